@@ -1,0 +1,51 @@
+"""Every sentence an operator can read about a row, by its stable code.
+
+`{field}` is the field it is about; other blanks are filled by whoever finds the violation. A sentence says what is wrong and
+what to do, and never repeats the cell's text: it may end up in a mail.
+"""
+
+CATALOGUE: dict[str, str] = {
+    # contactId
+    "id-missing": "There is no contactId: fill it in, or delete the row.",
+    "id-damaged": "The contactId was destroyed by Excel (1.23E+15): type it again in a cell formatted as text.",
+    "id-rounded": "The contactId has more digits than Excel keeps (15), so its end is lost: type it again in a cell formatted as text.",
+    "id-decimal": "The contactId ends in a decimal (12345.0): type it again without.",
+    "id-total": "This looks like a total, not a contact: delete the row.",
+    "id-characters": "The contactId holds a space or a character that no id has: copy it again from SMS Partner.",
+    "id-length": "The contactId has more than 80 characters: copy it again from SMS Partner.",
+    "id-clear": "The contactId cannot be emptied: write the id of the contact.",
+    "duplicate-conflict": "Rows {rows} give different values for this contact: keep one of them.",
+    # the row as a whole
+    "nothing-to-send": "Nothing but a contactId: fill in a field, or delete the row.",
+    "cells-missing": "The row has {cells} cells for {columns} columns: complete it, its values may have moved.",
+    "cells-surplus": "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, or delete the surplus.",
+    # any text
+    "text-length": "{field} has {length} characters, {limit} at most: shorten it.",
+    "text-control": "{field} holds a control character or a line break: type it again.",
+    "text-damaged": "{field} holds damaged characters, as in “LefÃ¨vre”: type it again, and export as UTF-8.",
+    "cell-error": "{field} shows a spreadsheet error ({error}): mend the formula.",
+    "cell-formula": "{field} holds a formula that was never calculated: open the file in Excel and save it.",
+    "cell-kind": "{field} holds {kind} instead of text: type the value as text.",
+    "cell-merged": "{field} is part of merged cells: unmerge them and fill in each row.",
+    # phoneNumber
+    "phone-clear": "phoneNumber cannot be emptied: write the number, or leave the cell blank.",
+    "phone-damaged": "The phone number was destroyed by Excel (3.36E+10): type it again in a cell formatted as text.",
+    "phone-characters": "The phone number holds letters or other characters: write digits only.",
+    "phone-several": "The cell holds several phone numbers: keep one.",
+    "phone-unknown": "This is not a phone number of {region}: check the digits, or begin with + and the country code.",
+    "phone-not-mobile": "This is not a mobile number, so no SMS can reach it: write the mobile number.",
+    # date
+    "date-unknown": "The date cannot be read: write it as 31/12/2020 or 2020-12-31.",
+    "date-calendar": "There is no such day in the calendar: correct the date.",
+    "date-two-digits": "The year has two digits: write all four.",
+    "date-serial": "This is Excel's number for a day, not a date: format the cell as a date.",
+    "date-month-first": "The month stands before the day: write the day first, 31/12/2020, or 2020-12-31.",
+    "date-ambiguous": "Other rows of this column have the month before the day, so this date can be read two ways: write 2020-12-31.",
+    "date-range": "The year is out of range ({earliest} to {latest}): correct the date.",
+    "date-time": "The date has a time of day or a time zone, so the day is not certain: write the day alone.",
+    # url
+    "url-scheme": "The address must begin with http:// or https://: write it whole.",
+    "url-host": "The address names no valid host: correct it.",
+    "url-characters": "The address holds a space or a character that no address has: correct it.",
+    "url-login": "The address holds a user name or a password: take it out.",
+}

@@ -1,0 +1,71 @@
+"""What can go wrong, sorted by what to do next.
+
+A run ends early with one of these; each carries the exit code of the contract and reads as one sentence for the operator::
+
+    ContactSyncError        a sentence, never a traceback
+    ├── ConfigError      2  options, key file, certificate, proxy, a redirect
+    ├── SourceError      4  the source was refused; nothing was sent
+    ├── AccessError      5  the API refused the key or the account
+    ├── UnavailableError 6  the API is down, throttling, or the time budget is used up
+    ├── StorageError     7  the ledger or the report cannot be written
+    ├── BusyError       75  another run holds the lock, or the source is still changing
+    └── Interrupted    128+ SIGINT or SIGTERM
+
+A row that breaks a rule is a value (`contact_sync.model.Violation`), never one of these.
+"""
+
+import signal
+
+
+class ContactSyncError(Exception):
+    """The run cannot go on; the text is one sentence saying what, where, and what to do."""
+
+    exit_code = 1
+
+
+class ConfigError(ContactSyncError):
+    """Options, key file, certificate, proxy or base URL are wrong."""
+
+    exit_code = 2
+
+
+class SourceError(ContactSyncError):
+    """The source was refused for its structure, or by a guard; nothing was sent."""
+
+    exit_code = 4
+
+
+class AccessError(ContactSyncError):
+    """The API refused the key or the account; trying again is useless."""
+
+    exit_code = 5
+
+
+class UnavailableError(ContactSyncError):
+    """The API is unavailable or throttling, or the time budget is used up; run again later."""
+
+    exit_code = 6
+
+
+class StorageError(ContactSyncError):
+    """The ledger or the report cannot be read or written."""
+
+    exit_code = 7
+
+
+class BusyError(ContactSyncError):
+    """Another run holds the lock, or the source is still changing."""
+
+    exit_code = 75
+
+
+class Interrupted(ContactSyncError):  # noqa: N818 - an order from outside, not an error
+    """SIGINT or SIGTERM was received."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"Interrupted by {signal.Signals(signum).name}.")
+        self.exit_code = 128 + signum
+
+
+# Several can apply to one run (a stop, then a report that cannot be written): the first of these wins.
+PRECEDENCE = (1, 7, 5, 2, 130, 143, 6, 3)

@@ -1,0 +1,99 @@
+"""The nouns that travel from the source to the report."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from contact_sync.catalogue import CATALOGUE
+
+ID = "contactId"
+"""The field that names the contact; never sent inside `contact`."""
+
+FIELDS = ("phoneNumber", "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
+"""The fields that can be sent, in the order of the API's page."""
+
+ROW = ""
+"""The `field` of a violation that is about the row as a whole."""
+
+
+class Outcome(StrEnum):
+    """How a data row ended; exactly one for each."""
+
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    DUPLICATE = "duplicate"
+    ALTERED = "altered"
+    INVALID = "invalid"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    UNPROCESSED = "unprocessed"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something an operator has to know of one row: a stable code, the field, and the sentence's blanks."""
+
+    code: str
+    """A key of `contact_sync.catalogue.CATALOGUE`."""
+    field: str = ROW
+    """`ID`, one of `FIELDS`, or `ROW`."""
+    detail: dict[str, str] = field(default_factory=dict)
+    """What the sentence's `{placeholders}` stand for."""
+
+    @property
+    def message(self) -> str:
+        """One sentence that says what to do."""
+        return CATALOGUE[self.code].format(field=self.field, **self.detail)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Consecutive data rows of a source, as text; blank rows are left out."""
+
+    numbers: list[int]
+    """The row number a spreadsheet or an editor shows; for a CSV record the line it starts on. Ascending."""
+    rows: list[list[str]]
+    """The cells of each row as a person reads them, one for each of `Source.columns`."""
+    flaws: dict[int, list[Violation]] = field(default_factory=dict)
+    """Position in `rows` → what the loader found wrong with that row."""
+    skipped: set[int] = field(default_factory=set)
+    """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
+
+
+class Source(Protocol):
+    """A file of contacts, opened and understood."""
+
+    path: Path
+    """The file as the operator named it."""
+    columns: list[str]
+    """The header cells as read, in source order, without the report's own `sync_` columns."""
+    mapping: dict[str, int]
+    """`ID` or a field → its position in `columns`. Always holds `ID` and at least one field."""
+    letters: list[str]
+    """For each of `columns`, the letter a spreadsheet shows above it ("A", "AB")."""
+    delimiter: str
+    """What the report is written with: the source's own, `;` for a workbook."""
+    findings: list[str]
+    """What was found out, in sentences for the summary (encoding, delimiter, header row, columns that are not sent)."""
+    warnings: list[str]
+    """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The data rows, a few thousand at a time; raises `SourceError` where the file turns out to be damaged."""
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What validation makes of a chunk; every list has an entry for each of its rows."""
+
+    ids: list[str]
+    """The cleaned contactId; empty when there is none."""
+    payloads: list[tuple[str | None, ...]]
+    """The value of each of `FIELDS`, normalised as it will be sent: None = not sent, empty = emptied."""
+    violations: dict[int, list[Violation]]
+    """Position → all that is wrong with that row; rows without a violation are absent."""
+    ambiguous: list[int]
+    """Positions of the rows whose date would also be a date read month first (03/04/2020)."""
