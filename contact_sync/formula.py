@@ -1,0 +1,21 @@
+"""Keeping a spreadsheet from running a cell of the report as a formula, and taking that back when the report is fed in again.
+
+The source of the rule is OWASP ASVS 5, 1.2.10: a cell that begins with one of these characters gets a leading apostrophe.
+"""
+
+import re
+
+_TRIGGERS = frozenset("=+-@\t\r\n\0＝＋－＠'")  # noqa: RUF001 - the full-width forms work in a spreadsheet too
+_PLAIN_PHONE = re.compile(r"\+[0-9]{6,15}")
+
+
+def escape(text: str) -> str:
+    """Return `text` as it may stand in a report; `unescape` is its exact inverse."""
+    if text[:1] in _TRIGGERS and text and not _PLAIN_PHONE.fullmatch(text):
+        return "'" + text
+    return text
+
+
+def unescape(text: str) -> str:
+    """Return what `escape` was given."""
+    return text[1:] if text.startswith("'") else text
