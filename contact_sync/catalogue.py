@@ -19,6 +19,8 @@ CATALOGUE: dict[str, str] = {
     "nothing-to-send": "Nothing but a contactId: fill in a field, or delete the row.",
     "cells-missing": "The row has {cells} cells for {columns} columns: complete it, its values may have moved.",
     "cells-surplus": "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, or delete the surplus.",
+    "duplicate-ignored": "Row {row} counts for this contact, as --duplicates asks; this one was not sent.",
+    "hidden": "The row is hidden and was left out, as --hidden skip asks.",
     # any text
     "text-length": "{field} has {length} characters, {limit} at most: shorten it.",
     "text-control": "{field} holds a control character or a line break: type it again.",

@@ -1,10 +1,11 @@
 """The nouns that travel from the source to the report."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from contact_sync.catalogue import CATALOGUE
 
@@ -40,7 +41,7 @@ class Violation:
     """A key of `contact_sync.catalogue.CATALOGUE`."""
     field: str = ROW
     """`ID`, one of `FIELDS`, or `ROW`."""
-    detail: dict[str, str] = field(default_factory=dict)
+    detail: dict[str, str] = dataclasses.field(default_factory=dict)
     """What the sentence's `{placeholders}` stand for."""
 
     @property
@@ -57,9 +58,9 @@ class Chunk:
     """The row number a spreadsheet or an editor shows; for a CSV record the line it starts on. Ascending."""
     rows: list[list[str]]
     """The cells of each row as a person reads them, one for each of `Source.columns`."""
-    flaws: dict[int, list[Violation]] = field(default_factory=dict)
+    flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)
     """Position in `rows` → what the loader found wrong with that row."""
-    skipped: set[int] = field(default_factory=set)
+    skipped: set[int] = dataclasses.field(default_factory=set)
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
 
@@ -97,3 +98,67 @@ class Verdicts:
     """Position → all that is wrong with that row; rows without a violation are absent."""
     ambiguous: list[int]
     """Positions of the rows whose date would also be a date read month first (03/04/2020)."""
+
+
+class Staged(NamedTuple):
+    """A data row on its way into the ledger."""
+
+    number: int
+    contact_id: str
+    payload: tuple[str | None, ...]
+    """In the order of `FIELDS`."""
+    outcome: Outcome | None
+    """None while the row is pending."""
+    violations: Sequence[Violation]
+    cells: list[str]
+
+
+class Pending(NamedTuple):
+    """A row whose turn has come."""
+
+    number: int
+    contact_id: str
+    contact: str
+    """The `contact` object of the request, as JSON text."""
+    known: bytes
+    """The digests of the contact's other fields as the API last confirmed them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a row that was sent, or was about to be, ended."""
+
+    row: Pending
+    outcome: Outcome
+    violation: Violation | None = None
+    """What to do about it; None where all is well."""
+    attempts: int = 0
+    http_status: int | None = None
+    api_code: str = ""
+    at: str = ""
+    """UTC, ISO 8601 with Z."""
+
+
+class Line(NamedTuple):
+    """One data row as every report tells it."""
+
+    cells: list[str]
+    number: int
+    outcome: str
+    code: str
+    fields: str
+    message: str
+    attempts: int
+    http_status: int | None
+    api_code: str
+    at: str
+
+
+class Cause(NamedTuple):
+    """How many rows share a code in a field; `first` is the first of them."""
+
+    outcome: str
+    code: str
+    field: str
+    rows: int
+    first: int

@@ -1,0 +1,82 @@
+"""Keyed digests: what lets the ledger recognise a value without keeping it.
+
+HMAC-SHA256 under a random key of this installation, so that a stolen ledger cannot be searched for phone numbers.
+"""
+
+import hmac
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from contact_sync.errors import StorageError
+
+FIELD_BYTES = 8
+"""Length of the digest of one field; all zeros stands for "not known"."""
+
+UNKNOWN = bytes(FIELD_BYTES)
+
+_KEY_BYTES = 32
+# Neither occurs in a value: validation refuses control characters.
+_BETWEEN, _ABSENT = "\x1f", "\x00"
+
+
+class Fingerprints:
+    """Digests of rows and fields under one installation key (`key`, 32 bytes)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def account(self, base_url: str, name: str) -> str:
+        """Name an account, 16 hex digits: the same API and key (or chosen name) always give the same."""
+        return self._digest(f"account{_BETWEEN}{base_url}{_BETWEEN}{name}")[:8].hex()
+
+    def row(self, contact_id: str, payload: Sequence[str | None]) -> bytes:
+        """Digest a whole payload, 16 bytes: equal means the same values for the same fields of the same contact."""
+        return self._digest(contact_id + _BETWEEN + _BETWEEN.join([_ABSENT if v is None else v for v in payload]))[:16]
+
+    def fields(self, contact_id: str, payload: Sequence[str | None]) -> list[bytes]:
+        """Digest each value, `FIELD_BYTES` long; `UNKNOWN` for a field that the payload does not carry."""
+        return [
+            UNKNOWN if value is None else self._digest(f"{contact_id}{_BETWEEN}{position}{_BETWEEN}{value}")[:FIELD_BYTES]
+            for position, value in enumerate(payload)
+        ]
+
+    def _digest(self, text: str) -> bytes:
+        return hmac.digest(self._key, text.encode(), "sha256")
+
+
+def installation(folder: Path) -> Fingerprints:
+    """Digests under the key kept in `folder`, made at first use with mode 0600.
+
+    Raises StorageError when the key can be neither read nor made.
+    """
+    path = folder / "digest.key"
+    try:
+        if not path.exists():
+            _create(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise StorageError(f"The installation key {path} cannot be read or made ({error.strerror}): check the folder.") from error
+    if len(key) != _KEY_BYTES:
+        raise StorageError(
+            f"The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
+            "(every row is then sent once more)."
+        )
+    return Fingerprints(key)
+
+
+def _create(path: Path) -> None:
+    """Put a new key in place whole, unless another process was quicker."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_bytes(_KEY_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
