@@ -43,11 +43,27 @@ CATALOGUE: dict[str, str] = {
     "date-serial": "This is Excel's number for a day, not a date: format the cell as a date.",
     "date-month-first": "The month stands before the day: write the day first, 31/12/2020, or 2020-12-31.",
     "date-ambiguous": "Other rows of this column have the month before the day, so this date can be read two ways: write 2020-12-31.",
-    "date-range": "The year is out of range ({earliest} to {latest}): correct the date.",
+    "date-range": "The date is out of range ({earliest} to {latest}): correct it.",
     "date-time": "The date has a time of day or a time zone, so the day is not certain: write the day alone.",
     # url
     "url-scheme": "The address must begin with http:// or https://: write it whole.",
     "url-host": "The address names no valid host: correct it.",
     "url-characters": "The address holds a space or a character that no address has: correct it.",
     "url-login": "The address holds a user name or a password: take it out.",
+    # the API's answer
+    "echo-differs": "The API confirmed, but stored something else as {field}: compare the contact in SMS Partner.",
+    "echo-contact": "The API confirmed, but for another contactId: compare both contacts in SMS Partner.",
+    "echo-missing": "The API confirmed without showing {field}: compare the contact in SMS Partner.",
+    "api-contact-unknown": "SMS Partner knows no contact with this contactId: correct it, or delete the row.",
+    "api-number-taken": "Another contact of the group already has this phone number: remove one of them.",
+    "api-refused": "SMS Partner refused the row (code {code}: {text}): correct the contact.",
+    "api-unreachable": "The API could not be reached: the next run sends the row again.",
+    "api-no-answer": "The API did not answer ({reason}), so the row may have been applied or not: the next run sends it again.",
+    "api-error": "The API failed ({reason}): the next run sends the row again.",
+    "api-throttled": "The API asked for fewer requests: the next run sends the row again.",
+    "api-garbled": "The API's answer could not be understood ({reason}): the next run sends the row again.",
+    "api-stopped": "The run was stopped by the answer to this row: mend what the summary says, the next run sends it again.",
+    # rows whose turn did not come
+    "stopped": "The run stopped before this row. {reason} The next run sends it.",
+    "limit": "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.",
 }

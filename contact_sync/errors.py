@@ -11,10 +11,13 @@ A run ends early with one of these; each carries the exit code of the contract a
     ├── BusyError       75  another run holds the lock, or the source is still changing
     └── Interrupted    128+ SIGINT or SIGTERM
 
-A row that breaks a rule is a value (`contact_sync.model.Violation`), never one of these.
+One attempt to send a row fails with one of two others: `Transient` (again) or `Rejected` (settle the row). A row that breaks a
+rule is a value (`contact_sync.model.Violation`), never one of these.
 """
 
 import signal
+
+from contact_sync.model import Violation
 
 
 class ContactSyncError(Exception):
@@ -67,5 +70,28 @@ class Interrupted(ContactSyncError):  # noqa: N818 - an order from outside, not 
         self.exit_code = 128 + signum
 
 
+class AttemptError(Exception):
+    """One attempt to send a row failed; `violation` tells the operator."""
+
+    def __init__(self, violation: Violation, *, http_status: int | None = None, api_code: str = "") -> None:
+        super().__init__(violation.code)
+        self.violation = violation
+        self.http_status = http_status
+        self.api_code = api_code
+
+
+class Rejected(AttemptError):  # noqa: N818 - the row's outcome is called so
+    """The API refused this contact, and would again."""
+
+
+class Transient(AttemptError):  # noqa: N818 - it is about time, not about an error
+    """Another attempt may succeed; this one may have been applied or not."""
+
+    hold: float | None = None
+    """Seconds for which the API asked everybody to be silent."""
+    spoke: bool = False
+    """Whether the API itself answered (a JSON object with a boolean `success`), not something before it."""
+
+
 # Several can apply to one run (a stop, then a report that cannot be written): the first of these wins.
-PRECEDENCE = (1, 7, 5, 2, 130, 143, 6, 3)
+PRECEDENCE = (1, 7, 5, 2, 130, 143, 4, 6, 3)

@@ -30,7 +30,7 @@ _GROUP = 500
 _MEMORY = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE run (
-    id TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, exit_code INTEGER, summary TEXT
+    id TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, exit_code INTEGER, outcomes TEXT
 ) WITHOUT ROWID;
 CREATE TABLE confirmed (contact_id TEXT PRIMARY KEY, row BLOB, fields BLOB NOT NULL) WITHOUT ROWID;
 """
@@ -188,13 +188,13 @@ class Ledger:
                 ((outcome, *_told(_one(violation)), number) for number, outcome, violation in rows),
             )
 
-    def settle_rest(self, outcome: Outcome, violation: Violation | None = None) -> None:
-        """Give every row that is still pending this outcome."""
-        code, fields, message = _told(_one(violation))
+    def settle_rest(self, violation: Violation, *, ready: bool) -> None:
+        """Give every row that is still pending, and with `ready` those too that would have been sent, the outcome `unprocessed`."""
+        also = Outcome.READY if ready else None
         with self._transaction() as db:
             db.execute(
-                "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE outcome IS NULL",
-                (outcome, code, fields, message),
+                "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ? WHERE outcome IS NULL OR outcome IS ?",
+                (*_told([violation]), also),
             )
 
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
@@ -209,15 +209,21 @@ class Ledger:
 
     # ---- sending
 
-    def take(self, after: int) -> list[Pending]:
-        """The next pending rows below row `after`, a few hundred; what was confirmed of their fields is durably withdrawn."""
+    def take(self, after: int, *, failed: bool = False) -> list[Pending]:
+        """The next pending rows (or `failed` ones) below row `after`, a few hundred, in order.
+
+        What was confirmed of the fields they carry is durably withdrawn.
+        """
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT number, contact_id, contact, confirmed.fields FROM row LEFT JOIN confirmed USING (contact_id)"
-                " WHERE outcome IS NULL AND number > ? ORDER BY number LIMIT ?",
-                (after, _GROUP),
+                "SELECT number, contact_id, contact, attempts, confirmed.fields FROM row LEFT JOIN confirmed USING (contact_id)"
+                " WHERE outcome IS ? AND number > ? ORDER BY number LIMIT ?",
+                (Outcome.FAILED if failed else None, after, _GROUP),
             ).fetchall()
-            taken = [Pending(*row, _without(row[-1], fields)) for *row, fields in rows]
+            taken = [
+                Pending(number, contact_id, contact, attempts, _without(contact, fields))
+                for number, contact_id, contact, attempts, fields in rows
+            ]
             db.executemany(
                 "UPDATE confirmed SET row = NULL, fields = ? WHERE contact_id = ?",
                 [(row.known, row.contact_id) for row, (*_, old) in zip(taken, rows, strict=True) if old not in (None, row.known)],
@@ -239,7 +245,7 @@ class Ledger:
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [
-                    (r.outcome, *_told(_one(r.violation)), r.attempts, r.http_status, r.api_code, r.at, r.row.number)
+                    (r.outcome, *_told(r.violations), r.attempts, r.http_status, r.api_code, r.at, r.row.number)
                     for r in self._results
                 ],
             )
@@ -258,17 +264,24 @@ class Ledger:
 
     # ---- reading back
 
-    def pending(self) -> int:
-        """How many rows wait to be sent."""
-        return self._number("SELECT count(*) FROM row WHERE outcome IS NULL")
+    def count(self, outcome: Outcome | None, *, without: str = "") -> int:
+        """How many rows have this outcome (None = pending), not counting those whose one code is `without`."""
+        return self._number("SELECT count(*) FROM row WHERE outcome IS ? AND (code = '' OR code <> ?)", outcome, without)
 
     def clears(self) -> int:
         """How many cells of the pending rows would empty a stored field."""
         return self._number("SELECT ifnull(sum(clears), 0) FROM row WHERE outcome IS NULL OR outcome = 'ready'")
 
-    def _number(self, query: str) -> int:
+    def attempts(self) -> tuple[int, int]:
+        """How many attempts were made for the rows of this run, and how many of them were repetitions."""
         with self._guard():
-            (number,) = self._db.execute(query).fetchone()
+            query = "SELECT ifnull(sum(attempts), 0), ifnull(sum(attempts - 1), 0) FROM row WHERE attempts > 0"
+            requests, retries = self._db.execute(query).fetchone()
+        return int(requests), int(retries)
+
+    def _number(self, query: str, *values: str | None) -> int:
+        with self._guard():
+            (number,) = self._db.execute(query, values).fetchone()
         return int(number)
 
     def outcomes(self) -> dict[str, int]:
@@ -309,10 +322,11 @@ class Ledger:
                 )
             ]
 
-    def finish(self, run: str, finished: str, exit_code: int, summary: str) -> None:
+    def finish(self, run: str, finished: str, exit_code: int, outcomes: dict[str, int]) -> None:
         """Close the book on a run."""
+        closing = "UPDATE run SET finished = ?, exit_code = ?, outcomes = ? WHERE id = ?"
         with self._transaction() as db:
-            db.execute("UPDATE run SET finished = ?, exit_code = ?, summary = ? WHERE id = ?", (finished, exit_code, summary, run))
+            db.execute(closing, (finished, exit_code, json.dumps(outcomes), run))
 
 
 def _stored(row: Staged) -> tuple[object, ...]:

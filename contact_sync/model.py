@@ -120,6 +120,8 @@ class Pending(NamedTuple):
     contact_id: str
     contact: str
     """The `contact` object of the request, as JSON text."""
+    attempts: int
+    """How many were made before: those of the first pass, in the second."""
     known: bytes
     """The digests of the contact's other fields as the API last confirmed them."""
 
@@ -130,8 +132,8 @@ class Result:
 
     row: Pending
     outcome: Outcome
-    violation: Violation | None = None
-    """What to do about it; None where all is well."""
+    violations: Sequence[Violation] = ()
+    """What to do about it; nothing where all is well."""
     attempts: int = 0
     http_status: int | None = None
     api_code: str = ""

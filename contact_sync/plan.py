@@ -39,7 +39,14 @@ class _Seen:
 
 
 def stage(
-    source: Source, validator: Validator, ledger: Ledger, *, duplicates: str, resend: bool, sending: bool, tick: Callable[[int], None]
+    source: Source,
+    validator: Validator,
+    ledger: Ledger,
+    *,
+    duplicates: str,
+    resend: bool,
+    sending: bool,
+    tick: Callable[[int], None],
 ) -> int:
     """Write every row of `source` into `ledger` and return how many there are.
 
@@ -132,7 +139,7 @@ def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
 
 
 def _listed(twins: list[tuple[int, int]]) -> str:
-    """"3, 9 and 12", or the first few of many."""
+    """ "3, 9 and 12", or the first few of many."""
     numbers = [str(number) for number, _ in twins]
     if len(numbers) > _LISTED:
         return f"{', '.join(numbers[:_LISTED])} and {len(numbers) - _LISTED} more"

@@ -1,0 +1,196 @@
+"""How the API is reached: one POST, whole within a deadline, never redirected, and what went wrong when there is no answer.
+
+The transport is called directly, without httpx's client layer: one endpoint needs no cookies, no authentication and no redirects,
+and the layer costs more than the request (measured, see the README's *Decisions*).
+"""
+
+import asyncio
+import email.utils
+import os
+import ssl
+import urllib.request
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from contact_sync import __version__
+from contact_sync.api.limiter import Limiter, Paced
+from contact_sync.errors import ConfigError, Transient
+from contact_sync.model import Violation
+
+MAX_BODY = 1 << 20
+"""Bytes of an answer that are read at most; a contact takes a few hundred."""
+
+_KEEP_ALIVE = 4.0  # seconds; shorter than the 5 that servers grant at least, so that they seldom close first
+
+_HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"contact-sync/{__version__}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one attempt."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    def retry_after(self) -> float | None:
+        """Seconds the server asks to wait (RFC 9110, 10.2.3), seconds or date; None when it asks nothing that can be read."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:9])
+        until, now = _moment(text), _moment(self.headers.get("date", ""))
+        if until is None or now is None:  # our own clock may be wrong: only the server's counts
+            return None
+        return max(0.0, until - now)
+
+
+def _moment(text: str) -> float | None:
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+class Whole(httpx.AsyncBaseTransport):
+    """A transport whose answers are read to the end within `seconds`, and within `MAX_BODY`.
+
+    httpx's own timeouts are per read: a server that drips one byte at a time passes them for ever.
+    """
+
+    def __init__(self, seconds: float, inner: httpx.AsyncBaseTransport) -> None:
+        self._seconds = seconds
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`; raises TimeoutError, or Transient when the body is too large."""
+        async with asyncio.timeout(self._seconds):
+            response = await self._inner.handle_async_request(request)
+            try:
+                body = bytearray()
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) > MAX_BODY:
+                        raise Transient(
+                            Violation("api-garbled", detail={"reason": "more than 1 MB"}), http_status=response.status_code
+                        )
+            finally:
+                await response.aclose()
+        response._content = bytes(body)  # noqa: SLF001 - what response.aread() does, but with a bound
+        return response
+
+    async def aclose(self) -> None:
+        """Close the transport underneath."""
+        await self._inner.aclose()
+
+
+class Client:
+    """POSTs to one API (`base_url`, without a slash at the end). Use as an asynchronous context manager.
+
+    `rate` is in attempts a second, 0 = no limit; `connections` bounds those open at a time; `timeout` is the whole of one attempt
+    in seconds. `clock` and `sleep` go to the limiter.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        rate: float,
+        connections: int,
+        timeout: float,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._base_url = base_url
+        self._host = urlsplit(base_url).hostname or base_url
+        self._proxy = _proxy(base_url)
+        self._connections = connections
+        self._tls = _tls() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        self.limiter = Limiter(rate, clock=clock, sleep=sleep)
+        self._transport = Paced(self.limiter, Whole(timeout, self._direct()))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+    def _direct(self) -> httpx.AsyncBaseTransport:
+        proxy = httpx.Proxy(self._proxy[1]) if self._proxy else None
+        return AiohttpTransport(client=self._session, proxy=proxy, verify=self._tls)
+
+    def _session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    async def post(self, path: str, body: bytes) -> Reply:
+        """Make one attempt.
+
+        Raises Transient when there is no answer, ConfigError where a certificate or a proxy has to be mended first.
+        """
+        request = httpx.Request("POST", f"{self._base_url}/{path}", headers=_HEADERS, content=body)
+        try:
+            response = await self._transport.handle_async_request(request)
+        except TimeoutError:
+            raise _unanswered("no answer in time") from None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            # The transport's own error names are lossy (a reset becomes ConnectTimeout): what happened stands in the cause.
+            raise self._failure(error.__cause__ or error) from None
+        return Reply(response.status_code, response.headers, response.content)
+
+    def _failure(self, cause: BaseException) -> Exception:
+        """What to do next about an attempt without an answer."""
+        if isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) and self._proxy:
+            return ConfigError(
+                f"The proxy in {self._proxy[0]} cannot be used: correct the variable, or except {self._host} with NO_PROXY."
+            )
+        if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
+            return ConfigError(
+                f"{self._host} has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE."
+            )
+        if isinstance(cause, aiohttp.ClientConnectorError):
+            return Transient(Violation("api-unreachable"))
+        if isinstance(cause, aiohttp.InvalidURL):
+            return ConfigError(f"The base URL {self._base_url} is not an address: correct --base-url.")
+        if isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError):
+            return _unanswered("the connection was closed")
+        return _unanswered("the answer was cut or malformed")
+
+
+def _unanswered(reason: str) -> Transient:
+    return Transient(Violation("api-no-answer", detail={"reason": reason}))
+
+
+def _proxy(base_url: str) -> tuple[str, str] | None:
+    """The environment variable that names a proxy for this URL, and the proxy."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    if parts.scheme == "http" or urllib.request.proxy_bypass(host):
+        return None  # http is for loopback hosts alone, and no proxy need see what goes there
+    for name in ("https", "all"):
+        proxy = urllib.request.getproxies_environment().get(name)
+        if not proxy:
+            continue
+        variable = f"{name.upper()}_PROXY"
+        if not proxy.startswith("http://"):
+            raise ConfigError(f"{variable} must begin with http:// to be used: correct it, or except {host} with NO_PROXY.")
+        return variable, proxy
+    return None
+
+
+def _tls() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ssl.SSLError) as error:
+        named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR ({named}) holds no certificates: correct it ({error}).") from error

@@ -1,0 +1,67 @@
+"""The pace: how often an attempt may start.
+
+Evenly spaced, since a bucket that fills while nobody sends lets twice the rate through in one second. A slot is never used early;
+at most one slot of lateness is made up, so that a stall of the program is not followed by a burst.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+
+class Limiter:
+    """At most max(1, floor(`rate`)) turns start in any second; a `rate` of 0 means no limit.
+
+    `clock` is monotonic, in seconds; `sleep` may raise to send those who wait away.
+    """
+
+    def __init__(self, rate: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._gap = 1 / rate if rate else 0.0
+        self._clock = clock
+        self._sleep = sleep
+        self._queue = asyncio.Lock()  # first come, first served
+        self._slot = -math.inf
+        self._held_until = -math.inf
+        self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate))) if rate else deque(maxlen=0)
+        self.turns = 0
+        """How many turns were granted: the attempts made."""
+
+    def hold(self, seconds: float) -> None:
+        """Grant nobody a turn for so many seconds from now."""
+        self._held_until = max(self._held_until, self._clock() + seconds)
+
+    async def turn(self) -> None:
+        """Wait until an attempt may start."""
+        async with self._queue:
+            while (wait := self._due() - self._clock()) > 0:
+                await self._sleep(wait)
+            now = self._clock()
+            self._slot = max(self._due(), now - self._gap)
+            self._starts.append(now)
+            self.turns += 1
+
+    def _due(self) -> float:
+        due = max(self._slot + self._gap, self._held_until)
+        if self._starts and len(self._starts) == self._starts.maxlen:
+            due = max(due, self._starts[0] + 1)
+        return due
+
+
+class Paced(httpx.AsyncBaseTransport):
+    """A transport that waits for its turn, so that every attempt pays and no caller can forget."""
+
+    def __init__(self, limiter: Limiter, inner: httpx.AsyncBaseTransport) -> None:
+        self._limiter = limiter
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request` when its turn has come."""
+        await self._limiter.turn()
+        return await self._inner.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        """Close the transport underneath."""
+        await self._inner.aclose()

@@ -1,0 +1,97 @@
+"""What a file is, told by its content and never by its name."""
+
+import re
+import zipfile
+from enum import Enum
+from io import FileIO
+
+from contact_sync.errors import SourceError
+
+_HEAD = 8192
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PAGE = re.compile(rb"<(!doctype html|html|head|body|table|meta|script|div|style|title|form|!--)", re.IGNORECASE)
+_JSON = re.compile(rb'[{\[]\s*["{\[]')
+_OTHERS = {
+    b"\x1f\x8b": "compressed with gzip: unpack it first",
+    b"%PDF-": "a PDF: export the contacts as CSV or .xlsx",
+    b"Rar!": "a RAR archive: unpack it first",
+    b"7z\xbc\xaf": "a 7z archive: unpack it first",
+    b"\x89PNG": "a picture: export the contacts as CSV or .xlsx",
+    b"\xff\xd8\xff": "a picture: export the contacts as CSV or .xlsx",
+    b"{\\rtf": "a text document (RTF): export the contacts as CSV or .xlsx",
+}
+
+
+class Kind(Enum):
+    """What a source can be; the value is how it is named to the operator."""
+
+    CSV = "CSV"
+    XLSX = "an Excel workbook"
+    XLS = "an Excel 97-2003 workbook (.xls)"
+    XLSB = "a binary Excel workbook (.xlsb)"
+    ODS = "an OpenDocument spreadsheet (.ods)"
+
+
+def recognise(copy: FileIO, name: str) -> Kind:
+    """Return what `copy` holds; raises `SourceError`, which names the file as `name`, for anything that holds no table."""
+    copy.seek(0)
+    head = copy.read(_HEAD)
+    if not head:
+        raise SourceError(f"{name} is empty: export it again.")
+    if head.startswith(_OLE):
+        return _ole(copy, head, name)
+    if head.startswith(b"PK\x03\x04"):
+        return _zip(copy, name)
+    if head.startswith(b"PK\x05\x06"):
+        raise SourceError(f"{name} is an empty zip archive: give the file of contacts itself.")
+    for magic, sentence in _OTHERS.items():
+        if head.startswith(magic):
+            raise SourceError(f"{name} is {sentence}.")
+    _refuse_markup(head, name)
+    return Kind.CSV
+
+
+def _ole(copy: FileIO, head: bytes, name: str) -> Kind:
+    """Tell apart what Microsoft's old container holds by the names in its first directory sector ([MS-CFB] 2.2, 2.6)."""
+    size = 1 << min(int.from_bytes(head[30:32], "little"), 12)
+    copy.seek((int.from_bytes(head[48:52], "little") + 1) * size)
+    directory = copy.read(4096)
+    if "EncryptedPackage".encode("utf-16-le") in directory:
+        raise SourceError(f"{name} is protected by a password: save it without one.")
+    if any(stream.encode("utf-16-le") in directory for stream in ("Workbook", "Book")):
+        return Kind.XLS
+    raise SourceError(f"{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.")
+
+
+def _zip(copy: FileIO, name: str) -> Kind:
+    try:
+        with zipfile.ZipFile(copy) as archive:
+            names = set(archive.namelist())
+            is_ods = "mimetype" in names and b"opendocument.spreadsheet" in archive.open("mimetype").read(100)
+    except Exception as error:
+        raise SourceError(f"{name} is damaged or still being copied: save it again.") from error
+    if is_ods:
+        return Kind.ODS
+    if "xl/workbook.bin" in names:
+        return Kind.XLSB
+    if "[Content_Types].xml" in names and any(entry.startswith("xl/") for entry in names):
+        return Kind.XLSX
+    if any(entry.startswith("word/") for entry in names):
+        raise SourceError(f"{name} is a Word document: export the contacts as CSV or .xlsx.")
+    raise SourceError(f"{name} is a zip archive: unpack it, and give the file of contacts itself.")
+
+
+def _refuse_markup(head: bytes, name: str) -> None:
+    # Without the NULs of UTF-16, and without byte order marks.
+    start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    if _PAGE.match(start):
+        raise SourceError(f"{name} is a web page, perhaps a login page: download the contacts again as CSV or .xlsx.")
+    if start.startswith(b"<?xml"):
+        if b"office:spreadsheet" in start or b"Excel.Sheet" in start:
+            raise SourceError(f"{name} is an XML spreadsheet of 2003: open it in Excel and save it as .xlsx.")
+        what = "a web page" if _PAGE.search(start) else "an XML document"
+        raise SourceError(f"{name} is {what}: export the contacts as CSV or .xlsx.")
+    if _JSON.match(start):
+        if b"docs.google.com" in start or b'"doc_id"' in start:
+            raise SourceError(f"{name} is only a shortcut to Google Drive: download the sheet as .xlsx.")
+        raise SourceError(f"{name} is JSON: export the contacts as CSV or .xlsx.")

@@ -1,0 +1,235 @@
+"""Which row names the columns, and which column is which field.
+
+A header is compared without case, accents, spaces and punctuation. One that is close to a field but not equal to one refuses
+the file: a typo (`prenon`) would otherwise mean a field that is not updated for months.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+
+from contact_sync.errors import ConfigError, SourceError
+from contact_sync.formula import unescape
+from contact_sync.model import FIELDS, ID
+
+SEARCHED = 20
+"""How many rows are searched for the header; titles may stand above it."""
+
+_ALIASES = {
+    ID: "idcontact id identifiant contact identifiantcontact contactidentifiant idducontact identifiantducontact",
+    "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel numerotel "
+    "numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
+    "telephonemobile telportable telmobile numportable nummobile",
+    "firstname": "prenom prenoms givenname forename",
+    "lastname": "nom nomdefamille nomfamille surname familyname patronyme",
+    "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire birthday birthdate "
+    "dateofbirth dob",
+    "url": "lien link site siteweb website siteinternet web weburl lienweb adresseweb",
+} | {
+    f"custom{n}": f"champpersonnalise{n} perso{n} champ{n} champs{n} champperso{n} champlibre{n} personnalise{n} customfield{n}"
+    for n in range(1, 5)
+}
+
+
+def normalise(header: str) -> str:
+    """Return `header` as it is compared: lower-case ASCII letters and digits only."""
+    folded = unicodedata.normalize("NFKD", header.casefold().replace("œ", "oe").replace("æ", "ae"))
+    return re.sub("[^a-z0-9]", "", folded.casefold())
+
+
+_CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
+_FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
+_LEAST = 5  # below five letters nearly any short word (`age`, `note`) is one edit from an alias (`gsm`, `date`)
+_TWO_EDITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A row that names the columns."""
+
+    number: int
+    """Its row number."""
+    cells: list[str]
+    """As read, one for each column of the table, the report's own `sync_` columns included."""
+    fields: dict[int, str]
+    """Position in `cells` → `ID` or the field it names."""
+    close: dict[int, str]
+    """Position in `cells` → the field it nearly names."""
+    is_report: bool
+    """Whether this is one of our reports, fed back in."""
+
+    @property
+    def known(self) -> int:
+        """How many columns are, or nearly are, a field."""
+        return len(self.fields) + len(self.close)
+
+    @property
+    def unnamed(self) -> list[int]:
+        """Positions of the columns without a name."""
+        return [position for position, cell in enumerate(self.cells) if not cell.strip()]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which cells of a row are kept, and what they are."""
+
+    positions: list[int]
+    """For each column that is kept, the position of its cell in the row as read."""
+    columns: list[str]
+    mapping: dict[str, int]
+    findings: list[str]
+
+
+def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str]) -> Header | None:
+    """Return the first of the numbered `rows` that names the id and another field, else the first that nearly does, else None."""
+    seen = list(rows)
+    for number, cells in seen:
+        if len(fields := _match(cells, renames)) > 1 and ID in fields.values():
+            return _header(number, cells, fields, renames)
+    for number, cells in seen:
+        header = _header(number, cells, _match(cells, renames), renames)
+        if header.known > 1 and ID in (*header.fields.values(), *header.close.values()):
+            return header
+    return None
+
+
+def refuse_rows(where: str, rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str]) -> SourceError:
+    """Return the error that says why none of the numbered `rows`, the first of a source, is a header."""
+    seen = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
+    if not seen:
+        return SourceError(f"{where} is empty: export it again.")
+    for number, cells in seen:
+        if ID in _match(cells, renames).values():
+            return SourceError(
+                f"{where}: the header on row {number} has contactId but no column to send "
+                f"({', '.join(FIELDS)}): add one, or name it with --map."
+            )
+    number, cells = seen[0]
+    shown = ", ".join(f"“{_short(cell)}”" for cell in cells[:10] if cell.strip())
+    hint = " Each line is quoted as one cell." if len(cells) == 1 and re.search("[;,\t|]", cells[0]) else ""
+    return SourceError(
+        f"{where}: none of the first {SEARCHED} rows is a header with a contactId column; row {number} reads {shown}.{hint} "
+        "Add the header, or name the column with --map."
+    )
+
+
+def lay_out(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Layout:
+    """Return what to keep of each row below `header`.
+
+    `unused` are the positions of unnamed columns without any text, which are dropped. Raises `SourceError` for a header that is
+    close to a field, two columns of one field, or no column to send; `ConfigError` for a rename of a column that is not there.
+    """
+    cells, fields = header.cells, header.fields
+    missing = set(renames) - {normalise(cell) for cell in cells}
+    if missing:
+        raise ConfigError(f"--map names a column “{min(missing)}” that {where} does not have: correct the option.")
+    for position, field in header.close.items():
+        raise SourceError(
+            f"{where}, row {header.number}: column {letter(position)} “{_short(cells[position])}” is close to {field}: "
+            f'correct the header, or give --map "{_short(cells[position])}={field}".'
+        )
+    taken: dict[str, int] = {}
+    for position, field in fields.items():
+        if field in taken:
+            both = " and ".join(f"{letter(p)} “{_short(cells[p])}”" for p in (taken[field], position))
+            raise SourceError(f"{where}, row {header.number}: columns {both} both mean {field}: rename or delete one.")
+        taken[field] = position
+    if ID not in taken or len(taken) == 1:
+        raise refuse_rows(where, [(header.number, cells)], renames)
+    positions = [p for p, cell in enumerate(cells) if not _is_own(cell) and p not in unused]
+    columns = [cells[p] for p in positions]
+    mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
+    return Layout(positions, columns, mapping, _findings(columns, mapping, is_report=header.is_report))
+
+
+def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
+    """Return `--map`'s header → field with both sides normalised; raises `ConfigError` for a field that does not exist."""
+    checked = {}
+    for header, field in renames.items():
+        if normalise(field) not in _CANONICAL:
+            raise ConfigError(f"--map “{header}={field}”: there is no field {field}, only {', '.join((ID, *FIELDS))}.")
+        checked[normalise(header)] = _CANONICAL[normalise(field)]
+    return checked
+
+
+def letter(position: int) -> str:
+    """Return what a spreadsheet shows above the column at `position`, counted from 0: 0 → A, 27 → AB."""
+    name = ""
+    while position >= 0:
+        position, rest = divmod(position, 26)
+        name = chr(ord("A") + rest) + name
+        position -= 1
+    return name
+
+
+def _match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
+    """Return position → field for each of `cells` that is a field, an alias or renamed to one."""
+    known = _FIELD_OF | dict(renames)
+    names = enumerate(map(normalise, cells))
+    return {position: known[name] for position, name in names if name in known and not _is_own(cells[position])}
+
+
+def _header(number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str]) -> Header:
+    is_report = any(map(_is_own, cells))
+    if is_report:
+        cells = [unescape(cell) for cell in cells]
+        fields = _match(cells, renames)
+    others = ((p, normalise(cell)) for p, cell in enumerate(cells) if p not in fields and not _is_own(cell))
+    close = {position: field for position, name in others if (field := _resembled(name, set(fields.values())))}
+    return Header(number, cells, fields, close, is_report)
+
+
+def _is_own(cell: str) -> bool:
+    return cell.strip().casefold().startswith("sync_")
+
+
+def _resembled(name: str, taken: Collection[str]) -> str | None:
+    """Return the field that the normalised `name` is a typo of.
+
+    A typo is one edit or swap, two from 8 letters on. It is none when another column already is that field (then `Téléphone 2`
+    is a second number, not a typo), and none when only the number at the end differs from an alias.
+    """
+    if len(name) < _LEAST - 1:
+        return None
+    for known in chain(_CANONICAL, _FIELD_OF):
+        allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
+        if len(known) < _LEAST or abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
+            continue
+        if known not in _CANONICAL and known.rstrip("0123456789") == name.rstrip("0123456789"):
+            continue
+        if _distance(known, name) <= allowed:
+            return _FIELD_OF[known]
+    return None
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many insertions, deletions, substitutions and swaps of neighbours lie between two words."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one):
+        last, before, row = before, row, [i + 1]
+        for j, b in enumerate(other):
+            cost = min(before[j + 1] + 1, row[j] + 1, before[j] + (a != b))
+            if i and j and a == other[j - 1] and one[i - 1] == b:
+                cost = min(cost, last[j - 1] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool) -> list[str]:
+    mapped = ", ".join(f"{_short(columns[position])} → {field}" for field, position in mapping.items())
+    carried = ", ".join(_short(c) or "(no name)" for p, c in enumerate(columns) if p not in mapping.values())
+    findings = [f"Mapped: {mapped}."]
+    if carried:
+        findings.append(f"Not sent, only carried to the report: {carried}.")
+    if is_report:
+        findings.append("This is the report of an earlier run: its sync_ columns are ignored.")
+    return findings
+
+
+def _short(cell: str) -> str:
+    """Return `cell` as it can stand in a sentence."""
+    text = " ".join(cell.split())
+    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - enough to recognise a header

@@ -1,0 +1,126 @@
+"""A private copy of a source that nobody is writing to any more.
+
+Measured: a file read while it grew gave 186 of its 400 rows, without an error. So a source is parsed from a copy, taken when the
+file has been quiet for `QUIET` seconds and compared again afterwards.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import IO, NamedTuple, cast
+
+from contact_sync.errors import BusyError, SourceError, StorageError
+
+QUIET = 2.0
+"""Seconds without a change after which a file counts as written."""
+PATIENCE = 30.0
+"""Seconds after which a file that still changes is left for another time."""
+_PAUSE = 0.25
+_BLOCK = 1 << 20
+
+
+class _Stamp(NamedTuple):
+    """What differs when a file was changed or replaced."""
+
+    modified: float
+    modified_ns: int
+    size: int
+    inode: int
+    device: int
+
+
+@contextmanager
+def snapshot(path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> Iterator[FileIO]:
+    """Lend an unlinked copy of `path`, readable by its user alone and unbuffered.
+
+    Raises `SourceError` when there is no regular file to read, `BusyError` when it keeps changing, `StorageError` when there is
+    no room for the copy.
+    """
+    _refuse_owner_file(path)
+    _stamp(path)
+    try:
+        opened = cast("FileIO", tempfile.TemporaryFile(buffering=0))
+    except OSError as error:
+        raise StorageError(f"There is no temporary folder for a private copy of {path.name} ({error.strerror}): set TMPDIR.") from error
+    with opened as copy:
+        _take(path, copy, clock, sleep)
+        yield copy
+
+
+def open_elsewhere(path: Path) -> str | None:
+    """Return a warning when an office program has `path` open, else None."""
+    owners = (path.with_name("~$" + path.name), path.with_name(f".~lock.{path.name}#"))
+    for owner in owners:
+        if owner.exists():
+            return f"{path.name} is open in an office program ({owner.name} is there): changes not saved yet are not in this run."
+    return None
+
+
+def _refuse_owner_file(path: Path) -> None:
+    if path.name.startswith(("~$", ".~lock.")):
+        raise SourceError(f"{path.name} is only the mark that an office program has a file open: give the file itself.")
+
+
+def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
+    deadline = clock() + PATIENCE
+    stamp = _stamp(path)
+    # A time in the future (a clock that is ahead, a share) tells nothing: then only watching counts.
+    since = min(stamp.modified, clock())
+    while True:
+        while clock() - since < QUIET:
+            if clock() >= deadline:
+                raise BusyError(f"{path.name} is still being written after {PATIENCE:.0f} s: run again when it is complete.")
+            sleep(_PAUSE)
+            if (now := _stamp(path)) != stamp:
+                stamp, since = now, clock()
+        _copy(path, copy)
+        if (now := _stamp(path)) == stamp:
+            return
+        stamp, since = now, clock()
+
+
+def _stamp(path: Path) -> _Stamp:
+    try:
+        found = path.stat()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if stat.S_ISDIR(found.st_mode):
+        raise SourceError(f"{path.name or path} is a folder: give a file of contacts.")
+    if not stat.S_ISREG(found.st_mode):
+        raise SourceError(f"{path.name} is not a regular file (a pipe or a device): save it as a file first.")
+    return _Stamp(found.st_mtime, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+
+
+def _copy(path: Path, copy: FileIO) -> None:
+    copy.seek(0)
+    copy.truncate()
+    try:
+        # Non-blocking: between stat and open the file may have become a pipe.
+        source = open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: PTH123, SIM115
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with source:
+        while block := _read(path, source):
+            try:
+                copy.write(block)
+            except OSError as error:
+                raise StorageError(f"There is no room for a private copy of {path.name} ({error.strerror}): free some.") from error
+
+
+def _read(path: Path, source: IO[bytes]) -> bytes:
+    try:
+        return source.read(_BLOCK)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{path} does not exist: check the name, and whether the export has run.")
+    if isinstance(error, PermissionError):
+        return SourceError(f"{path} cannot be read: permission denied; let this user read it.")
+    return SourceError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.")

@@ -1,0 +1,1 @@
+"""The results report: one file for each format it is written in."""

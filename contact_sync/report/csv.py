@@ -1,0 +1,104 @@
+"""The results report as CSV: every data row of the source, in order, with how it ended.
+
+UTF-8 with BOM and the source's own delimiter, so that the spreadsheet program that wrote the source opens it by a double click.
+Written whole or not at all: a draft beside its place, moved there when it is complete and on the disk.
+"""
+
+import csv
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from contact_sync.errors import StorageError
+from contact_sync.formula import escape
+from contact_sync.model import Line
+
+COLUMNS = (
+    "sync_row",
+    "sync_outcome",
+    "sync_code",
+    "sync_fields",
+    "sync_message",
+    "sync_attempts",
+    "sync_http_status",
+    "sync_api_code",
+    "sync_at",
+)
+
+
+class Draft:
+    """A report that is not in its place yet; the name it is drafted under is nobody's business."""
+
+    def __init__(self, path: Path, mode: int) -> None:
+        self._path = path
+        self._mode = mode
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        self._draft = Path(name)
+        # A name or a cell of a source may hold what UTF-8 has no place for; losing the report over it would be worse.
+        self._file = os.fdopen(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")
+
+    def write(self, columns: Sequence[str], delimiter: str, lines: Iterable[Line]) -> int:
+        """Write all of it, put it in its place, and return how many data rows it has. Raises StorageError."""
+        count = 0
+        try:
+            writer = csv.writer(self._file, delimiter=delimiter)
+            writer.writerow([*map(escape, columns), *COLUMNS])
+            for count, line in enumerate(lines, 1):  # noqa: B007 - counted on the way
+                cells, number, outcome, code, fields, message, attempts, status, api_code, at = line
+                writer.writerow(
+                    [
+                        *map(escape, cells),
+                        number,
+                        outcome,
+                        code,
+                        fields,
+                        message,
+                        attempts or "",
+                        status or "",
+                        escape(api_code),
+                        at,
+                    ]
+                )
+            self._file.flush()
+            os.fchmod(self._file.fileno(), self._mode)
+            os.fsync(self._file.fileno())
+            self._draft.replace(self._path)
+            _make_durable(self._path.parent)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        return count
+
+    def close(self) -> None:
+        """Throw away what is not in its place."""
+        with suppress(OSError):
+            self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def draft(path: Path, mode: int) -> Iterator[Draft]:
+    """Begin the report that will stand at `path` with these permissions; raises StorageError when it could not be written."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        begun = Draft(path, mode)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        yield begun
+    finally:
+        begun.close()
+
+
+def _make_durable(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"The report {path} cannot be written ({error.strerror}): free or change its place with --report.")

@@ -1,0 +1,325 @@
+"""What a cell may hold: one rule a line, and the readers that turn a cell into the value that is sent.
+
+The limits come from the API's page of `contact/update` (names: 32 characters; date: YYYY-MM-DD; url: begins with http:// or
+https://). Where the page is silent (contactId, custom1-4, the length of url) they are the widths of the vendor's own tables.
+Everything here is pure and about one cell; `contact_sync.validate` applies it to whole columns.
+"""
+
+import datetime
+import re
+import unicodedata
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple, TypeAlias
+
+import phonenumbers
+
+from contact_sync.model import FIELDS, ID, Violation
+
+PHONE, DATE, URL = "phoneNumber", "date", "url"
+NAMES = ("firstname", "lastname")
+CUSTOM = ("custom1", "custom2", "custom3", "custom4")
+TEXTS = NAMES + CUSTOM
+LIMITS = {ID: 80, URL: 255} | dict.fromkeys(NAMES, 32) | dict.fromkeys(CUSTOM, 255)
+"""Field → the code points it may have, a text being counted in Unicode's composed form (NFC)."""
+EARLIEST = datetime.date(1900, 3, 1)
+"""Excel's calendar is off by one before it, for it believes in 29 February 1900."""
+
+# What a text is found wrong by ------------------------------------------------------------------------------------------
+
+Wrong: TypeAlias = Callable[[str], dict[str, str] | None]
+"""A finding: what the blanks of the catalogue's sentence stand for, or None when nothing is wrong."""
+
+CLEAR = r"(?i:<\s*(?:clear|vider)\s*>)"
+# As Excel and LibreOffice show them in English, French and German; ### is a column too narrow for what it holds.
+CELL_ERROR = (
+    r"(?P<error>#(?:N/[AD]|NV|#{2,}|GETTING_DATA|(?:NAME|NOM)\s?\?|(?:REF|BEZUG|VALUE|VALEUR|WERT|NUM|NOMBRE|ZAHL|DIV/0|NULL?|SPILL"
+    r"|PROPAGATION|EPARS|CALC|FIELD|CHAMP|BUSY|CONNECT|CONNEXION|BLOCKED|BLOQU[EÉ]|UNKNOWN|INCONNU|PYTHON)\s?!)|Err:\d{3})"
+)
+FORMULA = r'="[^"]*"|=[A-Z.]+\(.*\)'
+TOTAL = r"(?i:(?:(?:sous|grand)[\s-]?)?total(?:\s+g[eé]n[eé]ral)?|somme)(?:[\s:=].*)?"
+SCIENTIFIC = r"\+?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+"
+DECIMAL = r"\+?[0-9]{%d,}[.,]0+"
+VISIBLE_ASCII = r"""(?!["'])[!-~]+(?<!["'])"""
+CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+# UTF-8 that was read as cp1252 (Ã© is é, "Ã " is à, â€™ is ’; but after a capital "Ã " is Portuguese: IRMÃ ANA), what a
+# decoder could not read, and code points without a meaning.
+DAMAGED = (
+    "[ÃÂ][\xa0-\xbf€‚ˆ‰Š‡”™›œŸ]|(?<![A-ZÀ-Þ])[ÃÂ] |Å“|â€|â‚¬"
+    "|[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff\U000f0000-\U0010ffff]"
+)
+PHONE_SHAPE = r"[(\s]*\+?[(\s]*[0-9][0-9\s.()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
+DAY = r"(?:\d{4}-\d\d-\d\d|\d\d([/.-])\d\d\1\d{4})"
+MIDNIGHT = r"[ T]00:00(?::00)?"
+NOT_IN_URL = r'[\s\\<>"^`{|}]'
+
+
+def matches(pattern: str) -> Wrong:
+    """Return what finds a text wrong when all of it is `pattern`; named groups fill the blanks of the sentence."""
+    fullmatch = re.compile(pattern, re.DOTALL).fullmatch
+    return lambda text: found.groupdict() if (found := fullmatch(text)) else None
+
+
+def lacks(pattern: str) -> Wrong:
+    """Return what finds a text wrong unless all of it is `pattern`."""
+    fullmatch = re.compile(pattern, re.ASCII).fullmatch
+    return lambda text: None if fullmatch(text) else {}
+
+
+def holds(pattern: str) -> Wrong:
+    """Return what finds a text wrong when `pattern` is somewhere in it."""
+    search = re.compile(pattern).search
+    return lambda text: {} if search(text) else None
+
+
+def longer_than(limit: int) -> Wrong:
+    """Return what finds a text wrong when it has more than `limit` code points."""
+    return lambda text: {"length": str(len(text)), "limit": str(limit)} if len(text) > limit else None
+
+
+def several_numbers(text: str) -> dict[str, str] | None:
+    """Find a cell wrong that holds more than one telephone number: of 8 digits or more each, of 15 at most (E.164)."""
+    sizes = [sum(map(str.isdigit, part)) for part in re.split(r"[/,;|&\n]|\s(?:ou|et|or)\s", text)]
+    return {} if sum(size >= 8 for size in sizes) > 1 or sum(sizes) > 2 * 8 else None  # noqa: PLR2004
+
+
+def unprintable(text: str) -> dict[str, str] | None:
+    """Find a text wrong that holds an invisible, unassigned or control character, or any space but the plain one."""
+    return None if text.isprintable() else {}
+
+
+def no_host(address: str) -> dict[str, str] | None:
+    """Find an address wrong whose host is not a domain name with a dot in it, or whose port is not 1 to 65535."""
+    host, colon, port = re.split("[/?#]", address.split("://")[1], maxsplit=1)[0].partition(":")
+    port_exists = re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536 if colon else True  # noqa: PLR2004
+    return None if is_host(host) and port_exists else {}
+
+
+@lru_cache(4096)
+def is_host(name: str) -> bool:
+    """Tell whether `name` is a domain name of two labels or more; one with accents is judged by its punycode."""
+    try:
+        ascii_name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return False
+    label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    return len(ascii_name) < 254 and bool(re.fullmatch(rf"(?i:(?:{label}\.)+(?=[a-z]){label})", ascii_name))  # noqa: PLR2004
+
+
+class Rule(NamedTuple):
+    """One way in which the cleaned text of a cell is wrong."""
+
+    fields: tuple[str, ...]
+    code: str
+    """A key of `contact_sync.catalogue.CATALOGUE`."""
+    wrong: Wrong
+
+
+# A cell is told of the first rule it breaks, so what an operator has to know first comes first. `<clear>` in a field that can
+# be emptied never gets here, nor does a blank cell.
+RULES = (
+    Rule((ID,), "id-clear", matches(CLEAR)),
+    Rule((PHONE,), "phone-clear", matches(CLEAR)),
+    Rule((ID, *FIELDS), "cell-error", matches(CELL_ERROR)),
+    Rule((*TEXTS, DATE, URL), "cell-formula", matches(FORMULA)),
+    # contactId: opaque on the API's page; varchar(80)
+    Rule((ID,), "id-total", matches(TOTAL)),
+    Rule((ID,), "id-damaged", matches(SCIENTIFIC)),
+    Rule((ID,), "id-decimal", matches(DECIMAL % 1)),
+    Rule((ID,), "id-characters", lacks(VISIBLE_ASCII)),
+    Rule((ID,), "id-length", longer_than(LIMITS[ID])),
+    # firstname, lastname: 32 characters; custom1-4: varchar(255)
+    Rule(TEXTS, "text-damaged", holds(DAMAGED)),
+    Rule(TEXTS, "text-control", holds(CONTROL)),
+    Rule(NAMES, "text-length", longer_than(LIMITS["firstname"])),
+    Rule(CUSTOM, "text-length", longer_than(LIMITS["custom1"])),
+    # phoneNumber: sent in E.164; `read_phone` goes on where these end
+    Rule((PHONE,), "phone-damaged", matches(SCIENTIFIC)),
+    Rule((PHONE,), "phone-damaged", matches(DECIMAL % 6)),
+    Rule((PHONE,), "phone-several", several_numbers),
+    Rule((PHONE,), "phone-characters", lacks(PHONE_SHAPE)),
+    # date: a closed list of forms, day first unless ISO; `read_date` goes on where these end
+    Rule((DATE,), "date-serial", matches(r"[0-9]{5}(?:[.,][0-9]+)?")),
+    Rule((DATE,), "date-two-digits", matches(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
+    Rule((DATE,), "date-time", matches(rf"{DAY}[ T](?!00:00(?::00)?\Z)\d.*")),
+    Rule((DATE,), "date-unknown", lacks(f"{DAY}(?:{MIDNIGHT})?")),
+    # url: begins with http:// or https://; varchar(255)
+    Rule((URL,), "url-scheme", lacks(r"(?is:https?://.*)")),
+    Rule((URL,), "url-characters", unprintable),
+    Rule((URL,), "url-characters", holds(NOT_IN_URL)),
+    Rule((URL,), "url-login", matches(r"\w+://[^/?#]*@.*")),
+    Rule((URL,), "url-host", no_host),
+    Rule((URL,), "text-length", longer_than(LIMITS[URL])),
+)
+
+_RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}
+_is_clear = re.compile(CLEAR).fullmatch
+_is_damaged = re.compile(DAMAGED).search
+
+
+def first_broken(field: str, text: str) -> Violation | None:
+    """Return the first of `RULES` that the cleaned, not empty `text` of a `field` breaks."""
+    for rule in _RULES_OF[field]:
+        if (detail := rule.wrong(text)) is not None:
+            return Violation(rule.code, field, detail)
+    return None
+
+
+# Reading a cell ---------------------------------------------------------------------------------------------------------
+
+
+class Reading(NamedTuple):
+    """What became of one cell."""
+
+    value: str | None
+    """What is sent; empty = empty the field, None = the cell is blank or wrong."""
+    violation: Violation | None = None
+    note: str = ""
+    """What was put right, as the end of a sentence that begins with how many cells it befell."""
+    ambiguous: bool = False
+    """A date that would also be one if the month stood first."""
+
+    @property
+    def tells_more(self) -> bool:
+        """Whether there is more to it than the value."""
+        return self[1:] != (None, "", False)
+
+
+BLANK = Reading(None)
+"""The reading of a cell in which there is nothing to be seen."""
+
+_JOINERS = "\u200c\u200d"  # they hold emoji and some scripts together
+_SPACES = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_EDGES = _SPACES + _JOINERS + "\xad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff" + "".join(map(chr, range(0x202A, 0x202F)))
+_EDGES += "".join(map(chr, range(0x2061, 0x206A)))
+_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+"}
+_ARABIC = {zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)}
+
+
+def trim(cell: str, kept: str = "") -> str:
+    """Return a cell in NFC, without invisible (Cf) characters but the `kept` ones, and without white space around."""
+    if not cell.isprintable():
+        cell = "".join(char for char in cell if char in kept or unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", cell).strip(_EDGES)
+
+
+def unprotect(text: str) -> str:
+    """Take off what was put around a number to keep Excel from changing it: '00123 or ="00123"."""
+    text = text.removeprefix("'")
+    return (text[2:-1] if re.fullmatch('="[^"]*"', text) else text).strip(_EDGES)
+
+
+def read_id(cell: str) -> Reading:
+    """Read a contactId: 1 to 80 visible ASCII characters."""
+    trimmed = trim(cell)
+    text = unprotect(trimmed).translate(_FULL_WIDTH)
+    if not text:
+        return Reading(None, Violation("id-missing", ID))
+    if violation := first_broken(ID, text):
+        return Reading(None, violation)
+    return Reading(text, note="" if text == trimmed else "lost an apostrophe or a formula around them")
+
+
+def read_text(cell: str, field: str) -> Reading:
+    """Read a name or a custom field: any text without control characters, as typed; the words NA and null are text."""
+    # Damage is judged as it stands: the í of UTF-8 read as cp1252 is Ã and an invisible hyphen.
+    text = cell if _is_damaged(cell) else trim(cell, _JOINERS)
+    if not text:
+        return BLANK
+    if _is_clear(text):
+        return Reading("")
+    violation = first_broken(field, text)
+    return Reading(None, violation) if violation else Reading(text)
+
+
+def read_phone(cell: str, region: str) -> Reading:
+    """Read the number of a mobile telephone as E.164; `region` says how a national number is read."""
+    text = unprotect(trim(cell)).translate(_FULL_WIDTH | _ARABIC)
+    if not text:
+        return BLANK
+    if violation := first_broken(PHONE, text):
+        return Reading(None, violation)
+    digits = ("+" if "+" in text else "") + re.sub("[^0-9]", "", text)
+    note = ""
+    if region == "FR" and re.fullmatch("[67][0-9]{8}", digits):
+        digits, note = "0" + digits, "got back the leading 0 that a spreadsheet took"
+    number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{9,15}", digits) else None
+    if number is None and region == "FR" and (number := _overseas(digits)):
+        note = "got the country code of an overseas department"
+    if number is None:
+        return Reading(None, Violation("phone-unknown", PHONE, {"region": region}))
+    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    if phonenumbers.number_type(number) not in kinds:
+        return Reading(None, Violation("phone-not-mobile", PHONE))
+    return Reading(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), note=note)
+
+
+def _valid_number(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(digits, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
+
+
+def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
+    """Return the mobile of an overseas department that France's own plan calls 0692123456 (Réunion: +262 692 123456).
+
+    The plan is one for all of them, so such a number belongs to one department only; what fits none or several is not read.
+    """
+    if not re.fullmatch("0[67][0-9]{8}", digits):
+        return None
+    found = {str(number): number for region in ("GF", "GP", "MQ", "RE", "YT") if (number := _valid_number(digits, region))}
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def mobile_pattern(region: str) -> str:
+    """Return the pattern of a national mobile number without its prefix, as phonenumbers has it."""
+    pattern: str = phonenumbers.PhoneMetadata.metadata_for_region(region).mobile.national_number_pattern
+    return pattern
+
+
+def read_date(cell: str, latest: datetime.date) -> Reading:
+    """Read a day from `EARLIEST` to `latest` as YYYY-MM-DD, day first unless ISO; a time of day must be midnight."""
+    text = trim(cell)
+    if not text:
+        return BLANK
+    if _is_clear(text):
+        return Reading("")
+    if violation := first_broken(DATE, text):
+        return Reading(None, violation)
+    ambiguous = False
+    if text[4] == "-":
+        day = _calendar_day(text[:4], text[5:7], text[8:10])
+    else:
+        first, second, year = text[:2], text[3:5], text[6:10]
+        day, swapped = _calendar_day(year, second, first), _calendar_day(year, first, second)
+        if day is None and swapped:
+            return Reading(None, Violation("date-month-first", DATE))
+        ambiguous = swapped not in (None, day)
+    if day is None:
+        return Reading(None, Violation("date-calendar", DATE))
+    if not EARLIEST <= day <= latest:
+        limits = {"earliest": f"{EARLIEST:%d/%m/%Y}", "latest": f"{latest:%d/%m/%Y}"}
+        return Reading(None, Violation("date-range", DATE, limits))
+    return Reading(day.isoformat(), ambiguous=ambiguous)
+
+
+def _calendar_day(year: str, month: str, day: str) -> datetime.date | None:
+    try:
+        return datetime.date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def read_url(cell: str) -> Reading:
+    """Read an address that begins with http:// or https://: as typed, but for the scheme's case."""
+    text = cell.strip(_EDGES)
+    if not text:
+        return BLANK
+    if _is_clear(text):
+        return Reading("")
+    if violation := first_broken(URL, text):
+        return Reading(None, violation)
+    scheme, rest = text.split("://", 1)
+    return Reading(f"{scheme.lower()}://{rest}")

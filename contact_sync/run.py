@@ -1,0 +1,256 @@
+"""One run, from the source to the report: load, validate, stage, send, record, report, in this order and one direction."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from contact_sync import plan
+from contact_sync.api.client import Client
+from contact_sync.errors import PRECEDENCE, ContactSyncError, Interrupted, SourceError, StorageError
+from contact_sync.fingerprint import Fingerprints, installation
+from contact_sync.ledger import Ledger, lock
+from contact_sync.load import Choices, open_source
+from contact_sync.model import Cause, Outcome, Result, Source, Violation
+from contact_sync.report import csv
+from contact_sync.sandbox import Sandbox
+from contact_sync.send import Effort, Stop, send
+from contact_sync.settings import Settings
+from contact_sync.validate import Policy, Validator
+
+NOTHING_TO_SEND = "nothing-to-send"
+"""A row that holds nothing but a contactId is no sign of a damaged source."""
+
+_ATTENTION = {Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED, Outcome.FAILED}
+_PARTIAL = 3
+
+log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Whoever looks on while a run goes."""
+
+    def loaded(self, rows: int) -> None:
+        """So many more rows were loaded and validated."""
+
+    def sending(self, rows: int) -> None:
+        """So many rows are about to be sent."""
+
+    def sent(self, result: Result) -> None:
+        """One row was sent, and ended so."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came of a run."""
+
+    run: str
+    source: Path
+    report: Path
+    rows: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    exit_code: int = 0
+    reasons: list[str] = field(default_factory=list)
+    """Why the run ended early, in sentences."""
+    findings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What was put right on the way, in sentences."""
+    causes: list[Cause] = field(default_factory=list)
+    columns: dict[str, str] = field(default_factory=dict)
+    """Field → the letter of its column."""
+
+
+def run(settings: Settings, watcher: Watcher) -> Summary:
+    """Do the whole job and say what came of it.
+
+    Raises a ContactSyncError where the run ends before there is anything to report on: a refused source (SourceError), a lock that
+    is held (BusyError), a ledger or report that cannot be opened or written (StorageError).
+    """
+    begun = time.monotonic()
+    started = datetime.now(UTC)
+    summary = Summary(f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", settings.source, settings.report)
+    stop = Stop()
+    with _signals(stop), _ledger(settings) as ledger, csv.draft(settings.report, settings.report_mode) as report:
+        with _opened(settings) as source:
+            keep = settings.send or not settings.remember
+            ledger.begin(summary.run, str(settings.source), _stamp(started), keep=keep)
+            summary.rows = _stage(settings, source, ledger, watcher, summary)
+            _guard(settings, ledger, summary.rows, stop)
+            if settings.send and not stop.reasons:
+                _send(settings, ledger, stop, watcher, begun)
+            _settle_rest(settings, ledger, stop)
+            lines = report.write(source.columns, source.delimiter, ledger.lines())
+            summary.warnings = source.warnings
+        summary.outcomes = ledger.outcomes()
+        summary.causes = ledger.causes()
+        summary.requests, summary.retries = ledger.attempts()
+        _balance(summary, lines, stop)
+        summary.reasons = [str(reason) for reason in stop.reasons]
+        summary.exit_code = _exit_code(stop.reasons, summary.outcomes)
+        summary.seconds = round(time.monotonic() - begun, 1)
+        if keep:
+            ledger.finish(summary.run, _stamp(datetime.now(UTC)), summary.exit_code, summary.outcomes)
+    return summary
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM stop the run in good order, and the second end it at once."""
+
+    def order(signum: int, _: FrameType | None) -> None:
+        if any(isinstance(reason, Interrupted) for reason in stop.reasons):
+            os._exit(128 + signum)  # the ledger survives that; nothing else is worth waiting for
+        stop.trip(Interrupted(signum))
+
+    before = {signum: signal.signal(signum, order) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+@contextmanager
+def _ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of the account, locked; one that is thrown away for a check and in the sandbox."""
+    if settings.sandbox or not settings.remember:
+        with Ledger(None, Fingerprints(secrets.token_bytes(32))) as ledger:
+            yield ledger
+        return
+    folder = settings.state_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fingerprints = installation(folder)
+        account = fingerprints.account(settings.base_url, settings.account or settings.key)
+        with lock(folder / f"{account}.lock"), Ledger(folder / f"{account}.sqlite3", fingerprints, account) as ledger:
+            yield ledger
+    except OSError as error:
+        raise StorageError(f"The state folder {folder} cannot be used ({error.strerror}): check --state-dir.") from error
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Source]:
+    choices = Choices(settings.sheet, settings.encoding, settings.delimiter, settings.hidden, settings.renames)
+    try:
+        with open_source(settings.source, choices) as source:
+            yield source
+    except SourceError as refused:
+        if settings.report.exists():
+            raise SourceError(f"{refused} (The report {settings.report} is from an earlier run.)") from refused
+        raise
+
+
+def _stage(settings: Settings, source: Source, ledger: Ledger, watcher: Watcher, summary: Summary) -> int:
+    validator = Validator(source.mapping, Policy(settings.blank, settings.region, datetime.now().astimezone().date()))
+    rows = plan.stage(
+        source,
+        validator,
+        ledger,
+        duplicates=settings.duplicates,
+        resend=settings.resend,
+        sending=settings.send,
+        tick=watcher.loaded,
+    )
+    if rows == 0 and not settings.allow_empty:
+        raise SourceError(f"{source.path} has no data row: check the export, or allow it with --allow-empty.")
+    summary.findings = source.findings
+    summary.notes = [f"{what}: {count}" for what, count in validator.notes.items()]
+    summary.columns = {name: source.letters[position] for name, position in source.mapping.items()}
+    return rows
+
+
+def _guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
+    """Stop before the first request when the source looks damaged as a whole."""
+    invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
+    if invalid * 100 > settings.max_invalid * rows:
+        stop.trip(
+            SourceError(
+                f"{invalid} of {rows} rows are invalid, more than {settings.max_invalid:g} %, so nothing was sent: "
+                "correct the source, or allow more with --max-invalid."
+            )
+        )
+    clears = ledger.clears()
+    if clears > settings.max_clears:
+        stop.trip(
+            SourceError(
+                f"{clears} cells would empty a stored field, more than {settings.max_clears}, so nothing was sent: "
+                "check the source, or allow more with --max-clears."
+            )
+        )
+
+
+def _send(settings: Settings, ledger: Ledger, stop: Stop, watcher: Watcher, begun: float) -> None:
+    watcher.sending(min(ledger.count(None), settings.limit or sys.maxsize))
+    left = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - begun)
+    effort = Effort(settings.key, settings.workers, settings.attempts, settings.limit, left)
+
+    async def sending() -> None:
+        async with AsyncExitStack() as stack:
+            base_url = settings.base_url
+            if settings.sandbox:
+                base_url = await stack.enter_async_context(Sandbox(open_store=True, record=False).serve())
+            client = Client(
+                base_url,
+                rate=settings.rate,
+                connections=settings.workers,
+                timeout=settings.timeout,
+                clock=time.monotonic,
+                sleep=stop.sleep,
+            )
+            await send(ledger, await stack.enter_async_context(client), effort, stop, watcher.sent)
+
+    try:
+        asyncio.run(sending())
+    except ContactSyncError as reason:
+        stop.trip(reason)
+    except Exception as bug:  # whatever happened, the report must be written
+        log.exception("while sending")
+        stop.trip(
+            ContactSyncError(f"A bug in contact-sync ended the sending ({type(bug).__name__}): run it with -v and report it.")
+        )
+
+
+def _settle_rest(settings: Settings, ledger: Ledger, stop: Stop) -> None:
+    """Say of the rows whose turn did not come why it did not."""
+    if stop.reasons:
+        reason = Violation("stopped", detail={"reason": str(stop.reasons[0])})
+    else:
+        reason = Violation("limit", detail={"limit": str(settings.limit)})
+    guarded = any(isinstance(reason, SourceError) for reason in stop.reasons)
+    ledger.settle_rest(reason, ready=guarded)
+
+
+def _balance(summary: Summary, lines: int, stop: Stop) -> None:
+    """Check the books: rows in = rows in the report = sum of the outcomes."""
+    accounted = sum(summary.outcomes.values())
+    if not summary.rows == lines == accounted or None in summary.outcomes:
+        stop.trip(
+            ContactSyncError(
+                f"A bug in contact-sync lost count: {summary.rows} rows were read, {lines} reported and {accounted} accounted for."
+            )
+        )
+
+
+def _exit_code(reasons: list[ContactSyncError], outcomes: dict[str, int]) -> int:
+    codes = {reason.exit_code for reason in reasons}
+    if _ATTENTION & outcomes.keys():
+        codes.add(_PARTIAL)
+    return min(codes, key=PRECEDENCE.index, default=0)

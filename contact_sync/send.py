@@ -1,0 +1,289 @@
+"""Sending: a pool of workers takes the pending rows out of the ledger and brings back how each one ended.
+
+One attempt passes through: worker ( retry ( breaker ( client ( limiter ( deadline ( HTTP ) ) ) ) ) ). One thread, one event loop:
+whoever touches ledger, limiter or breaker does so between two awaits, and needs no lock.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
+
+from contact_sync.api import contact_update
+from contact_sync.api.client import Client
+from contact_sync.breaker import PAUSE, Breaker
+from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
+from contact_sync.ledger import Ledger
+from contact_sync.model import Outcome, Pending, Result, Violation
+
+CANARIES = 5
+"""So many rows may fail, one at a time, before the API counts as down without ever having answered."""
+
+LONGEST_HOLD = 300.0
+"""Seconds; a server that asks for more is not coming back tonight."""
+
+_DURABLE = 0.2  # seconds until a result is on the disk at the latest
+_ALLOWANCE, _SHARE = 50, 0.1  # retries of a run at most: so many, and so many for each request
+
+
+class Stopped(Exception):  # noqa: N818 - no error: the row's turn does not come
+    """The run is to stop; raised in those who wait."""
+
+
+class Stop:
+    """The order to take no new row. What is in flight is awaited; whoever waits is sent away with Stopped."""
+
+    def __init__(self) -> None:
+        self.reasons: list[ContactSyncError] = []
+        """Why, in the order the reasons came up; empty while nothing is wrong."""
+        self._sleepers: set[asyncio.Future[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def trip(self, reason: ContactSyncError) -> None:
+        """Give the order; may be called from a signal."""
+        self.reasons.append(reason)
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        for sleeper in self._sleepers:
+            if not sleeper.done():
+                sleeper.set_exception(Stopped())
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep, or raise Stopped as soon as the order is given."""
+        if self.reasons:
+            raise Stopped
+        self._loop = asyncio.get_running_loop()
+        sleeper = self._loop.create_future()
+        timer = self._loop.call_later(seconds, lambda: None if sleeper.done() else sleeper.set_result(None))
+        self._sleepers.add(sleeper)
+        try:
+            await sleeper
+        finally:
+            timer.cancel()
+            self._sleepers.discard(sleeper)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard to try."""
+
+    key: str
+    workers: int
+    attempts: int
+    """Attempts a row in the first pass."""
+    limit: int | None
+    """Rows sent at most."""
+    seconds: float | None
+    """Time left for sending."""
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """A row on its way."""
+
+    row: Pending
+    attempts: int = 0
+    last: Transient | None = None
+
+
+class _Sender:
+    def __init__(self, ledger: Ledger, client: Client, effort: Effort, stop: Stop, tick: Callable[[Result], None]) -> None:
+        self._ledger = ledger
+        self._client = client
+        self._effort = effort
+        self._stop = stop
+        self._tick = tick
+        self._breaker = Breaker(time.monotonic)
+        self._probe = asyncio.Lock()
+        self._proven = False
+        self._retries = 0
+        self._rows: deque[Pending] = deque()
+        self._after = -1
+        self._left = effort.limit
+        self._second_pass = False
+        self._retrying = self._retry(effort.attempts)
+
+    def _retry(self, attempts: int) -> AsyncRetrying:
+        # Shared by all workers, which is twice as fast as one for each row; its `statistics` therefore mean nothing.
+        return AsyncRetrying(
+            stop=stop_after_attempt(attempts),
+            wait=wait_random_exponential(multiplier=0.25, max=20),
+            retry=self._again,
+            sleep=self._stop.sleep,
+            reraise=True,
+        )
+
+    def _again(self, state: RetryCallState) -> bool:
+        """Whether an attempt may be followed by another: it failed for the moment, and the run's budget allows it."""
+        failed = state.outcome is not None and isinstance(state.outcome.exception(), Transient)
+        if failed and self._retries < _ALLOWANCE + _SHARE * self._client.limiter.turns:
+            self._retries += 1
+            return True
+        return False
+
+    # ---- the pool
+
+    async def send(self) -> None:
+        flusher = asyncio.create_task(self._keep_durable())
+        timer = self._timer()
+        try:
+            await self._prove()
+            await self._work()
+            self._begin_second_pass()
+            await self._work()
+            if self._breaker.is_open:
+                self._give_up()
+        finally:
+            flusher.cancel()
+            if timer is not None:
+                timer.cancel()
+            self._ledger.flush()
+
+    def _timer(self) -> asyncio.TimerHandle | None:
+        if self._effort.seconds is None:
+            return None
+        reason = UnavailableError("The time budget (--max-duration) is used up: the next run goes on with the rest.")
+        return asyncio.get_running_loop().call_later(max(0.0, self._effort.seconds), self._stop.trip, reason)
+
+    async def _keep_durable(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(_DURABLE)
+                self._ledger.flush()
+        except ContactSyncError as reason:
+            self._stop.trip(reason)
+
+    async def _prove(self) -> None:
+        """Send one row at a time until the API has answered in its own words."""
+        for _ in range(CANARIES):
+            if not await self._deliver_next():
+                break
+            if self._proven:
+                return
+        if self._client.limiter.turns:
+            self._breaker.trip()
+
+    def _begin_second_pass(self) -> None:
+        """Take the rows that failed, once more: what was wrong for a moment may be over."""
+        self._ledger.flush()
+        self._second_pass, self._after, self._left, self._retrying = True, -1, None, self._retry(1)
+
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._effort.workers):
+                workers.create_task(self._worker())
+
+    async def _worker(self) -> None:
+        while await self._deliver_next():
+            pass
+
+    async def _deliver_next(self) -> bool:
+        """Send the next row and note how it ended; False when there is none, or none is to be sent any more."""
+        try:
+            row = self._next()
+            if row is None:
+                return False
+            result = await self._deliver(row)
+            if result is not None:
+                self._ledger.record(result)
+                self._tick(result)
+        except ContactSyncError as reason:
+            self._stop.trip(reason)
+        return not self._stop.reasons
+
+    def _next(self) -> Pending | None:
+        if self._stop.reasons or self._left == 0:
+            return None
+        if not self._rows:
+            self._rows.extend(self._ledger.take(self._after, failed=self._second_pass))
+            if not self._rows:
+                return None
+        row = self._rows.popleft()
+        self._after = row.number
+        if self._left is not None:
+            self._left -= 1
+        return row
+
+    # ---- one row
+
+    async def _deliver(self, row: Pending) -> Result | None:
+        """How `row` ended; None when its turn did not come."""
+        delivery = _Delivery(row, row.attempts)
+        outcome: Outcome
+        status: int | None = None
+        violations: Sequence[Violation]
+        code = ""
+        try:
+            status, outcome, violations, code = await self._retrying(self._attempt, delivery)
+        except (Rejected, Transient) as error:
+            outcome = Outcome.REJECTED if isinstance(error, Rejected) else Outcome.FAILED
+            status, violations, code = error.http_status, [error.violation], error.api_code
+        except Stopped:
+            if delivery.last is None:
+                return None
+            outcome = Outcome.FAILED
+            status, violations, code = delivery.last.http_status, [delivery.last.violation], delivery.last.api_code
+        except ContactSyncError as reason:
+            self._stop.trip(reason)
+            outcome, violations = Outcome.FAILED, [Violation("api-stopped")]
+        return Result(row, outcome, violations, delivery.attempts, status, code, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+
+    async def _attempt(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
+        """Make one attempt, or, while the API counts as down, wait until it is this row's turn to probe."""
+        if self._breaker.is_open:
+            async with self._probe:
+                if self._breaker.gave_up:
+                    self._give_up()
+                if self._breaker.is_open:
+                    await self._stop.sleep(PAUSE)
+                    return await self._ask(delivery)
+        return await self._ask(delivery)
+
+    def _give_up(self) -> None:
+        self._stop.trip(UnavailableError("The API is down or does not answer as documented: run again later."))
+
+    async def _ask(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
+        delivery.attempts += 1
+        try:
+            reply = await self._client.post(contact_update.PATH, contact_update.request(self._effort.key, delivery.row))
+            verdict = contact_update.answer(reply, delivery.row)
+        except Stopped:
+            delivery.attempts -= 1  # it was still waiting for its turn
+            raise
+        except Transient as failure:
+            delivery.last = failure
+            self._failed(failure)
+            raise
+        except Rejected:
+            self._answered()
+            raise
+        self._answered()
+        return reply.status, *verdict
+
+    def _answered(self) -> None:
+        self._proven = True
+        self._breaker.success()
+
+    def _failed(self, failure: Transient) -> None:
+        self._proven = self._proven or failure.spoke
+        self._breaker.failure()
+        if failure.hold is None:
+            return
+        if failure.hold > LONGEST_HOLD:
+            raise UnavailableError(f"The API asks to wait for {failure.hold:.0f} seconds: run again later.")
+        self._client.limiter.hold(failure.hold)
+
+
+async def send(ledger: Ledger, client: Client, effort: Effort, stop: Stop, tick: Callable[[Result], None]) -> None:
+    """Send the pending rows of `ledger` and record how each ended; `tick` is told of each.
+
+    Ends early when `stop` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay pending.
+    Raises StorageError when the ledger cannot be written at the end.
+    """
+    await _Sender(ledger, client, effort, stop, tick).send()

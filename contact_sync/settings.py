@@ -1,0 +1,115 @@
+"""What a run is told: checked, and in the types that the rest of the program works with."""
+
+import ipaddress
+import math
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from contact_sync.errors import ConfigError
+
+BASE_URL = "https://api.smspartner.fr/v1"
+
+_MINUTE = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a run or a check is told; the options of the command line by their names."""
+
+    source: Path
+    report: Path
+    report_mode: int = 0o600
+    send: bool = True
+    """False for `check` and `--dry-run`."""
+    remember: bool = True
+    """False for `check`, which knows no account and no ledger."""
+
+    key: str = field(default="", repr=False)
+    base_url: str = BASE_URL
+    sandbox: bool = False
+    account: str | None = None
+    state_dir: Path = Path()
+    rate: float = 5.0
+    """Attempts a second; 0 = no limit."""
+    workers: int = 8
+    attempts: int = 4
+    timeout: float = 30.0
+    """Seconds."""
+    resend: bool = False
+    limit: int | None = None
+    max_duration: float | None = None
+    """Seconds."""
+
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    hidden: str = "refuse"
+    renames: Mapping[str, str] = field(default_factory=dict)
+    blank: str = "keep"
+    duplicates: str = "refuse"
+    region: str = "FR"
+    max_invalid: float = 50.0
+    """Percent of the rows."""
+    max_clears: int = 100
+    allow_empty: bool = False
+
+
+def rate(text: str) -> float:
+    """Read "5", "2.5", "300/min" or "5/s" as attempts a second; ValueError for anything else."""
+    number, _, unit = text.strip().partition("/")
+    divisor = {"": 1.0, "s": 1.0, "sec": 1.0, "min": _MINUTE, "m": _MINUTE}.get(unit.strip())
+    value = float(number)
+    if divisor is None or not math.isfinite(value) or value < 0:
+        raise ValueError(text)
+    return value / divisor
+
+
+def base_url(text: str) -> str:
+    """Check the API's address: https, or http for a loopback host alone, since the key travels in the body."""
+    text = text.rstrip("/")
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query or parts.fragment:
+        raise ConfigError("The base URL is not an address such as https://api.smspartner.fr/v1: correct --base-url.")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise ConfigError(
+            f"The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url."
+        )
+    return text
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def api_key(text: str, where: str) -> str:
+    """Check the key that was found in `where`; the text of an error never holds it."""
+    key = text.strip()
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(f"{where} holds no API key: it must be one word of plain characters.")
+    return key
+
+
+def api_key_file(path: Path) -> str:
+    """Read the key from a file that nobody but its owner can read."""
+    try:
+        with path.open(encoding="ascii") as file:
+            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+                raise ConfigError(f"Others may read the API key in {path}: run chmod 600 on it.")
+            return api_key(file.read(1000), str(path))
+    except OSError as error:
+        raise ConfigError(f"The API key file {path} cannot be read ({error.strerror}): check --api-key-file.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} holds no API key: it must be one word of plain characters.") from error
