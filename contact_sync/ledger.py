@@ -189,7 +189,7 @@ class Ledger:
             )
 
     def settle_rest(self, violation: Violation, *, ready: bool) -> None:
-        """Give every row that is still pending, and with `ready` those too that would have been sent, the outcome `unprocessed`."""
+        """Give every pending row the outcome `unprocessed`; with `ready` those too that would have been sent."""
         also = Outcome.READY if ready else None
         with self._transaction() as db:
             db.execute(

@@ -77,8 +77,8 @@ class Summary:
 def run(settings: Settings, watcher: Watcher) -> Summary:
     """Do the whole job and say what came of it.
 
-    Raises a ContactSyncError where the run ends before there is anything to report on: a refused source (SourceError), a lock that
-    is held (BusyError), a ledger or report that cannot be opened or written (StorageError).
+    Raises a ContactSyncError where there is nothing to report on: a refused source (SourceError), a lock that is held
+    (BusyError), a ledger or report that cannot be opened (StorageError).
     """
     begun = time.monotonic()
     started = datetime.now(UTC)
@@ -93,7 +93,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             if settings.send and not stop.reasons:
                 _send(settings, ledger, stop, watcher, begun)
             _settle_rest(settings, ledger, stop)
-            lines = report.write(source.columns, source.delimiter, ledger.lines())
+            lines = _report(report, source, ledger, stop)
             summary.warnings = source.warnings
         summary.outcomes = ledger.outcomes()
         summary.causes = ledger.causes()
@@ -159,7 +159,9 @@ def _opened(settings: Settings) -> Iterator[Source]:
 
 
 def _stage(settings: Settings, source: Source, ledger: Ledger, watcher: Watcher, summary: Summary) -> int:
-    validator = Validator(source.mapping, Policy(settings.blank, settings.region, datetime.now().astimezone().date()))
+    validator = Validator(
+        source.mapping, Policy(blank=settings.blank, region=settings.region, today=datetime.now().astimezone().date())
+    )
     rows = plan.stage(
         source,
         validator,
@@ -172,7 +174,7 @@ def _stage(settings: Settings, source: Source, ledger: Ledger, watcher: Watcher,
     if rows == 0 and not settings.allow_empty:
         raise SourceError(f"{source.path} has no data row: check the export, or allow it with --allow-empty.")
     summary.findings = source.findings
-    summary.notes = [f"{what}: {count}" for what, count in validator.notes.items()]
+    summary.notes = [f"{count} cells of {name}: {what}." for (name, what), count in validator.notes.items()]
     summary.columns = {name: source.letters[position] for name, position in source.mapping.items()}
     return rows
 
@@ -238,15 +240,21 @@ def _settle_rest(settings: Settings, ledger: Ledger, stop: Stop) -> None:
     ledger.settle_rest(reason, ready=guarded)
 
 
-def _balance(summary: Summary, lines: int, stop: Stop) -> None:
+def _report(report: csv.Draft, source: Source, ledger: Ledger, stop: Stop) -> int | None:
+    """Write the report; None when it could not be written."""
+    try:
+        return report.write(source.columns, source.delimiter, ledger.lines())
+    except StorageError as reason:
+        stop.trip(reason)
+        return None
+
+
+def _balance(summary: Summary, lines: int | None, stop: Stop) -> None:
     """Check the books: rows in = rows in the report = sum of the outcomes."""
     accounted = sum(summary.outcomes.values())
-    if not summary.rows == lines == accounted or None in summary.outcomes:
-        stop.trip(
-            ContactSyncError(
-                f"A bug in contact-sync lost count: {summary.rows} rows were read, {lines} reported and {accounted} accounted for."
-            )
-        )
+    if not summary.rows == accounted == (accounted if lines is None else lines):
+        counts = f"{summary.rows} rows were read, {lines} reported and {accounted} accounted for"
+        stop.trip(ContactSyncError(f"A bug in contact-sync lost count: {counts}."))
 
 
 def _exit_code(reasons: list[ContactSyncError], outcomes: dict[str, int]) -> int:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
@@ -49,8 +50,8 @@ class Settings:
     delimiter: str | None = None
     hidden: str = "refuse"
     renames: Mapping[str, str] = field(default_factory=dict)
-    blank: str = "keep"
-    duplicates: str = "refuse"
+    blank: Literal["keep", "clear"] = "keep"
+    duplicates: Literal["refuse", "first", "last"] = "refuse"
     region: str = "FR"
     max_invalid: float = 50.0
     """Percent of the rows."""

@@ -5,11 +5,11 @@ reading them one by one. Where the look fails the column is cut up until only it
 strict, but what it lets pass is what reading would have given. (The string methods of pandas cost ten times such a look.)
 """
 
-import datetime
+import datetime as dt
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -21,9 +21,9 @@ from contact_sync.errors import ConfigError
 from contact_sync.model import FIELDS, ID, ROW, Chunk, Verdicts, Violation
 from contact_sync.rules import (
     BLANK,
-    DAMAGED,
     DATE,
     DECIMAL,
+    FRENCH_MOBILE,
     LIMITS,
     NOT_IN_URL,
     PHONE,
@@ -32,7 +32,6 @@ from contact_sync.rules import (
     URL,
     Reading,
     is_host,
-    mobile_pattern,
     read_date,
     read_id,
     read_phone,
@@ -52,7 +51,7 @@ class Policy:
     """What an empty cell means: leave the stored value, or empty it. A blank phone number always leaves it."""
     region: str = "FR"
     """How a national phone number is read: two letters of ISO 3166."""
-    today: datetime.date
+    today: dt.date
     """A date may lie two years after it."""
 
 
@@ -66,17 +65,17 @@ class Validator:
         region = policy.region.upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
             raise ConfigError(f"{policy.region} is not a region: give the two letters of ISO 3166, such as FR.")
-        latest = policy.today + datetime.timedelta(days=2 * 365)
+        latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
-        columns = [
-            _Column(ID, look_at_ids, read_id),
-            _Column(PHONE, phone_look(region), partial(read_phone, region=region)),
-            *(_Column(field, text_look(field), partial(read_text, field=field), blank) for field in TEXTS),
-            _Column(DATE, None, partial(read_date, latest=latest), blank),
-            _Column(URL, look_at_urls, read_url, blank),
-        ]
-        self._mapping = dict(mapping)
-        self._columns = sorted((column for column in columns if column.field in mapping), key=_rank)
+        columns = {
+            ID: _Column(look_at_ids, read_id),
+            PHONE: _Column(look_at_french_phones if region == "FR" else None, partial(read_phone, region=region)),
+            DATE: _Column(None, partial(read_date, latest=latest), blank),
+            URL: _Column(look_at_urls, read_url, blank),
+        } | {
+            field: _Column(partial(look_at_texts, limit=LIMITS[field]), partial(read_text, field=field), blank) for field in TEXTS
+        }
+        self._columns = {field: (mapping[field], columns[field]) for field in (ID, *FIELDS) if field in mapping}
         self.notes: Counter[tuple[str, str]] = Counter()
         """(field, the end of a sentence on what was put right) → in how many cells."""
 
@@ -95,13 +94,13 @@ class Validator:
         verdicts = Verdicts([], [], violations, [])
         rows = chunk.rows
         if flawed[ROW]:  # they may be too short
-            blank_row = [""] * (max(self._mapping.values()) + 1)
+            blank_row = [""] * (1 + max(place for place, _ in self._columns.values()))
             rows = [blank_row if position in flawed[ROW] else row for position, row in enumerate(rows)]
         unmapped: list[str | None] = [None] * len(rows)
         values = dict.fromkeys(FIELDS, unmapped)
-        for column in self._columns:
-            cells = list(map(itemgetter(self._mapping[column.field]), rows))
-            values[column.field] = self._judge(column, cells, flawed[ROW] | flawed[column.field], verdicts)
+        for field, (place, column) in self._columns.items():
+            values[field], odd = column.read(list(map(itemgetter(place), rows)), flawed[ROW] | flawed[field])
+            self._collect(field, odd, verdicts)
         for found in violations.values():
             found.sort(key=_rank)
         verdicts.ids = [contact or "" for contact in values.pop(ID)]
@@ -110,22 +109,14 @@ class Validator:
         verdicts.violations = dict(violations)
         return verdicts
 
-    def _judge(self, column: "_Column", cells: list[str], spared: set[int], verdicts: Verdicts) -> list[str | None]:
-        """Return the values of a column, and put what is odd about its cells into `verdicts`; `spared` cells are not judged."""
-        for position in spared:
-            cells[position] = ""
-        values, odd = column.read(cells)
-        for position in spared:
-            values[position] = None
-            odd.pop(position, None)
+    def _collect(self, field: str, odd: dict[int, Reading], verdicts: Verdicts) -> None:
         for position, reading in odd.items():
             if reading.violation:
                 verdicts.violations[position].append(reading.violation)
             if reading.note:
-                self.notes[column.field, reading.note] += 1
+                self.notes[field, reading.note] += 1
             if reading.ambiguous:
                 verdicts.ambiguous.append(position)
-        return values
 
 
 def _flag_idle(verdicts: Verdicts) -> None:
@@ -146,28 +137,34 @@ def _rank(violation: Violation) -> int:
 class _Column:
     """How the cells of one field are read: all at once by `look`, one by one by `read` where that fails."""
 
-    def __init__(self, field: str, look: Look | None, read: Callable[[str], Reading], blank: str | None = None) -> None:
-        self.field = field
+    def __init__(self, look: Look | None, read: Callable[[str], Reading], blank: str | None = None) -> None:
         self._look = look
-        self._read = lru_cache(32_768)(read)  # the birthdays of a century fit in
+        self._read = read
+        self._read_short = read if look else lru_cache(32_768)(read)  # the days of a century fit in
         self._blank = blank
 
-    def read(self, cells: list[str]) -> tuple[list[str | None], dict[int, Reading]]:
-        """Return the value of each cell, and by their positions the readings that tell more than a value."""
+    def read(self, cells: list[str], spared: Collection[int] = ()) -> tuple[list[str | None], dict[int, Reading]]:
+        """Return the value of each cell, and by their positions the readings that tell more; `spared` cells are not read."""
+        for position in spared:
+            cells[position] = ""
         values: list[str | None] = []
         odd: dict[int, Reading] = {}
         self._fill(cells, values, odd)
+        for position in spared:
+            values[position] = None
+            odd.pop(position, None)
         return values, odd
 
     def _fill(self, cells: list[str], values: list[str | None], odd: dict[int, Reading]) -> None:
         if self._look and (texts := self._look(cells)) is not None:
             values += [text or self._blank for text in texts]
-        elif self._look and len(cells) > 8:  # noqa: PLR2004 - fewer are read faster than looked at
+        elif self._look and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than looked at
             part = len(cells) // 8 + 1
             for start in range(0, len(cells), part):
                 self._fill(cells[start : start + part], values, odd)
         else:
-            for position, reading in enumerate(map(self._read, cells), len(values)):
+            read = self._read_short if max(map(len, cells), default=0) < 40 else self._read  # noqa: PLR2004 - bounds the cache
+            for position, reading in enumerate(map(read, cells), len(values)):
                 if reading.tells_more:
                     odd[position] = reading
                 values.append(self._blank if reading is BLANK else reading.value)
@@ -177,10 +174,10 @@ class _Column:
 
 _ODD_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1})(?=\n)")
 _IN_ODD_IDS = ("'", '"', "#", "<", "=", " ", "err:", "total", "somme")
-_IN_ODD_TEXTS = ("#", "<", "=", "Err:")
-_is_damaged = re.compile(DAMAGED).search
+_IN_ODD_TEXTS = ("#", "<", "=", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
 _leaves_url = re.compile(NOT_IN_URL).search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
+_french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 
@@ -197,38 +194,26 @@ def look_at_ids(cells: list[str]) -> list[str] | None:
     return None if _ODD_ID.search("\n" + "\n".join(cells) + "\n") else cells
 
 
-def text_look(field: str) -> Look:
-    """Return the look that passes printable texts in NFC that fit a name or a custom field."""
-    limit = LIMITS[field]
-
-    def look(cells: list[str]) -> list[str] | None:
-        text = " ".join(cells)
-        if not text.isprintable() or any(mark in text for mark in _IN_ODD_TEXTS):
-            return None
-        if not text.isascii() and (not unicodedata.is_normalized("NFC", text) or _is_damaged(text)):
-            return None
-        texts = list(map(str.strip, cells))
-        return texts if max(map(len, texts), default=0) <= limit else None
-
-    return look
-
-
-def phone_look(region: str) -> Look | None:
-    """Return the look that passes French mobiles as they are mostly written; None for other regions: each has its own ways."""
-    if region != "FR":
+def look_at_texts(cells: list[str], limit: int) -> list[str] | None:
+    """Pass printable texts in NFC of at most `limit` characters."""
+    text = " ".join(cells)
+    if not text.isprintable() or any(mark in text for mark in _IN_ODD_TEXTS):
         return None
-    mobiles = re.compile(rf"^(?:(?:0|\+33)({mobile_pattern(region)}))?$", re.MULTILINE | re.ASCII).findall
+    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
+        return None
+    texts = list(map(str.strip, cells))
+    return texts if max(map(len, texts), default=0) <= limit else None
 
-    def look(cells: list[str]) -> list[str] | None:
-        lines = "\n".join(cells).replace(" ", "")
-        if lines.count("\n") != len(cells) - 1:
-            return None
-        if "." in lines or "-" in lines:
-            lines = _in_pairs(r"\1\2\3\4\5", lines)
-        found = mobiles(lines)
-        return ["+33" + number if number else "" for number in found] if len(found) == len(cells) else None
 
-    return look
+def look_at_french_phones(cells: list[str]) -> list[str] | None:
+    """Pass French mobiles that begin with 0 or +33, with spaces anywhere or in pairs with points or hyphens."""
+    lines = "\n".join(cells).replace(" ", "")
+    if lines.count("\n") != len(cells) - 1:
+        return None
+    if "." in lines or "-" in lines:
+        lines = _in_pairs(r"\1\2\3\4\5", lines)
+    found = _french_mobiles(lines)
+    return ["+33" + number if number else "" for number in found] if len(found) == len(cells) else None
 
 
 def look_at_urls(cells: list[str]) -> list[str] | None:

@@ -7,8 +7,8 @@ split gives a header row; `csv.Sniffer` has been seen to split on the letter t.
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import FileIO
 from itertools import chain, islice
 from operator import itemgetter
@@ -16,19 +16,18 @@ from pathlib import Path
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
-from contact_sync.load import encoding as encodings
-from contact_sync.load.headers import SEARCHED, Header, Layout, find, lay_out, letter, refuse_rows
+from contact_sync.load import headers
+from contact_sync.load.encoding import LINE_LIMIT, Decision, decide
+from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.model import ID, ROW, Chunk, Violation
 
-DELIMITERS = (";", ",", "\t", "|")
 CHUNK = 1000
 """Rows a chunk; more do not stay in the processor's cache."""
 
+_DELIMITERS = (";", ",", "\t", "|")
+_SPELLED = {"tab": "\t", "\\t": "\t"}
 _SEPARATOR = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
-_NAMES = {"\t": "tab"}
-_WIDEST = 16_384  # columns of a spreadsheet
-
-_Numbered = tuple[int, list[str]]
+_WIDEST = 16_384  # the columns of a spreadsheet
 
 
 @dataclass(slots=True)
@@ -43,65 +42,174 @@ class Delimited:
     findings: list[str]
     warnings: list[str]
     _copy: FileIO
-    _decision: encodings.Decision
+    _decision: Decision
     _header: Header
     _positions: list[int]
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time.
 
-        Raises `SourceError` at a quote that goes wrong, and at the end when most rows do not have the header's number of cells.
+        Raises `SourceError` at a quote that goes wrong, and at the end when most rows have not as many cells as the header.
         """
-        shape = _Shape(len(self._header.cells), self._header.cells.index(self.columns[self.mapping[ID]]), self.delimiter)
+        width = len(self._header.cells)
+        key = self._positions[self.mapping[ID]]
+        total = ragged = first = 0
+        short = False
+        chunk = Chunk([], [])
         with _records(self._copy, self._decision.encoding, self.delimiter, self.path.name) as records:
             next(number for number, _ in records if number == self._header.number)
-            while chunk := _chunk(records, shape):
-                self._tidy(chunk)
-                yield chunk
-        shape.judge(self.path.name)
-        if shape.last_is_short and not self._decision.ends_in_newline:
+            for number, read in records:
+                row = read
+                if len(row) != width or not row[key].strip():
+                    if not any(map(str.strip, row)):
+                        continue
+                    row, flaw = _fit(row, width, self.delimiter)
+                    short = len(read) < width
+                    if flaw:
+                        chunk.flaws[len(chunk.rows)] = [flaw]
+                        ragged += 1
+                        first = first or number
+                else:
+                    short = False
+                chunk.numbers.append(number)
+                chunk.rows.append(row)
+                if len(chunk.rows) == CHUNK:
+                    total += CHUNK
+                    yield self._tidied(chunk)
+                    chunk = Chunk([], [])
+        total += len(chunk.rows)
+        if chunk.rows:
+            yield self._tidied(chunk)
+        if 2 * ragged > total:
+            raise SourceError(
+                f"{self.path.name}: {ragged} of {total} rows, the first on line {first}, do not have the {width} cells of the header: "
+                "check the delimiter, and export it again."
+            )
+        if short and not self._decision.ends_in_newline:
             self.warnings.append("The last row is short and does not end in a line break: the file may be incomplete.")
 
-    def _tidy(self, chunk: Chunk) -> None:
-        """Reduce the rows to the columns that are kept, and undo what the report's writer did to them."""
+    def _tidied(self, chunk: Chunk) -> Chunk:
+        """Reduce the rows to the columns that are kept, and take back what a report did to its cells."""
         if self._positions != list(range(len(self._header.cells))):
             kept = itemgetter(*self._positions)
             chunk.rows = [list(kept(row)) for row in chunk.rows]
         if self._header.is_report:
-            chunk.rows = [[unescape(cell) for cell in row] for row in chunk.rows]
+            chunk.rows = [list(map(unescape, row)) for row in chunk.rows]
+        return chunk
 
 
-def open_delimited(copy: FileIO, path: Path, *, encoding: str | None, delimiter: str | None, renames: Mapping[str, str]) -> Delimited:
-    """Return the CSV in `copy`, with whatever `encoding` and `delimiter` do not say found out.
+def open_delimited(
+    copy: FileIO, path: Path, *, encoding: str | None, delimiter: str | None, renames: Mapping[str, str]
+) -> Delimited:
+    """Return the CSV in `copy`, having found out what `encoding` and `delimiter` leave open.
 
     Raises `SourceError` when it cannot be understood, `ConfigError` for a choice that makes no sense.
     """
     name = path.name
-    csv.field_size_limit(encodings.LINE_LIMIT)
-    decision = encodings.decide(copy, name, encoding)
-    candidates = _candidates(copy, decision.encoding, delimiter)
-    heads = {candidate: _head(copy, decision.encoding, candidate, name) for candidate in candidates}
-    headers = {candidate: header for candidate in candidates if (header := find(heads[candidate], renames))}
-    if not headers:
-        widest = max(heads.values(), key=lambda rows: max((len(cells) for _, cells in rows), default=0))
-        raise refuse_rows(name, widest, renames)
-    chosen = max(headers, key=lambda candidate: headers[candidate].known)
-    header = headers[chosen]
+    csv.field_size_limit(LINE_LIMIT)
+    decision = decide(copy, name, encoding)
+    chosen, above, header = _find(copy, decision.encoding, _candidates(copy, decision.encoding, delimiter), name, renames)
     if len(header.cells) > _WIDEST:
-        raise SourceError(f"{name}, line {header.number}: the header has more than {_WIDEST} columns: it is not a table of contacts.")
-    with _records(copy, decision.encoding, chosen, name) as records:
-        layout = lay_out(name, header, _unused(header, records), renames)
-    found = f"CSV with {_NAMES.get(chosen, chosen)} in {decision.encoding}, header on line {header.number}."
+        raise SourceError(
+            f"{name}, line {header.number}: the header has more than {_WIDEST} columns: it is not a table of contacts."
+        )
+    layout = headers.lay_out(name, header, _unused(copy, decision.encoding, chosen, name, header), renames)
+    shown = "tab" if chosen == "\t" else chosen
     return Delimited(
         path=path,
         columns=layout.columns,
         mapping=layout.mapping,
-        letters=[letter(position) for position in layout.positions],
+        letters=[headers.letter(position) for position in layout.positions],
         delimiter=chosen,
-        findings=[found, *layout.findings],
-        warnings=decision.warnings,
+        findings=[f"CSV with {shown} in {decision.encoding}, header on line {header.number}.", *layout.findings],
+        warnings=[*decision.warnings, *headers.warn_above(header, above)],
         _copy=copy,
         _decision=decision,
         _header=header,
         _positions=layout.positions,
     )
+
+
+def _candidates(copy: FileIO, encoding: str, override: str | None) -> list[str]:
+    """Return the delimiters to try: the operator's, that of a `sep=` line (Excel's own), or all."""
+    if override is not None:
+        chosen = _SPELLED.get(override.casefold(), override)
+        if len(chosen) != 1 or chosen in '"\r\n\0 ' or chosen.isalnum():
+            raise ConfigError(f"--delimiter “{override}” cannot part cells: give one of ; , tab |.")
+        return [chosen]
+    with _text(copy, encoding) as lines:
+        declared = _SEPARATOR.fullmatch(next(lines))
+    return [declared[1]] if declared else list(_DELIMITERS)
+
+
+def _find(
+    copy: FileIO, encoding: str, candidates: list[str], name: str, renames: Mapping[str, str]
+) -> tuple[str, list[tuple[int, list[str]]], Header]:
+    """Return the delimiter that gives the header with most known columns, the first rows so parted, and that header."""
+    heads: dict[str, list[tuple[int, list[str]]]] = {}
+    found: dict[str, Header] = {}
+    for candidate in candidates:
+        rows = heads[candidate] = []
+        # Under a wrong delimiter quotes may seem wrong; the right one meets them again below.
+        with _records(copy, encoding, candidate, name) as records, suppress(SourceError):
+            for record in islice(records, SEARCHED):
+                rows.append(record)
+        if header := headers.find(rows, renames):
+            found[candidate] = header
+    if found:
+        chosen = max(found, key=lambda candidate: found[candidate].known)
+        return chosen, heads[chosen], found[chosen]
+    likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
+    with _records(copy, encoding, likely, name) as records:
+        raise headers.refuse_rows(name, list(islice(records, SEARCHED)), renames)
+
+
+def _unused(copy: FileIO, encoding: str, delimiter: str, name: str, header: Header) -> set[int]:
+    """Return the positions of the columns that have neither a name nor, in the whole file, any text."""
+    unused = set(header.unnamed)
+    if unused:
+        with _records(copy, encoding, delimiter, name) as records:
+            for number, row in records:
+                if number > header.number:
+                    unused -= {position for position in unused if position < len(row) and row[position].strip()}
+    return unused
+
+
+def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violation | None]:
+    """Return `row` with `width` cells, and what is wrong with it. No text is dropped: a surplus is joined to the last cell."""
+    if len(row) == width or (len(row) > width and not any(map(str.strip, row[width:]))):
+        return row[:width], None
+    detail = {"cells": str(len(row)), "columns": str(width)}
+    if len(row) < width:
+        return row + [""] * (width - len(row)), Violation("cells-missing", ROW, detail)
+    return [*row[: width - 1], delimiter.join(row[width - 1 :])], Violation("cells-surplus", ROW, detail)
+
+
+@contextmanager
+def _text(copy: FileIO, encoding: str) -> Iterator[Iterator[str]]:
+    """Lend the lines of `copy` from its beginning, without byte order marks."""
+    copy.seek(0)
+    with open(copy.fileno(), encoding=encoding, newline="", closefd=False) as text:  # noqa: PTH123 - the copy has no name
+        yield chain([text.readline().lstrip("\ufeff")], text)
+
+
+@contextmanager
+def _records(copy: FileIO, encoding: str, delimiter: str, name: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """Lend the records of `copy`, each with the line it starts on; a `sep=` line is a blank record."""
+    with _text(copy, encoding) as lines:
+        first = next(lines)
+        yield _numbered(chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines), delimiter, name)
+
+
+def _numbered(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for row in reader:
+            yield start, row
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise SourceError(
+            f"{name}, line {start}: the row that starts here has a quote that is not closed, or not doubled inside a cell "
+            f"({error}): correct it, or export it again."
+        ) from error

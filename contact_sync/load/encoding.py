@@ -64,7 +64,9 @@ def decide(copy: FileIO, name: str, override: str | None = None) -> Decision:
         if head.startswith(mark):
             return Decision(encoding, _verify(copy, encoding, name))
     if encoding := _utf16_without_mark(head):
-        return Decision(encoding, _verify(copy, encoding, name), [f"{name} is read as UTF-16 although it does not say so: check the names."])
+        return Decision(
+            encoding, _verify(copy, encoding, name), [f"{name} is read as UTF-16 although it does not say so: check the names."]
+        )
     _cut_end_marks(copy)
     try:
         for _ in _decoded(copy, "utf-8"):
@@ -109,10 +111,14 @@ def _verify(copy: FileIO, encoding: str, name: str) -> bool:
         for text in _decoded(copy, encoding):
             if "\0" in text:
                 line = _line_of_fault(copy, encoding)
-                raise SourceError(f"{name}, line {line}: there are NUL characters; the file is damaged or not finished: export it again.")
+                raise SourceError(
+                    f"{name}, line {line}: there are NUL characters; the file is damaged or not finished: export it again."
+                )
             unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
             if unbroken > LINE_LIMIT:
-                raise SourceError(f"{name} has a line of more than {LINE_LIMIT >> 20} million characters: it is not a table of contacts.")
+                raise SourceError(
+                    f"{name} has a line of more than {LINE_LIMIT >> 20} million characters: it is not a table of contacts."
+                )
             last = text[-1:] or last
     except UnicodeError as error:
         line = _line_of_fault(copy, encoding)
@@ -160,7 +166,9 @@ def _legacy(copy: FileIO, name: str, fault: UnicodeDecodeError) -> tuple[str, li
     if utf8.count and others.count == 1 and fault.reason == "unexpected end of data":
         raise SourceError(f"{name} is cut off in the middle of a character, on line {others}: export it again.")
     if utf8.count and others.count:
-        raise SourceError(f"{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8.")
+        raise SourceError(
+            f"{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8."
+        )
     return _choose(tallies, name)
 
 

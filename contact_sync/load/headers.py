@@ -233,3 +233,17 @@ def _short(cell: str) -> str:
     """Return `cell` as it can stand in a sentence."""
     text = " ".join(cell.split())
     return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - enough to recognise a header
+
+
+def warn_above(header: Header, rows: Iterable[tuple[int, list[str]]]) -> list[str]:
+    """Return a warning when rows above the header look like contacts (a table sorted together with its header)."""
+    alike = [
+        number
+        for number, cells in rows
+        if number < header.number and sum(bool(cells[p].strip()) for p in header.fields if p < len(cells)) > 1
+    ]
+    if not alike:
+        return []
+    return [
+        f"Row {alike[0]} stands above the header (row {header.number}) and is not read, although it looks like data: check the order."
+    ]

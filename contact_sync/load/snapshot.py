@@ -45,7 +45,9 @@ def snapshot(path: Path, *, clock: Callable[[], float], sleep: Callable[[float],
     try:
         opened = cast("FileIO", tempfile.TemporaryFile(buffering=0))
     except OSError as error:
-        raise StorageError(f"There is no temporary folder for a private copy of {path.name} ({error.strerror}): set TMPDIR.") from error
+        raise StorageError(
+            f"There is no temporary folder for a private copy of {path.name} ({error.strerror}): set TMPDIR."
+        ) from error
     with opened as copy:
         _take(path, copy, clock, sleep)
         yield copy
@@ -108,7 +110,9 @@ def _copy(path: Path, copy: FileIO) -> None:
             try:
                 copy.write(block)
             except OSError as error:
-                raise StorageError(f"There is no room for a private copy of {path.name} ({error.strerror}): free some.") from error
+                raise StorageError(
+                    f"There is no room for a private copy of {path.name} ({error.strerror}): free some."
+                ) from error
 
 
 def _read(path: Path, source: IO[bytes]) -> bytes:

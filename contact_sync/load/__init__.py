@@ -1,0 +1,55 @@
+"""From a file to chunks of text with row numbers. Whatever the file holds, the answer is rows or one `SourceError`."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contact_sync.errors import SourceError
+from contact_sync.load.delimited import open_delimited
+from contact_sync.load.detect import Kind, recognise
+from contact_sync.load.headers import check_renames
+from contact_sync.load.snapshot import open_elsewhere, snapshot
+from contact_sync.load.workbook import open_workbook
+from contact_sync.model import Source
+
+__all__ = ["Choices", "open_source"]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the operator decided; None is found out."""
+
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    """One character, or `tab`."""
+    hidden: str = "refuse"
+    """`refuse`, `include` or `skip` hidden rows and columns of a workbook."""
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Header → `contactId` or a field."""
+
+
+@contextmanager
+def open_source(
+    path: Path, choices: Choices, *, clock: Callable[[], float] = time.time, sleep: Callable[[float], object] = time.sleep
+) -> Iterator[Source]:
+    """Lend the contacts in `path`, parsed from a private copy that ends with the `with` block.
+
+    `clock` gives seconds since the epoch, as file times do; `sleep` takes seconds. Raises `SourceError` for a source that is
+    refused, `BusyError` for one that is still being written, `ConfigError` for a choice that does not fit it.
+    """
+    renames = check_renames(choices.renames)
+    with snapshot(path, clock=clock, sleep=sleep) as copy:
+        source: Source
+        match recognise(copy, path.name):
+            case Kind.CSV:
+                source = open_delimited(copy, path, encoding=choices.encoding, delimiter=choices.delimiter, renames=renames)
+            case Kind.XLSX:
+                source = open_workbook(copy, path, sheet=choices.sheet, hidden=choices.hidden, renames=renames)
+            case Kind.XLS | Kind.XLSB | Kind.ODS as kind:
+                raise SourceError(f"{path.name} is {kind.value}, which is not read yet: save it as .xlsx.")
+        if warning := open_elsewhere(path):
+            source.warnings.append(warning)
+        yield source

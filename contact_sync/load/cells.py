@@ -1,0 +1,70 @@
+"""The text of a workbook's cell as a person sees it, and what is wrong with it."""
+
+import datetime
+import re
+from typing import Any
+
+from openpyxl.utils.escape import unescape
+
+from contact_sync.model import ID, Violation
+
+_KEPT = 10**15  # Excel keeps 15 digits
+_ZEROS = re.compile("0+")
+_PERCENT = re.compile(r"0(?:\.(0+))?%")
+_DATED = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
+
+
+def text_of(cell: Any) -> str:
+    """Return what openpyxl's read-only `cell` shows, without the thousands separators, colours and units of its format.
+
+    Days are written 2020-12-31, with a time 2020-12-31 18:00:00; numbers with a point, and at most the 15 digits that Excel
+    keeps; a format of zeros alone (`00000`) pads.
+    """
+    value = cell.value
+    if isinstance(value, str):
+        return unescape(value) if "_x" in value else value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, (int, float)):
+        return _number(value, (cell.number_format or "").split(";")[0])
+    if isinstance(value, datetime.datetime):
+        return str(value.date()) if value.time() == datetime.time() else value.isoformat(" ", "seconds")
+    return str(value)
+
+
+def flaw_of(cell: Any, field: str) -> Violation | None:
+    """Return why the value of `cell`, in the column of `field`, cannot be taken for its text, else None."""
+    if cell.data_type == "e":
+        return Violation("cell-error", field, {"error": str(cell.value)})
+    if kind := _kind(cell.value, field):
+        return (
+            Violation("id-rounded", field) if kind == _ROUNDED and field == ID else Violation("cell-kind", field, {"kind": kind})
+        )
+    return None
+
+
+_ROUNDED = "a number longer than the 15 digits that Excel keeps"
+
+
+def _kind(value: Any, field: str) -> str:
+    """Return what `value` is when it stands for no text of `field`, else nothing."""
+    if isinstance(value, bool):
+        return "TRUE or FALSE"
+    if isinstance(value, (int, float)):
+        return _ROUNDED if abs(value) >= _KEPT else ""
+    if isinstance(value, datetime.date):  # a datetime is one too
+        return "" if field in _DATED else "a date"
+    if isinstance(value, datetime.time):
+        return "a time of day"
+    return "a duration" if isinstance(value, datetime.timedelta) else ""
+
+
+def _number(value: float, number_format: str) -> str:
+    if percent := _PERCENT.fullmatch(number_format):
+        return f"{value:.{len(percent[1] or '')}%}"
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.15g}"
+    digits = str(int(value))
+    return digits.zfill(len(number_format)) if _ZEROS.fullmatch(number_format) else digits
