@@ -50,7 +50,7 @@ DAMAGED = (
     rf"[ÃÂÅ][{_TAIL}]|(?<![A-ZÀ-Þ])[ÃÂ] |{_MISREAD_DOTS[:2]}|{_MISREAD_EURO}"
     "|[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff\U000f0000-\U0010ffff]"
 )
-PHONE_SHAPE = r"[(\s]*\+?[(\s]*[0-9][0-9\s.()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
+PHONE_SHAPE = r"[( ]*\+?[( ]*[0-9][0-9 .()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
 DAY = r"(?:\d{4}-\d\d-\d\d|\d\d([/.-])\d\d\1\d{4})"
 MIDNIGHT = r"[ T]00:00(?::00)?"
 NOT_IN_URL = r'[\s\\<>"^`{|}]'
@@ -81,7 +81,7 @@ def longer_than(limit: int) -> Wrong:
 
 def several_numbers(text: str) -> dict[str, str] | None:
     """Find a cell wrong that holds more than one telephone number: of 8 digits or more each, of 15 at most (E.164)."""
-    sizes = [sum(map(str.isdigit, part)) for part in re.split(r"[/,;|&\n]|\s(?:ou|et|or)\s", text)]
+    sizes = [sum(map(str.isdigit, part)) for part in re.split("[/,;|&]| (?:ou|et|or) ", text)]
     return {} if sum(size >= 8 for size in sizes) > 1 or sum(sizes) > 2 * 8 else None  # noqa: PLR2004
 
 
@@ -149,6 +149,7 @@ RULES = (
     Rule((URL,), "url-scheme", lacks(r"(?is:https?://.*)")),
     Rule((URL,), "url-characters", unprintable),
     Rule((URL,), "url-characters", holds(NOT_IN_URL)),
+    Rule((URL,), "text-damaged", holds(DAMAGED)),
     Rule((URL,), "url-login", matches(r"\w+://[^/?#]*@.*")),
     Rule((URL,), "url-host", no_host),
     Rule((URL,), "text-length", longer_than(LIMITS[URL])),
@@ -241,7 +242,7 @@ def read_text(cell: str, field: str) -> Reading:
 
 def read_phone(cell: str, region: str) -> Reading:
     """Read the number of a mobile telephone as E.164; `region` says how a national number is read."""
-    text = unprotect(trim(cell)).translate(_FULL_WIDTH | _ARABIC)
+    text = " ".join(unprotect(trim(cell)).translate(_FULL_WIDTH | _ARABIC).split())
     if settled := _settled(PHONE, text):
         return settled
     digits = re.sub("[^0-9+]", "", text)

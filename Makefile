@@ -1,0 +1,44 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+NOW := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help dev fmt lint type test soak bench demo lock clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(NOW): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+dev: $(NOW)  ## Install the program and what its tests need into .venv
+
+fmt: dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: dev  ## Check style
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+type: dev  ## Check types
+	$(BIN)/mypy
+
+test: dev  ## Run all the tests, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+demo: dev  ## Rehearse a night: sample data against the embedded sandbox
+	@$(BIN)/python tests/demo.py $(BIN)/contact-sync
+
+lock: dev  ## Write constraints.txt anew, with the newest versions
+	$(BIN)/python -m pip install --quiet --upgrade -e '.[test]'
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
+
+clean:  ## Remove what was installed and built
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,85 @@
+"""The house stands: imports point down, there are no circles, and each library has its owners."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "contact_sync"
+
+FLOORS = (
+    {"__main__"},
+    {"cli"},
+    {"console"},
+    {"run"},
+    {"settings"},
+    {"plan", "send", "sandbox"},
+    {"validate", "api.contact_update"},
+    {"load", "report", "rules", "ledger", "breaker", "api.client"},
+    {"api.limiter", "fingerprint", "formula"},
+    {"errors"},
+    {"model"},
+    {"catalogue"},
+)
+"""From top to bottom; a module may import only from floors below its own, or, within a folder, its neighbours."""
+
+OWNERS = {
+    "sqlite3": {"ledger"},
+    "fcntl": {"ledger"},
+    "click": {"cli"},
+    "tqdm": {"console"},
+    "tenacity": {"send"},
+    "httpx": {"api.client", "api.limiter"},
+    "httpx_aiohttp": {"api.client"},
+    "aiohttp": {"api.client", "sandbox"},
+    "asyncio": {"api.client", "api.limiter", "send", "run", "sandbox"},
+    "pandas": {"plan", "validate", "rules"},
+    "openpyxl": {"load"},
+    "csv": {"load", "report"},
+    "phonenumbers": {"rules", "validate", "api.contact_update"},
+    "platformdirs": {"cli"},
+}
+
+
+def _modules() -> dict[str, Path]:
+    paths = {str(path.relative_to(PACKAGE).with_suffix("")).replace("/", "."): path for path in PACKAGE.rglob("*.py")}
+    return {name.removesuffix(".__init__"): path for name, path in paths.items() if name != "__init__"}
+
+
+def _room(name: str) -> str:
+    """The room a module belongs to: itself, or its folder where the folder is one room."""
+    return name.partition(".")[0] if name.startswith(("load", "report")) else name
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+MODULES = _modules()
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_down(name: str) -> None:
+    """A module imports only from the floors below it."""
+    if name == "api":
+        return
+    floor = next((height for height, rooms in enumerate(FLOORS) if _room(name) in rooms), None)
+    assert floor is not None, f"{name} stands on no floor"
+    below = set().union(*FLOORS[floor + 1 :])
+    ours = {imported.removeprefix("contact_sync.") for imported in _imports(MODULES[name]) if imported.startswith("contact_sync.")}
+    rooms = {_room(imported) for imported in ours if imported in MODULES} - {_room(name), "api"}
+    assert rooms <= below, f"{name} imports {sorted(rooms - below)}"
+
+
+@pytest.mark.parametrize("library", OWNERS)
+def test_each_library_has_its_owners(library: str) -> None:
+    """Only its owners import a library."""
+    users = {_room(name) for name, path in MODULES.items() if any(i.partition(".")[0] == library for i in _imports(path))}
+    assert users <= OWNERS[library]

@@ -1,0 +1,615 @@
+"""What a cell may hold."""
+
+import datetime as dt
+import random
+from typing import Any
+
+import phonenumbers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contact_sync.catalogue import CATALOGUE
+from contact_sync.model import FIELDS, ID
+from contact_sync.rules import (
+    BLANK,
+    EARLIEST,
+    RULES,
+    Reading,
+    is_host,
+    read_date,
+    read_id,
+    read_phone,
+    read_text,
+    read_url,
+    several_numbers,
+)
+
+LATEST = dt.date(2027, 11, 24)
+NBSP, NARROW, ZERO_WIDTH, BOM, LRO, PDF = "\xa0", "\u202f", "\u200b", "\ufeff", "\u202d", "\u202c"
+BLANKS = ["", " ", "\t", NBSP, f" {NARROW} ", ZERO_WIDTH, BOM, f"{ZERO_WIDTH}{NBSP}{BOM}", "\u2060", "\u200d", "\u3000", "\xad"]
+
+
+def read(field: str, cell: str, region: str = "FR") -> Reading:
+    """Read a cell as the column of its field would."""
+    match field:
+        case "contactId":
+            return read_id(cell)
+        case "phoneNumber":
+            return read_phone(cell, region)
+        case "date":
+            return read_date(cell, LATEST)
+        case "url":
+            return read_url(cell)
+        case _:
+            return read_text(cell, field)
+
+
+def code(reading: Reading) -> str:
+    """Return the code of a reading that must be a violation; its sentence must come out whole."""
+    assert reading.violation
+    assert reading.value is None
+    assert "{" not in reading.violation.message
+    return reading.violation.code
+
+
+# Blank and clear
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("cell", BLANKS)
+def test_blank(field: str, cell: str) -> None:
+    """A cell in which nothing is to be seen is blank, whatever it is made of."""
+    assert read(field, cell) is BLANK
+
+
+@pytest.mark.parametrize("cell", BLANKS)
+def test_blank_id(cell: str) -> None:
+    """A blank contactId is missing."""
+    assert code(read_id(cell)) == "id-missing"
+
+
+@pytest.mark.parametrize("cell", ["<clear>", "<vider>", " <CLEAR> ", "<Vider>", f"{NBSP}< vider >", f"{ZERO_WIDTH}<clear>"])
+def test_clear(cell: str) -> None:
+    """The words for emptying a field empty all fields but the contactId and the phone number."""
+    assert code(read_id(cell)) == "id-clear"
+    assert code(read("phoneNumber", cell)) == "phone-clear"
+    assert [read(field, cell) for field in FIELDS[1:]] == [Reading("")] * 8
+
+
+@pytest.mark.parametrize("cell", ["<clear", "clear", "<clear> x", "<effacer>", "<>"])
+def test_not_clear(cell: str) -> None:
+    """Only the exact words empty a field."""
+    assert read_text(cell, "custom1") == Reading(cell)
+
+
+# contactId
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("00123", "00123"),
+        (" 00123 ", "00123"),
+        (f"{NBSP}00123{NARROW}", "00123"),
+        (f"{BOM}00123", "00123"),
+        (f"{LRO}00123{PDF}", "00123"),
+        (f"00{ZERO_WIDTH}1\xad23", "00123"),
+        ("'00456", "00456"),
+        ('="00123"', "00123"),
+        ('=" 00123 "', "00123"),
+        ("００１２３", "00123"),  # noqa: RUF001
+        ("9007199254740993", "9007199254740993"),
+        ("1234567890123450000", "1234567890123450000"),
+        ("NA", "NA"),
+        ("null", "null"),
+        ("5e1g", "5e1g"),
+        ("e10", "e10"),
+        ("totalement", "totalement"),
+        ("sommet-1", "sommet-1"),
+        ("a.b-c_d:e/f", "a.b-c_d:e/f"),
+        ("a" * 80, "a" * 80),
+    ],
+)
+def test_id(cell: str, value: str) -> None:
+    """A contactId is text and stays what it is, leading zeros and all, once freed from what surrounds it."""
+    assert read_id(cell).value == value
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("1.23457E+15", "id-damaged"),
+        ("1,23457E+15", "id-damaged"),
+        ("1e-5", "id-damaged"),
+        ("5e10", "id-damaged"),
+        ("61E5", "id-damaged"),
+        ("12345.0", "id-decimal"),
+        ("12345,00", "id-decimal"),
+        ("TOTAL", "id-total"),
+        ("Total :", "id-total"),
+        ("total: 30", "id-total"),
+        ("Sous-total", "id-total"),
+        ("sous total", "id-total"),
+        ("Total général", "id-total"),
+        ("Total ge\u0301ne\u0301ral", "id-total"),
+        ("TOTAL GENERAL", "id-total"),
+        ("Somme", "id-total"),
+        ("001 002", "id-characters"),
+        (f"001{NBSP}002", "id-characters"),
+        ("001\n002", "id-characters"),
+        ("001\x00", "id-characters"),
+        ("été", "id-characters"),
+        ("'001'", "id-characters"),
+        ("''001", "id-characters"),
+        ('"001"', "id-characters"),
+        ("١٢٣", "id-characters"),
+        ("１²", "id-characters"),
+        ("00123\ufffd", "id-characters"),
+        ("a" * 81, "id-length"),
+        ("'", "id-missing"),
+        ('=""', "id-missing"),
+    ],
+)
+def test_id_violations(cell: str, expected: str) -> None:
+    """A contactId that a spreadsheet destroyed, or that is none, is flagged and never mended by guessing."""
+    assert code(read_id(cell)) == expected
+
+
+@pytest.mark.parametrize("cell", ["'00456", '="00123"'])
+def test_id_note(cell: str) -> None:
+    """An operator is told of ids that something was taken off."""
+    assert read_id(cell).note
+    assert not read_id(f" 00123{ZERO_WIDTH} ").note
+
+
+# Text
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "NA",
+            "Null",
+            "None",
+            "N/A",
+            "n/a",
+            "nan",
+            "NULL",
+            "<NA>",
+            "-nan",
+            "1.#IND",
+            "Nil",
+            "-",
+            "TRUE",
+            "VRAI",
+            "inf",
+            "Infinity",
+        ),
+        *("0", "007", "1e5", "43994", "12,50", "Dupont, Durand et Cie", "D'Arc", "O’Neil", "Jean-Marie", "de La Tour"),  # noqa: RUF001
+        *("#1", "#PROMO!", "a=b", "=)", "x < y", "JOÃO", "IRMÃ ANA", "Château", "ÂGE", "Ångström", "Total"),
+        *("👩\u200d👩\u200d👧", "क\u200dष", "ﬁ①²", f"12{NBSP}€", "a" * 32),
+    ],
+)
+def test_text_is_literal(cell: str) -> None:
+    """Words that other tools take for a missing value, a number or a formula are text."""
+    assert read_text(cell, "firstname") == Reading(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("  Dupont ", "Dupont"),
+        (f"{NBSP}Dupont{NARROW}\u3000", "Dupont"),
+        ("Dupont\r\n", "Dupont"),
+        (f"Du{ZERO_WIDTH}pont{BOM}", "Dupont"),
+        ("\u202eDupont\u202c", "Dupont"),
+        ("Du\xadpont", "Dupont"),
+        ("e\u0301" * 32, "é" * 32),
+        ("e\u200b\u0301", "é"),
+        ("Dupont\u200d", "Dupont"),
+    ],
+)
+def test_text_is_cleaned(cell: str, value: str) -> None:
+    """White space around a text and invisible characters in it are left out, and accents are composed."""
+    assert read_text(cell, "lastname") == Reading(value)
+
+
+@pytest.mark.parametrize(
+    "cell", ["a" * 32, "é" * 32, "e\u0301" * 32, "a" * 31 + "👩", "😀" * 32, "Marie-Antoinette-Joséphine-Élise"]
+)
+def test_name_fits(cell: str) -> None:
+    """A name may have 32 code points in NFC, however many bytes they are."""
+    assert read_text(cell, "firstname").value
+
+
+@pytest.mark.parametrize(
+    ("field", "size", "limit"),
+    [("firstname", 33, 32), ("lastname", 33, 32), *((f"custom{n}", 256, 255) for n in (1, 2, 3, 4))],
+)
+def test_text_length(field: str, size: int, limit: int) -> None:
+    """A text that is too long is flagged with its length, never cut; one character less fits."""
+    reading = read_text("é" * size, field)
+    assert code(reading) == "text-length"
+    assert reading.violation
+    assert reading.violation.detail == {"length": str(size), "limit": str(limit)}
+    assert read_text("é" * limit, field).value == "é" * limit
+
+
+@pytest.mark.parametrize("field", ["lastname", "custom4"])
+@pytest.mark.parametrize("char", ["\n", "\r\n", "\t", "\0", "\x07", "\x1b", "\x7f", "\x80", "\x85", "\x9c", "\u2028", "\u2029"])
+def test_text_control(field: str, char: str) -> None:
+    """A control character or a line break inside a text is flagged."""
+    assert code(read_text(f"Du{char}pont", field)) == "text-control"
+
+
+@pytest.mark.parametrize("word", list("éèàêçôîïûùÉÈÀÇœŒ’…€°«íÔ"))  # noqa: RUF001
+def test_text_damaged_by_decoding(word: str) -> None:
+    """UTF-8 that was read as cp1252 is flagged wherever it stands, and never mended."""
+    misread = word.encode().decode("cp1252", "ignore")
+    assert code(read_text(f"Le{misread}vre", "lastname")) == "text-damaged"
+    assert code(read_text(f"x {misread}", "custom1")) == "text-damaged"
+
+
+@pytest.mark.parametrize(
+    "cell", ["Ã Paris", "voilÃ ", "voilÃ la", "Le\ufffdvre", "x\ue000", "x\ud800", "\udfff", "x\uffff", "\U0010fffd"]
+)
+def test_text_damaged(cell: str) -> None:
+    """What a decoder could not read, private code points and lone surrogates are flagged."""
+    assert code(read_text(cell, "firstname")) == "text-damaged"
+
+
+ERRORS = ["#N/A", "#N/D", "#REF!", "#DIV/0!", "#NOM?", "#NAME?", "#VALEUR!", "#VALUE!", "#NOMBRE!", "#NUM!", "#NUL!", "#NULL!"]
+ERRORS += ["#SPILL!", "#CALC!", "#GETTING_DATA", "########", "Err:502", f"#NOM{NBSP}?"]
+
+
+@pytest.mark.parametrize("field", [ID, *FIELDS])
+@pytest.mark.parametrize("error", ERRORS)
+def test_cell_error(field: str, error: str) -> None:
+    """An error of a spreadsheet is flagged by its name in every field."""
+    reading = read(field, f" {error} ")
+    assert code(reading) == "cell-error"
+    assert reading.violation
+    assert reading.violation.detail == {"error": error}
+
+
+@pytest.mark.parametrize("field", FIELDS[1:])
+@pytest.mark.parametrize("cell", ['="Dupont"', '=HYPERLINK("https://a.fr";"x")', "=CONCAT(A1)"])
+def test_cell_formula(field: str, cell: str) -> None:
+    """A formula that stands there as text is not sent."""
+    assert code(read(field, cell)) == "cell-formula"
+
+
+# phoneNumber
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("0612345678", "33612345678", "+33612345678", "+33 6 12 34 56 78", "06.12.34.56.78", "06 12 34 56 78", "06-12-34-56-78"),
+        *("+33 (0)6 12 34 56 78", "+33(0)612345678", "(+33) 6 12 34 56 78", "0033612345678", "+330612345678", "06/12/34/56/78"),
+        *(f"06{NBSP}12{NARROW}34 56 78", f"{LRO}0612345678{PDF}", f"{ZERO_WIDTH}0612345678", "'0612345678", '="0612345678"'),
+        *("٠٦١٢٣٤٥٦٧٨", "۰۶۱۲۳۴۵۶۷۸", "０６１２３４５６７８", "＋33612345678", "06‑12‑34‑56‑78"),  # noqa: RUF001
+    ],
+)
+def test_phone(cell: str) -> None:
+    """A French mobile is read as E.164 however it is written."""
+    assert read("phoneNumber", cell) == Reading("+33612345678")
+
+
+def test_phone_without_its_zero() -> None:
+    """Nine digits are a French mobile whose leading 0 a spreadsheet took, and an operator is told."""
+    reading = read("phoneNumber", "6 12 34 56 78")
+    assert reading.value == "+33612345678"
+    assert "leading 0" in reading.note
+    assert code(read("phoneNumber", "123456789")) == "phone-not-mobile"
+    assert code(read_phone("612345678", "DE")) != ""
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("0692123456", "+262692123456"),
+        ("692123456", "+262692123456"),
+        ("06 90 12 34 56", "+590690123456"),
+        ("0694123456", "+594694123456"),
+        ("0696123456", "+596696123456"),
+        ("0639012345", "+262639012345"),
+    ],
+)
+def test_phone_overseas(cell: str, value: str) -> None:
+    """A mobile of an overseas department in France's own form gets that department's country code, and an operator is told."""
+    reading = read("phoneNumber", cell)
+    assert reading.value == value
+    assert "overseas" in reading.note
+    assert read("phoneNumber", value) == Reading(value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "region", "value"), [("+32 470 12 34 56", "FR", "+32470123456"), ("0470 12 34 56", "BE", "+32470123456")]
+)
+def test_phone_abroad(cell: str, region: str, value: str) -> None:
+    """A number with a country code is read anywhere, one without as a number of the region."""
+    assert read_phone(cell, region) == Reading(value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("O612345678", "phone-characters"),
+        ("0612345678 poste 12", "phone-characters"),
+        ("tel:0612345678", "phone-characters"),
+        ("-", "phone-characters"),
+        ("-612345678", "phone-characters"),
+        ("++33612345678", "phone-characters"),
+        ("06+12345678", "phone-characters"),
+        ("0612345678\x00", "phone-characters"),
+        ("²612345678", "phone-characters"),
+        ("NA", "phone-characters"),
+        ("06,12,34,56,78", "phone-characters"),
+        ("6,12E+08", "phone-damaged"),
+        ("3,36E+10", "phone-damaged"),
+        ("3.36e10", "phone-damaged"),
+        ("33612345678.0", "phone-damaged"),
+        ("61234567.0", "phone-damaged"),
+        ("0612345678 / 0712345678", "phone-several"),
+        ("0612345678/0712345678", "phone-several"),
+        ("0612345678, 0712345678", "phone-several"),
+        ("0612345678;0712345678", "phone-several"),
+        ("06 12 34 56 78 ou 07 12 34 56 78", "phone-several"),
+        ("0612345678\n0712345678", "phone-several"),
+        ("0612345678 0712345678", "phone-several"),
+        ("06123456", "phone-unknown"),
+        ("061234567", "phone-unknown"),
+        ("06123456789", "phone-unknown"),
+        ("0612345678 / 79", "phone-unknown"),
+        ("0612345678901234", "phone-unknown"),
+        ("0700000000", "phone-unknown"),
+        ("0693212345", "phone-unknown"),
+        ("+33692123456", "phone-unknown"),
+        ("+999123456789", "phone-unknown"),
+        ("0000000000", "phone-unknown"),
+        ("0123456789", "phone-not-mobile"),
+        ("+33 1 23 45 67 89", "phone-not-mobile"),
+        ("0892123456", "phone-not-mobile"),
+    ],
+)
+def test_phone_violations(cell: str, expected: str) -> None:
+    """What is not the number of one mobile telephone is flagged."""
+    assert code(read("phoneNumber", cell)) == expected
+
+
+def test_phone_region_is_named() -> None:
+    """The sentence names the region a number was read for."""
+    violation = read_phone("12345678901", "BE").violation
+    assert violation
+    assert violation.detail == {"region": "BE"}
+
+
+def phonenumbers_says(text: str) -> str | None:
+    """Return the E.164 of a mobile as phonenumbers alone sees it."""
+    try:
+        number = phonenumbers.parse(text, "FR")
+    except phonenumbers.NumberParseException:
+        return None
+    mobile = phonenumbers.number_type(number) in {1, 2}
+    return phonenumbers.format_number(number, 0) if mobile and phonenumbers.is_valid_number(number) else None
+
+
+def test_phone_agrees_with_phonenumbers() -> None:
+    """The short way for French mobiles gives what phonenumbers gives; overseas departments apart, so does the whole reader."""
+    dice = random.Random(6)
+    for _ in range(6000):
+        national = f"{dice.choice('67' * 4 + '123459')}{dice.randrange(10**8):08d}"
+        text = dice.choice(["0", "+33", "0033", "33", ""]) + national
+        reading = read_phone(text, "FR")
+        if "overseas" not in reading.note:
+            assert reading.value == phonenumbers_says(text), text
+
+
+@given(st.text("0123456789+() -./,;o\n\u200b\xa0", max_size=30))
+def test_phone_never_guesses(cell: str) -> None:
+    """Whatever is read as a number has the digits of the cell, but for what stands for the country."""
+    reading = read_phone(cell, "FR")
+    if reading.value:
+        assert phonenumbers.is_valid_number(phonenumbers.parse(reading.value))
+        digits = "".join(filter(str.isdigit, cell))
+        assert digits[-9:] == reading.value[-9:]
+        assert read_phone(reading.value, "FR").value == reading.value
+
+
+def test_several_numbers_is_quick() -> None:
+    """A megabyte of digits does not hold anything up."""
+    assert several_numbers("1 " * 500_000) == {}
+    assert code(read("phoneNumber", "1" * 1_000_000)) == "phone-several"
+
+
+# date
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("12/06/2020", "12-06-2020", "12.06.2020", "2020-06-12", " 12/06/2020 ", f"{NBSP}12/06/2020{ZERO_WIDTH}"),
+        *("12/06/2020 00:00", "12/06/2020 00:00:00", "2020-06-12 00:00:00", "2020-06-12T00:00:00"),
+    ],
+)
+def test_date(cell: str) -> None:
+    """A day is read day first unless it is ISO, and sent as the API's page says."""
+    assert read("date", cell).value == "2020-06-12"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("12/06/20", "date-two-digits"),
+        ("1/6/20", "date-two-digits"),
+        ("12-06-68 00:00", "date-two-digits"),
+        ("43994", "date-serial"),
+        ("43994,75", "date-serial"),
+        ("43994.0", "date-serial"),
+        ("06/13/2020", "date-month-first"),
+        ("06-13-2020 00:00", "date-month-first"),
+        ("12/06/2020 18:00", "date-time"),
+        ("2020-06-12 23:59:59.999", "date-time"),
+        ("2020-06-12T22:30:00Z", "date-time"),
+        ("2020-06-12T00:00:00Z", "date-time"),
+        ("2020-06-12T00:00:00+02:00", "date-time"),
+        ("29/02/2021", "date-calendar"),
+        ("31/04/2021", "date-calendar"),
+        ("00/00/0000", "date-calendar"),
+        ("0000-00-00", "date-calendar"),
+        ("2020-13-06", "date-calendar"),
+        ("13/13/2020", "date-calendar"),
+        ("28/02/1900", "date-range"),
+        ("31/12/9999", "date-range"),
+        ("12/06/0020", "date-range"),
+        ("25/11/2027", "date-range"),
+        ("12 juin 2020", "date-unknown"),
+        ("12/06-2020", "date-unknown"),
+        ("1/6/2020", "date-unknown"),
+        ("2020/06/12", "date-unknown"),
+        ("20200612", "date-unknown"),
+        ("12", "date-unknown"),
+        ("-1", "date-unknown"),
+        ("00:00:00", "date-unknown"),
+        ("Timestamp", "date-unknown"),
+        ("12/06/2020\n", ""),
+        ("12/06/2020 13/06/2020", "date-time"),
+        ("١٢/٠٦/٢٠٢٠", "date-unknown"),
+        ("12/06/2020x", "date-unknown"),
+    ],
+)
+def test_date_violations(cell: str, expected: str) -> None:
+    """What is not one certain day of the closed list of forms is flagged."""
+    reading = read("date", cell)
+    assert code(reading) == expected if expected else reading.value == "2020-06-12"
+
+
+def test_date_limits() -> None:
+    """The first and the last day of the range are in it, and the sentence names them."""
+    assert read("date", "01/03/1900").value == EARLIEST.isoformat() == "1900-03-01"
+    assert read("date", "24/11/2027").value == "2027-11-24"
+    violation = read("date", "25/11/2027").violation
+    assert violation
+    assert violation.detail == {"earliest": "01/03/1900", "latest": "24/11/2027"}
+
+
+@pytest.mark.parametrize(
+    ("cell", "ambiguous"),
+    [("03/04/2020", True), ("03.04.2020 00:00", True), ("04/04/2020", False), ("13/04/2020", False), ("2020-04-03", False)],
+)
+def test_date_ambiguous(cell: str, ambiguous: bool) -> None:
+    """A date that would be another day with the month first says so."""
+    reading = read("date", cell)
+    assert reading.ambiguous is ambiguous
+    assert not reading.violation
+
+
+@given(st.dates(EARLIEST, LATEST), st.sampled_from(["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y-%m-%d", "%Y-%m-%dT00:00:00"]))
+def test_date_round_trip(day: dt.date, form: str) -> None:
+    """Each day of the range is read in each of the forms."""
+    assert read("date", day.strftime(form)).value == day.isoformat()
+
+
+# url
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "http://exemple.fr",
+            "https://www.exemple.fr/",
+            "https://exemple.fr?a=b",
+            "https://exemple.fr#x",
+            "https://exemple.fr:8443/x",
+        ),
+        *(
+            "https://a.fr/?next=javascript:alert(1)",
+            "https://a.fr/@x",
+            "https://a.fr/été",
+            "https://été.fr/",
+            "https://xn--t-9fab.fr",
+        ),
+        *("https://a.fr/" + "x" * 242, "https://a.fr/%20", "https://a.b.c.d.museum/x;y,z"),
+    ],
+)
+def test_url(cell: str) -> None:
+    """An address is sent as typed."""
+    assert read("url", f" {cell}{NBSP}") == Reading(cell)
+
+
+def test_url_scheme_is_lowered() -> None:
+    """Only the scheme's case is put right."""
+    assert read("url", "HTTPS://Exemple.FR/A").value == "https://Exemple.FR/A"
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("www.exemple.fr", "url-scheme"),
+        ("Cliquez ici", "url-scheme"),
+        ("javascript:alert(1)", "url-scheme"),
+        ("ftp://exemple.fr", "url-scheme"),
+        ("//exemple.fr", "url-scheme"),
+        ("https:/exemple.fr", "url-scheme"),
+        ("https://exem\tple.fr", "url-characters"),
+        ("https://exemple.fr/a b", "url-characters"),
+        ("https://exemple.fr/a\nb", "url-characters"),
+        (f"https://exemple.fr/a{NBSP}b", "url-characters"),
+        (f"https://exemple.fr/a{ZERO_WIDTH}b", "url-characters"),
+        ("https://exemple.fr\\path", "url-characters"),
+        ("https://exemple.fr/<x>", "url-characters"),
+        ("https://exemple.fr/\ud800", "url-characters"),
+        ("https://exemple.fr/\ufffd", "text-damaged"),
+        ("https://exemple.fr/Ã©", "text-damaged"),
+        ("https://moi@exemple.fr", "url-login"),
+        ("https://moi:secret@exemple.fr/", "url-login"),
+        ("https://", "url-host"),
+        ("https:///x", "url-host"),
+        ("https://localhost/", "url-host"),
+        ("https://exemple..fr", "url-host"),
+        ("https://.fr", "url-host"),
+        ("https://-a.fr", "url-host"),
+        ("https://a_b.fr", "url-host"),
+        ("https://exemple.fr:99999/", "url-host"),
+        ("https://exemple.fr:0/", "url-host"),
+        ("https://exemple.fr:/", "url-host"),
+        ("https://exemple.fr:x/", "url-host"),
+        ("https://1.2.3.4/", "url-host"),
+        ("https://[::1]/", "url-host"),
+        ("https://é..fr/", "url-host"),
+        ("https://exemple.fr／x", "url-host"),  # noqa: RUF001
+        ("https://" + "a" * 64 + ".fr", "url-host"),
+        ("https://a.fr/" + "x" * 243, "text-length"),
+    ],
+)
+def test_url_violations(cell: str, expected: str) -> None:
+    """An address that is not a whole web address is flagged; no scheme is guessed."""
+    assert code(read("url", cell)) == expected
+
+
+def test_host_length() -> None:
+    """A host has 253 characters at most."""
+    assert is_host("a." * 125 + "fr")
+    assert not is_host("a." * 126 + "fr")
+
+
+# The table
+
+
+def test_codes_are_in_the_catalogue() -> None:
+    """Each rule has a sentence, and fields that there are."""
+    for rule in RULES:
+        assert rule.code in CATALOGUE
+        assert set(rule.fields) <= {ID, *FIELDS}
+
+
+@given(st.sampled_from([ID, *FIELDS]), st.text(max_size=40))
+def test_reading_again_changes_nothing(field: str, cell: str) -> None:
+    """A value fed back as a cell is read as itself."""
+    value: Any = read(field, cell).value
+    if value:
+        assert read(field, value) == Reading(value)
