@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 NOW := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help dev fmt lint type test soak bench demo lock clean
+.PHONY: help dev fmt lint type test soak bench demo docs lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,8 +33,15 @@ test: dev  ## Run all the tests, with coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-demo: dev  ## Rehearse a night: sample data against the embedded sandbox
-	@$(BIN)/python tests/demo.py $(BIN)/contact-sync
+SAMPLES := contacts.csv contacts.xlsx mistakes.csv
+
+demo: dev  ## Rehearse a night: the sample data against the embedded sandbox
+	@for file in $(SAMPLES); do printf '\n$$ contact-sync run sample_data/%s --sandbox --rate 20\n' $$file; \
+	$(BIN)/contact-sync run sample_data/$$file --sandbox --rate 20 --report sample_data/$$file.results.csv; \
+	echo "Exit code $$?. The report begins:"; head -n 4 sample_data/$$file.results.csv; done
+
+docs: dev  ## Write the generated parts of the README anew
+	$(BIN)/python tests/test_docs.py
 
 lock: dev  ## Write constraints.txt anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --upgrade -e '.[test]'
