@@ -33,6 +33,13 @@ test: dev  ## Run all the tests, with coverage
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+soak: dev  ## Run the long tests: 50 kills, large files
+	$(BIN)/pytest -m soak
+
+bench: dev  ## Measure speed and memory, as ratios against floors and peers
+	$(BIN)/python -m pip install --quiet requests types-requests
+	$(BIN)/python tests/benchmarks/bench.py
+
 SAMPLES := contacts.csv contacts.xlsx mistakes.csv
 
 demo: dev  ## Rehearse a night: the sample data against the embedded sandbox

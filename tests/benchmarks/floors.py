@@ -1,0 +1,77 @@
+"""What contact-sync is measured against: each function is a whole program, run as `python floors.py NAME ARGUMENTS`."""
+
+import asyncio
+import csv
+import json
+import sys
+
+
+def nothing() -> None:
+    """Start Python."""
+
+
+def click_program() -> None:
+    """Start a program that has a command line and nothing else."""
+    import click  # noqa: PLC0415 - its import is what is measured
+
+    click.command()(lambda: None).main(["--help"], standalone_mode=False)
+
+
+def csv_alone(path: str) -> None:
+    """Read a CSV file with the csv module."""
+    with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - as little as possible
+        for _ in csv.reader(file, delimiter=";", strict=True):
+            pass
+
+
+def pandas_alone(path: str) -> None:
+    """Read a CSV file with pandas, every cell as text."""
+    import pandas as pd  # noqa: PLC0415 - its import is part of the price
+
+    pd.read_csv(path, dtype=str, sep=";", keep_default_na=False)
+
+
+def openpyxl_alone(path: str) -> None:
+    """Read a workbook's first sheet with openpyxl, in read-only mode."""
+    import openpyxl  # noqa: PLC0415 - its import is part of the price
+
+    for _ in openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0].iter_rows():
+        pass
+
+
+def bare_aiohttp(path: str, base_url: str, workers: str) -> None:
+    """Send each row of a CSV file as an update, and look at `success`: no ledger, no rules, no retries, no report."""
+    import aiohttp  # noqa: PLC0415 - its import is part of the price
+
+    async def send() -> None:
+        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123, ASYNC230 - as little as possible
+            rows = csv.DictReader(file, delimiter=";")
+            connector = aiohttp.TCPConnector(limit=int(workers))
+            async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+
+                async def work() -> None:
+                    for row in rows:
+                        contact_id = row.pop("contactId")
+                        body = json.dumps({"apiKey": "k", "contactId": contact_id, "contact": row}).encode()
+                        async with session.post(f"{base_url}/contact/update", data=body) as answer:
+                            if (await answer.json())["success"] is not True:
+                                raise SystemExit("refused")
+
+                await asyncio.gather(*(work() for _ in range(int(workers))))
+
+    asyncio.run(send())
+
+
+def pandas_and_requests(path: str, base_url: str) -> None:
+    """Send each row as most people would write it: pandas, requests, one after the other."""
+    import pandas as pd  # noqa: PLC0415 - its import is part of the price
+    import requests  # type: ignore[import-untyped]  # noqa: PLC0415 - the same
+
+    for _, row in pd.read_csv(path, dtype=str, sep=";").iterrows():
+        contact = row.drop("contactId").dropna().to_dict()
+        body = {"apiKey": "k", "contactId": row["contactId"], "contact": contact}
+        requests.post(f"{base_url}/contact/update", json=body, timeout=30).raise_for_status()
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*sys.argv[2:])
