@@ -8,7 +8,8 @@ CATALOGUE: dict[str, str] = {
     # contactId
     "id-missing": "There is no contactId: fill it in, or delete the row.",
     "id-damaged": "The contactId was destroyed by Excel (1.23E+15): type it again in a cell formatted as text.",
-    "id-rounded": "The contactId has more digits than Excel keeps (15), so its end is lost: type it again in a cell formatted as text.",
+    "id-rounded": "The contactId has more digits than Excel keeps (15), so its end is lost: "
+    "type it again in a cell formatted as text.",
     "id-decimal": "The contactId ends in a decimal (12345.0): type it again without.",
     "id-total": "This looks like a total, not a contact: delete the row.",
     "id-characters": "The contactId holds a space or a character that no id has: copy it again from SMS Partner.",
@@ -18,7 +19,8 @@ CATALOGUE: dict[str, str] = {
     # the row as a whole
     "nothing-to-send": "Nothing but a contactId: fill in a field, or delete the row.",
     "cells-missing": "The row has {cells} cells for {columns} columns: complete it, its values may have moved.",
-    "cells-surplus": "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, or delete the surplus.",
+    "cells-surplus": "The row has {cells} cells for {columns} columns: "
+    "quote the cell that holds the delimiter, or delete the surplus.",
     "duplicate-ignored": "Row {row} counts for this contact, as --duplicates asks; this one was not sent.",
     "hidden": "The row is hidden and was left out, as --hidden skip asks.",
     # any text
@@ -42,7 +44,8 @@ CATALOGUE: dict[str, str] = {
     "date-two-digits": "The year has two digits: write all four.",
     "date-serial": "This is Excel's number for a day, not a date: format the cell as a date.",
     "date-month-first": "The month stands before the day: write the day first, 31/12/2020, or 2020-12-31.",
-    "date-ambiguous": "Other rows of this column have the month before the day, so this date can be read two ways: write 2020-12-31.",
+    "date-ambiguous": "Other rows of this column have the month before the day, so this date can be read two ways: "
+    "write 2020-12-31.",
     "date-range": "The date is out of range ({earliest} to {latest}): correct it.",
     "date-time": "The date has a time of day or a time zone, so the day is not certain: write the day alone.",
     # url

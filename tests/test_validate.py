@@ -1,0 +1,366 @@
+"""The rules over whole columns."""
+
+import datetime as dt
+import tracemalloc
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contact_sync.errors import ConfigError
+from contact_sync.model import FIELDS, ID, Chunk, Verdicts, Violation
+from contact_sync.rules import BLANK, TEXTS, Reading, read_date, read_id, read_phone, read_text, read_url
+from contact_sync.validate import Policy, Validator
+
+TODAY = dt.date(2025, 11, 24)
+MAPPING = {field: place for place, field in enumerate((ID, *FIELDS))}
+CLEAN = ["00123", "06 12 34 56 78", "Chloé", "Lefèvre", "13/06/2020", "https://exemple.fr/a", "un", "deux", "trois", ""]
+SENT = ("+33612345678", "Chloé", "Lefèvre", "2020-06-13", "https://exemple.fr/a", "un", "deux", "trois", None)
+
+
+def chunk(*rows: list[str], flaws: dict[int, list[Violation]] | None = None) -> Chunk:
+    """Return a chunk of rows that begin on line 2."""
+    return Chunk(list(range(2, 2 + len(rows))), list(rows), flaws or {})
+
+
+def validator(**policy: str) -> Validator:
+    """Return a validator for rows with a column for each field."""
+    return Validator(MAPPING, Policy(today=TODAY, **policy))  # type: ignore[arg-type]
+
+
+def verdicts(*rows: list[str], flaws: dict[int, list[Violation]] | None = None, **policy: str) -> Verdicts:
+    """Judge rows."""
+    return validator(**policy).validate(chunk(*rows, flaws=flaws))
+
+
+def row(**cells: str) -> list[str]:
+    """Return a row with these cells, all others blank, for contact 1."""
+    return [cells.get(field, "1" if field == ID else "") for field in (ID, *FIELDS)]
+
+
+def codes(found: Verdicts) -> dict[int, list[tuple[str, str]]]:
+    """Return (field, code) of what is wrong with each row."""
+    return {position: [(flaw.field, flaw.code) for flaw in flaws] for position, flaws in found.violations.items()}
+
+
+def test_clean_row() -> None:
+    """A clean row becomes what is sent, and a blank cell is not."""
+    found = verdicts(CLEAN)
+    assert found == Verdicts(["00123"], [SENT], {}, [])
+
+
+def test_no_rows() -> None:
+    """A chunk without rows has no verdicts."""
+    assert verdicts() == Verdicts([], [], {}, [])
+
+
+def test_every_violation_in_order() -> None:
+    """All that is wrong with a row is told, contactId first and then in the order of the fields."""
+    bad = ["TOTAL", "0123456789", "a\nb", "LefÃ¨vre", "31/02/2020", "www.a.fr", "#REF!", "x" * 256, '="x"', "\x07!"]
+    assert codes(verdicts(CLEAN, bad)) == {
+        1: [
+            (ID, "id-total"),
+            ("phoneNumber", "phone-not-mobile"),
+            ("firstname", "text-control"),
+            ("lastname", "text-damaged"),
+            ("date", "date-calendar"),
+            ("url", "url-scheme"),
+            ("custom1", "cell-error"),
+            ("custom2", "text-length"),
+            ("custom3", "cell-formula"),
+            ("custom4", "text-control"),
+        ]
+    }
+
+
+def test_wrong_cell_sends_nothing() -> None:
+    """A wrong cell has no value, the others of its row keep theirs, and a wrong id is none."""
+    found = verdicts(["1 2", *CLEAN[1:3], "x" * 33, *CLEAN[4:]])
+    assert found.ids == [""]
+    assert found.payloads == [(*SENT[:2], None, *SENT[3:])]
+
+
+def test_loader_comes_first() -> None:
+    """What the loader found stands before the validator's own, in the order of the fields, and its cell is not judged again."""
+    flaws = {1: [Violation("cell-merged", "custom1"), Violation("cell-kind", "firstname", {"kind": "a date"})], 2: []}
+    bad = ["", *CLEAN[1:2], "a\nb", "x" * 33, *CLEAN[4:6], "#REF!", *CLEAN[7:]]
+    found = verdicts(CLEAN, bad, CLEAN, flaws=flaws)
+    assert codes(found) == {
+        1: [(ID, "id-missing"), ("firstname", "cell-kind"), ("lastname", "text-length"), ("custom1", "cell-merged")]
+    }
+    assert found.payloads[1][1] is None
+    assert found.payloads[0] == found.payloads[2] == SENT
+
+
+def test_flawed_cell_is_not_cleared() -> None:
+    """A cell that the loader could not read does not empty its field, even where blank cells do."""
+    found = verdicts(CLEAN, flaws={0: [Violation("cell-formula", "lastname"), Violation("id-rounded", ID)]}, blank="clear")
+    assert found.payloads[0][2] is None
+    assert found.ids == [""]
+
+
+def test_flaw_of_another_column() -> None:
+    """A flaw in a column that is not sent comes last and spares no field."""
+    found = verdicts(["1", "0123456789", *CLEAN[2:]], flaws={0: [Violation("cell-error", "notes", {"error": "#REF!"})]})
+    assert codes(found) == {0: [("phoneNumber", "phone-not-mobile"), ("notes", "cell-error")]}
+
+
+@pytest.mark.parametrize("cells", [["1", "0123456789"], ["", "x", *["#REF!"] * 20]])
+def test_row_flawed_as_a_whole(cells: list[str]) -> None:
+    """A row with too few or too many cells is not judged and sends nothing, for its values may have moved."""
+    flaw = Violation("cells-missing", detail={"cells": "2", "columns": "10"})
+    found = verdicts(CLEAN, cells, CLEAN, flaws={1: [flaw]}, blank="clear")
+    assert found.violations == {1: [flaw]}
+    assert found.ids == ["00123", "", "00123"]
+    assert found.payloads[1] == (None,) * 9
+
+
+def test_nothing_to_send() -> None:
+    """A row with nothing but a contactId is told so, unless something else is wrong with it."""
+    assert codes(verdicts(row(), row(contactId=""), row(lastname="a\nb"), row(custom1="x"))) == {
+        0: [("", "nothing-to-send")],
+        1: [(ID, "id-missing")],
+        2: [("lastname", "text-control")],
+    }
+
+
+def test_blank_clears_by_policy() -> None:
+    """Under `--blank clear` a blank cell empties its field, but never the phone number, and never a field without a column."""
+    assert verdicts(row(), blank="clear").payloads == [(None, *[""] * 8)]
+    assert verdicts(row(lastname="\u200b\xa0", date=" "), blank="clear").payloads == [(None, *[""] * 8)]
+    some = Validator({ID: 0, "url": 1}, Policy(today=TODAY, blank="clear")).validate(chunk(["1", ""]))
+    assert some.payloads == [(None, None, None, None, "", None, None, None, None)]
+    phone = Validator({ID: 0, "phoneNumber": 1}, Policy(today=TODAY, blank="clear")).validate(chunk(["1", ""]))
+    assert codes(phone) == {0: [("", "nothing-to-send")]}
+
+
+def test_clear_word_always_clears() -> None:
+    """The words for emptying a field do so under each policy, and are something to send."""
+    found = verdicts(row(custom2="<clear>", date="<vider>"))
+    assert found.payloads == [(None, None, None, "", None, None, "", None, None)]
+    assert not found.violations
+
+
+def test_ambiguous_dates() -> None:
+    """Rows whose day could be the month are named by position, those of other rows are not."""
+    days = ["03/04/2020", "2020-04-03", "13/04/2020", "04/04/2020", "", "05-06-2020", "06/13/2020"]
+    found = verdicts(*[row(date=day) for day in days])
+    assert found.ambiguous == [0, 5]
+    assert codes(found) == {4: [("", "nothing-to-send")], 6: [("date", "date-month-first")]}
+
+
+def test_notes() -> None:
+    """What was put right is counted by field over all chunks."""
+    judge = validator()
+    for _ in range(2):
+        judge.validate(
+            chunk(row(contactId="'1", phoneNumber="612345678"), row(phoneNumber="0612345678"), row(phoneNumber="0692123456"))
+        )
+    assert sorted((field, count) for (field, _), count in judge.notes.items()) == [
+        (ID, 2),
+        ("phoneNumber", 2),
+        ("phoneNumber", 2),
+    ]
+
+
+def test_region() -> None:
+    """A national number is one of the region, whose letters may be small; an unknown region is refused."""
+    found = verdicts(row(phoneNumber="0470 12 34 56"), row(phoneNumber="06 12 34 56 78"), region="be")
+    assert found.payloads[0][0] == "+32470123456"
+    assert [flaw.detail for flaw in found.violations[1]] == [{"region": "BE"}]
+    for region in ("XX", "", "FRA"):
+        with pytest.raises(ConfigError, match="ISO 3166"):
+            validator(region=region)
+
+
+def test_mapping() -> None:
+    """Fields are found where the mapping says, and cells of other columns are not looked at."""
+    found = Validator({"lastname": 3, ID: 1}, Policy(today=TODAY)).validate(chunk(["#REF!", "7", "\0", "Dupont"]))
+    assert found == Verdicts(["7"], [(None, None, "Dupont", *[None] * 6)], {}, [])
+
+
+def test_dates_end_two_years_from_today() -> None:
+    """A date may lie two years ahead."""
+    assert codes(verdicts(row(date="24/11/2027"), row(date="25/11/2027"))) == {1: [("date", "date-range")]}
+
+
+def test_long_cells_are_not_kept() -> None:
+    """Long cells are read like any other, and memory does not grow with them."""
+    judge = validator()
+    tracemalloc.start()
+    for number in range(50):
+        found = judge.validate(chunk(row(date=f"{number}" + "x" * 100_000)))
+        assert codes(found) == {0: [("date", "date-unknown")]}
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 1_000_000
+
+
+# One look at a column gives what reading its cells gives
+
+ODD = [
+    *(
+        "",
+        " ",
+        "\xa0",
+        "\u200b",
+        "<clear>",
+        "#REF!",
+        "Err:502",
+        "NA",
+        '="1"',
+        "'1",
+        "1e5",
+        "12.0",
+        "total",
+        "a\nb",
+        "\n",
+        "a b",
+        " a ",
+    ),
+    *("0612345678", "06 12 34 56 78", "06.12.34.56.78", "06-12.34 56.78", "+33 6 12 34 56 78", "061234567.0", "+3361234567.0"),
+    *(
+        "-0612345678",
+        ".0612345678",
+        "06123456.00",
+        "612345678",
+        "0692123456",
+        "0123456789",
+        "0612345678\n0712345678",
+        "0612345678\n",
+    ),
+    *("12/06/2020", "06/13/2020", "2020-06-12", "31/02/2020", "43994", "12/06/20", "x" * 33, "x" * 256, "é" * 32, "e\u0301" * 32),
+    *(
+        "https://exemple.fr/a",
+        "http://a.fr",
+        "HTTP://a.fr",
+        "https://exemple..fr",
+        "https://a@exemple.fr",
+        "https://exemple.fr:80/",
+    ),
+    *("https://exemple.fr/a b", "https://exemple.fr\\a", "https://exemple.fr?x\nhttps://a.fr", " https://a.fr", "www.a.fr"),
+    *(
+        "LefÃ¨vre",
+        "voilÃ ",
+        "voilÃ",
+        "voilÃ\xa0",
+        "IRMÃ ANA",
+        "Å“uf",
+        "Château",
+        "â€™",
+        "x\ufffd",
+        "\ud800",
+        "\ue000",
+        "😀",
+        "\u202ex",
+    ),
+    *(
+        "00123",
+        "C0001",
+        "5e1f",
+        "a" * 80,
+        "a" * 81,
+        "été",
+        "１",  # noqa: RUF001
+        "'1'",
+        "x=1",
+        "x<y",
+        "#1",
+        "\x85",
+        "\x1f",
+        "\u2028x",
+        "12\u202f€",
+    ),
+]
+PLAIN = {
+    ID: "C0001",
+    "phoneNumber": "06 12 34 56 78",
+    "date": "12/06/2020",
+    "url": "https://exemple.fr/a",
+    **dict.fromkeys(TEXTS, "Chloé"),
+}
+
+
+def read(field: str, cell: str) -> Reading:
+    """Read one cell without looking at its column."""
+    if field == ID:
+        return read_id(cell)
+    if field == "phoneNumber":
+        return read_phone(cell, "FR")
+    if field == "date":
+        return read_date(cell, TODAY + dt.timedelta(days=730))
+    return read_url(cell) if field == "url" else read_text(cell, field)
+
+
+def check_column(field: str, cells: list[str]) -> None:
+    """Compare the verdicts on a column with the readings of its cells."""
+    mapping = {ID: 0, field: 0} if field == ID else {ID: 0, field: 1}
+    found = Validator({**mapping, "custom4" if field != "custom4" else "custom3": 2}, Policy(today=TODAY)).validate(
+        chunk(*[[cell if field == ID else "1", cell, "x"] for cell in cells])
+    )
+    values = found.ids if field == ID else [payload[FIELDS.index(field)] for payload in found.payloads]
+    for position, cell in enumerate(cells):
+        reading = read(field, cell)
+        expected = reading.value or "" if field == ID else None if reading is BLANK else reading.value
+        assert values[position] == expected, (field, cell)
+        assert found.violations.get(position, []) == ([reading.violation] if reading.violation else []), (field, cell)
+        assert (position in found.ambiguous) is reading.ambiguous
+
+
+@pytest.mark.parametrize("field", [ID, *FIELDS])
+def test_one_odd_cell_among_plain_ones(field: str) -> None:
+    """Each odd cell is read as if it were alone, and does nothing to its neighbours."""
+    for cell in ODD:
+        check_column(field, [cell])
+        check_column(field, [PLAIN[field]] * 20 + [cell] + [PLAIN[field]] * 20)
+
+
+@given(st.sampled_from([ID, *FIELDS]), st.lists(st.sampled_from(ODD) | st.text(max_size=12), max_size=30))
+def test_column_equals_its_cells(field: str, cells: list[str]) -> None:
+    """A column of any text is judged as its cells one by one."""
+    check_column(field, cells)
+
+
+@given(st.lists(st.from_regex(r"(\+33|0)?[ .]?[67]( ?[-. ]?[0-9]{1,2}){3,5}(\.0)?", fullmatch=True), max_size=6))
+def test_phone_column_equals_its_cells(cells: list[str]) -> None:
+    """A column of numbers is judged as its cells one by one."""
+    check_column("phoneNumber", cells)
+
+
+CELL = (
+    st.sampled_from(ODD)
+    | st.text(max_size=40)
+    | st.text(st.characters(categories=["Cf", "Cs", "Zs", "Cc", "Co", "Nd"]), max_size=6)
+)
+ROW_OF_ANY_TEXT = st.lists(CELL, min_size=10, max_size=10)
+
+
+@given(st.lists(ROW_OF_ANY_TEXT, max_size=20), st.sampled_from(["keep", "clear"]))
+def test_any_text(rows: list[list[str]], blank: str) -> None:
+    """Rows of any text get a verdict each, and what is sent is clean text of the right length."""
+    found = verdicts(*rows, blank=blank)
+    assert len(found.ids) == len(found.payloads) == len(rows)
+    for position, (contact, payload) in enumerate(zip(found.ids, found.payloads, strict=True)):
+        assert contact.isascii()
+        assert bool(contact) or found.violations[position]
+        assert any(value is not None for value in payload) or found.violations[position]
+        assert payload[0] != ""
+        assert all(len(name or "") <= 32 for name in payload[1:3])
+        for value in filter(None, payload):
+            assert value.encode() == value.strip().encode()
+            assert not {unicodedata.category(char) for char in value} & {"Cc", "Cs", "Co", "Zl", "Zp"}
+    for flaws in found.violations.values():
+        assert all(flaw.message for flaw in flaws)
+        assert len({flaw.field for flaw in flaws}) == len(flaws)
+
+
+@given(st.lists(ROW_OF_ANY_TEXT, max_size=10))
+def test_sent_is_stable(rows: list[list[str]]) -> None:
+    """What is sent, fed back as cells, is sent again unchanged."""
+    once = verdicts(*rows)
+    again = verdicts(
+        *[[contact, *(value or "" for value in payload)] for contact, payload in zip(once.ids, once.payloads, strict=True)]
+    )
+    assert again.ids == once.ids
+    assert again.payloads == [tuple(value or None for value in payload) for payload in once.payloads]
