@@ -36,7 +36,7 @@ CATALOGUE: dict[str, str] = {
     "phone-damaged": "The phone number was destroyed by Excel (3.36E+10): type it again in a cell formatted as text.",
     "phone-characters": "The phone number holds letters or other characters: write digits only.",
     "phone-several": "The cell holds several phone numbers: keep one.",
-    "phone-unknown": "This is not a phone number of {region}: check the digits, or begin with + and the country code.",
+    "phone-unknown": "No such phone number exists: check the digits, or begin with + and the country code.",
     "phone-not-mobile": "This is not a mobile number, so no SMS can reach it: write the mobile number.",
     # date
     "date-unknown": "The date cannot be read: write it as 31/12/2020 or 2020-12-31.",

@@ -253,7 +253,7 @@ def read_phone(cell: str, region: str) -> Reading:
     if number is None and region == "FR" and (number := _overseas(digits)):
         note = "got the country code of an overseas department"
     if number is None:
-        return Reading(None, Violation("phone-unknown", PHONE, {"region": region}))
+        return Reading(None, Violation("phone-unknown", PHONE))
     kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
     if phonenumbers.number_type(number) not in kinds:
         return Reading(None, Violation("phone-not-mobile", PHONE))
