@@ -386,13 +386,6 @@ def test_phone_violations(cell: str, expected: str) -> None:
     assert code(read("phoneNumber", cell)) == expected
 
 
-def test_phone_region_is_named() -> None:
-    """The sentence names the region a number was read for."""
-    violation = read_phone("12345678901", "BE").violation
-    assert violation
-    assert violation.detail == {"region": "BE"}
-
-
 def phonenumbers_says(text: str) -> str | None:
     """Return the E.164 of a mobile as phonenumbers alone sees it."""
     try:
