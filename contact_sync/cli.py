@@ -6,6 +6,7 @@ terminal, a pipe or a disk that takes the output is gone.
 
 import contextlib
 import logging
+import math
 import os
 import sys
 import tomllib
@@ -22,8 +23,6 @@ from contact_sync.console import Bars, Console
 from contact_sync.errors import ConfigError, ContactSyncError
 
 log = logging.getLogger(__name__)
-
-_BUG = 1
 
 
 class _Rate(click.ParamType[Any]):
@@ -59,7 +58,7 @@ class _Delimiter(click.ParamType[Any]):
         return delimiter
 
 
-def _option(*names: str, **attributes: Any) -> Callable[[click.Command], click.Command]:
+def _option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
     """Define an option that also reads CONTACT_SYNC_ and its own name."""
     long = next(name for name in names if name.startswith("--")).removeprefix("--")
     return click.option(*names, envvar=f"CONTACT_SYNC_{long.upper().replace('-', '_')}", **attributes)
@@ -67,26 +66,31 @@ def _option(*names: str, **attributes: Any) -> Callable[[click.Command], click.C
 
 def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
     """Make what the config file says the default of the other options."""
-    if value is None:
-        import platformdirs  # noqa: PLC0415 - not for --help
+    import platformdirs  # noqa: PLC0415 - not for --help
 
-        value = platformdirs.user_config_path("contact-sync") / "config.toml"
-        if not value.exists():
-            return None
+    path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
     try:
-        told = tomllib.loads(value.read_text(encoding="utf-8"))
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"The config file {value} cannot be read ({error.strerror}): check --config.") from error
+        if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return None
+        raise ConfigError(f"The config file {path} cannot be read ({error.strerror}): check --config.") from error
     except ValueError as error:
-        raise ConfigError(f"The config file {value} is not valid TOML: {error}.") from error
+        raise ConfigError(f"The config file {path} is not valid TOML: {error}.") from error
     # A config file serves every command, so that what only `run` understands does not trouble `check`.
     known = {_long(parameter): str(parameter.name) for command in (run, check) for parameter in command.params}
     if unknown := sorted(told.keys() - (known.keys() - {"config", "source"})):
-        raise ConfigError(
-            f"The config file {value} has no option for “{unknown[0]}”: write the names of the options, without --."
-        )
-    ctx.default_map = {known[name]: setting for name, setting in told.items()}
-    return value
+        raise ConfigError(f"The config file {path} has no option for “{unknown[0]}”: write the names of the options, without --.")
+    ctx.default_map = {known[name]: _plain(name, setting, path) for name, setting in told.items()}
+    return path
+
+
+def _plain(name: str, setting: Any, path: Path) -> str | list[str]:
+    """A setting as text, as the environment would give it, so that the option's own type says what is wrong with it."""
+    settings = setting if isinstance(setting, list) else [setting]
+    if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
+        raise ConfigError(f"The config file {path} has several values for “{name}”: write one.")
+    return [str(each) for each in settings] if name == "map" else str(setting)
 
 
 def _long(parameter: click.Parameter) -> str:
@@ -104,8 +108,18 @@ class _Renaming(click.ParamType[Any]):
         return header.strip(), name.strip()
 
 
+class _Finite(click.FloatRange):
+    """A range without nan, which no bound stops, and without infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
+
 _FILE = click.Path(path_type=Path)
-_SECONDS = click.FloatRange(min=0, min_open=True)
+_SECONDS = _Finite(min=0, min_open=True)
 _AT_LEAST_ONE = click.IntRange(min=1)
 
 _SENDING = (
@@ -151,7 +165,7 @@ _READING = (
     _option("--region", default="FR", metavar="CC", help="how a national phone number is read [FR]"),
     _option(
         "--max-invalid",
-        type=click.FloatRange(0, 100),
+        type=_Finite(0, 100),
         default=50.0,
         metavar="PERCENT",
         help="send nothing if more rows are invalid [50]",
@@ -187,16 +201,20 @@ class _ExampleFirst(click.Command):
 
     example = ""
 
-    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"Example: {self.example}\n\n")
-        super().format_usage(ctx, formatter)
+        super().format_help(ctx, formatter)
+
+
+class _Program(_ExampleFirst, click.Group):
+    example = "contact-sync check contacts.xlsx"
 
 
 def _like(text: str) -> type[_ExampleFirst]:
     return type("Command", (_ExampleFirst,), {"example": text})
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", message="%(version)s")
 def program() -> None:
     """Push spreadsheet edits of contacts to SMS Partner, one update a row, and report how each row ended."""
@@ -221,8 +239,8 @@ def check(ctx: click.Context, /, **options: Any) -> int:
 
 
 @program.command(cls=_like("contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms"))
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]")
-@click.option("--faults", default="", metavar="SPEC", help="shares and values: 500, 429, retry-after, latency, drop, alter, seed")
+@_option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]")
+@_option("--faults", default="", metavar="SPEC", help="shares and values: 500, 429, retry-after, latency, drop, alter, seed")
 @click.pass_obj
 def sandbox(console: Console, port: int, faults: str) -> int:
     """Serve a stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
@@ -237,7 +255,7 @@ def _go(ctx: click.Context, options: dict[str, Any], *, remember: bool) -> int:
     console.quiet, console.as_json = options.pop("quiet"), options.pop("as_json")
     try:
         told = _settings(ctx, options, remember=remember)
-        console.secret = told.key
+        console.secret = "" if told.sandbox else told.key
         _log(console, verbose=options["verbose"])
         from contact_sync.run import run as go  # noqa: PLC0415 - not for --help
 
@@ -265,7 +283,7 @@ def _log(console: Console, *, verbose: bool) -> None:
 
 def _settings(ctx: click.Context, options: dict[str, Any], *, remember: bool) -> settings.Settings:
     source: Path = options["source"]
-    report = options["report"] or source.with_name(f"{source.stem}.results.csv")
+    report = options["report"] or source.parent / f"{source.stem}.results.csv"
     send = remember and not options["dry_run"]
     chosen = {
         name: value
@@ -318,12 +336,10 @@ def main() -> int:
     except (KeyboardInterrupt, click.Abort):
         code = 130
     except Exception as bug:  # nobody who reads a mail from cron wants a traceback
-        logging.getLogger(__name__).info("a bug", exc_info=True)
-        console.say(
-            f"contact-sync: A bug in contact-sync: {type(bug).__name__}. Run it again with -v, and report what it prints."
-        )
-        code = _BUG
-    _give_up_broken_stdout()
+        log.info("a bug", exc_info=True)
+        told = f"A bug in contact-sync: {type(bug).__name__}. Run it again with -v, and report what it prints."
+        code = console.refuse(ContactSyncError(told))
+    _give_up_broken_streams()
     return code
 
 
@@ -339,10 +355,11 @@ def _open_missing_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _give_up_broken_stdout() -> None:
-    """Keep Python from changing the exit code because a pipe is closed or a disk is full."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _give_up_broken_streams() -> None:
+    """Keep Python from changing the exit code, when it flushes for the last time, because a pipe is closed or a disk is full."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -70,7 +70,7 @@ class Bars:
     """Progress on a terminal: rows loaded, then rows sent, with rate and time left."""
 
     def __init__(self, *, shown: bool) -> None:
-        self._disable = None if shown else True  # None: only where stderr is a terminal
+        self._disable = None if shown and sys.stderr else True  # None: only where stderr is a terminal
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -125,7 +125,8 @@ def _told_at_length(summary: "Summary") -> str:
     lines += [f"Stopped: {reason}" for reason in summary.reasons]
     if summary.requests:
         lines.append(f"{summary.requests} requests, {summary.retries} of them retries, in {summary.seconds} seconds.")
-    lines.append(f"Report: {summary.report}")
+    if summary.report:
+        lines.append(f"Report: {summary.report}")
     return "\n".join(lines)
 
 
@@ -134,4 +135,5 @@ def _told_briefly(summary: "Summary") -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons]
     lines += [_cause(cause, summary.columns) for cause in summary.causes[:3]]
-    return "\n".join([*lines, f"Report: {summary.report} (exit code {summary.exit_code})"])
+    report = f"Report: {summary.report} " if summary.report else ""
+    return "\n".join([*lines, f"{report}(exit code {summary.exit_code})"])

@@ -43,7 +43,8 @@ class Fingerprints:
         ]
 
     def _digest(self, text: str) -> bytes:
-        return hmac.digest(self._key, text.encode(), "sha256")
+        # The name of an account may hold bytes of the command line that are no UTF-8; values never do.
+        return hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256")
 
 
 def installation(folder: Path) -> Fingerprints:
@@ -55,6 +56,7 @@ def installation(folder: Path) -> Fingerprints:
     try:
         if not path.exists():
             _create(path)
+        path.chmod(0o600)  # whatever a copy or a backup made of it
         key = path.read_bytes()
     except OSError as error:
         raise StorageError(f"The installation key {path} cannot be read or made ({error.strerror}): check the folder.") from error

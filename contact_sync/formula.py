@@ -11,11 +11,11 @@ _PLAIN_PHONE = re.compile(r"\+[0-9]{6,15}")
 
 def escape(text: str) -> str:
     """Return `text` as it may stand in a report; `unescape` is its exact inverse."""
-    if text[:1] in _TRIGGERS and text and not _PLAIN_PHONE.fullmatch(text):
+    if text[:1] in _TRIGGERS and not _PLAIN_PHONE.fullmatch(text):
         return "'" + text
     return text
 
 
 def unescape(text: str) -> str:
     """Return what `escape` was given."""
-    return text[1:] if text.startswith("'") else text
+    return text.removeprefix("'")

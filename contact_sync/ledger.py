@@ -27,13 +27,14 @@ VERSION = 1
 _GROUP = 500
 """Rows fetched together, and results committed together."""
 
-_MEMORY = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE run (
-    id TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, exit_code INTEGER, outcomes TEXT
-) WITHOUT ROWID;
-CREATE TABLE confirmed (contact_id TEXT PRIMARY KEY, row BLOB, fields BLOB NOT NULL) WITHOUT ROWID;
-"""
+_MEMORY = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE run (
+        id TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, exit_code INTEGER, outcomes TEXT
+    ) WITHOUT ROWID""",
+    "CREATE TABLE confirmed (contact_id TEXT PRIMARY KEY, row BLOB, fields BLOB NOT NULL) WITHOUT ROWID",
+    f"PRAGMA user_version = {VERSION}",
+)
 
 _ROWS = """
 CREATE {temporary} TABLE row (
@@ -51,7 +52,7 @@ def lock(path: Path) -> Iterator[None]:
     The file is never deleted: two processes could then hold two files of one name.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
+    with os.fdopen(descriptor, "r+", encoding="ascii", errors="replace") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -77,11 +78,15 @@ class Ledger:
             self._make_private(path)
         with self._guard():
             self._db = sqlite3.connect(path or "", isolation_level=None)
-            # Without a bound the cache grows to what looks like a leak on a large source.
-            self._db.execute("PRAGMA cache_size = -8000")
-            self._db.execute("PRAGMA journal_mode = WAL" if path else "PRAGMA journal_mode = OFF")
-            self._db.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
-            self._prepare(account)
+            try:
+                # Without a bound the cache grows to what looks like a leak on a large source.
+                self._db.execute("PRAGMA cache_size = -8000")
+                self._db.execute("PRAGMA journal_mode = WAL" if path else "PRAGMA journal_mode = OFF")
+                self._db.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
+                self._prepare(account)
+            except BaseException:
+                self._db.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -115,21 +120,22 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _prepare(self, account: str) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
             raise StorageError(f"The ledger {self._where} was written by a newer contact-sync: install that version.")
         if version == 0:
-            self._db.executescript(f"BEGIN; {_MEMORY} PRAGMA user_version = {VERSION}; COMMIT;")
-            self._db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
-        (owner,) = self._db.execute("SELECT value FROM meta WHERE key = 'account'").fetchone()
-        if owner != account:
+            with self._transaction() as db:
+                for statement in _MEMORY:
+                    db.execute(statement)
+                db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
+        if self._db.execute("SELECT value FROM meta WHERE key = 'account'").fetchone() != (account,):
             raise StorageError(f"The ledger {self._where} belongs to another account: move it out of the state folder.")
 
     # ---- staging
@@ -139,7 +145,7 @@ class Ledger:
         with self._transaction() as db:
             if keep:
                 db.execute("DROP TABLE IF EXISTS row")
-                db.execute("INSERT INTO run (id, source, started) VALUES (?, ?, ?)", (run, source, started))
+                db.execute("INSERT INTO run (id, source, started) VALUES (?, ?, ?)", (run, _storable(source), started))
             db.execute(_ROWS.format(temporary="" if keep else "TEMPORARY"))
 
     def in_place(self, rows: Sequence[tuple[str, tuple[str | None, ...]]]) -> list[bool]:
@@ -190,6 +196,7 @@ class Ledger:
 
     def settle_rest(self, violation: Violation, *, ready: bool) -> None:
         """Give every pending row the outcome `unprocessed`; with `ready` those too that would have been sent."""
+        self.flush()  # a result that could not be written before comes first
         also = Outcome.READY if ready else None
         with self._transaction() as db:
             db.execute(
@@ -245,7 +252,7 @@ class Ledger:
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [
-                    (r.outcome, *_told(r.violations), r.attempts, r.http_status, r.api_code, r.at, r.row.number)
+                    (r.outcome, *_told(r.violations), r.attempts, r.http_status, _storable(r.api_code), r.at, r.row.number)
                     for r in self._results
                 ],
             )
@@ -349,8 +356,13 @@ def _told(violations: Sequence[Violation]) -> tuple[str, str, str]:
     return (
         ",".join(v.code for v in violations),
         ",".join(v.field for v in violations),
-        " ".join(v.message for v in violations),
+        _storable(" ".join(v.message for v in violations)),
     )
+
+
+def _storable(text: str) -> str:
+    # SQLite takes UTF-8 alone; the name of a file and the words of an API may be anything.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _distinct(fields: str) -> str:

@@ -63,7 +63,7 @@ def stage(
         staged = _settled(chunk, verdicts, ledger, resend=resend, sending=sending)
         ledger.stage(staged)
         seen.add(staged)
-        ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous)
+        ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         month_first = month_first or any(v.code == MONTH_FIRST for found in verdicts.violations.values() for v in found)
         rows += len(staged)
         tick(len(staged))
@@ -139,7 +139,7 @@ def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
 
 
 def _listed(twins: list[tuple[int, int]]) -> str:
-    """ "3, 9 and 12", or the first few of many."""
+    """Their numbers, as "3, 9 and 12", or the first few of many."""
     numbers = [str(number) for number, _ in twins]
     if len(numbers) > _LISTED:
         return f"{', '.join(numbers[:_LISTED])} and {len(numbers) - _LISTED} more"

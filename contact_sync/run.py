@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,7 +56,8 @@ class Summary:
 
     run: str
     source: Path
-    report: Path
+    report: Path | None
+    """None when it could not be written."""
     rows: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     requests: int = 0
@@ -84,8 +85,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     started = datetime.now(UTC)
     summary = Summary(f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", settings.source, settings.report)
     stop = Stop()
-    with _signals(stop), _ledger(settings) as ledger, csv.draft(settings.report, settings.report_mode) as report:
-        with _opened(settings) as source:
+    with _signals(stop), _ledger(settings) as ledger:
+        with _opened(settings) as source, csv.draft(settings.report, settings.report_mode) as report:
             keep = settings.send or not settings.remember
             ledger.begin(summary.run, str(settings.source), _stamp(started), keep=keep)
             summary.rows = _stage(settings, source, ledger, watcher, summary)
@@ -99,6 +100,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         summary.causes = ledger.causes()
         summary.requests, summary.retries = ledger.attempts()
         _balance(summary, lines, stop)
+        if lines is None:
+            summary.report = None
         summary.reasons = [str(reason) for reason in stop.reasons]
         summary.exit_code = _exit_code(stop.reasons, summary.outcomes)
         summary.seconds = round(time.monotonic() - begun, 1)
@@ -136,14 +139,16 @@ def _ledger(settings: Settings) -> Iterator[Ledger]:
             yield ledger
         return
     folder = settings.state_dir
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fingerprints = installation(folder)
-        account = fingerprints.account(settings.base_url, settings.account or settings.key)
-        with lock(folder / f"{account}.lock"), Ledger(folder / f"{account}.sqlite3", fingerprints, account) as ledger:
-            yield ledger
-    except OSError as error:
-        raise StorageError(f"The state folder {folder} cannot be used ({error.strerror}): check --state-dir.") from error
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            fingerprints = installation(folder)
+            account = fingerprints.account(settings.base_url, settings.account or settings.key)
+            stack.enter_context(lock(folder / f"{account}.lock"))
+            ledger = stack.enter_context(Ledger(folder / f"{account}.sqlite3", fingerprints, account))
+        except OSError as error:
+            raise StorageError(f"The state folder {folder} cannot be used ({error.strerror}): check --state-dir.") from error
+        yield ledger
 
 
 @contextmanager
@@ -153,8 +158,9 @@ def _opened(settings: Settings) -> Iterator[Source]:
         with open_source(settings.source, choices) as source:
             yield source
     except SourceError as refused:
-        if settings.report.exists():
-            raise SourceError(f"{refused} (The report {settings.report} is from an earlier run.)") from refused
+        with suppress(PermissionError):
+            if settings.report.exists():
+                raise SourceError(f"{refused} (The report {settings.report} is from an earlier run.)") from refused
         raise
 
 

@@ -5,16 +5,15 @@ whoever touches ledger, limiter or breaker does so between two awaits, and needs
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
 
 from contact_sync.api import contact_update
-from contact_sync.api.client import Client
+from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
 from contact_sync.ledger import Ledger
@@ -24,7 +23,7 @@ CANARIES = 5
 """So many rows may fail, one at a time, before the API counts as down without ever having answered."""
 
 LONGEST_HOLD = 300.0
-"""Seconds; a server that asks for more is not coming back tonight."""
+"""Seconds; a server that asks for more, or goes on asking for as long, is not coming back tonight."""
 
 _DURABLE = 0.2  # seconds until a result is on the disk at the latest
 _ALLOWANCE, _SHARE = 50, 0.1  # retries of a run at most: so many, and so many for each request
@@ -44,8 +43,9 @@ class Stop:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def trip(self, reason: ContactSyncError) -> None:
-        """Give the order; may be called from a signal."""
-        self.reasons.append(reason)
+        """Give the order; may be called from a signal. A reason that all workers come back with is noted once."""
+        if str(reason) not in map(str, self.reasons):
+            self.reasons.append(reason)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake)
 
@@ -56,9 +56,9 @@ class Stop:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep, or raise Stopped as soon as the order is given."""
+        self._loop = asyncio.get_running_loop()  # before the look at `reasons`: a signal may come between any two lines
         if self.reasons:
             raise Stopped
-        self._loop = asyncio.get_running_loop()
         sleeper = self._loop.create_future()
         timer = self._loop.call_later(seconds, lambda: None if sleeper.done() else sleeper.set_result(None))
         self._sleepers.add(sleeper)
@@ -73,7 +73,7 @@ class Stop:
 class Effort:
     """How hard to try."""
 
-    key: str
+    key: str = field(repr=False)
     workers: int
     attempts: int
     """Attempts a row in the first pass."""
@@ -90,6 +90,8 @@ class _Delivery:
     row: Pending
     attempts: int = 0
     last: Transient | None = None
+    reply: Reply | None = None
+    """To the last attempt."""
 
 
 class _Sender:
@@ -99,7 +101,9 @@ class _Sender:
         self._effort = effort
         self._stop = stop
         self._tick = tick
-        self._breaker = Breaker(time.monotonic)
+        self._clock = asyncio.get_running_loop().time
+        self._breaker = Breaker(self._clock)
+        self._silent_since: float | None = None
         self._probe = asyncio.Lock()
         self._proven = False
         self._retries = 0
@@ -107,6 +111,7 @@ class _Sender:
         self._after = -1
         self._left = effort.limit
         self._second_pass = False
+        self._well = False
         self._retrying = self._retry(effort.attempts)
 
     def _retry(self, attempts: int) -> AsyncRetrying:
@@ -115,17 +120,27 @@ class _Sender:
             stop=stop_after_attempt(attempts),
             wait=wait_random_exponential(multiplier=0.25, max=20),
             retry=self._again,
+            before_sleep=self._note_retry,
             sleep=self._stop.sleep,
             reraise=True,
         )
 
     def _again(self, state: RetryCallState) -> bool:
-        """Whether an attempt may be followed by another: it failed for the moment, and the run's budget allows it."""
+        """Whether an attempt may be followed by another: it failed for the moment, and the run's budget allows it.
+
+        While the API counts as down, other rows do the asking as long as there are any: a few that it cannot swallow, one below
+        the other, must not look like an API that is down for good.
+        """
         failed = state.outcome is not None and isinstance(state.outcome.exception(), Transient)
-        if failed and self._retries < _ALLOWANCE + _SHARE * self._client.limiter.turns:
-            self._retries += 1
-            return True
-        return False
+        return failed and self._affordable and not (self._breaker.is_open and self._rows)
+
+    def _note_retry(self, _: RetryCallState | None = None) -> None:
+        self._retries += 1
+
+    @property
+    def _affordable(self) -> bool:
+        """Whether the run's budget has a retry left."""
+        return self._retries + 1 <= _ALLOWANCE + _SHARE * self._client.limiter.turns
 
     # ---- the pool
 
@@ -137,7 +152,7 @@ class _Sender:
             await self._work()
             self._begin_second_pass()
             await self._work()
-            if self._breaker.is_open:
+            if self._breaker.is_open and not self._well and not self._stop.reasons:
                 self._give_up()
         finally:
             flusher.cancel()
@@ -149,7 +164,10 @@ class _Sender:
         if self._effort.seconds is None:
             return None
         reason = UnavailableError("The time budget (--max-duration) is used up: the next run goes on with the rest.")
-        return asyncio.get_running_loop().call_later(max(0.0, self._effort.seconds), self._stop.trip, reason)
+        if self._effort.seconds <= 0:
+            self._stop.trip(reason)
+            return None
+        return asyncio.get_running_loop().call_later(self._effort.seconds, self._stop.trip, reason)
 
     async def _keep_durable(self) -> None:
         try:
@@ -170,8 +188,14 @@ class _Sender:
             self._breaker.trip()
 
     def _begin_second_pass(self) -> None:
-        """Take the rows that failed, once more: what was wrong for a moment may be over."""
+        """Take the rows that failed, once more: what was wrong for a moment may be over.
+
+        These are the worst of the file, so many failures in a row are no sign that the API is down: if it was `_well`, the pass
+        ends there, and they stay failed.
+        """
         self._ledger.flush()
+        self._rows.clear()  # what --limit left there
+        self._well = not self._breaker.is_open
         self._second_pass, self._after, self._left, self._retrying = True, -1, None, self._retry(1)
 
     async def _work(self) -> None:
@@ -200,14 +224,19 @@ class _Sender:
     def _next(self) -> Pending | None:
         if self._stop.reasons or self._left == 0:
             return None
+        if self._second_pass and (not self._affordable or (self._well and self._breaker.is_open)):
+            return None
         if not self._rows:
             self._rows.extend(self._ledger.take(self._after, failed=self._second_pass))
             if not self._rows:
+                self._left = 0  # so that no other worker looks again
                 return None
         row = self._rows.popleft()
         self._after = row.number
         if self._left is not None:
             self._left -= 1
+        if self._second_pass:
+            self._note_retry()
         return row
 
     # ---- one row
@@ -232,6 +261,8 @@ class _Sender:
         except ContactSyncError as reason:
             self._stop.trip(reason)
             outcome, violations = Outcome.FAILED, [Violation("api-stopped")]
+            if delivery.reply is not None:
+                status, code = delivery.reply.status, contact_update.code(delivery.reply, self._effort.key)
         return Result(row, outcome, violations, delivery.attempts, status, code, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
     async def _attempt(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
@@ -249,10 +280,14 @@ class _Sender:
         self._stop.trip(UnavailableError("The API is down or does not answer as documented: run again later."))
 
     async def _ask(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
+        if self._stop.reasons:  # given while this row waited for its turn to probe
+            raise Stopped
         delivery.attempts += 1
+        delivery.reply = None
+        key = self._effort.key
         try:
-            reply = await self._client.post(contact_update.PATH, contact_update.request(self._effort.key, delivery.row))
-            verdict = contact_update.answer(reply, delivery.row)
+            delivery.reply = reply = await self._client.post(contact_update.PATH, contact_update.request(key, delivery.row))
+            verdict = contact_update.answer(reply, delivery.row, key)
         except Stopped:
             delivery.attempts -= 1  # it was still waiting for its turn
             raise
@@ -267,17 +302,23 @@ class _Sender:
         return reply.status, *verdict
 
     def _answered(self) -> None:
-        self._proven = True
+        self._proven = self._well = True
+        self._silent_since = None
         self._breaker.success()
 
     def _failed(self, failure: Transient) -> None:
         self._proven = self._proven or failure.spoke
         self._breaker.failure()
-        if failure.hold is None:
-            return
-        if failure.hold > LONGEST_HOLD:
-            raise UnavailableError(f"The API asks to wait for {failure.hold:.0f} seconds: run again later.")
-        self._client.limiter.hold(failure.hold)
+        if failure.hold is not None:
+            self._hold(failure.hold)
+
+    def _hold(self, seconds: float) -> None:
+        """Silence all workers, as the API asks; raises UnavailableError where it asks too much."""
+        now = self._clock()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if max(seconds, now - self._silent_since) > LONGEST_HOLD:
+            raise UnavailableError(f"The API asks to wait for {seconds:.0f} seconds more: run again later.")
+        self._client.limiter.hold(seconds)
 
 
 async def send(ledger: Ledger, client: Client, effort: Effort, stop: Stop, tick: Callable[[Result], None]) -> None:

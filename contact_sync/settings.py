@@ -1,5 +1,6 @@
 """What a run is told: checked, and in the types that the rest of the program works with."""
 
+import contextlib
 import ipaddress
 import math
 import os
@@ -58,6 +59,11 @@ class Settings:
     max_clears: int = 100
     allow_empty: bool = False
 
+    def __post_init__(self) -> None:
+        with contextlib.suppress(OSError):  # one of them does not exist, or is out of reach
+            if self.report.samefile(self.source):
+                raise ConfigError(f"The report would take the place of the source {self.source}: correct --report.")
+
 
 def rate(text: str) -> float:
     """Read "5", "2.5", "300/min" or "5/s" as attempts a second; ValueError for anything else."""
@@ -77,13 +83,13 @@ def base_url(text: str) -> str:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         host = ""
-    if not host or parts.scheme not in {"http", "https"} or parts.username or parts.query or parts.fragment:
+    if not host or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigError("The base URL is not an address such as https://api.smspartner.fr/v1: correct --base-url.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
             f"The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url."
         )
-    return text
+    return parts.geturl()  # with the scheme in lower case
 
 
 def _is_loopback(host: str) -> bool:

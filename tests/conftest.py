@@ -1,6 +1,7 @@
 """What the tests share."""
 
 import asyncio
+import selectors
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
@@ -37,3 +38,37 @@ def sandbox(elsewhere: Wait) -> Iterator[Callable[..., Sandbox]]:
 
     yield serve
     elsewhere(served.aclose())
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock stands still while anything runs and leaps over every wait; there is no real I/O in it."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._leaping = selectors.DefaultSelector()
+        super().__init__(self._leaping)
+        self._leaping.select = self._leap  # type: ignore[method-assign]
+
+    def time(self) -> float:
+        """The virtual time, in seconds."""
+        return self._now
+
+    def stall(self, seconds: float) -> None:
+        """Let time pass while nobody gets to run."""
+        self._now += seconds
+
+    def _leap(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "everybody waits for something that no time will bring"
+        self._now += max(0.0, timeout)
+        return []
+
+
+@pytest.fixture(scope="session")
+def in_no_time() -> Wait:
+    """A function that runs a coroutine in an event loop of its own, in virtual time."""
+
+    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+        with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+            return runner.run(coroutine)
+
+    return run

@@ -78,7 +78,7 @@ class Whole(httpx.AsyncBaseTransport):
             response = await self._inner.handle_async_request(request)
             try:
                 body = bytearray()
-                async for part in response.aiter_bytes():
+                async for part in response.aiter_raw():  # nothing is unpacked: no compression was asked for
                     body += part
                     if len(body) > MAX_BODY:
                         raise Transient(
@@ -112,7 +112,9 @@ class Client:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._base_url = base_url
-        self._host = urlsplit(base_url).hostname or base_url
+        self._host = _host(base_url)
+        if not self._host:
+            raise ConfigError(f"The base URL {base_url} is not an address: correct --base-url.")
         self._proxy = _proxy(base_url)
         self._connections = connections
         self._tls = _tls() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
@@ -126,8 +128,7 @@ class Client:
         await self._transport.aclose()
 
     def _direct(self) -> httpx.AsyncBaseTransport:
-        proxy = httpx.Proxy(self._proxy[1]) if self._proxy else None
-        return AiohttpTransport(client=self._session, proxy=proxy, verify=self._tls)
+        return AiohttpTransport(client=self._session, proxy=self._proxy[1] if self._proxy else None, verify=self._tls)
 
     def _session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls)
@@ -150,19 +151,17 @@ class Client:
 
     def _failure(self, cause: BaseException) -> Exception:
         """What to do next about an attempt without an answer."""
-        if isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientHttpProxyError) and self._proxy:
+        if self._proxy and _is_proxys(cause):
             return ConfigError(
                 f"The proxy in {self._proxy[0]} cannot be used: correct the variable, or except {self._host} with NO_PROXY."
             )
-        if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError | ssl.SSLError):
+        if isinstance(cause, ssl.SSLCertVerificationError):
             return ConfigError(
                 f"{self._host} has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE."
             )
-        if isinstance(cause, aiohttp.ClientConnectorError):
+        if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return Transient(Violation("api-unreachable"))
-        if isinstance(cause, aiohttp.InvalidURL):
-            return ConfigError(f"The base URL {self._base_url} is not an address: correct --base-url.")
-        if isinstance(cause, aiohttp.ServerDisconnectedError | ConnectionError):
+        if isinstance(cause, aiohttp.ClientConnectionError):
             return _unanswered("the connection was closed")
         return _unanswered("the answer was cut or malformed")
 
@@ -171,7 +170,25 @@ def _unanswered(reason: str) -> Transient:
     return Transient(Violation("api-no-answer", detail={"reason": reason}))
 
 
-def _proxy(base_url: str) -> tuple[str, str] | None:
+def _is_proxys(cause: BaseException) -> bool:
+    """Whether it is the proxy that fails; one that cannot reach the API (HTTP 5xx) is well itself."""
+    if isinstance(cause, aiohttp.ClientHttpProxyError):
+        return cause.status < 500  # noqa: PLR2004 - the class of server errors
+    # Behind a proxy no other name than the proxy's own is looked up.
+    return isinstance(cause, aiohttp.ClientProxyConnectionError | aiohttp.ClientConnectorDNSError)
+
+
+def _host(url: str) -> str:
+    """The host of `url`; empty when nothing can be connected to there."""
+    try:
+        host, _ = httpx.URL(url).host, urlsplit(url).port  # which raises when it is out of range
+        host.encode("idna")
+    except (httpx.InvalidURL, ValueError):
+        return ""
+    return host
+
+
+def _proxy(base_url: str) -> tuple[str, httpx.Proxy] | None:
     """The environment variable that names a proxy for this URL, and the proxy."""
     parts = urlsplit(base_url)
     host = parts.hostname or ""
@@ -182,9 +199,15 @@ def _proxy(base_url: str) -> tuple[str, str] | None:
         if not proxy:
             continue
         variable = f"{name.upper()}_PROXY"
-        if not proxy.startswith("http://"):
-            raise ConfigError(f"{variable} must begin with http:// to be used: correct it, or except {host} with NO_PROXY.")
-        return variable, proxy
+        if not proxy.startswith("http://") or not _host(proxy):
+            raise ConfigError(
+                f"{variable} must be an address with http:// to be used: correct it, or except {host} with NO_PROXY."
+            )
+        parsed = httpx.URL(proxy)
+        headers = {}
+        if parsed.userinfo:
+            headers["Proxy-Authorization"] = aiohttp.encode_basic_auth(parsed.username, parsed.password)
+        return variable, httpx.Proxy(parsed.copy_with(username=None, password=None), headers=headers)
     return None
 
 

@@ -15,7 +15,7 @@ import phonenumbers
 
 from contact_sync.api.client import Reply
 from contact_sync.errors import AccessError, AttemptError, ConfigError, Rejected, Transient
-from contact_sync.model import ID, Outcome, Pending, Violation
+from contact_sync.model import ID, ROW, Outcome, Pending, Violation
 
 PATH = "contact/update"
 
@@ -28,12 +28,16 @@ _ACCESS = {
 }
 """Codes of the general error page that no other row could escape."""
 
-_ROW = {"404": "api-contact-unknown", "15": "api-number-taken"}
+_ROW = {"404": ("api-contact-unknown", ID), "15": ("api-number-taken", "phoneNumber")}
+"""Codes whose cause is known for certain, and the field it lies in."""
 
-_AGAIN = {408, 425, 429, 500, 502, 503, 504}
+_AGAIN = {"408", "425", "429", "500", "502", "503", "504"}
 """HTTP statuses, and codes of the same meaning, after which another attempt may succeed."""
 
-_THROTTLED = 429
+_THROTTLED = "429"
+
+_QUOTED = 200
+"""Characters of the API's own words that are reported at most."""
 
 
 def request(key: str, row: Pending) -> bytes:
@@ -41,22 +45,27 @@ def request(key: str, row: Pending) -> bytes:
     return f'{{"apiKey": {json.dumps(key)}, "contactId": {json.dumps(row.contact_id)}, "contact": {row.contact}}}'.encode()
 
 
-def answer(reply: Reply, row: Pending) -> tuple[Outcome, list[Violation], str]:
+def answer(reply: Reply, row: Pending, key: str) -> tuple[Outcome, list[Violation], str]:
     """The outcome of `row`, what to look at, and the API's code.
 
-    Raises Transient or Rejected for this row; AccessError or ConfigError where every row would end so.
+    Raises Transient or Rejected for this row; AccessError or ConfigError where every row would end so. Where the API's words are
+    quoted, `key` is taken out of them: an error may repeat the request.
     """
     if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
-        target = reply.headers.get("location", "elsewhere")
-        raise ConfigError(f"The API redirects to {target[:200]}: correct --base-url; nothing was sent there.")
+        target = _quoted(reply.headers.get("location", "elsewhere").partition("?")[0], key)
+        raise ConfigError(f"The API redirects to {target}: correct --base-url; nothing was sent there.")
     envelope = _envelope(reply.body)
     if envelope is None:
         raise _without_envelope(reply)
-    code = str(envelope.get("code", ""))
     if envelope["success"] is True and reply.status < 300:  # noqa: PLR2004 - the class of successes
         differences = _differences(envelope.get("contact"), row)
-        return (Outcome.ALTERED if differences else Outcome.UPDATED), differences, code
-    raise _refusal(reply, envelope, code)
+        return (Outcome.ALTERED if differences else Outcome.UPDATED), differences, _quoted(_code(envelope), key)
+    raise _refusal(reply, envelope, key)
+
+
+def code(reply: Reply, key: str) -> str:
+    """The API's code in `reply`, as far as there is one."""
+    return _quoted(_code(_envelope(reply.body) or {}), key)
 
 
 def _envelope(body: bytes) -> dict[str, Any] | None:
@@ -68,39 +77,47 @@ def _envelope(body: bytes) -> dict[str, Any] | None:
     return envelope if isinstance(envelope, dict) and isinstance(envelope.get("success"), bool) else None
 
 
+def _code(envelope: dict[str, Any]) -> str:
+    found = envelope.get("code")
+    return str(found).strip() if isinstance(found, int | str) else ""
+
+
 def _without_envelope(reply: Reply) -> Exception:
     if reply.status in {401, 403}:
         return AccessError(f"The API refused access (HTTP {reply.status}): check the API key and the base URL.")
-    if reply.status in _AGAIN:
-        return _again(reply, "")
+    if str(reply.status) in _AGAIN:
+        return _again(reply, str(reply.status), "")
     reason = f"HTTP {reply.status}, not the API's own words"
     return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status)
 
 
-def _refusal(reply: Reply, envelope: dict[str, Any], code: str) -> Exception:
+def _refusal(reply: Reply, envelope: dict[str, Any], key: str) -> Exception:
     """The exception for an answer in the API's own words that is not a success."""
     error: AttemptError
+    code, status = _code(envelope), str(reply.status)
+    quoted = _quoted(code, key)
     if code in _ACCESS:
         return AccessError(f"The API refused: {_ACCESS[code]} (code {code}).")
     if reply.status in {401, 403}:
-        return AccessError(f"The API refused access (HTTP {reply.status}): check the API key.")
-    if reply.status in _AGAIN or (code.isdigit() and int(code) in _AGAIN):
-        error = _again(reply, code)
+        return AccessError(f"The API refused access (HTTP {status}): check the API key.")
+    if status in _AGAIN or code in _AGAIN:
+        error = _again(reply, code if status not in _AGAIN or code == _THROTTLED else status, quoted)
         error.spoke = True
         return error
     if envelope["success"] is True:
-        reason = f"success, but HTTP {reply.status}"
-        return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status, api_code=code)
-    name = _ROW.get(code, "api-refused")
-    field = {"api-contact-unknown": ID, "api-number-taken": "phoneNumber"}.get(name, "")
-    return Rejected(Violation(name, field, {"code": code, "text": _text(envelope)}), http_status=reply.status, api_code=code)
+        reason = f"success, but HTTP {status}"
+        return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status, api_code=quoted)
+    name, field = _ROW.get(code, ("api-refused", ROW))
+    said = {"code": quoted or "none", "text": _quoted(_text(envelope), key)}
+    return Rejected(Violation(name, field, said), http_status=reply.status, api_code=quoted)
 
 
-def _again(reply: Reply, code: str) -> Transient:
-    if _THROTTLED in (reply.status, int(code) if code.isdigit() else 0):
+def _again(reply: Reply, why: str, code: str) -> Transient:
+    """The exception for an HTTP status or a code (`why`) of `_AGAIN`."""
+    if why == _THROTTLED:
         violation = Violation("api-throttled")
     else:
-        violation = Violation("api-error", detail={"reason": f"HTTP {reply.status}"})
+        violation = Violation("api-error", detail={"reason": f"HTTP {why}" if why == str(reply.status) else f"code {why}"})
     error = Transient(violation, http_status=reply.status, api_code=code)
     error.hold = reply.retry_after()
     return error
@@ -108,37 +125,47 @@ def _again(reply: Reply, code: str) -> Transient:
 
 def _text(envelope: dict[str, Any]) -> str:
     """What the API says in words: `message`, `error` or `errors`, as text, list or object."""
-    said = envelope.get("message") or envelope.get("error") or envelope.get("errors") or "no reason given"
-    if isinstance(said, list):
-        said = said[0] if said else "no reason given"
-    if isinstance(said, dict):
-        said = said.get("message", "no reason given")
-    return "".join(c if c.isprintable() else " " for c in str(said))[:200]
+    for name in ("message", "error", "errors"):
+        said = envelope.get(name)
+        if isinstance(said, list):
+            said = said[0] if said else None
+        if isinstance(said, dict):
+            said = said.get("message")
+        if said:
+            return str(said)
+    return "no reason given"
+
+
+def _quoted(text: str, key: str) -> str:
+    """Foreign text as it may stand in a report: without the key, on one line, not too long."""
+    return "".join(c if c.isprintable() else " " for c in text.replace(key, "***"))[:_QUOTED]
 
 
 def _differences(echo: Any, row: Pending) -> list[Violation]:
     """What the API echoed otherwise than it was sent."""
-    if not isinstance(echo, dict):
+    if not isinstance(echo, dict) or echo.get(ID) is None:
         return [Violation("echo-missing", ID)]
-    if str(echo.get(ID, "")) != row.contact_id:
+    if str(echo[ID]) != row.contact_id:
         return [Violation("echo-contact", ID)]
     found = []
     for field, sent in json.loads(row.contact).items():
         stored = echo.get(field, echo.get("phone") if field == "phoneNumber" else None)
         if stored is None and sent:
             found.append(Violation("echo-missing", field))
-        elif (stored or "") != sent and not _same(field, sent, str(stored or "")):
+        elif not _same(field, sent, "" if stored is None else str(stored)):
             found.append(Violation("echo-differs", field))
     return found
 
 
 def _same(field: str, sent: str, stored: str) -> bool:
     """Whether two spellings of a value mean the same."""
+    if sent == stored or not sent:
+        return sent == stored
     if field == "date":
-        return _day(stored) == date.fromisoformat(sent) if sent else not stored
+        return _day(stored) == date.fromisoformat(sent)
     if field == "phoneNumber":
         return _e164(stored) == sent
-    return unicodedata.normalize("NFC", stored) == sent
+    return unicodedata.normalize("NFC", stored) == unicodedata.normalize("NFC", sent)
 
 
 def _day(text: str) -> date | None:

@@ -20,6 +20,8 @@ class Limiter:
 
     def __init__(self, rate: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
         self._gap = 1 / rate if rate else 0.0
+        # Below one a second a slot is long enough for lateness not to matter, and too long to be made up.
+        self._made_up = self._gap if rate >= 1 else 0.0
         self._clock = clock
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
@@ -39,7 +41,7 @@ class Limiter:
             while (wait := self._due() - self._clock()) > 0:
                 await self._sleep(wait)
             now = self._clock()
-            self._slot = max(self._due(), now - self._gap)
+            self._slot = max(self._due(), now - self._made_up)
             self._starts.append(now)
             self.turns += 1
 

@@ -10,7 +10,7 @@ from contact_sync.errors import SourceError
 from contact_sync.load.delimited import open_delimited
 from contact_sync.load.detect import Kind, recognise
 from contact_sync.load.headers import check_renames
-from contact_sync.load.snapshot import open_elsewhere, snapshot
+from contact_sync.load.snapshot import open_elsewhere, private_copy
 from contact_sync.load.workbook import open_workbook
 from contact_sync.model import Source
 
@@ -41,14 +41,14 @@ def open_source(
     refused, `BusyError` for one that is still being written, `ConfigError` for a choice that does not fit it.
     """
     renames = check_renames(choices.renames)
-    with snapshot(path, clock=clock, sleep=sleep) as copy:
+    with private_copy(path, clock=clock, sleep=sleep) as copy:
         source: Source
         match recognise(copy, path.name):
             case Kind.CSV:
                 source = open_delimited(copy, path, encoding=choices.encoding, delimiter=choices.delimiter, renames=renames)
             case Kind.XLSX:
                 source = open_workbook(copy, path, sheet=choices.sheet, hidden=choices.hidden, renames=renames)
-            case Kind.XLS | Kind.XLSB | Kind.ODS as kind:
+            case kind:
                 raise SourceError(f"{path.name} is {kind.value}, which is not read yet: save it as .xlsx.")
         if warning := open_elsewhere(path):
             source.warnings.append(warning)

@@ -6,9 +6,9 @@ became 2.65 GB); and it does not tell which rows are hidden, which cells merged,
 
 import re
 import zipfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, cast
 from xml.parsers import expat
 
 from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
@@ -68,12 +68,12 @@ class Sheet:
 
     name: str
     """How the sheet is named in errors."""
-    marked: Collection[int]
+    marked: set[int]
     """The columns in which merged cells and formulas are of interest."""
     header: int
     """The row of the header."""
-    last: int = 0
-    """The last row that holds anything."""
+    filled: bytearray = field(default_factory=lambda: bytearray(LAST_ROW + 1))
+    """1 at each row that holds anything."""
     used: set[int] = field(default_factory=set)
     """The columns that hold anything below the header."""
     hidden_columns: set[int] = field(default_factory=set)
@@ -133,8 +133,7 @@ class _Survey:
             self._end_cell()
 
     def _text(self, _: str) -> None:
-        if self._inside:
-            self._has_text = True
+        self._has_text = self._has_text or self._inside
 
     def _start_row(self, attributes: dict[str, str]) -> None:
         before = self._row
@@ -173,10 +172,10 @@ class _Survey:
             return
         if column > WIDEST:
             raise SourceError(
-                f"{sheet.name}: cell {letter(column - 1)}{row} holds something, far right of any table of contacts ({WIDEST} columns "
-                "are read): delete it."
+                f"{sheet.name}: cell {letter(column - 1)}{row} holds something far right of any table of contacts, "
+                f"of which {WIDEST} columns are read: delete it."
             )
-        sheet.last = row
+        sheet.filled[row] = 1
         if row > sheet.header:
             sheet.used.add(column)
 
@@ -186,11 +185,9 @@ class _Survey:
             self._sheet.hidden_columns.update(range(first, last + 1))
 
     def _start_merge(self, attributes: dict[str, str]) -> None:
-        left, top, right, bottom = range_boundaries(attributes["ref"])
-        top, bottom = max(top or 1, 1), min(bottom or LAST_ROW, LAST_ROW)
-        for column in self._sheet.marked:
-            if (left or 1) <= column <= (right or column):
-                _rows(self._sheet.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
+        left, top, right, bottom = cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"]))
+        for column in self._sheet.marked.intersection(range(left, right + 1)):
+            _rows(self._sheet.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
 
 
 def _rows(marks: dict[int, bytearray], column: int) -> bytearray:

@@ -1,6 +1,6 @@
 """The text of a workbook's cell as a person sees it, and what is wrong with it."""
 
-import datetime
+import datetime as dt
 import re
 from typing import Any
 
@@ -29,8 +29,8 @@ def text_of(cell: Any) -> str:
         return str(value).upper()
     if isinstance(value, (int, float)):
         return _number(value, (cell.number_format or "").split(";")[0])
-    if isinstance(value, datetime.datetime):
-        return str(value.date()) if value.time() == datetime.time() else value.isoformat(" ", "seconds")
+    if isinstance(value, dt.datetime):
+        return str(value.date()) if value.time() == dt.time() else value.isoformat(" ", "seconds")
     return str(value)
 
 
@@ -54,17 +54,17 @@ def _kind(value: Any, field: str) -> str:
         return "TRUE or FALSE"
     if isinstance(value, (int, float)):
         return _ROUNDED if abs(value) >= _KEPT else ""
-    if isinstance(value, datetime.date):  # a datetime is one too
+    if isinstance(value, dt.date):  # a datetime is one too
         return "" if field in _DATED else "a date"
-    if isinstance(value, datetime.time):
+    if isinstance(value, dt.time):
         return "a time of day"
-    return "a duration" if isinstance(value, datetime.timedelta) else ""
+    return "a duration" if isinstance(value, dt.timedelta) else ""
 
 
 def _number(value: float, number_format: str) -> str:
     if percent := _PERCENT.fullmatch(number_format):
         return f"{value:.{len(percent[1] or '')}%}"
-    if isinstance(value, float) and not value.is_integer():
+    if value % 1:  # true of infinity too
         return f"{value:.15g}"
     digits = str(int(value))
     return digits.zfill(len(number_format)) if _ZEROS.fullmatch(number_format) else digits

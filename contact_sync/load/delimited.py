@@ -6,20 +6,25 @@ split gives a header row; `csv.Sniffer` has been seen to split on the letter t.
 
 import csv
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
-from itertools import chain, islice
+from itertools import accumulate, chain, islice
 from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
 from contact_sync.load import headers
-from contact_sync.load.encoding import LINE_LIMIT, Decision, decide
+from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
 from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.model import ID, ROW, Chunk, Violation
+
+if TYPE_CHECKING:
+    from _csv import Reader as _Reader  # `csv` has no public name for it
 
 CHUNK = 1000
 """Rows a chunk; more do not stay in the processor's cache."""
@@ -27,6 +32,7 @@ CHUNK = 1000
 _DELIMITERS = (";", ",", "\t", "|")
 _SPELLED = {"tab": "\t", "\\t": "\t"}
 _SEPARATOR = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
+_BREAK = re.compile(r"\r\n|\r|\n")
 _WIDEST = 16_384  # the columns of a spreadsheet
 
 
@@ -51,42 +57,55 @@ class Delimited:
 
         Raises `SourceError` at a quote that goes wrong, and at the end when most rows have not as many cells as the header.
         """
-        width = len(self._header.cells)
-        key = self._positions[self.mapping[ID]]
-        total = ragged = first = 0
-        short = False
-        chunk = Chunk([], [])
-        with _records(self._copy, self._decision.encoding, self.delimiter, self.path.name) as records:
-            next(number for number, _ in records if number == self._header.number)
-            for number, read in records:
-                row = read
-                if len(row) != width or not row[key].strip():
-                    if not any(map(str.strip, row)):
-                        continue
-                    row, flaw = _fit(row, width, self.delimiter)
-                    short = len(read) < width
-                    if flaw:
-                        chunk.flaws[len(chunk.rows)] = [flaw]
-                        ragged += 1
-                        first = first or number
-                else:
-                    short = False
-                chunk.numbers.append(number)
-                chunk.rows.append(row)
-                if len(chunk.rows) == CHUNK:
-                    total += CHUNK
-                    yield self._tidied(chunk)
-                    chunk = Chunk([], [])
-        total += len(chunk.rows)
-        if chunk.rows:
-            yield self._tidied(chunk)
-        if 2 * ragged > total:
-            raise SourceError(
-                f"{self.path.name}: {ragged} of {total} rows, the first on line {first}, do not have the {width} cells of the header: "
-                "check the delimiter, and export it again."
-            )
+        total, ragged, short = 0, Lines(), False
+        with _lines(self._copy, self._decision.encoding) as lines:
+            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+            while reader.line_num < self._header.number:
+                next(reader)
+            try:
+                for numbers, rows in _batches(reader):
+                    chunk = self._chunk(numbers, rows)
+                    total += len(chunk.rows)
+                    for position in chunk.flaws:
+                        ragged.add(chunk.numbers[position])
+                    if chunk.rows:
+                        short = any(flaw.code == "cells-missing" for flaw in chunk.flaws.get(len(chunk.rows) - 1, ()))
+                        yield chunk
+            except csv.Error:
+                self._tell_line()
+        self._judge(total, ragged)
         if short and not self._decision.ends_in_newline:
             self.warnings.append("The last row is short and does not end in a line break: the file may be incomplete.")
+
+    def _chunk(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
+        """Return the chunk of the records `rows`, each of which starts on the line in `numbers`."""
+        width = len(self._header.cells)
+        ids = map(itemgetter(self._positions[self.mapping[ID]]), rows)
+        # Nearly every chunk passes this, without a step of Python for each row.
+        if set(map(len, rows)) == {width} and all(map(str.strip, ids)):
+            return self._tidied(Chunk(numbers, rows))
+        chunk = Chunk([], [])
+        for number, row in zip(numbers, rows, strict=True):
+            if any(map(str.strip, row)):
+                cells, flaw = _fit(row, width, self.delimiter)
+                if flaw:
+                    chunk.flaws[len(chunk.rows)] = [flaw]
+                chunk.numbers.append(number)
+                chunk.rows.append(cells)
+        return self._tidied(chunk)
+
+    def _tell_line(self) -> None:
+        """Raise the `SourceError` of a file with a quote that goes wrong, read again record by record to tell the line."""
+        with _records(self._copy, self._decision.encoding, self.delimiter, self.path.name) as records:
+            deque(records, maxlen=0)
+
+    def _judge(self, total: int, ragged: Lines) -> None:
+        """Refuse a file of which most rows are ragged: then it is the header, or the delimiter, that is wrong."""
+        if 2 * ragged.count > total:
+            raise SourceError(
+                f"{self.path.name}: {ragged.count} of {total} rows do not have the {len(self._header.cells)} cells of the header "
+                f"(lines {ragged}): check the header and the delimiter, and export it again."
+            )
 
     def _tidied(self, chunk: Chunk) -> Chunk:
         """Reduce the rows to the columns that are kept, and take back what a report did to its cells."""
@@ -152,8 +171,7 @@ def _find(
         rows = heads[candidate] = []
         # Under a wrong delimiter quotes may seem wrong; the right one meets them again below.
         with _records(copy, encoding, candidate, name) as records, suppress(SourceError):
-            for record in islice(records, SEARCHED):
-                rows.append(record)
+            rows.extend(islice(records, SEARCHED))
         if header := headers.find(rows, renames):
             found[candidate] = header
     if found:
@@ -189,20 +207,26 @@ def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violati
 def _text(copy: FileIO, encoding: str) -> Iterator[Iterator[str]]:
     """Lend the lines of `copy` from its beginning, without byte order marks."""
     copy.seek(0)
-    with open(copy.fileno(), encoding=encoding, newline="", closefd=False) as text:  # noqa: PTH123 - the copy has no name
+    with open(copy.fileno(), encoding=encoding, newline="", closefd=False) as text:
         yield chain([text.readline().lstrip("\ufeff")], text)
 
 
 @contextmanager
-def _records(copy: FileIO, encoding: str, delimiter: str, name: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Lend the records of `copy`, each with the line it starts on; a `sep=` line is a blank record."""
+def _lines(copy: FileIO, encoding: str) -> Iterator[Iterator[str]]:
+    """Lend the same lines with a blank one in place of Excel's `sep=;`, so that they keep their numbers."""
     with _text(copy, encoding) as lines:
         first = next(lines)
-        yield _numbered(chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines), delimiter, name)
+        yield chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
 
 
-def _numbered(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+@contextmanager
+def _records(copy: FileIO, encoding: str, delimiter: str, name: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
+    """Lend the records of `copy`, each with the line it starts on."""
+    with _lines(copy, encoding) as lines:
+        yield _numbered(csv.reader(lines, delimiter=delimiter, strict=True), name)
+
+
+def _numbered(reader: "_Reader", name: str) -> Iterator[tuple[int, list[str]]]:
     start = 1
     try:
         for row in reader:
@@ -213,3 +237,20 @@ def _numbered(lines: Iterator[str], delimiter: str, name: str) -> Iterator[tuple
             f"{name}, line {start}: the row that starts here has a quote that is not closed, or not doubled inside a cell "
             f"({error}): correct it, or export it again."
         ) from error
+
+
+def _batches(reader: "_Reader") -> Iterator[tuple[list[int], list[list[str]]]]:
+    """Yield the next `CHUNK` records and the lines they start on, without a step of Python for each record on one line."""
+    before = reader.line_num
+    while rows := list(islice(reader, CHUNK)):
+        if reader.line_num - before == len(rows):
+            numbers = list(range(before + 1, reader.line_num + 1))
+        else:
+            numbers = list(accumulate(map(_height, rows[:-1]), initial=before + 1))
+        yield numbers, rows
+        before = reader.line_num
+
+
+def _height(row: list[str]) -> int:
+    """Return how many lines a record takes."""
+    return 1 + sum(len(_BREAK.findall(cell)) for cell in row)

@@ -21,17 +21,20 @@ _BLOCK = 1 << 18
 _LEGACY = ("cp1252", "mac_roman", "cp850")
 _WORST = 0.2
 _SHOWN = 5
-_BATCH = 20_000
+_LOOKED = 32  # blocks, 8 MB
 _WITHOUT_BOM_SHARE = 0.3
 
-_FRAGMENT = re.compile(rb"[A-Za-z]?[\x80-\xff]+[A-Za-z]?")
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_ASCII = bytes(range(0x80))
+_WORDS = bytes(byte if byte >= 0x80 or chr(byte).isalpha() else 0x20 for byte in range(256))  # noqa: PLR2004 - beyond ASCII
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
 _ODD = re.compile(
-    r"[^\x00-\x7fàâäçéèêëîïôöùûüÿœæñáíóúãõÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆÑÁÍÓÚ«»‹›€’‘“”–—…°º·•™®©§²³\u00a0\u202f]"  # noqa: RUF001
-    r"|[a-zàâäçéèêëîïôöùûüÿœæ][À-ÖØ-ÞŒŸ]"  # ChloŽ, LefËvre: a capital in the middle of a word
-    r"|[A-Za-z][“”…‹›«»•™®©§][a-z]"  # C“me, Beno‹t
+    "[^\x00-\x7fàâäçéèêëîïôöùûüÿœæñáíóúãõÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆÑÁÍÓÚß"
+    "«»\u2039\u203a€\u2019\u2018“”\u2013—…°º·•™®©§²³\u00a0\u202f]"
+    "|[a-zàâäçéèêëîïôöùûüÿœæ][À-ÖØ-ÞŒŸ]"  # LefËvre: a capital inside a word
+    "|[A-Za-z][“”…\u2039\u203a«»•™®©§][a-z]"  # C“me: a sign inside a word
 )
-# What the UTF-8 lines of a French file hold; in Mac Roman ’é is valid UTF-8 too, but for an Armenian letter.
+# What the UTF-8 lines of a French file hold; in Mac Roman '\u2019é' is valid UTF-8 too, but for an Armenian letter.
 _UTF8_TEXT = re.compile("[\x00-\x7f\u00a0-\u017f\u2010-\u205f\u20ac\u2122]*")
 _UTF8_CERTAIN = 3
 
@@ -52,29 +55,31 @@ def decide(copy: FileIO, name: str, override: str | None = None) -> Decision:
     `name` names the file in errors. Raises `SourceError` for text in no encoding or in two, for NULs and for endless lines;
     `ConfigError` for an `override` that is no encoding.
     """
-    if override is not None:
-        try:
-            io.TextIOWrapper(io.BytesIO(), encoding=override)
-        except (LookupError, ValueError) as error:
-            raise ConfigError(f"--encoding {override} is not known: give utf-8, cp1252, mac_roman, cp850 or another.") from error
-        return Decision(override, _verify(copy, override, name))
     copy.seek(0)
     head = copy.read(4096)
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
-        if head.startswith(mark):
-            return Decision(encoding, _verify(copy, encoding, name))
-    if encoding := _utf16_without_mark(head):
-        return Decision(
-            encoding, _verify(copy, encoding, name), [f"{name} is read as UTF-16 although it does not say so: check the names."]
-        )
+    if override is None:
+        for mark, encoding in _MARKS.items():
+            if head.startswith(mark):
+                return Decision(encoding, _verify(copy, encoding, name))
+        if utf16 := _utf16_without_mark(head):
+            warning = f"{name} is read as UTF-16 although it does not say so: check the names."
+            return Decision(utf16, _verify(copy, utf16, name), [warning])
     _cut_end_marks(copy)
+    if override is not None:
+        return Decision(_known(override), _verify(copy, override, name))
     try:
-        for _ in _decoded(copy, "utf-8"):
-            pass
+        return Decision("utf-8", _scan(copy, "utf-8", name))
     except UnicodeDecodeError as fault:
         encoding, warnings = _legacy(copy, name, fault)
         return Decision(encoding, _verify(copy, encoding, name), warnings)
-    return Decision("utf-8", _verify(copy, "utf-8", name))
+
+
+def _known(override: str) -> str:
+    try:
+        io.TextIOWrapper(io.BytesIO(), encoding=override)
+    except (LookupError, ValueError) as error:
+        raise ConfigError(f"--encoding {override} is not known: give utf-8, cp1252, mac_roman, cp850 or another.") from error
+    return override
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
@@ -106,32 +111,37 @@ def _decoded(copy: FileIO, encoding: str) -> Iterator[str]:
 
 def _verify(copy: FileIO, encoding: str, name: str) -> bool:
     """Return whether the text ends in a line break; raises `SourceError` where it cannot be read."""
-    unbroken, last = 0, ""
     try:
-        for text in _decoded(copy, encoding):
-            if "\0" in text:
-                line = _line_of_fault(copy, encoding)
-                raise SourceError(
-                    f"{name}, line {line}: there are NUL characters; the file is damaged or not finished: export it again."
-                )
-            unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
-            if unbroken > LINE_LIMIT:
-                raise SourceError(
-                    f"{name} has a line of more than {LINE_LIMIT >> 20} million characters: it is not a table of contacts."
-                )
-            last = text[-1:] or last
+        return _scan(copy, encoding, name)
     except UnicodeError as error:
-        line = _line_of_fault(copy, encoding)
         raise SourceError(
-            f"{name}, line {line}: this is not {encoding}; the file is damaged or cut off: export it again as CSV UTF-8, or give --encoding."
+            f"{name}, line {_line_of_fault(copy, encoding)}: this is not {encoding}; the file is damaged or cut off: "
+            "export it again as CSV UTF-8, or give --encoding."
         ) from error
+
+
+def _scan(copy: FileIO, encoding: str, name: str) -> bool:
+    """Do the same, but leave a `UnicodeError` as it is."""
+    unbroken, last = 0, ""
+    for text in _decoded(copy, encoding):
+        if "\0" in text:
+            raise SourceError(
+                f"{name}, line {_line_of_fault(copy, encoding)}: there are NUL characters; the file is damaged or not finished: "
+                "export it again."
+            )
+        unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
+        if unbroken > LINE_LIMIT:
+            raise SourceError(
+                f"{name} has a line of more than {LINE_LIMIT >> 20} million characters: it is not a table of contacts."
+            )
+        last = text[-1:] or last
     return last in ("\n", "\r")
 
 
 def _line_of_fault(copy: FileIO, encoding: str) -> int:
     """Return the line of the first NUL, or of the first byte that does not decode."""
     breaks = io.IncrementalNewlineDecoder(None, translate=True)
-    line = 1
+    line, rest = 1, b""
     try:
         for text in _decoded(copy, encoding):
             before, nul, _ = text.partition("\0")
@@ -139,37 +149,49 @@ def _line_of_fault(copy: FileIO, encoding: str) -> int:
             if nul:
                 break
     except UnicodeDecodeError as error:
-        line += breaks.decode(error.object[: error.start].decode(encoding, "ignore")).count("\n")
-    except UnicodeError:  # a codec that does not say where
-        pass
-    return line
+        rest = error.object[: error.start].replace(b"\0", b"")  # the NULs of UTF-16
+    except UnicodeError:
+        pass  # a codec that does not say where
+    return line + breaks.decode(rest.decode("latin-1"), final=True).count("\n")
 
 
 def _legacy(copy: FileIO, name: str, fault: UnicodeDecodeError) -> tuple[str, list[str]]:
     """Return the encoding of a file that is not UTF-8, and warnings; raises `SourceError` when that is not certain enough."""
     tallies = [_Tally(encoding) for encoding in _LEGACY]
-    utf8, others = _Lines(), _Lines()
-    fragments: list[bytes] = []
-    # As Latin-1 every byte is a character, so lines are counted as an editor counts them.
+    mixed, looked, seen = False, 0, set[int]()
     copy.seek(0)
-    with open(copy.fileno(), encoding="latin-1", newline="", closefd=False) as lines:  # noqa: PTH123
+    while block := copy.read(_BLOCK):
+        # After the first blocks the words of one tell nothing new, unless it holds a character that none of them did.
+        new = set(block.translate(None, _ASCII)) - seen
+        if not new and looked >= _LOOKED:
+            continue
+        looked += 1
+        seen |= new
+        # Each word once a block: names repeat, and a word that occurs often is no more evidence.
+        words = [word for word in set(block.translate(_WORDS).split()) if not word.isascii()]
+        mixed = mixed or any(map(_decodes, words))
+        for tally in tallies:
+            tally.add(b" ".join(words))
+    if mixed:
+        _refuse_mixed(copy, name, fault)
+    return _choose(tallies, name)
+
+
+def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
+    """Raise `SourceError` for a file of which some lines are UTF-8 and some are not."""
+    utf8, others = Lines(), Lines()
+    copy.seek(0)
+    # As Latin-1 every byte is a character, so lines are counted as an editor counts them.
+    with open(copy.fileno(), encoding="latin-1", newline="", closefd=False) as lines:
         for number, line in enumerate(iter(lambda: lines.readline(LINE_LIMIT), ""), 1):
-            if line.isascii():
-                continue
-            raw = line.encode("latin-1")
-            (utf8 if _is_utf8(raw) else others).add(number)
-            fragments += _FRAGMENT.findall(raw)
-            if len(fragments) >= _BATCH:
-                _weigh(fragments, tallies)
-                fragments = []
-    _weigh(fragments, tallies)
+            if not line.isascii():
+                (utf8 if _is_utf8(line.encode("latin-1")) else others).add(number)
     if utf8.count and others.count == 1 and fault.reason == "unexpected end of data":
         raise SourceError(f"{name} is cut off in the middle of a character, on line {others}: export it again.")
-    if utf8.count and others.count:
+    if utf8.count:
         raise SourceError(
             f"{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8."
         )
-    return _choose(tallies, name)
 
 
 def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
@@ -180,27 +202,29 @@ def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
         raise SourceError(f"{name} is in an encoding that cannot be told: export it as CSV UTF-8, or give --encoding.")
     if not best.odd:
         return best.encoding, []
+    odd = " ".join(sorted(best.odd))
     return best.encoding, [
-        f"{name} is read as {best.encoding}, where “{' '.join(sorted(best.odd))}” would be unusual: check the names, or give --encoding."
+        f"{name} is read as {best.encoding}, where “{odd}” would be unusual: check the names, or give --encoding."
     ]
 
 
-def _weigh(fragments: list[bytes], tallies: "list[_Tally]") -> None:
-    raw = b" ".join(fragments)
-    for tally in tallies:
-        tally.add(raw)
+def _decodes(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _is_utf8(raw: bytes) -> bool:
     """Tell whether a line with other than ASCII characters was meant as UTF-8, and is not so by accident."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
+    if not _decodes(raw):
         return False
+    text = raw.decode("utf-8")
     return _UTF8_TEXT.fullmatch(text) is not None or len(_FOREIGN.findall(text)) >= _UTF8_CERTAIN
 
 
-class _Lines:
+class Lines:
     """A count of lines, and the numbers of the first few."""
 
     def __init__(self) -> None:
@@ -208,6 +232,7 @@ class _Lines:
         self._first: list[int] = []
 
     def add(self, number: int) -> None:
+        """Count the line of that number."""
         self.count += 1
         if self.count <= _SHOWN:
             self._first.append(number)
@@ -240,4 +265,4 @@ class _Tally:
         self._total += len(_FOREIGN.findall(text))
         self._bad += len(found)
         if len(self.odd) < _SHOWN:
-            self.odd.update(found[:_SHOWN])
+            self.odd.update(_FOREIGN.findall("".join(found))[:_SHOWN])

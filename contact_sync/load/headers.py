@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
@@ -19,13 +18,13 @@ SEARCHED = 20
 
 _ALIASES = {
     ID: "idcontact id identifiant contact identifiantcontact contactidentifiant idducontact identifiantducontact",
-    "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel numerotel "
-    "numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
+    "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel "
+    "numerotel numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
     "telephonemobile telportable telmobile numportable nummobile",
     "firstname": "prenom prenoms givenname forename",
     "lastname": "nom nomdefamille nomfamille surname familyname patronyme",
-    "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire birthday birthdate "
-    "dateofbirth dob",
+    "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire "
+    "birthday birthdate dateofbirth dob",
     "url": "lien link site siteweb website siteinternet web weburl lienweb adresseweb",
 } | {
     f"custom{n}": f"champpersonnalise{n} perso{n} champ{n} champs{n} champperso{n} champlibre{n} personnalise{n} customfield{n}"
@@ -41,8 +40,10 @@ def normalise(header: str) -> str:
 
 _CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
-_LEAST = 5  # below five letters nearly any short word (`age`, `note`) is one edit from an alias (`gsm`, `date`)
+_LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
 _TWO_EDITS = 8
+_DIGITS = "0123456789"
+_STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,18 +187,18 @@ def _is_own(cell: str) -> bool:
 
 
 def _resembled(name: str, taken: Collection[str]) -> str | None:
-    """Return the field that the normalised `name` is a typo of.
+    """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
 
-    A typo is one edit or swap, two from 8 letters on. It is none when another column already is that field (then `Téléphone 2`
-    is a second number, not a typo), and none when only the number at the end differs from an alias.
+    It is none when another column already is that field, nor when only a number at the end sets it apart (`Téléphone 2` is a
+    second number), but for `custom5`, which does not exist.
     """
-    if len(name) < _LEAST - 1:
-        return None
-    for known in chain(_CANONICAL, _FIELD_OF):
-        allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
-        if len(known) < _LEAST or abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
+    for known, stem in _STEMS.items():
+        if known not in _CANONICAL and len(stem) < _LEAST:
             continue
-        if known not in _CANONICAL and known.rstrip("0123456789") == name.rstrip("0123456789"):
+        if name.rstrip(_DIGITS) == stem and not (known in _CANONICAL and known != stem):
+            continue
+        allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
+        if abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
             continue
         if _distance(known, name) <= allowed:
             return _FIELD_OF[known]
@@ -219,7 +220,8 @@ def _distance(one: str, other: str) -> int:
 
 
 def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool) -> list[str]:
-    mapped = ", ".join(f"{_short(columns[position])} → {field}" for field, position in mapping.items())
+    named = ((_short(columns[position]), field) for field, position in mapping.items())
+    mapped = ", ".join(field if name == field else f"{name} → {field}" for name, field in named)
     carried = ", ".join(_short(c) or "(no name)" for p, c in enumerate(columns) if p not in mapping.values())
     findings = [f"Mapped: {mapped}."]
     if carried:
@@ -245,5 +247,8 @@ def warn_above(header: Header, rows: Iterable[tuple[int, list[str]]]) -> list[st
     if not alike:
         return []
     return [
-        f"Row {alike[0]} stands above the header (row {header.number}) and is not read, although it looks like data: check the order."
+        (
+            f"Row {alike[0]} stands above the header (row {header.number}) and is not read, "
+            "although it looks like data: check the order."
+        )
     ]

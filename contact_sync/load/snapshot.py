@@ -8,10 +8,10 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 from contact_sync.errors import BusyError, SourceError, StorageError
 
@@ -34,7 +34,7 @@ class _Stamp(NamedTuple):
 
 
 @contextmanager
-def snapshot(path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> Iterator[FileIO]:
+def private_copy(path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> Iterator[FileIO]:
     """Lend an unlinked copy of `path`, readable by its user alone and unbuffered.
 
     Raises `SourceError` when there is no regular file to read, `BusyError` when it keeps changing, `StorageError` when there is
@@ -43,7 +43,7 @@ def snapshot(path: Path, *, clock: Callable[[], float], sleep: Callable[[float],
     _refuse_owner_file(path)
     _stamp(path)
     try:
-        opened = cast("FileIO", tempfile.TemporaryFile(buffering=0))
+        opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - what is written to it may fail too, for other reasons
     except OSError as error:
         raise StorageError(
             f"There is no temporary folder for a private copy of {path.name} ({error.strerror}): set TMPDIR."
@@ -55,10 +55,12 @@ def snapshot(path: Path, *, clock: Callable[[], float], sleep: Callable[[float],
 
 def open_elsewhere(path: Path) -> str | None:
     """Return a warning when an office program has `path` open, else None."""
-    owners = (path.with_name("~$" + path.name), path.with_name(f".~lock.{path.name}#"))
-    for owner in owners:
-        if owner.exists():
-            return f"{path.name} is open in an office program ({owner.name} is there): changes not saved yet are not in this run."
+    name = path.name
+    owners = (path.with_name("~$" + name), path.with_name(f".~lock.{name}#"))
+    with suppress(OSError):  # with the prefix a name can become too long
+        for owner in owners:
+            if owner.exists():
+                return f"{name} is open in an office program ({owner.name} is there): changes not saved yet are not in this run."
     return None
 
 
@@ -102,17 +104,12 @@ def _copy(path: Path, copy: FileIO) -> None:
     copy.truncate()
     try:
         # Non-blocking: between stat and open the file may have become a pipe.
-        source = open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: PTH123, SIM115
+        source = open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
     except OSError as error:
         raise _unreadable(path, error) from error
     with source:
         while block := _read(path, source):
-            try:
-                copy.write(block)
-            except OSError as error:
-                raise StorageError(
-                    f"There is no room for a private copy of {path.name} ({error.strerror}): free some."
-                ) from error
+            _write(path, block, copy)
 
 
 def _read(path: Path, source: IO[bytes]) -> bytes:
@@ -120,6 +117,15 @@ def _read(path: Path, source: IO[bytes]) -> bytes:
         return source.read(_BLOCK)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _write(path: Path, block: bytes, copy: FileIO) -> None:
+    rest = memoryview(block)
+    try:
+        while rest:  # what is left of a disk takes a part, and only then refuses
+            rest = rest[copy.write(rest) :]
+    except OSError as error:
+        raise StorageError(f"There is no room for a private copy of {path.name} ({error.strerror}): free some.") from error
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:

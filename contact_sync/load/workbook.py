@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import FileIO
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,15 @@ class Workbook:
         """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
         sheet, first = self._sheet, self._header.number + 1
         fields = {self._positions[position]: field for field, position in self.mapping.items()}
-        numbers = count(first)
+        number = self._header.number
         hidden = 0
-        rows = self._cells(first, max(sheet.last, first), len(self._header.cells))
+        rows = self._cells(first, max(sheet.filled.rfind(1), first), len(self._header.cells))
         while batch := _take(rows, CHUNK, sheet.name):
             chunk = Chunk([], [])
-            for number, cells in zip(numbers, batch, strict=False):
-                self._add(chunk, number, cells, fields)
+            with _damage_told(sheet.name):  # openpyxl looks a cell's format up only when it is asked
+                for number, cells in enumerate(batch, number + 1):  # noqa: B020 - goes on where the last batch ended
+                    if sheet.filled[number]:
+                        self._add(chunk, number, cells, fields)
             hidden += sum(sheet.hidden_rows[number] for number in chunk.numbers)
             if chunk.rows:
                 yield chunk
@@ -91,15 +93,8 @@ def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, r
     `ConfigError` for a rename of a column that is not there.
     """
     name = path.name
-    with _damage_told(name), zipfile.ZipFile(copy) as archive:
-        refuse_unsafe(archive, name)
-        _refuse_strict(archive, name)
-    with _damage_told(name):
-        book = load_workbook(copy, read_only=True, data_only=True, keep_links=False)
-    table, above, header = _choose(_tables(book, sheet, name), name, renames)
-    marks = Sheet(f"{name}, sheet “{table.title}”", {position + 1 for position in header.fields}, header.number)
-    with _damage_told(name), zipfile.ZipFile(copy) as archive, archive.open(table._worksheet_path) as part:  # noqa: SLF001 - no public way
-        survey(part, marks)
+    table, above, header = _choose(_tables(_load(copy, name), sheet, name), name, renames)
+    marks = _survey(copy, table, header, name)
     header.cells.extend([""] * (max(marks.used, default=0) - len(header.cells)))
     header = _without_hidden(header, marks, hidden)
     unused = {position for position in header.unnamed if position + 1 not in marks.used}
@@ -123,6 +118,24 @@ def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, r
         _positions=layout.positions,
         _hidden=hidden,
     )
+
+
+def _load(copy: FileIO, name: str) -> Any:
+    """Return the workbook, once it is known to be harmless."""
+    with _damage_told(name):
+        with zipfile.ZipFile(copy) as archive:
+            refuse_unsafe(archive, name)
+            _refuse_strict(archive, name)
+        return load_workbook(copy, read_only=True, data_only=True, keep_links=False)
+
+
+def _survey(copy: FileIO, table: Any, header: Header, name: str) -> Sheet:
+    """Return what the XML of `table` tells beside its cells."""
+    sheet = Sheet(f"{name}, sheet “{table.title}”", {position + 1 for position in header.fields}, header.number)
+    path = table._worksheet_path  # noqa: SLF001 - only openpyxl knows it, and has no public name for it
+    with _damage_told(sheet.name), zipfile.ZipFile(copy) as archive, archive.open(path) as part:
+        survey(part, sheet)
+    return sheet
 
 
 def _tables(book: Any, sheet: str | None, name: str) -> list[Any]:
@@ -150,8 +163,8 @@ def _choose(tables: list[Any], name: str, renames: Mapping[str, str]) -> tuple[A
     filled = [(table, rows) for table, rows in heads if rows]
     if len(filled) > 1:
         raise SourceError(
-            f"{name}: none of the sheets {_titles(tables)} has a header with contactId and a column to send in its first {SEARCHED} rows: "
-            "add it, or name the columns with --map."
+            f"{name}: none of the sheets {_titles(tables)} has a header with contactId and a column to send in its first "
+            f"{SEARCHED} rows: add it, or name the columns with --map."
         )
     where = f"{name}, sheet “{filled[0][0].title}”" if filled else name
     raise headers.refuse_rows(where, filled[0][1] if filled else [], renames)
@@ -160,12 +173,13 @@ def _choose(tables: list[Any], name: str, renames: Mapping[str, str]) -> tuple[A
 def _head(table: Any, name: str) -> list[tuple[int, list[str]]]:
     """Return the first rows of `table` that hold text, without the blank cells at their ends."""
     rows = []
-    for number, cells in enumerate(_take(table.iter_rows(max_row=SEARCHED, max_col=WIDEST), SEARCHED, name), 1):
-        texts = [text_of(cell) for cell in cells]
-        while texts and not texts[-1].strip():
-            texts.pop()
-        if texts:
-            rows.append((number, texts))
+    with _damage_told(name):
+        for number, cells in enumerate(table.iter_rows(max_row=SEARCHED, max_col=WIDEST), 1):
+            texts = [text_of(cell) for cell in cells]
+            while texts and not texts[-1].strip():
+                texts.pop()
+            if texts:
+                rows.append((number, texts))
     return rows
 
 
@@ -206,7 +220,7 @@ def _take(rows: Iterator[tuple[Any, ...]], number: int, name: str) -> list[tuple
 
 @contextmanager
 def _damage_told(name: str) -> Iterator[None]:
-    """Turn whatever zipfile, zlib, expat and openpyxl raise on damage into a sentence, and keep their warnings out of cron's mail."""
+    """Turn whatever zipfile, zlib, expat and openpyxl raise on damage into a sentence; their warnings stay out of cron's mail."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -215,5 +229,5 @@ def _damage_told(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise SourceError(
-            f"{name} is damaged, or still being copied ({type(error).__name__}): open it in Excel, save it again, and try once more."
+            f"{name} is damaged, or still being copied ({type(error).__name__}): open it in Excel and save it again."
         ) from error

@@ -5,6 +5,7 @@ Written whole or not at all: a draft beside its place, moved there when it is co
 """
 
 import csv
+import errno
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,8 @@ class Draft:
     """A report that is not in its place yet; the name it is drafted under is nobody's business."""
 
     def __init__(self, path: Path, mode: int) -> None:
+        if path.exists() and not path.is_file():  # a file in the place of /dev/null would hurt the whole machine
+            raise OSError(errno.EINVAL, "it is a folder or a device")
         self._path = path
         self._mode = mode
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
@@ -65,9 +68,9 @@ class Draft:
             os.fchmod(self._file.fileno(), self._mode)
             os.fsync(self._file.fileno())
             self._draft.replace(self._path)
-            _make_durable(self._path.parent)
         except OSError as error:
             raise _unwritable(self._path, error) from error
+        _make_durable(self._path.parent)
         return count
 
     def close(self) -> None:
@@ -81,8 +84,6 @@ class Draft:
 def draft(path: Path, mode: int) -> Iterator[Draft]:
     """Begin the report that will stand at `path` with these permissions; raises StorageError when it could not be written."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
         begun = Draft(path, mode)
     except OSError as error:
         raise _unwritable(path, error) from error
@@ -93,11 +94,13 @@ def draft(path: Path, mode: int) -> Iterator[Draft]:
 
 
 def _make_durable(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Have the disk know the new name, where the folder can be read and its file system knows how; the report is whole anyway."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:

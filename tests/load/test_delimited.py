@@ -1,0 +1,258 @@
+"""CSV: structure, delimiters and line numbers (spreadsheets.md A.1)."""
+
+import csv
+import io
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contact_sync.errors import ConfigError, SourceError
+from contact_sync.load import delimited
+
+from .reading import read, text
+
+HEAD = "contactId;lastname;firstname"
+
+ACCEPTED = {
+    "C01 semicolons": (text(HEAD, "001;Dupont;Chloé"), [(2, ["001", "Dupont", "Chloé"])]),
+    "C02 tabs": (text(HEAD.replace(";", "\t"), "001\tDupont\tChloé"), [(2, ["001", "Dupont", "Chloé"])]),
+    "commas": (text(HEAD.replace(";", ","), '001,"Dupont, fils",Chloé'), [(2, ["001", "Dupont, fils", "Chloé"])]),
+    "C05 commas in cells": (
+        text("contactId;lastname;custom1", "001;Dupont, Durand et Cie, SA;12,50"),
+        [(2, ["001", "Dupont, Durand et Cie, SA", "12,50"])],
+    ),
+    "C06 bars": (text("contactId|lastname", "001|Dupont"), [(2, ["001", "Dupont"])]),
+    "C30 trailing delimiters": (
+        text(HEAD, "001;Dupont;Jean;", "002;Petit;Léa; ; "),
+        [(2, ["001", "Dupont", "Jean"]), (3, ["002", "Petit", "Léa"])],
+    ),
+    "C29 unnamed columns": (text(HEAD + ";;;", "001;Dupont;Jean;;;", ";;;;;"), [(2, ["001", "Dupont", "Jean"])]),
+    "C29 shorter rows under unnamed columns": (
+        text(HEAD + ";;", "001;Dupont;Jean;;", "002;Petit;Léa;;", " "),
+        [(2, ["001", "Dupont", "Jean"]), (3, ["002", "Petit", "Léa"])],
+    ),
+    "an unnamed column with text": (text(HEAD + ";;", "001;Dupont;Jean;;rappeler"), [(2, ["001", "Dupont", "Jean", "rappeler"])]),
+    "C31 blank lines": (
+        text("", "", HEAD, "", "001;Dupont;Jean", "  ", " ; ;", "002;Petit;Léa"),
+        [(5, ["001", "Dupont", "Jean"]), (8, ["002", "Petit", "Léa"])],
+    ),
+    "C32 sep=": (text("sep=;", HEAD, "001;Dupont;Jean"), [(3, ["001", "Dupont", "Jean"])]),
+    "C33 sep= after a mark": (b"\xef\xbb\xbf" + text("sep=|", "contactId|nom", "001|Dupont"), [(3, ["001", "Dupont"])]),
+    "C34 titles": (text("Contacts du CRM", "# export 2020", "", HEAD, "001;Dupont;Jean"), [(5, ["001", "Dupont", "Jean"])]),
+    "C41 a total": (text(HEAD, "TOTAL;;30"), [(2, ["TOTAL", "", "30"])]),
+    "C22 line breaks in cells": (
+        b'contactId;lastname\r\n1;"a\r\nb"\r\n2;"a\nb\n"\r\n3;"a\rb"\r\n4;d\r\n',
+        [(2, ["1", "a\r\nb"]), (4, ["2", "a\nb\n"]), (7, ["3", "a\rb"]), (9, ["4", "d"])],
+    ),
+    "a line break in the header": (b'"Contact\nID";nom\n1;a\n', [(3, ["1", "a"])]),
+    "C21 all line ends": (b"contactId;nom\n1;a\r2;b\r\n3;c", [(2, ["1", "a"]), (3, ["2", "b"]), (4, ["3", "c"])]),
+    "C20 old Mac": (b"contactId;nom\r1;a\r2;b\r", [(2, ["1", "a"]), (3, ["2", "b"])]),
+    "C66 separators that are none": (
+        text("contactId;nom", "1;a\u2028b\u0085c\x0bd\x0ce"),
+        [(2, ["1", "a\u2028b\u0085c\x0bd\x0ce"])],
+    ),
+    "C65 Ctrl-Z": (text("contactId;nom", "1;a") + b"\x1a", [(2, ["1", "a"])]),
+    "C71 a long cell": (text("contactId;nom", "1;" + "a" * 1_000_000), [(2, ["1", "a" * 1_000_000])]),
+    "C75 single quotes": (text("contactId;nom", "'001';'Dupont'"), [(2, ["'001'", "'Dupont'"])]),
+    "A.3 text stays text": (
+        text("contactId;nom;custom1", "00123;NA;1e5", "1,2E+15;null;TRUE"),
+        [(2, ["00123", "NA", "1e5"]), (3, ["1,2E+15", "null", "TRUE"])],
+    ),
+    "no id in a row": (text("contactId;nom", ";Dupont", "  ;Petit"), [(2, ["", "Dupont"]), (3, ["  ", "Petit"])]),
+    "C61 header only": (text("contactId;nom"), []),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), ACCEPTED.values(), ids=ACCEPTED)
+def test_accepted(content: bytes, expected: list[tuple[int, list[str]]]) -> None:
+    """Every cell comes as it was typed, with the line that an editor shows, and no flaw."""
+    reading = read(content)
+    assert reading.numbered == expected
+    assert not reading.flaws
+
+
+REFUSED = {
+    "C72 no column to send": (text("contactId", "001"), "contactId but no column to send"),
+    "C72 only other columns": (text("contactId;Ville", "001;Paris"), "contactId but no column to send"),
+    "C40 no header": (text("001;Dupont;Jean"), "row 1 reads “001”, “Dupont”, “Jean”"),
+    "no id": (text("Nom;Prénom", "Dupont;Jean"), "contactId column; row 1 reads “Nom”, “Prénom”"),
+    "too late a header": (text(*["x"] * 20, HEAD, "1;a;b"), "none of the first 20 rows"),
+    "C36 two of a name": (text("contactId;nom;nom", "1;a;b"), "columns B “nom” and C “nom” both mean lastname"),
+    "C37 two of a field": (text("contactId;Prénom;PRENOM ", "1;a;b"), "columns B “Prénom” and C “PRENOM” both mean firstname"),
+    "C23 an open quote": (
+        text(HEAD, "001;Dupont;Jean", '002;"Mar;tin', "003;a;b"),
+        "line 3: the row that starts here has a quote",
+    ),
+    "C24 quotes that swallow rows": (
+        text(HEAD, '001;Dupont;"12 rue', "002;Martin;x", '003;Durand;"y"', "004;Petit;z"),
+        "line 2: the row that starts here has a quote",
+    ),
+    "C25 quotes in a quoted cell": (text(HEAD, "1;a;b", '002;"Martin "Mimi"";y'), "line 3: the row that starts here"),
+    "C76 quotes as MySQL writes them": (text(HEAD, '1;"Du \\"Dudu\\" pont";y'), "line 2: the row that starts here"),
+    "an open quote far down": (text(HEAD, *["1;a;b"] * 2500, '2;"c;d'), "line 2502: the row that starts here"),
+    "an open quote in the header": (b'"contactId;nom\r\n1;a\r\n', "line 1: the row that starts here"),
+    "C74 each line quoted": (text('"contactId;lastname"', '"1;a"'), "Each line is quoted as one cell."),
+    "C28 every row too long": (
+        text(HEAD, *["001;Dupont;Jean;EXTRA"] * 9),
+        "9 of 9 rows do not have the 3 cells of the header (lines 2, 3, 4, 5, 6, …)",
+    ),
+    "C26 most rows too short": (text(HEAD, "1;a;b", "2;c", "3;d"), "2 of 3 rows do not have the 3 cells"),
+    "C58 empty": (b"", "contacts.csv is empty"),
+    "C59 a mark only": (b"\xef\xbb\xbf", "contacts.csv is empty"),
+    "C60 line breaks only": (b"\r\n\r\n \r\n", "contacts.csv is empty"),
+    "a typo": (
+        text("contactId;fisrtname", "1;a"),
+        '“fisrtname” is close to firstname: correct the header, or give --map "fisrtname=firstname"',
+    ),
+    "a column for each byte": (text("contactId;nom" + ";x" * 20_000, "1"), "more than 16384 columns"),
+    "a cell without end": (text("contactId;nom", "1;a", '2;"' + "b\r\n" * 6_000_000), "line 3: the row that starts here"),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_refused(content: bytes, sentence: str) -> None:
+    """What cannot be trusted is refused with one sentence that says where."""
+    with pytest.raises(SourceError) as refusal:
+        read(content)
+    assert sentence in str(refusal.value)
+
+
+def test_c04_a_row_that_is_too_long() -> None:
+    """A row with surplus cells is flagged and keeps all its text; the others go on."""
+    reading = read(text("contactId,custom1,lastname", '001,"12,50",Dupont', "002,12,50,Durand"))
+    assert reading.numbered == [(2, ["001", "12,50", "Dupont"]), (3, ["002", "12", "50,Durand"])]
+    assert reading.flaws == {3: [("cells-surplus", "")]}
+    assert reading.messages[0].startswith("The row has 4 cells for 3 columns")
+
+
+def test_c26_a_row_that_is_too_short() -> None:
+    """A row with missing cells is flagged and filled up with blanks."""
+    reading = read(text(HEAD, "1;a;b", "2;c"))
+    assert reading.numbered == [(2, ["1", "a", "b"]), (3, ["2", "c", ""])]
+    assert reading.flaws == {3: [("cells-missing", "")]}
+    assert not reading.source.warnings
+
+
+def test_c63_a_file_cut_off() -> None:
+    """A short last row without a line break is flagged, and the file is said to be incomplete."""
+    reading = read(text(HEAD, "1;a;b") + b"2;Mar")
+    assert reading.flaws == {3: [("cells-missing", "")]}
+    assert reading.source.warnings == ["The last row is short and does not end in a line break: the file may be incomplete."]
+
+
+def test_text_in_a_column_beyond_the_header() -> None:
+    """A surplus cell is a flaw only where it holds text."""
+    reading = read(text(HEAD, "1;a;b;", "2;c;d;e", "3;f;g"))
+    assert reading.flaws == {3: [("cells-surplus", "")]}
+
+
+@pytest.mark.parametrize(("delimiter", "wanted"), [(";", ";"), ("tab", "\t"), ("\\t", "\t"), ("^", "^")])
+def test_a_delimiter_that_is_given(delimiter: str, wanted: str) -> None:
+    """--delimiter is taken as it is, and its names for the tab are understood."""
+    reading = read(text(f"contactId{wanted}nom", f"1{wanted}a,b"), delimiter=delimiter)
+    assert reading.rows == [["1", "a,b"]]
+    assert reading.source.delimiter == wanted
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "a", "é", " "])
+def test_a_delimiter_that_cannot_be(delimiter: str) -> None:
+    """--delimiter must be one character that can part cells."""
+    with pytest.raises(ConfigError, match="--delimiter"):
+        read(text("contactId;nom", "1;a"), delimiter=delimiter)
+
+
+def test_a_wrong_delimiter_that_is_given() -> None:
+    """--delimiter is not second-guessed: where it gives no header the file is refused."""
+    with pytest.raises(SourceError, match="none of the first 20 rows"):
+        read(text("contactId;nom", "1;a"), delimiter=",")
+
+
+def test_what_is_found_out() -> None:
+    """The summary says how the file was read, and which columns are left alone."""
+    source = read(text("Export du CRM", "Prénom;Ville;ID contact;Notes", "Léa;Paris;1;x", encoding="cp1252")).source
+    assert source.findings == [
+        "CSV with ; in cp1252, header on line 2.",
+        "Mapped: ID contact → contactId, Prénom → firstname.",
+        "Not sent, only carried to the report: Ville, Notes.",
+    ]
+    assert source.columns == ["Prénom", "Ville", "ID contact", "Notes"]
+    assert source.mapping == {"contactId": 2, "firstname": 0}
+    assert source.letters == ["A", "B", "C", "D"]
+    assert not source.warnings
+    assert "CSV with tab in utf-8" in read(text("contactId\tnom", "1\ta")).source.findings[0]
+
+
+def test_a_header_that_was_sorted_in() -> None:
+    """Contacts above the header are warned of, since they are not read."""
+    reading = read(text("0;Abel", "contactId;nom", "1;Dupont"))
+    assert reading.rows == [["1", "Dupont"]]
+    assert "Row 1 stands above the header (row 2)" in reading.source.warnings[0]
+
+
+def test_a_report_fed_back_in() -> None:
+    """A report's own columns are left out, and the apostrophes that it put before formulas are taken off."""
+    reading = read(text("contactId;'=Ville;sync_row;Nom;sync_outcome", "1;'=1+1;2;''quoted;updated", "2;x;3;'+33;invalid"))
+    assert reading.source.columns == ["contactId", "=Ville", "Nom"]
+    assert reading.source.letters == ["A", "B", "D"]
+    assert reading.rows == [["1", "=1+1", "'quoted"], ["2", "x", "+33"]]
+    assert "report of an earlier run" in reading.source.findings[-1]
+
+
+def test_apostrophes_stay_in_other_files() -> None:
+    """Without `sync_` columns an apostrophe is the cell's own."""
+    assert read(text("contactId;nom", "1;'t Hooft")).rows == [["1", "'t Hooft"]]
+
+
+def test_many_chunks() -> None:
+    """Rows and flaws keep their places across chunks, and a blank chunk is none."""
+    lines = [f"{n};a;b" for n in range(2500)] + [""] * 3000 + ["x;y"]
+    reading = read(text(HEAD, *lines))
+    assert reading.numbers == [*range(2, 2502), 5502]
+    assert reading.flaws == {5502: [("cells-missing", "")]}
+
+
+def test_a_longer_cell_than_memory_should_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell longer than the limit refuses the file, on whatever lines it lies."""
+    monkeypatch.setattr(delimited, "LINE_LIMIT", 1000)
+    with pytest.raises(SourceError, match="line 3"):
+        read(text("contactId;nom", "1;a", '2;"' + "b\r\n" * 500 + '"'))
+
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+LATIN = st.text(st.characters(codec="cp1252", exclude_characters="\0"))
+
+
+def _written(rows: list[list[str]], delimiter: str, encoding: str, ends: str) -> tuple[bytes, list[tuple[int, list[str]]]]:
+    """Return a table as a CSV file below a header, and the rows that should come back, with their lines."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, delimiter=delimiter, lineterminator=ends, quoting=csv.QUOTE_ALL)
+    writer.writerow(["contactId", "nom", "custom1"])
+    expected = []
+    for row in rows:
+        before = stream.getvalue()
+        if any(map(str.strip, row)):
+            expected.append((1 + len(before.replace("\r\n", "\n").replace("\r", "\n").split("\n")) - 1, row))
+        writer.writerow(row)
+    return stream.getvalue().encode(encoding), expected
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=6),
+    st.sampled_from([";", ",", "\t", "|"]),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    st.sampled_from(["\r\n", "\n", "\r"]),
+)
+def test_any_table_comes_back(rows: list[list[str]], delimiter: str, encoding: str, ends: str) -> None:
+    """Any table of any text comes back the same, and each row with the line it starts on."""
+    content, expected = _written(rows, delimiter, encoding, ends)
+    assert read(content).numbered == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(LATIN, min_size=3, max_size=3), max_size=6))
+def test_any_table_in_a_given_encoding_comes_back(rows: list[list[str]]) -> None:
+    """Any table in cp1252 comes back the same when the operator says so."""
+    content, expected = _written(rows, ";", "cp1252", "\r\n")
+    assert read(content, encoding="cp1252").numbered == expected

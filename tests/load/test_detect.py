@@ -1,0 +1,79 @@
+"""What a file is, told by its content (spreadsheets.md A.1 and A.8)."""
+
+import gzip
+
+import pytest
+
+from contact_sync.errors import SourceError
+
+from .reading import archive, read, sheet, text
+
+
+def ole(*streams: str, shift: int = 9) -> bytes:
+    """Return an old Office container, as far as its directory of stream names."""
+    sector = 1 << shift
+    head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 22 + shift.to_bytes(2, "little") + b"\0" * 16 + (2).to_bytes(4, "little")
+    directory = b"".join(name.encode("utf-16-le").ljust(128, b"\0") for name in ("Root Entry", *streams))
+    return head.ljust(3 * sector, b"\0") + directory
+
+
+REFUSED = {
+    "C58 empty": (b"", "is empty"),
+    "xls": (ole("Workbook"), "an Excel 97-2003 workbook (.xls), which is not read yet: save it as .xlsx"),
+    "xls of Excel 5": (ole("Book"), "(.xls), which is not read yet: save it as .xlsx"),
+    "xls with large sectors": (ole("Workbook", shift=12), "(.xls), which is not read yet"),
+    "X41 password": (ole("EncryptionInfo", "EncryptedPackage"), "is protected by a password"),
+    "doc": (ole("WordDocument"), "but not a workbook"),
+    "ole cut off": (ole("Workbook")[:40], "but not a workbook"),
+    "xlsb": (
+        archive(**{"[Content_Types].xml": b"", "xl/workbook.bin": b""}),
+        "a binary Excel workbook (.xlsb), which is not read yet: save it as .xlsx",
+    ),
+    "ods": (
+        archive(mimetype=b"application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": b""}),
+        "(.ods), which is not read yet: save it as .xlsx",
+    ),
+    "docx": (archive(**{"[Content_Types].xml": b"", "word/document.xml": b""}), "is a Word document"),
+    "C81 zip": (archive(**{"contacts.csv": b"contactId;nom"}), "is a zip archive: unpack it"),
+    "empty zip": (b"PK\x05\x06" + b"\0" * 18, "is an empty zip archive"),
+    "X33 cut off": (sheet(["contactId", "nom"], ["1", "a"])[:2000], "is damaged or still being copied"),
+    "C85 gzip": (gzip.compress(b"contactId;nom"), "is compressed with gzip: unpack it"),
+    "pdf": (b"%PDF-1.4\n", "is a PDF"),
+    "png": (b"\x89PNG\r\n\x1a\n", "is a picture"),
+    "rtf": (b"{\\rtf1\\ansi", "is a text document (RTF)"),
+    "C67 login page": (b"\r\n<!DOCTYPE html>\n<html><form>", "is a web page, perhaps a login page"),
+    "C68 table named xls": (b"<html xmlns:o='urn:schemas-microsoft-com:office:office'><table>", "is a web page"),
+    "web page in UTF-16": ("\ufeff<HTML>".encode("utf-16-le"), "is a web page"),
+    "XHTML": (b'<?xml version="1.0"?>\n<html>', "is a web page"),
+    "X31 XML 2003": (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>', "is an XML spreadsheet of 2003"),
+    "other XML": (b'\xef\xbb\xbf<?xml version="1.0"?><contacts>', "is an XML document"),
+    "C70 JSON": (b' [ {"contactId": 1}]', "is JSON"),
+    "JSON object": (b'{"contacts": []}', "is JSON"),
+    "X32 gsheet": (
+        b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}',
+        "is only a shortcut to Google Drive: download the sheet as .xlsx",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("name", ["contacts.csv", "contacts.xlsx"])
+def test_refused(content: bytes, sentence: str, name: str) -> None:
+    """What holds no table that is read is named for what it is, whatever it calls itself."""
+    with pytest.raises(SourceError) as refusal:
+        read(content, name)
+    assert str(refusal.value).startswith(name)
+    assert sentence in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", ["contacts.csv", "contacts.xls", "contacts", "contacts.xlsx"])
+def test_content_counts(name: str) -> None:
+    """CSV and workbooks are read under any name."""
+    assert read(text("contactId;nom", "1;a"), name).rows == [["1", "a"]]
+    assert read(sheet(["contactId", "nom"], ["1", "a"]), name).rows == [["1", "a"]]
+
+
+def test_titles_that_look_like_markup() -> None:
+    """A title in brackets does not make a CSV file something else."""
+    assert read(text("[Export]", "{x}", "contactId;nom", "1;a")).rows == [["1", "a"]]
+    assert read(text("<export>", "contactId;nom", "1;a")).rows == [["1", "a"]]

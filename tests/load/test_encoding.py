@@ -1,0 +1,203 @@
+"""Encodings, as office programs write them (spreadsheets.md A.2)."""
+
+import codecs
+import random
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contact_sync.errors import ConfigError, SourceError
+from contact_sync.load import encoding as encodings
+
+from .reading import read, text
+
+# ruff: noqa: RUF001, RUF002 - typographic signs are what is tested
+
+NAMES = """Chloé Léa Zoé Noël Benoît Jérôme François Gaëlle Anaïs Hélène Éric Émile Joël Maïté Aurélie Cédric Françoise André Loïc
+Inès Stéphane Lefèvre Bœuf L’Été Côté Lemaître Müller Guérin D’Août Béranger Pâris Jean Paul Anne Garçon Forêt Château Çelik
+Œuvrard""".split()  # noqa: SIM905 - easier to read so
+
+ROW = [(2, ["001", "Chloé", "Lefèvre"])]
+LINES = ("contactId;firstname;lastname", "001;Chloé;Lefèvre")
+
+
+def french(rows: int, encoding: str, seed: int = 0) -> bytes:
+    """Return a file of so many contacts with French names."""
+    chance = random.Random(seed)
+    return text(
+        "contactId;firstname;lastname",
+        *(f"{n};{chance.choice(NAMES)};{chance.choice(NAMES)}" for n in range(rows)),
+        encoding=encoding,
+    )
+
+
+@pytest.mark.parametrize("rows", [5, 20, 100, 1000, 5000])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "mac_roman", "cp850"])
+def test_french_files(rows: int, seed: int, encoding: str) -> None:
+    """A file of French names is read right, whatever office program wrote it."""
+    if encoding == "cp850":
+        content = french(rows, "utf-8", seed).decode().replace("œ", "oe").replace("Œ", "OE").replace("’", "'").encode("cp850")
+        expected = content.decode("cp850")
+    else:
+        content = french(rows, encoding, seed)
+        expected = content.decode(encoding)
+    reading = read(content)
+    assert [";".join(row) for row in reading.rows] == expected.splitlines()[1:]
+
+
+ACCEPTED = {
+    "C07 mark": b"\xef\xbb\xbf" + text(*LINES),
+    "C08 mark and quotes": b"\xef\xbb\xbf" + text('"contactId";"firstname";"lastname"', *LINES[1:]),
+    "C09 two marks": b"\xef\xbb\xbf\xef\xbb\xbf" + text(*LINES),
+    "C12 UTF-16 LE": codecs.BOM_UTF16_LE + text(*LINES, encoding="utf-16-le"),
+    "C13 UTF-16 BE": codecs.BOM_UTF16_BE + text(*LINES, encoding="utf-16-be"),
+    "two marks in UTF-16": codecs.BOM_UTF16_LE * 2 + text(*LINES, encoding="utf-16-le"),
+    "C14 UTF-16 LE without a mark": text(*LINES, encoding="utf-16-le"),
+    "UTF-16 BE without a mark": text(*LINES, encoding="utf-16-be"),
+    "C15 Mac Roman and CR": text(*LINES, encoding="mac_roman").replace(b"\r\n", b"\r"),
+    "cp850": text(*LINES, encoding="cp850"),
+    "cp1252": text(*LINES, encoding="cp1252"),
+}
+
+
+@pytest.mark.parametrize("content", ACCEPTED.values(), ids=ACCEPTED)
+def test_accepted(content: bytes) -> None:
+    """The encoding is found out, and marks are no part of the text."""
+    reading = read(content)
+    assert reading.numbered == ROW
+    assert reading.source.columns == ["contactId", "firstname", "lastname"]
+
+
+def test_c10_cp1252_is_not_latin_1() -> None:
+    """€, œ and typographic signs are what Windows means by them."""
+    reading = read(text("contactId;nom", "1;Bœuf – 5 € d’été", encoding="cp1252"))
+    assert reading.rows == [["1", "Bœuf – 5 € d’été"]]
+    assert not reading.source.warnings
+
+
+def test_c11_an_odd_character_is_warned_of() -> None:
+    """Where a few characters are unlikely in French the file is read, and the operator is told which."""
+    content = french(200, "cp1252").replace(b"Jean", b"B\xbduf")
+    source = read(content).source
+    assert "read as cp1252, where “½” would be unusual" in source.warnings[0]
+
+
+def test_c14_utf_16_without_a_mark_is_said() -> None:
+    """The operator is told when the encoding was a conclusion."""
+    assert "does not say so" in read(ACCEPTED["C14 UTF-16 LE without a mark"]).source.warnings[0]
+
+
+REFUSED = {
+    "C16 two encodings": (
+        text("contactId;nom", "1;Lefèvre", "2;a", "3;Chloé") + text("4;Hélène", "5;b", "6;Noël", encoding="cp1252"),
+        "lines 2, 4 are UTF-8, lines 5, 7 are not",
+    ),
+    "many lines of two encodings": (french(50, "utf-8") + french(50, "cp1252"), ", …"),
+    "other letters than French beside cp1252": (
+        text("contactId;nom", "1;Воронцова") + text("2;Noël", encoding="cp1252"),
+        "lines 2 are UTF-8",
+    ),
+    "cut off in a character": (
+        text("contactId;nom", "1;Lefèvre") + b"2;Chlo\xc3",
+        "cut off in the middle of a character, on line 3",
+    ),
+    "cut off in the only character": (text("contactId;nom") + b"2;Chlo\xc3", "encoding that cannot be told"),
+    "C18 NUL": (text("contactId;nom", "1;a", "2;Du\0pont"), "line 3: there are NUL characters"),
+    "C19 NULs at the end": (text("contactId;nom", "1;a") + b"\0" * 500, "line 3: there are NUL characters"),
+    "NUL in UTF-16": (
+        codecs.BOM_UTF16_LE + text("contactId;nom", "1;a\0", encoding="utf-16-le"),
+        "line 2: there are NUL characters",
+    ),
+    "C79 surrogates": (text("contactId;nom") + b"1;\xed\xa0\xbd\xed\xb8\x80\r\n", "encoding that cannot be told"),
+    "C80 no text": (text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n", "encoding that cannot be told"),
+    "a mark that lies": (
+        b"\xef\xbb\xbf" + text("contactId;nom", "1;a", "2;Noël", encoding="cp1252"),
+        "line 3: this is not utf-8",
+    ),
+    "half a character of UTF-16": (
+        codecs.BOM_UTF16_LE + text("contactId;nom", "1;a", encoding="utf-16-le")[:-1],
+        "this is not utf-16-le",
+    ),
+    "only É, which two encodings could mean": (
+        text("contactId;nom", "1;Éric", encoding="mac_roman"),
+        "encoding that cannot be told",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_refused(content: bytes, sentence: str) -> None:
+    """Text in no encoding, or in two, is refused and never repaired."""
+    with pytest.raises(SourceError) as refusal:
+        read(content)
+    assert sentence in str(refusal.value)
+
+
+def test_accidental_utf_8_in_mac_roman() -> None:
+    """L’École in Mac Roman happens to be valid UTF-8, and is not taken for a second encoding."""
+    names = ["L’École", "Hélène", "Chloé"]
+    content = text("contactId;nom", *(f"{n};{name}" for n, name in enumerate(names)), encoding="mac_roman")
+    assert [row[1] for row in read(content).rows] == names
+
+
+def test_rare_characters_far_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block is looked at however far down it is when it holds a character not seen before."""
+    monkeypatch.setattr(encodings, "_BLOCK", 1000)
+    monkeypatch.setattr(encodings, "_LOOKED", 4)
+    assert read(french(3000, "cp1252")).source.findings[0].startswith("CSV with ; in cp1252")
+    with pytest.raises(SourceError, match="lines 3002 are UTF-8"):
+        read(french(3000, "cp1252") + text("9;Chloé"))
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "windows-1252", "CP850", "latin-1", "iso8859-15"])
+def test_an_encoding_that_is_given(encoding: str) -> None:
+    """--encoding is taken as it is."""
+    assert read(text(*LINES, encoding=encoding), encoding=encoding).numbered == ROW
+
+
+def test_a_mark_under_a_given_encoding() -> None:
+    """--encoding utf-8 and utf-16 do not make the mark a part of the header."""
+    assert read(ACCEPTED["C09 two marks"], encoding="utf-8").numbered == ROW
+    assert read(ACCEPTED["two marks in UTF-16"], encoding="utf-16").numbered == ROW
+
+
+@pytest.mark.parametrize("encoding", ["utf8mb4", "base64", "", "a\0b"])
+def test_an_encoding_that_is_none(encoding: str) -> None:
+    """--encoding must name an encoding of text."""
+    with pytest.raises(ConfigError, match="--encoding"):
+        read(text(*LINES), encoding=encoding)
+
+
+def test_a_wrong_encoding_that_is_given() -> None:
+    """--encoding is not second-guessed: where it does not decode, the line is told."""
+    with pytest.raises(SourceError, match="line 2: this is not ascii"):
+        read(text(*LINES), encoding="ascii")
+    with pytest.raises(SourceError, match="line 1: this is not utf-16"):
+        read(text(*LINES), encoding="utf-16")
+    cut = text(*LINES, encoding="utf-16-le")[:-1]
+    with pytest.raises(SourceError, match="line 3: this is not utf-16-le"):
+        read(cut, encoding="utf-16-le")
+
+
+def test_ctrl_z_alone() -> None:
+    """A file of nothing but Ctrl-Z is empty."""
+    with pytest.raises(SourceError, match="is empty"):
+        read(b"\x1a\x1a")
+
+
+def test_an_endless_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that would not fit in memory refuses the file."""
+    monkeypatch.setattr(encodings, "LINE_LIMIT", 1 << 18)
+    with pytest.raises(SourceError, match="is not a table of contacts"):
+        read(text("contactId;nom", "1;" + "a" * 1_000_000))
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_in_a_cell(cell: bytes) -> None:
+    """Whatever bytes a cell holds, the file is read or refused in a sentence."""
+    with suppress(SourceError):
+        read(text("contactId;nom", "1;Hélène", encoding="cp1252") + b"2;" + cell)

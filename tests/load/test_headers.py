@@ -1,0 +1,171 @@
+"""Which row is the header, and which column is which field."""
+
+from itertools import pairwise
+
+import pytest
+
+from contact_sync.errors import ConfigError, SourceError
+from contact_sync.load import headers
+from contact_sync.load.headers import letter, normalise
+from contact_sync.model import FIELDS, ID
+
+from .reading import read, text
+
+ALIASES = {
+    ID: ["contactId", "Contact ID", "CONTACT_ID", "id contact", "ID", "Identifiant", "\u00a0Contact\u202fId\u00a0", "Contact"],
+    "phoneNumber": [
+        "phoneNumber",
+        "Téléphone",
+        "Tél.",
+        "tel",
+        "Portable",
+        "Mobile",
+        "GSM",
+        "Numéro",
+        "N° tél",
+        "Téléphone portable",
+    ],
+    "firstname": ["firstname", "First name", "Prénom", "PRÉNOM", "prenom", "Pre\u0301nom"],
+    "lastname": ["lastname", "Last Name", "Nom", "Nom de famille"],
+    "date": ["date", "Date de\nnaissance", "Naissance", "Anniversaire", "birthday", "Birth date", "Date of birth"],
+    "url": ["url", "URL", "Lien", "Site web", "Site"],
+    "custom1": ["custom1", "Custom 1", "Champ personnalisé 1", "perso1", "Champ 1"],
+    "custom4": ["custom4", "Champ personnalisé 4", "Perso 4"],
+}
+
+
+@pytest.mark.parametrize("field", ALIASES)
+def test_aliases(field: str) -> None:
+    """A header is recognised in English and French, without case, accents, spaces and punctuation."""
+    other, beside = ("lastname", "nom") if field == ID else (ID, "contactId")
+    if field == "lastname":
+        other, beside = ID, "id"
+    for header in ALIASES[field]:
+        assert read(text(f'{beside};"{header}"')).source.mapping == {other: 0, field: 1}
+
+
+def test_normalise() -> None:
+    """Ligatures become two letters, and what is no Latin letter disappears."""
+    assert normalise("Œuvre n° 2") == "oeuvren2"
+    assert normalise("Æ-ß") == "aess"
+    assert normalise("cont\u0430ctId") == "contctid"
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("fisrtname", "firstname"),
+        ("first nme", "firstname"),
+        ("fristnam", "firstname"),
+        ("prenon", "firstname"),
+        ("télephonne", "phoneNumber"),
+        ("phone nubmer", "phoneNumber"),
+        ("dtae", "date"),
+        ("urls", "url"),
+        ("custom", "custom1"),
+        ("custom5", "custom1"),
+        ("l\u0430stname", "lastname"),
+    ],
+)
+def test_a_header_close_to_a_field(header: str, field: str) -> None:
+    """A header that is nearly a field refuses the file and suggests the field."""
+    with pytest.raises(SourceError) as refusal:
+        read(text(f"contactId;Ville;{header}", "1;a;b"))
+    assert str(refusal.value) == (
+        f'contacts.csv, row 1: column C “{header}” is close to {field}: correct the header, or give --map "{header}={field}".'
+    )
+    assert read(text(f"contactId;Ville;{header}", "1;a;b"), renames={header: field}).source.mapping == {ID: 0, field: 2}
+
+
+@pytest.mark.parametrize("header", ["contactI", "cnotactId", "cont\u0430ctId", "identifiannt"])
+def test_a_header_close_to_the_id(header: str) -> None:
+    """The same holds for the column of the id."""
+    with pytest.raises(SourceError, match="is close to contactId"):
+        read(text(f"nom;{header}", "a;1"))
+
+
+INNOCENT = """note notes ville email e-mail mail age code groupe pays sexe civilité société adresse cp commentaire statut langue
+contrat client siret fax tel2 mobile2 titre photo contrats portail source newsletter opt-in tags liste points fidélité entreprise
+fonction surnom pseudo date2 url2 champ5 perso5 champs username nickname birthplace"""
+PHRASES = """Téléphone 2;Téléphone fixe;Nom complet;Nom de naissance;Lieu de naissance;Date de création;Code postal;ID client"""
+
+
+@pytest.mark.parametrize("header", [*INNOCENT.split(), *PHRASES.split(";")])
+def test_an_innocent_header(header: str) -> None:
+    """A column that is no field is carried to the report, however short its name."""
+    source = read(text(f"contactId;Prénom;{header}", "1;a;b")).source
+    assert source.mapping == {ID: 0, "firstname": 1}
+    assert source.findings[-1] == f"Not sent, only carried to the report: {header}."
+
+
+def test_an_alias_is_never_close() -> None:
+    """Every alias is the field it stands for."""
+    for alias, field in headers._FIELD_OF.items():
+        assert headers._match([alias], {}) == {0: field}
+
+
+def test_close_to_a_field_that_is_there() -> None:
+    """A second, similar column beside the field itself is no typo of it."""
+    assert read(text("contactId;Téléphone;Téléphones", "1;a;b")).source.mapping == {ID: 0, "phoneNumber": 1}
+
+
+def test_distance_is_a_metric_on_words() -> None:
+    """Insertions, deletions, substitutions and swaps of neighbours count one each."""
+    words = ["firstname", "fisrtname", "fisrtnme", "firstnames", "", "lastname"]
+    assert [headers._distance(a, b) for a, b in pairwise(words)] == [1, 1, 3, 10, 8]
+    assert all(headers._distance(a, b) == headers._distance(b, a) for a in words for b in words)
+
+
+def test_renames() -> None:
+    """--map names a column, and wins over what its header means by itself."""
+    reading = read(text("Numéro;Libellé;Nom", "1;a;b"), renames={"numero": "contactid", "LIBELLE": "custom1"})
+    assert reading.source.mapping == {ID: 0, "lastname": 2, "custom1": 1}
+
+
+def test_renames_of_what_is_not_there() -> None:
+    """--map must name a column and a field that exist."""
+    with pytest.raises(ConfigError, match=r"--map names a column “libelle” that contacts\.csv does not have"):
+        read(text("contactId;nom", "1;a"), renames={"Libellé": "custom1"})
+    with pytest.raises(ConfigError, match="there is no field custom9, only contactId, phoneNumber"):
+        read(text("contactId;nom", "1;a"), renames={"nom": "custom9"})
+
+
+def test_a_rename_to_a_field_that_is_taken() -> None:
+    """Two columns of one field are refused, also by --map."""
+    with pytest.raises(SourceError, match="columns B “nom” and C “Libellé” both mean lastname"):
+        read(text("contactId;nom;Libellé", "1;a;b"), renames={"Libellé": "lastname"})
+
+
+def test_the_exact_header_wins_over_a_close_row_above() -> None:
+    """A title that nearly is a header does not hide the header below it."""
+    assert read(text("Contacts;Prénon", "contactId;Prénom", "1;Léa")).rows == [["1", "Léa"]]
+
+
+def test_the_first_header_wins() -> None:
+    """A header that is repeated further down is a row: nothing between the two is lost."""
+    assert len(read(text("contactId;nom;x", "1;a;", "contactId;nom;prenom", "2;b;c")).rows) == 3
+
+
+def test_every_field_at_once() -> None:
+    """All the fields of the API can stand in one file."""
+    assert set(read(text(";".join((ID, *FIELDS)), "1" + ";a" * 9)).source.mapping) == {ID, *FIELDS}
+
+
+def test_long_headers_are_shortened_in_sentences() -> None:
+    """A header as long as a novel does not fill the mail."""
+    findings = read(text("contactId;nom;" + "x" * 5000, "1;a;b")).source.findings
+    assert findings[-1] == f"Not sent, only carried to the report: {'x' * 39}…."
+
+
+def test_letters() -> None:
+    """Columns are lettered as in a spreadsheet."""
+    assert [letter(position) for position in (0, 25, 26, 51, 52, 701, 702, 16_383)] == [
+        "A",
+        "Z",
+        "AA",
+        "AZ",
+        "BA",
+        "ZZ",
+        "AAA",
+        "XFD",
+    ]

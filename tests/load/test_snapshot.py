@@ -1,0 +1,240 @@
+"""The private copy of a source."""
+
+import io
+import os
+import resource
+import socket
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contact_sync.errors import BusyError, SourceError, StorageError
+from contact_sync.load import Choices, open_source
+from contact_sync.load.snapshot import _read, open_elsewhere, private_copy
+
+NOW = 1_000_000_000.0
+
+
+class Time:
+    """A clock that only sleeping moves, and what happens meanwhile."""
+
+    def __init__(self, *events: Callable[[], object]) -> None:
+        self.now = NOW
+        self.slept = 0.0
+        self.events = list(events)
+
+    def clock(self) -> float:
+        """Seconds since the epoch."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and the next event happen."""
+        self.now += seconds
+        self.slept += seconds
+        if self.events:
+            self.events.pop(0)()
+
+
+def written(path: Path, content: bytes, age: float) -> Path:
+    """Write a file whose last change is so many seconds before `NOW`."""
+    path.write_bytes(content)
+    os.utime(path, (NOW - age, NOW - age))
+    return path
+
+
+def content_of(path: Path, time: Time) -> bytes:
+    """Return what a copy of the file holds."""
+    with private_copy(path, clock=time.clock, sleep=time.sleep) as copy:
+        return os.pread(copy.fileno(), 1 << 20, 0)
+
+
+def test_a_quiet_file_is_copied_at_once(tmp_path: Path) -> None:
+    """A file that has been quiet for 2 seconds is not waited for."""
+    time = Time()
+    assert content_of(written(tmp_path / "a.csv", b"abc", 2), time) == b"abc"
+    assert time.slept == 0
+
+
+def test_a_new_file_is_watched_until_it_is_quiet(tmp_path: Path) -> None:
+    """A file changed half a second ago is read when 2 seconds have passed."""
+    time = Time()
+    assert content_of(written(tmp_path / "a.csv", b"abc", 0.5), time) == b"abc"
+    assert time.slept == 1.5
+
+
+def test_a_file_from_the_future_is_watched(tmp_path: Path) -> None:
+    """A file time ahead of the clock does not keep the file waiting for ever."""
+    time = Time()
+    assert content_of(written(tmp_path / "a.csv", b"abc", -1e6), time) == b"abc"
+    assert time.slept == 2
+
+
+def test_a_growing_file_is_waited_for(tmp_path: Path) -> None:
+    """A file that grows is read when it has stopped, whatever its time says."""
+    path = written(tmp_path / "a.csv", b"a", 1)
+    time = Time(*[lambda n=n: written(path, b"a" * n, 0) for n in range(2, 10)])
+    assert content_of(path, time) == b"a" * 9
+    assert time.slept == 8 * 0.25 + 2
+
+
+def test_a_file_that_keeps_growing_is_given_up(tmp_path: Path) -> None:
+    """After 30 seconds of changes the run ends with code 75."""
+    path = written(tmp_path / "a.csv", b"a", 1)
+    time = Time(*[lambda n=n: written(path, b"a" * n, 0) for n in range(2, 1000)])
+    with pytest.raises(BusyError, match=r"a\.csv is still being written after 30 s"):
+        content_of(path, time)
+    assert time.slept == 30
+
+
+def test_a_change_during_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that changed while it was copied is watched and copied again."""
+    path = written(tmp_path / "a.csv", b"first", 60)
+    copied: list[bytes] = []
+
+    def read(source: Any, size: int) -> bytes:
+        block: bytes = source.read(size)
+        if not copied:
+            written(path, b"second, and longer", 60)
+        copied.append(block)
+        return block
+
+    monkeypatch.setattr("contact_sync.load.snapshot._read", lambda _, source: read(source, 1 << 20))
+    time = Time()
+    assert content_of(path, time) == b"second, and longer"
+    assert time.slept == 2
+
+
+def test_a_file_that_is_replaced(tmp_path: Path) -> None:
+    """A file that another takes the place of, with the same time and size, is watched again."""
+    path = written(tmp_path / "a.csv", b"one", 1)
+    other = written(tmp_path / "b.csv", b"two", 1)
+    time = Time(lambda: None, lambda: other.replace(path))
+    assert content_of(path, time) == b"two"
+    assert time.slept == 2.5
+
+
+def test_the_copy_is_private(tmp_path: Path) -> None:
+    """The copy has no name, and no one else may read it."""
+    with private_copy(written(tmp_path / "a.csv", b"abc", 60), clock=lambda: NOW, sleep=lambda _: None) as copy:
+        status = os.fstat(copy.fileno())
+        assert status.st_nlink == 0
+        assert stat.S_IMODE(status.st_mode) & 0o077 == 0
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    """Folders, pipes and sockets are refused at once."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server, ExitStack() as stack:
+        stack.callback(os.chdir, Path.cwd())
+        os.chdir(tmp_path)
+        server.bind("socket")
+        for name, sentence in [("", "is a folder"), ("pipe", "is not a regular file"), ("socket", "is not a regular file")]:
+            with pytest.raises(SourceError, match=sentence):
+                content_of(tmp_path / name, Time())
+
+
+def test_a_file_that_becomes_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening does not block even when a pipe took the file's place after it was looked at."""
+    path = written(tmp_path / "a.csv", b"abc", 60)
+    opened = os.open
+
+    def swap(name: Any, flags: int, *rest: Any) -> int:
+        if Path(name) == path and stat.S_ISREG(path.stat().st_mode):
+            path.unlink()
+            os.mkfifo(path)
+        return opened(name, flags, *rest)
+
+    monkeypatch.setattr(os, "open", swap)
+    with pytest.raises(SourceError, match="is not a regular file"):
+        content_of(path, Time())
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    """A file that does not exist, or a link to nowhere, is said to be missing."""
+    (tmp_path / "link.csv").symlink_to("nowhere")
+    for name in ("a.csv", "link.csv", "no/such/folder.csv"):
+        with pytest.raises(SourceError, match="does not exist"):
+            content_of(tmp_path / name, Time())
+
+
+def test_odd_names() -> None:
+    """A name that cannot be one is refused like a missing file."""
+    for name in ("a\0b", "a" * 5000):
+        with pytest.raises(SourceError, match="cannot be read"):
+            content_of(Path(name), Time())
+
+
+@contextmanager
+def _failing(function: str, error: OSError, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(function, fail)
+        yield
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing permission is said, whether it shows at the first look or at opening."""
+    path = written(tmp_path / "a.csv", b"abc", 60)
+    denied = PermissionError(13, "Permission denied")
+    for function in ("builtins.open", "pathlib.Path.stat"):
+        with (
+            _failing(function, denied, monkeypatch),
+            pytest.raises(SourceError, match="permission denied; let this user read it"),
+        ):
+            content_of(path, Time())
+
+
+def test_a_disk_that_fails(tmp_path: Path) -> None:
+    """An error in the middle of reading refuses the source."""
+
+    class Broken(io.BytesIO):
+        def read(self, _: int | None = -1) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(SourceError, match="cannot be read: Input/output error"):
+        _read(tmp_path, Broken())
+
+
+def test_no_folder_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing temporary folder is an error of storage, not of the source."""
+    path = written(tmp_path / "a.csv", b"abc", 60)
+    missing = OSError(2, "No such file")
+    with _failing("tempfile.TemporaryFile", missing, monkeypatch), pytest.raises(StorageError, match="set TMPDIR"):
+        content_of(path, Time())
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A copy that does not fit is an error of storage too."""
+    path = written(tmp_path / "a.csv", b"a" * 5000, 60)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(StorageError, match="There is no room"):
+            content_of(path, Time())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("name", ["~$contacts.xlsx", ".~lock.contacts.xlsx#"])
+def test_the_mark_of_an_open_file(tmp_path: Path, name: str) -> None:
+    """The file that an office program leaves beside an open one is refused by its name, and warned of beside the source."""
+    mark = written(tmp_path / name, b"someone", 60)
+    with pytest.raises(SourceError, match="is only the mark"):
+        content_of(mark, Time())
+    path = written(tmp_path / "contacts.xlsx", b"contactId;nom\n1;a\n", 60)
+    with open_source(path, Choices(), clock=lambda: NOW) as source:
+        assert source.warnings == [
+            f"contacts.xlsx is open in an office program ({name} is there): changes not saved yet are not in this run."
+        ]
+
+
+def test_no_mark(tmp_path: Path) -> None:
+    """Without such a file nothing is said."""
+    assert open_elsewhere(tmp_path / "contacts.xlsx") is None
+    assert open_elsewhere(tmp_path / ("a" * 255)) is None

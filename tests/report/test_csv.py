@@ -1,0 +1,221 @@
+"""The report as CSV: its columns, its bytes, its place; whole or not at all."""
+
+import csv
+import os
+import resource
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from contact_sync.errors import StorageError
+from contact_sync.load import Choices, open_source
+from contact_sync.model import Line
+from contact_sync.report.csv import COLUMNS, draft
+
+OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
+
+
+def line(number: int, *cells: str, outcome: str = "updated") -> Line:
+    """A line of the report."""
+    return Line(list(cells), number, outcome, "", "", "", 0, None, "", "")
+
+
+def write(
+    path: Path, *lines: Line, columns: tuple[str, ...] = ("contactId", "firstname"), delimiter: str = ";", mode: int = 0o600
+) -> int:
+    """Write a report."""
+    with draft(path, mode) as report:
+        return report.write(columns, delimiter, lines)
+
+
+def read(path: Path, delimiter: str = ";") -> list[list[str]]:
+    """The records of a report."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file, delimiter=delimiter, strict=True))
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """Where the report goes."""
+    return tmp_path / "contacts.results.csv"
+
+
+def test_the_bytes(report: Path) -> None:
+    """A report is UTF-8 with BOM and CRLF: the source's columns as read, then the report's own."""
+    sent = Line(["C1", "Zoé"], 2, "rejected", "api-refused", "firstname", "Correct; now.", 3, 400, "15", "2026-01-02T03:04:05Z")
+    assert write(report, sent, line(3, "C2", "a\nb")) == 2
+    assert report.read_bytes().decode() == (
+        f"\ufeffcontactId;firstname;{OWN.replace(',', ';')}\r\n"
+        'C1;Zoé;2;rejected;api-refused;firstname;"Correct; now.";3;400;15;2026-01-02T03:04:05Z\r\n'
+        'C2;"a\nb";3;updated;;;;;;;\r\n'
+    )
+
+
+def test_the_columns() -> None:
+    """The report's own columns are those of the contract, in its order."""
+    assert ",".join(COLUMNS) == OWN
+
+
+@pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
+def test_the_delimiter(report: Path, delimiter: str) -> None:
+    """The report has the delimiter it is given, and quotes a cell that holds it."""
+    write(report, line(2, "C1", f"a{delimiter}b"), delimiter=delimiter)
+    assert read(report, delimiter)[1][:3] == ["C1", f"a{delimiter}b", "2"]
+
+
+def test_formulas(report: Path) -> None:
+    """Header, cell and the API's code cannot run as a formula; a plain telephone number is left as it is."""
+    dangerous = Line(["=1+1", "+33600000001", "'x"], 2, "rejected", "", "", "", 1, 400, "@SUM(A1)", "")
+    write(report, dangerous, columns=("contactId", "-x", "y"))
+    header, first = read(report)
+    assert header[:3] == ["contactId", "'-x", "y"]
+    assert first[:3] == ["'=1+1", "+33600000001", "''x"]
+    assert first[10] == "'@SUM(A1)"
+
+
+def test_text_that_is_no_unicode(report: Path) -> None:
+    """A cell with half a character does not cost the report."""
+    assert write(report, line(2, "C1", "a\ud800b")) == 1
+    assert read(report)[1][1] == r"a\ud800b"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+def test_permissions(report: Path, mode: int) -> None:
+    """The report has the permissions asked for, whatever the umask and those of the report before it."""
+    report.touch(mode=0o666)
+    umask = os.umask(0o022)
+    try:
+        write(report, mode=mode)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(report.stat().st_mode) == mode
+
+
+def test_a_draft_is_private(report: Path) -> None:
+    """Until it is complete nobody else can read a report either, nor find it by its name."""
+    umask = os.umask(0)
+    try:
+        with draft(report, 0o644):
+            (begun,) = report.parent.iterdir()
+            assert (begun.name.startswith("."), stat.S_IMODE(begun.stat().st_mode)) == (True, 0o600)
+    finally:
+        os.umask(umask)
+    assert list(report.parent.iterdir()) == []
+
+
+def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
+    """Whoever reads while a report is written sees the old one, whole, and then the new one."""
+    write(report, line(2, "old", ""))
+    before = report.read_bytes()
+
+    def lines() -> Iterator[Line]:
+        for number in range(2, 5000):
+            assert report.read_bytes() == before
+            yield line(number, "new", "")
+
+    with draft(report, 0o600) as begun:
+        assert begun.write(("contactId", "firstname"), ";", lines()) == 4998
+    assert len(read(report)) == 4999
+
+
+def test_a_full_disk(report: Path) -> None:
+    """When there is no room the old report stays as it was, nothing else is left, and there is a sentence."""
+    write(report, line(2, "old", ""))
+    before = report.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(
+            StorageError, match=r"results\.csv cannot be written \(File too large\): free or change its place with"
+        ):
+            write(report, *(line(number, "new", "") for number in range(5000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert report.read_bytes() == before
+    assert list(report.parent.iterdir()) == [report]
+
+
+@pytest.mark.parametrize("rows", [1, 5000])
+def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
+    """When the lines end in an error the old report stays, and the error goes on."""
+    write(report, line(2, "old", ""))
+    before = report.read_bytes()
+
+    def lines() -> Iterator[Line]:
+        yield from (line(number, "new", "") for number in range(rows))
+        raise StorageError("torn")
+
+    with pytest.raises(StorageError, match="torn"), draft(report, 0o600) as begun:
+        begun.write(("contactId", "firstname"), ";", lines())
+    assert report.read_bytes() == before
+    assert list(report.parent.iterdir()) == [report]
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    """A folder that is missing, or is none, is told before anything else happens."""
+    (tmp_path / "file").touch()
+    for folder, reason in (("missing", "No such file or directory"), ("file", "Not a directory")):
+        with pytest.raises(StorageError, match=rf"\({reason}\)"), draft(tmp_path / folder / "report.csv", 0o600):
+            pytest.fail("there is no such folder")
+
+
+def test_no_regular_file(tmp_path: Path) -> None:
+    """A report takes the place of neither a folder nor a device."""
+    (tmp_path / "null").symlink_to("/dev/null")
+    for path in (tmp_path, tmp_path / "null"):
+        with pytest.raises(StorageError, match="it is a folder or a device"), draft(path, 0o600):
+            pytest.fail("this cannot be replaced")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_others_own(tmp_path: Path) -> None:
+    """A folder that this user may not write in is told before anything else happens."""
+    tmp_path.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(StorageError, match=r"\(Permission denied\)"), draft(Path("/report.csv"), 0o600):
+            pytest.fail("nobody may write there")
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_cannot_be_listed() -> None:
+    """A folder that takes files but cannot be read, as a drop box, takes a report too."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        box = Path(folder) / "box"
+        box.mkdir()
+        box.chmod(0o733)
+        Path(folder).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            assert write(box / "report.csv", line(2, "C1", "")) == 1
+        finally:
+            os.seteuid(0)
+        assert len(read(box / "report.csv")) == 2
+
+
+cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.text("=+-@'\t \n\";,|01é", max_size=6)
+
+
+@given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(";,\t|"))
+@example([["=1", "'", "+33600000001"]], ";")
+@example([["''", "@a", "-1\r\n+2"]], ",")
+def test_a_report_fed_back_in(rows: list[list[str]], delimiter: str) -> None:
+    """A report that is fed back in gives the columns and cells that it was made of, whatever they hold."""
+    columns = ("contactId", "firstname", "=note")
+    with TemporaryDirectory() as folder:
+        report = Path(folder) / "contacts.results.csv"
+        write(
+            report, *(line(n, f"C{n}", *row) for n, row in enumerate(rows, 2)), columns=(*columns, "other"), delimiter=delimiter
+        )
+        with open_source(report, Choices(), clock=lambda: time.time() + 60) as source:
+            assert source.columns == [*columns, "other"]
+            read_back = [row for chunk in source.chunks() for row in chunk.rows]
+    assert read_back == [[f"C{n}", *row] for n, row in enumerate(rows, 2)]

@@ -1,0 +1,66 @@
+"""The sentences that operators read."""
+
+import ast
+import re
+from functools import lru_cache
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from contact_sync.catalogue import CATALOGUE
+from contact_sync.model import Violation
+
+PACKAGE = Path(__file__).parent.parent / "contact_sync"
+
+
+def _blanks(code: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(CATALOGUE[code]) if name}
+
+
+@lru_cache
+def _constants() -> set[str]:
+    """Every text that stands in the program, but for the catalogue itself."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "catalogue.py"]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_a_sentence(code: str) -> None:
+    """A code is lower-case words with hyphens; a sentence is complete, is one line, and cannot run as a formula."""
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", code)
+    message = Violation(code, "firstname", dict.fromkeys(_blanks(code) - {"field"}, "1")).message
+    assert re.fullmatch(r"[A-Za-z].*[.]", message)
+    assert "{" not in message
+
+
+@pytest.mark.parametrize("code", CATALOGUE)
+def test_every_sentence_is_told(code: str) -> None:
+    """No sentence stands in the catalogue that nobody tells."""
+    assert code in _constants()
+
+
+def test_every_violation_has_its_sentence_and_its_blanks() -> None:
+    """Each violation that the program spells out has its sentence, and fills its blanks."""
+    found = 0
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Violation"):
+                continue
+            code = node.args[0]
+            details = [argument for argument in (*node.args, *(k.value for k in node.keywords)) if isinstance(argument, ast.Dict)]
+            if isinstance(code, ast.Constant):
+                found += 1
+                assert code.value in CATALOGUE, path
+                given = {key.value for detail in details for key in detail.keys if isinstance(key, ast.Constant)}
+                literal = details or len(node.args) < 3
+                assert not literal or _blanks(str(code.value)) - {"field"} == given, (path, code.value)
+    assert found > 20
+
+
+def test_a_violation_fills_its_sentence() -> None:
+    """A violation's message names its field and its details."""
+    violation = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
+    assert violation.message == "lastname has 40 characters, 32 at most: shorten it."
+    assert Violation("hidden").message == CATALOGUE["hidden"]

@@ -1,0 +1,711 @@
+"""The command line: options, environment, config file, what is printed, and the exit code."""
+
+import io
+import json
+import logging
+import os
+import re
+import stat
+import subprocess
+import sys
+import time
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from contact_sync import __version__, cli
+from contact_sync.errors import ConfigError
+from contact_sync.load import Choices, open_source
+from contact_sync.run import run as real_run
+from contact_sync.sandbox import Behaviour, Sandbox
+from contact_sync.settings import Settings
+
+KEY = "made-up-key-1234"
+Serve = Callable[..., Sandbox]
+Main = Callable[..., int]
+
+ROOT = Path(__file__).parent.parent
+COMMANDS = dict(cli.program.commands.items())
+SHARED = [
+    "--dry-run",
+    "--report",
+    "--report-mode",
+    "--state-dir",
+    "--blank",
+    "--duplicates",
+    "--map",
+    "--sheet",
+    "--encoding",
+    "--delimiter",
+    "--hidden",
+    "--region",
+    "--max-invalid",
+    "--max-clears",
+    "--allow-empty",
+    "--config",
+    "--quiet",
+    "--verbose",
+    "--json",
+]
+SENDING = [
+    "--api-key-file",
+    "--base-url",
+    "--sandbox",
+    "--rate",
+    "--workers",
+    "--attempts",
+    "--timeout",
+    "--account",
+    "--resend",
+    "--limit",
+    "--max-duration",
+]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home that is the current folder, and no setting from outside; what `main` does to the process is taken back."""
+    for name in [name for name in os.environ if name.startswith("CONTACT_SYNC_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    umask = os.umask(0o022)
+    root, ours = logging.getLogger(), logging.getLogger("contact_sync")
+    before = root.handlers[:], root.level, ours.level, logging.raiseExceptions, warnings.showwarning
+    yield work
+    logging.captureWarnings(capture=False)
+    root.handlers[:], level, own, logging.raiseExceptions, warnings.showwarning = before
+    root.setLevel(level)
+    ours.setLevel(own)
+    os.umask(umask)
+
+
+@pytest.fixture
+def main(monkeypatch: pytest.MonkeyPatch) -> Main:
+    """A function that runs the program with these arguments and returns its exit code."""
+
+    def call(*arguments: object) -> int:
+        monkeypatch.setattr(sys, "argv", ["contact-sync", *map(str, arguments)])
+        return cli.main()
+
+    return call
+
+
+@pytest.fixture
+def told(main: Main, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]:
+    """A function that runs the program with these arguments up to the run, and returns what the run would be told."""
+
+    def call(*arguments: object) -> Settings:
+        seen: list[Settings] = []
+
+        def run(settings: Settings, _: object) -> None:
+            seen.append(settings)
+            raise ConfigError("far enough")
+
+        monkeypatch.setattr("contact_sync.run.run", run)
+        assert main(*arguments) == 2
+        monkeypatch.setattr("contact_sync.run.run", real_run)
+        (settings,) = seen
+        return settings
+
+    return call
+
+
+def write(*rows: str, name: str = "contacts.csv", header: str = "contactId;firstname") -> Path:
+    """Write a source, and let it be a minute old."""
+    path = Path(name)
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    os.utime(path, (time.time() - 60,) * 2)
+    return path
+
+
+def key_file(name: str = "key", content: str = KEY, mode: int = 0o600) -> Path:
+    """Write a key file."""
+    path = Path(name)
+    path.write_text(content, encoding="ascii")
+    path.chmod(mode)
+    return path
+
+
+def config(text: str, name: str = "config.toml") -> Path:
+    """Write a config file."""
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# ---- options
+
+
+def options(command: str) -> dict[str, click.Option]:
+    """The options of a command by their long names."""
+    parameters = [parameter for parameter in COMMANDS[command].params if isinstance(parameter, click.Option)]
+    return {max(option.opts, key=len): option for option in parameters}
+
+
+def test_the_options() -> None:
+    """The commands have the options of the contract, and no other."""
+    assert set(COMMANDS) == {"run", "check", "sandbox"}
+    assert sorted(options("run")) == sorted([*SHARED, *SENDING])
+    assert sorted(options("check")) == sorted(SHARED)
+    shorts = {name: option.opts[0] for name, option in options("run").items() if len(option.opts) > 1}
+    assert shorts == {"--dry-run": "-n", "--quiet": "-q", "--verbose": "-v"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_has_a_variable(command: str) -> None:
+    """Every option --some-name also reads CONTACT_SYNC_SOME_NAME."""
+    for name, option in options(command).items():
+        assert option.envvar == f"CONTACT_SYNC_{name[2:].upper().replace('-', '_')}"
+
+
+def test_no_option_takes_the_key(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key on the command line is refused, and not repeated."""
+    for arguments in (("--api-key", KEY), (f"--api-key={KEY}",)):
+        assert main("run", write("C1;Zoé"), *arguments) == 2
+        out, err = capsys.readouterr()
+        assert KEY not in out + err
+        assert "No such option" in err
+
+
+def test_the_defaults(told: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without options a run is told the defaults of the contract."""
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
+    assert told("run", "some/contacts.csv") == Settings(
+        source=Path("some/contacts.csv"),
+        report=Path("some/contacts.results.csv"),
+        report_mode=0o600,
+        key=KEY,
+        base_url="https://api.smspartner.fr/v1",
+        state_dir=Path.home() / ".local/state/contact-sync",
+        rate=5,
+        workers=8,
+        attempts=4,
+        timeout=30,
+        blank="keep",
+        duplicates="refuse",
+        hidden="refuse",
+        region="FR",
+        max_invalid=50,
+        max_clears=100,
+        renames={},
+    )
+
+
+def test_every_option(told: Callable[..., Settings]) -> None:
+    """Each option reaches the run, in the type the run works with."""
+    given = (
+        "--base-url https://example.com/v2/ --rate 300/min --workers 3 --attempts 2 --timeout 1.5 --account shop --resend "
+        "--limit 7 --max-duration 60 -n --report r.csv --report-mode 640 --state-dir s --blank clear --duplicates last "
+        "--map A=b=url --map B=custom1 --sheet S --encoding cp1252 --delimiter tab --hidden skip --region BE --max-invalid 2.5 "
+        "--max-clears 0 --allow-empty"
+    )
+    assert told("run", "c.csv", "--api-key-file", key_file(), *given.split()) == Settings(
+        source=Path("c.csv"),
+        report=Path("r.csv"),
+        report_mode=0o640,
+        send=False,
+        key=KEY,
+        base_url="https://example.com/v2",
+        account="shop",
+        state_dir=Path("s"),
+        rate=5,
+        workers=3,
+        attempts=2,
+        timeout=1.5,
+        resend=True,
+        limit=7,
+        max_duration=60,
+        sheet="S",
+        encoding="cp1252",
+        delimiter="\t",
+        hidden="skip",
+        renames={"A=b": "url", "B": "custom1"},
+        blank="clear",
+        duplicates="last",
+        region="BE",
+        max_invalid=2.5,
+        max_clears=0,
+        allow_empty=True,
+    )
+
+
+@pytest.mark.parametrize("dry", [(), ("-n",)])
+def test_what_a_check_is_told(told: Callable[..., Settings], dry: tuple[str, ...]) -> None:
+    """A check neither sends nor remembers, and needs no key."""
+    settings = told("check", "c.csv", *dry, "--delimiter", ",")
+    assert (settings.send, settings.remember, settings.key, settings.delimiter) == (False, False, "", ",")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "--rate fast",
+        "--rate -1",
+        "--workers 0",
+        "--attempts 0",
+        "--timeout 0",
+        "--timeout nan",
+        "--timeout inf",
+        "--limit 0",
+        "--max-duration nan",
+        "--max-invalid nan",
+        "--max-invalid 101",
+        "--max-invalid -1",
+        "--max-clears -1",
+        "--report-mode 777",
+        "--report-mode 0",
+        "--report-mode 200",
+        "--report-mode rw",
+        "--delimiter ab",
+        '--delimiter "',
+        "--map x",
+        "--map =url",
+        "--map x=",
+        "--blank never",
+        "--duplicates all",
+        "--hidden maybe",
+        "--nonsense",
+        "more.csv",
+        "--base-url http://example.com",
+        "--api-key-file missing",
+        "--config missing",
+    ],
+)
+def test_usage_errors(main: Main, capsys: pytest.CaptureFixture[str], wrong: str) -> None:
+    """A wrong option is exit 2, told on stderr; nothing is on stdout."""
+    assert main("run", write("C1;Zoé"), *wrong.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert wrong.split(maxsplit=1)[0].removesuffix(".csv").split("-")[-1] in err
+    assert "Traceback" not in err
+
+
+def test_no_command(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a command, or with one that does not exist, it is a usage error."""
+    assert main() == 2
+    assert main("rum") == 2
+    assert main("run") == 2
+    assert capsys.readouterr().out == ""
+
+
+# ---- precedence
+
+# option → what the line, the environment and the config file say; what comes of each, and without any
+PRECEDENCE: dict[str, tuple[tuple[str, str, str], tuple[Any, ...]]] = {
+    "rate": (("3", "2", "1"), (3, 2, 1, 5)),
+    "limit": (("3", "2", "1"), (3, 2, 1, None)),
+    "max-invalid": (("3", "2", "1.5"), (3, 2, 1.5, 50)),
+    "report-mode": (("640", "644", "660"), (0o640, 0o644, 0o660, 0o600)),
+    "blank": (("keep", "clear", '"clear"'), ("keep", "clear", "clear", "keep")),
+    "account": (("a", "b", '"c"'), ("a", "b", "c", None)),
+    "report": (("a", "b", '"c"'), (Path("a"), Path("b"), Path("c"), Path("c.results.csv"))),
+    "map": (("A=url", "B=url;C=date", '["D=url"]'), ({"A": "url"}, {"B": "url", "C": "date"}, {"D": "url"}, {})),
+}
+
+
+@pytest.mark.parametrize("option", PRECEDENCE)
+def test_precedence(told: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, option: str) -> None:
+    """An option wins over the environment, the environment over the config file, the config file over the default."""
+    (on_line, in_environment, in_file), expected = PRECEDENCE[option]
+
+    def come(*more: object) -> Any:
+        name = "renames" if option == "map" else option.replace("-", "_")
+        return getattr(told("run", "c.csv", "--sandbox", *more), name)
+
+    assert come() == expected[3]
+    file = config(f"{option} = {in_file}\n")
+    assert come("--config", file) == expected[2]
+    monkeypatch.setenv("CONTACT_SYNC_CONFIG", str(file))
+    assert come() == expected[2]
+    monkeypatch.setenv(f"CONTACT_SYNC_{option.upper().replace('-', '_')}", in_environment)
+    assert come() == expected[1]
+    assert come(f"--{option}", on_line) == expected[0]
+
+
+@pytest.mark.parametrize("yes", ["1", "true", "yes", "on"])
+@pytest.mark.parametrize("no", ["0", "false", "no", "off"])
+def test_flags(told: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, yes: str, no: str) -> None:
+    """A flag is read from the config file and the environment, which can also take back what the file says."""
+    arguments = ("run", "c.csv", "--sandbox", "--config", config("resend = true\nallow-empty = false\n"))
+    assert (told(*arguments).resend, told(*arguments).allow_empty) == (True, False)
+    monkeypatch.setenv("CONTACT_SYNC_RESEND", no)
+    monkeypatch.setenv("CONTACT_SYNC_ALLOW_EMPTY", yes)
+    assert (told(*arguments).resend, told(*arguments).allow_empty) == (False, True)
+
+
+def test_every_option_in_the_environment(told: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run can be told everything by the environment alone; an empty variable is none."""
+    given = (
+        "RATE=1 WORKERS=2 ATTEMPTS=3 TIMEOUT=4 LIMIT=5 MAX_DURATION=6 DRY_RUN=1 REPORT=r SHEET=s ENCODING=e DELIMITER=| "
+        "HIDDEN=skip DUPLICATES=first REGION=BE MAX_CLEARS=7 BASE_URL=https://a.fr SANDBOX=1 QUIET=1 VERBOSE= JSON="
+    )
+    for name, value in (pair.split("=") for pair in given.split()):
+        monkeypatch.setenv(f"CONTACT_SYNC_{name}", value)
+    made = told("run", "c.csv")
+    assert (made.rate, made.workers, made.attempts, made.timeout, made.limit, made.max_duration) == (1, 2, 3, 4, 5, 6)
+    assert (made.send, made.sandbox, made.report, made.base_url) == (False, True, Path("r"), "https://a.fr")
+    assert (made.sheet, made.encoding, made.delimiter, made.hidden) == ("s", "e", "|", "skip")
+    assert (made.duplicates, made.region, made.max_clears) == ("first", "BE", 7)
+
+
+def test_the_usual_config_file(told: Callable[..., Settings]) -> None:
+    """A config file in the user's config folder is read without being named, by both commands, whatever each of them needs."""
+    config("rate = 2\nregion = 'BE'\nmap = 'A=url'\n", str(Path.home() / ".config/contact-sync/config.toml"))
+    made = told("run", "c.csv", "--sandbox")
+    assert (made.rate, made.region, made.renames) == (2, "BE", {"A": "url"})
+    assert told("check", "c.csv").region == "BE"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("rates = 1", "has no option for “rates”: write the names of the options, without --."),
+        ("api-key = 'x'", "has no option for “api-key”"),
+        ("config = 'x'", "has no option for “config”"),
+        ("source = 'x'", "has no option for “source”"),
+        ("[run]\nrate = 1", "has no option for “run”"),
+        ("rate = ", "is not valid TOML"),
+        ("limit = [1, 2]", "has several values for “limit”: write one."),
+        ("report = {a = 1}", "has several values for “report”: write one."),
+        ("map = {a = 'url'}", "has several values for “map”: write one."),
+        ("limit = true", "Invalid value for '--limit'"),
+        ("map = ['x']", "Invalid value for '--map'"),
+    ],
+)
+def test_a_wrong_config_file(main: Main, capsys: pytest.CaptureFixture[str], text: str, sentence: str) -> None:
+    """A config file that is wrong is exit 2, and says what is wrong."""
+    assert main("run", write("C1;Zoé"), "--sandbox", "--config", config(text)) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_a_config_file_that_cannot_be_read(
+    main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A config file that is not text, or no file, is told; a home without a config folder is none."""
+    Path("latin.toml").write_bytes(b"account = 'caf\xe9'\n")
+    assert main("check", write("C1;Zoé"), "--config", "latin.toml") == 2
+    assert "is not valid TOML" in capsys.readouterr().err
+    assert main("check", "contacts.csv", "--config", ".") == 2
+    assert "cannot be read (Is a directory): check --config" in capsys.readouterr().err
+    for home in ("/nonexistent", "/dev/null"):
+        monkeypatch.setenv("HOME", home)
+        assert main("check", "contacts.csv") == 0
+
+
+# ---- the key
+
+
+def test_where_the_key_comes_from(told: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key: option, then CONTACT_SYNC_API_KEY, then CONTACT_SYNC_API_KEY_FILE, then the config file."""
+    files = {name: key_file(name, f"{name}-{KEY}") for name in ("line", "environment", "toml")}
+    file = config(f"api-key-file = '{files['toml']}'\n")
+    arguments = ("run", "c.csv", "--config", file)
+    assert told(*arguments).key == f"toml-{KEY}"
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY_FILE", str(files["environment"]))
+    assert told(*arguments).key == f"environment-{KEY}"
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY", f" variable-{KEY}\n")
+    assert told(*arguments).key == f"variable-{KEY}"
+    assert told(*arguments, "--api-key-file", files["line"]).key == f"line-{KEY}"
+
+
+def test_no_key(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run without a key is exit 2 and says how to give it; a dry run needs a key or the account's name."""
+    write("C1;Zoé")
+    for more in ((), ("-n",), ("--account", "shop")):
+        assert main("run", "contacts.csv", "--state-dir", "state", "-q", *more) == 2
+        assert "There is no API key: name a file that holds it with --api-key-file" in capsys.readouterr().err
+    assert not Path("state").exists()
+    assert main("run", "contacts.csv", "--state-dir", "state", "-n", "--account", "shop", "-q") == 0
+
+
+def test_a_key_others_can_read(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A key file that others may read is exit 2, whichever way it was named."""
+    write("C1;Zoé")
+    assert main("run", "contacts.csv", "--api-key-file", key_file(mode=0o640)) == 2
+    assert "Others may read the API key" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["well", "refused", "bug", "echoed"])
+def test_the_key_appears_nowhere(
+    main: Main, sandbox: Serve, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, how: str
+) -> None:
+    """The key is in no output, no report and no file of the state folder, however chatty the run and however it ends."""
+    server = sandbox(key=KEY if how != "refused" else "other")
+    if how == "echoed":
+        server.script["C000001"] = [Behaviour(body=json.dumps({"success": False, "code": 99, "message": f"no {KEY}"}).encode())]
+    if how == "bug":
+
+        def bug(*_: object) -> None:
+            raise ValueError(f"with {KEY} in it")
+
+        monkeypatch.setattr("contact_sync.run.send", bug)
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
+    write("C000001;Zoé", "C000002;Léa")
+    code = main("run", "contacts.csv", "--base-url", server.base_url, "--state-dir", "state", "-v", "--json", "--rate", "0")
+    assert code == {"well": 0, "refused": 5, "bug": 1, "echoed": 3}[how]
+    out, err = capfd.readouterr()
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    assert len(files) >= 5
+    assert KEY not in out + err
+    assert all(KEY.encode() not in path.read_bytes() for path in files)
+    assert ("with *** in it" in err) is (how == "bug")
+
+
+def test_verbose(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With -v there is a line for each row that was sent, with ids and without field values, and warnings of libraries."""
+    write("C000001;Zoé", "C000002;Léa")
+    assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-v") == 0
+    err = capsys.readouterr().err
+    assert "INFO contact_sync.console: row 2, contact C000001: updated" in err
+    assert "Zoé" not in err
+    assert main("run", "contacts.csv", "--sandbox", "--rate", "0") == 0
+    assert "INFO" not in capsys.readouterr().err
+
+
+# ---- what is printed
+
+
+def lines_of(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], main: Main) -> list[str]:
+    """What is printed on stdout; nothing is on stderr."""
+    assert main(*arguments) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out.splitlines()
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+@pytest.mark.parametrize("how", ["--help", "-h"])
+def test_help(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, how: str) -> None:
+    """Help begins with an example, names every option, and fits a terminal of 80 columns and 50 lines."""
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = lines_of((command, how) if command else (how,), capsys, main)
+    assert lines[0].startswith(f"Example: contact-sync {command or 'check'} ")
+    assert len(lines) <= 50
+    assert max(map(len, lines)) <= 80
+    if command:
+        assert set(options(command)) <= set(re.findall(r"--[a-z-]+", "\n".join(lines)))
+
+
+@pytest.mark.parametrize("how", ["--version", "-V"])
+def test_version(main: Main, capsys: pytest.CaptureFixture[str], how: str) -> None:
+    """The version is printed, and nothing else."""
+    assert lines_of((how,), capsys, main) == [__version__]
+
+
+def test_what_a_run_prints(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run tells people on stderr, and scripts on stdout when they ask."""
+    write("C1;Zoé", f"C2;{'x' * 33}", "C3;Max")
+    assert main("run", "contacts.csv", "--sandbox", "--rate", "0") == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "2 updated" in err
+    assert "row 3: firstname, column B: firstname has … characters" in err
+    assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "--json", "-q") == 3
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert list(told) == ["run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code"]
+    assert told["outcomes"] == {"updated": 2, "invalid": 1}
+    assert sum(told["outcomes"].values()) == told["rows"] == 3
+    assert (told["source"], told["report"], told["requests"]) == ("contacts.csv", "contacts.results.csv", 2)
+    assert "xxx" not in err
+    assert len(err.splitlines()) == 3
+
+
+def test_quiet(main: Main, capfd: pytest.CaptureFixture[str]) -> None:
+    """Quiet, a run where all is well prints nothing, and a refusal is one sentence."""
+    write("C1;Zoé", "C1;Zoé")
+    assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-q") == 0
+    assert main("check", "contacts.csv", "-q") == 0
+    assert capfd.readouterr() == ("", "")
+    write("C1;Zoé", header="contactId;fisrtname")
+    assert main("run", "contacts.csv", "--sandbox", "-q") == 4
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert (err.startswith("contact-sync: contacts.csv"), err.count("\n")) == (True, 1)
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_json_of_a_refusal(main: Main, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """A refusal is told as JSON too, and adds up."""
+    assert main(command, "missing.csv", *(["--sandbox"] if command == "run" else []), "--json") == 4
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rows"], told["outcomes"], told["exit_code"], told["report"]) == (0, {}, 4, None)
+    assert told["source"] == "missing.csv"
+    assert "missing.csv does not exist" in told["error"]
+
+
+def test_the_word_sandbox(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rehearsal has no secret, so nothing is taken out of what it tells."""
+    write("C1;Zoé", name="sandbox.csv")
+    assert main("run", "sandbox.csv", "--sandbox", "--rate", "0", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["source"] == "sandbox.csv"
+
+
+def test_a_bug(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug is exit 1 and a sentence, as JSON too; the traceback is for -v alone."""
+
+    def bug(*_: object) -> None:
+        raise LookupError("inside")
+
+    monkeypatch.setattr("contact_sync.run.run", bug)
+    assert main("check", "contacts.csv", "--json") == 1
+    out, err = capsys.readouterr()
+    assert err == "contact-sync: A bug in contact-sync: LookupError. Run it again with -v, and report what it prints.\n"
+    assert json.loads(out)["exit_code"] == 1
+    assert main("check", "contacts.csv", "-v") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_run(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption before the run itself begins is exit 130."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("contact_sync.run.run", interrupt)
+    assert main("check", "contacts.csv") == 130
+
+
+def test_the_source_is_not_the_report(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A report that would take the place of the source is exit 2."""
+    before = write("C1;Zoé").read_bytes()
+    assert main("check", "contacts.csv", "--report", "contacts.csv") == 2
+    assert "would take the place of the source" in capsys.readouterr().err
+    assert Path("contacts.csv").read_bytes() == before
+
+
+def test_umask(main: Main) -> None:
+    """What a run writes is its user's alone whatever the umask, and the report what --report-mode says."""
+    os.umask(0)
+    write("C1;Zoé")
+    key_file()
+    assert main("run", "contacts.csv", "-n", "--api-key-file", "key", "--report-mode", "640", "--state-dir", "a/b", "-q") == 0
+    assert os.umask(0) == 0o077
+    assert stat.S_IMODE(Path("contacts.results.csv").stat().st_mode) == 0o640
+    for path in (Path("a"), Path("a/b"), *Path("a/b").iterdir()):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_a_report_fed_back_in(main: Main) -> None:
+    """A report fed back in is the source again: the same outcome for the same rows, apostrophes and all."""
+    write("C1;Zoé;=1+1", "C2;'x;+33600000001", f"C3;{'x' * 33};@a", header="contactId;firstname;-note")
+    assert main("check", "contacts.csv", "-q") == 3
+    os.utime("contacts.results.csv", (time.time() - 60,) * 2)
+    assert main("check", "contacts.results.csv", "-q") == 3
+    first, second = (
+        Path(name).read_text(encoding="utf-8-sig") for name in ("contacts.results.csv", "contacts.results.results.csv")
+    )
+    assert first == second
+    with open_source(Path("contacts.results.csv"), Choices()) as source:
+        assert source.columns == ["contactId", "firstname", "-note"]
+
+
+def test_serving_a_sandbox(main: Main, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The sandbox is served on the port and with the faults asked for; wrong faults are exit 2."""
+    seen: list[Any] = []
+
+    def serve(port: int, faults: Any, announce: Callable[[str], None]) -> None:
+        seen.append((port, faults.errors))
+        announce("http://127.0.0.1:1/v1")
+
+    monkeypatch.setattr("contact_sync.sandbox.serve_forever", serve)
+    assert main("sandbox") == 0
+    monkeypatch.setenv("CONTACT_SYNC_PORT", "9")
+    assert main("sandbox", "--faults", "500=5%") == 0
+    assert seen == [(8080, 0), (9, 0.05)]
+    assert capsys.readouterr() == ("", "http://127.0.0.1:1/v1\n" * 2)
+    assert main("sandbox", "--faults", "lots") == 2
+
+
+# ---- as a process
+
+
+def process(
+    *arguments: str, shell: str = "", output: int = subprocess.PIPE, environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run the program as cron does, with next to no environment; `shell` redirects, `output` is where both streams go."""
+    command = [sys.executable, "-m", "contact_sync", *arguments]
+    env = {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("COVERAGE_")}
+    env |= {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | (environment or {})
+    if shell:
+        command = ["/bin/sh", "-c", f'"$@" {shell}', "sh", *command]
+    return subprocess.run(command, check=False, stdout=output, stderr=output, text=True, env=env, timeout=60)
+
+
+def test_as_a_module() -> None:
+    """`python -m contact_sync` is the program, and `contact-sync` is declared to be the same."""
+    done = process("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    assert declared == {"contact-sync": "contact_sync.__main__:main"}
+
+
+def test_help_need_not_wait() -> None:
+    """Importing the command line imports none of the slow libraries, and neither does help."""
+    script = (
+        "import sys; from contact_sync import cli; sys.argv = ['contact-sync', 'run', '--help']; code = cli.main();"
+        "slow = {'pandas', 'numpy', 'httpx', 'aiohttp', 'openpyxl', 'tqdm', 'tenacity', 'phonenumbers', 'asyncio'};"
+        "print(code, sorted(slow & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize(
+    ("shell", "environment"),
+    [
+        ("", {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}),
+        (">/dev/full", {}),
+        ("2>/dev/full", {}),
+        (">/dev/full 2>/dev/full", {}),
+        ("<&- >&- 2>&-", {}),
+    ],
+)
+def test_whatever_becomes_of_the_output(shell: str, environment: dict[str, str]) -> None:
+    """Output that cannot be written changes neither the report nor the exit code."""
+    write("Cé;Zoé", "C1;Zoé", "C2;Max")
+    assert process("check", "contacts.csv", "--json", shell=shell, environment=environment).returncode == 3
+    lines = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(";")[3] for line in lines[1:]] == ["invalid", "ready", "ready"]
+
+
+def test_closed_streams_are_nobody_elses() -> None:
+    """Where cron closed the standard streams, no file is opened in their place for a print to write into."""
+    script = (
+        "import os, sys; from contact_sync import cli; sys.argv = ['contact-sync', '--version']; cli.main();"
+        "os._exit(os.open('contacts.csv', os.O_RDONLY))"
+    )
+    write("C1;Zoé")
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")} | {"PYTHONPATH": str(ROOT)}
+    command = ["/bin/sh", "-c", '"$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script]
+    assert subprocess.run(command, check=False, env=env).returncode > 2
+
+
+def test_a_terminal_of_few_letters(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a stream has no letters for is written in escapes, and not lost."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert main("check", write("C1;Zoé", name="prénoms.csv")) == 0
+    assert rb"pr\xe9noms.csv: 1 rows." in stream.buffer.getvalue()
+
+
+def test_a_reader_who_has_gone_away() -> None:
+    """A pipe that nobody reads any more does not change the exit code."""
+    write("C1;Zoé", "C2;Max")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = process("check", "contacts.csv", "--json", output=writing)
+    os.close(writing)
+    assert done.returncode == 0
+    assert Path("contacts.results.csv").exists()

@@ -1,0 +1,46 @@
+"""Cells of the report cannot run as formulas, and come back as they were."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from contact_sync.formula import escape, unescape
+
+TRIGGERS = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001 - the full-width forms
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_formula_gets_an_apostrophe(trigger: str) -> None:
+    """Text that begins with a character that starts a formula gets a leading apostrophe."""
+    assert escape(f"{trigger}SUM(A1)") == f"'{trigger}SUM(A1)"
+    assert escape(trigger) == f"'{trigger}"
+
+
+@pytest.mark.parametrize("text", ["", "Zoé", "007", " =1", "a=b", "12-34", "+33600000001", "+123456", "+123456789012345"])
+def test_plain_text_stays(text: str) -> None:
+    """Text that starts no formula is left as it is, and so is a telephone number."""
+    assert escape(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["+12345", "+1234567890123456", "+33600000001+1", "+33 600000001", "+33600000001\n", "+٣٣٦٠٠٠٠٠٠٠"]
+)
+def test_nearly_a_phone_number(text: str) -> None:
+    """What is not exactly a + and 6 to 15 ASCII digits is no telephone number."""
+    assert escape(text) == f"'{text}"
+
+
+@given(st.text() | st.text("=+-@'\t0123", max_size=8))
+@example("'")
+@example("''=1")
+@example("'+33600000001")
+def test_unescape_is_the_inverse(text: str) -> None:
+    """Whatever was escaped comes back as it was."""
+    assert unescape(escape(text)) == text
+
+
+@given(st.text() | st.text("=+-@'\t0123", max_size=8))
+def test_nothing_escaped_starts_a_formula(text: str) -> None:
+    """Whatever a cell holds, its escaped form starts no formula: only a plain telephone number keeps its +."""
+    escaped = escape(text)
+    assert escaped[:1] not in TRIGGERS or not escaped or escaped[1:].isdigit()

@@ -1,0 +1,696 @@
+"""The ledger, on a real SQLite file: what was staged, what was confirmed, and what a stolen or torn file gives."""
+
+import dataclasses
+import os
+import resource
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from contact_sync.errors import BusyError, StorageError
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger import Ledger, lock
+from contact_sync.model import FIELDS, ID, Cause, Line, Outcome, Pending, Result, Staged, Violation
+
+PRINTS = Fingerprints(bytes(32))
+UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+"""The environment of a process that is killed, lest it leave half a file of coverage behind."""
+
+Payload = tuple[str | None, ...]
+Open = Callable[..., Ledger]
+
+
+def payload(**values: str) -> Payload:
+    """A payload that carries these fields."""
+    return tuple(values.get(field) for field in FIELDS)
+
+
+def row(number: int, contact_id: str = "", outcome: Outcome | None = None, *violations: Violation, **values: Any) -> Staged:
+    """A row on its way into the ledger; pending unless it has an outcome."""
+    contact_id = contact_id or f"C{number}"
+    return Staged(number, contact_id, payload(**(values or {"firstname": "Zoé"})), outcome, violations, [contact_id, "é;'=\n"])
+
+
+def ended(pending: Pending, outcome: Outcome = Outcome.UPDATED, *violations: Violation, **more: Any) -> Result:
+    """How a row that was sent ended."""
+    result = Result(pending, outcome, violations, attempts=1, http_status=200, at="2026-01-02T03:04:05Z")
+    return dataclasses.replace(result, **more)
+
+
+@pytest.fixture
+def where(tmp_path: Path) -> Path:
+    """Where the ledger is."""
+    return tmp_path / "account.sqlite3"
+
+
+@pytest.fixture
+def opened(where: Path) -> Iterator[Open]:
+    """A function that opens the ledger, and begins a run unless told not to."""
+    with ExitStack() as stack:
+        count = 0
+
+        def open_(*, begin: bool = True, keep: bool = True) -> Ledger:
+            nonlocal count
+            count += 1
+            ledger = stack.enter_context(Ledger(where, PRINTS, "account"))
+            if begin:
+                ledger.begin(f"run-{count}", "contacts.csv", "2026-01-02T03:04:05Z", keep=keep)
+            return ledger
+
+        yield open_
+
+
+def confirm(ledger: Ledger, number: int, contact_id: str, **values: Any) -> None:
+    """Stage a row, send it, and have it confirmed."""
+    ledger.stage([row(number, contact_id, **values)])
+    (taken,) = ledger.take(number - 1)
+    ledger.record(ended(taken))
+    ledger.flush()
+
+
+def in_place(ledger: Ledger, contact_id: str, **values: str) -> bool:
+    """Whether these values are in place."""
+    (answer,) = ledger.in_place([(contact_id, payload(**values))])
+    return answer
+
+
+# ---- staging and reading back
+
+
+def test_staged_rows_come_back_in_order(opened: Open) -> None:
+    """Every staged row comes back in the order of its number, its cells as they were, more than one batch of them."""
+    ledger = opened()
+    numbers = [*range(2, 4003, 2), *range(3, 1001, 2)]
+    for start in range(0, len(numbers), 700):
+        ledger.stage([row(number, "", Outcome.READY) for number in numbers[start : start + 700]])
+    lines = list(ledger.lines())
+    assert [line.number for line in lines] == sorted(numbers)
+    assert all(line.cells == [f"C{line.number}", "é;'=\n"] for line in lines)
+
+
+def test_what_a_line_tells(opened: Open) -> None:
+    """A line holds outcome, codes, fields without repetition, sentences, attempts, status, the API's code and the time."""
+    ledger = opened()
+    wrong = (
+        Violation("id-length", ID),
+        Violation("date-serial", "date"),
+        Violation("date-calendar", "date"),
+        Violation("hidden"),
+    )
+    ledger.stage([row(2), row(3, "", Outcome.INVALID, *wrong)])
+    ledger.record(
+        ended(ledger.take(-1)[0], Outcome.FAILED, Violation("api-throttled"), attempts=4, http_status=429, api_code="7")
+    )
+    ledger.flush()
+    cells = "é;'=\n"
+    sent, invalid = ledger.lines()
+    message = "The API asked for fewer requests: the next run sends the row again."
+    assert sent == Line(["C2", cells], 2, "failed", "api-throttled", "", message, 4, 429, "7", "2026-01-02T03:04:05Z")
+    told = " ".join(violation.message for violation in wrong)
+    codes = "id-length,date-serial,date-calendar,hidden"
+    assert invalid == Line(["C3", cells], 3, "invalid", codes, "contactId,date", told, 0, None, "", "")
+
+
+def test_counts(opened: Open) -> None:
+    """Outcomes, pending rows and rows with one code are counted."""
+    ledger = opened()
+    idle, damaged = Violation("nothing-to-send"), Violation("date-serial", "date")
+    ledger.stage([row(2), row(3), row(4, "", Outcome.INVALID, idle), row(5, "", Outcome.INVALID, damaged)])
+    ledger.stage([row(6, "", Outcome.UNCHANGED), row(7, "", Outcome.INVALID, idle, damaged)])
+    assert ledger.count(None) == 2
+    assert ledger.count(Outcome.INVALID) == 3
+    assert ledger.count(Outcome.INVALID, without="nothing-to-send") == 2
+    ledger.settle_rest(Violation("limit", detail={"limit": "0"}), ready=False)
+    assert ledger.outcomes() == {"unprocessed": 2, "invalid": 3, "unchanged": 1}
+
+
+def test_clears(opened: Open) -> None:
+    """Only what would be sent counts as emptied, in a dry run too."""
+    ledger = opened()
+    emptied: dict[str, Any] = {"firstname": "", "lastname": "", "url": "http://example.com"}
+    assert ledger.clears() == 0
+    ledger.stage([row(2, **emptied), row(3, "", Outcome.READY, **emptied), row(4, "", Outcome.UNCHANGED, **emptied)])
+    ledger.stage([row(5, "", Outcome.INVALID, Violation("date-serial", "date"), **emptied)])
+    assert ledger.clears() == 4
+
+
+def test_attempts(opened: Open) -> None:
+    """All attempts are counted, and those after the first of a row as retries."""
+    ledger = opened()
+    assert ledger.attempts() == (0, 0)
+    ledger.stage([row(2), row(3), row(4)])
+    for pending, attempts in zip(ledger.take(-1), (1, 4, 0), strict=True):
+        ledger.record(ended(pending, Outcome.FAILED, Violation("api-unreachable"), attempts=attempts))
+    ledger.flush()
+    assert ledger.attempts() == (5, 3)
+
+
+def test_causes(opened: Open) -> None:
+    """Causes are counted by outcome, code and field, the most frequent first, each with its first row."""
+    ledger = opened()
+    serial, long_ = Violation("date-serial", "date"), Violation("text-length", "firstname", {"length": "33", "limit": "32"})
+    ledger.stage([row(2, "", Outcome.INVALID, long_), row(3, "", Outcome.INVALID, serial), row(9, "", Outcome.UNCHANGED)])
+    ledger.stage([row(4, "", Outcome.INVALID, serial, long_), row(5, "", Outcome.INVALID, serial)])
+    assert ledger.causes() == [
+        Cause("invalid", "date-serial", "date", 3, 3),
+        Cause("invalid", "text-length", "firstname", 2, 2),
+    ]
+
+
+def test_flags_add_up(opened: Open) -> None:
+    """A flag makes a row invalid and joins what was wrong with it before."""
+    ledger = opened()
+    ledger.stage([row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), row(4)])
+    ledger.flag([(2, Violation("date-ambiguous", "date")), (3, Violation("id-length", ID))])
+    lines = list(ledger.lines())[:2]
+    assert [(line.outcome, line.code, line.fields) for line in lines] == [
+        ("invalid", "date-ambiguous", "date"),
+        ("invalid", "date-serial,id-length", "date,contactId"),
+    ]
+    assert lines[0].message == Violation("date-ambiguous", "date").message
+    assert lines[1].message == f"{Violation('date-serial', 'date').message} {Violation('id-length', ID).message}"
+    assert [pending.number for pending in ledger.take(-1)] == [4]
+
+
+def test_settled_rows_are_not_sent(opened: Open) -> None:
+    """A settled row has its new outcome and is not pending; an invalid one stays invalid."""
+    ledger = opened()
+    reason = Violation("duplicate-ignored", ID, {"row": "2"})
+    ledger.stage([row(2), row(3), row(4, "", Outcome.UNCHANGED), row(5, "", Outcome.INVALID, Violation("date-serial", "date"))])
+    ledger.settle([(3, Outcome.DUPLICATE, reason), (4, Outcome.DUPLICATE, None), (5, Outcome.DUPLICATE, None)])
+    assert [pending.number for pending in ledger.take(-1)] == [2]
+    found = [(line.outcome, line.code) for line in list(ledger.lines())[1:]]
+    assert found == [("duplicate", "duplicate-ignored"), ("duplicate", ""), ("invalid", "date-serial")]
+
+
+@pytest.mark.parametrize(("ready", "expected"), [(True, "unprocessed"), (False, "ready")])
+def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
+    """Pending rows end unprocessed, with the reason; those that are ready only where a guard stopped the run."""
+    ledger = opened()
+    ledger.stage([row(2), row(3, "", Outcome.READY), row(4, "", Outcome.UNCHANGED)])
+    ledger.settle_rest(Violation("stopped", detail={"reason": "Because."}), ready=ready)
+    lines = list(ledger.lines())
+    assert [line.outcome for line in lines] == ["unprocessed", expected, "unchanged"]
+    assert (lines[0].code, lines[0].message) == ("stopped", "The run stopped before this row. Because. The next run sends it.")
+
+
+def test_contact_ids(opened: Open) -> None:
+    """The ids of many rows are found, more than one query's worth."""
+    ledger = opened()
+    ledger.stage([row(number, "", Outcome.READY) for number in range(2, 1300)])
+    assert ledger.contact_ids(range(2, 1300)) == {number: f"C{number}" for number in range(2, 1300)}
+
+
+def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
+    """The name of a source, the API's code and a reason are kept although they are not valid Unicode."""
+    with Ledger(where, PRINTS, "account") as ledger:
+        ledger.begin("run", os.fsdecode(b"pr\xe9noms.csv"), "2026-01-02T03:04:05Z", keep=True)
+        ledger.stage([row(2), row(3)])
+        ledger.record(
+            ended(ledger.take(-1)[0], Outcome.REJECTED, Violation("api-number-taken", "phoneNumber"), api_code="\ud800")
+        )
+        ledger.settle_rest(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
+        first, second = ledger.lines()
+        assert first.api_code == r"\ud800"
+        assert r"\udce9." in second.message
+
+
+# ---- sending
+
+
+def test_take_in_order_and_in_parts(opened: Open) -> None:
+    """Pending rows are taken in order, a few hundred at a time, each once."""
+    ledger = opened()
+    ledger.stage([row(number, "", None if number % 3 else Outcome.UNCHANGED) for number in range(1, 2000)])
+    taken: list[int] = []
+    while batch := ledger.take(taken[-1] if taken else -1):
+        assert len(batch) <= 500
+        taken += [pending.number for pending in batch]
+    assert taken == [number for number in range(1, 2000) if number % 3]
+
+
+def test_what_is_sent_of_a_row(opened: Open) -> None:
+    """A pending row carries the fields it has, an emptied one as empty text, and no other."""
+    ledger = opened()
+    ledger.stage([row(2, firstname="Zoé", custom1="", phoneNumber="+33600000001")])
+    (taken,) = ledger.take(-1)
+    assert taken[:4] == (2, "C2", '{"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""}', 0)
+
+
+def test_failed_rows_are_taken_again(opened: Open) -> None:
+    """The second pass takes the failed rows alone, and knows how often they were tried."""
+    ledger = opened()
+    ledger.stage([row(2), row(3)])
+    first, second = ledger.take(-1)
+    ledger.record(ended(first, Outcome.FAILED, Violation("api-unreachable"), attempts=4))
+    ledger.record(ended(second))
+    ledger.flush()
+    assert [(pending.number, pending.attempts) for pending in ledger.take(-1, failed=True)] == [(2, 4)]
+
+
+def test_confirmed_is_in_place(opened: Open) -> None:
+    """What was confirmed is in place, field by field; another value, field or contact is not."""
+    ledger = opened()
+    confirm(ledger, 2, "C1", firstname="Zoé", lastname="Roux", custom1="")
+    assert in_place(ledger, "C1", firstname="Zoé", lastname="Roux", custom1="")
+    assert in_place(ledger, "C1", firstname="Zoé")
+    assert in_place(ledger, "C1", custom1="")
+    assert not in_place(ledger, "C1", firstname="Zoë")
+    assert not in_place(ledger, "C1", firstname="Zoé", lastname="Roux", custom1="", custom2="")
+    assert not in_place(ledger, "C1", lastname="Zoé")
+    assert not in_place(ledger, "C2", firstname="Zoé")
+
+
+def test_many_are_looked_up(opened: Open) -> None:
+    """More contacts than one query takes are looked up, each with its own answer."""
+    ledger = opened()
+    ledger.stage([row(number) for number in range(1, 1201)])
+    after = -1
+    while batch := ledger.take(after):
+        after = batch[-1].number
+        for pending in batch:
+            ledger.record(ended(pending, Outcome.UPDATED if pending.number % 7 else Outcome.REJECTED))
+    ledger.flush()
+    asked = [(f"C{number}", payload(firstname="Zoé")) for number in range(1, 1301)]
+    assert ledger.in_place(asked) == [number % 7 > 0 and number <= 1200 for number in range(1, 1301)]
+    assert ledger.in_place([]) == []
+
+
+def test_taking_withdraws_durably(opened: Open) -> None:
+    """Before an attempt may leave, what was confirmed of the fields it carries is gone from the file itself."""
+    first = opened()
+    confirm(first, 2, "C1", firstname="Zoé", lastname="Roux")
+    first.stage([row(3, "C1", firstname="Léa")])
+    assert in_place(opened(begin=False), "C1", firstname="Zoé")
+    first.take(2)
+    second = opened(begin=False)
+    assert not in_place(second, "C1", firstname="Zoé")
+    assert not in_place(second, "C1", firstname="Zoé", lastname="Roux")
+    assert in_place(second, "C1", lastname="Roux")
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.ALTERED, Outcome.REJECTED, None])
+def test_back_to_what_was_confirmed(opened: Open, outcome: Outcome | None) -> None:
+    """A, then B without a clean yes (or killed on its way), then A again: A is sent again, for B may be what is stored."""
+    ledger = opened()
+    confirm(ledger, 2, "C1", firstname="A")
+    ledger.stage([row(3, "C1", firstname="B")])
+    (taken,) = ledger.take(2)
+    if outcome:
+        ledger.record(ended(taken, outcome, Violation("echo-differs", "firstname")))
+        ledger.flush()
+    later = opened(begin=False)
+    assert not in_place(later, "C1", firstname="A")
+    assert not in_place(later, "C1", firstname="B")
+
+
+def test_two_sources_with_different_columns(opened: Open) -> None:
+    """A source with other columns does not undo what an earlier one has confirmed."""
+    ledger = opened()
+    confirm(ledger, 2, "C1", firstname="Zoé", lastname="Roux")
+    confirm(ledger, 3, "C1", phoneNumber="+33600000001")
+    assert in_place(ledger, "C1", firstname="Zoé", lastname="Roux")
+    assert in_place(ledger, "C1", phoneNumber="+33600000001")
+    assert in_place(ledger, "C1", firstname="Zoé", phoneNumber="+33600000001")
+    confirm(ledger, 4, "C1", lastname="Martin", custom1="x")
+    assert in_place(ledger, "C1", firstname="Zoé", lastname="Martin", phoneNumber="+33600000001", custom1="x")
+    assert not in_place(ledger, "C1", firstname="Zoé", lastname="Roux")
+
+
+def test_results_are_written_in_groups(opened: Open) -> None:
+    """Results become durable by themselves after a few hundred, the rest with `flush`; a kill loses no others."""
+    ledger = opened()
+    ledger.stage([row(number) for number in range(1, 601)])
+    for pending in [*ledger.take(-1), *ledger.take(500)]:
+        ledger.record(ended(pending))
+    asked = [(f"C{number}", payload(firstname="Zoé")) for number in range(1, 601)]
+    assert sum(opened(begin=False).in_place(asked)) == 500
+    assert opened(begin=False).count(Outcome.UPDATED) == 500
+    ledger.flush()
+    assert all(opened(begin=False).in_place(asked))
+
+
+def test_unwritten_results_come_before_the_rest(opened: Open) -> None:
+    """A row whose result was not written yet is not told that its turn did not come."""
+    ledger = opened()
+    ledger.stage([row(2), row(3)])
+    ledger.record(ended(ledger.take(-1)[0]))
+    ledger.settle_rest(Violation("limit", detail={"limit": "1"}), ready=False)
+    assert ledger.outcomes() == {"updated": 1, "unprocessed": 1}
+
+
+def test_a_kill_before_the_flush(where: Path, opened: Open) -> None:
+    """After kill -9 what was flushed is in place, and what was only recorded is pending again."""
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger import Ledger
+from contact_sync.model import Outcome, Result, Staged
+from pathlib import Path
+ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
+ledger.begin("run", "contacts.csv", "", keep=True)
+ledger.stage([Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None, (), []) for n in (2, 3)])
+first, second = ledger.take(-1)
+ledger.record(Result(first, Outcome.UPDATED))
+ledger.flush()
+ledger.record(Result(second, Outcome.UPDATED))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False, env=UNMEASURED).returncode == -signal.SIGKILL
+    ledger = opened(begin=False)
+    assert in_place(ledger, "C2", firstname="Zoé")
+    assert not in_place(ledger, "C3", firstname="Zoé")
+    assert (ledger.count(Outcome.UPDATED), ledger.count(None)) == (1, 1)
+
+
+# ---- runs
+
+
+def test_a_run_takes_the_place_of_the_last_ones_rows(opened: Open, where: Path) -> None:
+    """A new run begins without rows, keeps what was confirmed, and both runs stand in the history."""
+    first = opened()
+    confirm(first, 2, "C1", firstname="Zoé")
+    first.finish("run-1", "2026-01-02T04:00:00Z", 3, {"updated": 1})
+    second = opened()
+    assert list(second.lines()) == []
+    assert in_place(second, "C1", firstname="Zoé")
+    with sqlite3.connect(where) as db:
+        runs = db.execute("SELECT * FROM run ORDER BY id").fetchall()
+    db.close()
+    assert runs == [
+        ("run-1", "contacts.csv", "2026-01-02T03:04:05Z", "2026-01-02T04:00:00Z", 3, '{"updated": 1}'),
+        ("run-2", "contacts.csv", "2026-01-02T03:04:05Z", None, None, None),
+    ]
+
+
+def test_a_dry_run_leaves_the_last_runs_rows(opened: Open, where: Path) -> None:
+    """The rows of a run that sends nothing live beside the last run's, and are gone with it."""
+    opened().stage([row(2)])
+    dry = opened(keep=False)
+    dry.stage([row(7, "", Outcome.READY)])
+    assert [line.number for line in dry.lines()] == [7]
+    assert [pending.number for pending in opened(begin=False).take(-1)] == [2]
+    with sqlite3.connect(where) as db:
+        assert db.execute("SELECT count(*) FROM run").fetchone() == (1,)
+    db.close()
+
+
+def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger without a path works and leaves no file."""
+    monkeypatch.chdir(tmp_path)
+    with Ledger(None, PRINTS) as ledger:
+        ledger.begin("run", "contacts.csv", "", keep=True)
+        ledger.stage([row(2, "", Outcome.READY)])
+        assert ledger.outcomes() == {"ready": 1}
+    assert list(tmp_path.iterdir()) == []
+
+
+# ---- the file
+
+
+def test_the_file_is_private(opened: Open, where: Path) -> None:
+    """The ledger and the files beside it are their owner's alone, whatever the umask."""
+    umask = os.umask(0)
+    try:
+        opened().stage([row(2)])
+    finally:
+        os.umask(umask)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in where.parent.iterdir()}
+    assert modes == dict.fromkeys([where.name, f"{where.name}-wal", f"{where.name}-shm"], 0o600)
+
+
+def test_a_file_that_others_can_read(opened: Open, where: Path) -> None:
+    """A ledger that others could read is taken away from them."""
+    where.touch(mode=0o644)
+    where.chmod(0o644)
+    opened()
+    assert stat.S_IMODE(where.stat().st_mode) == 0o600
+
+
+def test_another_account(opened: Open, where: Path) -> None:
+    """The ledger of another account is refused."""
+    opened()
+    with pytest.raises(StorageError, match="belongs to another account: move it out of the state folder"):
+        Ledger(where, PRINTS, "other")
+
+
+def test_a_newer_version(opened: Open, where: Path) -> None:
+    """A ledger that a newer version has written is refused, and not touched."""
+    opened()._db.execute("PRAGMA user_version = 2")
+    with pytest.raises(StorageError, match="was written by a newer contact-sync: install that version"):
+        Ledger(where, PRINTS, "account")
+
+
+def test_not_a_ledger(where: Path) -> None:
+    """A file that is no database is refused, and left as it was."""
+    where.write_text("contactId;firstname\n" * 100)
+    with pytest.raises(StorageError, match=r"account\.sqlite3 cannot be used \(file is not a database\): check the disk"):
+        Ledger(where, PRINTS, "account")
+    assert where.read_text().startswith("contactId")
+
+
+def test_somebody_elses_database(where: Path) -> None:
+    """A database of another program is refused."""
+    with sqlite3.connect(where) as db:
+        db.execute("CREATE TABLE meta (other)")
+    db.close()
+    with pytest.raises(StorageError, match="table meta already exists"):
+        Ledger(where, PRINTS, "account")
+
+
+def test_a_torn_file(opened: Open, where: Path) -> None:
+    """A ledger that lost its end is an error with a sentence wherever that is noticed."""
+    with Ledger(where, PRINTS, "account") as ledger:
+        ledger.begin("run", "contacts.csv", "", keep=True)
+        ledger.stage([row(number) for number in range(1, 2000)])
+    os.truncate(where, where.stat().st_size // 2)
+    with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
+        ledger = opened(begin=False)
+        list(ledger.take(-1))
+        list(ledger.lines())
+
+
+def test_a_first_start_that_was_cut(where: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger whose making was cut short is made whole by the next run."""
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "contact_sync.ledger._MEMORY", ("CREATE TABLE meta (key TEXT, value TEXT)", "PRAGMA user_version = 1", "no SQL")
+        )
+        with pytest.raises(StorageError):
+            Ledger(where, PRINTS, "account")
+    confirm(opened(), 2, "C1", firstname="Zoé")
+
+
+def test_no_place_for_the_file(tmp_path: Path) -> None:
+    """A ledger that cannot be made is an error with a sentence."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match=r"cannot be opened \(Not a directory\): check the state folder"):
+        Ledger(tmp_path / "file" / "account.sqlite3", PRINTS, "account")
+
+
+def test_a_full_disk(opened: Open, where: Path) -> None:
+    """When the disk is full a write fails with a sentence, confirms nothing, and can be made again when there is room."""
+    ledger = opened()
+    ledger.stage([row(number) for number in range(1, 401)])
+    taken = ledger.take(-1)
+    for pending in taken:
+        ledger.record(ended(pending))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (where.with_name(f"{where.name}-wal").stat().st_size + 5000, hard))
+    try:
+        with pytest.raises(StorageError, match="cannot be used"):
+            ledger.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert opened(begin=False).count(Outcome.UPDATED) == 0
+    ledger.flush()
+    assert opened(begin=False).count(Outcome.UPDATED) == 400
+
+
+def test_a_failed_stage_leaves_nothing(opened: Open) -> None:
+    """Rows are staged together or not at all, and the ledger goes on."""
+    ledger = opened()
+    with pytest.raises(StorageError, match="UNIQUE"):
+        ledger.stage([row(2), row(2)])
+    assert ledger.count(None) == 0
+    ledger.stage([row(2)])
+    assert ledger.count(None) == 1
+
+
+def test_memory_stays_flat() -> None:
+    """Staging many megabytes takes the memory of a few."""
+    script = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger import Ledger
+from contact_sync.model import Staged
+with Ledger(None, Fingerprints(bytes(32))) as ledger:
+    ledger.begin("run", "contacts.csv", "", keep=True)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for start in range(0, 40_000, 1000):
+        rows = range(start, start + 1000)
+        ledger.stage([Staged(n, f"C{{n}}", ("+33600000001",) + (None,) * 8, None, (), ["x" * 2000]) for n in rows])
+    sum(1 for _ in ledger.lines())
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    grown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    assert int(grown) < 40_000  # kB, for 80 MB of text
+
+
+# ---- the lock
+
+
+def test_the_lock_is_for_one(tmp_path: Path) -> None:
+    """A lock that is held is refused, names the process that holds it, and is free when the block ends."""
+    path = tmp_path / "account.lock"
+    path.write_text("4000000000\n")
+    with lock(path):
+        with pytest.raises(BusyError, match=rf"\(process {os.getpid()}\): wait for it to end"), lock(path):
+            pytest.fail("two hold it")
+        assert path.read_text() == f"{os.getpid()}\n"
+    with lock(path):
+        pass
+    assert path.exists()
+
+
+def test_the_lock_of_a_process_that_dies(tmp_path: Path) -> None:
+    """The lock is free as soon as the process that held it is killed."""
+    path = tmp_path / "account.lock"
+    script = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from contact_sync.ledger import lock
+from pathlib import Path
+with lock(Path({str(path)!r})):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=UNMEASURED) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(BusyError, match=rf"\(process {holder.pid}\)"), lock(path):
+            pytest.fail("two hold it")
+        holder.kill()
+        holder.wait()
+        with lock(path):
+            pass
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
+def test_a_lock_without_a_name(tmp_path: Path, content: bytes) -> None:
+    """A lock file that holds no process number is a lock all the same, and private."""
+    path = tmp_path / "account.lock"
+    with lock(path):
+        path.write_bytes(content)
+        with pytest.raises(BusyError), lock(path):
+            pytest.fail("two hold it")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+# ---- whatever happens
+
+CONTACTS = ("C1", "C2")
+FEW = {"firstname": ("", "a", "b"), "lastname": ("a", "b")}
+
+
+class Nights(RuleBasedStateMachine):
+    """Nights of edits, yeses, silences, altered echoes, crashes and refusals, with the server's store as the truth."""
+
+    @initialize()
+    def begin(self) -> None:
+        """Start with an empty store and an empty ledger."""
+        self.folder = tempfile.TemporaryDirectory()
+        self.where = Path(self.folder.name) / "account.sqlite3"
+        self.store: dict[str, dict[str, str]] = {contact_id: {} for contact_id in CONTACTS}
+        self.wanted: dict[str, dict[str, str]] = {contact_id: {"firstname": "a"} for contact_id in CONTACTS}
+        self.runs = 0
+        self.open()
+
+    def open(self) -> None:
+        """Open the ledger, as the next run does."""
+        self.ledger = Ledger(self.where, PRINTS, "account")
+
+    @rule(
+        contact_id=st.sampled_from(CONTACTS),
+        values=st.fixed_dictionaries({}, optional={name: st.sampled_from(options) for name, options in FEW.items()}),
+    )
+    def edit(self, contact_id: str, values: dict[str, str]) -> None:
+        """Somebody edits the source, or exports it with other columns."""
+        if values:
+            self.wanted[contact_id] = values
+
+    @rule(
+        fate=st.sampled_from(
+            ["yes", "applied without an answer", "lost", "altered", "refused", "killed", "killed after the yes"]
+        ),
+        resend=st.booleans(),
+        flushed=st.booleans(),
+    )
+    def run(self, fate: str, *, resend: bool, flushed: bool) -> None:
+        """A night: what is not in place is sent, and meets its fate."""
+        self.runs += 1
+        self.ledger.begin(f"run-{self.runs}", "contacts.csv", "", keep=True)
+        asked = [(contact_id, payload(**values)) for contact_id, values in self.wanted.items()]
+        settled = [False] * len(asked) if resend else self.ledger.in_place(asked)
+        self.ledger.stage(
+            [
+                Staged(number, contact_id, values, Outcome.UNCHANGED if done else None, (), [])
+                for number, ((contact_id, values), done) in enumerate(zip(asked, settled, strict=True))
+            ]
+        )
+        for pending in self.ledger.take(-1):
+            values = self.wanted[pending.contact_id]
+            if fate not in {"lost", "refused", "killed"}:
+                self.store[pending.contact_id] |= {
+                    name: f"{value}!" if fate == "altered" else value for name, value in values.items()
+                }
+            if fate != "killed":
+                outcome = {"yes": Outcome.UPDATED, "killed after the yes": Outcome.UPDATED, "altered": Outcome.ALTERED}.get(fate)
+                self.ledger.record(Result(pending, outcome or Outcome.FAILED))
+            if flushed:
+                self.ledger.flush()
+        if not fate.startswith("killed"):
+            self.ledger.flush()
+        if fate == "yes":
+            assert all(self.ledger.in_place(asked))
+        self.ledger._db.close()
+        self.open()
+
+    @invariant()
+    def in_place_is_the_truth(self) -> None:
+        """What the ledger takes to be in place, the server holds."""
+        payloads = [
+            {},
+            *({"firstname": value} for value in FEW["firstname"]),
+            *({"lastname": value} for value in FEW["lastname"]),
+        ]
+        payloads += [{"firstname": one, "lastname": other} for one in FEW["firstname"] for other in FEW["lastname"]]
+        for contact_id, store in self.store.items():
+            for values, answer in zip(
+                payloads, self.ledger.in_place([(contact_id, payload(**values)) for values in payloads]), strict=True
+            ):
+                assert not answer or store | values == store
+
+    def teardown(self) -> None:
+        """Throw the ledger away."""
+        self.ledger._db.close()
+        self.folder.cleanup()
+
+
+TestNights = Nights.TestCase
+TestNights.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)

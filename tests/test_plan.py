@@ -1,0 +1,339 @@
+"""Staging: every row of the source settled or pending, with real rules and a real ledger."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contact_sync import plan
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger import Ledger
+from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Violation
+from contact_sync.validate import Policy, Validator
+
+COLUMNS = [ID, "firstname", "date", "phoneNumber"]
+TODAY = dt.date(2026, 1, 2)
+Row = tuple[str, ...]
+
+
+@dataclass
+class Table:
+    """A source made of the chunks it is given."""
+
+    parts: list[Chunk]
+    path: Path = Path("contacts.csv")
+    columns: list[str] = field(default_factory=lambda: COLUMNS)
+    mapping: dict[str, int] = field(default_factory=lambda: {name: position for position, name in enumerate(COLUMNS)})
+    letters: list[str] = field(default_factory=lambda: ["A", "B", "C", "D"])
+    delimiter: str = ";"
+    findings: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The parts."""
+        yield from self.parts
+
+
+def table(*rows: Row, size: int = 1000, hidden: tuple[int, ...] = (), flaws: dict[int, Violation] | None = None) -> Table:
+    """A table of these rows, numbered from 2; `hidden` and `flaws` go by row number."""
+    parts = []
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        numbers = list(range(start + 2, start + 2 + len(part)))
+        parts.append(
+            Chunk(
+                numbers,
+                [[*row, *[""] * (len(COLUMNS) - len(row))] for row in part],
+                {at: [flaws[number]] for at, number in enumerate(numbers) if flaws and number in flaws},
+                {at for at, number in enumerate(numbers) if number in hidden},
+            )
+        )
+    return Table(parts)
+
+
+@pytest.fixture
+def ledger() -> Iterator[Ledger]:
+    """A ledger that remembers nothing yet."""
+    with Ledger(None, Fingerprints(bytes(32))) as opened:
+        yield opened
+
+
+def stage(ledger: Ledger, source: Table, **options: Any) -> int:
+    """Stage a source as a new run."""
+    stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
+    ledger.begin(f"run-{stage.runs}", "contacts.csv", "", keep=True)  # type: ignore[attr-defined]
+    told: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
+    return plan.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
+
+
+def confirm(ledger: Ledger, *rows: Row) -> None:
+    """Have these rows confirmed by an earlier run."""
+    stage(ledger, table(*rows))
+    for pending in ledger.take(-1):
+        ledger.record(Result(pending, Outcome.UPDATED))
+    ledger.flush()
+
+
+def lines(ledger: Ledger) -> list[Line]:
+    """Every row, those that are pending with the outcome None."""
+    return list(ledger.lines())
+
+
+def outcomes(ledger: Ledger) -> list[str | None]:
+    """The outcome of every row, None while it is pending."""
+    return [line.outcome for line in lines(ledger)]
+
+
+CONFLICT = ("invalid", "duplicate-conflict", "contactId")
+PENDING = (None, "", "")
+AGREEING = ("duplicate", "", "")
+IGNORED = ("duplicate", "duplicate-ignored", "contactId")
+
+
+def told(ledger: Ledger) -> list[tuple[str | None, str, str]]:
+    """Outcome, code and fields of every row."""
+    return [(line.outcome, line.code, line.fields) for line in lines(ledger)]
+
+
+# ---- one row
+
+
+def test_every_row_is_staged_and_told(ledger: Ledger) -> None:
+    """All rows are staged with their numbers and cells, and each chunk is told as it comes."""
+    ticks: list[int] = []
+    rows = [(f"C{n}", "Zoé") for n in range(7)]
+    assert stage(ledger, table(*rows, size=3), tick=ticks.append) == 7
+    assert ticks == [3, 3, 1]
+    assert [(line.number, line.cells[:2]) for line in lines(ledger)] == [(n + 2, list(row)) for n, row in enumerate(rows)]
+
+
+def test_no_row(ledger: Ledger) -> None:
+    """A source without a row stages none."""
+    assert stage(ledger, Table([])) == 0
+    assert lines(ledger) == []
+
+
+@pytest.mark.parametrize(("sending", "expected"), [(True, None), (False, "ready")])
+def test_a_valid_row(ledger: Ledger, *, sending: bool, expected: str | None) -> None:
+    """A valid row that is not in place is pending, or ready where nothing is sent."""
+    stage(ledger, table(("C1", "Zoé")), sending=sending)
+    assert outcomes(ledger) == [expected]
+
+
+@pytest.mark.parametrize("sending", [True, False])
+@pytest.mark.parametrize("resend", [True, False])
+def test_a_row_in_place(ledger: Ledger, *, sending: bool, resend: bool) -> None:
+    """A row in place is unchanged, unless it is to be sent again; one with another value, or invalid, is not."""
+    confirm(ledger, ("C1", "Zoé"), ("C2", "Léa"), ("C3", "Max"))
+    stage(ledger, table(("C1", "Zoé"), ("C2", "Léo"), ("C3", "Max", "never")), sending=sending, resend=resend)
+    open_ = None if sending else "ready"
+    assert outcomes(ledger) == [open_ if resend else "unchanged", open_, "invalid"]
+
+
+def test_an_invalid_row(ledger: Ledger) -> None:
+    """A row with violations is invalid, whoever found them, and tells of all of them."""
+    found = {3: Violation("cell-merged", "firstname")}
+    stage(ledger, table(("C1", "x" * 33, "45000"), ("C2", "Zoé"), ("", "Zoé"), flaws=found))
+    assert told(ledger) == [
+        ("invalid", "text-length,date-serial", "firstname,date"),
+        ("invalid", "cell-merged", "firstname"),
+        ("invalid", "id-missing", "contactId"),
+    ]
+
+
+def test_a_hidden_row(ledger: Ledger) -> None:
+    """A hidden row that is to be skipped is unprocessed whatever it holds, in place, invalid or with an ambiguous date."""
+    confirm(ledger, ("C1", "Zoé"))
+    rows = [("C1", "Zoé"), ("C2", "x" * 33), ("C3", "", "03/04/2020"), ("C4", "", "03/13/2020"), ("C5", "Max")]
+    stage(ledger, table(*rows, hidden=(2, 3, 4)))
+    assert [(line.outcome, line.code) for line in lines(ledger)] == [
+        *[("unprocessed", "hidden")] * 3,
+        ("invalid", "date-month-first"),
+        (None, ""),
+    ]
+
+
+# ---- rows of one contact
+
+
+def test_rows_that_agree_are_sent_once(ledger: Ledger) -> None:
+    """Of rows that agree, in their values and not in their spelling, the first is sent, wherever they stand."""
+    rows = [
+        ("C1", "Zoé", "2020-12-31", "0600000001"),
+        ("C2", "Max"),
+        ("'C1", " Zoé ", "31/12/2020", "+33 6 00 00 00 01"),
+        ("C3", "Léa"),
+    ]
+    for size in (1, 2, 1000):
+        for choice in ("refuse", "first", "last"):
+            stage(ledger, table(*rows, size=size), duplicates=choice)
+            assert told(ledger) == [PENDING, PENDING, AGREEING, PENDING]
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_rows_that_disagree(ledger: Ledger, size: int) -> None:
+    """Rows that disagree are all invalid, and each names them all; other contacts are not concerned."""
+    stage(ledger, table(("C1", "Zoé"), ("C2", "Max"), ("C1", "Léa"), ("C1", "Zoé"), size=size))
+    assert told(ledger) == [CONFLICT, PENDING, CONFLICT, CONFLICT]
+    assert {line.message for line in lines(ledger) if line.outcome} == {
+        "Rows 2, 4 and 5 give different values for this contact: keep one of them."
+    }
+
+
+def test_many_rows_that_disagree(ledger: Ledger) -> None:
+    """Of many rows that disagree the first few are named."""
+    stage(ledger, table(*[("C1", f"n{n}") for n in range(8)]))
+    assert lines(ledger)[0].message.startswith("Rows 2, 3, 4, 5, 6 and 3 more give")
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected", "named"),
+    [
+        ("first", [PENDING, IGNORED, AGREEING, PENDING], "Row 2 counts"),
+        ("last", [IGNORED, AGREEING, PENDING, PENDING], "Row 4 counts"),
+    ],
+)
+def test_one_of_them_counts(ledger: Ledger, choice: str, expected: list[Any], named: str) -> None:
+    """With `first` or `last` that row is sent; the others are duplicates, and those that disagree name it."""
+    rows = [("C1", "Zoé"), ("C1", "Léa"), ("C1", "Zoé" if choice == "first" else "Léa"), ("C2", "Max")]
+    stage(ledger, table(*rows), duplicates=choice)
+    assert told(ledger) == expected
+    (message,) = [line.message for line in lines(ledger) if line.message]
+    assert message.startswith(named)
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("refuse", ["duplicate-conflict", "date-serial,duplicate-conflict"]),
+        ("first", ["", "date-serial"]),
+        ("last", ["duplicate-ignored", "date-serial"]),
+    ],
+)
+def test_an_invalid_twin(ledger: Ledger, choice: str, expected: list[str]) -> None:
+    """A row that is invalid agrees with no other: once mended it may say something else."""
+    stage(ledger, table(("C1", "Zoé"), ("C1", "Zoé", "45000")), duplicates=choice)
+    assert [line.code for line in lines(ledger)] == expected
+    assert outcomes(ledger) == [{"refuse": "invalid", "first": None, "last": "duplicate"}[choice], "invalid"]
+
+
+def test_a_twin_whose_id_is_not_certain(ledger: Ledger) -> None:
+    """A row that is hidden, has moved cells, nothing to send or a wrong id is no other row's twin."""
+    moved = {4: Violation("cells-missing", ROW, {"cells": "2", "columns": "4"})}
+    stage(ledger, table(("C1", "Zoé"), ("C1", "Léa"), ("C1", "Max"), ("C1",), ("C1 C1", "Eve"), hidden=(3,), flaws=moved))
+    assert outcomes(ledger) == [None, "unprocessed", "invalid", "invalid", "invalid"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [("refuse", ["invalid", "invalid"]), ("first", ["unchanged", "duplicate"]), ("last", ["duplicate", None])],
+)
+def test_a_twin_in_place(ledger: Ledger, choice: str, expected: list[str | None]) -> None:
+    """That one of the rows is in place does not settle which of them counts."""
+    confirm(ledger, ("C1", "Zoé"))
+    stage(ledger, table(("C1", "Zoé"), ("C1", "Léa"), size=1), duplicates=choice)
+    assert outcomes(ledger) == expected
+
+
+def test_twins_in_place(ledger: Ledger) -> None:
+    """Of rows that agree and are in place the first is unchanged, and the others are its duplicates."""
+    confirm(ledger, ("C1", "Zoé"))
+    stage(ledger, table(("C1", "Zoé"), ("C1", "Zoé")))
+    assert told(ledger) == [("unchanged", "", ""), AGREEING]
+
+
+def test_ids_with_one_hash(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contacts whose ids have one hash are not taken for one."""
+    monkeypatch.setattr(plan, "hash", lambda what: 7 if isinstance(what, str) else hash(what), raising=False)
+    stage(ledger, table(("C1", "Zoé"), ("C2", "Zoé"), ("C3", "Max"), ("C1", "Zoé")))
+    assert told(ledger) == [PENDING, PENDING, PENDING, AGREEING]
+
+
+def test_many_twins(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twins are settled in groups, and none is lost between two of them."""
+    monkeypatch.setattr(plan, "_GROUP", 3)
+    stage(ledger, table(*[(f"C{n % 10}", f"n{n % 20}") for n in range(40)]), duplicates="first")
+    assert outcomes(ledger) == [None] * 10 + ["duplicate"] * 30
+    assert [line.code for line in lines(ledger)][10:] == ["duplicate-ignored"] * 10 + [""] * 10 + ["duplicate-ignored"] * 10
+
+
+# ---- dates
+
+
+@pytest.mark.parametrize("size", [1, 1000])
+@pytest.mark.parametrize("last", [False, True])
+def test_ambiguous_dates(ledger: Ledger, size: int, *, last: bool) -> None:
+    """Dates that can be read two ways are flagged when the column has the month first anywhere, before them or after them."""
+    rows = [("C1", "", "03/04/2020"), ("C2", "", "04/04/2020"), ("C3", "", "2020-03-04"), ("C4", "", "31/12/2020"), ("C5", "Zoé")]
+    american = ("C6", "", "12/31/2020")
+    stage(ledger, table(*([*rows, american] if last else [american, *rows]), size=size))
+    codes = ["date-ambiguous", "", "", "", ""]
+    assert [line.code for line in lines(ledger)] == ([*codes, "date-month-first"] if last else ["date-month-first", *codes])
+    assert outcomes(ledger).count("invalid") == 2
+
+
+def test_no_month_first(ledger: Ledger) -> None:
+    """Without a date that has the month first, those that could be read two ways are read day first."""
+    stage(ledger, table(("C1", "", "03/04/2020"), ("C2", "", "31/12/2020")))
+    assert outcomes(ledger) == [None, None]
+
+
+def test_ambiguous_in_place(ledger: Ledger) -> None:
+    """A date that can be read two ways is flagged although it is in place, and although its twin agrees."""
+    confirm(ledger, ("C1", "", "03/04/2020"))
+    stage(ledger, table(("C1", "", "03/04/2020"), ("C1", "", "03/04/2020"), ("C2", "", "12/31/2020")))
+    assert [line.code for line in lines(ledger)] == ["date-ambiguous", "date-ambiguous", "date-month-first"]
+
+
+# ---- whatever the source
+
+
+rows_of_any_kind = st.tuples(
+    st.sampled_from(["C1", "C2", "C3", "'C1", "", "total", "C 4"]),
+    st.sampled_from(["", "Zoé", "Léa", "<clear>", "x" * 33]),
+    st.sampled_from(["", "03/04/2020", "12/31/2020", "31/12/2020", "45000"]),
+    st.sampled_from(["", "0600000001", "+33600000002", "12"]),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    rows=st.lists(rows_of_any_kind, max_size=12),
+    size=st.integers(1, 12),
+    hidden=st.sets(st.integers(2, 13), max_size=2),
+    choice=st.sampled_from(["refuse", "first", "last"]),
+    resend=st.booleans(),
+    sending=st.booleans(),
+)
+def test_every_row_has_one_state(
+    *, rows: list[Row], size: int, hidden: set[int], choice: str, resend: bool, sending: bool
+) -> None:
+    """Whatever the chunks: each row has one state, a contact is sent once at most, and the second time nothing is."""
+    with ExitStack() as stack:
+        ledger = stack.enter_context(Ledger(None, Fingerprints(bytes(32))))
+        again: Callable[[], int] = lambda: stage(  # noqa: E731 - called twice
+            ledger, table(*rows, size=size, hidden=tuple(hidden)), duplicates=choice, resend=resend, sending=sending
+        )
+        assert again() == len(rows)
+        found = lines(ledger)
+        assert [line.number for line in found] == list(range(2, len(rows) + 2))
+        allowed = {"unprocessed", "invalid", "duplicate", None if sending else "ready"}
+        assert {line.outcome for line in found} <= allowed
+        assert all(
+            (line.code != "") is (line.outcome in {"invalid", "unprocessed"}) for line in found if line.outcome != "duplicate"
+        )
+        assert {line.number for line in found if line.outcome == "unprocessed"} == hidden & set(range(2, len(rows) + 2))
+        sent = ledger.take(-1)
+        assert len({pending.contact_id for pending in sent}) == len(sent) == ledger.count(None)
+        for pending in sent:
+            ledger.record(Result(pending, Outcome.UPDATED))
+        ledger.flush()
+        again()
+        assert len(ledger.take(-1)) == (len(sent) if resend else 0)
+        assert outcomes(ledger).count("duplicate") == [line.outcome for line in found].count("duplicate")

@@ -1,0 +1,614 @@
+"""One run, end to end: real files, a real ledger, real HTTP to a sandbox."""
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from contact_sync import run as module
+from contact_sync.errors import (
+    AccessError,
+    BusyError,
+    ConfigError,
+    ContactSyncError,
+    Interrupted,
+    SourceError,
+    StorageError,
+    UnavailableError,
+)
+from contact_sync.ledger import Ledger, lock
+from contact_sync.model import Outcome, Result
+from contact_sync.run import Summary, run
+from contact_sync.sandbox import Behaviour, Sandbox
+from contact_sync.settings import Settings
+
+KEY = "made-up-key-1234"
+Serve = Callable[..., Sandbox]
+Row = tuple[str, ...]
+
+THREE: tuple[Row, ...] = (("C000001", "Zoé"), ("C000002", "Léa"), ("C000003", "Max"))
+
+
+@dataclass
+class Watcher:
+    """Whoever looks on, and may do something about each row that was sent."""
+
+    rows: int = 0
+    announced: list[int] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    then: Callable[[], object] = lambda: None
+    while_loading: Callable[[], object] = lambda: None
+
+    def loaded(self, rows: int) -> None:
+        """So many more rows were loaded."""
+        self.rows += rows
+        self.while_loading()
+
+    def sending(self, rows: int) -> None:
+        """So many rows are about to be sent."""
+        self.announced.append(rows)
+
+    def sent(self, result: Result) -> None:
+        """One row was sent."""
+        self.results.append(result)
+        self.then()
+
+
+@dataclass
+class Night:
+    """A folder with a source, and the API it is sent to."""
+
+    folder: Path
+    sandbox: Sandbox
+    watcher: Watcher = field(default_factory=Watcher)
+
+    @property
+    def source(self) -> Path:
+        """The source."""
+        return self.folder / "contacts.csv"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.folder / "contacts.results.csv"
+
+    def write(self, *rows: Row, header: Row = ("contactId", "firstname", "date")) -> None:
+        """Write the source, and let it be a minute old."""
+        with self.source.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, delimiter=";").writerows([header, *([*row, *[""] * (len(header) - len(row))] for row in rows)])
+        age(self.source)
+
+    def run(self, **told: Any) -> Summary:
+        """Run once."""
+        options: dict[str, Any] = {
+            "source": self.source,
+            "report": self.report,
+            "key": KEY,
+            "base_url": self.sandbox.base_url,
+            "state_dir": self.folder / "state",
+            "rate": 0,
+        }
+        return run(Settings(**options | told), self.watcher)
+
+    def lines(self) -> list[dict[str, str]]:
+        """The lines of the report."""
+        with self.report.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file, delimiter=";"))
+
+    def outcomes(self) -> list[str]:
+        """The outcomes in the report."""
+        return [line["sync_outcome"] for line in self.lines()]
+
+
+def age(path: Path) -> None:
+    """Let a file be a minute old, for one changed just now is watched until it is quiet."""
+    os.utime(path, (time.time() - 60,) * 2)
+
+
+@pytest.fixture
+def night(tmp_path: Path, sandbox: Serve) -> Night:
+    """A night with three rows to send."""
+    night = Night(tmp_path, sandbox())
+    night.write(*THREE)
+    return night
+
+
+def balanced(summary: Summary, night: Night) -> bool:
+    """Whether rows in = lines in the report = sum of the outcomes."""
+    return summary.rows == len(night.lines()) == sum(summary.outcomes.values())
+
+
+# ---- nights that end well
+
+
+def test_a_night(night: Night) -> None:
+    """Every row is sent, confirmed and reported, and the summary adds up."""
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes, summary.requests, summary.retries) == (0, {"updated": 3}, 3, 0)
+    assert balanced(summary, night)
+    assert (summary.reasons, summary.warnings, summary.causes, summary.notes) == ([], [], [], [])
+    assert summary.columns == {"contactId": "A", "firstname": "B", "date": "C"}
+    assert (night.watcher.rows, night.watcher.announced, len(night.watcher.results)) == (3, [3], 3)
+    first = night.lines()[0]
+    assert first.pop("sync_at").endswith("Z")
+    assert list(first.values()) == ["C000001", "Zoé", "", "2", "updated", "", "", "", "1", "200", "200"]
+    assert night.sandbox.store["C000001"]["firstname"] == "Zoé"
+
+
+def test_the_second_night_sends_nothing(night: Night) -> None:
+    """Run twice, the second finds everything in place; an edit is sent alone; `resend` sends all again."""
+    night.run()
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes, summary.requests) == (0, {"unchanged": 3}, 0)
+    night.write(*THREE[:2], ("C000003", "Eve"))
+    assert night.run().outcomes == {"unchanged": 2, "updated": 1}
+    assert night.run(resend=True).outcomes == {"updated": 3}
+    assert night.run().outcomes == {"unchanged": 3}
+    assert len(night.sandbox.calls) == 3 + 0 + 1 + 3
+
+
+def test_an_account_that_is_named(night: Night) -> None:
+    """A rotated key keeps the memory of an account with a name, and loses it without one."""
+    assert night.run(account="shop", key="old").outcomes == {"updated": 3}
+    assert night.run(account="shop", key="new").outcomes == {"unchanged": 3}
+    assert night.run(key="new").outcomes == {"updated": 3}
+    assert night.run(key="newer").outcomes == {"updated": 3}
+
+
+def test_a_dry_run(night: Night) -> None:
+    """A dry run tells what is in place and what would be sent, sends nothing, and changes no memory."""
+    night.run()
+    night.write(*THREE[:2], ("C000003", "Eve"))
+    before = len(night.sandbox.calls)
+    for _ in range(2):
+        summary = night.run(send=False)
+        assert (summary.exit_code, night.outcomes()) == (0, ["unchanged", "unchanged", "ready"])
+        assert balanced(summary, night)
+    assert len(night.sandbox.calls) == before
+    assert night.run().outcomes == {"unchanged": 2, "updated": 1}
+
+
+def test_a_check(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check needs no key and no network, knows no memory, and leaves nothing but the report."""
+    night.write(*THREE, ("C000004", "x" * 33))
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("there is no network"))
+    summary = night.run(send=False, remember=False, key="", base_url="", state_dir=night.folder / "never")
+    assert (summary.exit_code, night.outcomes()) == (3, ["ready"] * 3 + ["invalid"])
+    assert sorted(path.name for path in night.folder.iterdir()) == ["contacts.csv", "contacts.results.csv"]
+
+
+def test_the_embedded_sandbox(night: Night) -> None:
+    """A rehearsal is the whole job without key, network or memory, and knows every contact of the source."""
+    night.write(("anybody", "Zoé"))
+    for _ in range(2):
+        summary = night.run(sandbox=True, key="sandbox", base_url="https://example.com", state_dir=night.folder / "never")
+        assert (summary.exit_code, summary.outcomes) == (0, {"updated": 1})
+    assert night.sandbox.calls == []
+    assert not (night.folder / "never").exists()
+
+
+def test_a_limit(night: Night) -> None:
+    """With a limit so many rows are sent; the rest end unprocessed, do not make the exit code, and come next."""
+    summary = night.run(limit=2)
+    assert (summary.exit_code, night.outcomes()) == (0, ["updated", "updated", "unprocessed"])
+    assert night.lines()[2]["sync_code"] == "limit"
+    assert "2 rows at most" in night.lines()[2]["sync_message"]
+    assert night.watcher.announced == [2]
+    assert night.run(limit=2).outcomes == {"unchanged": 2, "updated": 1}
+
+
+def test_hidden_rows(night: Night) -> None:
+    """Hidden rows that are to be skipped end unprocessed and do not make the exit code; refused, nothing is sent."""
+    book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
+    for row in (("contactId", "firstname"), *THREE):
+        sheet.append(row)
+    sheet.row_dimensions[3].hidden = True
+    source = night.folder / "contacts.xlsx"
+    book.save(source)
+    age(source)
+    summary = night.run(source=source, hidden="skip")
+    assert (summary.exit_code, night.outcomes()) == (0, ["updated", "unprocessed", "updated"])
+    with pytest.raises(SourceError, match="1 rows are hidden"):
+        night.run(source=source)
+    assert len(night.sandbox.calls) == 2
+    assert night.run(source=source, hidden="include").outcomes == {"unchanged": 2, "updated": 1}
+
+
+def test_two_columns_in_turn(night: Night) -> None:
+    """Two sources with different columns do not undo each other: the second night of both sends nothing."""
+    dates = [("C000001", "2020-12-31")]
+    for expected in ("updated", "unchanged"):
+        night.write(THREE[0])
+        assert night.run().outcomes == {expected: 1}
+        night.write(*dates, header=("contactId", "date"))
+        assert night.run().outcomes == {expected: 1}
+
+
+def test_a_name_that_is_no_unicode(night: Night) -> None:
+    """A source whose name is no UTF-8 is a source like any other."""
+    source = night.folder / os.fsdecode(b"pr\xe9noms.csv")
+    shutil.copy2(night.source, source)
+    assert night.run(source=source).exit_code == 0
+
+
+# ---- rows that need attention
+
+
+def test_rows_that_need_attention(night: Night) -> None:
+    """Each kind of bad row is told in its line, and the exit code is 3."""
+    night.write(*THREE, ("nobody", "Eve"), ("C000005", "x" * 33), ("C000006", "Noé"), ("C000001", "Zoé"), ("C000007", "Ève"))
+    night.sandbox.script["C000002"] = [Behaviour(alter={"firstname": "L"})]
+    night.sandbox.script["C000006"] = [Behaviour(status=500)] * 9
+    summary = night.run(attempts=1)
+    expected = ["updated", "altered", "updated", "rejected", "invalid", "failed", "duplicate", "updated"]
+    assert (summary.exit_code, night.outcomes()) == (3, expected)
+    assert balanced(summary, night)
+    codes = ["", "echo-differs", "", "api-contact-unknown", "text-length", "api-error", "", ""]
+    assert [line["sync_code"] for line in night.lines()] == codes
+    assert (summary.requests, summary.retries) == (len(night.sandbox.calls), 1) == (7, 1)
+    assert night.lines()[5]["sync_attempts"] == "2"
+    assert {cause.code for cause in summary.causes} == set(filter(None, codes))
+
+
+def test_unanswered_and_back(night: Night) -> None:
+    """A, then B applied without a yes, then A again: A is sent."""
+    night.run()
+    night.sandbox.script["C000001"] = [Behaviour(status=500, applied=True)] * 9
+    night.write(("C000001", "Eve"), *THREE[1:])
+    assert night.run(attempts=1).outcomes == {"failed": 1, "unchanged": 2}
+    del night.sandbox.script["C000001"]
+    night.write(*THREE)
+    assert night.run().outcomes == {"updated": 1, "unchanged": 2}
+    assert night.sandbox.store["C000001"]["firstname"] == "Zoé"
+
+
+# ---- nights that stop
+
+
+@pytest.mark.parametrize(("bad", "code"), [(2, 3), (3, 4)])
+def test_too_many_invalid_rows(night: Night, bad: int, code: int) -> None:
+    """More invalid rows than allowed: nothing is sent, the report is written, and valid rows are unprocessed."""
+    night.write(*[(f"C00000{n}", "x" * 33 if n <= bad else "Zoé") for n in range(1, 5)])
+    summary = night.run(max_invalid=50)
+    assert summary.exit_code == code
+    assert night.outcomes() == ["invalid"] * bad + ["updated" if code == 3 else "unprocessed"] * (4 - bad)
+    assert balanced(summary, night)
+    assert bool(night.sandbox.calls) is (code == 3)
+    if code == 4:
+        (reason,) = summary.reasons
+        assert reason.startswith("3 of 4 rows are invalid, more than 50 %, so nothing was sent")
+        assert reason in night.lines()[3]["sync_message"]
+        assert night.run(max_invalid=75).exit_code == 3
+
+
+def test_rows_with_nothing_to_send_do_not_count(night: Night) -> None:
+    """Rows with nothing but a contactId are invalid, but no sign of a damaged source."""
+    night.write(("C000001", "Zoé"), ("C000002",), ("C000003",), ("C000004",))
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes) == (3, {"updated": 1, "invalid": 3})
+
+
+@pytest.mark.parametrize(("allowed", "code"), [(2, 0), (1, 4)])
+def test_too_many_cells_emptied(night: Night, allowed: int, code: int) -> None:
+    """More cells emptied than allowed: nothing is sent, and the rows are unprocessed."""
+    night.write(*THREE, ("C000005", "<clear>", "2020-12-31"), ("C000006", "<vider>"))
+    summary = night.run(max_clears=allowed)
+    assert summary.exit_code == code
+    assert summary.outcomes == ({"unprocessed": 5} if code else {"updated": 5})
+    assert bool(summary.reasons and "2 cells would empty a stored field, more than 1" in summary.reasons[0]) is bool(code)
+    assert bool(night.sandbox.calls) is not bool(code)
+    assert night.watcher.announced == ([] if code else [5])
+
+
+def test_blank_cells_that_clear(night: Night) -> None:
+    """What blank cells would empty counts, and what is in place does not count again."""
+    night.write(*THREE)
+    assert night.run(blank="clear", max_clears=2).exit_code == 4
+    assert night.run(blank="clear", max_clears=3).exit_code == 0
+    assert night.run(blank="clear", max_clears=0).outcomes == {"unchanged": 3}
+    assert night.sandbox.store["C000001"]["date"] == ""
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_a_guard_without_sending(night: Night, *, remember: bool) -> None:
+    """A guard stops a check and a dry run too: nothing is ready then."""
+    night.write(*THREE, *[(f"D{n}", "x" * 33) for n in range(4)])
+    summary = night.run(send=False, remember=remember)
+    assert (summary.exit_code, summary.outcomes) == (4, {"unprocessed": 3, "invalid": 4})
+    assert balanced(summary, night)
+
+
+def test_both_guards(night: Night) -> None:
+    """When both guards stop a run it says so of both."""
+    night.write(("C000001", "<clear>"), ("C000002", "x" * 33), ("C000003", "x" * 33))
+    summary = night.run(max_clears=0)
+    assert (summary.exit_code, len(summary.reasons)) == (4, 2)
+
+
+def test_the_key_is_refused(night: Night) -> None:
+    """A key that the API refuses stops the run after one request; the rest is unprocessed."""
+    night.sandbox.key = "another"
+    summary = night.run()
+    assert (summary.exit_code, night.outcomes()) == (5, ["failed", "unprocessed", "unprocessed"])
+    assert (summary.requests, len(night.sandbox.calls)) == (1, 1)
+    assert balanced(summary, night)
+    assert all(summary.reasons[0] in line["sync_message"] for line in night.lines()[1:])
+
+
+def test_the_time_budget(night: Night) -> None:
+    """When the time is used up the rest is unprocessed, and the exit code says to run again."""
+    summary = night.run(rate=1, max_duration=0.3)
+    assert (summary.exit_code, night.outcomes()) == (6, ["updated", "unprocessed", "unprocessed"])
+    assert summary.seconds < 2
+    assert night.run().outcomes == {"unchanged": 1, "updated": 2}
+
+
+def test_a_time_budget_that_loading_took(night: Night) -> None:
+    """A budget that is used up before the first request sends nothing."""
+    summary = night.run(max_duration=1e-9)
+    assert (summary.exit_code, summary.outcomes) == (6, {"unprocessed": 3})
+    assert night.sandbox.calls == []
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal(night: Night, signum: int, code: int) -> None:
+    """A signal stops the run in good order: the report is complete, the next run goes on, and the old handler is back."""
+    before = signal.getsignal(signum)
+    night.watcher.then = lambda: os.kill(os.getpid(), signum)
+    summary = night.run(workers=1, rate=50)
+    assert (summary.exit_code, night.outcomes()) == (code, ["updated", "unprocessed", "unprocessed"])
+    assert summary.reasons == [f"Interrupted by {signal.Signals(signum).name}."]
+    assert signal.getsignal(signum) == before
+    night.watcher.then = lambda: None
+    assert night.run().outcomes == {"unchanged": 1, "updated": 2}
+
+
+def test_a_signal_while_loading(night: Night) -> None:
+    """A signal before the first request sends nothing, and the report is complete."""
+    night.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes) == (143, {"unprocessed": 3})
+    assert night.sandbox.calls == []
+
+
+def test_a_second_signal(night: Night) -> None:
+    """The second signal ends the program at once, with its exit code and without a report."""
+    script = f"""
+import os, signal, sys
+from pathlib import Path
+from contact_sync.run import run
+from contact_sync.settings import Settings
+class Watcher:
+    def loaded(self, rows):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("still here", flush=True)
+run(Settings(source=Path({str(night.source)!r}), report=Path({str(night.report)!r}), send=False, remember=False), Watcher())
+"""
+    root = Path(__file__).parent.parent
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # it does not end in good order
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, check=False, capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
+    assert not night.report.exists()
+
+
+# ---- sources that are refused
+
+
+def test_a_refused_source(night: Night) -> None:
+    """A source refused for its structure writes no report, sends nothing, and names the older report."""
+    night.write(*THREE, header=("contactId", "fisrtname", "date"))
+    with pytest.raises(SourceError, match="fisrtname") as refused:
+        night.run()
+    assert "earlier run" not in str(refused.value)
+    assert not night.report.exists()
+    night.write(*THREE)
+    night.run()
+    before = night.report.read_bytes()
+    night.write(*THREE, header=("contactId", "fisrtname", "date"))
+    with pytest.raises(SourceError, match=rf"fisrtname.*\(The report {night.report} is from an earlier run\.\)"):
+        night.run()
+    assert night.report.read_bytes() == before
+    assert sorted(path.name for path in night.folder.iterdir()) == ["contacts.csv", "contacts.results.csv", "state"]
+
+
+def test_a_source_that_turns_out_to_be_damaged(night: Night) -> None:
+    """Damage found in the middle sends nothing, and the next run is not hindered."""
+    night.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
+    age(night.source)
+    with pytest.raises(SourceError, match="quote"):
+        night.run()
+    assert night.sandbox.calls == []
+    night.write(*THREE)
+    assert night.run().outcomes == {"updated": 3}
+
+
+@pytest.mark.parametrize("source", ["missing.csv", "missing/contacts.csv", ".", "contacts.csv/contacts.csv"])
+def test_no_source(night: Night, source: str) -> None:
+    """A source that does not exist is a refused source, also when the folder of its report does not exist either."""
+    path = night.folder / source
+    with pytest.raises(SourceError):
+        night.run(source=path, report=path.parent / "missing.results.csv")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_is_out_of_reach(night: Night) -> None:
+    """A source in a folder that this user may not enter is a refused source."""
+    night.folder.chmod(0o700)
+    state = night.folder.parent
+    os.seteuid(65534)
+    try:
+        with pytest.raises(SourceError, match="cannot be read"):
+            night.run(send=False, remember=False, state_dir=state)
+    finally:
+        os.seteuid(0)
+
+
+def test_an_empty_source(night: Night) -> None:
+    """A source without a data row is refused, or allowed and reported as such."""
+    night.write()
+    with pytest.raises(SourceError, match="has no data row: check the export, or allow it with --allow-empty"):
+        night.run()
+    summary = night.run(allow_empty=True)
+    assert (summary.exit_code, summary.rows, summary.outcomes, night.lines()) == (0, 0, {}, [])
+
+
+def test_a_region_that_is_none(night: Night) -> None:
+    """A region without a numbering plan is a wrong option; nothing is sent and no report is written."""
+    with pytest.raises(ConfigError, match="XX"):
+        night.run(region="XX")
+    assert not night.report.exists()
+
+
+# ---- what cannot be read or written
+
+
+def test_another_run(night: Night) -> None:
+    """While another run has the account this one is refused; another account is not concerned."""
+    night.run()
+    (path,) = (night.folder / "state").glob("*.lock")
+    with lock(path):
+        with pytest.raises(BusyError, match=rf"process {os.getpid()}"):
+            night.run()
+        assert night.run(account="other").exit_code == 0
+
+
+def test_no_state_folder(night: Night) -> None:
+    """A state folder that cannot be made, or a damaged key in it, stops the run before anything is sent."""
+    with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(.*\): check --state-dir"):
+        night.run(state_dir=night.source)
+    (night.folder / "state").mkdir()
+    (night.folder / "state" / "digest.key").write_bytes(b"short")
+    with pytest.raises(StorageError, match="damaged"):
+        night.run()
+    assert night.sandbox.calls == []
+
+
+def test_an_error_elsewhere_is_not_the_state_folders(night: Night) -> None:
+    """An error that has nothing to do with the state folder is not blamed on it."""
+
+    def fail() -> None:
+        raise OSError(5, "something else")
+
+    night.watcher.while_loading = fail
+    with pytest.raises(OSError, match="something else"):
+        night.run()
+
+
+def test_the_state_is_private(night: Night) -> None:
+    """Whatever the umask, the state folder and all that is in it are this user's alone."""
+    umask = os.umask(0)
+    try:
+        night.run()
+    finally:
+        os.umask(umask)
+    state = night.folder / "state"
+    assert {path.stat().st_mode & 0o077 for path in (state, *state.iterdir())} == {0}
+    assert len(list(state.iterdir())) == 3
+
+
+def test_a_report_that_has_no_place(night: Night) -> None:
+    """A report that cannot be written is found out before anything is sent."""
+    with pytest.raises(StorageError, match="cannot be written"):
+        night.run(report=night.folder / "missing" / "report.csv")
+    assert night.sandbox.calls == []
+
+
+def test_a_report_that_loses_its_place(night: Night) -> None:
+    """A report that cannot be written at the end is exit 7; what was confirmed is not forgotten."""
+    place = night.folder / "place"
+    place.mkdir()
+    night.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
+    summary = night.run(report=place / "report.csv")
+    assert (summary.exit_code, summary.outcomes, summary.report) == (7, {"updated": 3}, None)
+    assert "cannot be written" in summary.reasons[0]
+    assert night.run().outcomes == {"unchanged": 3}
+
+
+def test_a_ledger_that_breaks(night: Night) -> None:
+    """A ledger that cannot be written any more stops the run: nothing more is sent, and nothing is taken for confirmed."""
+    night.run(account="a")
+
+    def tear() -> None:
+        for path in (night.folder / "state").glob("*.sqlite3*"):
+            path.write_bytes(b"not a database" * 1000)
+
+    night.watcher.then = tear
+    before = len(night.sandbox.calls)
+    with pytest.raises(StorageError):
+        night.run(account="a", resend=True, workers=1, rate=20)
+    assert len(night.sandbox.calls) - before < 3 + 1
+
+
+# ---- bugs
+
+
+def test_a_bug_while_sending(night: Night) -> None:
+    """A bug while sending is exit 1, and the report is written all the same."""
+
+    def bug() -> None:
+        raise ValueError(KEY)
+
+    night.watcher.then = bug
+    summary = night.run()
+    assert summary.exit_code == 1
+    assert balanced(summary, night)
+    assert summary.reasons[0].startswith("A bug in contact-sync ended the sending (ValueError")
+    assert set(night.outcomes()) == {"updated", "unprocessed"}
+
+
+def test_a_line_that_is_lost(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report that lost a line is a bug, and is told with the counts."""
+    lines = Ledger.lines
+    monkeypatch.setattr(Ledger, "lines", lambda ledger: list(lines(ledger))[1:])
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes) == (1, {"updated": 3})
+    assert summary.reasons == ["A bug in contact-sync lost count: 3 rows were read, 2 reported and 3 accounted for."]
+
+
+def test_a_row_that_is_lost(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that lost its outcome is a bug, also when the report could not be written."""
+    monkeypatch.setattr(Ledger, "outcomes", lambda _: {"updated": 2})
+    assert night.run().exit_code == 1
+    place = night.folder / "place"
+    place.mkdir()
+    night.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
+    summary = night.run(resend=True, report=place / "report.csv")
+    assert (summary.exit_code, len(summary.reasons)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "outcomes", "code"),
+    [
+        ([], {}, 0),
+        ([], {"updated", "unchanged", "duplicate", "ready", "unprocessed"}, 0),
+        ([], {"altered"}, 3),
+        ([], {"invalid"}, 3),
+        ([], {"rejected"}, 3),
+        ([], {"failed"}, 3),
+        ([UnavailableError], {"failed"}, 6),
+        ([UnavailableError, Interrupted], {"failed"}, 143),
+        ([Interrupted, ConfigError], {"failed"}, 2),
+        ([ConfigError, AccessError], {"failed"}, 5),
+        ([AccessError, StorageError], {"failed"}, 7),
+        ([StorageError, ContactSyncError], {"failed"}, 1),
+        ([SourceError], {"invalid"}, 4),
+        ([SourceError, StorageError], {"invalid"}, 7),
+    ],
+)
+def test_the_exit_code_that_wins(reasons: list[type[ContactSyncError]], outcomes: set[str], code: int) -> None:
+    """When several exit codes apply, the first of the contract's list wins, in whatever order they came up."""
+    made = [Interrupted(signal.SIGTERM) if kind is Interrupted else kind("") for kind in reasons]
+    found = {Outcome(outcome).value: 1 for outcome in outcomes}
+    assert module._exit_code(made, found) == module._exit_code(made[::-1], found) == code

@@ -1,0 +1,162 @@
+"""What a run is told: checked."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from contact_sync.errors import ConfigError
+from contact_sync.settings import BASE_URL, Settings, api_key, api_key_file, base_url, rate
+
+KEY = "made-up-key-1234"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("5", 5), ("2.5", 2.5), ("0", 0), ("300/min", 5), (" 300 / min ", 5), ("90/m", 1.5), ("5/s", 5), ("5/sec", 5), ("0/min", 0)],
+)
+def test_rate(text: str, expected: float) -> None:
+    """A rate is attempts a second, or a minute."""
+    assert rate(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "fast", "-1", "nan", "inf", "1e999", "5/h", "/min", "5/min/min", "5 per second"])
+def test_not_a_rate(text: str) -> None:
+    """Anything else is no rate."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the option that asked says what is wrong
+        rate(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BASE_URL,
+        "https://api.example.com:8443/v1",
+        "http://127.0.0.1:8080/v1",
+        "http://localhost/v1",
+        "http://[::1]:8080",
+        "http://127.9.9.9",
+    ],
+)
+def test_base_url(text: str) -> None:
+    """TLS is taken for any host, http for loopback hosts; slashes at the end and the case of the scheme do not matter."""
+    assert base_url(text) == base_url(f"{text}//") == base_url(text.replace("http", "HTTP", 1)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://api.smspartner.fr/v1",
+        "http://127.0.0.1.example.com",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "http://localhost.example",
+    ],
+)
+def test_http_is_for_loopback_alone(text: str) -> None:
+    """The key does not travel in clear to any other host."""
+    with pytest.raises(ConfigError, match="must begin with https://, for the API key would travel in clear"):
+        base_url(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "api.smspartner.fr",
+        "ftp://a.fr",
+        "https://",
+        "https:///v1",
+        "https://user:pass@a.fr",
+        "https://:pass@a.fr",
+        "https://a.fr?k=v",
+        "https://a.fr#x",
+        "https://a.fr:port",
+        "https://[a.fr",
+    ],
+)
+def test_not_a_base_url(text: str) -> None:
+    """What is not an address, or holds more than one, is refused without being repeated."""
+    with pytest.raises(
+        ConfigError, match=r"^The base URL is not an address such as https://api\.smspartner\.fr/v1: correct --base-url\.$"
+    ):
+        base_url(text)
+
+
+def test_api_key() -> None:
+    """White space around a key is not part of it."""
+    assert api_key(f" {KEY}\r\n", "X") == KEY
+
+
+@pytest.mark.parametrize("text", ["", " \n", f"{KEY} x", f"{KEY}\nx", f"{KEY}é", f"\ufeff{KEY}", f"{KEY}\x00", f"{KEY}\t1"])
+def test_not_an_api_key(text: str, tmp_path: Path) -> None:
+    """A key is one word of plain characters; what is there instead is not repeated."""
+    with pytest.raises(ConfigError, match=r"^THERE holds no API key: it must be one word of plain characters\.$"):
+        api_key(text, "THERE")
+    file = tmp_path / "key"
+    file.write_text(text, encoding="utf-8")
+    file.chmod(0o600)
+    with pytest.raises(ConfigError, match=rf"^{file} holds no API key: it must be one word of plain characters\.$"):
+        api_key_file(file)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
+def test_api_key_file(tmp_path: Path, mode: int) -> None:
+    """A key is read from a file that is its owner's alone."""
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n", encoding="ascii")
+    file.chmod(mode)
+    assert api_key_file(file) == KEY
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o644])
+def test_an_api_key_file_for_all(tmp_path: Path, mode: int) -> None:
+    """A key that group or others may touch is refused, with what to do."""
+    file = tmp_path / "key"
+    file.write_text(KEY, encoding="ascii")
+    file.chmod(mode)
+    with pytest.raises(ConfigError, match=rf"^Others may read the API key in {file}: run chmod 600 on it\.$"):
+        api_key_file(file)
+
+
+def test_no_api_key_file(tmp_path: Path) -> None:
+    """A key file that is missing, or is a folder, is told."""
+    with pytest.raises(ConfigError, match=r"cannot be read \(No such file or directory\): check --api-key-file"):
+        api_key_file(tmp_path / "missing")
+    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
+        api_key_file(tmp_path)
+
+
+def test_the_key_is_not_shown() -> None:
+    """Settings that end up in a log or a traceback do not show the key."""
+    assert KEY not in repr(Settings(source=Path("a.csv"), report=Path("b.csv"), key=KEY))
+
+
+@pytest.mark.parametrize("how", ["same", "spelled otherwise", "symlink", "hard link", "source is a link"])
+def test_the_report_is_not_the_source(tmp_path: Path, how: str) -> None:
+    """A report that would take the place of the source is refused, by whatever name."""
+    source, report = tmp_path / "contacts.csv", tmp_path / "report.csv"
+    source.touch()
+    match how:
+        case "same":
+            report = source
+        case "spelled otherwise":
+            report = tmp_path / "x" / ".." / "contacts.csv"
+            (tmp_path / "x").mkdir()
+        case "symlink":
+            report.symlink_to(source)
+        case "hard link":
+            os.link(source, report)
+        case _:
+            report, source = source, report
+            source.symlink_to(report)
+    with pytest.raises(ConfigError, match=r"would take the place of the source .*: correct --report"):
+        Settings(source=source, report=report)
+
+
+def test_another_report(tmp_path: Path) -> None:
+    """A report that does not exist yet, or is another file, is taken."""
+    (tmp_path / "contacts.csv").touch()
+    (tmp_path / "old.csv").touch()
+    for name in ("new.csv", "old.csv"):
+        assert Settings(source=tmp_path / "contacts.csv", report=tmp_path / name).report.name == name
