@@ -66,8 +66,9 @@ class Delimited:
                 for numbers, rows in _batches(reader):
                     chunk = self._chunk(numbers, rows)
                     total += len(chunk.rows)
-                    for position in chunk.flaws:
-                        ragged.add(chunk.numbers[position])
+                    for position, flaws in chunk.flaws.items():
+                        if flaws[0].code != "cells-moved":
+                            ragged.add(chunk.numbers[position])
                     if chunk.rows:
                         short = any(flaw.code == "cells-missing" for flaw in chunk.flaws.get(len(chunk.rows) - 1, ()))
                         yield chunk
@@ -114,6 +115,9 @@ class Delimited:
             chunk.rows = [list(kept(row)) for row in chunk.rows]
         if self._header.is_report:
             chunk.rows = [list(map(unescape, row)) for row in chunk.rows]
+            for position, row in enumerate(chunk.rows):
+                chunk.flaws.setdefault(position, []).extend(headers.marked(row))
+            chunk.flaws = {position: flaws for position, flaws in chunk.flaws.items() if flaws}
         return chunk
 
 
@@ -194,13 +198,17 @@ def _unused(copy: FileIO, encoding: str, delimiter: str, name: str, header: Head
 
 
 def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violation | None]:
-    """Return `row` with `width` cells, and what is wrong with it. No text is dropped: a surplus is joined to the last cell."""
+    """Return `row` with `width` cells, and what is wrong with it. No text is dropped: a surplus is joined to the last cell.
+
+    The row is marked, so that it does not pass for a whole one when the report is fed back in.
+    """
     if len(row) == width or (len(row) > width and not any(map(str.strip, row[width:]))):
         return row[:width], None
     detail = {"cells": str(len(row)), "columns": str(width)}
     if len(row) < width:
-        return row + [""] * (width - len(row)), Violation("cells-missing", ROW, detail)
-    return [*row[: width - 1], delimiter.join(row[width - 1 :])], Violation("cells-surplus", ROW, detail)
+        return row + [headers.MARK] * (width - len(row)), Violation("cells-missing", ROW, detail)
+    surplus = f" {headers.MARK} {delimiter.join(row[width:])}"
+    return [*row[: width - 1], row[width - 1] + surplus], Violation("cells-surplus", ROW, detail)
 
 
 @contextmanager

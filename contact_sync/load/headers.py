@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
-from contact_sync.model import FIELDS, ID
+from contact_sync.model import FIELDS, ID, ROW, Violation
 
 SEARCHED = 20
 """How many rows are searched for the header; titles may stand above it."""
@@ -42,6 +42,8 @@ _CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 _LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
 _TWO_EDITS = 8
+MARK = "<?>"
+"""Stands in a report where a row of the source had no cell, or before what it had too much."""
 _DIGITS = "0123456789"
 _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 
@@ -143,6 +145,11 @@ def lay_out(where: str, header: Header, unused: Collection[int], renames: Mappin
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
     return Layout(positions, columns, mapping, _findings(columns, mapping, is_report=header.is_report))
+
+
+def marked(row: Iterable[str]) -> list[Violation]:
+    """Return what is wrong with a row of a report that still holds `MARK`: its values may stand in the wrong columns."""
+    return [Violation("cells-moved", ROW)] if any(MARK in cell for cell in row) else []
 
 
 def check_renames(renames: Mapping[str, str]) -> dict[str, str]:

@@ -71,6 +71,8 @@ class Workbook:
         # Merging alone does not make blank cells a row: below the merged ones there is nothing to lose.
         if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
             return
+        if self._header.is_report:
+            flaws += headers.marked(texts)
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
         if self._hidden == "skip" and self._sheet.hidden_rows[number]:

@@ -121,17 +121,24 @@ def test_refused(content: bytes, sentence: str) -> None:
 def test_c04_a_row_that_is_too_long() -> None:
     """A row with surplus cells is flagged and keeps all its text; the others go on."""
     reading = read(text("contactId,custom1,lastname", '001,"12,50",Dupont', "002,12,50,Durand"))
-    assert reading.numbered == [(2, ["001", "12,50", "Dupont"]), (3, ["002", "12", "50,Durand"])]
+    assert reading.numbered == [(2, ["001", "12,50", "Dupont"]), (3, ["002", "12", "50 <?> Durand"])]
     assert reading.flaws == {3: [("cells-surplus", "")]}
     assert reading.messages[0].startswith("The row has 4 cells for 3 columns")
 
 
 def test_c26_a_row_that_is_too_short() -> None:
-    """A row with missing cells is flagged and filled up with blanks."""
+    """A row with missing cells is flagged and filled up with marks."""
     reading = read(text(HEAD, "1;a;b", "2;c"))
-    assert reading.numbered == [(2, ["1", "a", "b"]), (3, ["2", "c", ""])]
+    assert reading.numbered == [(2, ["1", "a", "b"]), (3, ["2", "c", "<?>"])]
     assert reading.flaws == {3: [("cells-missing", "")]}
     assert not reading.source.warnings
+
+
+def test_a_ragged_row_stays_flagged_in_a_report() -> None:
+    """Fed back in, a row that was too short or too long is flagged until its mark is gone, in whatever column it is."""
+    report = text("contactId;Nom;Ville;sync_row", "1;Martin;<?>;2", "2;Martin;Lyon <?> x;3", "3;Martin;;4")
+    assert read(report).flaws == {2: [("cells-moved", "")], 3: [("cells-moved", "")]}
+    assert not read(text("contactId;Nom;Ville", "1;Martin;<?>")).flaws
 
 
 def test_c63_a_file_cut_off() -> None:

@@ -123,6 +123,12 @@ def test_header_only() -> None:
     assert read(sheet(HEAD)).rows == []
 
 
+def test_a_marked_row_of_a_report() -> None:
+    """A report saved as a workbook still tells the rows that had too few or too many cells."""
+    reading = read(sheet([*HEAD, "sync_row"], ["1", "a", "b", "<?>", 2], ["2", "a", "b", "c", 3]))
+    assert reading.flaws == {2: [("cells-moved", "")]}
+
+
 def test_a_report_saved_as_a_workbook() -> None:
     """A report that was opened in Excel and saved is fed back in like the report itself."""
     reading = read(sheet([*HEAD, "sync_row", "sync_code"], ["1", "'=a", "''b", "c", 2, "x"]))
