@@ -21,6 +21,7 @@ CATALOGUE: dict[str, str] = {
     "cells-missing": "The row has {cells} cells for {columns} columns: complete it, its values may have moved.",
     "cells-surplus": "The row has {cells} cells for {columns} columns: "
     "quote the cell that holds the delimiter, or delete the surplus.",
+    "cells-moved": "The row still holds <?>, where it had too few or too many cells: correct its values, and delete the mark.",
     "duplicate-ignored": "Row {row} counts for this contact, as --duplicates asks; this one was not sent.",
     "hidden": "The row is hidden and was left out, as --hidden skip asks.",
     # any text
@@ -66,6 +67,7 @@ CATALOGUE: dict[str, str] = {
     "api-throttled": "The API asked for fewer requests: the next run sends the row again.",
     "api-garbled": "The API's answer could not be understood ({reason}): the next run sends the row again.",
     "api-stopped": "The run was stopped by the answer to this row: mend what the summary says, the next run sends it again.",
+    "not-recorded": "The answer to this row could not be recorded: the next run sends it again.",
     # rows whose turn did not come
     "stopped": "The run stopped before this row. {reason} The next run sends it.",
     "limit": "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.",

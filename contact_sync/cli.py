@@ -5,6 +5,7 @@ terminal, a pipe or a disk that takes the output is gone.
 """
 
 import contextlib
+import errno
 import logging
 import math
 import os
@@ -20,7 +21,7 @@ from click.core import ParameterSource
 
 from contact_sync import __version__, settings
 from contact_sync.console import Bars, Console
-from contact_sync.errors import ConfigError, ContactSyncError
+from contact_sync.errors import ConfigError, ContactSyncError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -177,6 +178,13 @@ _READING = (
         metavar="N",
         help="send nothing if more cells would be emptied [100]",
     ),
+    _option(
+        "--max-strangers",
+        type=_Finite(0, 100),
+        default=50.0,
+        metavar="PERCENT",
+        help="send nothing if more change name and number [50]",
+    ),
     _option("--allow-empty", is_flag=True, help="a source without a data row is no error"),
     _option(
         "--config", type=_FILE, metavar="FILE", is_eager=True, callback=_use_config, help="TOML, keys named like the options"
@@ -220,7 +228,10 @@ def program() -> None:
     """Push spreadsheet edits of contacts to SMS Partner, one update a row, and report how each row ended."""
 
 
-@program.command(cls=_like("contact-sync run contacts.xlsx --api-key-file /etc/contact-sync.key"))
+@program.command(
+    cls=_like("contact-sync run contacts.xlsx --api-key-file /etc/contact-sync.key"),
+    short_help="load, validate, send, write the report",
+)
 @click.argument("source", metavar="FILE", type=_FILE)
 @_with(*_SENDING, *_READING)
 @click.pass_context
@@ -229,7 +240,7 @@ def run(ctx: click.Context, /, **options: Any) -> int:
     return _go(ctx, options, remember=True)
 
 
-@program.command(cls=_like("contact-sync check contacts.xlsx"))
+@program.command(cls=_like("contact-sync check contacts.xlsx"), short_help="load, validate, write the report; nothing is sent")
 @click.argument("source", metavar="FILE", type=_FILE)
 @_with(*_READING)
 @click.pass_context
@@ -238,7 +249,9 @@ def check(ctx: click.Context, /, **options: Any) -> int:
     return _go(ctx, options, remember=False)
 
 
-@program.command(cls=_like("contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms"))
+@program.command(
+    cls=_like("contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms"), short_help="serve a stand-in for the API"
+)
 @_option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]")
 @_option("--faults", default="", metavar="SPEC", help="shares and values: 500, 429, retry-after, latency, drop, alter, seed")
 @click.pass_obj
@@ -246,7 +259,7 @@ def sandbox(console: Console, port: int, faults: str) -> int:
     """Serve a stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
     from contact_sync.sandbox import parse_faults, serve_forever  # noqa: PLC0415 - not for --help
 
-    serve_forever(port, parse_faults(faults), console.say)
+    serve_forever(port, parse_faults(faults), lambda url: console.say(f"The sandbox is at {url} (Ctrl-C ends it)."))
     return 0
 
 
@@ -337,8 +350,11 @@ def main() -> int:
         code = 130
     except Exception as bug:  # nobody who reads a mail from cron wants a traceback
         log.info("a bug", exc_info=True)
-        told = f"A bug in contact-sync: {type(bug).__name__}. Run it again with -v, and report what it prints."
-        code = console.refuse(ContactSyncError(told))
+        if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help or --version
+            code = console.refuse(StorageError(f"The output cannot be written ({bug.strerror})."))
+        else:
+            told = f"A bug in contact-sync: {type(bug).__name__}. Run it again with -v, and report what it prints."
+            code = console.refuse(ContactSyncError(told))
     _give_up_broken_streams()
     return code
 

@@ -6,6 +6,7 @@ Nothing here may stop a run because a terminal, a pipe or a disk that takes the 
 import contextlib
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
@@ -51,7 +52,7 @@ class Console:
         if self.as_json:
             told: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
             told |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
-            self._write(sys.stdout, json.dumps(told, default=str))
+            self._write(sys.stdout, json.dumps(told, default=_readable))
         return error.exit_code
 
     def conclude(self, summary: "Summary") -> int:
@@ -62,8 +63,13 @@ class Console:
             self.say(_told_briefly(summary))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
-            self._write(sys.stdout, json.dumps({name: getattr(summary, name) for name in names}, default=str))
+            self._write(sys.stdout, json.dumps({name: getattr(summary, name) for name in names}, default=_readable))
         return summary.exit_code
+
+
+def _readable(path: Any) -> str:
+    """The name of a file as text that is valid anywhere, whatever bytes it is made of."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 class Bars:
@@ -107,11 +113,17 @@ class _Blanks(dict[str, str]):
         return "…"
 
 
-def _cause(cause: Cause, columns: dict[str, str]) -> str:
-    """One line about all rows that share a cause."""
+def _cause(cause: Cause, columns: dict[str, str], *, example: bool) -> str:
+    """One line about all rows that share a cause; with `example` in the words for the first of them."""
     where = f"{cause.field}, column {columns[cause.field]}: " if cause.field in columns else ""
     rows = f"{cause.rows} rows, the first is row {cause.first}" if cause.rows > 1 else f"row {cause.first}"
-    return f"{rows}: {where}{CATALOGUE[cause.code].format_map(_Blanks(field=cause.field))}"
+    general = CATALOGUE[cause.code].format_map(_Blanks(field=cause.field))
+    return f"{rows}: {where}{cause.message if example and cause.message else general}"
+
+
+def _causes(summary: "Summary") -> list[Cause]:
+    """The causes but for the stop of the run, of which the summary has a line of its own."""
+    return [cause for cause in summary.causes if cause.code != "stopped"]
 
 
 def _told_at_length(summary: "Summary") -> str:
@@ -119,9 +131,10 @@ def _told_at_length(summary: "Summary") -> str:
     lines += [f"Warning: {warning}" for warning in summary.warnings]
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
-    lines += [_cause(cause, summary.columns) for cause in summary.causes[:_SHOWN_CAUSES]]
-    if len(summary.causes) > _SHOWN_CAUSES:
-        lines.append(f"and {len(summary.causes) - _SHOWN_CAUSES} more causes, in the report.")
+    causes = _causes(summary)
+    lines += [_cause(cause, summary.columns, example=True) for cause in causes[:_SHOWN_CAUSES]]
+    if len(causes) > _SHOWN_CAUSES:
+        lines.append(f"and {len(causes) - _SHOWN_CAUSES} more causes, in the report.")
     lines += [f"Stopped: {reason}" for reason in summary.reasons]
     if summary.requests:
         lines.append(f"{summary.requests} requests, {summary.retries} of them retries, in {summary.seconds} seconds.")
@@ -134,6 +147,6 @@ def _told_briefly(summary: "Summary") -> str:
     """What somebody has to know who gets it as a mail: no names, no numbers."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons]
-    lines += [_cause(cause, summary.columns) for cause in summary.causes[:3]]
+    lines += [_cause(cause, summary.columns, example=False) for cause in _causes(summary)[:3]]
     report = f"Report: {summary.report} " if summary.report else ""
     return "\n".join([*lines, f"{report}(exit code {summary.exit_code})"])

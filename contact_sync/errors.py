@@ -89,6 +89,8 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
 
     hold: float | None = None
     """Seconds for which the API asked everybody to be silent."""
+    throttled: bool = False
+    """Whether the API asked for fewer requests."""
     spoke: bool = False
     """Whether the API itself answered (a JSON object with a boolean `success`), not something before it."""
 

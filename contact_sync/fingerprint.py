@@ -6,16 +6,19 @@ HMAC-SHA256 under a random key of this installation, so that a stolen ledger can
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from contact_sync.errors import StorageError
+from contact_sync.model import FIELDS
 
-FIELD_BYTES = 8
-"""Length of the digest of one field; all zeros stands for "not known"."""
+_KNOWN_BYTES = 8
+_UNKNOWN = bytes(_KNOWN_BYTES)
 
-UNKNOWN = bytes(FIELD_BYTES)
+NOTHING = _UNKNOWN * len(FIELDS)
+"""Digests of which none is known."""
 
+_PERSON = ("phoneNumber", "firstname", "lastname")
 _KEY_BYTES = 32
 # Neither occurs in a value: validation refuses control characters.
 _BETWEEN, _ABSENT = "\x1f", "\x00"
@@ -35,16 +38,43 @@ class Fingerprints:
         """Digest a whole payload, 16 bytes: equal means the same values for the same fields of the same contact."""
         return self._digest(contact_id + _BETWEEN + _BETWEEN.join([_ABSENT if v is None else v for v in payload]))[:16]
 
-    def fields(self, contact_id: str, payload: Sequence[str | None]) -> list[bytes]:
-        """Digest each value, `FIELD_BYTES` long; `UNKNOWN` for a field that the payload does not carry."""
-        return [
-            UNKNOWN if value is None else self._digest(f"{contact_id}{_BETWEEN}{position}{_BETWEEN}{value}")[:FIELD_BYTES]
+    def fields(self, contact_id: str, payload: Sequence[str | None]) -> bytes:
+        """Digest each value, 8 bytes a field in the order of `FIELDS`; zeros where the payload does not carry it."""
+        return b"".join(
+            _UNKNOWN if value is None else self._digest(f"{contact_id}{_BETWEEN}{position}{_BETWEEN}{value}")[:_KNOWN_BYTES]
             for position, value in enumerate(payload)
-        ]
+        )
 
     def _digest(self, text: str) -> bytes:
         # The name of an account may hold bytes of the command line that are no UTF-8; values never do.
         return hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256")
+
+
+def agree(carried: bytes, known: bytes) -> bool:
+    """Whether each field that is `carried` is `known` to have that value."""
+    return all(one in (_UNKNOWN, other) for one, other in zip(_split(carried), _split(known), strict=True))
+
+
+def stranger(carried: bytes, known: bytes) -> bool | None:
+    """Whether name and number are all others than were known; None where not all of them are both carried and known."""
+    pairs = [(new, old) for field, new, old in zip(FIELDS, _split(carried), _split(known), strict=True) if field in _PERSON]
+    if any(_UNKNOWN in pair for pair in pairs):
+        return None
+    return all(new != old for new, old in pairs)
+
+
+def without(known: bytes, carried: Collection[str]) -> bytes:
+    """What is left of `known` when nothing is certain any more of the fields named in `carried`."""
+    return b"".join(_UNKNOWN if field in carried else one for field, one in zip(FIELDS, _split(known), strict=True))
+
+
+def renewed(known: bytes, carried: bytes) -> bytes:
+    """What is known when, beside what was `known`, the `carried` values are certain."""
+    return b"".join(old if new == _UNKNOWN else new for new, old in zip(_split(carried), _split(known), strict=True))
+
+
+def _split(digests: bytes) -> list[bytes]:
+    return [digests[start : start + _KNOWN_BYTES] for start in range(0, len(NOTHING), _KNOWN_BYTES)]
 
 
 def installation(folder: Path) -> Fingerprints:

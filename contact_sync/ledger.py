@@ -7,19 +7,20 @@ And what stands under `confirmed` is never newer than the API's own yes: the dig
 durably withdrawn before it may leave (`take`), and only the API's confirmation puts new ones in (`record`).
 """
 
-import fcntl
 import json
 import os
 import sqlite3
+from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from contact_sync.errors import BusyError, StorageError
-from contact_sync.fingerprint import FIELD_BYTES, UNKNOWN, Fingerprints
-from contact_sync.model import FIELDS, Cause, Line, Outcome, Pending, Result, Staged, Violation
+from contact_sync.errors import StorageError
+from contact_sync.fingerprint import NOTHING, Fingerprints, agree, renewed, stranger, without
+from contact_sync.model import FIELDS, ROW, Block, Cause, Line, Outcome, Pending, Result, Staged, Violation
 
 VERSION = 1
 """Of the file's schema, kept as `user_version`."""
@@ -36,32 +37,18 @@ _MEMORY = (
     f"PRAGMA user_version = {VERSION}",
 )
 
-_ROWS = """
-CREATE {temporary} TABLE row (
-    number INTEGER PRIMARY KEY, contact_id TEXT NOT NULL, contact TEXT, clears INTEGER NOT NULL, outcome TEXT,
-    code TEXT NOT NULL, fields TEXT NOT NULL, message TEXT NOT NULL, cells TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0, http_status INTEGER, api_code TEXT NOT NULL DEFAULT '', at TEXT NOT NULL DEFAULT ''
+_ROWS = (
+    """CREATE {temporary} TABLE block (
+        first INTEGER PRIMARY KEY, numbers TEXT NOT NULL, ids TEXT NOT NULL, cells TEXT NOT NULL,
+        outcome TEXT NOT NULL, plain INTEGER NOT NULL
+    )""",
+    """CREATE {temporary} TABLE row (
+        number INTEGER PRIMARY KEY, contact_id TEXT NOT NULL, contact TEXT, clears INTEGER NOT NULL, outcome TEXT,
+        code TEXT NOT NULL, fields TEXT NOT NULL, message TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, http_status INTEGER, api_code TEXT NOT NULL DEFAULT '', at TEXT NOT NULL DEFAULT ''
+    )""",
 )
-"""
-
-
-@contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold `path` for this process alone, until the block or the process ends; BusyError when another one has it.
-
-    The file is never deleted: two processes could then hold two files of one name.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+", encoding="ascii", errors="replace") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = file.read().strip() or "unknown"
-            raise BusyError(f"Another run for this account is under way (process {holder}): wait for it to end.") from None
-        file.truncate()
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+"""A block is a chunk of the source with its cells; `plain` counts its rows that have no `row`, and so share its `outcome`."""
 
 
 class Ledger:
@@ -73,7 +60,11 @@ class Ledger:
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
         self._where = path or "the temporary ledger"
         self._fingerprints = fingerprints
+        self.same = self.strangers = 0
+        """How many contacts of this run are the person that the API last confirmed, and how many have another name and number."""
         self._results: list[Result] = []
+        self._firsts: list[int] = []
+        self._rest: tuple[Violation, bool] | None = None
         if path is not None:
             self._make_private(path)
         with self._guard():
@@ -144,9 +135,13 @@ class Ledger:
         """Start a run. Its rows take the place of the last run's, or, unless `keep`, live in a temporary table beside them."""
         with self._transaction() as db:
             if keep:
+                db.execute("DROP TABLE IF EXISTS block")
                 db.execute("DROP TABLE IF EXISTS row")
                 db.execute("INSERT INTO run (id, source, started) VALUES (?, ?, ?)", (run, _storable(source), started))
-            db.execute(_ROWS.format(temporary="" if keep else "TEMPORARY"))
+            for statement in _ROWS:
+                db.execute(statement.format(temporary="" if keep else "TEMPORARY"))
+        self._results, self._firsts, self._rest = [], [], None
+        self.same = self.strangers = 0
 
     def in_place(self, rows: Sequence[tuple[str, tuple[str | None, ...]]]) -> list[bool]:
         """For each contactId and payload: whether every field in it equals what the API last confirmed."""
@@ -159,26 +154,33 @@ class Ledger:
                 known.update((contact_id, (row, fields)) for contact_id, row, fields in self._db.execute(query, ids))
         return [contact_id in known and self._agrees(contact_id, payload, *known[contact_id]) for contact_id, payload in rows]
 
-    def _agrees(self, contact_id: str, payload: Sequence[str | None], row: bytes | None, fields: bytes) -> bool:
+    def _agrees(self, contact_id: str, payload: Sequence[str | None], row: bytes | None, known: bytes) -> bool:
         if row == self._fingerprints.row(contact_id, payload):
+            self.same += 1
             return True
-        return all(
-            digest in (UNKNOWN, confirmed)
-            for digest, confirmed in zip(self._fingerprints.fields(contact_id, payload), _split(fields), strict=True)
-        )
+        carried = self._fingerprints.fields(contact_id, payload)
+        another = stranger(carried, known)
+        self.same += another is False
+        self.strangers += another is True
+        return agree(carried, known)
 
-    def stage(self, rows: Iterable[Staged]) -> None:
-        """Write rows of the source, in one transaction."""
+    def stage(self, block: Block) -> None:
+        """Write a chunk of the source."""
         with self._transaction() as db:
+            texts = (json.dumps(block.numbers), json.dumps(block.ids), json.dumps(block.cells))
+            plain = len(block.numbers) - len(block.others)
+            db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
             db.executemany(
-                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message, cells)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                map(_stored, rows),
+                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                map(_stored, block.others),
             )
+        self._firsts.append(block.numbers[0])
 
-    def flag(self, flags: Iterable[tuple[int, Violation]]) -> None:
+    def flag(self, flags: Sequence[tuple[int, Violation]]) -> None:
         """Make rows `invalid`, adding a violation to those they have."""
         with self._transaction() as db:
+            self._set_apart([number for number, _ in flags])
             db.executemany(
                 "UPDATE row SET outcome = 'invalid', code = CASE WHEN code = '' THEN ? ELSE code || ',' || ? END,"
                 " fields = CASE WHEN code = '' THEN ? ELSE fields || ',' || ? END,"
@@ -186,38 +188,51 @@ class Ledger:
                 ((v.code, v.code, v.field, v.field, v.message, number) for number, v in flags),
             )
 
-    def settle(self, rows: Iterable[tuple[int, Outcome, Violation | None]]) -> None:
+    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
         """Give rows an outcome in place of the one they had; those that are `invalid` stay so."""
         with self._transaction() as db:
+            self._set_apart([number for number, *_ in rows])
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE number = ? AND outcome IS NOT 'invalid'",
                 ((outcome, *_told(_one(violation)), number) for number, outcome, violation in rows),
             )
 
-    def settle_rest(self, violation: Violation, *, ready: bool) -> None:
-        """Give every pending row the outcome `unprocessed`; with `ready` those too that would have been sent."""
-        self.flush()  # a result that could not be written before comes first
-        also = Outcome.READY if ready else None
-        with self._transaction() as db:
-            db.execute(
-                "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ? WHERE outcome IS NULL OR outcome IS ?",
-                (*_told([violation]), also),
+    def _set_apart(self, numbers: Sequence[int]) -> None:
+        """Give each of these rows a `row`, if it has none, with the outcome of its block."""
+        for first, members in self._by_block(numbers):
+            (ids, outcome) = self._db.execute("SELECT ids, outcome FROM block WHERE first = ?", (first,)).fetchone()
+            contact_ids = dict(zip(self._numbers(first), json.loads(ids), strict=True))
+            made = self._db.executemany(
+                "INSERT OR IGNORE INTO row (number, contact_id, clears, outcome, code, fields, message)"
+                " VALUES (?, ?, 0, ?, '', '', '')",
+                [(number, contact_ids[number], outcome) for number in members],
             )
+            self._db.execute("UPDATE block SET plain = plain - ? WHERE first = ?", (made.rowcount, first))
 
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
         """The contactId of each of these rows."""
         found: dict[int, str] = {}
         with self._guard():
-            for start in range(0, len(numbers), _GROUP):
-                group = numbers[start : start + _GROUP]
-                query = f"SELECT number, contact_id FROM row WHERE number IN ({','.join('?' * len(group))})"  # noqa: S608 - only marks
-                found.update(self._db.execute(query, group))
+            for first, members in self._by_block(numbers):
+                (ids,) = self._db.execute("SELECT ids FROM block WHERE first = ?", (first,)).fetchone()
+                contact_ids = dict(zip(self._numbers(first), json.loads(ids), strict=True))
+                found.update((number, contact_ids[number]) for number in members)
+        return found
+
+    def _by_block(self, numbers: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+        """These rows by the block they are in, which is named by its first row."""
+        for position, members in groupby(sorted(numbers), key=lambda number: bisect(self._firsts, number)):
+            yield self._firsts[position - 1], list(members)
+
+    def _numbers(self, first: int) -> list[int]:
+        (numbers,) = self._db.execute("SELECT numbers FROM block WHERE first = ?", (first,)).fetchone()
+        found: list[int] = json.loads(numbers)
         return found
 
     # ---- sending
 
-    def take(self, after: int, *, failed: bool = False) -> list[Pending]:
-        """The next pending rows (or `failed` ones) below row `after`, a few hundred, in order.
+    def take(self, after: int, most: int | None = None, *, failed: bool = False) -> list[Pending]:
+        """The next pending rows (or `failed` ones) below row `after`, a few hundred and no more than `most`, in order.
 
         What was confirmed of the fields they carry is durably withdrawn.
         """
@@ -225,10 +240,10 @@ class Ledger:
             rows = db.execute(
                 "SELECT number, contact_id, contact, attempts, confirmed.fields FROM row LEFT JOIN confirmed USING (contact_id)"
                 " WHERE outcome IS ? AND number > ? ORDER BY number LIMIT ?",
-                (Outcome.FAILED if failed else None, after, _GROUP),
+                (Outcome.FAILED if failed else None, after, _GROUP if most is None else min(most, _GROUP)),
             ).fetchall()
             taken = [
-                Pending(number, contact_id, contact, attempts, _without(contact, fields))
+                Pending(number, contact_id, contact, attempts, without(fields or NOTHING, json.loads(contact)))
                 for number, contact_id, contact, attempts, fields in rows
             ]
             db.executemany(
@@ -265,18 +280,27 @@ class Ledger:
     def _confirmation(self, row: Pending) -> tuple[str, bytes, bytes]:
         contact = json.loads(row.contact)
         payload = [contact.get(field) for field in FIELDS]
-        new = self._fingerprints.fields(row.contact_id, payload)
-        kept = [old if digest == UNKNOWN else digest for digest, old in zip(new, _split(row.known), strict=True)]
-        return row.contact_id, self._fingerprints.row(row.contact_id, payload), b"".join(kept)
+        digests = self._fingerprints
+        known = renewed(row.known, digests.fields(row.contact_id, payload))
+        return row.contact_id, digests.row(row.contact_id, payload), known
 
     # ---- reading back
 
+    def conclude(self, rest: Violation, *, ready: bool) -> None:
+        """Read the rows that are still pending as `unprocessed` for the reason `rest`, and with `ready` those that are `ready`.
+
+        Nothing is written, so that also a ledger on a full disk can be reported from. A result that could not be made durable
+        counts as `failed`: the next run sends the row again.
+        """
+        self._rest = rest, ready
+
     def count(self, outcome: Outcome | None, *, without: str = "") -> int:
         """How many rows have this outcome (None = pending), not counting those whose one code is `without`."""
-        return self._number("SELECT count(*) FROM row WHERE outcome IS ? AND (code = '' OR code <> ?)", outcome, without)
+        own = self._number("SELECT count(*) FROM row WHERE outcome IS ? AND (code = '' OR code <> ?)", outcome, without)
+        return own + self._number("SELECT ifnull(sum(plain), 0) FROM block WHERE outcome IS ?", outcome)
 
     def clears(self) -> int:
-        """How many cells of the pending rows would empty a stored field."""
+        """How many cells of the rows to send would empty a stored field."""
         return self._number("SELECT ifnull(sum(clears), 0) FROM row WHERE outcome IS NULL OR outcome = 'ready'")
 
     def attempts(self) -> tuple[int, int]:
@@ -284,7 +308,11 @@ class Ledger:
         with self._guard():
             query = "SELECT ifnull(sum(attempts), 0), ifnull(sum(attempts - 1), 0) FROM row WHERE attempts > 0"
             requests, retries = self._db.execute(query).fetchone()
-        return int(requests), int(retries)
+        for result in self._results:  # which are lost; but what the first pass came to stands in the file
+            before = result.row.attempts
+            requests += result.attempts - before
+            retries += max(result.attempts - 1, 0) - max(before - 1, 0)
+        return requests, retries
 
     def _number(self, query: str, *values: str | None) -> int:
         with self._guard():
@@ -293,41 +321,96 @@ class Ledger:
 
     def outcomes(self) -> dict[str, int]:
         """How many rows ended in each outcome that occurred."""
+        found: Counter[str] = Counter()
         with self._guard():
-            return dict(self._db.execute("SELECT outcome, count(*) FROM row GROUP BY outcome ORDER BY min(number)"))
+            for outcome, rows in self._db.execute(
+                "SELECT outcome, count(*) FROM row GROUP BY 1 UNION ALL SELECT outcome, sum(plain) FROM block GROUP BY 1"
+            ):
+                found[self._read(outcome)] += rows
+        lost = sum(not result.row.attempts for result in self._results)  # in the second pass they are `failed` already
+        found[self._read(None)] -= lost
+        found[Outcome.FAILED] += lost
+        return {outcome: found[outcome] for outcome in (*Outcome, "") if found[outcome]}
+
+    def _read(self, outcome: str | None) -> str:
+        """What an outcome in the file is read as, after `conclude`."""
+        if self._rest and (outcome is None or (outcome == Outcome.READY and self._rest[1])):
+            return Outcome.UNPROCESSED
+        return outcome or ""
 
     def causes(self) -> list[Cause]:
         """Why rows are not in place: for each outcome, code and field how many rows, the most frequent first."""
         rows: Counter[tuple[str, str, str]] = Counter()
-        first: dict[tuple[str, str, str], int] = {}
+        first: dict[tuple[str, str, str], tuple[int, str]] = {}
         with self._guard():
             groups = self._db.execute(
-                "SELECT outcome, code, fields, count(*), min(number) FROM row WHERE code <> '' GROUP BY 1, 2, 3"
+                # SQLite takes the message from the row that has the smallest number.
+                "SELECT outcome, code, fields, count(*), min(number), message FROM row WHERE code <> '' GROUP BY 1, 2, 3"
             ).fetchall()
-        for outcome, codes, fields, count, number in groups:
+        for outcome, codes, fields, count, number, message in groups:
             for code, field in zip(codes.split(","), fields.split(","), strict=True):
                 cause = (outcome, code, field)
                 rows[cause] += count
-                first[cause] = min(number, first.get(cause, number))
-        return [Cause(*cause, count, first[cause]) for cause, count in rows.most_common()]
+                told = (number, message if code == codes else "")
+                first[cause] = min(told, first.get(cause, told))
+        found = [Cause(*cause, count, *first[cause]) for cause, count in rows.most_common()]
+        return [*found, *self._causes_of_the_rest()]
+
+    def _causes_of_the_rest(self) -> Iterator[Cause]:
+        """Why rows are not in place of which the file says nothing: their turn, or their result, did not come into it."""
+        lost = {result.row.number for result in self._results}
+        if lost:
+            yield Cause(Outcome.FAILED, "not-recorded", ROW, len(lost), min(lost), Violation("not-recorded").message)
+        if self._rest:
+            query = (
+                "SELECT count(*), min(number) FROM row WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?))"
+            )
+            with self._guard():
+                left, number = self._db.execute(query, (json.dumps([*lost]),)).fetchone()
+            if left:
+                yield Cause(Outcome.UNPROCESSED, self._rest[0].code, ROW, left, number, self._rest[0].message)
 
     def lines(self) -> Iterator[Line]:
         """Every row of the run in source order."""
-        after = -1
-        while batch := self._lines(after):
-            yield from batch
-            after = batch[-1].number
-
-    def _lines(self, after: int) -> list[Line]:
+        lost = {result.row.number: result for result in self._results}
         with self._guard():
-            return [
-                Line(json.loads(cells), number, outcome, code, _distinct(fields), *rest)
-                for cells, number, outcome, code, fields, *rest in self._db.execute(
-                    "SELECT cells, number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
-                    " WHERE number > ? ORDER BY number LIMIT 2000",
-                    (after,),
-                )
-            ]
+            firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
+        for (first,) in firsts:
+            numbers, cells, outcome, others = self._block(first)
+            plain = self._line([], 0, outcome, "", "", "", 0, None, "", "")
+            for number, texts in zip(numbers, cells, strict=True):
+                if number in lost:
+                    yield self._lost(texts, lost[number])
+                elif number in others:
+                    yield self._line(texts, number, *others[number])
+                else:
+                    yield Line(texts, number, *plain[2:])
+
+    def _block(self, first: int) -> tuple[list[int], list[list[str]], str, dict[int, list[Any]]]:
+        """The numbers, cells and outcome of a block, and what is told of the rows that have a story of their own."""
+        with self._guard():
+            query = "SELECT numbers, cells, outcome FROM block WHERE first = ?"
+            numbers, cells, outcome = self._db.execute(query, (first,)).fetchone()
+            numbers = json.loads(numbers)
+            query = (
+                "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
+                " WHERE number BETWEEN ? AND ?"
+            )
+            others = {number: told for number, *told in self._db.execute(query, (first, numbers[-1]))}
+        return numbers, json.loads(cells), outcome, others
+
+    def _line(self, cells: list[str], number: int, outcome: str | None, *told: Any) -> Line:
+        code, fields, message, *sent = told
+        read = self._read(outcome)
+        if self._rest and read != outcome:
+            code, fields, message = _told([self._rest[0]])
+        return Line(cells, number, read, code, ",".join(dict.fromkeys(filter(None, fields.split(",")))), message, *sent)
+
+    def _lost(self, cells: list[str], result: Result) -> Line:
+        """A row whose result could not be made durable."""
+        told = _told([Violation("not-recorded")])
+        sent = (result.attempts, result.http_status, _storable(result.api_code), result.at)
+        return self._line(cells, result.row.number, Outcome.FAILED, *told, *sent)
 
     def finish(self, run: str, finished: str, exit_code: int, outcomes: dict[str, int]) -> None:
         """Close the book on a run."""
@@ -341,8 +424,7 @@ def _stored(row: Staged) -> tuple[object, ...]:
     if row.outcome is None:
         values = zip(FIELDS, row.payload, strict=True)
         contact = json.dumps({field: value for field, value in values if value is not None}, ensure_ascii=False)
-    clears = row.payload.count("")
-    return (row.number, row.contact_id, contact, clears, row.outcome, *_told(row.violations), json.dumps(row.cells))
+    return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *_told(row.violations))
 
 
 def _one(violation: Violation | None) -> list[Violation]:
@@ -363,19 +445,3 @@ def _told(violations: Sequence[Violation]) -> tuple[str, str, str]:
 def _storable(text: str) -> str:
     # SQLite takes UTF-8 alone; the name of a file and the words of an API may be anything.
     return text.encode(errors="backslashreplace").decode()
-
-
-def _distinct(fields: str) -> str:
-    return ",".join(dict.fromkeys(filter(None, fields.split(","))))
-
-
-def _split(fields: bytes) -> list[bytes]:
-    return [fields[start : start + FIELD_BYTES] for start in range(0, len(FIELDS) * FIELD_BYTES, FIELD_BYTES)]
-
-
-def _without(contact: str, fields: bytes | None) -> bytes:
-    """The digests in `fields` (None = none) but for those of the fields that `contact` carries."""
-    if fields is None:
-        return UNKNOWN * len(FIELDS)
-    carried = json.loads(contact)
-    return b"".join(UNKNOWN if field in carried else old for field, old in zip(FIELDS, _split(fields), strict=True))

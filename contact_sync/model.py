@@ -81,6 +81,8 @@ class Source(Protocol):
     """What was found out, in sentences for the summary (encoding, delimiter, header row, columns that are not sent)."""
     warnings: list[str]
     """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
+    blanks_certain: bool
+    """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
 
     def chunks(self) -> Iterator[Chunk]:
         """The data rows, a few thousand at a time; raises `SourceError` where the file turns out to be damaged."""
@@ -101,7 +103,7 @@ class Verdicts:
 
 
 class Staged(NamedTuple):
-    """A data row on its way into the ledger."""
+    """A row on its way into the ledger that does not share the outcome of its block."""
 
     number: int
     contact_id: str
@@ -109,8 +111,18 @@ class Staged(NamedTuple):
     """In the order of `FIELDS`."""
     outcome: Outcome | None
     """None while the row is pending."""
-    violations: Sequence[Violation]
-    cells: list[str]
+    violations: Sequence[Violation] = ()
+
+
+class Block(NamedTuple):
+    """A chunk on its way into the ledger: most of a night's rows have one outcome, and nothing more is to be said of them."""
+
+    numbers: list[int]
+    ids: list[str]
+    cells: list[list[str]]
+    outcome: Outcome
+    """Of the rows that are not in `others`."""
+    others: list[Staged]
 
 
 class Pending(NamedTuple):
@@ -157,10 +169,13 @@ class Line(NamedTuple):
 
 
 class Cause(NamedTuple):
-    """How many rows share a code in a field; `first` is the first of them."""
+    """How many rows share a code in a field."""
 
     outcome: str
     code: str
     field: str
     rows: int
     first: int
+    """The number of the first of them."""
+    message: str
+    """What the report says of that row, where this is all it says."""

@@ -5,18 +5,20 @@ read two ways in a column that has the month first. Memory for that is 24 bytes 
 """
 
 from array import array
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
 import numpy as np
 import pandas as pd
 
+from contact_sync.damage import Damage
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, ROW, Chunk, Outcome, Source, Staged, Verdicts, Violation
+from contact_sync.model import ID, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
 from contact_sync.validate import Validator
 
-MONTH_FIRST = "date-month-first"
+MONTH_FIRST, PHONE = "date-month-first", "phoneNumber"
 _LISTED = 5
 _GROUP = 10_000
 """Rows settled in one transaction."""
@@ -30,12 +32,15 @@ class _Seen:
     ids: "array[int]" = field(default_factory=lambda: array("q"))
     payloads: "array[int]" = field(default_factory=lambda: array("q"))
 
-    def add(self, staged: list[Staged]) -> None:
-        rows = [row for row in staged if row.contact_id]  # the others are settled, whatever else the source says
-        self.numbers.extend(row.number for row in rows)
-        self.ids.extend(hash(row.contact_id) for row in rows)
-        # An invalid row agrees with no other: once mended it may say something else.
-        self.payloads.extend(hash(row.payload) if row.outcome is not Outcome.INVALID else -row.number for row in rows)
+    def add(self, block: Block, payloads: Sequence[tuple[str | None, ...]]) -> None:
+        known = [bool(contact_id) for contact_id in block.ids]  # the others are settled, whatever else the source says
+        hashes = list(map(hash, payloads))
+        for row in block.others:
+            if row.outcome is Outcome.INVALID:  # agrees with no other: once mended it may say something else
+                hashes[bisect_left(block.numbers, row.number)] = -row.number
+        self.numbers.extend(compress(block.numbers, known))
+        self.ids.extend(map(hash, filter(None, block.ids)))
+        self.payloads.extend(compress(hashes, known))
 
 
 def stage(
@@ -54,49 +59,56 @@ def stage(
     `duplicates` is `refuse`, `first` or `last`. `tick` is told the number of rows of each chunk. Raises SourceError where the
     source turns out to be damaged.
     """
-    seen = _Seen()
+    seen, damage = _Seen(), Damage()
     ambiguous = array("q")
     month_first = False
     rows = 0
     for chunk in source.chunks():
         verdicts = validator.validate(chunk)
-        staged = _settled(chunk, verdicts, ledger, resend=resend, sending=sending)
-        ledger.stage(staged)
-        seen.add(staged)
+        block = _settled(chunk, verdicts, ledger, resend=resend, sending=sending)
+        ledger.stage(block)
+        seen.add(block, verdicts.payloads)
+        damage.look(block.numbers, block.ids, verdicts.payloads)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         month_first = month_first or any(v.code == MONTH_FIRST for found in verdicts.violations.values() for v in found)
-        rows += len(staged)
-        tick(len(staged))
+        rows += len(block.numbers)
+        tick(len(block.numbers))
     if month_first:
-        ledger.flag((number, Violation("date-ambiguous", "date")) for number in ambiguous)
+        _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
+    _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
     _settle_twins(seen, ledger, duplicates)
+    if PHONE in source.mapping:
+        source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
     return rows
 
 
-def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, sending: bool) -> list[Staged]:
-    """Each row of a chunk with the outcome it can be given on its own."""
-    outcomes: list[Outcome | None] = [None if sending else Outcome.READY] * len(chunk.rows)
-    violations: dict[int, list[Violation]] = dict(verdicts.violations)
-    ids = list(verdicts.ids)
+def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
+    for start in range(0, len(numbers), _GROUP):
+        ledger.flag([(number, violation) for number in numbers[start : start + _GROUP]])
+
+
+def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, sending: bool) -> Block:
+    """A chunk with the outcome that each row can be given on its own."""
+    ids, payloads, violations = list(verdicts.ids), verdicts.payloads, verdicts.violations
+    valid = [position for position in range(len(ids)) if position not in violations and position not in chunk.skipped]
+    in_place = ledger.in_place([(ids[position], payloads[position]) for position in valid])
+    unchanged = set() if resend else set(compress(valid, in_place))
+    to_send = [position for position in valid if position not in unchanged]
+    if sending or len(unchanged) > len(to_send):
+        outcome, apart = Outcome.UNCHANGED, dict.fromkeys(to_send, None if sending else Outcome.READY)
+    else:
+        outcome, apart = Outcome.READY, dict.fromkeys(unchanged, Outcome.UNCHANGED)
+        apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
+    others = [Staged(chunk.numbers[p], ids[p], payloads[p], told) for p, told in apart.items()]
     for position, found in violations.items():
-        outcomes[position] = Outcome.INVALID
         if any(violation.field in (ID, ROW) for violation in found):
             ids[position] = ""  # not known for certain, so it is no other row's twin
+        if position not in chunk.skipped:
+            others.append(Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.INVALID, found))
     for position in chunk.skipped:
-        outcomes[position] = Outcome.UNPROCESSED
-        violations[position] = [Violation("hidden")]
         ids[position] = ""
-    if not resend:
-        valid = [position for position in range(len(ids)) if position not in violations]
-        in_place = ledger.in_place([(ids[position], verdicts.payloads[position]) for position in valid])
-        for position in compress(valid, in_place):
-            outcomes[position] = Outcome.UNCHANGED
-    return [
-        Staged(number, contact_id, payload, outcome, violations.get(position, ()), cells)
-        for position, (number, contact_id, payload, outcome, cells) in enumerate(
-            zip(chunk.numbers, ids, verdicts.payloads, outcomes, chunk.rows, strict=True)
-        )
-    ]
+        others.append(Staged(chunk.numbers[position], "", payloads[position], Outcome.UNPROCESSED, [Violation("hidden")]))
+    return Block(chunk.numbers, ids, chunk.rows, outcome, others)
 
 
 def _settle_twins(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
@@ -126,16 +138,18 @@ def _settle_twins(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
 def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
     """For each contact with several rows, their numbers and payload hashes in source order."""
     rows = pd.DataFrame({name: np.frombuffer(getattr(seen, f"{name}s"), dtype=np.int64) for name in ("number", "id", "payload")})
-    alike = rows[rows["id"].duplicated(keep=False)]
-    for _, group in alike.groupby("id", sort=False):
-        twins = dict(zip(group["number"].tolist(), group["payload"].tolist(), strict=True))
-        # A hash only points at candidates: the ids themselves decide, so that two contacts are never taken for one.
+    alike = rows[rows["id"].duplicated(keep=False)].sort_values(["id", "number"])
+    ends = [*np.flatnonzero(np.diff(alike["id"])) + 1, len(alike)]
+    start = 0
+    # A hash only points at candidates: the ids themselves decide, so that two contacts are never taken for one.
+    for end in ends[_GROUP - 1 :: _GROUP] + ends[-1:]:
+        batch = alike[start:end]
+        payloads = dict(zip(batch["number"].tolist(), batch["payload"].tolist(), strict=True))
         contacts: dict[str, list[int]] = {}
-        for number, contact_id in ledger.contact_ids(list(twins)).items():
+        for number, contact_id in ledger.contact_ids(list(payloads)).items():
             contacts.setdefault(contact_id, []).append(number)
-        for numbers in contacts.values():
-            if len(numbers) > 1:
-                yield [(number, twins[number]) for number in sorted(numbers)]
+        yield from ([(number, payloads[number]) for number in numbers] for numbers in contacts.values() if len(numbers) > 1)
+        start = end
 
 
 def _listed(twins: list[tuple[int, int]]) -> str:

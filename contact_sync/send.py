@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
 
-from contact_sync.api import contact_update
+from contact_sync.api import contact_detail, contact_update
 from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
@@ -295,11 +295,30 @@ class _Sender:
             delivery.last = failure
             self._failed(failure)
             raise
-        except Rejected:
+        except Rejected as refusal:
             self._answered()
-            raise
+            if delivery.last is None or refusal.api_code != contact_update.NUMBER_TAKEN:
+                raise
+            return await self._verify(delivery, refusal)
         self._answered()
         return reply.status, *verdict
+
+    async def _verify(self, delivery: _Delivery, refusal: Rejected) -> tuple[int, Outcome, list[Violation], str]:
+        """Ask whether it is this contact itself that has the number, from an attempt before that was applied but not answered."""
+        row, key = delivery.row, self._effort.key
+        delivery.attempts += 1
+        try:
+            reply = await self._client.get(contact_detail.PATH, contact_detail.query(key, row))
+        except Stopped:
+            delivery.attempts -= 1
+            raise
+        except Transient as failure:
+            delivery.last = failure
+            self._failed(failure)
+            raise
+        if contact_detail.holds(reply, row):
+            return reply.status, Outcome.UPDATED, [], contact_update.code(reply, key)
+        raise refusal
 
     def _answered(self) -> None:
         self._proven = self._well = True
@@ -309,6 +328,8 @@ class _Sender:
     def _failed(self, failure: Transient) -> None:
         self._proven = self._proven or failure.spoke
         self._breaker.failure()
+        if failure.throttled:
+            self._client.limiter.ease()
         if failure.hold is not None:
             self._hold(failure.hold)
 

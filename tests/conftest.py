@@ -14,6 +14,14 @@ from contact_sync.sandbox import Sandbox
 Wait = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
+async def _end_the_others() -> None:
+    """End what is still at an answer to a client that was killed."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
 @pytest.fixture(scope="session")
 def elsewhere() -> Iterator[Wait]:
     """A function that runs a coroutine in the event loop of another thread and waits for its result."""
@@ -21,6 +29,7 @@ def elsewhere() -> Iterator[Wait]:
     thread = threading.Thread(target=loop.run_forever, name="sandbox")
     thread.start()
     yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=10)
+    asyncio.run_coroutine_threadsafe(_end_the_others(), loop).result(timeout=10)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

@@ -14,9 +14,9 @@ FLOORS = (
     {"run"},
     {"settings"},
     {"plan", "send", "sandbox"},
-    {"validate", "api.contact_update"},
-    {"load", "report", "rules", "ledger", "breaker", "api.client"},
-    {"api.limiter", "fingerprint", "formula"},
+    {"validate", "api.contact_update", "api.contact_detail"},
+    {"load", "report", "rules", "damage", "ledger", "breaker", "api.client"},
+    {"api.limiter", "api.echo", "api.envelope", "fingerprint", "formula", "lock"},
     {"errors"},
     {"model"},
     {"catalogue"},
@@ -25,7 +25,7 @@ FLOORS = (
 
 OWNERS = {
     "sqlite3": {"ledger"},
-    "fcntl": {"ledger"},
+    "fcntl": {"lock"},
     "click": {"cli"},
     "tqdm": {"console"},
     "tenacity": {"send"},
@@ -35,8 +35,9 @@ OWNERS = {
     "asyncio": {"api.client", "api.limiter", "send", "run", "sandbox"},
     "pandas": {"plan", "validate", "rules"},
     "openpyxl": {"load"},
+    "xlrd": {"load"},
     "csv": {"load", "report"},
-    "phonenumbers": {"rules", "validate", "api.contact_update"},
+    "phonenumbers": {"rules", "validate", "api.echo"},
     "platformdirs": {"cli"},
 }
 

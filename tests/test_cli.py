@@ -46,6 +46,7 @@ SHARED = [
     "--region",
     "--max-invalid",
     "--max-clears",
+    "--max-strangers",
     "--allow-empty",
     "--config",
     "--quiet",
@@ -208,7 +209,7 @@ def test_every_option(told: Callable[..., Settings]) -> None:
         "--base-url https://example.com/v2/ --rate 300/min --workers 3 --attempts 2 --timeout 1.5 --account shop --resend "
         "--limit 7 --max-duration 60 -n --report r.csv --report-mode 640 --state-dir s --blank clear --duplicates last "
         "--map A=b=url --map B=custom1 --sheet S --encoding cp1252 --delimiter tab --hidden skip --region BE --max-invalid 2.5 "
-        "--max-clears 0 --allow-empty"
+        "--max-clears 0 --max-strangers 10 --allow-empty"
     )
     assert told("run", "c.csv", "--api-key-file", key_file(), *given.split()) == Settings(
         source=Path("c.csv"),
@@ -236,6 +237,7 @@ def test_every_option(told: Callable[..., Settings]) -> None:
         region="BE",
         max_invalid=2.5,
         max_clears=0,
+        max_strangers=10,
         allow_empty=True,
     )
 
@@ -510,7 +512,7 @@ def test_what_a_run_prints(main: Main, capsys: pytest.CaptureFixture[str]) -> No
     out, err = capsys.readouterr()
     assert out == ""
     assert "2 updated" in err
-    assert "row 3: firstname, column B: firstname has … characters" in err
+    assert "row 3: firstname, column B: firstname has 33 characters, 32 at most" in err
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "--json", "-q") == 3
     out, err = capsys.readouterr()
     told = json.loads(out)
@@ -624,7 +626,7 @@ def test_serving_a_sandbox(main: Main, monkeypatch: pytest.MonkeyPatch, capsys: 
     monkeypatch.setenv("CONTACT_SYNC_PORT", "9")
     assert main("sandbox", "--faults", "500=5%") == 0
     assert seen == [(8080, 0), (9, 0.05)]
-    assert capsys.readouterr() == ("", "http://127.0.0.1:1/v1\n" * 2)
+    assert capsys.readouterr() == ("", "The sandbox is at http://127.0.0.1:1/v1 (Ctrl-C ends it).\n" * 2)
     assert main("sandbox", "--faults", "lots") == 2
 
 

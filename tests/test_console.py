@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -43,7 +44,10 @@ def summary(**values: object) -> Summary:
 
 def test_at_length(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     """The summary tells rows, findings, warnings, outcomes, causes with their column, reasons, requests and the report."""
-    causes = [Cause("invalid", "text-length", "firstname", 2, 7), Cause("invalid", "nothing-to-send", "", 1, 9)]
+    causes = [
+        Cause("invalid", "text-length", "firstname", 2, 7, "firstname has 33 characters, 32 at most: shorten it."),
+        Cause("invalid", "nothing-to-send", "", 1, 9, ""),
+    ]
     made = summary(
         findings=["CSV with ;."],
         warnings=["It is open."],
@@ -63,7 +67,7 @@ def test_at_length(console: Console, capsys: pytest.CaptureFixture[str]) -> None
         "       2 updated",
         "       1 invalid",
         "",
-        "2 rows, the first is row 7: firstname, column B: firstname has … characters, … at most: shorten it.",
+        "2 rows, the first is row 7: firstname, column B: firstname has 33 characters, 32 at most: shorten it.",
         "row 9: Nothing but a contactId: fill in a field, or delete the row.",
         "Stopped: The API is down.",
         "3 requests, 1 of them retries, in 0.5 seconds.",
@@ -73,7 +77,7 @@ def test_at_length(console: Console, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_many_causes(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     """Of many causes the most frequent are shown."""
-    console.conclude(summary(causes=[Cause("invalid", "date-serial", "date", 1, n) for n in range(2, 14)]))
+    console.conclude(summary(causes=[Cause("invalid", "date-serial", "date", 1, n, "") for n in range(2, 14)]))
     shown = capsys.readouterr().err
     assert shown.count("date-serial") == 0
     assert shown.count("Excel's number for a day") == 10
@@ -85,13 +89,34 @@ def test_quiet(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     console.quiet = True
     assert console.conclude(summary(exit_code=0)) == 0
     assert capsys.readouterr() == ("", "")
-    causes = [Cause("invalid", "date-serial", "date", 1, n) for n in range(2, 14)]
+    causes = [Cause("invalid", "date-serial", "date", 1, n, "") for n in range(2, 14)]
     assert console.conclude(summary(causes=causes, reasons=["The API is down."])) == 3
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines()[:2] == ["contact-sync: contacts.csv: 2 updated, 1 invalid.", "The API is down."]
     assert err.splitlines()[-1] == "Report: contacts.results.csv (exit code 3)"
     assert len(err.splitlines()) == 6
+
+
+@pytest.mark.parametrize("message", ["firstname has 33 characters, 32 at most: shorten it.", ""])
+@pytest.mark.parametrize("quiet", [False, True])
+def test_the_words_of_a_cause(console: Console, capsys: pytest.CaptureFixture[str], message: str, *, quiet: bool) -> None:
+    """At length a cause is told in the words for its first row; in a mail, or where there are none, in those for any row."""
+    console.quiet = quiet
+    console.conclude(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message)], columns={"firstname": "B"}))
+    general = "firstname has … characters, … at most: shorten it."
+    told = f"2 rows, the first is row 7: firstname, column B: {general if quiet or not message else message}"
+    assert told in capsys.readouterr().err.splitlines()
+
+
+def test_a_name_that_is_no_unicode(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON object is valid wherever it is read, although the name of a file is no UTF-8."""
+    console.as_json = True
+    path = Path(os.fsdecode(b"pr\xe9noms.csv"))
+    console.conclude(summary(source=path))
+    console.refuse(SourceError("No."), path)
+    for line in capsys.readouterr().out.splitlines():
+        assert json.loads(line.encode().decode())["source"] == "pr\ufffdnoms.csv"
 
 
 @pytest.mark.parametrize("quiet", [False, True])

@@ -18,7 +18,8 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def _help(command: str) -> str:
-    context = click.Context(cli.program.commands[command], info_name=f"contact-sync {command}", terminal_width=80)
+    program = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
+    context = click.Context(cli.program.commands[command], parent=program, info_name=command, terminal_width=80)
     return f"```console\n$ contact-sync {command} --help\n{context.get_help()}\n```"
 
 

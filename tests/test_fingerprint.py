@@ -10,14 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import StorageError
-from contact_sync.fingerprint import FIELD_BYTES, UNKNOWN, Fingerprints, _create, installation
+from contact_sync.fingerprint import NOTHING, Fingerprints, _create, agree, installation, renewed, without
 from contact_sync.model import FIELDS
 
 PRINTS = Fingerprints(bytes(32))
 
 values = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=4)
 payloads = st.tuples(*[values] * len(FIELDS))
+similar = st.tuples(*[st.sampled_from([None, "", "a"])] * len(FIELDS)) | st.sampled_from([None, "a"]).map(
+    lambda v: (v,) * len(FIELDS)
+)
 ids = st.text("AB1", min_size=1, max_size=3)
+
+
+def split(digests: bytes) -> list[bytes]:
+    """The digests of the fields one by one."""
+    return [digests[start : start + 8] for start in range(0, len(digests), 8)]
 
 
 @given(ids, payloads, ids, payloads)
@@ -32,15 +40,47 @@ def test_equal_digests_mean_equal_rows(
 def test_fields_of_a_payload(contact_id: str, payload: tuple[str | None, ...]) -> None:
     """A field that is carried has a digest, an emptied one too; one that is not carried is unknown."""
     digests = PRINTS.fields(contact_id, payload)
-    assert [len(digest) for digest in digests] == [FIELD_BYTES] * len(FIELDS)
-    assert [digest == UNKNOWN for digest in digests] == [value is None for value in payload]
+    assert len(digests) == len(NOTHING) == 8 * len(FIELDS)
+    assert [digest == bytes(8) for digest in split(digests)] == [value is None for value in payload]
 
 
 def test_a_digest_belongs_to_its_place() -> None:
     """The same value has another digest in another field, for another contact, and under another key."""
     same = ("Zoé",) * len(FIELDS)
-    found = {digest for prints in (PRINTS, Fingerprints(b"k" * 32)) for one in ("A", "B") for digest in prints.fields(one, same)}
+    found = {
+        digest for prints in (PRINTS, Fingerprints(b"k" * 32)) for one in ("A", "B") for digest in split(prints.fields(one, same))
+    }
     assert len(found) == 4 * len(FIELDS)
+
+
+@given(ids, similar, similar)
+def test_agreement(contact_id: str, carried: tuple[str | None, ...], known: tuple[str | None, ...]) -> None:
+    """Digests agree exactly when every value that is carried is known to be so; others may be known or not."""
+    agreed = all(value in (None, other) for value, other in zip(carried, known, strict=True))
+    assert agree(PRINTS.fields(contact_id, carried), PRINTS.fields(contact_id, known)) is agreed
+
+
+@given(ids, payloads)
+def test_what_agrees_with_what(contact_id: str, payload: tuple[str | None, ...]) -> None:
+    """A payload agrees with itself, one that carries nothing agrees with all, and with nothing agrees that one alone."""
+    digests = PRINTS.fields(contact_id, payload)
+    assert agree(digests, digests)
+    assert agree(NOTHING, digests)
+    assert agree(digests, NOTHING) is (digests == NOTHING)
+
+
+@given(ids, payloads, st.sets(st.sampled_from(FIELDS)))
+def test_what_is_withdrawn(contact_id: str, payload: tuple[str | None, ...], carried: set[str]) -> None:
+    """What is left without some fields is what is known of the others alone."""
+    rest = tuple(None if field in carried else value for field, value in zip(FIELDS, payload, strict=True))
+    assert without(PRINTS.fields(contact_id, payload), carried) == PRINTS.fields(contact_id, rest)
+
+
+@given(ids, similar, similar)
+def test_what_is_renewed(contact_id: str, known: tuple[str | None, ...], carried: tuple[str | None, ...]) -> None:
+    """What is carried takes the place of what was known of the same fields, and the rest stays known."""
+    both = tuple(old if new is None else new for old, new in zip(known, carried, strict=True))
+    assert renewed(PRINTS.fields(contact_id, known), PRINTS.fields(contact_id, carried)) == PRINTS.fields(contact_id, both)
 
 
 def test_accounts() -> None:

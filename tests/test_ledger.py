@@ -9,20 +9,21 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from contact_sync.errors import BusyError, StorageError
+from contact_sync.errors import StorageError
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.ledger import Ledger, lock
-from contact_sync.model import FIELDS, ID, Cause, Line, Outcome, Pending, Result, Staged, Violation
+from contact_sync.ledger import Ledger
+from contact_sync.model import FIELDS, ID, Block, Cause, Line, Outcome, Pending, Result, Staged, Violation
 
 PRINTS = Fingerprints(bytes(32))
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -38,9 +39,16 @@ def payload(**values: str) -> Payload:
 
 
 def row(number: int, contact_id: str = "", outcome: Outcome | None = None, *violations: Violation, **values: Any) -> Staged:
-    """A row on its way into the ledger; pending unless it has an outcome."""
-    contact_id = contact_id or f"C{number}"
-    return Staged(number, contact_id, payload(**(values or {"firstname": "Zoé"})), outcome, violations, [contact_id, "é;'=\n"])
+    """A row with a story of its own; pending unless it has an outcome."""
+    return Staged(number, contact_id or f"C{number}", payload(**(values or {"firstname": "Zoé"})), outcome, violations)
+
+
+def block(*rows: Staged, plain: Sequence[int] = (), outcome: Outcome = Outcome.UNCHANGED) -> Block:
+    """A chunk of these rows and of `plain` ones that share `outcome`, with cells that name the contact."""
+    ids = dict.fromkeys(plain, "") | {row.number: row.contact_id for row in rows}
+    numbers = sorted(ids)
+    contact_ids = [ids[number] or f"C{number}" for number in numbers]
+    return Block(numbers, contact_ids, [[contact_id, "é;'=\n"] for contact_id in contact_ids], outcome, list(rows))
 
 
 def ended(pending: Pending, outcome: Outcome = Outcome.UPDATED, *violations: Violation, **more: Any) -> Result:
@@ -74,7 +82,7 @@ def opened(where: Path) -> Iterator[Open]:
 
 def confirm(ledger: Ledger, number: int, contact_id: str, **values: Any) -> None:
     """Stage a row, send it, and have it confirmed."""
-    ledger.stage([row(number, contact_id, **values)])
+    ledger.stage(block(row(number, contact_id, **values)))
     (taken,) = ledger.take(number - 1)
     ledger.record(ended(taken))
     ledger.flush()
@@ -90,14 +98,16 @@ def in_place(ledger: Ledger, contact_id: str, **values: str) -> bool:
 
 
 def test_staged_rows_come_back_in_order(opened: Open) -> None:
-    """Every staged row comes back in the order of its number, its cells as they were, more than one batch of them."""
+    """Every staged row comes back in the order of its number, its cells as they were, plain or not, from several chunks."""
     ledger = opened()
-    numbers = [*range(2, 4003, 2), *range(3, 1001, 2)]
+    numbers = [*range(2, 1001), *range(1002, 4003, 2)]
     for start in range(0, len(numbers), 700):
-        ledger.stage([row(number, "", Outcome.READY) for number in numbers[start : start + 700]])
+        part = numbers[start : start + 700]
+        ledger.stage(block(*[row(number, "", Outcome.READY) for number in part if number % 3], plain=part))
     lines = list(ledger.lines())
-    assert [line.number for line in lines] == sorted(numbers)
+    assert [line.number for line in lines] == numbers
     assert all(line.cells == [f"C{line.number}", "é;'=\n"] for line in lines)
+    assert all(line.outcome == ("ready" if line.number % 3 else "unchanged") for line in lines)
 
 
 def test_what_a_line_tells(opened: Open) -> None:
@@ -109,7 +119,7 @@ def test_what_a_line_tells(opened: Open) -> None:
         Violation("date-calendar", "date"),
         Violation("hidden"),
     )
-    ledger.stage([row(2), row(3, "", Outcome.INVALID, *wrong)])
+    ledger.stage(block(row(2), row(3, "", Outcome.INVALID, *wrong)))
     ledger.record(
         ended(ledger.take(-1)[0], Outcome.FAILED, Violation("api-throttled"), attempts=4, http_status=429, api_code="7")
     )
@@ -127,12 +137,13 @@ def test_counts(opened: Open) -> None:
     """Outcomes, pending rows and rows with one code are counted."""
     ledger = opened()
     idle, damaged = Violation("nothing-to-send"), Violation("date-serial", "date")
-    ledger.stage([row(2), row(3), row(4, "", Outcome.INVALID, idle), row(5, "", Outcome.INVALID, damaged)])
-    ledger.stage([row(6, "", Outcome.UNCHANGED), row(7, "", Outcome.INVALID, idle, damaged)])
+    ledger.stage(block(row(2), row(3), row(4, "", Outcome.INVALID, idle), row(5, "", Outcome.INVALID, damaged)))
+    ledger.stage(block(row(6, "", Outcome.UNCHANGED), row(7, "", Outcome.INVALID, idle, damaged)))
     assert ledger.count(None) == 2
     assert ledger.count(Outcome.INVALID) == 3
     assert ledger.count(Outcome.INVALID, without="nothing-to-send") == 2
-    ledger.settle_rest(Violation("limit", detail={"limit": "0"}), ready=False)
+    assert ledger.outcomes() == {"unchanged": 1, "invalid": 3, "": 2}
+    ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
     assert ledger.outcomes() == {"unprocessed": 2, "invalid": 3, "unchanged": 1}
 
 
@@ -141,8 +152,8 @@ def test_clears(opened: Open) -> None:
     ledger = opened()
     emptied: dict[str, Any] = {"firstname": "", "lastname": "", "url": "http://example.com"}
     assert ledger.clears() == 0
-    ledger.stage([row(2, **emptied), row(3, "", Outcome.READY, **emptied), row(4, "", Outcome.UNCHANGED, **emptied)])
-    ledger.stage([row(5, "", Outcome.INVALID, Violation("date-serial", "date"), **emptied)])
+    ledger.stage(block(row(2, **emptied), row(3, "", Outcome.READY, **emptied), row(4, "", Outcome.UNCHANGED, **emptied)))
+    ledger.stage(block(row(5, "", Outcome.INVALID, Violation("date-serial", "date"), **emptied)))
     assert ledger.clears() == 4
 
 
@@ -150,7 +161,7 @@ def test_attempts(opened: Open) -> None:
     """All attempts are counted, and those after the first of a row as retries."""
     ledger = opened()
     assert ledger.attempts() == (0, 0)
-    ledger.stage([row(2), row(3), row(4)])
+    ledger.stage(block(row(2), row(3), row(4)))
     for pending, attempts in zip(ledger.take(-1), (1, 4, 0), strict=True):
         ledger.record(ended(pending, Outcome.FAILED, Violation("api-unreachable"), attempts=attempts))
     ledger.flush()
@@ -161,18 +172,32 @@ def test_causes(opened: Open) -> None:
     """Causes are counted by outcome, code and field, the most frequent first, each with its first row."""
     ledger = opened()
     serial, long_ = Violation("date-serial", "date"), Violation("text-length", "firstname", {"length": "33", "limit": "32"})
-    ledger.stage([row(2, "", Outcome.INVALID, long_), row(3, "", Outcome.INVALID, serial), row(9, "", Outcome.UNCHANGED)])
-    ledger.stage([row(4, "", Outcome.INVALID, serial, long_), row(5, "", Outcome.INVALID, serial)])
+    longer = Violation("text-length", "firstname", {"length": "40", "limit": "32"})
+    ledger.stage(block(row(2, "", Outcome.INVALID, long_), row(3, "", Outcome.INVALID, serial)))
+    ledger.stage(block(row(4, "", Outcome.INVALID, serial, longer), row(5, "", Outcome.INVALID, serial), plain=[9]))
     assert ledger.causes() == [
-        Cause("invalid", "date-serial", "date", 3, 3),
-        Cause("invalid", "text-length", "firstname", 2, 2),
+        Cause("invalid", "date-serial", "date", 3, 3, serial.message),
+        Cause("invalid", "text-length", "firstname", 2, 2, long_.message),
+    ]
+
+
+def test_the_words_of_a_cause(opened: Open) -> None:
+    """A cause is told in the words for its first row, and in none where that row has more to say."""
+    ledger = opened()
+    serial = Violation("date-serial", "date")
+    first, second = (Violation("text-length", "url", {"length": length, "limit": "255"}) for length in ("300", "301"))
+    ledger.stage(block(row(2, "", Outcome.INVALID, serial, first), row(3, "", Outcome.INVALID, second)))
+    ledger.stage(block(row(4, "", Outcome.INVALID, second), row(5, "", Outcome.INVALID, serial)))
+    assert ledger.causes() == [
+        Cause("invalid", "text-length", "url", 3, 2, ""),
+        Cause("invalid", "date-serial", "date", 2, 2, ""),
     ]
 
 
 def test_flags_add_up(opened: Open) -> None:
     """A flag makes a row invalid and joins what was wrong with it before."""
     ledger = opened()
-    ledger.stage([row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), row(4)])
+    ledger.stage(block(row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), row(4)))
     ledger.flag([(2, Violation("date-ambiguous", "date")), (3, Violation("id-length", ID))])
     lines = list(ledger.lines())[:2]
     assert [(line.outcome, line.code, line.fields) for line in lines] == [
@@ -188,43 +213,167 @@ def test_settled_rows_are_not_sent(opened: Open) -> None:
     """A settled row has its new outcome and is not pending; an invalid one stays invalid."""
     ledger = opened()
     reason = Violation("duplicate-ignored", ID, {"row": "2"})
-    ledger.stage([row(2), row(3), row(4, "", Outcome.UNCHANGED), row(5, "", Outcome.INVALID, Violation("date-serial", "date"))])
+    ledger.stage(block(row(2), row(3), row(5, "", Outcome.INVALID, Violation("date-serial", "date")), plain=[4]))
     ledger.settle([(3, Outcome.DUPLICATE, reason), (4, Outcome.DUPLICATE, None), (5, Outcome.DUPLICATE, None)])
     assert [pending.number for pending in ledger.take(-1)] == [2]
     found = [(line.outcome, line.code) for line in list(ledger.lines())[1:]]
     assert found == [("duplicate", "duplicate-ignored"), ("duplicate", ""), ("invalid", "date-serial")]
 
 
-@pytest.mark.parametrize(("ready", "expected"), [(True, "unprocessed"), (False, "ready")])
-def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
-    """Pending rows end unprocessed, with the reason; those that are ready only where a guard stopped the run."""
-    ledger = opened()
-    ledger.stage([row(2), row(3, "", Outcome.READY), row(4, "", Outcome.UNCHANGED)])
-    ledger.settle_rest(Violation("stopped", detail={"reason": "Because."}), ready=ready)
-    lines = list(ledger.lines())
-    assert [line.outcome for line in lines] == ["unprocessed", expected, "unchanged"]
-    assert (lines[0].code, lines[0].message) == ("stopped", "The run stopped before this row. Because. The next run sends it.")
-
-
 def test_contact_ids(opened: Open) -> None:
-    """The ids of many rows are found, more than one query's worth."""
+    """The ids of rows are found, plain or not, in whatever order they are asked for and in whatever chunk they are."""
     ledger = opened()
-    ledger.stage([row(number, "", Outcome.READY) for number in range(2, 1300)])
-    assert ledger.contact_ids(range(2, 1300)) == {number: f"C{number}" for number in range(2, 1300)}
+    for start in range(2, 1300, 100):
+        ledger.stage(block(row(start), row(start + 9, "twin"), plain=range(start, start + 100)))
+    expected = {number: "twin" if number % 100 == 11 else f"C{number}" for number in range(2, 1302)}
+    assert ledger.contact_ids(range(2, 1302)) == expected
+    assert ledger.contact_ids([1301, 2, 700]) == {1301: "C1301", 2: "C2", 700: "C700"}
+    assert ledger.contact_ids([]) == {}
+
+
+# ---- rows that share the outcome of their chunk
+
+
+def test_plain_rows(opened: Open) -> None:
+    """Plain rows have the outcome of their chunk and nothing more to say, and are counted with the others."""
+    ledger = opened()
+    ledger.stage(block(row(3), row(4, "", Outcome.UNCHANGED), plain=[2, 5, 9]))
+    ledger.stage(block(row(10, "", Outcome.UNCHANGED), plain=[11, 12], outcome=Outcome.READY))
+    assert list(ledger.lines())[3] == Line(["C5", "é;'=\n"], 5, "unchanged", "", "", "", 0, None, "", "")
+    found = [line.outcome for line in ledger.lines()]
+    assert found == ["unchanged", "", "unchanged", "unchanged", "unchanged", "unchanged", "ready", "ready"]
+    assert ledger.outcomes() == {"unchanged": 5, "ready": 2, "": 1}
+    assert [ledger.count(outcome) for outcome in (Outcome.UNCHANGED, Outcome.READY, None, Outcome.INVALID)] == [5, 2, 1, 0]
+    assert [pending.number for pending in ledger.take(-1)] == [3]
+
+
+def test_plain_rows_with_a_story_after_all(opened: Open) -> None:
+    """A plain row that is flagged or settled is set apart with the outcome it had, and counted once."""
+    ledger = opened()
+    doubt, reason = Violation("date-ambiguous", "date"), Violation("duplicate-ignored", ID, {"row": "2"})
+    ledger.stage(block(row(3), plain=range(2, 8)))
+    ledger.stage(block(plain=range(8, 12), outcome=Outcome.READY))
+    ledger.settle([(10, Outcome.DUPLICATE, reason), (4, Outcome.DUPLICATE, None), (3, Outcome.DUPLICATE, None)])
+    ledger.flag([(11, doubt), (5, doubt), (10, doubt)])
+    ledger.settle([(5, Outcome.DUPLICATE, None)])  # it stays invalid
+    lines = {line.number: (line.outcome, line.code, line.fields) for line in ledger.lines()}
+    plain = dict.fromkeys((2, 6, 7), ("unchanged", "", "")) | dict.fromkeys((8, 9), ("ready", "", ""))
+    assert lines == plain | {
+        3: ("duplicate", "", ""),
+        4: ("duplicate", "", ""),
+        5: ("invalid", "date-ambiguous", "date"),
+        10: ("invalid", "duplicate-ignored,date-ambiguous", "contactId,date"),
+        11: ("invalid", "date-ambiguous", "date"),
+    }
+    assert list(lines) == list(range(2, 12))
+    assert ledger.outcomes() == {"unchanged": 3, "duplicate": 2, "invalid": 3, "ready": 2}
+    assert [ledger.count(outcome) for outcome in (Outcome.UNCHANGED, Outcome.READY, None, Outcome.INVALID)] == [3, 2, 0, 3]
+    assert ledger.contact_ids([4, 5, 10]) == {4: "C4", 5: "C5", 10: "C10"}
+
+
+def test_a_whole_chunk_is_flagged(opened: Open) -> None:
+    """When every row of a chunk is flagged, twice over, none is left that has the outcome of the chunk."""
+    ledger = opened()
+    ledger.stage(block(plain=range(2, 1500)))
+    ledger.stage(block(plain=[1500]))
+    flags = [(number, Violation("date-ambiguous", "date")) for number in range(2, 1500)]
+    ledger.flag(flags[::-1])
+    ledger.flag([(2, Violation("id-length", ID)), (2, Violation("id-clear", ID))])
+    assert ledger.outcomes() == {"invalid": 1498, "unchanged": 1}
+    assert next(ledger.lines()).code == "date-ambiguous,id-length,id-clear"
+    assert [line.outcome for line in ledger.lines()] == ["invalid"] * 1498 + ["unchanged"]
+
+
+def test_nothing_to_flag_or_settle(opened: Open) -> None:
+    """No flag and no settlement change nothing."""
+    ledger = opened()
+    ledger.stage(block(row(2), plain=[3]))
+    ledger.flag([])
+    ledger.settle([])
+    assert ledger.outcomes() == {"unchanged": 1, "": 1}
+
+
+def test_a_flag_that_cannot_be_written(opened: Open) -> None:
+    """Rows are set apart together with their flag or not at all: afterwards each is counted once all the same."""
+    ledger = opened()
+    ledger.stage(block(plain=range(2, 6)))
+    with pytest.raises(AttributeError):
+        ledger.flag([(2, Violation("date-ambiguous", "date")), (3, None)])  # type: ignore[list-item]
+    assert ledger.outcomes() == {"unchanged": 4}
+    assert [line.outcome for line in ledger.lines()] == ["unchanged"] * 4
+
+
+def test_clears_of_ready_rows(opened: Open) -> None:
+    """What ready rows would empty is counted, but not any more when they turn out to be invalid or duplicates."""
+    ledger = opened()
+    emptied: dict[str, Any] = {"firstname": "", "custom1": ""}
+    ledger.stage(block(*[row(n, "", Outcome.READY, **emptied) for n in (3, 4, 5)], plain=range(2, 8), outcome=Outcome.READY))
+    assert ledger.clears() == 6
+    ledger.flag([(3, Violation("date-ambiguous", "date")), (7, Violation("date-ambiguous", "date"))])
+    ledger.settle([(4, Outcome.DUPLICATE, None)])
+    assert ledger.clears() == 2
+
+
+def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
+    """A ledger that begins once more looks for rows in the chunks of the new run alone, and tells them as they are."""
+    ledger = opened()
+    ledger.stage(block(plain=[2, 3]))
+    ledger.stage(block(row(900)))
+    ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
+    ledger.begin("another", "contacts.csv", "", keep=True)
+    ledger.stage(block(row(7), plain=[5, 6]))
+    ledger.flag([(6, Violation("date-ambiguous", "date"))])
+    assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_each_row_counts_once(data: st.DataObject) -> None:
+    """However rows are staged, flagged and settled, each is told once, and `outcomes` and `count` agree with the lines."""
+    numbers = sorted(data.draw(st.sets(st.integers(0, 30), min_size=1)))
+    own = st.sampled_from([None, Outcome.READY, Outcome.UNCHANGED, Outcome.DUPLICATE])
+    truth: dict[int, str] = {}
+    with Ledger(None, PRINTS) as ledger:
+        ledger.begin("run", "contacts.csv", "", keep=data.draw(st.booleans()))
+        while rest := [number for number in numbers if number not in truth]:
+            part = rest[: data.draw(st.integers(1, len(rest)))]
+            shared = data.draw(st.sampled_from([Outcome.READY, Outcome.UNCHANGED]))
+            apart = data.draw(st.dictionaries(st.sampled_from(part), own))
+            ledger.stage(block(*[row(n, "", told) for n, told in apart.items()], plain=part, outcome=shared))
+            truth |= dict.fromkeys(part, shared) | {number: told or "" for number, told in apart.items()}
+        for _ in range(data.draw(st.integers(0, 3))):
+            some = data.draw(st.lists(st.sampled_from(numbers)))
+            if data.draw(st.booleans()):
+                ledger.flag([(number, Violation("date-ambiguous", "date")) for number in some])
+                truth |= dict.fromkeys(some, "invalid")
+            else:
+                ledger.settle([(number, Outcome.DUPLICATE, None) for number in some])
+                truth |= {number: "duplicate" for number in some if truth[number] != "invalid"}
+        lines = list(ledger.lines())
+        assert [(line.number, line.outcome) for line in lines] == sorted(truth.items())
+        assert [line.cells[0] for line in lines] == [f"C{number}" for number in numbers]
+        assert ledger.outcomes() == Counter(truth.values())
+        assert {outcome: ledger.count(outcome) for outcome in Outcome if ledger.count(outcome)} | {"": ledger.count(None)} == {
+            "": 0,
+            **Counter(truth.values()),
+        }
 
 
 def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
     """The name of a source, the API's code and a reason are kept although they are not valid Unicode."""
     with Ledger(where, PRINTS, "account") as ledger:
         ledger.begin("run", os.fsdecode(b"pr\xe9noms.csv"), "2026-01-02T03:04:05Z", keep=True)
-        ledger.stage([row(2), row(3)])
+        ledger.stage(block(row(2), row(3), row(4)))
         ledger.record(
             ended(ledger.take(-1)[0], Outcome.REJECTED, Violation("api-number-taken", "phoneNumber"), api_code="\ud800")
         )
-        ledger.settle_rest(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
-        first, second = ledger.lines()
+        ledger.flush()
+        ledger.record(ended(ledger.take(-1)[0], Outcome.FAILED, Violation("api-throttled"), api_code="\ud801"))
+        ledger.conclude(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
+        first, second, third = ledger.lines()
+        assert second.api_code == r"\ud801"
         assert first.api_code == r"\ud800"
-        assert r"\udce9." in second.message
+        assert r"\udce9." in third.message
 
 
 # ---- sending
@@ -233,7 +382,7 @@ def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
 def test_take_in_order_and_in_parts(opened: Open) -> None:
     """Pending rows are taken in order, a few hundred at a time, each once."""
     ledger = opened()
-    ledger.stage([row(number, "", None if number % 3 else Outcome.UNCHANGED) for number in range(1, 2000)])
+    ledger.stage(block(*[row(number, "", None if number % 3 else Outcome.UNCHANGED) for number in range(1, 2000)]))
     taken: list[int] = []
     while batch := ledger.take(taken[-1] if taken else -1):
         assert len(batch) <= 500
@@ -244,7 +393,7 @@ def test_take_in_order_and_in_parts(opened: Open) -> None:
 def test_what_is_sent_of_a_row(opened: Open) -> None:
     """A pending row carries the fields it has, an emptied one as empty text, and no other."""
     ledger = opened()
-    ledger.stage([row(2, firstname="Zoé", custom1="", phoneNumber="+33600000001")])
+    ledger.stage(block(row(2, firstname="Zoé", custom1="", phoneNumber="+33600000001")))
     (taken,) = ledger.take(-1)
     assert taken[:4] == (2, "C2", '{"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""}', 0)
 
@@ -252,7 +401,7 @@ def test_what_is_sent_of_a_row(opened: Open) -> None:
 def test_failed_rows_are_taken_again(opened: Open) -> None:
     """The second pass takes the failed rows alone, and knows how often they were tried."""
     ledger = opened()
-    ledger.stage([row(2), row(3)])
+    ledger.stage(block(row(2), row(3)))
     first, second = ledger.take(-1)
     ledger.record(ended(first, Outcome.FAILED, Violation("api-unreachable"), attempts=4))
     ledger.record(ended(second))
@@ -276,7 +425,7 @@ def test_confirmed_is_in_place(opened: Open) -> None:
 def test_many_are_looked_up(opened: Open) -> None:
     """More contacts than one query takes are looked up, each with its own answer."""
     ledger = opened()
-    ledger.stage([row(number) for number in range(1, 1201)])
+    ledger.stage(block(*[row(number) for number in range(1, 1201)]))
     after = -1
     while batch := ledger.take(after):
         after = batch[-1].number
@@ -292,7 +441,7 @@ def test_taking_withdraws_durably(opened: Open) -> None:
     """Before an attempt may leave, what was confirmed of the fields it carries is gone from the file itself."""
     first = opened()
     confirm(first, 2, "C1", firstname="Zoé", lastname="Roux")
-    first.stage([row(3, "C1", firstname="Léa")])
+    first.stage(block(row(3, "C1", firstname="Léa")))
     assert in_place(opened(begin=False), "C1", firstname="Zoé")
     first.take(2)
     second = opened(begin=False)
@@ -306,7 +455,7 @@ def test_back_to_what_was_confirmed(opened: Open, outcome: Outcome | None) -> No
     """A, then B without a clean yes (or killed on its way), then A again: A is sent again, for B may be what is stored."""
     ledger = opened()
     confirm(ledger, 2, "C1", firstname="A")
-    ledger.stage([row(3, "C1", firstname="B")])
+    ledger.stage(block(row(3, "C1", firstname="B")))
     (taken,) = ledger.take(2)
     if outcome:
         ledger.record(ended(taken, outcome, Violation("echo-differs", "firstname")))
@@ -332,7 +481,7 @@ def test_two_sources_with_different_columns(opened: Open) -> None:
 def test_results_are_written_in_groups(opened: Open) -> None:
     """Results become durable by themselves after a few hundred, the rest with `flush`; a kill loses no others."""
     ledger = opened()
-    ledger.stage([row(number) for number in range(1, 601)])
+    ledger.stage(block(*[row(number) for number in range(1, 601)]))
     for pending in [*ledger.take(-1), *ledger.take(500)]:
         ledger.record(ended(pending))
     asked = [(f"C{number}", payload(firstname="Zoé")) for number in range(1, 601)]
@@ -342,13 +491,127 @@ def test_results_are_written_in_groups(opened: Open) -> None:
     assert all(opened(begin=False).in_place(asked))
 
 
-def test_unwritten_results_come_before_the_rest(opened: Open) -> None:
-    """A row whose result was not written yet is not told that its turn did not come."""
+def test_no_more_than_asked_for(opened: Open) -> None:
+    """No more rows are taken, and withdrawn, than are asked for."""
     ledger = opened()
-    ledger.stage([row(2), row(3)])
-    ledger.record(ended(ledger.take(-1)[0]))
-    ledger.settle_rest(Violation("limit", detail={"limit": "1"}), ready=False)
-    assert ledger.outcomes() == {"updated": 1, "unprocessed": 1}
+    confirm(ledger, 2, "C1", firstname="A")
+    confirm(ledger, 3, "C2", firstname="A")
+    ledger.stage(block(row(4, "C1", firstname="B"), row(5, "C2", firstname="B"), *[row(number) for number in range(6, 1000)]))
+    assert [pending.number for pending in ledger.take(3, 1)] == [4]
+    assert [in_place(ledger, contact_id, firstname="A") for contact_id in ("C1", "C2")] == [False, True]
+    assert [pending.number for pending in ledger.take(4, 3)] == [5, 6, 7]
+    assert len(ledger.take(4, 900)) == len(ledger.take(4)) == 500
+
+
+# ---- the end of a run
+
+
+REST = Violation("stopped", detail={"reason": "Because."})
+
+
+@pytest.mark.parametrize(("ready", "expected"), [(True, "unprocessed"), (False, "ready")])
+def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
+    """Pending rows end unprocessed, with the reason; those that are ready, plain or not, only where a guard stopped the run."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3, "", Outcome.READY), row(4, "", Outcome.INVALID, Violation("hidden")), plain=[5]))
+    ledger.stage(block(row(7), plain=[6, 8], outcome=Outcome.READY))
+    ledger.conclude(REST, ready=ready)
+    lines = list(ledger.lines())
+    found = ["unprocessed", expected, "invalid", "unchanged", expected, "unprocessed", expected]
+    assert [line.outcome for line in lines] == found
+    assert ledger.outcomes() == Counter(found)
+    told = {(line.code, line.fields, line.message) for line in lines if line.outcome == "unprocessed"}
+    assert told == {("stopped", "", "The run stopped before this row. Because. The next run sends it.")}
+    assert {line.code for line in lines if line.outcome in ("ready", "unchanged")} <= {""}
+
+
+def test_the_end_writes_nothing(opened: Open) -> None:
+    """How a run ended is told without a write: a ledger on a full disk tells it too, and others see no change."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3, "", Outcome.READY), plain=[4]))
+    other = opened(begin=False)
+    before = other._db.execute("PRAGMA data_version").fetchone()
+    ledger._db.execute("PRAGMA query_only = ON")
+    ledger.conclude(REST, ready=True)
+    assert ledger.outcomes() == {"unprocessed": 2, "unchanged": 1}
+    assert [line.code for line in ledger.lines()] == ["stopped", "stopped", ""]
+    assert other._db.execute("PRAGMA data_version").fetchone() == before
+    assert [line.outcome for line in other.lines()] == ["", "ready", "unchanged"]
+    assert other.count(None) == 1
+
+
+def test_lost_results(opened: Open) -> None:
+    """Rows whose results could not be made durable end failed, told as such with their attempts; the next run sends them."""
+    ledger = opened()
+    confirm(ledger, 2, "C3", firstname="A")
+    ledger.begin("night", "contacts.csv", "", keep=True)
+    ledger.stage(block(row(2), row(3, firstname="B"), row(4), row(5), plain=[6]))
+    kept, *lost = ledger.take(-1)[:3]
+    ledger.record(ended(kept, attempts=2))
+    ledger.flush()
+    ledger.record(ended(lost[0], attempts=3, api_code="200"))
+    ledger.record(ended(lost[1], Outcome.FAILED, Violation("api-throttled"), attempts=1, http_status=429))
+    ledger._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="cannot be used"):
+        ledger.flush()
+    ledger.conclude(REST, ready=False)
+    message = "The answer to this row could not be recorded: the next run sends it again."
+    lines = list(ledger.lines())
+    assert [line.outcome for line in lines] == ["updated", "failed", "failed", "unprocessed", "unchanged"]
+    assert lines[1][1:] == (3, "failed", "not-recorded", "", message, 3, 200, "200", "2026-01-02T03:04:05Z")
+    assert lines[1].cells == ["C3", "é;'=\n"]
+    assert lines[2][3:8] == ("not-recorded", "", message, 1, 429)
+    assert ledger.outcomes() == {"updated": 1, "unchanged": 1, "failed": 2, "unprocessed": 1}
+    assert ledger.attempts() == (6, 3)
+    later = opened(begin=False)
+    assert not in_place(later, "C3", firstname="A")
+    assert not in_place(later, "C3", firstname="B")
+
+
+def test_lost_results_of_the_second_pass(opened: Open) -> None:
+    """A row whose second result is lost is failed as before, counted once, and what the first pass came to is not forgotten."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3), row(4)))
+    for pending in ledger.take(-1):
+        ledger.record(ended(pending, Outcome.FAILED, Violation("api-throttled"), attempts=4, http_status=429))
+    ledger.flush()
+    first, second, _ = ledger.take(-1, failed=True)
+    ledger.record(ended(first, attempts=5))
+    ledger.flush()
+    ledger.record(ended(second, attempts=5))
+    ledger._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError, match="cannot be used"):
+        ledger.flush()
+    ledger.conclude(REST, ready=False)
+    told = [(line.outcome, line.code, line.attempts) for line in ledger.lines()]
+    assert told == [("updated", "", 5), ("failed", "not-recorded", 5), ("failed", "api-throttled", 4)]
+    assert ledger.outcomes() == {"updated": 1, "failed": 2}
+    assert ledger.attempts() == (14, 11)
+
+
+def test_a_lost_result_without_an_attempt(opened: Open) -> None:
+    """A row that was never sent is no request and no retry, although its result is lost."""
+    ledger = opened()
+    ledger.stage(block(row(2)))
+    ledger.record(ended(ledger.take(-1)[0], Outcome.FAILED, attempts=0))
+    assert ledger.attempts() == (0, 0)
+
+
+def test_results_that_find_room_after_all(opened: Open) -> None:
+    """Results that were lost for a moment are written with the next ones, and no row is told to have failed."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3)))
+    first, second = ledger.take(-1)
+    ledger.record(ended(first))
+    ledger._db.execute("PRAGMA query_only = ON")
+    with pytest.raises(StorageError):
+        ledger.flush()
+    ledger._db.execute("PRAGMA query_only = OFF")
+    ledger.record(ended(second))
+    ledger.flush()
+    ledger.conclude(REST, ready=False)
+    assert ledger.outcomes() == {"updated": 2}
+    assert ledger.attempts() == (2, 0)
 
 
 def test_a_kill_before_the_flush(where: Path, opened: Open) -> None:
@@ -358,11 +621,12 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Outcome, Result, Staged
+from contact_sync.model import Block, Outcome, Result, Staged
 from pathlib import Path
 ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
 ledger.begin("run", "contacts.csv", "", keep=True)
-ledger.stage([Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None, (), []) for n in (2, 3)])
+rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
+ledger.stage(Block([2, 3], ["C2", "C3"], [[], []], Outcome.UNCHANGED, rows))
 first, second = ledger.take(-1)
 ledger.record(Result(first, Outcome.UPDATED))
 ledger.flush()
@@ -398,9 +662,9 @@ def test_a_run_takes_the_place_of_the_last_ones_rows(opened: Open, where: Path) 
 
 def test_a_dry_run_leaves_the_last_runs_rows(opened: Open, where: Path) -> None:
     """The rows of a run that sends nothing live beside the last run's, and are gone with it."""
-    opened().stage([row(2)])
+    opened().stage(block(row(2)))
     dry = opened(keep=False)
-    dry.stage([row(7, "", Outcome.READY)])
+    dry.stage(block(row(7, "", Outcome.READY)))
     assert [line.number for line in dry.lines()] == [7]
     assert [pending.number for pending in opened(begin=False).take(-1)] == [2]
     with sqlite3.connect(where) as db:
@@ -413,7 +677,7 @@ def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     with Ledger(None, PRINTS) as ledger:
         ledger.begin("run", "contacts.csv", "", keep=True)
-        ledger.stage([row(2, "", Outcome.READY)])
+        ledger.stage(block(row(2, "", Outcome.READY)))
         assert ledger.outcomes() == {"ready": 1}
     assert list(tmp_path.iterdir()) == []
 
@@ -425,7 +689,7 @@ def test_the_file_is_private(opened: Open, where: Path) -> None:
     """The ledger and the files beside it are their owner's alone, whatever the umask."""
     umask = os.umask(0)
     try:
-        opened().stage([row(2)])
+        opened().stage(block(row(2)))
     finally:
         os.umask(umask)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in where.parent.iterdir()}
@@ -475,7 +739,7 @@ def test_a_torn_file(opened: Open, where: Path) -> None:
     """A ledger that lost its end is an error with a sentence wherever that is noticed."""
     with Ledger(where, PRINTS, "account") as ledger:
         ledger.begin("run", "contacts.csv", "", keep=True)
-        ledger.stage([row(number) for number in range(1, 2000)])
+        ledger.stage(block(*[row(number) for number in range(1, 2000)]))
     os.truncate(where, where.stat().st_size // 2)
     with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
         ledger = opened(begin=False)
@@ -504,7 +768,7 @@ def test_no_place_for_the_file(tmp_path: Path) -> None:
 def test_a_full_disk(opened: Open, where: Path) -> None:
     """When the disk is full a write fails with a sentence, confirms nothing, and can be made again when there is room."""
     ledger = opened()
-    ledger.stage([row(number) for number in range(1, 401)])
+    ledger.stage(block(*[row(number) for number in range(1, 401)]))
     taken = ledger.take(-1)
     for pending in taken:
         ledger.record(ended(pending))
@@ -524,9 +788,9 @@ def test_a_failed_stage_leaves_nothing(opened: Open) -> None:
     """Rows are staged together or not at all, and the ledger goes on."""
     ledger = opened()
     with pytest.raises(StorageError, match="UNIQUE"):
-        ledger.stage([row(2), row(2)])
+        ledger.stage(block(row(2), row(2)))
     assert ledger.count(None) == 0
-    ledger.stage([row(2)])
+    ledger.stage(block(row(2)))
     assert ledger.count(None) == 1
 
 
@@ -537,69 +801,19 @@ import resource, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Staged
+from contact_sync.model import Block, Outcome, Staged
 with Ledger(None, Fingerprints(bytes(32))) as ledger:
     ledger.begin("run", "contacts.csv", "", keep=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for start in range(0, 40_000, 1000):
-        rows = range(start, start + 1000)
-        ledger.stage([Staged(n, f"C{{n}}", ("+33600000001",) + (None,) * 8, None, (), ["x" * 2000]) for n in rows])
+        numbers = list(range(start, start + 1000))
+        rows = [Staged(n, f"C{{n}}", ("+33600000001",) + (None,) * 8, None) for n in numbers[::2]]
+        ledger.stage(Block(numbers, [f"C{{n}}" for n in numbers], [["x" * 2000] for n in numbers], Outcome.UNCHANGED, rows))
     sum(1 for _ in ledger.lines())
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     grown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
     assert int(grown) < 40_000  # kB, for 80 MB of text
-
-
-# ---- the lock
-
-
-def test_the_lock_is_for_one(tmp_path: Path) -> None:
-    """A lock that is held is refused, names the process that holds it, and is free when the block ends."""
-    path = tmp_path / "account.lock"
-    path.write_text("4000000000\n")
-    with lock(path):
-        with pytest.raises(BusyError, match=rf"\(process {os.getpid()}\): wait for it to end"), lock(path):
-            pytest.fail("two hold it")
-        assert path.read_text() == f"{os.getpid()}\n"
-    with lock(path):
-        pass
-    assert path.exists()
-
-
-def test_the_lock_of_a_process_that_dies(tmp_path: Path) -> None:
-    """The lock is free as soon as the process that held it is killed."""
-    path = tmp_path / "account.lock"
-    script = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-from contact_sync.ledger import lock
-from pathlib import Path
-with lock(Path({str(path)!r})):
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-    command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=UNMEASURED) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(BusyError, match=rf"\(process {holder.pid}\)"), lock(path):
-            pytest.fail("two hold it")
-        holder.kill()
-        holder.wait()
-        with lock(path):
-            pass
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_a_lock_without_a_name(tmp_path: Path, content: bytes) -> None:
-    """A lock file that holds no process number is a lock all the same, and private."""
-    path = tmp_path / "account.lock"
-    with lock(path):
-        path.write_bytes(content)
-        with pytest.raises(BusyError), lock(path):
-            pytest.fail("two hold it")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 # ---- whatever happens
@@ -647,12 +861,11 @@ class Nights(RuleBasedStateMachine):
         self.ledger.begin(f"run-{self.runs}", "contacts.csv", "", keep=True)
         asked = [(contact_id, payload(**values)) for contact_id, values in self.wanted.items()]
         settled = [False] * len(asked) if resend else self.ledger.in_place(asked)
-        self.ledger.stage(
-            [
-                Staged(number, contact_id, values, Outcome.UNCHANGED if done else None, (), [])
-                for number, ((contact_id, values), done) in enumerate(zip(asked, settled, strict=True))
-            ]
-        )
+        rows = zip(asked, settled, strict=True)
+        to_send = [
+            Staged(number, contact_id, values, None) for number, ((contact_id, values), done) in enumerate(rows) if not done
+        ]
+        self.ledger.stage(block(*to_send, plain=range(len(asked))))
         for pending in self.ledger.take(-1):
             values = self.wanted[pending.contact_id]
             if fate not in {"lost", "refused", "killed"}:

@@ -1,6 +1,7 @@
 """Staging: every row of the source settled or pending, with real rules and a real ledger."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ class Table:
     mapping: dict[str, int] = field(default_factory=lambda: {name: position for position, name in enumerate(COLUMNS)})
     letters: list[str] = field(default_factory=lambda: ["A", "B", "C", "D"])
     delimiter: str = ";"
+    blanks_certain: bool = True
     findings: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -81,22 +83,22 @@ def confirm(ledger: Ledger, *rows: Row) -> None:
 
 
 def lines(ledger: Ledger) -> list[Line]:
-    """Every row, those that are pending with the outcome None."""
+    """Every row, those that are pending without an outcome."""
     return list(ledger.lines())
 
 
-def outcomes(ledger: Ledger) -> list[str | None]:
-    """The outcome of every row, None while it is pending."""
+def outcomes(ledger: Ledger) -> list[str]:
+    """The outcome of every row, empty while it is pending."""
     return [line.outcome for line in lines(ledger)]
 
 
 CONFLICT = ("invalid", "duplicate-conflict", "contactId")
-PENDING = (None, "", "")
+PENDING = ("", "", "")
 AGREEING = ("duplicate", "", "")
 IGNORED = ("duplicate", "duplicate-ignored", "contactId")
 
 
-def told(ledger: Ledger) -> list[tuple[str | None, str, str]]:
+def told(ledger: Ledger) -> list[tuple[str, str, str]]:
     """Outcome, code and fields of every row."""
     return [(line.outcome, line.code, line.fields) for line in lines(ledger)]
 
@@ -119,8 +121,8 @@ def test_no_row(ledger: Ledger) -> None:
     assert lines(ledger) == []
 
 
-@pytest.mark.parametrize(("sending", "expected"), [(True, None), (False, "ready")])
-def test_a_valid_row(ledger: Ledger, *, sending: bool, expected: str | None) -> None:
+@pytest.mark.parametrize(("sending", "expected"), [(True, ""), (False, "ready")])
+def test_a_valid_row(ledger: Ledger, *, sending: bool, expected: str) -> None:
     """A valid row that is not in place is pending, or ready where nothing is sent."""
     stage(ledger, table(("C1", "Zoé")), sending=sending)
     assert outcomes(ledger) == [expected]
@@ -132,7 +134,7 @@ def test_a_row_in_place(ledger: Ledger, *, sending: bool, resend: bool) -> None:
     """A row in place is unchanged, unless it is to be sent again; one with another value, or invalid, is not."""
     confirm(ledger, ("C1", "Zoé"), ("C2", "Léa"), ("C3", "Max"))
     stage(ledger, table(("C1", "Zoé"), ("C2", "Léo"), ("C3", "Max", "never")), sending=sending, resend=resend)
-    open_ = None if sending else "ready"
+    open_ = "" if sending else "ready"
     assert outcomes(ledger) == [open_ if resend else "unchanged", open_, "invalid"]
 
 
@@ -155,7 +157,7 @@ def test_a_hidden_row(ledger: Ledger) -> None:
     assert [(line.outcome, line.code) for line in lines(ledger)] == [
         *[("unprocessed", "hidden")] * 3,
         ("invalid", "date-month-first"),
-        (None, ""),
+        ("", ""),
     ]
 
 
@@ -220,21 +222,21 @@ def test_an_invalid_twin(ledger: Ledger, choice: str, expected: list[str]) -> No
     """A row that is invalid agrees with no other: once mended it may say something else."""
     stage(ledger, table(("C1", "Zoé"), ("C1", "Zoé", "45000")), duplicates=choice)
     assert [line.code for line in lines(ledger)] == expected
-    assert outcomes(ledger) == [{"refuse": "invalid", "first": None, "last": "duplicate"}[choice], "invalid"]
+    assert outcomes(ledger) == [{"refuse": "invalid", "first": "", "last": "duplicate"}[choice], "invalid"]
 
 
 def test_a_twin_whose_id_is_not_certain(ledger: Ledger) -> None:
     """A row that is hidden, has moved cells, nothing to send or a wrong id is no other row's twin."""
     moved = {4: Violation("cells-missing", ROW, {"cells": "2", "columns": "4"})}
     stage(ledger, table(("C1", "Zoé"), ("C1", "Léa"), ("C1", "Max"), ("C1",), ("C1 C1", "Eve"), hidden=(3,), flaws=moved))
-    assert outcomes(ledger) == [None, "unprocessed", "invalid", "invalid", "invalid"]
+    assert outcomes(ledger) == ["", "unprocessed", "invalid", "invalid", "invalid"]
 
 
 @pytest.mark.parametrize(
     ("choice", "expected"),
-    [("refuse", ["invalid", "invalid"]), ("first", ["unchanged", "duplicate"]), ("last", ["duplicate", None])],
+    [("refuse", ["invalid", "invalid"]), ("first", ["unchanged", "duplicate"]), ("last", ["duplicate", ""])],
 )
-def test_a_twin_in_place(ledger: Ledger, choice: str, expected: list[str | None]) -> None:
+def test_a_twin_in_place(ledger: Ledger, choice: str, expected: list[str]) -> None:
     """That one of the rows is in place does not settle which of them counts."""
     confirm(ledger, ("C1", "Zoé"))
     stage(ledger, table(("C1", "Zoé"), ("C1", "Léa"), size=1), duplicates=choice)
@@ -259,8 +261,99 @@ def test_many_twins(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twins are settled in groups, and none is lost between two of them."""
     monkeypatch.setattr(plan, "_GROUP", 3)
     stage(ledger, table(*[(f"C{n % 10}", f"n{n % 20}") for n in range(40)]), duplicates="first")
-    assert outcomes(ledger) == [None] * 10 + ["duplicate"] * 30
+    assert outcomes(ledger) == [""] * 10 + ["duplicate"] * 30
     assert [line.code for line in lines(ledger)][10:] == ["duplicate-ignored"] * 10 + [""] * 10 + ["duplicate-ignored"] * 10
+
+
+@pytest.mark.parametrize("group", [1, 2, 3, 1000])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("alike", [False, True])
+def test_many_twins_in_many_chunks(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, group: int, size: int, *, alike: bool
+) -> None:
+    """However many chunks and groups there are, and whether or not ids share a hash, each contact is settled by itself."""
+    monkeypatch.setattr(plan, "_GROUP", group)
+    if alike:
+        monkeypatch.setattr(plan, "hash", lambda what: int(what[1:]) % 3 if isinstance(what, str) else hash(what), raising=False)
+    agreeing = [(f"C{n}", "Zoé") for n in range(7)]
+    disagreeing = [(f"C{n}", "Léa") for n in range(10, 17)]
+    rows = [*agreeing, *disagreeing, ("C30", "Max"), *agreeing, *[(contact_id, "Eve") for contact_id, _ in disagreeing]]
+    stage(ledger, table(*rows, size=size))
+    assert told(ledger) == [*[PENDING] * 7, *[CONFLICT] * 7, PENDING, *[AGREEING] * 7, *[CONFLICT] * 7]
+    assert [line.message.split(" give")[0] for line in lines(ledger)][7:14] == [f"Rows {n} and {n + 15}" for n in range(9, 16)]
+    assert ledger.outcomes() == {"invalid": 14, "duplicate": 7, "": 8}
+    assert ledger.count(None) == 8
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+@pytest.mark.parametrize("changed", [0, 1, 3, 4])
+def test_twins_that_nothing_is_sent_of(ledger: Ledger, size: int, changed: int) -> None:
+    """In a dry run rows of one contact are settled too, whether most rows of their chunk are in place or few are."""
+    rows = [("C1", "Zoé"), ("C2", "Max"), ("C3", "Léa"), ("C4", "Noé")]
+    confirm(ledger, *rows[changed:])
+    stage(ledger, table(*rows, *rows, ("C1", "Zoé", "never"), ("C4", "Eve"), size=size), sending=False)
+    alone = ["ready"] * changed + ["unchanged"] * (4 - changed)
+    invalid = {0, 3, 4, 7, 8, 9}
+    found = ["invalid" if at in invalid else outcome for at, outcome in enumerate([*alone, *["duplicate"] * 4, "", ""])]
+    assert outcomes(ledger) == found
+    assert ledger.outcomes() == Counter(found)
+
+
+def test_an_invalid_twin_below_blank_rows(ledger: Ledger) -> None:
+    """Which row is invalid is told by its number, also where blank rows were left out between them."""
+    rows = [["C1", "Zoé", "", ""], ["C2", "Max", "45000", ""], ["C2", "Max", "", ""], ["C1", "Zoé", "", ""]]
+    stage(ledger, Table([Chunk([3, 9, 10, 40], rows)]))
+    assert told(ledger) == [PENDING, ("invalid", "date-serial,duplicate-conflict", "date,contactId"), CONFLICT, AGREEING]
+
+
+# ---- rows that share the outcome of their chunk
+
+
+def stories(ledger: Ledger) -> int:
+    """How many rows the ledger keeps by themselves."""
+    (found,) = ledger._db.execute("SELECT count(*) FROM row").fetchone()
+    return int(found)
+
+
+def test_a_night_without_edits(ledger: Ledger) -> None:
+    """Where nothing has changed no row is kept by itself, nor where a check finds nothing wrong."""
+    rows = [(f"C{n}", "Zoé") for n in range(20)]
+    confirm(ledger, *rows)
+    stage(ledger, table(*rows, size=7))
+    assert (stories(ledger), ledger.outcomes()) == (0, {"unchanged": 20})
+    stage(ledger, table(*rows, size=7), resend=True, sending=False)
+    assert (stories(ledger), ledger.outcomes()) == (0, {"ready": 20})
+
+
+@pytest.mark.parametrize("edited", [0, 1, 9, 10, 11, 20])
+def test_the_few_are_kept_by_themselves(ledger: Ledger, edited: int) -> None:
+    """In a dry run the fewer of those in place and those to send are kept by themselves; in a night those to send."""
+    confirm(ledger, *[(f"C{n}", "Zoé") for n in range(20)])
+    tonight = [(f"C{n}", "Léa" if n < edited else "Zoé") for n in range(20)]
+    stage(ledger, table(*tonight), sending=False)
+    assert outcomes(ledger) == ["ready"] * edited + ["unchanged"] * (20 - edited)
+    assert stories(ledger) == min(edited, 20 - edited)
+    stage(ledger, table(*tonight))
+    assert outcomes(ledger) == [""] * edited + ["unchanged"] * (20 - edited)
+    assert stories(ledger) == edited
+
+
+@pytest.mark.parametrize("sending", [True, False])
+@pytest.mark.parametrize("more", [0, 10])
+def test_cells_that_would_be_emptied(ledger: Ledger, more: int, *, sending: bool) -> None:
+    """What the rows to send would empty is counted, in a dry run too, and not what is in place, invalid or a duplicate."""
+    confirm(ledger, ("C1", "<clear>", "<clear>"), *[(f"D{n}", "Zoé") for n in range(more)])
+    rows = [
+        ("C1", "<clear>", "<clear>"),
+        ("C2", "<clear>", "<clear>"),
+        ("C3", "Zoé", "<clear>"),
+        ("C4", "<clear>", "never"),
+        ("C3", "Zoé", "<clear>"),
+        ("C5", "<clear>", "03/04/2020"),
+        ("C6", "Zoé", "12/31/2020"),
+    ]
+    stage(ledger, table(*rows, *[(f"D{n}", "Zoé") for n in range(more)]), sending=sending)
+    assert ledger.clears() == 3
 
 
 # ---- dates
@@ -281,7 +374,7 @@ def test_ambiguous_dates(ledger: Ledger, size: int, *, last: bool) -> None:
 def test_no_month_first(ledger: Ledger) -> None:
     """Without a date that has the month first, those that could be read two ways are read day first."""
     stage(ledger, table(("C1", "", "03/04/2020"), ("C2", "", "31/12/2020")))
-    assert outcomes(ledger) == [None, None]
+    assert outcomes(ledger) == ["", ""]
 
 
 def test_ambiguous_in_place(ledger: Ledger) -> None:
@@ -323,7 +416,7 @@ def test_every_row_has_one_state(
         assert again() == len(rows)
         found = lines(ledger)
         assert [line.number for line in found] == list(range(2, len(rows) + 2))
-        allowed = {"unprocessed", "invalid", "duplicate", None if sending else "ready"}
+        allowed = {"unprocessed", "invalid", "duplicate", "" if sending else "ready"}
         assert {line.outcome for line in found} <= allowed
         assert all(
             (line.code != "") is (line.outcome in {"invalid", "unprocessed"}) for line in found if line.outcome != "duplicate"

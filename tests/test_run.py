@@ -1,19 +1,23 @@
 """One run, end to end: real files, a real ledger, real HTTP to a sandbox."""
 
 import csv
+import gc
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+import xlwt
 
 from contact_sync import run as module
 from contact_sync.errors import (
@@ -26,7 +30,8 @@ from contact_sync.errors import (
     StorageError,
     UnavailableError,
 )
-from contact_sync.ledger import Ledger, lock
+from contact_sync.ledger import Ledger
+from contact_sync.lock import hold
 from contact_sync.model import Outcome, Result
 from contact_sync.run import Summary, run
 from contact_sync.sandbox import Behaviour, Sandbox
@@ -336,6 +341,40 @@ def test_both_guards(night: Night) -> None:
     assert (summary.exit_code, len(summary.reasons)) == (4, 2)
 
 
+PERSON = ("contactId", "phoneNumber", "firstname", "lastname")
+
+
+def people(ids: Iterable[int], who: Iterable[int]) -> list[Row]:
+    """Contacts with these ids, each with the number and names of that person."""
+    return [(f"C{one:06}", f"06000000{other:02}", f"Zoé{other}", f"Petit{other}") for one, other in zip(ids, who, strict=True)]
+
+
+def test_a_column_sorted_alone(tmp_path: Path, sandbox: Serve) -> None:
+    """When most known contacts become somebody else at once nothing is sent, whatever `--resend` says, unless that is allowed."""
+    night = Night(tmp_path, sandbox(open_store=True))
+    night.write(*people(range(30), range(30)), header=PERSON)
+    assert night.run().outcomes == {"updated": 30}
+    night.write(*people(range(30), reversed(range(30))), header=PERSON)
+    for resend in (False, True):
+        summary = night.run(resend=resend)
+        assert (summary.exit_code, summary.requests, summary.outcomes) == (4, 0, {"unprocessed": 30})
+        assert "30 of 30 known contacts change first name, last name and phone number at once" in summary.reasons[0]
+    assert night.run(max_strangers=100).outcomes == {"updated": 30}
+
+
+def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
+    """Half of the known contacts, a handful, or new ones may be anybody; so may those of whom only the name changes."""
+    night = Night(tmp_path, sandbox(open_store=True))
+    night.write(*people(range(30), range(30)), header=PERSON)
+    assert night.run().exit_code == 0
+    night.write(*people(range(60), [*range(15), *range(60, 75), *range(30, 60)]), header=PERSON)
+    assert night.run().outcomes == {"updated": 45, "unchanged": 15}
+    night.write(*people(range(19), range(40, 59)), header=PERSON)
+    assert night.run().outcomes == {"updated": 19}
+    night.write(*((*row[:2], "Léa", "Max") for row in people(range(30, 60), range(30, 60))), header=PERSON)
+    assert night.run(max_strangers=0).outcomes == {"updated": 30}
+
+
 def test_the_key_is_refused(night: Night) -> None:
     """A key that the API refuses stops the run after one request; the rest is unprocessed."""
     night.sandbox.key = "another"
@@ -380,6 +419,30 @@ def test_a_signal_while_loading(night: Night) -> None:
     summary = night.run()
     assert (summary.exit_code, summary.outcomes) == (143, {"unprocessed": 3})
     assert night.sandbox.calls == []
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_while_the_source_is_watched(night: Night, signum: int, code: int) -> None:
+    """A signal ends a run that waits for its source to be quiet: soon, with its own exit code, and with nothing written."""
+    os.utime(night.source)
+    begun = time.monotonic()
+    killer = threading.Timer(0.1, os.kill, (os.getpid(), signum))
+    killer.start()
+    with pytest.raises(Interrupted, match=rf"^Interrupted by {signal.Signals(signum).name}\.$") as stopped:
+        night.run()
+    killer.join()
+    assert stopped.value.exit_code == code
+    assert time.monotonic() - begun < 1
+    assert night.sandbox.calls == []
+    assert not night.report.exists()
+
+
+def test_a_source_that_is_watched(night: Night) -> None:
+    """A source that was written just now is waited for, and then sent like any other."""
+    os.utime(night.source, (time.time() - 1.5,) * 2)
+    begun = time.monotonic()
+    assert night.run().outcomes == {"updated": 3}
+    assert 0.4 < time.monotonic() - begun < 2
 
 
 def test_a_second_signal(night: Night) -> None:
@@ -478,10 +541,81 @@ def test_another_run(night: Night) -> None:
     """While another run has the account this one is refused; another account is not concerned."""
     night.run()
     (path,) = (night.folder / "state").glob("*.lock")
-    with lock(path):
-        with pytest.raises(BusyError, match=rf"process {os.getpid()}"):
-            night.run()
-        assert night.run(account="other").exit_code == 0
+    assert path.read_text() == f"{os.getpid()}\n"
+    descriptor = hold(path)
+    assert descriptor is not None, "the run before still has it"
+    os.write(descriptor, b"4000000000\n")
+    with pytest.raises(BusyError, match=r"\(process 4000000000\): wait for it to end"):
+        night.run()
+    assert night.run(account="other").exit_code == 0
+    os.close(descriptor)
+    assert night.run().outcomes == {"unchanged": 3}
+    assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_run_in_a_run(night: Night) -> None:
+    """As long as a run goes on, until its report is in place, another is refused and told by which process."""
+    refused: list[str] = []
+
+    def another() -> None:
+        with pytest.raises(BusyError) as error:
+            Night(night.folder, night.sandbox).run(report=night.folder / "other.csv")
+        refused.append(str(error.value))
+
+    night.watcher.then = night.watcher.while_loading = another
+    assert night.run().outcomes == {"updated": 3}
+    told = f"Another run for this account is under way (process {os.getpid()}): wait for it to end."
+    assert refused == [told] * 4
+    assert len(night.sandbox.calls) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
+def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
+    """A lock that is held is a lock, whatever is written in it."""
+    night.run()
+    (path,) = (night.folder / "state").glob("*.lock")
+    descriptor = hold(path)
+    assert descriptor is not None
+    os.write(descriptor, content)
+    with pytest.raises(BusyError, match=r"under way \(process .+\): wait"):
+        night.run()
+    os.close(descriptor)
+
+
+def test_a_lock_that_cannot_be_written(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that has no room for a number is free again for the next run."""
+    fd = os.open("/dev/full", os.O_WRONLY)
+    monkeypatch.setattr(module, "hold", lambda _: fd)
+    with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
+        night.run()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+def test_another_run_for_the_same_report(night: Night) -> None:
+    """While another run, of whatever account, writes the same report this one is refused before anything is sent."""
+    refused: list[int] = []
+
+    def another() -> None:
+        with pytest.raises(BusyError, match=rf"Another run is writing the report {night.report}") as error:
+            Night(night.folder, night.sandbox).run(account="other")
+        refused.append(error.value.exit_code)
+
+    night.watcher.while_loading = another
+    summary = night.run()
+    assert (summary.outcomes, refused) == ({"updated": 3}, [75])
+    assert balanced(summary, night)
+    assert len(night.sandbox.calls) == 3
+
+
+def test_a_draft_that_is_a_link(night: Night) -> None:
+    """A link in the place of the report's draft is refused before anything is sent, and not followed."""
+    valuable = night.folder / "valuable"
+    valuable.write_bytes(b"valuable")
+    (night.folder / f".{night.report.name}.draft").symlink_to(valuable)
+    with pytest.raises(StorageError, match=r"cannot be written \(Too many levels of symbolic links\)"):
+        night.run()
+    assert (valuable.read_bytes(), night.sandbox.calls) == (b"valuable", [])
 
 
 def test_no_state_folder(night: Night) -> None:
@@ -551,6 +685,64 @@ def test_a_ledger_that_breaks(night: Night) -> None:
     assert len(night.sandbox.calls) - before < 3 + 1
 
 
+def test_a_ledger_that_takes_nothing_more(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that cannot be written any more is exit 7, and the report and the requests tell of every row all the same."""
+
+    @contextmanager
+    def full(_: Ledger) -> Iterator[None]:
+        raise StorageError("The ledger is full.")
+        yield
+
+    night.run(account="shop")
+    night.write(*THREE[:2], ("C000003", "Eve"), ("C000004", "Léo"), ("C000005", "x" * 33))
+    before = len(night.sandbox.calls)
+    night.watcher.then = lambda: monkeypatch.setattr(Ledger, "_transaction", full)
+    summary = night.run(account="shop", workers=1, rate=1)
+    monkeypatch.undo()
+    night.watcher.then = lambda: None
+    assert (summary.exit_code, summary.reasons) == (7, ["The ledger is full."])
+    assert night.outcomes() == ["unchanged", "unchanged", "failed", "unprocessed", "invalid"]
+    assert [line["sync_code"] for line in night.lines()] == ["", "", "not-recorded", "stopped", "text-length"]
+    assert "The ledger is full." in night.lines()[3]["sync_message"]
+    assert balanced(summary, night)
+    assert (summary.requests, summary.retries) == (len(night.sandbox.calls) - before, 0) == (1, 0)
+    assert night.run(account="shop").outcomes == {"unchanged": 2, "updated": 2, "invalid": 1}
+
+
+def test_a_run_that_cannot_be_finished(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that fails at the very last is exit 7; nothing that was confirmed is forgotten."""
+
+    def full(*_: object) -> None:
+        raise StorageError("The ledger is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "finish", full)
+        summary = night.run()
+    assert (summary.exit_code, summary.reasons, summary.outcomes) == (7, ["The ledger is full."], {"updated": 3})
+    assert balanced(summary, night)
+    assert night.run().outcomes == {"unchanged": 3}
+
+
+# ---- the garbage collector
+
+
+def test_the_garbage_collector(night: Night) -> None:
+    """Garbage is not looked for while rows are loaded and reported, but while they are sent, and after the run."""
+    seen: list[bool] = []
+    night.watcher.while_loading = night.watcher.then = lambda: seen.append(gc.isenabled())
+    night.run()
+    assert seen == [False, True, True, True]
+    assert gc.isenabled()
+
+
+def test_the_garbage_collector_after_a_refusal(night: Night) -> None:
+    """Garbage is looked for again when a run is refused in the middle."""
+    night.write()
+    with pytest.raises(SourceError):
+        night.run()
+    assert gc.isenabled()
+
+
 # ---- bugs
 
 
@@ -612,3 +804,18 @@ def test_the_exit_code_that_wins(reasons: list[type[ContactSyncError]], outcomes
     made = [Interrupted(signal.SIGTERM) if kind is Interrupted else kind("") for kind in reasons]
     found = {Outcome(outcome).value: 1 for outcome in outcomes}
     assert module._exit_code(made, found) == module._exit_code(made[::-1], found) == code
+
+
+def test_blanks_that_are_not_certain(night: Night) -> None:
+    """--blank clear is refused for a source in which a blank may be a formula that was never calculated."""
+    book: Any = xlwt.Workbook()
+    sheet = book.add_sheet("Contacts")
+    for column, (name, value) in enumerate({"contactId": "C000001", "firstname": xlwt.Formula('UPPER("b")'), "url": ""}.items()):
+        sheet.write(0, column, name)
+        sheet.write(1, column, value)
+    book.save(str(night.source))
+    age(night.source)
+    with pytest.raises(SourceError, match="an empty cell may be a formula that was never calculated, so --blank clear"):
+        night.run(blank="clear")
+    assert night.watcher.rows == 0
+    assert night.run().outcomes == {"invalid": 1}

@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -26,7 +26,7 @@ from contact_sync.errors import (
 )
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import FIELDS, Outcome, Result, Staged
+from contact_sync.model import FIELDS, Block, Outcome, Result, Staged
 from contact_sync.sandbox import Behaviour, Call, Sandbox
 from contact_sync.send import CANARIES, LONGEST_HOLD, Effort, Stop, Stopped, send
 
@@ -37,7 +37,7 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 FINGERPRINTS = Fingerprints(bytes(32))
 
 UPDATED, FAILED, REJECTED, ALTERED = Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED, Outcome.ALTERED
-PENDING = None
+PENDING = ""
 
 
 # ---- a ledger with rows in it, and a night's sending
@@ -52,8 +52,10 @@ def payload(number: int, name: str = "Zoé") -> tuple[str | None, ...]:
 def stage(ledger: Ledger, rows: int, name: str = "Zoé") -> None:
     """Begin a run of so many pending rows, numbered from 1, each for the contact with its number: C000001."""
     ledger.begin(f"run of {name}", "contacts.csv", "2026-01-01T00:00:00Z", keep=name == "Zoé")
-    numbers = range(1, rows + 1)
-    ledger.stage(Staged(number, f"C{number:06}", payload(number, name), None, (), [f"C{number:06}"]) for number in numbers)
+    if rows:
+        ids = {number: f"C{number:06}" for number in range(1, rows + 1)}
+        pending = [Staged(number, contact_id, payload(number, name), None) for number, contact_id in ids.items()]
+        ledger.stage(Block([*ids], [*ids.values()], [[each] for each in ids.values()], Outcome.UNCHANGED, pending))
 
 
 @pytest.fixture
@@ -122,12 +124,12 @@ def go(ledger: Ledger, to: Sandbox, **options: Any) -> Night:
     return asyncio.run(work(ledger, to.base_url, **options))
 
 
-def outcomes(ledger: Ledger) -> dict[int, str | None]:
-    """Row → its outcome; None while it is pending."""
+def outcomes(ledger: Ledger) -> dict[int, str]:
+    """Row → its outcome; empty while it is pending."""
     return {line.number: line.outcome for line in ledger.lines()}
 
 
-def count(ledger: Ledger) -> Counter[str | None]:
+def count(ledger: Ledger) -> Counter[str]:
     """How many rows have each outcome."""
     return Counter(outcomes(ledger).values())
 
@@ -218,6 +220,28 @@ def test_an_unanswered_attempt_is_sent_again(ledger: Ledger, sandbox: Serve, no_
     assert sent_to(served)[4] == 2
 
 
+def test_a_number_taken_by_an_attempt_before(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
+    """A number that is taken after an attempt without an answer is asked for: held by the contact itself, the row is updated."""
+    stage(ledger, 5)
+    served = sandbox()
+    served.script["C000002"] = [Behaviour(drop=True, applied=True), Behaviour(code=15)]
+    night = go(ledger, served)
+    assert (night.reasons, count(ledger)) == ([], {UPDATED: 5})
+    (result,) = [result for result in night.results if result.row.number == 2]
+    assert (result.attempts, result.violations, night.requests) == (3, [], 7)
+
+
+def test_a_number_taken_by_somebody_else(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
+    """A number that is taken is refused where the attempt before was not applied, and where there was none, without asking."""
+    stage(ledger, 5)
+    served = sandbox()
+    served.script["C000002"] = [Behaviour(drop=True), Behaviour(code=15)]
+    served.script["C000003"] = [Behaviour(code=15)]
+    night = go(ledger, served)
+    assert (night.reasons, count(ledger)) == ([], {UPDATED: 3, REJECTED: 2})
+    assert {result.row.number: result.attempts for result in night.results} == {1: 1, 2: 3, 3: 1, 4: 1, 5: 1}
+
+
 def test_an_attempt_that_takes_too_long_is_sent_again(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
     """An answer that comes after the deadline counts as lost, though the update is applied late."""
     stage(ledger, 3)
@@ -288,7 +312,7 @@ def test_the_limit(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
     served.script["C000003"] = [Behaviour(status=500)] * 9
     night = go(ledger, served, limit=4)
     assert night.reasons == []
-    assert outcomes(ledger) == {1: UPDATED, 2: UPDATED, 3: FAILED, 4: UPDATED} | dict.fromkeys(range(5, 11))
+    assert outcomes(ledger) == {1: UPDATED, 2: UPDATED, 3: FAILED, 4: UPDATED} | dict.fromkeys(range(5, 11), PENDING)
     assert sent_to(served) == {1: 1, 2: 1, 3: 5, 4: 1}
 
 
@@ -341,6 +365,15 @@ def test_a_redirect_stops_and_is_not_followed(ledger: Ledger, sandbox: Serve, st
     assert (night.reasons, served.requests, elsewhere.requests) == ([ConfigError], 1, 0)
     assert elsewhere.base_url in str(night.stop.reasons[0])
     assert [(result.outcome, result.http_status, result.api_code) for result in night.results] == [(FAILED, status, str(status))]
+
+
+def test_a_dead_proxy_stops_the_run(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to be mended on this machine first stops the run at the first row, which has no HTTP status to show."""
+    stage(ledger, 5)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    night = asyncio.run(work(ledger, "https://api.example/v1"))
+    assert (night.reasons, night.requests) == ([ConfigError], 1)
+    assert [(r.outcome, r.attempts, r.http_status, r.api_code) for r in night.results] == [(FAILED, 1, None, "")]
 
 
 def test_retry_after_silences_all_workers(ledger: Ledger, sandbox: Serve) -> None:
@@ -491,7 +524,7 @@ def test_the_canarys_retries_are_alone_too(ledger: Ledger, api: Api, night_of: P
     night_of(workers=8, attempts=3)
     alone = api.calls[:7]
     assert [row(call) for call in alone] == [1, 1, 1, 2, 2, 2, 3]
-    assert all(later.at - earlier.at >= 1.0 for earlier, later in pairwise(api.calls[:8]))
+    assert all(later.at - earlier.at > 0.999 for earlier, later in pairwise(api.calls[:8]))
     assert count(ledger) == {UPDATED: 28, FAILED: 2}
 
 
@@ -545,6 +578,7 @@ def test_an_api_that_comes_up_late(ledger: Ledger, api: Api, night_of: Perform, 
     night = night_of(workers=8)
     assert (night.reasons, count(ledger)) == ([], {UPDATED: rows})
     assert within_budget(night, rows)
+    assert night.seconds < 30 + 2 * breaker.PAUSE  # once a probe succeeds nobody waits for another
 
 
 @pytest.mark.parametrize("outage", [1.0, 10.0, 40.0])
@@ -700,6 +734,23 @@ def test_a_hold_that_is_just_short_enough(ledger: Ledger, api: Api, night_of: Pe
     assert 300 <= night.seconds < 310
 
 
+def test_holds_with_answers_between_them(ledger: Ledger, api: Api, night_of: Perform) -> None:
+    """An API that throttles again and again but answers in between is waited for, however long that takes together."""
+    stage(ledger, 100)
+    throttled: set[int] = set()
+
+    def answer(call: Call) -> httpx.Response:
+        if row(call) % 20 or row(call) in throttled:
+            return confirmed(call)
+        throttled.add(row(call))
+        return answered({"success": False, "code": 429}, 429, retry_after="200")
+
+    api.answer = answer
+    night = night_of(workers=2)
+    assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
+    assert night.seconds > 3 * LONGEST_HOLD
+
+
 @pytest.mark.parametrize("asked", ["0", "1", "2", "60", "300", "soon", "-1"])
 def test_an_api_that_throttles_for_ever(ledger: Ledger, api: Api, night_of: Perform, asked: str) -> None:
     """However long it asks to wait each time, an API that only throttles ends the run within minutes."""
@@ -754,7 +805,7 @@ def test_a_stop_with_many_rows_queued(ledger: Ledger, api: Api, night_of: Perfor
 
 
 def test_a_stop_while_a_hold_lasts(ledger: Ledger, api: Api, night_of: Perform) -> None:
-    """A hold does not delay the end."""
+    """A hold does not delay the end, and an attempt that was still waiting for it was none."""
     stage(ledger, 100)
     api.answer = lambda call: confirmed(call) if row(call) < 9 else answered({"success": False}, 429, retry_after="200")
     night = Night()
@@ -762,6 +813,7 @@ def test_a_stop_while_a_hold_lasts(ledger: Ledger, api: Api, night_of: Perform) 
     assert night.reasons == [Interrupted]
     assert night.seconds < 11
     assert PENDING in count(ledger)
+    assert ledger.attempts()[0] == len(api.calls)
 
 
 def test_a_stop_while_the_api_is_down(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -783,12 +835,16 @@ def test_a_stop_while_the_api_is_down(ledger: Ledger, api: Api, night_of: Perfor
 
 
 def test_a_stop_before_the_start(ledger: Ledger, api: Api, night_of: Perform) -> None:
-    """A run that was told to stop sends nothing, and has no other reason than the one given."""
+    """A run that was told to stop sends nothing, forgets nothing, and has no other reason than the one given."""
     stage(ledger, 10)
+    night_of()
+    api.calls.clear()
+    stage(ledger, 10, "Léa")
     night = Night()
     night.stop.trip(Interrupted(15))
     night_of(night=night)
     assert (night.reasons, api.calls, count(ledger)) == ([Interrupted], [], {PENDING: 10})
+    assert ledger.in_place([(f"C{number:06}", payload(number)) for number in range(1, 11)]) == [True] * 10
 
 
 def test_a_stop_during_the_canary(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -918,6 +974,15 @@ def test_a_ledger_that_cannot_be_written_stops_the_run(ledger: Ledger, api: Api,
     assert count(ledger) == {UPDATED: len(api.calls), PENDING: 400 - len(api.calls)}
 
 
+def test_the_ledger_is_searched_by_one_worker(ledger: Ledger, api: Api, night_of: Perform) -> None:
+    """When there is no further row, one worker finds that out for all: in a large file it takes a while."""
+    stage(ledger, 20)
+    searches: list[str] = []
+    ledger._db.set_trace_callback(lambda statement: searches.append(statement) if "LEFT JOIN confirmed" in statement else None)
+    night_of(workers=8)
+    assert len(searches) == 3  # the rows, the end of the rows, and that none failed
+
+
 def test_a_ledger_that_cannot_be_read_stops_the_run(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """Rows that cannot be fetched are not sent."""
     stage(ledger, 10)
@@ -946,20 +1011,27 @@ def test_an_order_reaches_every_sleeper(in_no_time: Run) -> None:
     assert in_no_time(sleepers()) == [type(None), Stopped, Stopped]
 
 
-def test_a_sleep_that_ends_as_the_order_comes(in_no_time: Run) -> None:
-    """An order in the very moment a sleep ends does no harm, in either order."""
+@pytest.mark.parametrize("order_first", [True, False])
+def test_a_sleep_that_ends_as_the_order_comes(in_no_time: Run, order_first: bool) -> None:
+    """An order in the very moment a sleep ends does no harm, whichever of the two comes first."""
 
-    async def together() -> None:
+    async def together() -> tuple[BaseException | None, list[object]]:
         stop = Stop()
         loop = asyncio.get_running_loop()
+        mishaps: list[object] = []
+        loop.set_exception_handler(lambda _, context: mishaps.append(context))
+        if order_first:
+            loop.call_at(1.0, stop._wake)
         sleeping = asyncio.create_task(stop.sleep(1.0))
         await asyncio.sleep(0)
-        loop.call_at(1.0, stop.trip, UnavailableError("Enough."))
-        loop.call_at(1.0, stop._wake)
+        if not order_first:
+            loop.call_at(1.0, stop._wake)
         await asyncio.wait([sleeping])
-        stop._wake()
+        return sleeping.exception(), mishaps
 
-    in_no_time(together())
+    ended, mishaps = in_no_time(together())
+    assert isinstance(ended, Stopped) == order_first
+    assert mishaps == []
 
 
 def test_a_reason_is_noted_once() -> None:
@@ -976,3 +1048,21 @@ def test_an_order_after_the_loop_has_ended(in_no_time: Run) -> None:
     in_no_time(stop.sleep(0.1))
     stop.trip(Interrupted(15))
     assert len(stop.reasons) == 1
+
+
+def test_an_api_that_throttles(ledger: Ledger, api: Api, night_of: Perform) -> None:
+    """An API that takes three updates a second of the twenty that are sent is asked less and less, and no row is lost."""
+    stage(ledger, 200)
+    taken: deque[float] = deque(maxlen=3)
+
+    def throttle(call: Call) -> httpx.Response:
+        if len(taken) == 3 and taken[0] > call.at - 1:
+            return answered({"success": False, "code": 429, "message": "Trop de requêtes"}, 429)
+        taken.append(call.at)
+        return confirmed(call)
+
+    api.answer = throttle
+    night = night_of(rate=20, workers=8)
+    assert (night.reasons, count(ledger)) == ([], {UPDATED: 200})
+    assert within_budget(night, 200)
+    assert night.seconds < 200

@@ -28,12 +28,14 @@ MAX_BODY = 1 << 20
 
 _KEEP_ALIVE = 4.0  # seconds; shorter than the 5 that servers grant at least, so that they seldom close first
 
-_HEADERS = {
-    "Content-Type": "application/json; charset=utf-8",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": f"contact-sync/{__version__}",
-}
+_HEADERS = httpx.Headers(
+    {
+        "Content-Type": "application/json; charset=utf-8",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"contact-sync/{__version__}",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Client:
             raise ConfigError(f"The base URL {base_url} is not an address: correct --base-url.")
         self._proxy = _proxy(base_url)
         self._connections = connections
+        self._urls: dict[str, httpx.URL] = {}  # parsing one costs as much as sending it
         self._tls = _tls() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
         self.limiter = Limiter(rate, clock=clock, sleep=sleep)
         self._transport = Paced(self.limiter, Whole(timeout, self._direct()))
@@ -139,7 +142,15 @@ class Client:
 
         Raises Transient when there is no answer, ConfigError where a certificate or a proxy has to be mended first.
         """
-        request = httpx.Request("POST", f"{self._base_url}/{path}", headers=_HEADERS, content=body)
+        if path not in self._urls:
+            self._urls[path] = httpx.URL(f"{self._base_url}/{path}")
+        return await self._ask(httpx.Request("POST", self._urls[path], headers=_HEADERS, content=body))
+
+    async def get(self, path: str, query: str) -> Reply:
+        """Make one attempt to read; raises what `post` does."""
+        return await self._ask(httpx.Request("GET", f"{self._base_url}/{path}?{query}", headers=_HEADERS))
+
+    async def _ask(self, request: httpx.Request) -> Reply:
         try:
             response = await self._transport.handle_async_request(request)
         except TimeoutError:

@@ -11,6 +11,14 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+_SLOWEST = 0.2
+"""Attempts a second: the pace is never halved below."""
+
+_RECOVERY = 1.05 ** (1 / 10)
+"""The factor by which an eased pace grows in a second."""
+
+_REMEMBERED = 1000  # starts, where there is no rate to go by
+
 
 class Limiter:
     """At most max(1, floor(`rate`)) turns start in any second; a `rate` of 0 means no limit.
@@ -19,15 +27,12 @@ class Limiter:
     """
 
     def __init__(self, rate: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._gap = 1 / rate if rate else 0.0
-        # Below one a second a slot is long enough for lateness not to matter, and too long to be made up.
-        self._made_up = self._gap if rate >= 1 else 0.0
+        self._rate = self._pace = rate or math.inf
         self._clock = clock
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
-        self._slot = -math.inf
-        self._held_until = -math.inf
-        self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate))) if rate else deque(maxlen=0)
+        self._slot = self._held_until = self._eased = -math.inf
+        self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate)) if rate else _REMEMBERED)
         self.turns = 0
         """How many turns were granted: the attempts made."""
 
@@ -35,19 +40,34 @@ class Limiter:
         """Grant nobody a turn for so many seconds from now."""
         self._held_until = max(self._held_until, self._clock() + seconds)
 
+    def ease(self) -> None:
+        """Halve the pace, since the API asked for fewer requests; calm brings it back, a twentieth every ten seconds."""
+        now = self._clock()
+        if now - self._eased < 1:  # what was in flight together is answered together, and counts once
+            return
+        if self._rate == math.inf:  # half of nothing in particular: half of what was
+            self._pace = min(self._pace, sum(start > now - 1 for start in self._starts))
+        self._pace = max(self._pace / 2, min(_SLOWEST, self._rate))
+        self._eased = now
+
     async def turn(self) -> None:
         """Wait until an attempt may start."""
         async with self._queue:
             while (wait := self._due() - self._clock()) > 0:
                 await self._sleep(wait)
             now = self._clock()
-            self._slot = max(self._due(), now - self._made_up)
+            gap = 1 / self._pace
+            # Below one a second a slot is long enough for lateness not to matter, and too long to be made up.
+            self._slot = max(self._due(), now - (gap if self._rate >= 1 else 0.0))
+            if self._pace < self._rate:
+                since = now - max(self._eased, self._starts[-1])
+                self._pace = min(self._rate, self._pace * _RECOVERY ** max(0.0, since))
             self._starts.append(now)
             self.turns += 1
 
     def _due(self) -> float:
-        due = max(self._slot + self._gap, self._held_until)
-        if self._starts and len(self._starts) == self._starts.maxlen:
+        due = max(self._slot + 1 / self._pace, self._held_until)
+        if self._rate < math.inf and len(self._starts) == self._starts.maxlen:
             due = max(due, self._starts[0] + 1)
         return due
 

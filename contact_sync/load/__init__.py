@@ -2,16 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contact_sync.errors import SourceError
 from contact_sync.load.delimited import open_delimited
 from contact_sync.load.detect import Kind, recognise
 from contact_sync.load.headers import check_renames
 from contact_sync.load.snapshot import open_elsewhere, private_copy
-from contact_sync.load.workbook import open_workbook
 from contact_sync.model import Source
 
 __all__ = ["Choices", "open_source"]
@@ -41,15 +39,21 @@ def open_source(
     refused, `BusyError` for one that is still being written, `ConfigError` for a choice that does not fit it.
     """
     renames = check_renames(choices.renames)
-    with private_copy(path, clock=clock, sleep=sleep) as copy:
+    with private_copy(path, clock=clock, sleep=sleep) as copy, ExitStack() as stack:
         source: Source
         match recognise(copy, path.name):
             case Kind.CSV:
                 source = open_delimited(copy, path, encoding=choices.encoding, delimiter=choices.delimiter, renames=renames)
             case Kind.XLSX:
+                # Not before it is needed: openpyxl is slow to import, and the child that reads other workbooks comes by here.
+                from contact_sync.load.workbook import open_workbook  # noqa: PLC0415
+
                 source = open_workbook(copy, path, sheet=choices.sheet, hidden=choices.hidden, renames=renames)
             case kind:
-                raise SourceError(f"{path.name} is {kind.value}, which is not read yet: save it as .xlsx.")
+                from contact_sync.load.legacy import open_legacy  # noqa: PLC0415 - the same
+
+                lent = open_legacy(copy, path, kind.name.lower(), sheet=choices.sheet, hidden=choices.hidden, renames=renames)
+                source = stack.enter_context(lent)
         if warning := open_elsewhere(path):
             source.warnings.append(warning)
         yield source

@@ -16,22 +16,22 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
 from contact_sync.load.headers import letter
-
-WIDEST = 256
-"""Columns that are read; a table of contacts has fewer."""
-LAST_ROW = 1_048_576
-"""The last row of a sheet."""
+from contact_sync.load.page import LAST_ROW, WIDEST
 
 _ENTRIES = 2000
 _TOTAL = 1 << 30
 _LARGE = 10 << 20  # an honest cell of one letter has ratio 704, so the ratio tells nothing of small entries
-_RATIO = 100
+RATIO = 100
+"""How many times its size a part may unpack to."""
 _BLOCK = 1 << 18
 _DOCTYPE = b"<!DOCTYPE"
 
 
-def refuse_unsafe(archive: zipfile.ZipFile, name: str) -> None:
-    """Raise `SourceError` for an archive that is damaged, oversized or booby-trapped; `name` names it."""
+def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO) -> None:
+    """Raise `SourceError` for an archive that is damaged, oversized or booby-trapped; `name` names it.
+
+    A large part may unpack to `ratio` times its size.
+    """
     entries = archive.infolist()
     if len(entries) > _ENTRIES:
         raise SourceError(f"{name} has {len(entries)} parts inside, {_ENTRIES} at most: copy the contacts to a new workbook.")
@@ -42,8 +42,8 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str) -> None:
     if sum(entry.file_size for entry in entries) > _TOTAL:
         raise SourceError(f"{name} unpacks to more than 1 GB: copy the contacts to a new workbook.")
     for entry in entries:
-        if entry.file_size > _LARGE and entry.file_size > _RATIO * entry.compress_size:
-            raise SourceError(f"{name} unpacks to more than {_RATIO} times its size: copy the contacts to a new workbook.")
+        if entry.file_size > _LARGE and entry.file_size > ratio * entry.compress_size:
+            raise SourceError(f"{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.")
         if entry.flag_bits & 1:
             raise SourceError(f"{name} is protected by a password: save it without one.")
     for entry in entries:
@@ -185,9 +185,13 @@ class _Survey:
             self._sheet.hidden_columns.update(range(first, last + 1))
 
     def _start_merge(self, attributes: dict[str, str]) -> None:
-        left, top, right, bottom = cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"]))
-        for column in self._sheet.marked.intersection(range(left, right + 1)):
-            _rows(self._sheet.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
+        mark_merged(self._sheet, *cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"])))
+
+
+def mark_merged(sheet: Sheet, left: int, top: int, right: int, bottom: int) -> None:
+    """Note in `sheet` that these cells are one."""
+    for column in sheet.marked.intersection(range(left, right + 1)):
+        _rows(sheet.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
 
 
 def _rows(marks: dict[int, bytearray], column: int) -> bytearray:

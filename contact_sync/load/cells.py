@@ -2,11 +2,16 @@
 
 import datetime as dt
 import re
-from typing import Any
+from typing import Any, Protocol
 
 from openpyxl.utils.escape import unescape
 
 from contact_sync.model import ID, Violation
+
+LITERAL = "literal"
+"""The kind of a text in which nothing is escaped."""
+UNCALCULATED = "uncalculated"
+"""The kind of a formula without a value."""
 
 _KEPT = 10**15  # Excel keeps 15 digits
 _ZEROS = re.compile("0+")
@@ -14,15 +19,31 @@ _PERCENT = re.compile(r"0(?:\.(0+))?%")
 _DATED = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
 
 
-def text_of(cell: Any) -> str:
-    """Return what openpyxl's read-only `cell` shows, without the thousands separators, colours and units of its format.
+class Cell(Protocol):
+    """What is asked of a cell; openpyxl's read-only ones are like that."""
+
+    @property
+    def value(self) -> Any:
+        """None, a text, a boolean, a number, or something of `datetime`."""
+
+    @property
+    def number_format(self) -> str:
+        """As in Excel."""
+
+    @property
+    def data_type(self) -> str:
+        """`e` for an error, `LITERAL`, `UNCALCULATED`, or whatever openpyxl says."""
+
+
+def text_of(cell: Cell) -> str:
+    """Return what `cell` shows, without the thousands separators, colours and units of its format.
 
     Days are written 2020-12-31, with a time 2020-12-31 18:00:00; numbers with a point, and at most the 15 digits that Excel
     keeps; a format of zeros alone (`00000`) pads.
     """
     value = cell.value
     if isinstance(value, str):
-        return unescape(value) if "_x" in value else value
+        return unescape(value) if "_x" in value and cell.data_type != LITERAL else value
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -34,10 +55,12 @@ def text_of(cell: Any) -> str:
     return str(value)
 
 
-def flaw_of(cell: Any, field: str) -> Violation | None:
+def flaw_of(cell: Cell, field: str) -> Violation | None:
     """Return why the value of `cell`, in the column of `field`, cannot be taken for its text, else None."""
     if cell.data_type == "e":
         return Violation("cell-error", field, {"error": str(cell.value)})
+    if cell.data_type == UNCALCULATED:
+        return Violation("cell-formula", field)
     if kind := _kind(cell.value, field):
         return (
             Violation("id-rounded", field) if kind == _ROUNDED and field == ID else Violation("cell-kind", field, {"kind": kind})

@@ -47,6 +47,7 @@ class Delimited:
     delimiter: str
     findings: list[str]
     warnings: list[str]
+    blanks_certain: bool
     _copy: FileIO
     _decision: Decision
     _header: Header
@@ -146,6 +147,7 @@ def open_delimited(
         delimiter=chosen,
         findings=[f"CSV with {shown} in {decision.encoding}, header on line {header.number}.", *layout.findings],
         warnings=[*decision.warnings, *headers.warn_above(header, above)],
+        blanks_certain=True,
         _copy=copy,
         _decision=decision,
         _header=header,

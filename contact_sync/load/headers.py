@@ -125,7 +125,7 @@ def lay_out(where: str, header: Header, unused: Collection[int], renames: Mappin
     close to a field, two columns of one field, or no column to send; `ConfigError` for a rename of a column that is not there.
     """
     cells, fields = header.cells, header.fields
-    missing = set(renames) - {normalise(cell) for cell in cells}
+    missing = set(renames) - {normalise(cell) for cell in cells if not _is_own(cell)}
     if missing:
         raise ConfigError(f"--map names a column “{min(missing)}” that {where} does not have: correct the option.")
     for position, field in header.close.items():
@@ -176,7 +176,7 @@ def _match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
     """Return position → field for each of `cells` that is a field, an alias or renamed to one."""
     known = _FIELD_OF | dict(renames)
     names = enumerate(map(normalise, cells))
-    return {position: known[name] for position, name in names if name in known and not _is_own(cells[position])}
+    return {position: known[name] for position, name in names if name in known}
 
 
 def _header(number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str]) -> Header:

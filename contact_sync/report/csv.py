@@ -7,13 +7,14 @@ Written whole or not at all: a draft beside its place, moved there when it is co
 import csv
 import errno
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 
-from contact_sync.errors import StorageError
+from contact_sync.errors import BusyError, StorageError
 from contact_sync.formula import escape
+from contact_sync.lock import hold
 from contact_sync.model import Line
 
 COLUMNS = (
@@ -37,52 +38,55 @@ class Draft:
             raise OSError(errno.EINVAL, "it is a folder or a device")
         self._path = path
         self._mode = mode
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-        self._draft = Path(name)
+        # One name, so that what a killed run has left is not left for ever; held, so that no other run writes into it.
+        self._draft = path.with_name(f".{path.name}.draft")
+        descriptor = hold(self._draft)
+        if descriptor is None:
+            raise BusyError(
+                f"Another run is writing the report {path}: wait for it to end, or choose another place with --report."
+            )
+        self._in_place = False
         # A name or a cell of a source may hold what UTF-8 has no place for; losing the report over it would be worse.
-        self._file = os.fdopen(descriptor, "w", encoding="utf-8-sig", errors="backslashreplace", newline="")
+        self._file = os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="")
+        try:
+            os.fchmod(descriptor, 0o600)
+        except OSError:  # it is somebody else's
+            self._file.close()
+            raise
+        self._file.write("\ufeff")
 
     def write(self, columns: Sequence[str], delimiter: str, lines: Iterable[Line]) -> int:
         """Write all of it, put it in its place, and return how many data rows it has. Raises StorageError."""
-        count = 0
         try:
             writer = csv.writer(self._file, delimiter=delimiter)
             writer.writerow([*map(escape, columns), *COLUMNS])
-            for count, line in enumerate(lines, 1):  # noqa: B007 - counted on the way
-                cells, number, outcome, code, fields, message, attempts, status, api_code, at = line
-                writer.writerow(
-                    [
-                        *map(escape, cells),
-                        number,
-                        outcome,
-                        code,
-                        fields,
-                        message,
-                        attempts or "",
-                        status or "",
-                        escape(api_code),
-                        at,
-                    ]
-                )
+            counted = count()
+            writer.writerows(_cells(line) for line, _ in zip(lines, counted, strict=False))
             self._file.flush()
             os.fchmod(self._file.fileno(), self._mode)
             os.fsync(self._file.fileno())
             self._draft.replace(self._path)
+            self._in_place = True
         except OSError as error:
             raise _unwritable(self._path, error) from error
         _make_durable(self._path.parent)
-        return count
+        return next(counted)
 
     def close(self) -> None:
         """Throw away what is not in its place."""
+        if not self._in_place:
+            with suppress(OSError):  # the folder may be gone, or closed to this user by now
+                self._draft.unlink()
         with suppress(OSError):
             self._file.close()
-        self._draft.unlink(missing_ok=True)
 
 
 @contextmanager
 def draft(path: Path, mode: int) -> Iterator[Draft]:
-    """Begin the report that will stand at `path` with these permissions; raises StorageError when it could not be written."""
+    """Begin the report that will stand at `path` with these permissions.
+
+    Raises StorageError when it could not be written, BusyError when another run is at it.
+    """
     try:
         begun = Draft(path, mode)
     except OSError as error:
@@ -91,6 +95,13 @@ def draft(path: Path, mode: int) -> Iterator[Draft]:
         yield begun
     finally:
         begun.close()
+
+
+def _cells(line: Line) -> list[object]:
+    cells, number, outcome, code, fields, message, attempts, status, api_code, at = line
+    if not "".join([cell[:1] for cell in cells]).isalnum():  # a cheap look: nothing that runs begins with a letter or digit
+        cells = list(map(escape, cells))
+    return [*cells, number, outcome, code, fields, message, attempts or "", status or "", escape(api_code), at]
 
 
 def _make_durable(folder: Path) -> None:

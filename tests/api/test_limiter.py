@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import httpx
@@ -241,3 +241,52 @@ def test_every_attempt_pays(in_no_time: Run) -> None:
     in_no_time(twice())
     assert inner.seen == [(0.0, request), (1.0, request)]
     assert inner.closed
+
+
+def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:
+    """Once eased the pace is half, refusals that come together count once, and calm brings the whole pace back, never more."""
+
+    async def eased() -> tuple[list[float], list[float]]:
+        limiter = here(10)
+        await take(limiter, 20)
+        for _ in range(5):
+            limiter.ease()
+        slow = await take(limiter, 20)
+        await asyncio.sleep(200)
+        return slow, await take(limiter, 100)
+
+    slow, calm = in_no_time(eased())
+    assert slow[-1] - slow[0] == pytest.approx(19 / 5, rel=0.03)
+    assert calm[-1] - calm[1] == pytest.approx(98 / 10, rel=0.02)
+    assert busiest_second(calm) <= 10
+
+
+def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
+    """However often it is eased, an attempt starts every five seconds."""
+
+    async def eased() -> list[float]:
+        limiter = here(5)
+        starts = []
+        for _ in range(12):
+            starts += await take(limiter, 1)
+            await asyncio.sleep(1)
+            limiter.ease()
+        return starts
+
+    starts = in_no_time(eased())
+    assert max(later - earlier for earlier, later in pairwise(starts)) <= 5 + EPSILON
+
+
+def test_no_limit_is_eased_to_half_of_what_was(in_no_time: Run) -> None:
+    """Without a rate, easing halves what went in the second before."""
+
+    async def eased() -> list[float]:
+        limiter = here(0)
+        for _ in range(40):
+            await limiter.turn()
+            await asyncio.sleep(0.025)
+        limiter.ease()
+        return await take(limiter, 21)
+
+    starts = in_no_time(eased())
+    assert starts[-1] - starts[0] == pytest.approx(20 / 20, rel=0.06)

@@ -11,15 +11,6 @@ from contact_sync.sandbox import Sandbox
 from .night import Night
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long versions out unless they are asked for by `-m`."""
-    if "soak" in config.option.markexpr:
-        return
-    long = [item for item in items if item.get_closest_marker("soak")]
-    config.hook.pytest_deselected(items=long)
-    items[:] = [item for item in items if item not in long]
-
-
 @pytest.fixture
 def nightly(tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Iterator[Callable[..., Night]]:
     """A function that takes what `Sandbox` takes and returns a night; its processes end with the test."""

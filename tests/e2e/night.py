@@ -150,8 +150,7 @@ class Night:
         self.contacts: list[Contact] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CONTACT_SYNC_API_KEY": KEY}
-        # Coverage measures the program too; its settings travel in the environment.
-        self.measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        self.environment["PYTHONDONTWRITEBYTECODE"] = "1"  # half a file of it, from a full disk, would hurt whoever comes next
 
     # ---- what is there
 
@@ -203,14 +202,12 @@ class Night:
         usual = ["--base-url", self.served.base_url, "--state-dir", str(self.state), "--rate", "0", "--json"]
         return [str(PROGRAM), "run", str(self.source), *usual, *options]
 
-    def start(
-        self, *options: str, shell: str = "", env: Mapping[str, str] | None = None, measured: bool = True, **popen: Any
-    ) -> Running:
+    def start(self, *options: str, shell: str = "", env: Mapping[str, str] | None = None, **popen: Any) -> Running:
         """Start the program, by way of `shell` if given, whose `"$0" "$@"` is the command line."""
         command = self.command(*options)
         if shell:
             command = ["/bin/bash", "-c", shell, *command]
-        environment = {**(self.environment if env is None else env), **(self.measured if measured else {})}
+        environment = self.environment if env is None else env
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process: subprocess.Popen[bytes] = subprocess.Popen(command, env=environment, **streams | popen)
         self.processes.append(process)

@@ -13,7 +13,7 @@ import pytest
 
 from contact_sync.sandbox import Faults
 
-from .night import Contact, Finished, Night, assert_books, assert_refused, files_in, made_up, mode
+from .night import PROGRAM, Contact, Finished, Night, assert_books, assert_refused, files_in, made_up, mode
 
 Nightly = Callable[..., Night]
 
@@ -40,9 +40,8 @@ WORLDS = {
 def test_the_same_night_everywhere(night: Night, world: str) -> None:
     """Whatever the environment, streams and umask are, the same updates are made, with the same report and exit code."""
     night.export(made_up(4, wrong=1), "clients d'été.csv")
-    measured = "env -i" not in WORLDS[world]
     key = str(night.key_file())
-    finished = night.run("--api-key-file", key, env={"PATH": "/usr/bin:/bin"}, shell=WORLDS[world], measured=measured)
+    finished = night.run("--api-key-file", key, env={"PATH": "/usr/bin:/bin"}, shell=WORLDS[world])
     whole = world not in {"only the first line read", "nothing read"}
     stdout = finished.stdout if whole else b""
     outcomes = assert_books(night, Finished(finished.code, stdout, finished.stderr, finished.calls, finished.at), 3)
@@ -68,6 +67,23 @@ def test_a_closed_stream_is_nobody_elses(night: Night, descriptor: int) -> None:
     assert assert_books(night, running.finish(), 0) == {"updated": 20}
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    ("shell", "codes", "told"),
+    [
+        ('exec "$0" "$@" >/dev/full', {7}, b"contact-sync: The output cannot be written (No space left on device).\n"),
+        ('exec "$0" "$@" >&-', {0}, b""),
+        ('set -o pipefail; "$0" "$@" | :', {0, 1}, b""),  # 1 where the reader had gone before the help came: click's own
+    ],
+)
+def test_nobody_reads_the_help(night: Night, arguments: list[str], shell: str, codes: set[int], told: bytes) -> None:
+    """Help that cannot be written is no bug of the program: a full disk is told in one sentence, a lost reader not at all."""
+    command = ["/bin/bash", "-c", shell, str(PROGRAM), *arguments]
+    done = subprocess.run(command, env=night.environment, capture_output=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == (b"", told)
+    assert done.returncode in codes
+
+
 # ---- quiet
 
 
@@ -83,7 +99,7 @@ def test_quiet_success(night: Night) -> None:
 def _without_json(night: Night, *options: str) -> Finished:
     command = [part for part in night.command(*options) if part != "--json"]
     before = len(night.served.calls)
-    done = subprocess.run(command, env=night.environment | night.measured, capture_output=True, check=False, timeout=60)
+    done = subprocess.run(command, env=night.environment, capture_output=True, check=False, timeout=60)
     return Finished(done.returncode, done.stdout, done.stderr, night.served.calls[before:], 0)
 
 

@@ -2,7 +2,10 @@
 
 import resource
 import shutil
+import sqlite3
 import subprocess
+from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -22,7 +25,7 @@ def test_no_room_for_the_rows(night: Night) -> None:
     night.export(made_up(500))
     night.report.write_bytes(b"of an earlier night")
     for size in (0, 4_000, 60_000):
-        running = night.start(measured=False)
+        running = night.start()
         _fill_disk(running, size)
         assert_refused(night, running.finish(), 7, report=b"of an earlier night")
     assert assert_books(night, night.run(), 0) == {"updated": 500}
@@ -32,13 +35,15 @@ def test_no_room_for_the_rows(night: Night) -> None:
 def test_no_room_for_the_results(night: Night, requests: int) -> None:
     """When the ledger takes no more results the run stops with exit 7; what was not written is sent again, and nothing else."""
     night.export(made_up(400))
-    running = night.start("--rate", "200", measured=False)
+    running = night.start("--rate", "200")
     running.wait_for(requests)
     (ledger,) = night.state.glob("*.sqlite3-wal")
     _fill_disk(running, ledger.stat().st_size)
     full = len(running.arrived())
     stopped = running.finish()
     assert stopped.code == 7
+    assert stopped.told["requests"] == len(stopped.calls)
+    assert sum(stopped.told["outcomes"].values()) == 400
     show(f"disk full after {full} requests: {len(stopped.calls) - full} more")
     assert len(stopped.calls) - full <= 200 * 0.5 + 8
     said = night.ended(Outcome.UPDATED, Outcome.UNCHANGED) if night.report.exists() else set()
@@ -46,7 +51,34 @@ def test_no_room_for_the_results(night: Night, requests: int) -> None:
     outcomes = assert_books(night, rest, 0)
     assert outcomes.keys() <= {"updated", "unchanged"}
     assert not rest.sent.keys() & said, "what was reported as updated was not durable"
+    assert rest.sent.keys() == {contact.contact_id for contact in night.contacts} - said
     assert len(rest.sent) >= 400 - full
+
+
+@pytest.mark.parametrize("requests", [1, 100])
+def test_no_room_in_the_ledger_alone(night: Night, requests: int) -> None:
+    """A ledger that takes no more results still gives a whole report: each row that was sent is told to be updated, or lost."""
+    night.export(made_up(1))
+    assert_books(night, night.run(), 0)
+    (ledger,) = night.state.glob("*.sqlite3")
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as reader:
+        # As long as somebody reads an old state the ledger only grows, until it is larger than any report.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM confirmed").fetchone()
+        night.export(made_up(1500))
+        assert_books(night, night.run(), 0)
+        night.export(made_up(400, version="-B"))
+        running = night.start("--rate", "200")
+        running.wait_for(requests)
+        _fill_disk(running, ledger.with_name(f"{ledger.name}-wal").stat().st_size)
+        stopped = running.finish()
+    outcomes = assert_books(night, stopped, 7)
+    assert outcomes.keys() <= {"updated", "failed", "unprocessed"}
+    assert {line["contactId"] for line in night.lines() if line["sync_code"] == "not-recorded"} == night.ended(Outcome.FAILED)
+    assert night.ended(Outcome.UPDATED, Outcome.FAILED) == stopped.sent.keys()
+    assert outcomes["failed"] > 0
+    rest = night.run()
+    assert assert_books(night, rest, 0) == Counter(unchanged=outcomes["updated"], updated=400 - outcomes["updated"])
 
 
 def test_no_room_for_the_report(night: Night) -> None:
@@ -62,7 +94,7 @@ def test_no_room_for_the_report(night: Night) -> None:
         f'mount -t tmpfs -o size=64k tmpfs {disk}; printf "of an earlier night" > {disk}/report.csv;'
         f' "$0" "$@" --report {disk}/report.csv; code=$?; ls -A {disk} >&2; cat {disk}/report.csv >&2; exit $code'
     )
-    finished = night.run(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"', measured=False)
+    finished = night.run(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"')
     assert finished.code == 7
     assert finished.stderr.endswith(b"\nreport.csv\nof an earlier night")
     assert finished.told["outcomes"] == {"updated": 1500}

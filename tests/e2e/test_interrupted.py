@@ -1,7 +1,9 @@
 """Runs that are cut short, by a signal or without one, and two at a time."""
 
+import os
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -60,6 +62,19 @@ def _ages_of_the_repeated(night: Night, before: int, killed: list[tuple[int, flo
         ages += [at - call.at for call in night.served.calls[start:end] if call.contact_id in again]
         start = end
     return ages
+
+
+def test_drafts_of_killed_runs_are_swept(night: Night) -> None:
+    """What killed runs have left beside the report is gone after the next one, and never more than one file."""
+    night.export(made_up(100))
+    for _ in range(2):
+        running = night.start("--rate", "20")
+        running.wait_for(2)
+        running.kill()
+        left = {path.name for path in night.folder.iterdir()} - {night.source.name, night.state.name}
+        assert left == {f".{night.report.name}.draft"}
+    assert_books(night, night.run(), 0)
+    assert {path.name for path in night.folder.iterdir()} == {night.source.name, night.report.name, night.state.name}
 
 
 def test_an_update_whose_answer_was_lost_is_not_taken_for_undone(night: Night) -> None:
@@ -189,6 +204,36 @@ def test_a_signal_while_the_program_starts(night: Night) -> None:
     assert assert_books(night, night.run(), 0) == {"updated": 10}
 
 
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_source_is_watched(night: Night, signum: signal.Signals) -> None:
+    """A signal ends a run that waits for its source to be quiet, soon, with its own exit code and with nothing written."""
+    night.export(made_up(10))
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.wait(0.3):
+            os.utime(night.source)
+
+    os.utime(night.source)
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        running = night.start()
+        wait_until(lambda: any(night.state.glob("*.lock")) if night.state.exists() else False)
+        time.sleep(0.5)
+        at = running.signal(signum)
+        stopped = running.finish()
+    finally:
+        done.set()
+        writer.join()
+    show(f"{signum.name} while the source is watched: {stopped.at - at:.2f} s until the exit")
+    assert_refused(night, stopped, 128 + signum)
+    assert stopped.told["error"] == f"Interrupted by {signum.name}."
+    assert stopped.at - at < 3
+    night.export(made_up(10))
+    assert assert_books(night, night.run(), 0) == {"updated": 10}
+
+
 # ---- two at a time
 
 
@@ -211,3 +256,31 @@ def test_two_runs_at_once(night: Night) -> None:
     third = night.run()
     assert assert_books(night, third, 0).keys() == {"unchanged", "updated"}
     assert third.sent["E00005"] == 1
+
+
+def test_two_runs_for_one_report(night: Night) -> None:
+    """A run, of whatever account, for a report that another is writing leaves with exit 75, and the other goes on unharmed."""
+    night.export(made_up(100))
+    night.served.script["E00005"] = [Behaviour(delay=2)]
+    first = night.start()
+    wait_until(lambda: len(first.arrived()) == 100)
+    refused = night.run("--account", "other")
+    assert refused.calls == []
+    assert_refused(night, refused, 75)
+    assert str(night.report).encode() in refused.stderr
+    assert first.process.poll() is None
+    assert assert_books(night, first.finish(), 0) == {"updated": 100}
+    assert assert_books(night, night.run("--account", "other"), 0) == {"updated": 100}
+
+
+def test_a_link_in_the_place_of_the_draft(night: Night) -> None:
+    """A link that somebody has put where the report is drafted is refused, and what it points at stays as it was."""
+    night.export(made_up(5))
+    valuable = night.folder / "valuable"
+    valuable.write_bytes(b"valuable")
+    link = night.report.with_name(f".{night.report.name}.draft")
+    link.symlink_to(valuable)
+    assert_refused(night, night.run(), 7)
+    assert valuable.read_bytes() == b"valuable"
+    link.unlink()
+    assert assert_books(night, night.run(), 0) == {"updated": 5}

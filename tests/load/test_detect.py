@@ -1,10 +1,13 @@
 """What a file is, told by its content (spreadsheets.md A.1 and A.8)."""
 
 import gzip
+from io import FileIO
+from pathlib import Path
 
 import pytest
 
 from contact_sync.errors import SourceError
+from contact_sync.load.detect import Kind, recognise
 
 from .reading import archive, read, sheet, text
 
@@ -19,20 +22,9 @@ def ole(*streams: str, shift: int = 9) -> bytes:
 
 REFUSED = {
     "C58 empty": (b"", "is empty"),
-    "xls": (ole("Workbook"), "an Excel 97-2003 workbook (.xls), which is not read yet: save it as .xlsx"),
-    "xls of Excel 5": (ole("Book"), "(.xls), which is not read yet: save it as .xlsx"),
-    "xls with large sectors": (ole("Workbook", shift=12), "(.xls), which is not read yet"),
     "X41 password": (ole("EncryptionInfo", "EncryptedPackage"), "is protected by a password"),
     "doc": (ole("WordDocument"), "but not a workbook"),
     "ole cut off": (ole("Workbook")[:40], "but not a workbook"),
-    "xlsb": (
-        archive(**{"[Content_Types].xml": b"", "xl/workbook.bin": b""}),
-        "a binary Excel workbook (.xlsb), which is not read yet: save it as .xlsx",
-    ),
-    "ods": (
-        archive(mimetype=b"application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": b""}),
-        "(.ods), which is not read yet: save it as .xlsx",
-    ),
     "docx": (archive(**{"[Content_Types].xml": b"", "word/document.xml": b""}), "is a Word document"),
     "C81 zip": (archive(**{"contacts.csv": b"contactId;nom"}), "is a zip archive: unpack it"),
     "empty zip": (b"PK\x05\x06" + b"\0" * 18, "is an empty zip archive"),
@@ -77,3 +69,23 @@ def test_titles_that_look_like_markup() -> None:
     """A title in brackets does not make a CSV file something else."""
     assert read(text("[Export]", "{x}", "contactId;nom", "1;a")).rows == [["1", "a"]]
     assert read(text("<export>", "contactId;nom", "1;a")).rows == [["1", "a"]]
+
+
+KINDS = {
+    "xls": (ole("Workbook"), Kind.XLS),
+    "xls of Excel 5": (ole("Book"), Kind.XLS),
+    "xls with large sectors": (ole("Workbook", shift=12), Kind.XLS),
+    "xlsb": (archive(**{"[Content_Types].xml": b"", "xl/workbook.bin": b""}), Kind.XLSB),
+    "ods": (archive(mimetype=b"application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": b""}), Kind.ODS),
+}
+
+
+@pytest.mark.parametrize(("content", "kind"), KINDS.values(), ids=KINDS)
+def test_old_and_foreign_workbooks(content: bytes, kind: Kind, tmp_path: Path) -> None:
+    """Each kind of workbook is known by what is inside, and one with nothing more inside is damaged."""
+    file = tmp_path / "contacts.csv"
+    file.write_bytes(content)
+    with FileIO(file) as copy:
+        assert recognise(copy, file.name) is kind
+    with pytest.raises(SourceError, match=r"is damaged, or still being copied \([A-Za-z]+\): open it, and save it as .xlsx"):
+        read(content)

@@ -126,6 +126,8 @@ def test_renames_of_what_is_not_there() -> None:
     """--map must name a column and a field that exist."""
     with pytest.raises(ConfigError, match=r"--map names a column “libelle” that contacts\.csv does not have"):
         read(text("contactId;nom", "1;a"), renames={"Libellé": "custom1"})
+    with pytest.raises(ConfigError, match="--map names a column “synccode”"):
+        read(text("contactId;nom;sync_code", "1;a;b"), renames={"sync_code": "custom1"})
     with pytest.raises(ConfigError, match="there is no field custom9, only contactId, phoneNumber"):
         read(text("contactId;nom", "1;a"), renames={"nom": "custom9"})
 

@@ -3,6 +3,7 @@
 import csv
 import os
 import resource
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -10,11 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from contact_sync.errors import StorageError
+from contact_sync.errors import BusyError, StorageError
 from contact_sync.load import Choices, open_source
+from contact_sync.lock import hold
 from contact_sync.model import Line
 from contact_sync.report.csv import COLUMNS, draft
 
@@ -103,10 +105,96 @@ def test_a_draft_is_private(report: Path) -> None:
     try:
         with draft(report, 0o644):
             (begun,) = report.parent.iterdir()
-            assert (begun.name.startswith("."), stat.S_IMODE(begun.stat().st_mode)) == (True, 0o600)
+            assert (begun.name, stat.S_IMODE(begun.stat().st_mode)) == (".contacts.results.csv.draft", 0o600)
     finally:
         os.umask(umask)
     assert list(report.parent.iterdir()) == []
+
+
+def test_a_draft_that_was_left(report: Path) -> None:
+    """What a killed run has left is taken over: nothing of it is in the report, and nobody else can read it any more."""
+    left = report.with_name(f".{report.name}.draft")
+    left.write_text("contactId;firstname\n" * 1000)
+    left.chmod(0o644)
+    with draft(report, 0o644) as begun:
+        assert stat.S_IMODE(left.stat().st_mode) == 0o600
+        begun.write(("contactId", "firstname"), ";", [line(2, "C1", "Zoé")])
+    assert [record[0] for record in read(report)] == ["contactId", "C1"]
+    assert list(report.parent.iterdir()) == [report]
+
+
+def test_two_at_a_time(report: Path) -> None:
+    """A report that another run is writing is refused, and its draft not touched; another report is not concerned."""
+    with draft(report, 0o600) as first:
+        with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
+            write(report, line(2, "second", ""))
+        assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
+        assert first.write(("contactId", "firstname"), ";", [line(2, "first", "")]) == 1
+    assert [record[0] for record in read(report)] == ["contactId", "first"]
+    assert write(report, line(2, "third", "")) == 1
+
+
+def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
+    """A run whose report is in its place does not throw away the draft that another has begun since."""
+    with draft(report, 0o600) as first:
+        first.write(("contactId", "firstname"), ";", [line(2, "first", "")])
+        second = draft(report, 0o600)
+        begun = second.__enter__()
+    assert begun.write(("contactId", "firstname"), ";", [line(2, "second", "")]) == 1
+    second.__exit__(None, None, None)
+    assert [record[0] for record in read(report)] == ["contactId", "second"]
+    assert list(report.parent.iterdir()) == [report]
+
+
+@pytest.mark.parametrize("target", ["valuable", "missing"])
+def test_a_draft_that_is_a_link(report: Path, target: str) -> None:
+    """A link in the place of the draft is refused, and what it points at neither emptied nor made."""
+    valuable = report.with_name("valuable")
+    valuable.write_bytes(b"valuable")
+    link = report.with_name(f".{report.name}.draft")
+    link.symlink_to(report.with_name(target))
+    with pytest.raises(StorageError, match=r"results\.csv cannot be written \(Too many levels of symbolic links\)"):
+        write(report, line(2, "C1", ""))
+    assert valuable.read_bytes() == b"valuable"
+    assert sorted(report.parent.iterdir()) == [link, valuable]
+
+
+@pytest.mark.parametrize("replacement", ["nothing", "folder"])
+def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
+    """When the draft, or the whole folder, is gone before its time that is a sentence, and throwing it away no error."""
+    place = report.parent / "place"
+    place.mkdir()
+
+    def lines() -> Iterator[Line]:
+        shutil.rmtree(place)
+        if replacement == "folder":
+            (place / f".{report.name}.draft").mkdir(parents=True)
+            (place / report.name).touch()
+        yield line(2, "C1", "")
+
+    with pytest.raises(StorageError, match="cannot be written"), draft(place / report.name, 0o600) as begun:
+        begun.write(("contactId", "firstname"), ";", lines())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_draft_of_somebody_else() -> None:
+    """A draft that somebody else has put there for all to read is refused."""
+    with TemporaryDirectory(dir="/tmp") as folder:
+        report = Path(folder) / "report.csv"
+        left = report.with_name(".report.csv.draft")
+        left.touch()
+        left.chmod(0o666)
+        Path(folder).chmod(0o777)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(StorageError, match=r"\(Operation not permitted\)"):
+                write(report, line(2, "C1", ""))
+        finally:
+            os.seteuid(0)
+        assert left.read_bytes() == b""
+        descriptor = hold(left)
+        assert descriptor is not None, "it is held for ever"
+        os.close(descriptor)
 
 
 def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
@@ -204,6 +292,7 @@ def test_a_folder_that_cannot_be_listed() -> None:
 cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.text("=+-@'\t \n\";,|01é", max_size=6)
 
 
+@settings(deadline=None)  # the disk takes its time
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(";,\t|"))
 @example([["=1", "'", "+33600000001"]], ";")
 @example([["''", "@a", "-1\r\n+2"]], ",")

@@ -1,0 +1,66 @@
+"""Damage to a source that no single cell shows, and many cells together do."""
+
+import re
+from array import array
+from collections.abc import Sequence
+from itertools import compress, pairwise
+
+from contact_sync.model import FIELDS
+
+SERIES = 5
+"""So many telephone numbers, each one more than the number in the row above, were made by dragging a cell down."""
+
+CERTAIN = 3
+"""So many long contactIds, all of them ending in zeros, were rounded; one or two may be so by chance."""
+
+_KEPT = 15  # digits of a number that Excel keeps
+_PHONE = FIELDS.index("phoneNumber")
+_LONG = re.compile(r"[0-9]{16,}")
+_ROUNDED = re.compile(r"[0-9]{15}0+")
+_SHOWN = 3
+
+
+class Damage:
+    """Looks at the rows of a source as they pass by, in order; remembers next to nothing of them."""
+
+    def __init__(self) -> None:
+        self._long = 0
+        self._rounded = array("q")
+        self._series: list[tuple[int, int]] = []
+        self._number = 0  # the last row's telephone number, 0 for none
+        self._first = self._last = self._length = 0  # rows of the series that it is in
+
+    def look(self, numbers: Sequence[int], ids: Sequence[str], payloads: Sequence[tuple[str | None, ...]]) -> None:
+        """Look at rows: their row numbers, their contactIds (empty where not known), and what they send."""
+        if max(map(len, ids), default=0) > _KEPT:
+            self._long += sum(map(bool, map(_LONG.fullmatch, ids)))
+            self._rounded.extend(compress(numbers, map(_ROUNDED.fullmatch, ids)))
+        phones = [int(payload[_PHONE] or 0) for payload in payloads]
+        rows: Sequence[int] = numbers
+        if not any(later - earlier == 1 for earlier, later in pairwise([self._number, *phones])):
+            rows, phones = numbers[-1:], phones[-1:]  # nothing in between can be part of a series
+        for row, phone in zip(rows, phones, strict=True):
+            if phone - self._number != 1:
+                self._end_series()
+                self._first = row
+            self._length += 1
+            self._last, self._number = row, phone
+
+    def _end_series(self) -> None:
+        if self._length >= SERIES:
+            self._series.append((self._first, self._last))
+        self._length = 0
+
+    def rounded(self) -> Sequence[int]:
+        """The rows whose contactId was rounded to 15 digits, when so many are that it cannot be chance."""
+        return self._rounded if len(self._rounded) == self._long >= CERTAIN else ()
+
+    def warnings(self, column: str) -> list[str]:
+        """What to look at, in sentences; `column` is the letter of the column of telephone numbers."""
+        self._end_series()
+        if not self._series:
+            return []
+        shown = ", ".join(f"{first} to {last}" for first, last in self._series[:_SHOWN])
+        more = f" and {len(self._series) - _SHOWN} more times" if len(self._series) > _SHOWN else ""
+        told = f"In rows {shown}{more}, column {column}, each phone number is one more than the one above"
+        return [f"{told}, as when a cell is dragged down: check them."]

@@ -1,0 +1,218 @@
+"""Workbooks of the kinds that openpyxl does not read: .xls, .xlsb, .ods.
+
+A child process reads them, within limits of memory and time, since readers of such files can be made to take all there is: it
+gets the private copy by descriptor and none of this program's secrets. It ends before the first row is looked at; the rows then
+stand in an unlinked file, a JSON document a line (`contact_sync.load.page`).
+"""
+
+import datetime as dt
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from io import FileIO
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+
+from contact_sync.errors import SourceError, StorageError
+from contact_sync.load import cells, page
+from contact_sync.load.archive import RATIO, Sheet, mark_merged, refuse_unsafe
+from contact_sync.load.headers import SEARCHED, Header
+from contact_sync.load.page import Page
+from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
+
+MEMORY = 1 << 30
+"""Bytes that the child may use; 100,000 rows take a tenth."""
+SECONDS = 300
+"""Of CPU that the child may use; 100,000 rows take a fiftieth."""
+PATIENCE = 1800.0
+"""Seconds after which a child that has not ended is ended."""
+_PACKAGES = Path(__file__).parents[2]
+_RATIOS = {"xlsb": RATIO, "ods": 1000}
+"""How many times its size a part may unpack to: 180 was measured of honest .ods, with nine columns of one word."""
+
+
+@contextmanager
+def open_legacy(
+    copy: FileIO, path: Path, kind: str, *, sheet: str | None, hidden: str, renames: Mapping[str, str]
+) -> Iterator[Workbook]:
+    """Lend the sheet of contacts of the workbook in `copy`; `kind` is `xls`, `xlsb` or `ods`, the rest as for `open_workbook`.
+
+    Raises `SourceError` when the workbook is damaged, unsafe or not understood, `ConfigError` for a rename of a column that is
+    not there, `StorageError` when there is no room for its rows.
+    """
+    name = path.name
+    if kind in _RATIOS:
+        with damage_told(name), zipfile.ZipFile(copy) as archive:
+            refuse_unsafe(archive, name, _RATIOS[kind])
+    with tempfile.TemporaryFile() as spool:
+        pages = _read(copy, spool, kind, name)
+        candidates = [Candidate(one.title, one.visible, partial(_head, spool, one), one) for one in pages]
+        chosen, above, header = choose(candidates, sheet, name, renames)
+        marks = _marks(chosen.table, header, name)
+        rows = partial(_below, spool, chosen.table, header.number)
+        source = understand(path, chosen.title, (marks, above, header), rows, hidden=hidden, renames=renames)
+        silent = sum(count for column, count in chosen.table.silent.items() if column - 1 in header.fields)
+        if silent:
+            source.blanks_certain = False
+            source.warnings.append(
+                f"{silent} formulas in the columns to send show nothing, and may never have been calculated: "
+                "if that is not meant, open the file in Excel and save it as .xlsx."
+            )
+        yield source
+
+
+def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Page]:
+    """Let a child write the rows of all worksheets into `spool`, and return what it tells of them."""
+    limits = (str(MEMORY), str(SECONDS))
+    module = ("-P", "-m", "contact_sync.load.legacy_child", kind)
+    try:
+        child = subprocess.run(  # noqa: S603 - ourselves
+            [sys.executable, *module, str(copy.fileno()), str(spool.fileno()), *limits],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a traceback may hold what is in the cells
+            env=_environment(),
+            pass_fds=(copy.fileno(), spool.fileno()),
+            process_group=0,  # Ctrl-C at a terminal is for the parent
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _beyond(name, "time") from error
+    if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise _beyond(name, "time or memory")
+    try:
+        told = json.loads(child.stdout)
+    except ValueError as error:
+        raise SourceError(f"{name} cannot be read (its reader ended with {child.returncode}): save it as .xlsx.") from error
+    if "refused" in told:
+        raise SourceError(f"{name} {told['refused']}")
+    if "full" in told:
+        raise StorageError(f"There is no room for the rows of {name} ({told['full']}): free some.")
+    if told.get("failed") == "MemoryError":
+        raise _beyond(name, "memory")
+    if "failed" in told:
+        raise SourceError(f"{name} is damaged, or still being copied ({told['failed']}): open it, and save it as .xlsx.")
+    return [Page(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in told["pages"]]
+
+
+def _beyond(name: str, what: str) -> SourceError:
+    return SourceError(f"{name} cannot be read: it takes more {what} than any table of contacts; save it as .xlsx.")
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables of this process without secrets: its own, and proxies, which may hold a password."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("CONTACT_SYNC_") and not name.lower().endswith("_proxy")
+    }
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGES), kept.get("PYTHONPATH"))))}
+
+
+def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
+    return {int(column): count for column, count in counts.items()}
+
+
+def _marks(told: Page, header: Header, name: str) -> Sheet:
+    marks = Sheet(f"{name}, sheet “{told.title}”", {position + 1 for position in header.fields}, header.number)
+    marks.used.update(column for column, last in told.last.items() if last > header.number)
+    for first, last in told.hidden_columns:
+        marks.hidden_columns.update(range(first, last + 1))
+    for first, last in told.hidden_rows:
+        marks.hidden_rows[first : last + 1] = b"\1" * (last + 1 - first)
+    for left, top, right, bottom in told.merged:
+        mark_merged(marks, left, top, right, bottom)
+    return marks
+
+
+def _lines(spool: IO[bytes], told: Page) -> Iterator[tuple[int, int, list[Any]]]:
+    """Yield the lines of a page: row number, how many rows are like it, cells."""
+    at = told.start
+    while at < told.end:
+        spool.seek(at)  # another page may have been read in between
+        number, repeat, row = json.loads(spool.readline())
+        at = spool.tell()
+        yield number, repeat, row
+
+
+def _head(spool: IO[bytes], told: Page) -> Iterator[tuple[int, Cells]]:
+    epoch = _epoch(told)
+    for number, repeat, row in _lines(spool, told):
+        if number > SEARCHED:
+            return
+        for like in range(number, min(number + repeat, SEARCHED + 1)):
+            yield like, [_cell(cell, epoch) for cell in row]
+
+
+def _below(spool: IO[bytes], told: Page, header: int, width: int) -> Iterator[tuple[int, Cells]]:
+    epoch = _epoch(told)
+    for number, repeat, row in _lines(spool, told):
+        decoded = [_cell(cell, epoch) for cell in row[:width]]
+        decoded.extend([_BLANK] * (width - len(decoded)))
+        for like in range(max(number, header + 1), number + repeat):
+            yield like, decoded
+
+
+class _Cell(NamedTuple):
+    """As `contact_sync.load.cells.Cell`."""
+
+    value: Any
+    number_format: str = "General"
+    data_type: str = "n"
+
+
+_BLANK = _Cell(None)
+
+
+def _cell(cell: Any, epoch: dt.datetime) -> _Cell:
+    if not isinstance(cell, list):
+        return _Cell(cell, data_type=cells.LITERAL) if isinstance(cell, str) else _Cell(cell)
+    try:
+        return _marked(cell, epoch)
+    except (OverflowError, ValueError):  # as openpyxl has it
+        return _Cell("#VALUE!", data_type="e")
+
+
+def _marked(cell: list[Any], epoch: dt.datetime) -> _Cell:
+    match cell:
+        case [page.NUMBER, number, number_format]:
+            return _number(number, number_format, epoch)
+        case [page.MOMENT, moment]:
+            return _Cell(dt.datetime.fromisoformat(moment))
+        case [page.DURATION, seconds]:
+            duration = dt.timedelta(seconds=seconds)
+            is_time = dt.timedelta() <= duration < dt.timedelta(days=1)  # ODF has no other way to write a time of day
+            midnight = dt.datetime.min  # noqa: DTZ901 - a spreadsheet knows no time zones
+            return _Cell((midnight + duration).time() if is_time else duration)
+        case [page.ERROR, error]:
+            return _Cell(error, data_type="e")
+    return _Cell(None, data_type=cells.UNCALCULATED)
+
+
+def _number(number: float, number_format: str | int, epoch: dt.datetime) -> _Cell:
+    """Return a number as openpyxl would, which makes days and durations of some formats."""
+    shown, is_date, is_duration = _understood(number_format)
+    if is_date:
+        return _Cell(from_excel(number, epoch, timedelta=is_duration), shown)
+    return _Cell(number, shown)
+
+
+@lru_cache
+def _understood(number_format: str | int) -> tuple[str, bool, bool]:
+    shown = BUILTIN_FORMATS.get(number_format, "General") if isinstance(number_format, int) else number_format
+    return shown, is_date_format(shown), is_timedelta_format(shown)
+
+
+def _epoch(told: Page) -> dt.datetime:
+    return CALENDAR_MAC_1904 if told.from_1904 else CALENDAR_WINDOWS_1900

@@ -1,0 +1,50 @@
+"""Reads a workbook of an old or foreign kind for `contact_sync.load.legacy`, in a process of its own with limits.
+
+Run as `python -m contact_sync.load.legacy_child KIND SOURCE SPOOL MEMORY SECONDS`: file descriptors of the workbook and of the
+file for its rows, then limits in bytes of memory and seconds of CPU. It writes one JSON object to stdout: `{"pages": [...]}`,
+`{"refused": the rest of a sentence}`, `{"full": why there is no room}` or `{"failed": the name of an exception}`. It must start
+fast, so nothing heavy may be imported here.
+"""
+
+import dataclasses
+import errno
+import importlib
+import json
+import os
+import resource
+import sys
+from io import FileIO
+from typing import Any
+
+from contact_sync.load.page import Pen, RefusedError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def main(kind: str, source: str, spool: str, memory: str, seconds: str) -> None:
+    """Do it; `kind` is the name of the module that reads the workbook."""
+    for limit, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+        _, hard = resource.getrlimit(limit)
+        soft = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
+        resource.setrlimit(limit, (soft, soft))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold the contacts
+    sys.stdout.write(json.dumps(_read(kind, int(source), int(spool))))
+
+
+def _read(kind: str, source: int, spool: int) -> dict[str, Any]:
+    try:
+        with FileIO(source) as copy, os.fdopen(spool, "wb") as rows:
+            copy.seek(0)  # the parent has read in it
+            pen = Pen(rows.write)
+            importlib.import_module(f"contact_sync.load.{kind}").read(copy, pen)
+        return {"pages": [dataclasses.asdict(page) for page in pen.pages]}
+    except RefusedError as refused:
+        return {"refused": str(refused)}
+    except OSError as error:
+        return {"full": os.strerror(error.errno)} if error.errno in _FULL else {"failed": type(error).__name__}
+    except Exception as error:  # noqa: BLE001 - whatever a damaged file does to a reader
+        return {"failed": type(error).__name__}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

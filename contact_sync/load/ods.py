@@ -1,0 +1,265 @@
+"""OpenDocument spreadsheets, by one pass of expat over `content.xml`.
+
+What a cell shows stands beside its value (`<text:p>00123</text:p>`), so neither styles nor number formats need to be understood;
+and errors, hidden rows and merged cells are told plainly, which libraries leave out.
+"""
+
+import re
+import zipfile
+from collections.abc import Callable
+from io import FileIO
+from typing import Any
+from xml.parsers import expat
+
+from contact_sync.load.page import (
+    DURATION,
+    ERROR,
+    LAST_ROW,
+    MOMENT,
+    NUMBER,
+    UNCALCULATED,
+    WIDEST,
+    Page,
+    Pen,
+    RefusedError,
+    check_place,
+    is_blank,
+)
+
+_BLOCK = 1 << 18
+_NAMES = {
+    f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": prefix
+    for name, prefix in (("office", "office"), ("table", "table"), ("text", "text"), ("style", "style"))
+} | {"urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0": "calcext"}
+_ERROR = re.compile(r"#(?:N/[AD]|NV|[^\s!?]+\s?[!?])|(?:Err|Erreur)\s?:\s?[0-9]{3}")
+_TIME = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
+_PERCENT = re.compile(r"[^%]*?[0-9](?:[.,]([0-9]+))?\s*%\s*")
+_NOTHING = re.compile(r"0(?:\.0*)?[a-z]*")
+_SPACES = re.compile("[ \t\r\n]+")
+_STRUCTURE = frozenset(
+    ["office:document-content", "office:body", "office:spreadsheet", "office:automatic-styles", "style:style"]
+    + [f"style:table{part}-properties" for part in ("", "-row", "-column")]
+    + [f"table:table{part}" for part in ("", "-row", "-rows", "-row-group", "-header-rows")]
+    + [f"table:table-{part}" for part in ("column", "columns", "column-group", "header-columns", "cell")]
+    + ["table:covered-table-cell"]
+)
+"""Elements that are looked into; others may hold rows (tracked changes) and texts (comments, drawings) of something else."""
+_CELLS = ("table:table-cell", "table:covered-table-cell")
+_PARAGRAPHS = ("text:p", "text:h")
+_ASIDE = ("text:note", "text:ruby-text")
+
+
+def read(copy: FileIO, pen: Pen) -> None:
+    """Write all sheets with `pen`; raises whatever zipfile and expat do on damage, `RefusedError` for what must not be read."""
+    with zipfile.ZipFile(copy) as archive:
+        if "META-INF/manifest.xml" in archive.namelist() and b"encryption-data" in archive.read("META-INF/manifest.xml"):
+            raise RefusedError("is protected by a password: save it without one.")
+        with archive.open("content.xml") as part:
+            reader = _Reader(pen)
+            while block := part.read(_BLOCK):
+                reader.parser.Parse(block, False)
+            reader.parser.Parse(b"", True)
+
+
+class _Reader:
+    """The state of the pass; memory does not grow with the sheets."""
+
+    def __init__(self, pen: Pen) -> None:
+        self.parser = expat.ParserCreate(namespace_separator=" ")
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._characters
+        self._pen = pen
+        self._page = Page("", visible=False)
+        self._tags: dict[str, str] = {}
+        self._skipped = 0  # how deep inside an element that is not looked into
+        self._style = ""
+        self._unseen: set[str] = set()  # styles of what is not shown
+        self._groups: list[bool] = []
+        self._column = self._row = 0
+        self._repeat = 1
+        self._is_hidden = False
+        self._cells: list[Any] = []
+        self._cell: dict[str, str] | None = None
+        self._texts: list[str] = []
+        self._paragraph: list[str] | None = None
+        self._starts: dict[str, Callable[[dict[str, str]], None]] = {
+            "style:style": self._start_style,
+            "style:table-properties": self._start_properties,
+            "style:table-row-properties": self._start_properties,
+            "style:table-column-properties": self._start_properties,
+            "table:table": self._start_table,
+            "table:table-column": self._start_column,
+            "table:table-row": self._start_row,
+            "table:table-cell": self._start_cell,
+            "table:covered-table-cell": self._start_cell,
+            "table:table-row-group": self._start_group,
+            "table:table-column-group": self._start_group,
+        }
+
+    def _short(self, name: str) -> str:
+        """Return the name of an element or attribute with its usual prefix."""
+        if name not in self._tags:
+            space, _, local = name.rpartition(" ")
+            self._tags[name] = f"{_NAMES.get(space, '?')}:{local}"
+        return self._tags[name]
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = self._short(name)
+        if self._skipped or not self._looked_into(tag):
+            self._skipped += 1
+        elif tag.startswith("text:"):
+            self._start_text(tag, attributes)
+        elif start := self._starts.get(tag):
+            start({self._short(key): text for key, text in attributes.items()})
+
+    def _looked_into(self, tag: str) -> bool:
+        if self._cell is not None:
+            return tag.startswith("text:") and tag not in _ASIDE
+        return tag in _STRUCTURE
+
+    def _end(self, name: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+            return
+        tag = self._short(name)
+        if tag in _PARAGRAPHS:
+            self._end_paragraph()
+        elif tag in _CELLS:
+            self._end_cell()
+        elif tag == "table:table-row":
+            self._end_row()
+        elif tag in ("table:table-row-group", "table:table-column-group"):
+            self._groups.pop()
+
+    def _start_style(self, attributes: dict[str, str]) -> None:
+        self._style = attributes.get("style:name", "")
+
+    def _start_properties(self, attributes: dict[str, str]) -> None:
+        extents = (attributes.get("style:row-height"), attributes.get("style:column-width"))
+        if attributes.get("table:display") == "false" or any(extent and _NOTHING.fullmatch(extent) for extent in extents):
+            self._unseen.add(self._style)
+
+    def _start_table(self, attributes: dict[str, str]) -> None:
+        shown = attributes.get("table:style-name") not in self._unseen and attributes.get("table:display") != "false"
+        self._page = self._pen.turn(attributes.get("table:name", ""), visible=shown)
+        self._row = self._column = 0
+
+    def _start_group(self, attributes: dict[str, str]) -> None:
+        self._groups.append(attributes.get("table:display") == "false")
+
+    def _hides(self, attributes: dict[str, str]) -> bool:
+        return (
+            attributes.get("table:visibility", "visible") != "visible"
+            or attributes.get("table:style-name") in self._unseen
+            or any(self._groups)
+        )
+
+    def _start_column(self, attributes: dict[str, str]) -> None:
+        first = self._column + 1
+        self._column += _count(attributes, "table:number-columns-repeated")
+        if self._hides(attributes) and first <= WIDEST:
+            self._page.hidden_columns.append((first, min(self._column, WIDEST)))
+
+    def _start_row(self, attributes: dict[str, str]) -> None:
+        self._repeat = _count(attributes, "table:number-rows-repeated")
+        self._is_hidden = self._hides(attributes)
+        self._column = 0
+        self._cells = []
+
+    def _end_row(self) -> None:
+        first, last = self._row + 1, self._row + self._repeat
+        self._row = last
+        if first > LAST_ROW:  # a cell with anything in it has been refused
+            return
+        last = min(last, LAST_ROW)
+        if self._is_hidden:
+            self._page.hide_row(first, last)
+        self._pen.row(first, self._cells, last - first + 1)
+
+    def _start_cell(self, attributes: dict[str, str]) -> None:
+        self._cell, self._texts = attributes, []
+
+    def _end_cell(self) -> None:
+        attributes, self._cell = self._cell or {}, None
+        first = self._column + 1
+        count = _count(attributes, "table:number-columns-repeated")
+        self._column += count
+        right = first + _count(attributes, "table:number-columns-spanned") - 1
+        bottom = self._row + _count(attributes, "table:number-rows-spanned")
+        if right > first or bottom > self._row + 1:
+            self._page.merge(first, self._row + 1, right, bottom)
+        cell = _cell_of(attributes, self._texts)
+        if is_blank(cell):
+            if first <= WIDEST:
+                self._cells += [cell] * min(count, WIDEST - first + 1)
+            return
+        check_place(first + count - 1, self._row + 1)
+        self._cells += [cell] * count
+
+    def _start_text(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag in _PARAGRAPHS:
+            self._paragraph = []
+        elif self._paragraph is not None:
+            if tag == "text:s":
+                spaces = {self._short(key): text for key, text in attributes.items()}
+                self._paragraph.append("\0" * min(_count(spaces, "text:c"), 1000))
+            elif tag in ("text:tab", "text:line-break"):
+                self._paragraph.append("\1" if tag == "text:tab" else "\2")
+
+    def _characters(self, text: str) -> None:
+        if self._paragraph is not None and not self._skipped:
+            self._paragraph.append(text)
+
+    def _end_paragraph(self) -> None:
+        # White space counts once, and at the start not at all; what counts beyond that has its own elements.
+        text = _SPACES.sub(" ", "".join(self._paragraph or ())).lstrip(" ")
+        self._texts.append(text.replace("\0", " ").replace("\1", "\t").replace("\2", "\n"))
+        self._paragraph = None
+
+
+def _count(attributes: dict[str, str], name: str) -> int:
+    return max(int(attributes[name]), 1) if name in attributes else 1
+
+
+def _cell_of(attributes: dict[str, str], texts: list[str]) -> Any:
+    """Return a cell as `contact_sync.load.page` writes it."""
+    shown = "\n".join(texts)
+    kind = attributes.get("office:value-type")
+    # Old programs give an error the value 0; a text that only looks like one is left to the rules.
+    if attributes.get("calcext:value-type") == "error" or (
+        (kind not in (None, "string") or "table:formula" in attributes) and _ERROR.fullmatch(shown)
+    ):
+        return [ERROR, shown or "#?"]
+    if kind is None and "table:formula" in attributes and not texts:
+        return [UNCALCULATED]
+    if kind in (None, "string"):
+        return attributes.get("office:string-value") or shown or None
+    return _VALUES[kind](attributes, shown)
+
+
+def _number_of(value: str, shown: str) -> Any:
+    number = int(value) if re.fullmatch("-?[0-9]{1,18}", value) else float(value)
+    if number in (0, 1) and shown.isalpha():
+        return number == 1  # TRUE, in whichever language
+    if re.fullmatch("0[0-9]+", shown) and int(shown) == number:
+        return [NUMBER, number, "0" * len(shown)]
+    if percent := _PERCENT.fullmatch(shown):
+        return [NUMBER, number, f"0.{'0' * len(percent[1])}%" if percent[1] else "0%"]
+    return number
+
+
+def _seconds(duration: str) -> float:
+    if not (parts := _TIME.fullmatch(duration)):
+        raise ValueError(duration)
+    sign, *amounts = parts.groups()
+    days, hours, minutes, seconds = (float((amount or "0").replace(",", ".")) for amount in amounts)
+    return (-1 if sign else 1) * (((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+_VALUES: dict[str, Callable[[dict[str, str], str], Any]] = {
+    "boolean": lambda attributes, _: attributes["office:boolean-value"] == "true",
+    "date": lambda attributes, _: [MOMENT, attributes["office:date-value"]],
+    "time": lambda attributes, _: [DURATION, _seconds(attributes["office:time-value"])],
+} | dict.fromkeys(("float", "percentage", "currency"), lambda attributes, shown: _number_of(attributes["office:value"], shown))

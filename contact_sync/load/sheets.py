@@ -1,0 +1,221 @@
+"""A sheet of contacts, whatever kind of workbook it is in: which one, and its rows as text."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from contact_sync.errors import SourceError
+from contact_sync.formula import unescape
+from contact_sync.load import headers
+from contact_sync.load.archive import Sheet
+from contact_sync.load.cells import Cell, flaw_of, text_of
+from contact_sync.load.headers import SEARCHED, Header
+from contact_sync.model import ID, Chunk, Violation
+
+CHUNK = 1000
+"""Rows a chunk."""
+
+Cells = Sequence[Cell]
+Texts = list[tuple[int, list[str]]]
+"""Numbered rows of texts."""
+
+
+class Candidate(NamedTuple):
+    """A worksheet that may hold the contacts."""
+
+    title: str
+    visible: bool
+    head: Callable[[], Iterator[tuple[int, Cells]]]
+    """The first `SEARCHED` rows."""
+    table: Any
+    """What its reader knows it by."""
+
+
+@dataclass(slots=True)
+class Workbook:
+    """A sheet of a workbook, opened and understood; a `contact_sync.model.Source`."""
+
+    path: Path
+    columns: list[str]
+    mapping: dict[str, int]
+    letters: list[str]
+    delimiter: str
+    findings: list[str]
+    warnings: list[str]
+    blanks_certain: bool
+    _rows: Callable[[int], Iterator[tuple[int, Cells]]]
+    """Given how many cells a row has: the rows below the header that hold anything, with their numbers."""
+    _sheet: Sheet
+    _header: Header
+    _positions: list[int]
+    _hidden: str
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
+        sheet = self._sheet
+        fields = {self._positions[position]: field for field, position in self.mapping.items()}
+        hidden = 0
+        rows = self._rows(len(self._header.cells))
+        while batch := _take(rows, CHUNK, sheet.name):
+            chunk = Chunk([], [])
+            with damage_told(sheet.name):  # openpyxl looks a cell's format up only when it is asked
+                for number, cells in batch:
+                    self._add(chunk, number, cells, fields)
+            hidden += sum(sheet.hidden_rows[number] for number in chunk.numbers)
+            if chunk.rows:
+                yield chunk
+        if hidden and self._hidden == "refuse":
+            raise SourceError(
+                f"{sheet.name}: {hidden} rows are hidden or filtered out: show them, or choose --hidden include or --hidden skip."
+            )
+
+    def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:
+        texts = [text_of(cells[position]) for position in self._positions]
+        flaws = [flaw for position, field in fields.items() if (flaw := self._flaw(number, position, cells[position], field))]
+        # Merging alone does not make blank cells a row: below the merged ones there is nothing to lose.
+        if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
+            return
+        if self._header.is_report:
+            flaws += headers.marked(texts)
+        if flaws:
+            chunk.flaws[len(chunk.rows)] = flaws
+        if self._hidden == "skip" and self._sheet.hidden_rows[number]:
+            chunk.skipped.add(len(chunk.rows))
+        chunk.numbers.append(number)
+        chunk.rows.append(list(map(unescape, texts)) if self._header.is_report else texts)
+
+    def _flaw(self, number: int, position: int, cell: Cell, field: str) -> Violation | None:
+        if _is_marked(self._sheet.uncalculated, position, number):
+            return Violation("cell-formula", field)
+        if _is_marked(self._sheet.merged, position, number):
+            return Violation("cell-merged", field)
+        return flaw_of(cell, field)
+
+
+def choose(
+    candidates: Sequence[Candidate], sheet: str | None, name: str, renames: Mapping[str, str]
+) -> tuple[Candidate, Texts, Header]:
+    """Return the worksheet named `sheet`, else the only visible one with a header; its first rows, and the header."""
+    visible = [one for one in candidates if one.visible]
+    asked = visible if sheet is None else [one for one in candidates if _same(one.title, sheet)]
+    if not asked:
+        what = "has no visible sheet" if sheet is None else f"has no sheet “{sheet}”, only {_titles(visible)}"
+        raise SourceError(f"{name} {what}: correct the file, or --sheet.")
+    heads = [(one, _head(one, name)) for one in asked]
+    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames))]
+    if len(found) > 1:
+        raise SourceError(
+            f"{name} has several sheets of contacts, {_titles([one for one, _, _ in found])}: choose one with --sheet."
+        )
+    if found:
+        return found[0]
+    filled = [(one, rows) for one, rows in heads if rows]
+    if len(filled) > 1:
+        raise SourceError(
+            f"{name}: none of the sheets {_titles(asked)} has a header with contactId and a column to send in its first "
+            f"{SEARCHED} rows: add it, or name the columns with --map."
+        )
+    where = f"{name}, sheet “{filled[0][0].title}”" if filled else name
+    raise headers.refuse_rows(where, filled[0][1] if filled else [], renames)
+
+
+def understand(
+    path: Path,
+    title: str,
+    found: tuple[Sheet, Texts, Header],
+    rows: Callable[[int], Iterator[tuple[int, Cells]]],
+    *,
+    hidden: str,
+    renames: Mapping[str, str],
+) -> Workbook:
+    """Return the source whose sheet, first rows and header were `found`, and whose `rows` are as `Workbook` wants them.
+
+    Raises `SourceError` for hidden columns and for a header that is merged or not understood.
+    """
+    marks, above, header = found
+    header.cells.extend([""] * (max(marks.used, default=0) - len(header.cells)))
+    header = _without_hidden(header, marks, hidden)
+    unused = {position for position in header.unnamed if position + 1 not in marks.used}
+    layout = headers.lay_out(marks.name, header, unused, renames)
+    merged = [field for position, field in header.fields.items() if _is_marked(marks.merged, position, header.number)]
+    if merged:
+        raise SourceError(
+            f"{marks.name}, row {header.number}: the header of {', '.join(merged)} is merged with other cells: unmerge it."
+        )
+    return Workbook(
+        path=path,
+        columns=layout.columns,
+        mapping=layout.mapping,
+        letters=[headers.letter(position) for position in layout.positions],
+        delimiter=";",
+        findings=[f"Sheet “{title}”, header on row {header.number}.", *layout.findings],
+        warnings=headers.warn_above(header, above),
+        blanks_certain=True,
+        _rows=rows,
+        _sheet=marks,
+        _header=header,
+        _positions=layout.positions,
+        _hidden=hidden,
+    )
+
+
+@contextmanager
+def damage_told(name: str) -> Iterator[None]:
+    """Turn whatever zipfile, zlib, expat and openpyxl raise on damage into a sentence; their warnings stay out of cron's mail."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except SourceError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{name} is damaged, or still being copied ({type(error).__name__}): open it in Excel and save it again."
+        ) from error
+
+
+def _head(candidate: Candidate, name: str) -> Texts:
+    """Return the first rows that hold text, without the blank cells at their ends."""
+    rows = []
+    with damage_told(name):
+        for number, cells in candidate.head():
+            texts = [text_of(cell) for cell in cells]
+            while texts and not texts[-1].strip():
+                texts.pop()
+            if texts:
+                rows.append((number, texts))
+    return rows
+
+
+def _without_hidden(header: Header, marks: Sheet, hidden: str) -> Header:
+    """Return `header` as `hidden` wants it: the fields in hidden columns refused, included, or (but for the id) not sent."""
+    concealed = {position: field for position, field in header.fields.items() if position + 1 in marks.hidden_columns}
+    if not concealed or hidden == "include":
+        return header
+    if hidden == "refuse":
+        raise SourceError(
+            f"{marks.name}: the columns of {', '.join(concealed.values())} are hidden: show them, or choose --hidden include or "
+            "--hidden skip."
+        )
+    return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
+
+
+def _is_marked(marks: Mapping[int, bytearray], position: int, number: int) -> bool:
+    return position + 1 in marks and marks[position + 1][number] == 1
+
+
+def _same(title: str, wanted: str) -> bool:
+    return title.strip().casefold() == wanted.strip().casefold()
+
+
+def _titles(candidates: Sequence[Candidate]) -> str:
+    return ", ".join(f"“{one.title}”" for one in candidates)
+
+
+def _take(rows: Iterator[tuple[int, Cells]], number: int, name: str) -> list[tuple[int, Cells]]:
+    with damage_told(name):
+        return list(islice(rows, number))

@@ -1,0 +1,190 @@
+"""Binary Excel workbooks, by their records ([MS-XLSB] 2.1.4): a number, a size and a body, in streams inside a zip archive.
+
+Libraries give the values alone, without errors, number formats (`00000`), hidden rows and merged cells.
+"""
+
+import io
+import posixpath
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from io import FileIO
+from typing import IO, Any, cast
+from xml.etree import ElementTree as ET
+
+from contact_sync.load.page import ERROR, ERRORS, NUMBER, WIDEST, Page, Pen, RefusedError, check_place
+
+_ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
+_ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618
+_BLOCK = 1 << 16
+_SHORT = 11
+"""What a short cell's record number is above the long one's; it stands right of the cell before."""
+_BLANK, _RK_CELL, _ERROR, _BOOLEAN, _REAL, _TEXT, _SHARED_TEXT = range(1, 8)
+_FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_BOOLEAN, _FORMULA_ERROR = range(8, 12)
+_RICH_TEXT = 62
+_SAME = {_FORMULA_NUMBER: _REAL, _FORMULA_BOOLEAN: _BOOLEAN, _FORMULA_ERROR: _ERROR, _FORMULA_TEXT: _TEXT}
+"""A formula begins with its value."""
+
+
+def read(copy: FileIO, pen: Pen) -> None:
+    """Write all sheets with `pen`; raises whatever zipfile and struct do on damage, `RefusedError` for what must not be read."""
+    with zipfile.ZipFile(copy) as archive:
+        parts = _parts(archive)
+        texts = _texts(archive, parts)
+        formats = _formats(archive, parts)
+        from_1904 = False
+        for code, body in _records(archive, "xl/workbook.bin"):
+            if code == _WORKBOOK:
+                from_1904 = bool(body[0] & 1)
+            elif code == _SHEET:
+                identity, at = _text(body, 8)
+                title, _ = _text(body, at)
+                kind, path = parts[identity]
+                if kind.endswith("/worksheet"):
+                    page = pen.turn(title, visible=struct.unpack_from("<I", body)[0] == 0)
+                    page.from_1904 = from_1904
+                    _Reader(page, pen, texts, formats).read(_records(archive, path))
+
+
+def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
+    """Return the type and the path of each part of the workbook by the name that its records give it."""
+    tree = ET.fromstring(archive.read("xl/_rels/workbook.bin.rels"))  # noqa: S314 - no part declares a document type
+    return {
+        one.attrib["Id"]: (one.attrib["Type"], posixpath.normpath(posixpath.join("/xl", one.attrib["Target"])).lstrip("/"))
+        for one in tree
+    }
+
+
+def _texts(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str]:
+    path = next((path for kind, path in parts.values() if kind.endswith("/sharedStrings")), None)
+    return [_text(body, 1)[0] for code, body in _records(archive, path) if code == _SHARED] if path else []
+
+
+def _formats(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str | int]:
+    """Return the number format of each style of a cell, or the number of one of Excel's own."""
+    path = next((path for kind, path in parts.values() if kind.endswith("/styles")), None)
+    own: dict[int, str] = {}
+    formats: list[str | int] = []
+    is_inside = False
+    for code, body in _records(archive, path) if path else ():
+        if code == _FORMAT:
+            own[int.from_bytes(body[:2], "little")] = _text(body, 2)[0]
+        elif code in (_STYLES, _END_STYLES):
+            is_inside = code == _STYLES
+        elif code == _STYLE and is_inside:
+            number = int.from_bytes(body[2:4], "little")
+            formats.append(own.get(number, number))
+    return formats
+
+
+def _records(archive: zipfile.ZipFile, path: str) -> Iterator[tuple[int, bytes]]:
+    with io.BufferedReader(cast("Any", archive.open(path)), _BLOCK) as part:
+        while (code := _number(part, 2)) is not None:
+            size = _number(part, 4) or 0
+            body = part.read(size)
+            if len(body) < size:
+                raise EOFError
+            yield code, body
+
+
+def _number(part: IO[bytes], most: int) -> int | None:
+    """Read an integer of at most so many bytes, 7 bits each, the last without the highest bit; None at the end."""
+    number = 0
+    for index in range(most):
+        if not (byte := part.read(1)):
+            return None
+        number |= (byte[0] & 0x7F) << 7 * index
+        if byte[0] < 0x80:  # noqa: PLR2004 - the highest bit
+            break
+    return number
+
+
+def _text(body: bytes, at: int) -> tuple[str, int]:
+    """Return the text at `at`, and where it ends; a missing one has the length of -1."""
+    (length,) = struct.unpack_from("<i", body, at)
+    end = at + 4 + 2 * max(length, 0)
+    if end > len(body):
+        raise EOFError
+    return body[at + 4 : end].decode("utf-16-le"), end
+
+
+class _Reader:
+    """The state of one pass over a sheet's records; memory does not grow with the sheet."""
+
+    def __init__(self, page: Page, pen: Pen, texts: list[str], formats: list[str | int]) -> None:
+        self._page, self._pen = page, pen
+        self._shared, self._formats = texts, formats
+        self._row = self._column = -1
+        self._cells: list[Any] = []
+        self._values: dict[int, Callable[[bytes, int], Any]] = {
+            _BLANK: lambda _, __: None,
+            _RK_CELL: lambda body, style: self._in_format(_rk(body), style),
+            _ERROR: lambda body, _: [ERROR, ERRORS.get(body[0], "#?")],
+            _BOOLEAN: lambda body, _: body[0] != 0,
+            _REAL: lambda body, style: self._in_format(struct.unpack_from("<d", body)[0], style),
+            _TEXT: lambda body, _: _text(body, 0)[0],
+            _SHARED_TEXT: lambda body, _: self._shared[struct.unpack_from("<I", body)[0]],
+            _RICH_TEXT: lambda body, _: _text(body, 1)[0],
+        }
+
+    def read(self, records: Iterator[tuple[int, bytes]]) -> None:
+        """Write the page."""
+        is_inside = is_whole = False
+        for code, body in records:
+            if code in (_ROWS, _END_ROWS):
+                self._end_row()
+                is_inside, is_whole = code == _ROWS, code == _END_ROWS
+            elif is_inside:
+                self._inside(code, body)
+            elif code == _COLUMN:
+                first, last, width, _, flags = struct.unpack_from("<IIIIH", body)
+                if flags & 1 or not width:
+                    self._page.hidden_columns.append((first + 1, min(last + 1, WIDEST)))
+            elif code == _MERGED:
+                top, bottom, left, right = struct.unpack_from("<IIII", body)
+                self._page.merge(left + 1, top + 1, right + 1, bottom + 1)
+        if not is_whole:
+            raise EOFError
+
+    def _inside(self, code: int, body: bytes) -> None:
+        if code == _ROW:
+            self._end_row()
+            row, height = struct.unpack_from("<I4xH", body)
+            if row <= self._row:
+                raise RefusedError(f"has rows that are out of order at row {row + 1}: save it as .xlsx.")
+            self._row, self._column = row, -1
+            if body[11] & 0x10 or not height:
+                self._page.hide_row(row + 1, row + 1)
+        elif code <= _FORMULA_ERROR or code == _RICH_TEXT:
+            self._cell(code, struct.unpack_from("<I", body)[0], body[4:])
+        elif code <= _SHARED_TEXT + _SHORT:
+            self._cell(code - _SHORT, self._column + 1, body)
+
+    def _cell(self, code: int, column: int, body: bytes) -> None:
+        if column <= self._column:
+            raise RefusedError(f"has cells that are out of order at row {self._row + 1}: save it as .xlsx.")
+        self._column = column
+        value = self._values[_SAME.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
+        if value is None:
+            return
+        if value == "" and code == _FORMULA_TEXT:
+            self._page.keep_silent(column + 1)
+        check_place(column + 1, self._row + 1)
+        self._cells += [None] * (column - len(self._cells))
+        self._cells.append(value)
+
+    def _end_row(self) -> None:
+        if self._cells:
+            self._pen.row(self._row + 1, self._cells)
+        self._cells = []
+
+    def _in_format(self, value: float, style: int) -> Any:
+        number = int(value) if value.is_integer() else value
+        return [NUMBER, number, self._formats[style]] if self._formats and self._formats[style] else number
+
+
+def _rk(body: bytes) -> float:
+    """Return the number that is packed in 30 bits: the high ones of a float or an integer, perhaps a hundred times too great."""
+    (packed,) = struct.unpack_from("<i", body)
+    value = float(packed >> 2) if packed & 2 else struct.unpack("<d", struct.pack("<xxxxi", packed & ~3))[0]
+    return float(value / 100 if packed & 1 else value)

@@ -1,0 +1,29 @@
+"""A file that one process at a time may hold."""
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+def hold(path: Path) -> int | None:
+    """Open `path`, made with mode 0600 if need be, for this process alone; None when another process has it.
+
+    Returns the descriptor, empty and writable; the file is free again when it is closed, or the process gone. Raises OSError.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had it may have renamed it or taken it away between the two lines: then this is another file.
+            with suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                    os.ftruncate(descriptor, 0)
+                    return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+"""Excel 97-2003 workbooks: formulas that show nothing, and files that are cut off."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+import xlwt
+
+from contact_sync.errors import SourceError
+from contact_sync.load import xls as reader
+
+from .reading import read
+from .writing import HEAD, xls
+
+
+def styled(value: Any, number_format: str) -> bytes:
+    """Return a workbook with that value under custom1."""
+    style = xlwt.easyxf(num_format_str=number_format)
+    return xls(HEAD, ["1", "a"], change=lambda sheet: sheet.write(1, 2, value, style))
+
+
+TEXTS: dict[str, tuple[Any, str, str]] = {
+    "zeros": (123, "00000", "00123"),
+    "percent": (0.25, "0%", "25%"),
+    "a day": (dt.date(2020, 6, 12), "dd/mm/yyyy", "2020-06-12"),
+    "a moment": (dt.datetime(2020, 6, 12, 18), "dd/mm/yyyy hh:mm", "2020-06-12 18:00:00"),  # noqa: DTZ001 - as a spreadsheet has it
+    "a decimal": (0.1 + 0.2, "General", "0.3"),
+    "a General serial": (43994, "General", "43994"),
+}
+
+
+@pytest.mark.parametrize(("value", "number_format", "expected"), TEXTS.values(), ids=TEXTS)
+def test_text(value: Any, number_format: str, expected: str) -> None:
+    """A cell's text is what a person sees."""
+    reading = read(styled(value, number_format))
+    assert reading.rows == [["1", "a", expected]]
+    assert not reading.flaws
+
+
+@pytest.mark.parametrize(("value", "number_format"), [(True, "General"), (1e15, "0"), (0.5, "hh:mm"), (3e9, "dd/mm/yyyy")])
+def test_flaws(value: Any, number_format: str) -> None:
+    """A value that stands for no text is flagged."""
+    assert [field for _, field in read(styled(value, number_format)).flaws[2]] == ["custom1"]
+
+
+def test_errors() -> None:
+    """An error is told, and never a blank."""
+    reading = read(xls(HEAD, ["1", "a"], change=lambda sheet: sheet.row(1).set_cell_error(2, "#REF!")))
+    assert reading.flaws == {2: [("cell-error", "custom1")]}
+    assert "(#REF!)" in reading.messages[0]
+
+
+def test_hidden_rows_and_columns() -> None:
+    """Hidden rows and columns are seen."""
+
+    def hide(sheet: Any) -> None:
+        sheet.row(2).hidden = True
+        sheet.col(2).hidden = True
+
+    reading = read(xls(HEAD, ["1", "a", "b"], ["2", "c", "d"], ["3", "e", "f"], change=hide), hidden="skip")
+    assert reading.skipped == [3]
+    assert reading.source.mapping == {"contactId": 0, "firstname": 1}
+
+
+def test_merged_cells() -> None:
+    """Merged cells are flagged in each row."""
+    reading = read(xls(HEAD, ["1"], ["2"], change=lambda sheet: sheet.write_merge(1, 2, 1, 1, "a")))
+    assert reading.flaws == {2: [("cell-merged", "firstname")], 3: [("cell-merged", "firstname")]}
+
+
+def test_formulas_that_show_nothing() -> None:
+    """A formula of a field that shows nothing may never have been calculated: blanks are not certain, and that is said."""
+    in_field = read(xls(HEAD, ["1", "a"], change=lambda sheet: sheet.write(1, 2, xlwt.Formula('UPPER("b")'))))
+    assert in_field.rows == [["1", "a", ""]]
+    assert not in_field.source.blanks_certain
+    (warning,) = in_field.source.warnings
+    assert warning.startswith("1 formulas in the columns to send show nothing, and may never have been calculated: ")
+    beside = read(xls([*HEAD, "Ville"], ["1", "a"], change=lambda sheet: sheet.write(1, 3, xlwt.Formula('UPPER("b")'))))
+    assert beside.source.blanks_certain
+    assert not beside.source.warnings
+
+
+def test_days_of_the_other_epoch() -> None:
+    """A workbook that counts from 1904, as old Macs do, gives the day it shows."""
+    content = styled(43994, "dd/mm/yyyy")
+    assert content.count(b"\x22\x00\x02\x00\x00\x00") == 1  # DATEMODE
+    assert read(content.replace(b"\x22\x00\x02\x00\x00\x00", b"\x22\x00\x02\x00\x01\x00")).rows == [["1", "a", "2024-06-13"]]
+
+
+def test_a_sheet_without_an_end() -> None:
+    """A sheet whose records do not come to their end is refused: what is missing could be rows."""
+    content = xls(HEAD, ["1", "a"])
+    end = content.rindex(b"\x0a\x00\x00\x00")
+    with pytest.raises(SourceError, match="is damaged"):
+        read(content[:end] + b"\x0b" + content[end + 1 :])
+    with pytest.raises(EOFError):
+        list(reader._formulas(b"\x09\x08\x02\x00ab\x06\x00\xff\xff", 0))
+
+
+def test_general_by_another_name() -> None:
+    """The first number format is General, whatever an old program of another language called it."""
+    content = xls(HEAD, ["1", "a", 5])
+    before, after = b"\x1e\x04\x0c\x00\xa4\x00\x07\x00\x00General", b"\x1e\x04\x0c\x00\x00\x00\x07\x00\x00Standar"
+    assert before in content
+    content = content.replace(before, after)
+    assert b"\x06\x00\xa4\x00" in content
+    content = content.replace(b"\x06\x00\xa4\x00", bytes([6, 0, 0, 0])).replace(b"\x07\x00\xa4\x00", bytes([7, 0, 0, 0]))
+    reading = read(content)
+    assert reading.rows == [["1", "a", "5"]]
+    assert not reading.flaws

@@ -1,0 +1,183 @@
+"""Writers of small .ods, .xls and .xlsb workbooks, for what no office program would save."""
+
+import io
+import struct
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+import xlwt
+
+from .reading import saved
+
+HEAD = ["contactId", "Prénom", "custom1"]
+_SPACES = {
+    name: f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"
+    for name in ("office", "table", "text", "style", "drawing", "manifest")
+} | {"calcext": "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"}
+
+
+def cell(value: str, kind: str = "string", inside: str = "", **attributes: Any) -> str:
+    """Return an .ods cell that shows `value`; `_` in an attribute stands for `-`, and its prefix is `table`."""
+    named = "".join(f" table:{name.replace('_', '-')}={quoteattr(str(text))}" for name, text in attributes.items())
+    return f"<table:table-cell office:value-type={quoteattr(kind)}{named}><text:p>{value}</text:p>{inside}</table:table-cell>"
+
+
+def number(value: str, shown: str, kind: str = "float", **attributes: Any) -> str:
+    """Return an .ods cell of a number."""
+    return cell(shown, kind, **attributes).replace("office:", f'office:value="{value}" office:', 1)
+
+
+def row(*cells: str, **attributes: Any) -> str:
+    """Return an .ods row of texts, or of cells as XML."""
+    named = "".join(f' table:{name.replace("_", "-")}="{text}"' for name, text in attributes.items())
+    inside = "".join(one if one.startswith("<") else cell(_spaced(one)) for one in cells)
+    return f"<table:table-row{named}>{inside}</table:table-row>"
+
+
+def _spaced(text: str) -> str:
+    """Return text as ODF wants it, where white space counts only as an element."""
+    escaped = escape(text).replace("\t", "<text:tab/>").replace("\n", "<text:line-break/>")
+    return escaped.replace(" ", "<text:s/>")
+
+
+def table(*rows: str, name: str = "Contacts", columns: str = "", style: str = "ta1") -> str:
+    """Return an .ods sheet."""
+    return f'<table:table table:name="{name}" table:style-name="{style}">{columns}{"".join(rows)}</table:table>'
+
+
+def ods(*tables: str, styles: str = "", manifest: str = "") -> bytes:
+    """Return an .ods file of those sheets."""
+    names = "".join(f' xmlns:{name}="{space}"' for name, space in _SPACES.items())
+    content = (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:document-content{names}><office:automatic-styles>{styles}'
+        f"</office:automatic-styles><office:body><office:spreadsheet>{''.join(tables)}</office:spreadsheet></office:body>"
+        "</office:document-content>"
+    )
+    return zipped(
+        {
+            "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": content.encode(),
+            "META-INF/manifest.xml": f"<manifest:manifest{names}>{manifest}</manifest:manifest>".encode(),
+        }
+    )
+
+
+def zipped(parts: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive of those parts."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return stream.getvalue()
+
+
+def xls(*rows: Sequence[Any], change: Callable[[Any], object] = lambda _: None) -> bytes:
+    """Return an .xls file with one sheet of those rows; `change` is called with the sheet before it is saved."""
+    book = xlwt.Workbook(encoding="utf-8")
+    sheet = book.add_sheet("Contacts")
+    for at, cells in enumerate(rows):
+        for column, value in enumerate(cells):
+            if value is not None:
+                sheet.write(at, column, value)
+    change(sheet)
+    return saved(book)
+
+
+Record = tuple[int, bytes]
+
+
+def wide(text: str) -> bytes:
+    """Return a text as the records of an .xlsb have it."""
+    encoded = text.encode("utf-16-le")
+    return struct.pack("<I", len(encoded) // 2) + encoded
+
+
+def put(column: int, code: int, value: bytes, style: int = 0) -> Record:
+    """Return the record of a cell."""
+    return code, struct.pack("<II", column, style) + value
+
+
+def line(at: int, *cells: Any, flags: int = 0) -> list[Record]:
+    """Return the records of row `at`, counted from 0: texts, numbers, or records of cells."""
+    records: list[Record] = [(0, struct.pack("<IIHBBBI", at, 0, 300, 0, flags, 0, 0))]
+    for column, value in enumerate(cells):
+        match value:
+            case None:
+                pass
+            case str():
+                records.append(put(column, 6, wide(value)))
+            case int() | float():
+                records.append(put(column, 5, struct.pack("<d", value)))
+            case _:
+                records.append(value)
+    return records
+
+
+def xlsb(
+    *lines: list[Record],
+    before: Sequence[Record] = (),
+    after: Sequence[Record] = (),
+    book: Sequence[Record] = (),
+    texts: Sequence[str] = (),
+    formats: Sequence[str | int] = (),
+) -> bytes:
+    """Return an .xlsb file with one sheet of those lines, with shared `texts` and with cell styles of those `formats`."""
+    relations = ("worksheet", "worksheets/sheet1.bin"), ("styles", "styles.bin"), ("sharedStrings", "sharedStrings.bin")
+    own = {name: 164 + index for index, name in enumerate(formats) if isinstance(name, str)}
+    numbers = [name if isinstance(name, int) else own[name] for name in (0, *formats)]
+    styles = [(615, struct.pack("<I", len(own))), *((44, struct.pack("<H", code) + wide(name)) for name, code in own.items())]
+    styles += [(47, struct.pack("<HH", 0, 99))]  # of a named style, which counts for nothing
+    styles += [(617, struct.pack("<I", len(numbers))), *((47, struct.pack("<HH12x", 0, code)) for code in numbers), (618, b"")]
+    size = struct.pack("<IIII", 0, max(len(lines), 1) - 1, 0, 2)  # what a sheet says of its own size
+    sheet = [
+        (129, b""),
+        (148, size),
+        *before,
+        (145, b""),
+        *(record for records in lines for record in records),
+        (146, b""),
+        *after,
+    ]
+    return zipped(
+        {
+            "[Content_Types].xml": b"<Types/>",
+            "xl/workbook.bin": _packed(
+                [
+                    *book,
+                    (143, b""),
+                    (156, struct.pack("<II", 0, 1) + wide("r0") + wide("Contacts")),
+                    (144, b""),
+                    (157, bytes(26)),
+                    (132, b""),
+                ]
+            ),
+            "xl/_rels/workbook.bin.rels": (
+                '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+                + "".join(
+                    f'<Relationship Id="r{index}" Target="{target}" '
+                    f'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/{kind}"/>'
+                    for index, (kind, target) in enumerate(relations)
+                )
+                + "</Relationships>"
+            ).encode(),
+            "xl/worksheets/sheet1.bin": _packed(sheet),
+            "xl/styles.bin": _packed(styles),
+            "xl/sharedStrings.bin": _packed(
+                [(159, struct.pack("<II", len(texts), len(texts))), *((19, b"\0" + wide(text)) for text in texts), (160, b"")]
+            ),
+        }
+    )
+
+
+def _packed(records: Sequence[Record]) -> bytes:
+    packed = bytearray()
+    for code, body in records:
+        packed += bytes([code]) if code < 0x80 else bytes([code & 0x7F | 0x80, code >> 7])
+        size = len(body)
+        while size > 0x7F:
+            packed.append(size & 0x7F | 0x80)
+            size >>= 7
+        packed += bytes([size]) + body
+    return bytes(packed)

@@ -1,0 +1,70 @@
+"""Damage that many cells together show."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from contact_sync.damage import CERTAIN, SERIES, Damage
+from contact_sync.model import FIELDS
+
+Payload = tuple[str | None, ...]
+
+
+def sends(phone: int | None) -> Payload:
+    """What a row sends that has this telephone number."""
+    return (None if phone is None else f"+{phone}", *[None] * (len(FIELDS) - 1))
+
+
+def looked(phones: list[int | None], ids: list[str] | None = None, chunk: int = 1000) -> Damage:
+    """What has looked at rows, numbered from 2, with these telephone numbers and contactIds."""
+    damage = Damage()
+    ids = ids or [f"C{number}" for number in range(len(phones))]
+    for start in range(0, len(phones), chunk):
+        some = slice(start, start + chunk)
+        numbers = list(range(start + 2, start + 2 + len(phones[some])))
+        damage.look(numbers, ids[some], list(map(sends, phones[some])))
+    return damage
+
+
+def counting(length: int, start: int = 33600000001) -> list[int | None]:
+    """Telephone numbers that count up by one."""
+    return [start + step for step in range(length)]
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 4, 1000])
+def test_a_number_dragged_down(chunk: int) -> None:
+    """Numbers that count up by one are told with their rows, wherever a chunk ends."""
+    others: list[int | None] = [33612000000, 33611000000, None]
+    (warning,) = looked([*others, *counting(7), *others, *counting(SERIES)], chunk=chunk).warnings("D")
+    assert warning.startswith("In rows 5 to 11, 15 to 19, column D, each phone number is one more than the one above")
+
+
+def test_many_series() -> None:
+    """Of many series the first few are told, and how many more there are."""
+    phones = [number for start in range(1, 6) for number in counting(SERIES, 33600000000 + 1000 * start)]
+    (warning,) = looked(phones).warnings("B")
+    assert "In rows 2 to 6, 7 to 11, 12 to 16 and 2 more times, column B" in warning
+
+
+@given(st.lists(st.none() | st.integers(33600000000, 33600000008), max_size=40), st.integers(1, 9))
+def test_a_series_is_one_long_enough(phones: list[int | None], chunk: int) -> None:
+    """There is a warning exactly when so many numbers in a row count up by one."""
+    expected = any(
+        None not in phones[start : start + SERIES]
+        and [number - phones[start] for number in phones[start : start + SERIES]] == list(range(SERIES))  # type: ignore[operator]
+        for start in range(len(phones) - SERIES + 1)
+    )
+    assert bool(looked(phones, chunk=chunk).warnings("A")) == expected
+
+
+def test_rounded_ids() -> None:
+    """Long ids that all end in zeros were rounded, and each is told."""
+    ids = ["C1", "1234567890123450", "12345678901234500", "9876543210987650", "12345"]
+    assert list(looked([None] * 5, ids).rounded()) == [3, 4, 5]
+
+
+def test_long_ids_by_chance() -> None:
+    """One long id that ends otherwise shows that the column keeps all its digits; a few alone show nothing."""
+    rounded = [f"123456789012{number}00" for number in range(100, 120)]
+    assert list(looked([None] * 21, [*rounded, "1234567890123456"]).rounded()) == []
+    assert list(looked([None] * (CERTAIN - 1), rounded[: CERTAIN - 1]).rounded()) == []
