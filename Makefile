@@ -27,11 +27,11 @@ lint: dev  ## Check style
 type: dev  ## Check types
 	$(BIN)/mypy
 
-test: dev  ## Run all the tests, with coverage
+test: dev  ## Run all the tests, with coverage of what runs in this process
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/coverage run -m pytest --numprocesses auto --ignore tests/e2e
+	$(BIN)/pytest tests/e2e
+	$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 soak: dev  ## Run the long tests: 50 kills, large files
 	$(BIN)/pytest -m soak

@@ -297,15 +297,17 @@ class _Sender:
             raise
         except Rejected as refusal:
             self._answered()
-            if delivery.last is None or refusal.api_code != contact_update.NUMBER_TAKEN:
+            if refusal.api_code != contact_update.NUMBER_TAKEN:
                 raise
             return await self._verify(delivery, refusal)
         self._answered()
         return reply.status, *verdict
 
     async def _verify(self, delivery: _Delivery, refusal: Rejected) -> tuple[int, Outcome, list[Violation], str]:
-        """Ask whether it is this contact itself that has the number, from an attempt before that was applied but not answered."""
+        """Ask whether it is this contact itself that has the number: from an attempt tonight or before that had no answer."""
         row, key = delivery.row, self._effort.key
+        # Until that is known, the row is no more certain than one without an answer.
+        delivery.last = Transient(refusal.violation, http_status=refusal.http_status, api_code=refusal.api_code)
         delivery.attempts += 1
         try:
             reply = await self._client.get(contact_detail.PATH, contact_detail.query(key, row))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -232,14 +233,14 @@ def test_a_number_taken_by_an_attempt_before(ledger: Ledger, sandbox: Serve, no_
 
 
 def test_a_number_taken_by_somebody_else(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
-    """A number that is taken is refused where the attempt before was not applied, and where there was none, without asking."""
+    """A number that is taken is refused where the contact itself does not hold what was sent."""
     stage(ledger, 5)
     served = sandbox()
     served.script["C000002"] = [Behaviour(drop=True), Behaviour(code=15)]
     served.script["C000003"] = [Behaviour(code=15)]
     night = go(ledger, served)
     assert (night.reasons, count(ledger)) == ([], {UPDATED: 3, REJECTED: 2})
-    assert {result.row.number: result.attempts for result in night.results} == {1: 1, 2: 3, 3: 1, 4: 1, 5: 1}
+    assert {result.row.number: result.attempts for result in night.results} == {1: 1, 2: 3, 3: 2, 4: 1, 5: 1}
 
 
 def test_an_attempt_that_takes_too_long_is_sent_again(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
@@ -265,7 +266,7 @@ def test_refused_and_altered_rows(ledger: Ledger, sandbox: Serve) -> None:
     assert lines == [
         (UPDATED, "", "", 200, "200", 1),
         (REJECTED, "api-contact-unknown", "contactId", 404, "404", 1),
-        (REJECTED, "api-number-taken", "phoneNumber", 400, "15", 1),
+        (REJECTED, "api-number-taken", "phoneNumber", 400, "15", 2),  # and one question
         (ALTERED, "echo-differs", "firstname", 200, "200", 1),
         (UPDATED, "", "", 200, "200", 1),
     ]
@@ -443,6 +444,7 @@ class Api(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self.answer: Callable[[Call], httpx.Response] = confirmed
+        self.detail: Callable[[], httpx.Response] = broken
         self.latency = 0.01
         self.calls: list[Call] = []
         self.open = self.most = 0
@@ -453,7 +455,9 @@ class Api(httpx.AsyncBaseTransport):
         return asyncio.get_running_loop().time()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Note the update, and answer it."""
+        """Note the update, and answer it; a question for a contact gets `detail`."""
+        if request.method == "GET":
+            return self.detail()
         body = json.loads(request.content)
         assert body["apiKey"] == KEY
         call = Call(self.now, body["contactId"], body["contact"], key_accepted=True)
@@ -1066,3 +1070,39 @@ def test_an_api_that_throttles(ledger: Ledger, api: Api, night_of: Perform) -> N
     assert (night.reasons, count(ledger)) == ([], {UPDATED: 200})
     assert within_budget(night, 200)
     assert night.seconds < 200
+
+
+def test_a_taken_number_that_cannot_be_asked_for(ledger: Ledger, api: Api, night_of: Perform, no_backoff: None) -> None:
+    """While the API does not say what it holds, a row whose number may be its own is not refused, but failed."""
+    stage(ledger, 3)
+
+    def taken(call: Call) -> httpx.Response:
+        return confirmed(call) if row(call) != 2 else answered({"success": False, "code": 15}, 400)
+
+    def gone() -> httpx.Response:
+        raise httpx.ReadError("gone")
+
+    api.answer, api.detail = taken, gone
+    night = night_of()
+    assert (night.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED, 3: UPDATED})
+
+
+def test_a_stop_before_a_taken_number_is_asked_for(ledger: Ledger, api: Api, night_of: Perform, no_backoff: None) -> None:
+    """A stop leaves a row whose number may be its own unknown, and the question is not asked any more."""
+    stage(ledger, 2)
+    night, asked = Night(), []
+
+    def taken(call: Call) -> httpx.Response:
+        if row(call) != 2:
+            return confirmed(call)
+        night.stop.trip(Interrupted(signal.SIGTERM))
+        return answered({"success": False, "code": 15}, 400)
+
+    def detail() -> httpx.Response:
+        asked.append(1)
+        return broken()
+
+    api.answer, api.detail = taken, detail
+    night_of(night=night, rate=10)
+    assert (night.reasons, outcomes(ledger), asked) == ([Interrupted], {1: UPDATED, 2: FAILED}, [])
+    assert ledger.attempts() == (2, 0)

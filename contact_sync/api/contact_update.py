@@ -27,7 +27,7 @@ _ACCESS = {
 """Codes of the general error page that no other row could escape."""
 
 NUMBER_TAKEN = "15"
-"""The code when a contact of the group has the number; after an attempt without an answer that may be this contact itself."""
+"""The code when a contact of the group has the number, which may be this contact itself."""
 
 _ROW = {"404": ("api-contact-unknown", ID), NUMBER_TAKEN: ("api-number-taken", "phoneNumber")}
 """Codes whose cause is known for certain, and the field it lies in."""
