@@ -127,7 +127,7 @@ def _causes(summary: "Summary") -> list[Cause]:
 
 
 def _told_at_length(summary: "Summary") -> str:
-    lines = [f"{summary.source}: {summary.rows} rows. {' '.join(summary.findings)}".rstrip()]
+    lines = [f"{summary.source}: {summary.rows} rows.", *summary.findings]
     lines += [f"Warning: {warning}" for warning in summary.warnings]
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]

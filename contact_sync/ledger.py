@@ -353,8 +353,8 @@ class Ledger:
                 rows[cause] += count
                 told = (number, message if code == codes else "")
                 first[cause] = min(told, first.get(cause, told))
-        found = [Cause(*cause, count, *first[cause]) for cause, count in rows.most_common()]
-        return [*found, *self._causes_of_the_rest()]
+        found = [Cause(*cause, count, *first[cause]) for cause, count in rows.items()]
+        return sorted([*found, *self._causes_of_the_rest()], key=lambda cause: (-cause.rows, cause.first))
 
     def _causes_of_the_rest(self) -> Iterator[Cause]:
         """Why rows are not in place of which the file says nothing: their turn, or their result, did not come into it."""

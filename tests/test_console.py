@@ -60,7 +60,8 @@ def test_at_length(console: Console, capsys: pytest.CaptureFixture[str]) -> None
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        "contacts.csv: 3 rows. CSV with ;.",
+        "contacts.csv: 3 rows.",
+        "CSV with ;.",
         "Warning: It is open.",
         "2 cells of phoneNumber: x.",
         "",
