@@ -6,17 +6,6 @@ import json
 import sys
 
 
-def nothing() -> None:
-    """Start Python."""
-
-
-def click_program() -> None:
-    """Start a program that has a command line and nothing else."""
-    import click  # noqa: PLC0415 - its import is what is measured
-
-    click.command()(lambda: None).main(["--help"], standalone_mode=False)
-
-
 def csv_alone(path: str) -> None:
     """Read a CSV file with the csv module."""
     with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - as little as possible
