@@ -1,11 +1,12 @@
 """The nouns that travel from the source to the report."""
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from contact_sync.catalogue import CATALOGUE
 
@@ -64,7 +65,8 @@ class Chunk:
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
 
-class Source(Protocol):
+@dataclass(slots=True)
+class Source(ABC):
     """A file of contacts, opened and understood."""
 
     path: Path
@@ -84,6 +86,7 @@ class Source(Protocol):
     blanks_certain: bool
     """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
 
+    @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
         """The data rows, a few thousand at a time; raises `SourceError` where the file turns out to be damaged."""
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contact_sync import plan
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Violation
+from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation
 from contact_sync.validate import Policy, Validator
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
@@ -24,10 +24,9 @@ Row = tuple[str, ...]
 
 
 @dataclass
-class Table:
+class Table(Source):
     """A source made of the chunks it is given."""
 
-    parts: list[Chunk]
     path: Path = Path("contacts.csv")
     columns: list[str] = field(default_factory=lambda: COLUMNS)
     mapping: dict[str, int] = field(default_factory=lambda: {name: position for position, name in enumerate(COLUMNS)})
@@ -36,6 +35,7 @@ class Table:
     blanks_certain: bool = True
     findings: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    parts: list[Chunk] = field(default_factory=list)
 
     def chunks(self) -> Iterator[Chunk]:
         """The parts."""
@@ -56,7 +56,7 @@ def table(*rows: Row, size: int = 1000, hidden: tuple[int, ...] = (), flaws: dic
                 {at for at, number in enumerate(numbers) if number in hidden},
             )
         )
-    return Table(parts)
+    return Table(parts=parts)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_every_row_is_staged_and_told(ledger: Ledger) -> None:
 
 def test_no_row(ledger: Ledger) -> None:
     """A source without a row stages none."""
-    assert stage(ledger, Table([])) == 0
+    assert stage(ledger, Table(parts=[])) == 0
     assert lines(ledger) == []
 
 
@@ -302,7 +302,7 @@ def test_twins_that_nothing_is_sent_of(ledger: Ledger, size: int, changed: int) 
 def test_an_invalid_twin_below_blank_rows(ledger: Ledger) -> None:
     """Which row is invalid is told by its number, also where blank rows were left out between them."""
     rows = [["C1", "Zoé", "", ""], ["C2", "Max", "45000", ""], ["C2", "Max", "", ""], ["C1", "Zoé", "", ""]]
-    stage(ledger, Table([Chunk([3, 9, 10, 40], rows)]))
+    stage(ledger, Table(parts=[Chunk([3, 9, 10, 40], rows)]))
     assert told(ledger) == [PENDING, ("invalid", "date-serial,duplicate-conflict", "date,contactId"), CONFLICT, AGREEING]
 
 

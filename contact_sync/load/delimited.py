@@ -21,7 +21,7 @@ from contact_sync.formula import unescape
 from contact_sync.load import headers
 from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
 from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.model import ID, ROW, Chunk, Violation
+from contact_sync.model import ID, ROW, Chunk, Source, Violation
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
@@ -37,17 +37,9 @@ _WIDEST = 16_384  # the columns of a spreadsheet
 
 
 @dataclass(slots=True)
-class Delimited:
-    """A CSV file, opened and understood; a `contact_sync.model.Source`."""
+class Delimited(Source):
+    """A CSV file, opened and understood."""
 
-    path: Path
-    columns: list[str]
-    mapping: dict[str, int]
-    letters: list[str]
-    delimiter: str
-    findings: list[str]
-    warnings: list[str]
-    blanks_certain: bool
     _copy: FileIO
     _decision: Decision
     _header: Header

@@ -14,7 +14,7 @@ from contact_sync.load import headers
 from contact_sync.load.archive import Sheet
 from contact_sync.load.cells import Cell, flaw_of, text_of
 from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.model import ID, Chunk, Violation
+from contact_sync.model import ID, Chunk, Source, Violation
 
 CHUNK = 1000
 """Rows a chunk."""
@@ -36,17 +36,9 @@ class Candidate(NamedTuple):
 
 
 @dataclass(slots=True)
-class Workbook:
-    """A sheet of a workbook, opened and understood; a `contact_sync.model.Source`."""
+class Workbook(Source):
+    """A sheet of a workbook, opened and understood."""
 
-    path: Path
-    columns: list[str]
-    mapping: dict[str, int]
-    letters: list[str]
-    delimiter: str
-    findings: list[str]
-    warnings: list[str]
-    blanks_certain: bool
     _rows: Callable[[int], Iterator[tuple[int, Cells]]]
     """Given how many cells a row has: the rows below the header that hold anything, with their numbers."""
     _sheet: Sheet
