@@ -18,6 +18,7 @@ CATALOGUE: dict[str, str] = {
     "duplicate-conflict": "Rows {rows} give different values for this contact: keep one of them.",
     # the row as a whole
     "nothing-to-send": "Nothing but a contactId: fill in a field, or delete the row.",
+    "header-again": "This is the header once more, as where two files were put together: delete the row.",
     "cells-missing": "The row has {cells} cells for {columns} columns, its values may have moved: complete it where <?> stands.",
     "cells-surplus": "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, and delete <?>.",
     "cells-moved": "The row still holds <?>, where it had too few or too many cells: correct its values, and delete the mark.",

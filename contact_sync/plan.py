@@ -64,6 +64,7 @@ def stage(
     month_first = False
     rows = 0
     for chunk in source.chunks():
+        _flag_headers(chunk, source.columns)
         verdicts = validator.validate(chunk)
         block = _settled(chunk, verdicts, ledger, resend=resend, sending=sending)
         ledger.stage(block)
@@ -80,6 +81,14 @@ def stage(
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
     return rows
+
+
+def _flag_headers(chunk: Chunk, columns: list[str]) -> None:
+    """Find a row wrong that names the columns again."""
+    if columns in chunk.rows:
+        for position, row in enumerate(chunk.rows):
+            if row == columns:
+                chunk.flaws.setdefault(position, []).append(Violation("header-again"))
 
 
 def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:

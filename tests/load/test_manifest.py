@@ -1,0 +1,602 @@
+"""Any spreadsheet is accepted, flagged or refused, and never mangled: a manifest of files, from their bytes to what is sent.
+
+Case numbers (C01, X07) are those of the project's survey of real files; A.3 to A.7 are its chapters on cells.
+"""
+
+import codecs
+import datetime as dt
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from openpyxl.chart import BarChart
+
+from contact_sync import plan
+from contact_sync.errors import SourceError
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger import Ledger
+from contact_sync.load import Choices, open_source
+from contact_sync.model import Violation
+from contact_sync.validate import Policy, Validator
+
+from .reading import archive, edited, saved, sheet, text
+from .test_archive import SHEET, extended
+from .test_detect import ole
+from .test_encoding import french
+from .writing import cell, line, ods, row, table, xls, xlsb
+
+# ruff: noqa: RUF001 - typographic signs are what is tested
+
+Sent = tuple[str, dict[str, str]]
+Expected = str | dict[int, Sent | str]
+"""What a refusal says; or row number → what is sent for it, or the codes it is flagged with."""
+
+
+def judge(content: bytes, folder: Path) -> dict[int, Sent | str]:
+    """Load, validate and stage a file, and say of each of its rows what would be sent, or why not."""
+    path = folder / "contacts.csv"
+    path.write_bytes(content)
+    with Ledger(None, Fingerprints(bytes(32))) as ledger, open_source(path, Choices(), clock=lambda: 4e9) as source:
+        ledger.begin("run", path.name, "", keep=True)
+        validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
+        plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
+        pending = {row.number: (row.contact_id, json.loads(row.contact)) for row in ledger.take(-1, 1000)}
+        ledger.conclude(Violation("stopped", detail={"reason": ""}), ready=False)
+        told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in ledger.lines()}
+    return told | pending
+
+
+def sent(contact_id: str, **contact: str) -> Sent:
+    """Return what is sent for a row."""
+    return contact_id, contact
+
+
+def alike(rows: int, **contact: str) -> dict[int, Sent | str]:
+    """Return rows 2, 3, … of the contacts 1, 2, …, for each of which the same is sent."""
+    return {number + 1: sent(str(number), **contact) for number in range(1, rows + 1)}
+
+
+DUPONT = sent("001", lastname="Dupont", firstname="Jean")
+HEAD = "contactId;lastname;firstname"
+NOTHING = "nothing-to-send"
+DECOMPOSED = "e\u0301"
+
+CSV: dict[str, tuple[bytes, Expected]] = {
+    # A.1 delimiter and structure
+    "C01 semicolons": (text(HEAD, "001;Dupont;Jean"), {2: DUPONT}),
+    "C02 tabs": (text(HEAD.replace(";", "\t"), "001\tDupont\tJean"), {2: DUPONT}),
+    "C03 commas": (
+        text(HEAD.replace(";", ","), '001,"Dupont, fils",Jean'),
+        {2: sent("001", lastname="Dupont, fils", firstname="Jean")},
+    ),
+    "C04 a comma too many": (
+        text("contactId,custom1,lastname", '001,"12,50",Dupont', "002,12,50,Durand"),
+        {2: sent("001", custom1="12,50", lastname="Dupont"), 3: "cells-surplus"},
+    ),
+    "C05 commas in cells": (
+        text("contactId;lastname;custom1", "001;Dupont, Durand et Cie, SA;12,50"),
+        {2: sent("001", lastname="Dupont, Durand et Cie, SA", custom1="12,50")},
+    ),
+    "C06 bars": (text("contactId|lastname", "001|Dupont"), {2: sent("001", lastname="Dupont")}),
+    "C22 line breaks in cells": (
+        b'contactId;custom1\r\n1;"a\r\nb"\r\n2;"c\n"\r\n3;d\r\n',
+        {2: "text-control custom1", 4: sent("2", custom1="c"), 6: sent("3", custom1="d")},
+    ),
+    "C20 old Mac": (b"contactId;nom\r1;a\r2;b\r", {2: sent("1", lastname="a"), 3: sent("2", lastname="b")}),
+    "C21 all line ends": (
+        b"contactId;nom\n1;a\r2;b\r\n3;c",
+        {2: sent("1", lastname="a"), 3: sent("2", lastname="b"), 4: sent("3", lastname="c")},
+    ),
+    "C23 an open quote": (
+        text(HEAD, "001;Dupont;Jean", '002;"Mar;tin', "003;a;b"),
+        "line 3: the row that starts here has a quote",
+    ),
+    "C24 quotes that swallow rows": (
+        text(HEAD, '001;Dupont;"12 rue', "002;Martin;x", '003;Durand;"y"', "004;Petit;z"),
+        "line 2: the row that starts here has a quote",
+    ),
+    "C25 quotes in a quoted cell": (text(HEAD, "1;a;b", '002;"Martin "Mimi"";y'), "line 3: the row that starts here"),
+    "C26 a short row": (text(HEAD, "001;Dupont;Jean", "002;Petit"), {2: DUPONT, 3: "cells-missing"}),
+    "C26 most rows short": (text(HEAD, "1;a;b", "2;c", "3;d"), "2 of 3 rows do not have the 3 cells"),
+    "C27 a long row": (text(HEAD, "001;Dupont;Jean", "2;a;b;c"), {2: DUPONT, 3: "cells-surplus"}),
+    "C28 every row too long": (text(HEAD, *["001;Dupont;Jean;EXTRA"] * 9), "9 of 9 rows do not have the 3 cells of the header"),
+    "C29 unnamed columns": (text(HEAD + ";;;", "001;Dupont;Jean;;;", ";;;;;"), {2: DUPONT}),
+    "C30 trailing delimiters": (
+        text(HEAD, "001;Dupont;Jean;", "002;a;b; ; "),
+        {2: DUPONT, 3: sent("002", lastname="a", firstname="b")},
+    ),
+    "C31 blank lines": (text("", "", HEAD, "", "001;Dupont;Jean", "  ", " ; ;", "2;a;"), {5: DUPONT, 8: sent("2", lastname="a")}),
+    "C32 sep=": (text("sep=;", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
+    "C33 sep= after a mark": (codecs.BOM_UTF8 + text("sep=|", "contactId|nom", "1|a"), {3: sent("1", lastname="a")}),
+    "C34 titles": (text("Contacts du CRM", "", HEAD, "001;Dupont;Jean"), {4: DUPONT}),
+    "C35 titles with the delimiter": (text("Contacts;du;CRM", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
+    "C36 two columns of a name": (text("contactId;nom;nom", "1;a;b"), "columns B “nom” and C “nom” both mean lastname"),
+    "C37 two columns of a field": (
+        text("contactId;Prénom;PRENOM ", "1;a;b"),
+        "columns B “Prénom” and C “PRENOM” both mean firstname",
+    ),
+    "C38 headers as people write them": (
+        text('\u00a0Contact ID\u00a0; Prénom ;Nom\u202f;"Date de\nnaissance"', "001;Jean;Dupont;12/06/1980"),
+        {3: sent("001", firstname="Jean", lastname="Dupont", date="1980-06-12")},
+    ),
+    "C39 a look-alike in the header": (text("cont\u0430ctId;nom", "1;a"), "is close to contactId"),
+    "C40 no header": (text("001;Dupont;Jean"), "row 1 reads “001”, “Dupont”, “Jean”"),
+    "C41 a total": (text(HEAD, "001;Dupont;Jean", "TOTAL;;30"), {2: DUPONT, 3: "id-total contactId"}),
+    "C42 a comment": (text("# export CRM", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
+    "C58 empty": (b"", "contacts.csv is empty"),
+    "C59 a mark only": (codecs.BOM_UTF8, "contacts.csv is empty"),
+    "C60 line breaks only": (b"\r\n\r\n \r\n", "contacts.csv is empty"),
+    "C61 a header only": (text(HEAD), {}),
+    "C63 cut off": (text(HEAD, "001;Dupont;Jean") + b"002;Mar", {2: DUPONT, 3: "cells-missing"}),
+    "C65 Ctrl-Z": (text(HEAD, "001;Dupont;Jean") + b"\x1a", {2: DUPONT}),
+    "C66 separators that are none": (
+        text("contactId;custom1;nom", "1;a\u2028b;c", "2;a\x85b;c", "3;a\x0cb;c"),
+        {2: "text-control custom1", 3: "text-control custom1", 4: "text-control custom1"},
+    ),
+    "C67 a login page": (b"\r\n<!DOCTYPE html>\n<html><form>", "is a web page, perhaps a login page"),
+    "C68 a table of HTML": (b"<html xmlns:o='urn:schemas-microsoft-com:office:office'><table>", "is a web page"),
+    "C69 a workbook named .csv": (sheet(["contactId", "nom"], ["1", "a"]), {2: sent("1", lastname="a")}),
+    "C70 JSON": (b' [ {"contactId": 1}]', "is JSON"),
+    "C71 a cell of 1 MB": (
+        text("contactId;nom", "1;" + "a" * 1_000_000, "2;b"),
+        {2: "text-length lastname", 3: sent("2", lastname="b")},
+    ),
+    "C72 one column": (text("contactId", "001", "002"), "has contactId but no column to send"),
+    "C74 each line quoted": (text('"contactId;lastname"', '"1;a"'), "Each line is quoted as one cell."),
+    "C75 single quotes": (
+        text("contactId;nom", "'001';'Dupont'", "2;b"),
+        {2: "id-characters contactId", 3: sent("2", lastname="b")},
+    ),
+    "C76 quotes as MySQL writes them": (text(HEAD, '1;"Du \\"Dudu\\" pont";y'), "line 2: the row that starts here"),
+    "C77 spaces after commas": (
+        text("contactId, lastname", '001, "Dupont, Jr"', "2, b"),
+        {2: "cells-surplus", 3: sent("2", lastname="b")},
+    ),
+    "C81 gzip": (b"\x1f\x8b\x08", "is compressed with gzip"),
+    "C82 zip": (archive(**{"contacts.csv": b"contactId;nom"}), "is a zip archive"),
+    "a typo in the header": (text("contactId;fisrtname", "1;a"), "“fisrtname” is close to firstname"),
+    "the header again": (
+        text(HEAD, "001;Dupont;Jean", HEAD, "2;a;b"),
+        {2: DUPONT, 3: "header-again", 4: sent("2", lastname="a", firstname="b")},
+    ),
+    # A.2 encodings
+    "C07 mark": (codecs.BOM_UTF8 + text("contactId,nom", "1,é"), {2: sent("1", lastname="é")}),
+    "C08 mark and quotes": (codecs.BOM_UTF8 + text('"contactId";"nom"', "1;é"), {2: sent("1", lastname="é")}),
+    "C09 two marks": (codecs.BOM_UTF8 * 2 + text("contactId;nom", "1;é"), {2: sent("1", lastname="é")}),
+    "C10 cp1252": (text("contactId;nom", "1;Bœuf – 5 € d’été", encoding="cp1252"), {2: sent("1", lastname="Bœuf – 5 € d’été")}),
+    "C12 UTF-16 LE": (codecs.BOM_UTF16_LE + text("contactId\tnom", "1\té", encoding="utf-16-le"), {2: sent("1", lastname="é")}),
+    "C13 UTF-16 BE": (codecs.BOM_UTF16_BE + text("contactId;nom", "1;é", encoding="utf-16-be"), {2: sent("1", lastname="é")}),
+    "C14 UTF-16 without a mark": (text("contactId;nom", "1;é", encoding="utf-16-le"), {2: sent("1", lastname="é")}),
+    "C15 Mac Roman": (
+        text("contactId;nom", "1;Hélène", "2;Zoé", encoding="mac_roman"),
+        {2: sent("1", lastname="Hélène"), 3: sent("2", lastname="Zoé")},
+    ),
+    "CSV MS-DOS": (
+        text("contactId;nom", "1;Hélène", "2;Zoé", encoding="cp850"),
+        {2: sent("1", lastname="Hélène"), 3: sent("2", lastname="Zoé")},
+    ),
+    "C16 two encodings": (french(9, "utf-8") + french(9, "cp1252"), "mixes two encodings: lines"),
+    "C17 damage that was there before": (
+        text("contactId;nom", "1;LefÃ¨vre", "2;b"),
+        {2: "text-damaged lastname", 3: sent("2", lastname="b")},
+    ),
+    "C18 a NUL": (text("contactId;nom", "1;Du\0pont"), "line 2: there are NUL characters"),
+    "C19 NULs at the end": (text("contactId;nom", "1;a") + bytes(500), "line 3: there are NUL characters"),
+    "C79 surrogates": (text("contactId;nom") + b"1;\xed\xa0\xbd\xed\xb8\x80\r\n", "encoding that cannot be told"),
+    "C80 no text": (text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n", "encoding that cannot be told"),
+    # A.3 identifiers
+    "A.3 identifiers": (
+        text(
+            "contactId;nom",
+            *("00123;a", "'00456;b", '"=""00789""";c', "\u202d001\u202c;d", "０１２;e", "9007199254740993;f", "5e1g;g", "null;h"),
+            *("1,23457E+15;x", "5e10;x", "12345.0;x", "12345,00;x", "١٢٣;x", "12 3;x", ";x", "é;x", "<clear>;x", f"{'a' * 81};x"),
+            "Total général;x",
+        ),
+        {
+            2: sent("00123", lastname="a"),
+            3: sent("00456", lastname="b"),
+            4: sent("00789", lastname="c"),
+            5: sent("001", lastname="d"),
+            6: sent("012", lastname="e"),
+            7: sent("9007199254740993", lastname="f"),
+            8: sent("5e1g", lastname="g"),
+            9: sent("null", lastname="h"),
+            10: "id-damaged contactId",
+            11: "id-damaged contactId",
+            12: "id-decimal contactId",
+            13: "id-decimal contactId",
+            14: "id-characters contactId",
+            15: "id-characters contactId",
+            16: "id-missing contactId",
+            17: "id-characters contactId",
+            18: "id-clear contactId",
+            19: "id-length contactId",
+            20: "id-total contactId",
+        },
+    ),
+    "A.3 ids that were rounded": (
+        text("contactId;nom", *(f"12345678901234{n}000;a{n}" for n in range(3)), "5;b"),
+        {2: "id-rounded contactId", 3: "id-rounded contactId", 4: "id-rounded contactId", 5: sent("5", lastname="b")},
+    ),
+    "A.3 duplicates": (
+        text("contactId;nom", "1;a", "2;b", "'1;A", "3;c", "2;b"),
+        {
+            2: "duplicate-conflict contactId",
+            3: sent("2", lastname="b"),
+            4: "duplicate-conflict contactId",
+            5: sent("3", lastname="c"),
+            6: "",
+        },
+    ),
+    "A.3 duplicates but for zeros are two contacts": (
+        text("contactId;nom", "00123;a", "123;b"),
+        {2: sent("00123", lastname="a"), 3: sent("123", lastname="b")},
+    ),
+    # A.4 texts
+    "A.4 words that pandas takes for nothing": (
+        text(
+            "contactId;nom",
+            *(f"{n};{word}" for n, word in enumerate(["NA", "null", "None", "nan", "N/A", "-", "TRUE", "1e5", "inf"])),
+        ),
+        {
+            2 + n: sent(str(n), lastname=word)
+            for n, word in enumerate(["NA", "null", "None", "nan", "N/A", "-", "TRUE", "1e5", "inf"])
+        },
+    ),
+    "A.4 texts": (
+        text(
+            "contactId;nom;custom1",
+            *(
+                "1;#N/A;",
+                "2;#REF!;",
+                "3;#NOM?;",
+                f"4;{'é' * 33};",
+                f"5;{DECOMPOSED * 32};",
+                "6;a\u200bb\u00ad;",
+                "7;D’Arc-Été 😀;",
+            ),
+            *("8;=A1;", '9;"=CONCAT(A1)";', "10;;=1+1", "11;<vider>;<clear>", "12;\ue000;", "13;a\x07b;", "14;;", "15; ;\u00a0"),
+        ),
+        {
+            2: "cell-error lastname",
+            3: "cell-error lastname",
+            4: "cell-error lastname",
+            5: "text-length lastname",
+            6: sent("5", lastname="é" * 32),
+            7: sent("6", lastname="ab"),
+            8: sent("7", lastname="D’Arc-Été 😀"),
+            9: sent("8", lastname="=A1"),
+            10: "cell-formula lastname",
+            11: sent("10", custom1="=1+1"),
+            12: sent("11", lastname="", custom1=""),
+            13: "text-damaged lastname",
+            14: "text-control lastname",
+            15: NOTHING,
+            16: NOTHING,
+        },
+    ),
+    # A.5 dates
+    "A.5 dates": (
+        text(
+            "contactId;date",
+            *("1;12/06/2020", "2;12-06-2020", "3;12.06.2020", "4;2020-06-12", "5;2020-06-12 00:00:00", "6;2020-06-12T00:00"),
+            *(
+                "7;12/06/20",
+                "8;43994",
+                "9;2020-06-12T22:30:00Z",
+                "10;29/02/2021",
+                "11;31/04/2020",
+                "12;0000-00-00",
+                "13;31/12/9999",
+            ),
+            *("14;12 juin 2020", "15;1/2/2020 18:00", "16;20200612", "17;28/02/1900", "18;12/06/0020"),
+        ),
+        alike(6, date="2020-06-12")
+        | {
+            8: "date-two-digits date",
+            9: "date-serial date",
+            10: "date-time date",
+            11: "date-calendar date",
+            12: "date-calendar date",
+            13: "date-calendar date",
+            14: "date-range date",
+            15: "date-unknown date",
+            16: "date-unknown date",
+            17: "date-unknown date",
+            18: "date-range date",
+            19: "date-range date",
+        },
+    ),
+    "A.5 a month-first column": (
+        text("contactId;date", "1;06/13/2020", "2;03/04/2020", "3;25/12/2020", "4;2020-03-04"),
+        {2: "date-month-first date", 3: "date-ambiguous date", 4: sent("3", date="2020-12-25"), 5: sent("4", date="2020-03-04")},
+    ),
+    # A.6 phones
+    "A.6 phones": (
+        text(
+            "contactId;tel",
+            *(
+                "1;0612345678",
+                "2;612345678",
+                "3;33612345678",
+                "4;+33 6 12 34 56 78",
+                "5;06.12.34.56.78",
+                "6;+33 (0)6 12 34 56 78",
+            ),
+            *("7;0033612345678", "8;06\u00a012\u202f34 56 78", "9;'0612345678", "10;٠٦١٢٣٤٥٦٧٨"),
+            *("11;O612345678", "12;0612345678 poste 12", "13;33612345678.0", "14;0123456789", "15;0612345678 / 0712345678"),
+            *("16;6,12E+08", "17;3.36E+10", "18;06123", "19;<vider>", "20;0692123456"),
+        ),
+        alike(10, phoneNumber="+33612345678")
+        | {
+            12: "phone-characters phoneNumber",
+            13: "phone-characters phoneNumber",
+            14: "phone-damaged phoneNumber",
+            15: "phone-not-mobile phoneNumber",
+            16: "phone-several phoneNumber",
+            17: "phone-damaged phoneNumber",
+            18: "phone-damaged phoneNumber",
+            19: "phone-unknown phoneNumber",
+            20: "phone-clear phoneNumber",
+            21: sent("20", phoneNumber="+262692123456"),
+        },
+    ),
+    # A.7 addresses
+    "A.7 addresses": (
+        text(
+            "contactId;url",
+            *("1;https://a.fr", "2;HTTP://a.fr/?next=javascript:x", "3; https://a.fr ", "4;https://exémple.fr/é"),
+            *(
+                "5;www.a.fr",
+                "6;javascript:alert(1)",
+                '7;"https://a.fr/a\tb"',
+                "8;https://a.fr\\b",
+                "9;https://a..fr",
+                "10;https://a.fr:99999",
+            ),
+            *(
+                "11;https://u:p@a.fr",
+                "12;https://a.fr/a b",
+                "13;Cliquez ici",
+                "14;https://localhost",
+                f"15;https://a.fr/{'a' * 255}",
+            ),
+        ),
+        {
+            2: sent("1", url="https://a.fr"),
+            3: sent("2", url="http://a.fr/?next=javascript:x"),
+            4: sent("3", url="https://a.fr"),
+            5: sent("4", url="https://exémple.fr/é"),
+            6: "url-scheme url",
+            7: "url-scheme url",
+            8: "url-characters url",
+            9: "url-characters url",
+            10: "url-host url",
+            11: "url-host url",
+            12: "url-login url",
+            13: "url-characters url",
+            14: "url-scheme url",
+            15: "url-host url",
+            16: "text-length url",
+        },
+    ),
+}
+
+
+def changed(*rows: Sequence[Any], **cells: tuple[Any, str | None]) -> bytes:
+    """Return a workbook of these rows in which some cells have another value, and perhaps a number format."""
+
+    def change(table: Any) -> None:
+        for place, (value, number_format) in cells.items():
+            table[place] = value
+            if number_format:
+                table[place].number_format = number_format
+
+    return sheet(*rows, change=change)
+
+
+def shaped(*rows: Sequence[Any], hidden: Sequence[int] = (), columns: str = "", merged: str = "") -> bytes:
+    """Return a workbook of these rows with hidden rows, hidden columns and merged cells."""
+
+    def change(table: Any) -> None:
+        for number in hidden:
+            table.row_dimensions[number].hidden = True
+        for letter in columns:
+            table.column_dimensions[letter].hidden = True
+        if merged:
+            table.merge_cells(merged)
+
+    return sheet(*rows, change=change)
+
+
+def with_sheets(**sheets: str) -> bytes:
+    """Return a workbook with these sheets, which are `contacts`, `text`, `empty`, `chart`, or one of them `hidden`."""
+    made: Any = openpyxl.Workbook()
+    made.remove(made.active)
+    for title, (kind, *state) in ((title, told.split()) for title, told in sheets.items()):
+        if kind == "chart":
+            chart = BarChart()
+            made.create_chartsheet(title).add_chart(chart)
+            continue
+        table = made.create_sheet(title)
+        for values in {"contacts": [ROW, ["1", "a"]], "text": [["Bonjour"]], "empty": []}[kind]:
+            table.append(values)
+        if state:
+            table.sheet_state = "veryHidden"
+    return saved(made)
+
+
+ROW = ["contactId", "nom"]
+EVENING = dt.datetime(2020, 6, 12, 18)  # noqa: DTZ001 - a spreadsheet knows no time zones
+A = sent("1", lastname="a")
+
+BOOKS: dict[str, tuple[bytes, Expected]] = {
+    "X01 text stays text": (
+        sheet(ROW, ["001", "NA"], ["002", "null"], ["003", "1e5"], ["004", " x "]),
+        {n + 1: sent(f"00{n}", lastname=name) for n, name in enumerate(["NA", "null", "1e5", "x"], 1)},
+    ),
+    "A.3 numbers as ids": (
+        changed(
+            ROW,
+            *(["", "a"] for _ in range(7)),
+            A2=(123, "00000"),
+            A3=(12345.0, None),
+            A4=(1e15, None),
+            A5=(True, None),
+            A6=(dt.date(2020, 6, 12), None),
+            A7=(9007199254740993, "0"),
+            A8=(12.5, None),
+        ),
+        {
+            2: sent("00123", lastname="a"),
+            3: sent("12345", lastname="a"),
+            4: "id-rounded contactId",
+            5: "cell-kind contactId",
+            6: "cell-kind contactId",
+            7: "id-rounded contactId",
+            8: sent("12.5", lastname="a"),
+        },
+    ),
+    "A.5 dates in a workbook": (
+        changed(
+            ["contactId", "date"],
+            *([str(n), ""] for n in range(1, 9)),
+            B2=(dt.date(2020, 6, 12), None),
+            B3=(EVENING, None),
+            B4=(43994, None),
+            B5=(0, "dd/mm/yyyy"),
+            B6=(60, "dd/mm/yyyy"),
+            B7=(dt.timedelta(hours=30), None),
+            B8=("12/06/2020", None),
+            B9=(-1, "dd/mm/yyyy"),
+        ),
+        {
+            2: sent("1", date="2020-06-12"),
+            3: "date-time date",
+            4: "date-serial date",
+            5: "cell-kind date",
+            6: "date-range date",
+            7: "cell-kind date",
+            8: sent("7", date="2020-06-12"),
+            9: "date-range date",
+        },
+    ),
+    "A.6 phones in a workbook": (
+        changed(
+            ["contactId", "tel"],
+            *([str(n), ""] for n in range(1, 5)),
+            B2=(612345678, '0#" "##" "##" "##" "##'),
+            B3=(33612345678, None),
+            B4=("+33612345678", None),
+            B5=(33612345678.5, None),
+        ),
+        alike(3, phoneNumber="+33612345678") | {5: "phone-unknown phoneNumber"},
+    ),
+    "X07 formulas never calculated": (
+        sheet(ROW, ["1", "=UPPER(A1)"], ["2", "b"]),
+        {2: "cell-formula lastname", 3: sent("2", lastname="b")},
+    ),
+    "X08 error cells": (
+        sheet(ROW, *([str(n), error] for n, error in enumerate(["#REF!", "#SPILL!", "#N/A", "a"]))),
+        {2: "cell-error lastname", 3: "cell-error lastname", 4: "cell-error lastname", 5: sent("3", lastname="a")},
+    ),
+    "X09 merged cells": (
+        shaped(ROW, ["1", "a"], ["2", None], ["3", "c"], merged="B2:B3"),
+        {2: "cell-merged lastname", 3: "cell-merged lastname", 4: sent("3", lastname="c")},
+    ),
+    "X09 a merged header": (shaped([*ROW, "prénom"], ["1", "a", "b"], merged="B1:C1"), "the header of lastname is merged"),
+    "X10 hidden rows": (shaped(ROW, ["1", "a"], ["2", "b"], hidden=[3]), "1 rows are hidden or filtered out"),
+    "X10 a hidden column": (shaped(ROW, ["1", "a"], columns="B"), "the columns of lastname are hidden"),
+    "X11 a hidden sheet first": (with_sheets(Param="contacts hidden", Liste="contacts"), {2: A}),
+    "X12 a cover sheet first": (with_sheets(LisezMoi="text", Liste="contacts"), {2: A}),
+    "X12b two sheets of contacts": (
+        with_sheets(Janvier="contacts", Mars="contacts"),
+        "several sheets of contacts, “Janvier”, “Mars”",
+    ),
+    "X12c empty sheets": (with_sheets(Feuil1="empty", Feuil2="empty"), "is empty"),
+    "X12d a chart first": (with_sheets(Graphique="chart", Liste="contacts"), {2: A}),
+    "X13 values in a free field": (
+        changed(
+            ["contactId", "custom1"],
+            *([str(n), ""] for n in range(1, 6)),
+            B2=(True, None),
+            B3=(12.5, '#,##0.00 "€"'),
+            B4=(0.25, "0%"),
+            B5=(0.1 + 0.2, None),
+            B6=(1e15, None),
+        ),
+        {
+            2: "cell-kind custom1",
+            3: sent("2", custom1="12.5"),
+            4: sent("3", custom1="25%"),
+            5: sent("4", custom1="0.3"),
+            6: "cell-kind custom1",
+        },
+    ),
+    "X15b a dimension that lies": (
+        edited(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part.replace(b'ref="A1:B2"', b'ref="A1"')}),
+        {2: A},
+    ),
+    "X15d a stray cell": (changed(ROW, ["1", "a"], XFD1048576=("x", None)), "cell XFD1048576 holds something far right"),
+    "X15e a stray space": (changed(ROW, ["1", "a"], A1048576=(" ", None)), {2: A}),
+    "X17 escaped characters": (
+        sheet(ROW, ["1", "Du_x000D_\n_x0041_"], ["2", "  b "]),
+        {2: "text-control lastname", 3: sent("2", lastname="b")},
+    ),
+    "X18 strict": (
+        edited(
+            sheet(ROW),
+            {
+                "xl/workbook.xml": lambda part: part.replace(
+                    b"http://schemas.openxmlformats.org/spreadsheetml", b"http://purl.oclc.org/ooxml/spreadsheetml"
+                )
+            },
+        ),
+        "is a Strict Open XML workbook",
+    ),
+    "X20 headers twice": (sheet([*ROW, "Nom"], ["1", "a", "b"]), "columns B “nom” and C “Nom” both mean lastname"),
+    "X20 headers of other kinds": (sheet([*ROW, None, 2020, dt.date(2020, 6, 12)], ["1", "a", None, 5, 6]), {2: A}),
+    "X21 titles above": (sheet(["Contacts"], [], ROW, ["1", "a"]), {4: A}),
+    "X22 a table at C4": (sheet([], [], [], [None, None, *ROW], [None, None, "1", "a"]), {5: A}),
+    "X23 blank rows and a total": (sheet(ROW, ["1", "a"], [], [" "], ["TOTAL", 30]), {2: A, 5: "id-total contactId"}),
+    "X26 a link that shows a text": (sheet(["contactId", "url"], ["1", "Cliquez ici"]), {2: "url-scheme url"}),
+    "X31 a CSV file": (text("contactId;nom", "1;a"), {2: A}),
+    "X32 a shortcut": (b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "is only a shortcut to Google Drive"),
+    "X33 cut off": (sheet(ROW, ["1", "a"])[:2000], "is damaged or still being copied"),
+    "X33 NULs": (sheet(ROW)[:4] + bytes(5000), "is damaged or still being copied"),
+    "X33 half a sheet": (
+        edited(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part[: len(part) // 2]}),
+        "is damaged, or still being copied",
+    ),
+    "X40 an entity": (
+        edited(sheet(ROW), {SHEET: lambda part: part.replace(b"<worksheet", b'<!DOCTYPE x [<!ENTITY a "b">]><worksheet', 1)}),
+        "declares a document type",
+    ),
+    "X41 a password": (ole("EncryptionInfo", "EncryptedPackage"), "is protected by a password"),
+    "X42 .xls": (
+        xls(["contactId", "nom", "date"], ["00123", "Léa", 43994.0], [7.0, "b", "12/06/2020"]),
+        {2: "date-serial date", 3: sent("7", lastname="b", date="2020-06-12")},
+    ),
+    "X43 .ods": (
+        ods(table(row(*ROW), row("1", "a"), row(cell("2"), cell("#N/A", "string")))),
+        {2: A, 3: "cell-error lastname"},
+    ),
+    ".xlsb": (xlsb(line(0, *ROW, None), line(1, "1", "a", None)), {2: A}),
+    "X45 a long cell": (sheet(ROW, ["1", "a" * 32_767], ["2", "b"]), {2: "text-length lastname", 3: sent("2", lastname="b")}),
+    "Y1 a bomb": (extended(("xl/bomb.xml", b" " * (11 << 20))), "unpacks to more than 100 times its size"),
+}
+
+
+@pytest.mark.parametrize(("content", "expected"), [*CSV.values(), *BOOKS.values()], ids=[*CSV, *BOOKS])
+def test_manifest(content: bytes, expected: Expected, tmp_path: Path) -> None:
+    """Each file comes out as the manifest says; a refusal names the file first."""
+    if isinstance(expected, str):
+        with pytest.raises(SourceError) as refusal:
+            judge(content, tmp_path)
+        assert str(refusal.value).startswith("contacts.csv")
+        assert expected in str(refusal.value)
+    else:
+        assert judge(content, tmp_path) == expected
