@@ -59,7 +59,7 @@ class Console:
         """Tell what came of a run, and return the exit code."""
         if not self.quiet:
             self.say(_told_at_length(summary))
-        elif summary.exit_code:
+        elif summary.exit_code or summary.warnings:
             self.say(_told_briefly(summary))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
@@ -128,7 +128,7 @@ def _causes(summary: "Summary") -> list[Cause]:
 
 def _told_at_length(summary: "Summary") -> str:
     lines = [f"{summary.source}: {summary.rows} rows.", *summary.findings]
-    lines += [f"Warning: {warning}" for warning in summary.warnings]
+    lines += _warned(summary)
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = _causes(summary)
@@ -143,10 +143,14 @@ def _told_at_length(summary: "Summary") -> str:
     return "\n".join(lines)
 
 
+def _warned(summary: "Summary") -> list[str]:
+    return [f"Warning: {warning}" for warning in summary.warnings]
+
+
 def _told_briefly(summary: "Summary") -> str:
     """What somebody has to know who gets it as a mail: no names, no numbers."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons]
+    lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
     lines += [_cause(cause, summary.columns, example=False) for cause in _causes(summary)[:3]]
     report = f"Report: {summary.report} " if summary.report else ""
     return "\n".join([*lines, f"{report}(exit code {summary.exit_code})"])

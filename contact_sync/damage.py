@@ -1,17 +1,23 @@
-"""Damage to a source that no single cell shows, and many cells together do."""
+"""Damage to a source that no single cell shows, but many cells together do, or a comparison with the last nights."""
 
 import re
 from array import array
 from collections.abc import Sequence
 from itertools import compress, pairwise
 
-from contact_sync.model import FIELDS
+from contact_sync.model import FIELDS, Night
 
 SERIES = 5
 """So many telephone numbers, each one more than the number in the row above, were made by dragging a cell down."""
 
 CERTAIN = 3
 """So many long contactIds, all of them ending in zeros, were rounded; one or two may be so by chance."""
+
+NIGHTS = 3
+"""Of fewer earlier runs nothing can be said."""
+
+MANY = 20
+"""Fewer rows than this, more or less, are no matter, whatever share they are."""
 
 _KEPT = 15  # digits of a number that Excel keeps
 _PHONE = FIELDS.index("phoneNumber")
@@ -64,3 +70,25 @@ class Damage:
         more = f" and {len(self._series) - _SHOWN} more times" if len(self._series) > _SHOWN else ""
         told = f"In rows {shown}{more}, column {column}, each phone number is one more than the one above"
         return [f"{told}, as when a cell is dragged down: check them."]
+
+
+def deviations(earlier: Sequence[Night], tonight: Night) -> list[str]:
+    """Say in sentences how `tonight` is unlike all of the `earlier` runs of the same source, as a cut or a shifted export is."""
+    if len(earlier) < NIGHTS:
+        return []
+    told = []
+    nights = f"the last {len(earlier)} runs"
+    fewest, most = min(night.rows for night in earlier), max(night.rows for night in earlier)
+    if tonight.rows < min(fewest / 2, fewest - MANY) or tonight.rows > max(2 * most, most + MANY):
+        told.append(f"The source has {tonight.rows} rows, where {nights} had {_range(fewest, most)}: check that it is whole.")
+    usual = max(night.changed / max(night.rows, 1) for night in earlier)
+    if tonight.changed > max(MANY, tonight.rows / 5, 3 * usual * tonight.rows):
+        told.append(
+            f"{tonight.changed} of {tonight.rows} rows are new or changed, where {nights} had {usual:.0%} at most: "
+            "check that the columns are the right ones."
+        )
+    return told
+
+
+def _range(fewest: int, most: int) -> str:
+    return str(fewest) if fewest == most else f"{fewest} to {most}"

@@ -9,6 +9,7 @@ durably withdrawn before it may leave (`take`), and only the API's confirmation 
 
 import json
 import os
+import re
 import sqlite3
 from bisect import bisect
 from collections import Counter
@@ -20,13 +21,15 @@ from typing import Any, Self
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import NOTHING, Fingerprints, agree, renewed, stranger, without
-from contact_sync.model import FIELDS, ROW, Block, Cause, Line, Outcome, Pending, Result, Staged, Violation
+from contact_sync.model import FIELDS, ROW, Block, Cause, Line, Night, Outcome, Pending, Result, Staged, Violation
 
 VERSION = 1
 """Of the file's schema, kept as `user_version`."""
 
 _GROUP = 500
 """Rows fetched together, and results committed together."""
+
+_CHANGED = (Outcome.UPDATED, Outcome.ALTERED, Outcome.REJECTED, Outcome.FAILED, Outcome.UNPROCESSED)
 
 _MEMORY = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -142,6 +145,14 @@ class Ledger:
                 db.execute(statement.format(temporary="" if keep else "TEMPORARY"))
         self._results, self._firsts, self._rest = [], [], None
         self.same = self.strangers = 0
+
+    def nights(self, source: str, most: int) -> list[Night]:
+        """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
+        query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC LIMIT 100"
+        with self._guard():
+            runs = self._db.execute(query).fetchall()
+        outcomes = [json.loads(told) for name, told in runs if _undated(name) == _undated(_storable(source))]
+        return [Night(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
 
     def in_place(self, rows: Sequence[tuple[str, tuple[str | None, ...]]]) -> list[bool]:
         """For each contactId and payload: whether every field in it equals what the API last confirmed."""
@@ -440,6 +451,11 @@ def _told(violations: Sequence[Violation]) -> tuple[str, str, str]:
         ",".join(v.field for v in violations),
         _storable(" ".join(v.message for v in violations)),
     )
+
+
+def _undated(name: str) -> str:
+    """The name of a source without its digits: many an export has the day in its name."""
+    return re.sub("[0-9]+", "#", name)
 
 
 def _storable(text: str) -> str:

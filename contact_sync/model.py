@@ -156,6 +156,14 @@ class Result:
     """UTC, ISO 8601 with Z."""
 
 
+class Night(NamedTuple):
+    """How much an earlier run of a source had to do."""
+
+    rows: int
+    changed: int
+    """How many of them were not yet in place."""
+
+
 class Line(NamedTuple):
     """One data row as every report tells it."""
 

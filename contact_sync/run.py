@@ -18,12 +18,13 @@ from typing import Protocol
 
 from contact_sync import plan
 from contact_sync.api.client import Client
+from contact_sync.damage import deviations
 from contact_sync.errors import PRECEDENCE, BusyError, ContactSyncError, Interrupted, SourceError, StorageError
 from contact_sync.fingerprint import Fingerprints, installation
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
-from contact_sync.model import Cause, Outcome, Result, Source, Violation
+from contact_sync.model import Cause, Night, Outcome, Result, Source, Violation
 from contact_sync.report import csv
 from contact_sync.sandbox import Sandbox
 from contact_sync.send import Effort, Stop, send
@@ -32,6 +33,9 @@ from contact_sync.validate import Policy, Validator
 
 NOTHING_TO_SEND = "nothing-to-send"
 """A row that holds nothing but a contactId is no sign of a damaged source."""
+
+NIGHTS = 7
+"""Runs that tonight's source is compared with."""
 
 FEW = 20
 """Fewer known contacts than this tell nothing about their column."""
@@ -96,6 +100,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             ledger.begin(summary.run, str(settings.source), _stamp(started), keep=keep)
             with _uncollected():
                 summary.rows = _stage(settings, source, ledger, watcher, summary)
+            changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
+            source.warnings += deviations(ledger.nights(str(settings.source), NIGHTS), Night(summary.rows, changed))
             _guard(settings, ledger, summary.rows, stop)
             if settings.send and not stop.reasons:
                 _send(settings, ledger, stop, watcher, begun)

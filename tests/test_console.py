@@ -90,6 +90,8 @@ def test_quiet(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     console.quiet = True
     assert console.conclude(summary(exit_code=0)) == 0
     assert capsys.readouterr() == ("", "")
+    assert console.conclude(summary(exit_code=0, warnings=["The source has 5 rows."])) == 0
+    assert "\nWarning: The source has 5 rows.\n" in capsys.readouterr().err
     causes = [Cause("invalid", "date-serial", "date", 1, n, "") for n in range(2, 14)]
     assert console.conclude(summary(causes=causes, reasons=["The API is down."])) == 3
     out, err = capsys.readouterr()

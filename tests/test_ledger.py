@@ -660,6 +660,26 @@ def test_a_run_takes_the_place_of_the_last_ones_rows(opened: Open, where: Path) 
     ]
 
 
+def test_earlier_nights(opened: Open) -> None:
+    """The last runs of a source that were not stopped are told, newest first, whatever day is in its name."""
+    ledger = opened(begin=False)
+    for night, (source, exit_code, outcomes) in enumerate(
+        (
+            ("contacts-2026-01-02.csv", 0, {"updated": 7}),
+            ("contacts-2026-01-03.csv", 3, {"unchanged": 5, "updated": 2, "invalid": 1, "duplicate": 1}),
+            ("others.csv", 0, {"updated": 1}),
+            ("contacts-2026-01-05.csv", 6, {"unprocessed": 7}),
+            ("contacts-2026-01-06.csv", 3, {"altered": 1, "rejected": 2, "failed": 3, "unprocessed": 4}),
+        )
+    ):
+        ledger.begin(f"run-{night}", source, f"2026-01-0{night}", keep=True)
+        ledger.finish(f"run-{night}", "", exit_code, outcomes)
+    ledger.begin("now", "contacts-2026-01-07.csv", "2026-01-07", keep=True)
+    assert ledger.nights("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
+    assert ledger.nights("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
+    assert ledger.nights("contacts.csv", 3) == []
+
+
 def test_a_dry_run_leaves_the_last_runs_rows(opened: Open, where: Path) -> None:
     """The rows of a run that sends nothing live beside the last run's, and are gone with it."""
     opened().stage(block(row(2)))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -346,7 +347,7 @@ PERSON = ("contactId", "phoneNumber", "firstname", "lastname")
 
 def people(ids: Iterable[int], who: Iterable[int]) -> list[Row]:
     """Contacts with these ids, each with the number and names of that person."""
-    return [(f"C{one:06}", f"06000000{other:02}", f"Zoé{other}", f"Petit{other}") for one, other in zip(ids, who, strict=True)]
+    return [(f"C{one:06}", f"06000{other:05}", f"Zoé{other}", f"Petit{other}") for one, other in zip(ids, who, strict=True)]
 
 
 def test_a_column_sorted_alone(tmp_path: Path, sandbox: Serve) -> None:
@@ -373,6 +374,26 @@ def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
     assert night.run().outcomes == {"updated": 19}
     night.write(*((*row[:2], "Léa", "Max") for row in people(range(30, 60), range(30, 60))), header=PERSON)
     assert night.run(max_strangers=0).outcomes == {"updated": 30}
+
+
+def test_a_night_unlike_the_last_ones(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source with half of its rows, or whose rows change as they never did, is sent, and warned of; `--resend` is no change."""
+    moments = count(1)
+    monkeypatch.setattr(module, "_stamp", lambda _: f"{next(moments):06}")
+    night = Night(tmp_path, sandbox(open_store=True))
+    everybody = people(range(60), range(0, 120, 2))
+    night.write(*everybody, header=PERSON)
+    for _ in range(9):
+        assert night.run().warnings == []
+    night.write(*everybody[:29], header=PERSON)
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 29})
+    assert summary.warnings == ["The source has 29 rows, where the last 7 runs had 60: check that it is whole."]
+    night.write(*((*row, "x") for row in everybody), header=(*PERSON, "custom1"))
+    (warning,) = night.run(send=False).warnings
+    assert warning.startswith("60 of 60 rows are new or changed, where the last 7 runs had 0% at most")
+    night.write(*everybody, header=PERSON)
+    assert night.run(resend=True).warnings == []
 
 
 def test_the_key_is_refused(night: Night) -> None:
