@@ -2,12 +2,16 @@
 
 import datetime as dt
 import re
-from typing import Any, Protocol
+from functools import lru_cache
+from typing import Any, NamedTuple
 
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
+from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
 from contact_sync.model import ID, Violation
 
+ERROR = "error"
 LITERAL = "literal"
 """The kind of a text in which nothing is escaped."""
 UNCALCULATED = "uncalculated"
@@ -19,20 +23,38 @@ _PERCENT = re.compile(r"0(?:\.(0+))?%")
 _DATED = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
 
 
-class Cell(Protocol):
-    """What is asked of a cell; openpyxl's read-only ones are like that."""
+class Cell(NamedTuple):
+    """What a workbook holds at one place."""
 
-    @property
-    def value(self) -> Any:
-        """None, a text, a boolean, a number, or something of `datetime`."""
+    value: Any
+    """None, a text, a boolean, a number, or something of `datetime`."""
+    number_format: str = "General"
+    """As in Excel."""
+    kind: str = ""
+    """`ERROR`, `LITERAL`, `UNCALCULATED`, or nothing."""
 
-    @property
-    def number_format(self) -> str:
-        """As in Excel."""
 
-    @property
-    def data_type(self) -> str:
-        """`e` for an error, `LITERAL`, `UNCALCULATED`, or whatever openpyxl says."""
+BLANK = Cell(None)
+
+
+def cell_of_number(number: float, number_format: str | int, epoch: dt.datetime) -> Cell:
+    """Return what a number is in a format, which makes days and durations of some; an int is one of Excel's own formats.
+
+    Where there is no such day Excel shows ###, so it is an error. `epoch` is one of openpyxl's two calendars.
+    """
+    shown, is_date, is_duration = _understood(number_format)
+    if not is_date:
+        return Cell(number, shown)
+    try:
+        return Cell(from_excel(number, epoch, timedelta=is_duration), shown)
+    except (OverflowError, ValueError):
+        return Cell("#VALUE!", kind=ERROR)
+
+
+@lru_cache
+def _understood(number_format: str | int) -> tuple[str, bool, bool]:
+    shown = BUILTIN_FORMATS.get(number_format, "General") if isinstance(number_format, int) else number_format
+    return shown, is_date_format(shown), is_timedelta_format(shown)
 
 
 def text_of(cell: Cell) -> str:
@@ -43,13 +65,13 @@ def text_of(cell: Cell) -> str:
     """
     value = cell.value
     if isinstance(value, str):
-        return unescape(value) if "_x" in value and cell.data_type != LITERAL else value
+        return unescape(value) if "_x" in value and cell.kind != LITERAL else value
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, (int, float)):
-        return _number(value, (cell.number_format or "").split(";")[0])
+        return _number(value, cell.number_format.split(";")[0])
     if isinstance(value, dt.datetime):
         return str(value.date()) if value.time() == dt.time() else value.isoformat(" ", "seconds")
     return str(value)
@@ -57,9 +79,9 @@ def text_of(cell: Cell) -> str:
 
 def flaw_of(cell: Cell, field: str) -> Violation | None:
     """Return why the value of `cell`, in the column of `field`, cannot be taken for its text, else None."""
-    if cell.data_type == "e":
+    if cell.kind == ERROR:
         return Violation("cell-error", field, {"error": str(cell.value)})
-    if cell.data_type == UNCALCULATED:
+    if cell.kind == UNCALCULATED:
         return Violation("cell-formula", field)
     if kind := _kind(cell.value, field):
         return (

@@ -15,17 +15,17 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
-from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.load import cells, page
 from contact_sync.load.archive import RATIO, Sheet, mark_merged, refuse_unsafe
+from contact_sync.load.cells import BLANK, Cell, cell_of_number
 from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.load.page import Page
 from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
@@ -159,59 +159,36 @@ def _below(spool: IO[bytes], told: Page, header: int, width: int) -> Iterator[tu
     epoch = _epoch(told)
     for number, repeat, row in _lines(spool, told):
         decoded = [_cell(cell, epoch) for cell in row[:width]]
-        decoded.extend([_BLANK] * (width - len(decoded)))
+        decoded.extend([BLANK] * (width - len(decoded)))
         for like in range(max(number, header + 1), number + repeat):
             yield like, decoded
 
 
-class _Cell(NamedTuple):
-    """As `contact_sync.load.cells.Cell`."""
-
-    value: Any
-    number_format: str = "General"
-    data_type: str = "n"
-
-
-_BLANK = _Cell(None)
-
-
-def _cell(cell: Any, epoch: dt.datetime) -> _Cell:
-    if not isinstance(cell, list):
-        return _Cell(cell, data_type=cells.LITERAL) if isinstance(cell, str) else _Cell(cell)
-    try:
-        return _marked(cell, epoch)
-    except (OverflowError, ValueError):  # as openpyxl has it
-        return _Cell("#VALUE!", data_type="e")
-
-
-def _marked(cell: list[Any], epoch: dt.datetime) -> _Cell:
+def _cell(cell: Any, epoch: dt.datetime) -> Cell:
     match cell:
+        case str():
+            return Cell(cell, kind=cells.LITERAL)
         case [page.NUMBER, number, number_format]:
-            return _number(number, number_format, epoch)
-        case [page.MOMENT, moment]:
-            return _Cell(dt.datetime.fromisoformat(moment))
-        case [page.DURATION, seconds]:
-            duration = dt.timedelta(seconds=seconds)
-            is_time = dt.timedelta() <= duration < dt.timedelta(days=1)  # ODF has no other way to write a time of day
-            midnight = dt.datetime.min  # noqa: DTZ901 - a spreadsheet knows no time zones
-            return _Cell((midnight + duration).time() if is_time else duration)
+            return cell_of_number(number, number_format, epoch)
+        case [(page.MOMENT | page.DURATION) as kind, told]:
+            return _time(kind, told)
         case [page.ERROR, error]:
-            return _Cell(error, data_type="e")
-    return _Cell(None, data_type=cells.UNCALCULATED)
+            return Cell(error, kind=cells.ERROR)
+        case [page.UNCALCULATED]:
+            return Cell(None, kind=cells.UNCALCULATED)
+    return Cell(cell)
 
 
-def _number(number: float, number_format: str | int, epoch: dt.datetime) -> _Cell:
-    """Return a number as openpyxl would, which makes days and durations of some formats."""
-    shown, is_date, is_duration = _understood(number_format)
-    if is_date:
-        return _Cell(from_excel(number, epoch, timedelta=is_duration), shown)
-    return _Cell(number, shown)
-
-
-@lru_cache
-def _understood(number_format: str | int) -> tuple[str, bool, bool]:
-    shown = BUILTIN_FORMATS.get(number_format, "General") if isinstance(number_format, int) else number_format
-    return shown, is_date_format(shown), is_timedelta_format(shown)
+def _time(kind: str, told: Any) -> Cell:
+    try:
+        if kind == page.MOMENT:
+            return Cell(dt.datetime.fromisoformat(told))
+        duration = dt.timedelta(seconds=told)
+    except (OverflowError, ValueError):  # as for a number without a day
+        return Cell("#VALUE!", kind=cells.ERROR)
+    is_time = dt.timedelta() <= duration < dt.timedelta(days=1)  # ODF has no other way to write a time of day
+    midnight = dt.datetime.min  # noqa: DTZ901 - a spreadsheet knows no time zones
+    return Cell((midnight + duration).time() if is_time else duration)
 
 
 def _epoch(told: Page) -> dt.datetime:

@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx, .xlsm), by openpyxl's read-only cells.
+"""Excel workbooks (.xlsx, .xlsm): which sheets there are is told by openpyxl, what is in them by `contact_sync.load.grid`.
 
 Cells and not values, since only a cell tells a blank from an error, a number from its format and a date from a number.
 """
@@ -7,13 +7,16 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from io import FileIO
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from openpyxl import load_workbook
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.xml.constants import ARC_STYLE, SHARED_STRINGS
 
 from contact_sync.errors import SourceError
 from contact_sync.load.archive import Sheet, refuse_unsafe, survey
+from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read_texts
 from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.load.page import WIDEST
 from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
@@ -26,43 +29,64 @@ def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, r
     `ConfigError` for a rename of a column that is not there.
     """
     name = path.name
-    candidates = [
-        Candidate(table.title, table.sheet_state == "visible", partial(_head, table), table)
-        for table in _load(copy, name).worksheets
-    ]
+    with damage_told(name):
+        worksheets, meaning = _opened(copy, name)
+    candidates = [Candidate(one.title, one.is_visible, partial(_head, copy, one.part, meaning), one.part) for one in worksheets]
     chosen, above, header = choose(candidates, sheet, name, renames)
-    marks = _survey(copy, chosen.table, header, name)
-    rows = partial(_rows, chosen.table, marks)
+    marks = _survey(copy, chosen, header, name)
+    rows = partial(_rows, copy, chosen.table, meaning, marks)
     return understand(path, chosen.title, (marks, above, header), rows, hidden=hidden, renames=renames)
 
 
-def _load(copy: FileIO, name: str) -> Any:
-    """Return the workbook, once it is known to be harmless."""
-    with damage_told(name):
-        with zipfile.ZipFile(copy) as archive:
-            refuse_unsafe(archive, name)
-            _refuse_strict(archive, name)
-        return load_workbook(copy, read_only=True, data_only=True, keep_links=False)
+class _Worksheet(NamedTuple):
+    title: str
+    is_visible: bool
+    part: str
+    """Its name in the archive."""
 
 
-def _head(table: Any) -> Iterator[tuple[int, Cells]]:
-    return enumerate(table.iter_rows(max_row=SEARCHED, max_col=WIDEST), 1)
+def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning]:
+    """Return the worksheets, once the workbook is known to be harmless, and what their cells refer to."""
+    with zipfile.ZipFile(copy) as archive:
+        refuse_unsafe(archive, name)
+        _refuse_strict(archive, name)
+        reader = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
+        reader.read_manifest()
+        reader.read_workbook()
+        worksheets = [
+            _Worksheet(sheet.name, sheet.state == "visible", relation.target)
+            for sheet, relation in reader.parser.find_sheets()
+            if relation.Type.endswith("/worksheet") and relation.target in reader.valid_files
+        ]
+        meaning = Meaning(Texts(), [], reader.wb.epoch)
+        package: Any = reader.package
+        if shared := package.find(SHARED_STRINGS):
+            with archive.open(shared.PartName.removeprefix("/")) as part:
+                meaning.texts = read_texts(part)
+        if ARC_STYLE in reader.valid_files:
+            with archive.open(ARC_STYLE) as part:
+                meaning.formats = read_formats(part)
+        return worksheets, meaning
 
 
-def _survey(copy: FileIO, table: Any, header: Header, name: str) -> Sheet:
-    """Return what the XML of `table` tells beside its cells."""
-    sheet = Sheet(f"{name}, sheet “{table.title}”", {position + 1 for position in header.fields}, header.number)
-    path = table._worksheet_path  # noqa: SLF001 - only openpyxl knows it, and has no public name for it
-    with damage_told(sheet.name), zipfile.ZipFile(copy) as archive, archive.open(path) as part:
+def _head(copy: FileIO, part: str, meaning: Meaning) -> Iterator[tuple[int, Cells]]:
+    with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
+        yield from takewhile(lambda row: row[0] <= SEARCHED, read_rows(opened, meaning, WIDEST))
+
+
+def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> Sheet:
+    """Return what the XML of a sheet tells beside its cells."""
+    sheet = Sheet(f"{name}, sheet “{chosen.title}”", {position + 1 for position in header.fields}, header.number)
+    with damage_told(sheet.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
         survey(part, sheet)
     return sheet
 
 
-def _rows(table: Any, marks: Sheet, width: int) -> Iterator[tuple[int, Cells]]:
-    first = marks.header + 1
-    # Always with both ends: what a sheet says of its own size may be wrong.
-    rows = table.iter_rows(min_row=first, max_row=max(marks.filled.rfind(1), first), max_col=width)
-    return ((number, cells) for number, cells in enumerate(rows, first) if marks.filled[number])
+def _rows(copy: FileIO, part: str, meaning: Meaning, marks: Sheet, width: int) -> Iterator[tuple[int, Cells]]:
+    with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
+        for number, cells in read_rows(opened, meaning, width):
+            if number > marks.header and marks.filled[number]:
+                yield number, cells
 
 
 def _refuse_strict(archive: zipfile.ZipFile, name: str) -> None:

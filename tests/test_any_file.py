@@ -1,0 +1,63 @@
+"""Any file at all ends in a report that accounts for each of its rows, or in one sentence."""
+
+import csv
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contact_sync import cli
+
+TABLE = '''contactId;nom;prénom;date
+1;Lefèvre;Zoé;12/06/1980
+2;Nuñez;Léa;
+3;"D'Arcy; ""Max""";;2020-06-12
+;;;
+5;a'''
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """Bytes at random, or a good file in some encoding with a few bytes changed, put in or cut out."""
+    if draw(st.booleans()):
+        return draw(st.binary(max_size=400))
+    content = bytearray(TABLE.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "mac_roman"]))))
+    pieces = st.one_of(st.binary(max_size=4), st.sampled_from([b'"', b";", b"\n", b"\r", b"\0", TABLE.encode()]))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(content)))
+        content[at : at + draw(st.integers(0, 9))] = draw(pieces)
+    return bytes(content)
+
+
+@settings(deadline=None, max_examples=300)
+@given(files())
+def test_any_bytes(content: bytes) -> None:
+    """`check` ends with 0, 3 or 4: one sentence that names the file where it is refused, else a report with all rows."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        source, out, err = (Path(folder, name) for name in ("contacts.csv", "out", "err"))
+        source.write_bytes(content)
+        os.utime(source, (0, 0))
+        patch.setattr("sys.argv", ["contact-sync", "check", str(source), "--json", "--quiet", "--allow-empty"])
+        with out.open("w", encoding="utf-8") as stdout, err.open("w", encoding="utf-8") as stderr:
+            patch.setattr("sys.stdout", stdout)
+            patch.setattr("sys.stderr", stderr)
+            code = cli.main()
+        told, sentences = json.loads(out.read_bytes()), err.read_text(encoding="utf-8")
+        if told["report"] is None:
+            assert code == 4
+            assert sentences.count("\n") == 1
+            assert sentences.startswith("contact-sync: contacts.csv")
+        else:
+            assert code in (0, 3, 4)
+            assert told["rows"] == sum(told["outcomes"].values()) == _rows(Path(folder, "contacts.results.csv"))
+
+
+def _rows(report: Path) -> int:
+    """The lines below a report's header."""
+    text = report.read_text(encoding="utf-8-sig")
+    with report.open(encoding="utf-8-sig", newline="") as file:
+        return sum(1 for _ in csv.reader(file, delimiter=text[text.index("sync_row") - 1])) - 1
