@@ -27,9 +27,11 @@ CATALOGUE: dict[str, str] = {
     # any text
     "text-length": "{field} has {length} characters, {limit} at most: shorten it.",
     "text-control": "{field} holds a control character or a line break: type it again.",
+    "text-quoted": "{field} stands in quotation marks: take them off, and any space before them.",
     "text-damaged": "{field} holds damaged characters, as in “LefÃ¨vre”: type it again, and export as UTF-8.",
     "cell-error": "{field} shows a spreadsheet error ({error}): mend the formula.",
     "cell-formula": "{field} holds a formula that was never calculated: open the file in Excel and save it.",
+    "cell-null": "{field} holds \\N, by which a database means no value: leave the cell empty.",
     "cell-kind": "{field} holds {kind} instead of text: type the value as text.",
     "cell-merged": "{field} is part of merged cells: unmerge them and fill in each row.",
     # phoneNumber

@@ -40,7 +40,9 @@ FORMULA = r'="[^"]*"|=[A-Z.]+\(.*\)'
 TOTAL = r"(?i:(?:(?:sous|grand)[\s-]?)?total(?:\s+g[eé]n[eé]ral)?|somme)(?:[\s:=].*)?"
 SCIENTIFIC = r"\+?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+"
 DECIMAL = r"\+?[0-9]{%d,}[.,]0+"
-VISIBLE_ASCII = r"""(?!["'])[!-~]+(?<!["'])"""
+VISIBLE_ASCII = r"""(?!["'])(?=.*[0-9A-Za-z])[!-~]+(?<!["'])"""
+QUOTED = r'"[^"]*"'
+NULL = r"\\N"
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 # UTF-8 read as cp1252 (é becomes Ã©, à becomes "Ã "; but after a capital "Ã " is Portuguese: IRMÃ ANA), what a decoder could not
 # read, and code points without a meaning.
@@ -124,6 +126,7 @@ RULES = (
     Rule((PHONE,), "phone-clear", matches(CLEAR)),
     Rule((ID, *FIELDS), "cell-error", matches(CELL_ERROR)),
     Rule((*TEXTS, DATE, URL), "cell-formula", matches(FORMULA)),
+    Rule((ID, *FIELDS), "cell-null", matches(NULL)),
     # contactId: opaque on the API's page; varchar(80)
     Rule((ID,), "id-total", matches(TOTAL)),
     Rule((ID,), "id-damaged", matches(SCIENTIFIC)),
@@ -133,6 +136,7 @@ RULES = (
     # firstname, lastname: 32 characters; custom1-4: varchar(255)
     Rule(TEXTS, "text-damaged", holds(DAMAGED)),
     Rule(TEXTS, "text-control", holds(CONTROL)),
+    Rule(NAMES, "text-quoted", matches(QUOTED)),
     Rule(NAMES, "text-length", longer_than(LIMITS["firstname"])),
     Rule(CUSTOM, "text-length", longer_than(LIMITS["custom1"])),
     # phoneNumber: sent in E.164; `read_phone` goes on where these end

@@ -170,9 +170,9 @@ class _Column:
 
 # Looks ------------------------------------------------------------------------------------------------------------------
 
-_ODD_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1})(?=\n)")
-_IN_ODD_IDS = ("'", '"', "#", "<", "=", " ", "err:", "total", "somme")
-_IN_ODD_TEXTS = ("#", "<", "=", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
+_ODD_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)")
+_IN_ODD_IDS = ("'", '"', "#", "<", "=", " ", "\\", "err:", "total", "somme")
+_IN_ODD_TEXTS = ('"', "#", "<", "=", "\\", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
 _leaves_url = re.compile(NOT_IN_URL).search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
 _french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall

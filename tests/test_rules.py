@@ -143,6 +143,8 @@ def test_id(cell: str, value: str) -> None:
         ("'001'", "id-characters"),
         ("''001", "id-characters"),
         ('"001"', "id-characters"),
+        ("---", "id-characters"),
+        ("\\N", "cell-null"),
         ("١٢٣", "id-characters"),
         ("１²", "id-characters"),
         ("00123\ufffd", "id-characters"),
@@ -242,6 +244,14 @@ def test_text_length(field: str, size: int, limit: int) -> None:
 def test_text_control(field: str, char: str) -> None:
     """A control character or a line break inside a text is flagged."""
     assert code(read_text(f"Du{char}pont", field)) == "text-control"
+
+
+def test_text_of_another_dialect() -> None:
+    """Quotes around a whole name, and a database's mark for no value, show that the file was not read as it was meant."""
+    assert code(read_text(' "Dupont"', "lastname")) == "text-quoted"
+    assert code(read_text("\\N", "custom4")) == "cell-null"
+    assert read_text('Martin "Mimi"', "lastname").value == 'Martin "Mimi"'
+    assert read_text('"VIP"', "custom4").value == '"VIP"'
 
 
 @pytest.mark.parametrize("word", list("éèàêçôîïûùÉÈÀÇœŒ’…€°«íÔ"))  # noqa: RUF001

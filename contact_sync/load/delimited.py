@@ -31,7 +31,7 @@ CHUNK = 1000
 
 _DELIMITERS = (";", ",", "\t", "|")
 _SPELLED = {"tab": "\t", "\\t": "\t"}
-_SEPARATOR = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
+_SEPARATOR = re.compile(r'sep=([^"\r\n])[\r\n]*', re.IGNORECASE)
 _BREAK = re.compile(r"\r\n|\r|\n")
 _WIDEST = 16_384  # the columns of a spreadsheet
 
@@ -148,7 +148,7 @@ def open_delimited(
 
 
 def _candidates(copy: FileIO, encoding: str, override: str | None) -> list[str]:
-    """Return the delimiters to try: the operator's, that of a `sep=` line (Excel's own), or all."""
+    """Return the delimiters to try: the operator's, or that of a `sep=` line (Excel's own), which may lie, and all."""
     if override is not None:
         chosen = _SPELLED.get(override.casefold(), override)
         if len(chosen) != 1 or chosen in '"\r\n\0 ' or chosen.isalnum():
@@ -156,7 +156,7 @@ def _candidates(copy: FileIO, encoding: str, override: str | None) -> list[str]:
         return [chosen]
     with _text(copy, encoding) as lines:
         declared = _SEPARATOR.fullmatch(next(lines))
-    return [declared[1]] if declared else list(_DELIMITERS)
+    return [*([declared[1]] if declared else []), *_DELIMITERS]
 
 
 def _find(

@@ -28,11 +28,14 @@ _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM
 _ASCII = bytes(range(0x80))
 _WORDS = bytes(byte if byte >= 0x80 or chr(byte).isalpha() else 0x20 for byte in range(256))  # noqa: PLR2004 - beyond ASCII
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
+_SMALL, _CAPITAL = "a-zàâäçéèêëîïôöùûüÿœæßñáíóúãõåøìò", "À-ÖØ-ÞŒŸ"
 _ODD = re.compile(
-    "[^\x00-\x7fàâäçéèêëîïôöùûüÿœæñáíóúãõÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆÑÁÍÓÚß"
+    "[^\x00-\x7fàâäçéèêëîïôöùûüÿœæñáíóúãõåøìòÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆÑÁÍÓÚÃÕÅØÌÒß"
     "«»\u2039\u203a€\u2019\u2018“”\u2013—…°º·•™®©§²³\u00a0\u202f]"
-    "|[a-zàâäçéèêëîïôöùûüÿœæ][À-ÖØ-ÞŒŸ]"  # LefËvre: a capital inside a word
-    "|[A-Za-z][“”…\u2039\u203a«»•™®©§][a-z]"  # C“me: a sign inside a word
+    f"|[{_SMALL}][{_CAPITAL}]|[A-Z][{_CAPITAL}](?=[{_SMALL}])"  # LefËvre, MŸller: a capital inside a word
+    "|[A-Za-z][“”\u2013—…\u2039\u203a«»•™®©§°²³][a-z]"  # C“me: a sign inside a word
+    r"|(?i:[ìò](?=[^\W\d_])|ã(?![oesi]|\b)|õ(?!e))"  # Franìoise, Mãrie: but Niccolò, João and Simões are written so
+    "|[À-ÖØ-öø-ÿŒœŸ]{3,}"  # Èíàíîâ: no language that these encodings are for has so many in a row
 )
 # What the UTF-8 lines of a French file hold; in Mac Roman '\u2019é' is valid UTF-8 too, but for an Armenian letter.
 _UTF8_TEXT = re.compile("[\x00-\x7f\u00a0-\u017f\u2010-\u205f\u20ac\u2122]*")
@@ -200,8 +203,11 @@ def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
         best = tallies[0]
     elif best.score > _WORST or best.score == second.score:
         raise SourceError(f"{name} is in an encoding that cannot be told: export it as CSV UTF-8, or give --encoding.")
-    if not best.odd:
+    if not best.odd and best is tallies[0]:
         return best.encoding, []
+    if not best.odd:  # it only fits better than cp1252; what another program wrote may do so by chance
+        told = f"{name} is read as {best.encoding}, which few programs write: check the names"
+        return best.encoding, [f"{told}, and give --encoding {best.encoding} if they are right."]
     odd = " ".join(sorted(best.odd))
     return best.encoding, [
         f"{name} is read as {best.encoding}, where “{odd}” would be unusual: check the names, or give --encoding."
@@ -263,6 +269,6 @@ class _Tally:
             return
         found = _ODD.findall(text)
         self._total += len(_FOREIGN.findall(text))
-        self._bad += len(found)
+        self._bad += len(_FOREIGN.findall("".join(found)))
         if len(self.odd) < _SHOWN:
             self.odd.update(_FOREIGN.findall("".join(found))[:_SHOWN])

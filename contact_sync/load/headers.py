@@ -17,15 +17,16 @@ SEARCHED = 20
 """How many rows are searched for the header; titles may stand above it."""
 
 _ALIASES = {
-    ID: "idcontact id identifiant contact identifiantcontact contactidentifiant idducontact identifiantducontact",
+    ID: "idcontact id identifiant identifiantcontact contactidentifiant idducontact identifiantducontact",
     "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel "
     "numerotel numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
-    "telephonemobile telportable telmobile numportable nummobile",
+    "telephonemobile telportable telmobile numportable nummobile mobilephonenumber cellphonenumber phonemobile "
+    "numerotelephoneportable numerodetelephoneportable numerotelephonemobile numerodetelephonemobile",
     "firstname": "prenom prenoms givenname forename",
     "lastname": "nom nomdefamille nomfamille surname familyname patronyme",
     "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire "
-    "birthday birthdate dateofbirth dob",
-    "url": "lien link site siteweb website siteinternet web weburl lienweb adresseweb",
+    "neele nele birthday birthdate dateofbirth dob",
+    "url": "lien link site siteweb pageweb webpage website websiteurl siteinternet web weburl lienweb adresseweb",
 } | {
     f"custom{n}": f"champpersonnalise{n} perso{n} champ{n} champs{n} champperso{n} champlibre{n} personnalise{n} customfield{n}"
     for n in range(1, 5)
@@ -42,6 +43,7 @@ _CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 _LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
 _TWO_EDITS = 8
+_WORDS = frozenset(("rate", "data", "uri"))  # one edit from a field too, but words of their own
 MARK = "<?>"
 """Stands in a report where a row of the source had no cell, or before what it had too much."""
 _DIGITS = "0123456789"
@@ -137,7 +139,9 @@ def lay_out(where: str, header: Header, unused: Collection[int], renames: Mappin
     for position, field in fields.items():
         if field in taken:
             both = " and ".join(f"{letter(p)} “{_short(cells[p])}”" for p in (taken[field], position))
-            raise SourceError(f"{where}, row {header.number}: columns {both} both mean {field}: rename or delete one.")
+            raise SourceError(
+                f"{where}, row {header.number}: columns {both} both mean {field}: rename or delete one, or choose with --map."
+            )
         taken[field] = position
     if ID not in taken or len(taken) == 1:
         raise refuse_rows(where, [(header.number, cells)], renames)
@@ -173,10 +177,14 @@ def letter(position: int) -> str:
 
 
 def _match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
-    """Return position → field for each of `cells` that is a field, an alias or renamed to one."""
-    known = _FIELD_OF | dict(renames)
-    names = enumerate(map(normalise, cells))
-    return {position: known[name] for position, name in names if name in known}
+    """Return position → field for each of `cells` that is a field, an alias or renamed to one.
+
+    What the operator chose wins: beside a column renamed to a field, another is not that field by its alias.
+    """
+    names = [normalise(cell) for cell in cells]
+    chosen = {renames[name] for name in names if name in renames}
+    known = {name: field for name, field in _FIELD_OF.items() if field not in chosen} | dict(renames)
+    return {position: known[name] for position, name in enumerate(names) if name in known}
 
 
 def _header(number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str]) -> Header:
@@ -196,9 +204,11 @@ def _is_own(cell: str) -> bool:
 def _resembled(name: str, taken: Collection[str]) -> str | None:
     """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
 
-    It is none when another column already is that field, nor when only a number at the end sets it apart (`Téléphone 2` is a
-    second number), but for `custom5`, which does not exist.
+    It is none when it is a word of its own, when another column already is that field, nor when only a number at the end sets it
+    apart (`Téléphone 2` is a second number), but for `custom5`, which does not exist.
     """
+    if name in _WORDS:
+        return None
     for known, stem in _STEMS.items():
         if known not in _CANONICAL and len(stem) < _LEAST:
             continue

@@ -39,6 +39,9 @@ ACCEPTED = {
     ),
     "C32 sep=": (text("sep=;", HEAD, "001;Dupont;Jean"), [(3, ["001", "Dupont", "Jean"])]),
     "C33 sep= after a mark": (b"\xef\xbb\xbf" + text("sep=|", "contactId|nom", "001|Dupont"), [(3, ["001", "Dupont"])]),
+    "a sep= that lies": (text("sep=,", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
+    "a sep= that cannot be": (text('sep="', "contactId;nom", "1;a"), [(3, ["1", "a"])]),
+    "a sep= without a character": (text("sep=", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
     "C34 titles": (text("Contacts du CRM", "# export 2020", "", HEAD, "001;Dupont;Jean"), [(5, ["001", "Dupont", "Jean"])]),
     "C41 a total": (text(HEAD, "TOTAL;;30"), [(2, ["TOTAL", "", "30"])]),
     "C22 line breaks in cells": (

@@ -2,6 +2,8 @@
 
 import codecs
 import random
+import re
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -83,6 +85,50 @@ def test_c11_an_odd_character_is_warned_of() -> None:
     content = french(200, "cp1252").replace(b"Jean", b"B\xbduf")
     source = read(content).source
     assert "read as cp1252, where “½” would be unusual" in source.warnings[0]
+
+
+@pytest.mark.parametrize("encoding", ["mac_roman", "cp850"])
+def test_what_few_programs_write_is_said(encoding: str) -> None:
+    """The operator is told when the letters alone speak for an encoding, until --encoding says so."""
+    content = text(*LINES, encoding=encoding)
+    assert f"is read as {encoding}, which few programs write" in read(content).source.warnings[0]
+    assert not read(content, encoding=encoding).source.warnings
+
+
+NEIGHBOURS = """Niccolò Cantù Nicolò Forlì Søren Jørgen Kåre Åsa Östberg Jürgen Weiß João Conceição Simões Magalhães José
+Muñoz Íñigo Gómez Àngel Hélène""".split()  # noqa: SIM905 - easier to read so
+
+
+@pytest.mark.parametrize("change", [str, str.upper, lambda name: re.sub("[a-z]", lambda found: found[0].upper(), name)])
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman", "cp850"])
+def test_names_of_the_neighbours(encoding: str, change: Callable[[str], str]) -> None:
+    """Western names are read right too, also in the capitals of a program that knows no accents (HéLèNE)."""
+    names = [change(name).encode(encoding, "ignore").decode(encoding) for name in NEIGHBOURS]
+    reading = read(text("contactId;nom", *(f"{n};{name}" for n, name in enumerate(names)), encoding=encoding))
+    assert [name for _, name in reading.rows] == names
+    assert not any("unusual" in warning for warning in reading.source.warnings)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    {
+        "cp1250": "Łukasz Małgorzata Świętosława Wójcik Kamiński Żak Kraków Jabłoński Răzvan Păun Mihăiță",
+        "cp1251": "Александр Дмитрий Елена Иванов Смирнов Фёдорова",
+        "cp1253": "Γιώργος Δημήτρης Ελένη Παπαδόπουλος",
+        "cp1254": "Şükrü Çağla Işıl Yılmaz Şahin Oğuz",
+        "cp1255": "דוד משה יוסף שרה",
+        "cp1256": "محمد أحمد فاطمة خديجة",
+        "iso8859-16": "Ștefan Ionuț Cătălin Răzvan Păun",
+        "shift_jis": "田中 鈴木 さくら ヒロシ",
+        "gbk": "王伟 李娜 张敏 刘洋",
+        "cp862": "דוד משה יוסף שרה",
+    }.items(),
+)
+def test_names_from_further_away(encoding: str, names: str) -> None:
+    """Letters that none of the encodings of western offices has are never taken for others."""
+    rows = (f"{n};{name}" for n, name in enumerate(names.encode(encoding, "ignore").decode(encoding).split()))
+    with pytest.raises(SourceError, match="encoding that cannot be told"):
+        read(text("contactId;nom", *rows, encoding=encoding))
 
 
 def test_c14_utf_16_without_a_mark_is_said() -> None:

@@ -12,7 +12,7 @@ from contact_sync.model import FIELDS, ID
 from .reading import read, text
 
 ALIASES = {
-    ID: ["contactId", "Contact ID", "CONTACT_ID", "id contact", "ID", "Identifiant", "\u00a0Contact\u202fId\u00a0", "Contact"],
+    ID: ["contactId", "Contact ID", "CONTACT_ID", "id contact", "ID", "Identifiant", "\u00a0Contact\u202fId\u00a0", "Contact-ID"],
     "phoneNumber": [
         "phoneNumber",
         "Téléphone",
@@ -24,11 +24,13 @@ ALIASES = {
         "Numéro",
         "N° tél",
         "Téléphone portable",
+        "Numéro de téléphone portable",
+        "Mobile Phone Number",
     ],
     "firstname": ["firstname", "First name", "Prénom", "PRÉNOM", "prenom", "Pre\u0301nom"],
     "lastname": ["lastname", "Last Name", "Nom", "Nom de famille"],
-    "date": ["date", "Date de\nnaissance", "Naissance", "Anniversaire", "birthday", "Birth date", "Date of birth"],
-    "url": ["url", "URL", "Lien", "Site web", "Site"],
+    "date": ["date", "Date de\nnaissance", "Naissance", "Anniversaire", "birthday", "Birth date", "Date of birth", "Né(e) le"],
+    "url": ["url", "URL", "Lien", "Site web", "Site", "Page Web", "Website URL"],
     "custom1": ["custom1", "Custom 1", "Champ personnalisé 1", "perso1", "Champ 1"],
     "custom4": ["custom4", "Champ personnalisé 4", "Perso 4"],
 }
@@ -86,7 +88,8 @@ def test_a_header_close_to_the_id(header: str) -> None:
 
 INNOCENT = """note notes ville email e-mail mail age code groupe pays sexe civilité société adresse cp commentaire statut langue
 contrat client siret fax tel2 mobile2 titre photo contrats portail source newsletter opt-in tags liste points fidélité entreprise
-fonction surnom pseudo date2 url2 champ5 perso5 champs username nickname birthplace"""
+fonction surnom pseudo date2 url2 champ5 perso5 champs username nickname birthplace rate data uri
+contact"""
 PHRASES = """Téléphone 2;Téléphone fixe;Nom complet;Nom de naissance;Lieu de naissance;Date de création;Code postal;ID client"""
 
 
@@ -133,9 +136,14 @@ def test_renames_of_what_is_not_there() -> None:
 
 
 def test_a_rename_to_a_field_that_is_taken() -> None:
-    """Two columns of one field are refused, also by --map."""
-    with pytest.raises(SourceError, match="columns B “nom” and C “Libellé” both mean lastname"):
-        read(text("contactId;nom;Libellé", "1;a;b"), renames={"Libellé": "lastname"})
+    """--map chooses between columns of one field; two that it names are refused."""
+    content = text("contactId;Téléphone;Mobile;Ligne", "1;a;b;c")
+    with pytest.raises(SourceError, match=r"columns B “Téléphone” and C “Mobile” both mean phoneNumber: .*choose with --map"):
+        read(content)
+    assert read(content, renames={"Mobile": "phoneNumber"}).source.mapping == {ID: 0, "phoneNumber": 2}
+    assert read(content, renames={"Ligne": "phoneNumber"}).source.mapping == {ID: 0, "phoneNumber": 3}
+    with pytest.raises(SourceError, match="columns C “Mobile” and D “Ligne” both mean phoneNumber"):
+        read(content, renames={"Mobile": "phoneNumber", "Ligne": "phoneNumber"})
 
 
 def test_the_exact_header_wins_over_a_close_row_above() -> None:
