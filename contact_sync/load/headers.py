@@ -43,7 +43,6 @@ _CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 _LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
 _TWO_EDITS = 8
-_WORDS = frozenset(("rate", "data", "uri"))  # one edit from a field too, but words of their own
 MARK = "<?>"
 """Stands in a report where a row of the source had no cell, or before what it had too much."""
 _DIGITS = "0123456789"
@@ -204,11 +203,9 @@ def _is_own(cell: str) -> bool:
 def _resembled(name: str, taken: Collection[str]) -> str | None:
     """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
 
-    It is none when it is a word of its own, when another column already is that field, nor when only a number at the end sets it
-    apart (`Téléphone 2` is a second number), but for `custom5`, which does not exist.
+    It is none when another column already is that field, nor when only a number at the end sets it apart (`Téléphone 2` is a
+    second number), but for `custom5`, which does not exist.
     """
-    if name in _WORDS:
-        return None
     for known, stem in _STEMS.items():
         if known not in _CANONICAL and len(stem) < _LEAST:
             continue

@@ -88,7 +88,7 @@ def test_a_header_close_to_the_id(header: str) -> None:
 
 INNOCENT = """note notes ville email e-mail mail age code groupe pays sexe civilité société adresse cp commentaire statut langue
 contrat client siret fax tel2 mobile2 titre photo contrats portail source newsletter opt-in tags liste points fidélité entreprise
-fonction surnom pseudo date2 url2 champ5 perso5 champs username nickname birthplace rate data uri
+fonction surnom pseudo date2 url2 champ5 perso5 champs username nickname birthplace
 contact"""
 PHRASES = """Téléphone 2;Téléphone fixe;Nom complet;Nom de naissance;Lieu de naissance;Date de création;Code postal;ID client"""
 

@@ -116,11 +116,17 @@ WRITERS: dict[str, Callable[[list[list[str]]], bytes]] = {
 @settings(deadline=None, max_examples=15)
 @given(rows=ROWS)
 def test_any_table_comes_back(kind: str, rows: list[list[str]]) -> None:
-    """Any table of any text comes back the same, and each row with its number."""
+    """Any table of any text comes back the same, but for white space alone at the end of a row, and each row with its number."""
     if kind == "ods":
         rows = [[one if not one.startswith("<") else f"x{one}" for one in cells] for cells in rows]
     expected = [(at, cells) for at, cells in enumerate(rows, 2) if any(map(str.strip, cells))]
-    assert read(WRITERS[kind]([HEAD, *rows])).numbered == expected
+    reading = read(WRITERS[kind]([HEAD, *rows])).numbered
+    assert [(number, _ended(cells)) for number, cells in reading] == [(number, _ended(cells)) for number, cells in expected]
+
+
+def _ended(cells: list[str]) -> list[str]:
+    """Return a row up to the last cell in which something is to be seen."""
+    return cells[: max(at for at, cell in enumerate(cells, 1) if cell.strip())]
 
 
 def is_read_or_refused(content: bytes) -> bool:
