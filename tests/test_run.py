@@ -225,7 +225,7 @@ def test_hidden_rows(night: Night) -> None:
     age(source)
     summary = night.run(source=source, hidden="skip")
     assert (summary.exit_code, night.outcomes()) == (0, ["updated", "unprocessed", "updated"])
-    with pytest.raises(SourceError, match="1 rows are hidden"):
+    with pytest.raises(SourceError, match="hidden or filtered-out rows, 1 in all"):
         night.run(source=source)
     assert len(night.sandbox.calls) == 2
     assert night.run(source=source, hidden="include").outcomes == {"unchanged": 2, "updated": 1}

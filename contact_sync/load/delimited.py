@@ -236,8 +236,8 @@ def _numbered(reader: "_Reader", name: str) -> Iterator[tuple[int, list[str]]]:
             start = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(
-            f"{name}, line {start}: the row that starts here has a quote that is not closed, or not doubled inside a cell "
-            f"({error}): correct it, or export it again."
+            f"{name}, line {start}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
+            "correct it, or export it again."
         ) from error
 
 

@@ -129,8 +129,8 @@ def _scan(copy: FileIO, encoding: str, name: str) -> bool:
     for text in _decoded(copy, encoding):
         if "\0" in text:
             raise SourceError(
-                f"{name}, line {_line_of_fault(copy, encoding)}: there are NUL characters; the file is damaged or not finished: "
-                "export it again."
+                f"{name}, line {_line_of_fault(copy, encoding)}: there are NUL characters (empty bytes), so the file "
+                "is damaged or was not written to its end: export it again."
             )
         unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
         if unbroken > LINE_LIMIT:
@@ -202,7 +202,9 @@ def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
     if tallies[0].score == 0:
         best = tallies[0]
     elif best.score > _WORST or best.score == second.score:
-        raise SourceError(f"{name} is in an encoding that cannot be told: export it as CSV UTF-8, or give --encoding.")
+        raise SourceError(
+            f"{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding."
+        )
     if not best.odd and best is tallies[0]:
         return best.encoding, []
     if not best.odd:  # it only fits better than cp1252; what another program wrote may do so by chance

@@ -63,7 +63,7 @@ def test_a_table_saved_by_an_office_program(kind: str) -> None:
 @kinds
 def test_hidden_rows(kind: str) -> None:
     """Hidden rows refuse the workbook unless they are included."""
-    with pytest.raises(SourceError, match="1 rows are hidden or filtered out: show them, or choose --hidden include"):
+    with pytest.raises(SourceError, match="hidden or filtered-out rows, 1 in all: show them, or choose --hidden include"):
         read(MADE[kind])
     assert read(MADE[kind], hidden="include").skipped == []
 

@@ -185,8 +185,11 @@ CSV: dict[str, tuple[bytes, Expected]] = {
     ),
     "C18 a NUL": (text("contactId;nom", "1;Du\0pont"), "line 2: there are NUL characters"),
     "C19 NULs at the end": (text("contactId;nom", "1;a") + bytes(500), "line 3: there are NUL characters"),
-    "C79 surrogates": (text("contactId;nom") + b"1;\xed\xa0\xbd\xed\xb8\x80\r\n", "encoding that cannot be told"),
-    "C80 no text": (text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n", "encoding that cannot be told"),
+    "C79 surrogates": (
+        text("contactId;nom") + b"1;\xed\xa0\xbd\xed\xb8\x80\r\n",
+        "accented letters cannot be read with certainty",
+    ),
+    "C80 no text": (text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n", "accented letters cannot be read with certainty"),
     # A.3 identifiers
     "A.3 identifiers": (
         text(
@@ -508,7 +511,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         {2: "cell-merged lastname", 3: "cell-merged lastname", 4: sent("3", lastname="c")},
     ),
     "X09 a merged header": (shaped([*ROW, "prénom"], ["1", "a", "b"], merged="B1:C1"), "the header of lastname is merged"),
-    "X10 hidden rows": (shaped(ROW, ["1", "a"], ["2", "b"], hidden=[3]), "1 rows are hidden or filtered out"),
+    "X10 hidden rows": (shaped(ROW, ["1", "a"], ["2", "b"], hidden=[3]), "hidden or filtered-out rows, 1 in all"),
     "X10 a hidden column": (shaped(ROW, ["1", "a"], columns="B"), "the columns of lastname are hidden"),
     "X11 a hidden sheet first": (with_sheets(Param="contacts hidden", Liste="contacts"), {2: A}),
     "X12 a cover sheet first": (with_sheets(LisezMoi="text", Liste="contacts"), {2: A}),

@@ -106,7 +106,7 @@ def test_hidden_rows_that_are_repeated() -> None:
     )
     reading = read(ods(table(row(*HEAD), *rows)), hidden="skip")
     assert (reading.numbers, reading.skipped) == ([2, 3, 4, 6], [3, 4])
-    with pytest.raises(SourceError, match="2 rows are hidden"):
+    with pytest.raises(SourceError, match="hidden or filtered-out rows, 2 in all"):
         read(ods(table(row(*HEAD), *rows)))
 
 

@@ -229,7 +229,7 @@ HIDDEN = sheet(HEAD, ["1", "a"], ["2", "b"], [], ["3", "c"], ["4", "d"], change=
 def test_x10_hidden_rows_are_refused() -> None:
     """Hidden and filtered-out rows refuse the workbook, which says how many hold something."""
     with pytest.raises(
-        SourceError, match="2 rows are hidden or filtered out: show them, or choose --hidden include or --hidden skip"
+        SourceError, match="hidden or filtered-out rows, 2 in all: show them, or choose --hidden include or --hidden skip"
     ):
         read(HIDDEN)
 
