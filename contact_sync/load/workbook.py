@@ -8,15 +8,21 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from xml.etree import ElementTree as ET
 
-from openpyxl import load_workbook
+from openpyxl.cell.text import Text
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.stylesheet import Stylesheet
+from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, SHEET_MAIN_NS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
 from contact_sync.load.archive import Sheet, refuse_unsafe, survey
 from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.load.page import WIDEST
 from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
+
+_MAIN = f"{{{SHEET_MAIN_NS}}}"
 
 
 def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, renames: Mapping[str, str]) -> Workbook:
@@ -42,7 +48,62 @@ def _load(copy: FileIO, name: str) -> Any:
         with zipfile.ZipFile(copy) as archive:
             refuse_unsafe(archive, name)
             _refuse_strict(archive, name)
-        return load_workbook(copy, read_only=True, data_only=True, keep_links=False)
+        reader = _Reader(copy, read_only=True, data_only=True, keep_links=False)
+        reader.read()
+    return reader.wb
+
+
+class _Reader(ExcelReader):
+    """openpyxl's, for what is needed of a workbook: its texts as they stand, its sheets and the formats of numbers.
+
+    openpyxl takes `x005F_` out of the shared texts, so that of `_x005F_x0041_`, which shows `_x0041_`, an A would be left; it
+    looks for the styles at one place only; and a fill or font that it does not know makes it refuse what Excel opens.
+    """
+
+    def read(self) -> None:
+        """Read it."""
+        self.read_manifest()
+        self.read_strings()
+        self.read_workbook()
+        self._read_formats()
+        self.read_worksheets()
+
+    def read_strings(self) -> None:
+        """Read the texts that cells share."""
+        for node in self._elements(SHARED_STRINGS, ARC_SHARED_STRINGS):
+            if node.tag == f"{_MAIN}si":
+                self.shared_strings.append(cast("Any", Text.from_tree(node)).content)
+                node.clear()
+
+    def _read_formats(self) -> None:
+        slim = ET.Element("styleSheet")
+        for node in self._elements(STYLES_TYPE, ARC_STYLE):
+            if node.tag == f"{_MAIN}numFmts":
+                slim.append(node)
+            elif node.tag == f"{_MAIN}cellXfs":
+                cells = ET.SubElement(slim, "cellXfs")
+                for style in node.iterfind(f"{_MAIN}xf"):
+                    ET.SubElement(cells, "xf", numFmtId=style.get("numFmtId", "0"))
+        if slim.find("cellXfs/xf") is not None:
+            book: Any = self.wb
+            styles: Any = Stylesheet.from_tree(cast("Any", slim))
+            book._cell_styles, book._number_formats = styles.cell_styles, styles.number_formats  # noqa: SLF001 - as openpyxl has it
+            book._date_formats, book._timedelta_formats = styles.date_formats, styles.timedelta_formats  # noqa: SLF001 - the same
+
+    def _elements(self, kind: str, usual: str) -> Iterator[Any]:
+        """Yield the elements of the part of that content type, else of the part with the `usual` name, if there is one."""
+        named = {self._key(one.PartName) for one in self.package.Override if one.ContentType == kind} | {self._key(usual)}
+        for path in sorted(self.valid_files, key=lambda path: self._key(path) == self._key(usual)):
+            if self._key(path) in named:
+                with self.archive.open(path) as stream:
+                    for _, node in ET.iterparse(stream):  # noqa: S314 - no part declares a document type
+                        yield node
+                return
+
+    @staticmethod
+    def _key(path: str) -> str:
+        """Return the name of a part as it is compared; some programs are loose with slashes and case."""
+        return path.lstrip("/").casefold()
 
 
 def _head(table: Any) -> Iterator[tuple[int, Cells]]:
