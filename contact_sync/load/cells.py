@@ -98,7 +98,7 @@ def _kind(value: Any, field: str) -> str:
     if isinstance(value, bool):
         return "TRUE or FALSE"
     if isinstance(value, (int, float)):
-        return _ROUNDED if abs(value) >= _KEPT else ""
+        return "" if abs(value) < _KEPT else _ROUNDED if abs(value) >= _KEPT else "no number (NaN)"
     if isinstance(value, dt.date):  # a datetime is one too
         return "" if field in _DATED else "a date"
     if isinstance(value, dt.time):

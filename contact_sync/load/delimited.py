@@ -177,7 +177,7 @@ def _find(
         return chosen, heads[chosen], found[chosen]
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
     with _records(copy, encoding, likely, name) as records:
-        raise headers.refuse_rows(name, list(islice(records, SEARCHED)), renames)
+        raise headers.refuse_rows(name, list(islice(records, SEARCHED)), renames, is_text=True)
 
 
 def _unused(copy: FileIO, encoding: str, delimiter: str, name: str, header: Header) -> set[int]:

@@ -9,7 +9,9 @@ from contact_sync.errors import SourceError
 
 _HEAD = 8192
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_PAGE = re.compile(rb"<(!doctype html|html|head|body|table|meta|script|div|style|title|form|!--)", re.IGNORECASE)
+_BARE = re.compile(rb"\t[\x00\x02\x04\x08][\x04-\x14]\x00")
+"""The first record of a workbook of before 1997, which needed no container."""
+_PAGE = re.compile(rb"<(!doctype html|!--|(html|head|body|table|meta|script|div|style|title|form)(?![a-z0-9:_-]))", re.IGNORECASE)
 _JSON = re.compile(rb'[{\[]\s*["{\[]')
 _OTHERS = {
     b"\x1f\x8b": "compressed with gzip: unpack it first",
@@ -47,6 +49,8 @@ def recognise(copy: FileIO, name: str) -> Kind:
     for magic, sentence in _OTHERS.items():
         if head.startswith(magic):
             raise SourceError(f"{name} is {sentence}.")
+    if _BARE.match(head):
+        raise SourceError(f"{name} is a workbook of a very old Excel: open it, and save it as .xlsx.")
     _refuse_markup(head, name)
     return Kind.CSV
 
@@ -55,10 +59,10 @@ def _ole(copy: FileIO, head: bytes, name: str) -> Kind:
     """Tell apart what Microsoft's old container holds by the names in its first directory sector ([MS-CFB] 2.2, 2.6)."""
     size = 1 << min(int.from_bytes(head[30:32], "little"), 12)
     copy.seek((int.from_bytes(head[48:52], "little") + 1) * size)
-    directory = copy.read(4096)
-    if "EncryptedPackage".encode("utf-16-le") in directory:
+    directory = copy.read(4096).lower()  # case does not count in it, and some programs write WORKBOOK
+    if "encryptedpackage".encode("utf-16-le") in directory:
         raise SourceError(f"{name} is protected by a password: save it without one.")
-    if any(stream.encode("utf-16-le") in directory for stream in ("Workbook", "Book")):
+    if any(stream.encode("utf-16-le") in directory for stream in ("workbook", "book")):
         return Kind.XLS
     raise SourceError(f"{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.")
 
@@ -66,7 +70,8 @@ def _ole(copy: FileIO, head: bytes, name: str) -> Kind:
 def _zip(copy: FileIO, name: str) -> Kind:
     try:
         with zipfile.ZipFile(copy) as archive:
-            names = set(archive.namelist())
+            # Some programs write other slashes and capitals; Excel opens and mends what they save.
+            names = {one.replace("\\", "/").lower() for one in archive.namelist()}
             is_ods = "mimetype" in names and b"opendocument.spreadsheet" in archive.open("mimetype").read(100)
     except Exception as error:
         raise SourceError(f"{name} is damaged or still being copied: save it again.") from error
@@ -74,7 +79,7 @@ def _zip(copy: FileIO, name: str) -> Kind:
         return Kind.ODS
     if "xl/workbook.bin" in names:
         return Kind.XLSB
-    if "[Content_Types].xml" in names and any(entry.startswith("xl/") for entry in names):
+    if "[content_types].xml" in names and any(entry.startswith("xl/") for entry in names):
         return Kind.XLSX
     if any(entry.startswith("word/") for entry in names):
         raise SourceError(f"{name} is a Word document: export the contacts as CSV or .xlsx.")
@@ -87,6 +92,8 @@ def _refuse_markup(head: bytes, name: str) -> None:
     if _PAGE.match(start):
         raise SourceError(f"{name} is a web page, perhaps a login page: download the contacts again as CSV or .xlsx.")
     if start.startswith(b"<?xml"):
+        if b"opendocument.spreadsheet" in start:
+            raise SourceError(f"{name} is a flat XML spreadsheet (.fods): open it in LibreOffice and save it as .ods.")
         if b"office:spreadsheet" in start or b"Excel.Sheet" in start:
             raise SourceError(f"{name} is an XML spreadsheet of 2003: open it in Excel and save it as .xlsx.")
         what = "a web page" if _PAGE.search(start) else "an XML document"

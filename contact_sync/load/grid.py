@@ -126,7 +126,7 @@ class Meaning:
         if kind == "s":
             return Cell(self.texts[int(text)])
         if kind == "n":
-            return cell_of_number(_number(text), self.formats[int(style)] if style else 0, self.epoch)
+            return cell_of_number(_number(text), self.formats[int(style)] if style and self.formats else 0, self.epoch)
         if kind == "b":
             return Cell(bool(int(text)))
         if kind == "e":

@@ -99,8 +99,13 @@ def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str]) -> H
     return None
 
 
-def refuse_rows(where: str, rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str]) -> SourceError:
-    """Return the error that says why none of the numbered `rows`, the first of a source, is a header."""
+def refuse_rows(
+    where: str, rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, is_text: bool = False
+) -> SourceError:
+    """Return the error that says why none of the numbered `rows`, the first of a source, is a header.
+
+    `is_text` tells that they were cut from lines, which may have been quoted as a whole.
+    """
     seen = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
     if not seen:
         return SourceError(f"{where} is empty: export it again.")
@@ -111,8 +116,8 @@ def refuse_rows(where: str, rows: Iterable[tuple[int, list[str]]], renames: Mapp
                 f"({', '.join(FIELDS)}): add one, or name it with --map."
             )
     number, cells = seen[0]
-    shown = ", ".join(f"“{_short(cell)}”" for cell in cells[:10] if cell.strip())
-    hint = " Each line is quoted as one cell." if len(cells) == 1 and re.search("[;,\t|]", cells[0]) else ""
+    shown = ", ".join(f"“{_short(cell)}”" for cell in list(filter(str.strip, cells))[:10])
+    hint = " Each line is quoted as one cell." if is_text and len(cells) == 1 and re.search("[;,\t|]", cells[0]) else ""
     return SourceError(
         f"{where}: none of the first {SEARCHED} rows is a header with a contactId column; row {number} reads {shown}.{hint} "
         "Add the header, or name the column with --map."

@@ -33,6 +33,8 @@ _NAMES = {
 } | {"urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0": "calcext"}
 _ERROR = re.compile(r"#(?:N/[AD]|NV|[^\s!?]+\s?[!?])|(?:Err|Erreur)\s?:\s?[0-9]{3}")
 _TIME = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
+_CLOCK = re.compile(r"([0-9]+):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
+"""How some programs write a time, which is none of ODF."""
 _PERCENT = re.compile(r"[^%]*?[0-9](?:[.,]([0-9]+))?\s*%\s*")
 _NOTHING = re.compile(r"0(?:\.0*)?[a-z]*")
 _SPACES = re.compile("[ \t\r\n]+")
@@ -251,7 +253,7 @@ def _number_of(value: str, shown: str) -> Any:
 
 
 def _seconds(duration: str) -> float:
-    if not (parts := _TIME.fullmatch(duration)):
+    if not (parts := _TIME.fullmatch(_CLOCK.sub(r"PT\1H\2M\3S", duration))):
         raise ValueError(duration)
     sign, *amounts = parts.groups()
     days, hours, minutes, seconds = (float((amount or "0").replace(",", ".")) for amount in amounts)

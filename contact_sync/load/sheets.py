@@ -62,7 +62,8 @@ class Workbook(Source):
                 yield chunk
         if hidden and self._hidden == "refuse":
             raise SourceError(
-                f"{sheet.name} has hidden or filtered-out rows, {hidden} in all: show them, or choose --hidden include or --hidden skip."
+                f"{sheet.name} has hidden or filtered-out rows, {hidden} in all: show them, or choose --hidden include or "
+                "--hidden skip."
             )
 
     def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:

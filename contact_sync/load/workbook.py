@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.xml.constants import ARC_STYLE, SHARED_STRINGS
+from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
 from contact_sync.load.archive import Sheet, refuse_unsafe, survey
@@ -59,14 +59,26 @@ def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning]:
             if relation.Type.endswith("/worksheet") and relation.target in reader.valid_files
         ]
         meaning = Meaning(Texts(), [], reader.wb.epoch)
-        package: Any = reader.package
-        if shared := package.find(SHARED_STRINGS):
-            with archive.open(shared.PartName.removeprefix("/")) as part:
+        if shared := _part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
+            with archive.open(shared) as part:
                 meaning.texts = read_texts(part)
-        if ARC_STYLE in reader.valid_files:
-            with archive.open(ARC_STYLE) as part:
+        if styles := _part(reader, STYLES_TYPE, ARC_STYLE):
+            with archive.open(styles) as part:
                 meaning.formats = read_formats(part)
         return worksheets, meaning
+
+
+def _part(reader: ExcelReader, kind: str, usual: str) -> str | None:
+    """Return the name of the part of that content type, else that of the part with the `usual` name, if there is one."""
+    package: Any = reader.package
+    names = {_key(name): name for name in reader.valid_files}
+    wanted = [one.PartName for one in package.Override if one.ContentType == kind]
+    return next((names[_key(name)] for name in [*wanted, usual] if _key(name) in names), None)
+
+
+def _key(name: str) -> str:
+    """Return the name of a part as it is compared; some programs are loose with slashes and case."""
+    return name.lstrip("/").casefold()
 
 
 def _head(copy: FileIO, part: str, meaning: Meaning) -> Iterator[tuple[int, Cells]]:

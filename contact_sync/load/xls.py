@@ -1,7 +1,7 @@
 """Excel 97-2003 workbooks, by xlrd, which tells errors, formats, hidden rows and merged cells.
 
 It does not tell which cells are formulas, and takes a file that is cut off for a shorter one: for both, the records of each sheet
-are walked once more.
+are walked once more. Defined names, comments and links, over which it stumbles, are of no use here.
 """
 
 import os
@@ -19,9 +19,17 @@ _EOF = 0x0A
 _FORMULAS = (0x06, 0x206, 0x406)
 _SHOWS_NOTHING = b"\x03", b"\xff\xff"  # the first and the last two bytes of such a result, [MS-XLS] 2.5.133
 
+_UNUSED = {
+    xlrd.book.Book: ("names_epilogue",),
+    xlrd.sheet.Sheet: ("handle_note", "handle_obj", "handle_txo", "handle_hlink", "handle_quicktip"),
+}
+
 
 def read(copy: FileIO, pen: Pen) -> None:
     """Write all sheets with `pen`; raises whatever xlrd does on damage, `RefusedError` for what must not be read."""
+    for place, methods in _UNUSED.items():  # it has no option for that
+        for method in methods:
+            setattr(place, method, lambda *_: None)
     with Path(os.devnull).open("w", encoding="utf-8") as silence:
         try:
             book = xlrd.open_workbook(

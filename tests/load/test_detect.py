@@ -27,6 +27,10 @@ REFUSED = {
     "ole cut off": (ole("Workbook")[:40], "but not a workbook"),
     "docx": (archive(**{"[Content_Types].xml": b"", "word/document.xml": b""}), "is a Word document"),
     "C81 zip": (archive(**{"contacts.csv": b"contactId;nom"}), "is a zip archive: unpack it"),
+    "xlsx with other slashes": (
+        archive(**{"[content_types].xml": b"<Types/>", "xl\\workbook.xml": b""}),
+        "is damaged, or still being copied (KeyError): open it in Excel and save it again",
+    ),
     "empty zip": (b"PK\x05\x06" + b"\0" * 18, "is an empty zip archive"),
     "X33 cut off": (sheet(["contactId", "nom"], ["1", "a"])[:2000], "is damaged or still being copied"),
     "C85 gzip": (gzip.compress(b"contactId;nom"), "is compressed with gzip: unpack it"),
@@ -38,6 +42,14 @@ REFUSED = {
     "web page in UTF-16": ("\ufeff<HTML>".encode("utf-16-le"), "is a web page"),
     "XHTML": (b'<?xml version="1.0"?>\n<html>', "is a web page"),
     "X31 XML 2003": (b'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook>', "is an XML spreadsheet of 2003"),
+    "flat ODF": (
+        b'<?xml version="1.0"?><office:document office:mimetype="application/vnd.oasis.opendocument.spreadsheet"><style:style/>',
+        "is a flat XML spreadsheet (.fods): open it in LibreOffice and save it as .ods",
+    ),
+    "XML with the words of a web page": (b'<?xml version="1.0"?><x:e><meta:a/><style-b/><title2/>', "is an XML document"),
+    "Excel 2": (b"\x09\0\x04\0\x02\0\x10\0", "is a workbook of a very old Excel"),
+    "Excel 4": (b"\x09\x04\x06\0\0\0\x10\0\0\0", "is a workbook of a very old Excel"),
+    "Excel 5 without a container": (b"\x09\x08\x08\0\0\x05\x05\0\0\0\0\0", "is a workbook of a very old Excel"),
     "other XML": (b'\xef\xbb\xbf<?xml version="1.0"?><contacts>', "is an XML document"),
     "C70 JSON": (b' [ {"contactId": 1}]', "is JSON"),
     "JSON object": (b'{"contacts": []}', "is JSON"),
@@ -74,6 +86,7 @@ def test_titles_that_look_like_markup() -> None:
 KINDS = {
     "xls": (ole("Workbook"), Kind.XLS),
     "xls of Excel 5": (ole("Book"), Kind.XLS),
+    "xls in capitals": (ole("WORKBOOK"), Kind.XLS),
     "xls with large sectors": (ole("Workbook", shift=12), Kind.XLS),
     "xlsb": (archive(**{"[Content_Types].xml": b"", "xl/workbook.bin": b""}), Kind.XLSB),
     "ods": (archive(mimetype=b"application/vnd.oasis.opendocument.spreadsheet", **{"content.xml": b""}), Kind.ODS),

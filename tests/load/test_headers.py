@@ -179,3 +179,9 @@ def test_letters() -> None:
         "AAA",
         "XFD",
     ]
+
+
+def test_first_row_far_to_the_right() -> None:
+    """The refusal shows what the first row holds, however far to the right it stands."""
+    with pytest.raises(SourceError, match="row 1 reads “titre”"):
+        read(text(";" * 15 + "titre", "a;b"))

@@ -63,6 +63,11 @@ FLAWS = {
     "true": (number("", "VRAI", "boolean").replace("office:value=", 'office:boolean-value="true" office:v='), "cell-kind"),
     "true as a number": (number("1", "VRAI"), "cell-kind"),
     "a time": (number("", "x", "time").replace("office:value=", 'office:time-value="PT12H30M00.5S" office:v='), "cell-kind"),
+    "a time as on a clock": (
+        number("", "x", "time").replace("office:value=", 'office:time-value="09:55:33" office:v='),
+        "cell-kind",
+    ),
+    "a number that is none": (number("NaN", "x"), "cell-kind"),
     "a negative time": (number("", "x", "time").replace("office:value=", 'office:time-value="-PT1H" office:v='), "cell-kind"),
     "a long number": (number("9007199254740993", "9,00719925474099E+15"), "cell-kind"),
 }

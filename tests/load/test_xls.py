@@ -1,6 +1,7 @@
 """Excel 97-2003 workbooks: formulas that show nothing, and files that are cut off."""
 
 import datetime as dt
+import struct
 from typing import Any
 
 import pytest
@@ -108,3 +109,25 @@ def test_general_by_another_name() -> None:
     reading = read(content)
     assert reading.rows == [["1", "a", "5"]]
     assert not reading.flaws
+
+
+def test_names_that_are_not_understood() -> None:
+    """A defined name whose formula only Excel understands is no reason to refuse the workbook."""
+
+    def change(table: Any) -> None:
+        formula = b"\x2d" + bytes(8)  # an area relative to the cell that uses the name
+        body = struct.pack("<HBBHHH4x", 0, 0, 1, len(formula), 0, 0) + b"\0x" + formula
+        table.get_parent()._Workbook__all_links_rec = lambda: struct.pack("<HH", 0x18, len(body)) + body
+
+    assert read(xls(HEAD, ["1", "a", "b"], change=change)).rows == [["1", "a", "b"]]
+
+
+def test_comments_that_are_not_understood() -> None:
+    """What stands in a comment, and how a program wrote it, is no reason to refuse the workbook."""
+
+    def change(table: Any) -> None:
+        note = struct.pack("<HHHHHB5s4x", 1, 0, 0, 1, 5, 0, b"Alice")  # with more behind its author than Excel writes
+        records = table.get_biff_data
+        table.get_biff_data = lambda: records()[:-4] + struct.pack("<HH", 0x1C, len(note)) + note + b"\x0a\0\0\0"
+
+    assert read(xls(HEAD, ["1", "a", "b"], change=change)).rows == [["1", "a", "b"]]
