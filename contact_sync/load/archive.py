@@ -27,10 +27,12 @@ _BLOCK = 1 << 18
 _DOCTYPE = b"<!DOCTYPE"
 
 
-def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO) -> None:
+def refuse_unsafe(
+    archive: zipfile.ZipFile, name: str, ratio: int = RATIO, parsed: Callable[[str], bool] = lambda _: True
+) -> None:
     """Raise `SourceError` for an archive that is damaged, oversized or booby-trapped; `name` names it.
 
-    A large part may unpack to `ratio` times its size.
+    A large part may unpack to `ratio` times its size. `parsed` tells of the name of a part whether it may be parsed as XML.
     """
     entries = archive.infolist()
     if len(entries) > _ENTRIES:
@@ -48,16 +50,16 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO) -> No
             raise SourceError(f"{name} is protected by a password: save it without one.")
     for entry in entries:
         with archive.open(entry) as part:
-            _refuse_doctype(part, name)
+            _refuse_doctype(part, name, is_parsed=parsed(entry.filename))
 
 
-def _refuse_doctype(part: IO[bytes], name: str) -> None:
+def _refuse_doctype(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
     """Read `part` to its end, which compares its checksum too."""
     tail = b""
     while block := part.read(_BLOCK):
         # Without the NULs of UTF-16. An entity could rewrite any cell.
         window = tail + block.replace(b"\0", b"")
-        if _DOCTYPE in window:
+        if is_parsed and _DOCTYPE in window:
             raise SourceError(f"{name} declares a document type, as no workbook does: open it in Excel and save it again.")
         tail = window[-len(_DOCTYPE) :]
 

@@ -108,7 +108,7 @@ def refuse_rows(
     """
     seen = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
     if not seen:
-        return SourceError(f"{where} is empty: export it again.")
+        return SourceError(f"{where} is empty in its first {SEARCHED} rows, where the header must be: export it again.")
     for number, cells in seen:
         if ID in _match(cells, renames).values():
             return SourceError(

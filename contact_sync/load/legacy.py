@@ -53,7 +53,8 @@ def open_legacy(
     name = path.name
     if kind in _RATIOS:
         with damage_told(name), zipfile.ZipFile(copy) as archive:
-            refuse_unsafe(archive, name, _RATIOS[kind])
+            # Of an .ods the manifest and macros may well declare a type, and are not parsed.
+            refuse_unsafe(archive, name, _RATIOS[kind], lambda part: kind != "ods" or part == "content.xml")
     with tempfile.TemporaryFile() as spool:
         pages = _read(copy, spool, kind, name)
         candidates = [Candidate(one.title, one.visible, partial(_head, spool, one), one) for one in pages]

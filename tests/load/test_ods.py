@@ -1,11 +1,14 @@
 """OpenDocument spreadsheets: what the XML says beside its values."""
 
+import io
+import zipfile
+
 import pytest
 
 from contact_sync.errors import SourceError
 
 from .reading import read
-from .writing import HEAD, cell, number, ods, row, table
+from .writing import HEAD, cell, number, ods, row, table, zipped
 
 BLANK = "<table:table-cell/>"
 
@@ -185,3 +188,14 @@ def test_a_column_with_nothing_but_a_title() -> None:
     """A column without a name that holds text only above the header is none."""
     reading = read(ods(table(row("", "", "", "", "Contacts du CRM"), row(*HEAD), row("1", "a"))))
     assert reading.source.columns == HEAD
+
+
+@pytest.mark.parametrize("name", ["Basic/Standard/Module1.xml", "META-INF/manifest.xml"])
+def test_a_document_type_beside_the_contents(name: str) -> None:
+    """Macros of any age, and the manifest of an old OpenOffice, declare a document type; the contents must not."""
+    content = ods(table(row(*HEAD), row("1", "a", "b")))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = {one: archive.read(one) for one in archive.namelist()}
+    assert read(zipped(parts | {name: b'<!DOCTYPE script:module SYSTEM "module.dtd"><x/>'})).rows == [["1", "a", "b"]]
+    with pytest.raises(SourceError, match="declares a document type"):
+        read(zipped(parts | {"content.xml": b"<!DOCTYPE x>" + parts["content.xml"]}))

@@ -219,6 +219,12 @@ def test_refused(content: Callable[[], bytes], sentence: str) -> None:
     assert sentence in str(refusal.value)
 
 
+def test_a_table_that_starts_too_far_down() -> None:
+    """A sheet whose table starts below the rows that are searched is not called empty."""
+    with pytest.raises(SourceError, match=r"contacts.csv is empty in its first 20 rows, where the header must be"):
+        read(sheet(*[[]] * 30, HEAD, ["1", "a"]))
+
+
 def test_a_title_with_a_comma() -> None:
     """A workbook has no lines that could be quoted as one cell."""
     with pytest.raises(SourceError) as refusal:
