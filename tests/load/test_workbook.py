@@ -50,6 +50,7 @@ def test_a_plain_workbook() -> None:
 
 SHARED = {
     "several fonts": (b'<r><t>Le</t></r><r><rPr><b/></rPr><t xml:space="preserve">a </t></r>', "Lea "),
+    "with their pronunciation": (b"<t>L</t><r><t>ea</t></r><rPh><t>rea</t></rPh>", "Lea"),
     "escaped": (b"<t>_x005F_x0041_ x005F_ _x005f_x005F__x0042_</t>", "_x0041_ x005F_ _x005F_B"),
 }
 
@@ -319,6 +320,12 @@ def test_x07_formulas_without_a_value() -> None:
     assert reading.numbers == [2, 3]
 
 
+def test_pronunciation_in_a_cell() -> None:
+    """How a text in a cell is pronounced is no part of it."""
+    phonetic = {SHEET: lambda part: part.replace(b"<is><t>Lea</t></is>", b"<is><t>Lea</t><rPh><t>rea</t></rPh></is>")}
+    assert read(edited(sheet(HEAD, ["1", "Lea"]), phonetic)).rows == [["1", "Lea", "", ""]]
+
+
 def test_formulas_with_a_value() -> None:
     """A formula's value is what Excel calculated last, also when that is nothing."""
     before = sheet(HEAD, ["1", "=a", "=b", "c"])
@@ -377,6 +384,7 @@ def test_x44_openpyxl_is_silent(recwarn: pytest.WarningsRecorder) -> None:
 
 
 BROKEN: dict[str, dict[str, Callable[[bytes], bytes]]] = {
+    "a text before the first": {SHEET: lambda part: part.replace(b't="n"><v>5', b't="s"><v>-1')},
     "no XML": {SHEET: lambda part: part[: len(part) // 2]},
     "a text that is not there": {SHEET: lambda part: part.replace(b't="n"><v>5', b't="s"><v>99')},
     "a number that is none": {SHEET: lambda part: part.replace(b"<v>5<", b"<v>x<")},
