@@ -10,6 +10,7 @@ durably withdrawn before it may leave (`take`), and only the API's confirmation 
 import json
 import os
 import re
+import shutil
 import sqlite3
 from bisect import bisect
 from collections import Counter
@@ -28,6 +29,9 @@ VERSION = 1
 
 _GROUP = 500
 """Rows fetched together, and results committed together."""
+
+_LOG, _RESULT = 8 << 20, 200
+"""Bytes that SQLite's log grows to, and that a row's result takes."""
 
 _CHANGED = (Outcome.UPDATED, Outcome.ALTERED, Outcome.REJECTED, Outcome.FAILED, Outcome.UNPROCESSED)
 
@@ -61,6 +65,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
+        self._path = path
         self._where = path or "the temporary ledger"
         self._fingerprints = fingerprints
         self.same = self.strangers = 0
@@ -313,6 +318,15 @@ class Ledger:
     def clears(self) -> int:
         """How many cells of the rows to send would empty a stored field."""
         return self._number("SELECT ifnull(sum(clears), 0) FROM row WHERE outcome IS NULL OR outcome = 'ready'")
+
+    def size(self) -> int:
+        """How many bytes the cells of this run's rows have, about."""
+        return self._number("SELECT ifnull(sum(length(CAST(cells AS BLOB))), 0) FROM block")
+
+    def check_room(self, rows: int) -> None:
+        """Raise StorageError where the disk will not hold the results of so many rows."""
+        if self._path is not None and shutil.disk_usage(self._path.parent).free < _LOG + _RESULT * rows:
+            raise StorageError(f"The disk of the ledger {self._path} has no room for the results: free some.")
 
     def attempts(self) -> tuple[int, int]:
         """How many attempts were made for the rows of this run, and how many of them were repetitions."""

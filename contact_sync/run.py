@@ -42,6 +42,7 @@ FEW = 20
 
 _ATTENTION = {Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED, Outcome.FAILED}
 _PARTIAL = 3
+_LINE = 150  # bytes that a report tells of a row beside its cells
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
             source.warnings += deviations(ledger.nights(str(settings.source), NIGHTS), Night(summary.rows, changed))
             _guard(settings, ledger, summary.rows, stop)
+            if settings.send and not stop.reasons:
+                _reserve(report, ledger, summary.rows, stop)
             if settings.send and not stop.reasons:
                 _send(settings, ledger, stop, watcher, begun)
             _conclude(settings, ledger, stop)
@@ -254,6 +257,16 @@ def _guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
                 "check the source, or allow more with --max-clears."
             )
         )
+
+
+def _reserve(report: csv.Draft, ledger: Ledger, rows: int, stop: Stop) -> None:
+    """Stop before the first request where the disk has no room for what has to be written after it."""
+    try:
+        if pending := ledger.count(None):
+            report.reserve(ledger.size() + _LINE * rows)
+            ledger.check_room(pending)
+    except StorageError as reason:
+        stop.trip(reason)
 
 
 def _send(settings: Settings, ledger: Ledger, stop: Stop, watcher: Watcher, begun: float) -> None:

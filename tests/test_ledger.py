@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import stat
@@ -802,6 +803,18 @@ def test_a_full_disk(opened: Open, where: Path) -> None:
     assert opened(begin=False).count(Outcome.UPDATED) == 0
     ledger.flush()
     assert opened(begin=False).count(Outcome.UPDATED) == 400
+
+
+def test_room_for_the_results(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is nearly full is told before anything is sent; a ledger that nobody needs afterwards needs no room."""
+    ledger = opened()
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 << 20))
+    ledger.check_room(10_000)
+    with pytest.raises(StorageError, match="no room for the results: free some"):
+        ledger.check_room(11_000)
+    with Ledger(None, PRINTS) as temporary:
+        temporary.check_room(11_000)
 
 
 def test_a_failed_stage_leaves_nothing(opened: Open) -> None:

@@ -29,6 +29,8 @@ COLUMNS = (
     "sync_at",
 )
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 class Draft:
     """A report that is not in its place yet; the name it is drafted under is nobody's business."""
@@ -55,6 +57,14 @@ class Draft:
             raise
         self._file.write("\ufeff")
 
+    def reserve(self, size: int) -> None:
+        """Take so many bytes of the disk for the report, so that it cannot be full when all is sent. Raises StorageError."""
+        try:
+            os.posix_fallocate(self._file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno in _FULL:  # else it is a file system that knows no such thing
+                raise _unwritable(self._path, error) from error
+
     def write(self, columns: Sequence[str], delimiter: str, lines: Iterable[Line]) -> int:
         """Write all of it, put it in its place, and return how many data rows it has. Raises StorageError."""
         try:
@@ -62,7 +72,7 @@ class Draft:
             writer.writerow([*map(escape, columns), *COLUMNS])
             counted = count()
             writer.writerows(_cells(line) for line, _ in zip(lines, counted, strict=False))
-            self._file.flush()
+            self._file.truncate()  # what was reserved and not needed
             os.fchmod(self._file.fileno(), self._mode)
             os.fsync(self._file.fileno())
             self._draft.replace(self._path)

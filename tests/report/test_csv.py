@@ -1,6 +1,7 @@
 """The report as CSV: its columns, its bytes, its place; whole or not at all."""
 
 import csv
+import errno
 import os
 import resource
 import shutil
@@ -308,3 +309,30 @@ def test_a_report_fed_back_in(rows: list[list[str]], delimiter: str) -> None:
             assert source.columns == [*columns, "other"]
             read_back = [row for chunk in source.chunks() for row in chunk.rows]
     assert read_back == [[f"C{n}", *row] for n, row in enumerate(rows, 2)]
+
+
+def test_reserved_room_is_given_back(tmp_path: Path) -> None:
+    """A report is as long as what is in it, however much of the disk was taken for it."""
+    plain, reserved = tmp_path / "plain.csv", tmp_path / "reserved.csv"
+    with draft(plain, 0o600) as begun:
+        begun.write(["a"], ";", [])
+    with draft(reserved, 0o600) as begun:
+        begun.reserve(100_000)
+        assert (tmp_path / ".reserved.csv.draft").stat().st_size == 100_000
+        begun.write(["a"], ";", [])
+    assert reserved.read_bytes() == plain.read_bytes()
+
+
+def test_no_room_to_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is told before anything is sent; a file system that cannot reserve is left alone."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    with draft(tmp_path / "report.csv", 0o600) as begun:
+        number = errno.EOPNOTSUPP
+        begun.reserve(1)
+        number = errno.ENOSPC
+        with pytest.raises(StorageError, match="cannot be written"):
+            begun.reserve(1)
