@@ -1,9 +1,13 @@
 """The breaker: an API that is down is asked seldom, and not for ever."""
 
+from collections import deque
 from collections.abc import Callable
 
 FAILURES = 20
 """So many attempts in a row without the API's own answer, and it counts as down."""
+
+WINDOW, SHARE = 100, 0.5
+"""The same when half of the last hundred attempts had none, however they are mixed."""
 
 PAUSE = 5.0
 """Seconds between two probes."""
@@ -18,6 +22,8 @@ class Breaker:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._failures = 0
+        self._lately: deque[bool] = deque(maxlen=WINDOW)
+        """Of the last attempts: whether each failed."""
         self._opened: float | None = None
 
     @property
@@ -33,12 +39,16 @@ class Breaker:
     def success(self) -> None:
         """Note that the API answered, if only to refuse a row."""
         self._failures = 0
+        if self._opened is not None:  # what went before says nothing of an API that is back
+            self._lately.clear()
+        self._lately.append(False)
         self._opened = None
 
     def failure(self) -> None:
         """Note an attempt without the API's own answer."""
         self._failures += 1
-        if self._failures >= FAILURES:
+        self._lately.append(True)
+        if self._failures >= FAILURES or sum(self._lately) >= SHARE * WINDOW:
             self.trip()
 
     def trip(self) -> None:

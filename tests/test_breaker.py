@@ -33,11 +33,38 @@ def test_it_opens_at_the_twentieth_failure_in_a_row() -> None:
 def test_one_answer_starts_the_count_anew() -> None:
     """Failures with an answer between them are not in a row."""
     breaker = Breaker(Clock())
-    for _ in range(3):
-        failing(breaker, FAILURES - 1)
-        breaker.success()
+    failing(breaker, FAILURES - 1)
+    breaker.success()
     failing(breaker, FAILURES - 1)
     assert not breaker.is_open
+
+
+def test_half_of_the_last_hundred() -> None:
+    """It opens when half of the last hundred attempts failed, however many went well before; an answer then wipes the slate."""
+    breaker = Breaker(Clock())
+    for _ in range(500):
+        breaker.success()
+    for _ in range(49):
+        breaker.failure()
+        breaker.success()
+    assert not breaker.is_open
+    breaker.failure()
+    assert breaker.is_open
+    breaker.success()
+    for _ in range(49):
+        breaker.failure()
+        breaker.success()
+    assert not breaker.is_open
+
+
+def test_fewer_than_half_of_the_last_hundred() -> None:
+    """Two in five never open it."""
+    breaker = Breaker(Clock())
+    for _ in range(100):
+        failing(breaker, 2)
+        for _ in range(3):
+            breaker.success()
+        assert not breaker.is_open
 
 
 def test_an_answer_closes_it() -> None:
