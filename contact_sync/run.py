@@ -89,12 +89,13 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     """Do the whole job and say what came of it.
 
     Raises a ContactSyncError where there is nothing to report on: a refused source (SourceError), a lock that is held
-    (BusyError), a ledger or report that cannot be opened (StorageError).
+    (BusyError), a ledger or report that cannot be opened (StorageError), a proxy that cannot be used (ConfigError).
     """
     begun = time.monotonic()
     started = datetime.now(UTC)
     summary = Summary(f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", settings.source, settings.report)
     stop = Stop()
+    client = _client(settings, settings.base_url, stop) if settings.send and not settings.sandbox else None
     with _signals(stop), _ledger(settings) as ledger:
         with _opened(settings, stop) as source, csv.draft(settings.report, settings.report_mode) as report:
             keep = settings.send or not settings.remember
@@ -107,7 +108,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             if settings.send and not stop.reasons:
                 _reserve(report, ledger, summary.rows, stop)
             if settings.send and not stop.reasons:
-                _send(settings, ledger, stop, watcher, begun)
+                _send(settings, client, ledger, stop, watcher, begun=begun)
             _conclude(settings, ledger, stop)
             lines = _report(report, source, ledger, stop)
             summary.warnings = source.warnings
@@ -269,25 +270,30 @@ def _reserve(report: csv.Draft, ledger: Ledger, rows: int, stop: Stop) -> None:
         stop.trip(reason)
 
 
-def _send(settings: Settings, ledger: Ledger, stop: Stop, watcher: Watcher, begun: float) -> None:
+def _client(settings: Settings, base_url: str, stop: Stop) -> Client:
+    """Return the way to the API; raises ConfigError at once where a proxy or the certificates of this machine are no good."""
+    return Client(
+        base_url,
+        rate=settings.rate,
+        connections=settings.workers,
+        timeout=settings.timeout,
+        clock=time.monotonic,
+        sleep=stop.sleep,
+    )
+
+
+def _send(settings: Settings, client: Client | None, ledger: Ledger, stop: Stop, watcher: Watcher, *, begun: float) -> None:
     watcher.sending(min(ledger.count(None), settings.limit or sys.maxsize))
     left = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - begun)
     effort = Effort(settings.key, settings.workers, settings.attempts, settings.limit, left)
 
     async def sending() -> None:
         async with AsyncExitStack() as stack:
-            base_url = settings.base_url
-            if settings.sandbox:
+            reached = client
+            if reached is None:
                 base_url = await stack.enter_async_context(Sandbox(open_store=True, record=False).serve())
-            client = Client(
-                base_url,
-                rate=settings.rate,
-                connections=settings.workers,
-                timeout=settings.timeout,
-                clock=time.monotonic,
-                sleep=stop.sleep,
-            )
-            await send(ledger, await stack.enter_async_context(client), effort, stop, watcher.sent)
+                reached = _client(settings, base_url, stop)
+            await send(ledger, await stack.enter_async_context(reached), effort, stop, watcher.sent)
 
     try:
         asyncio.run(sending())

@@ -194,7 +194,6 @@ class _Sender:
         ends there, and they stay failed.
         """
         self._ledger.flush()
-        self._rows.clear()  # what --limit left there
         self._well = not self._breaker.is_open
         self._second_pass, self._after, self._left, self._retrying = True, -1, None, self._retry(1)
 
@@ -227,7 +226,7 @@ class _Sender:
         if self._second_pass and (not self._affordable or (self._well and self._breaker.is_open)):
             return None
         if not self._rows:
-            self._rows.extend(self._ledger.take(self._after, failed=self._second_pass))
+            self._rows.extend(self._ledger.take(self._after, self._left, failed=self._second_pass))
             if not self._rows:
                 self._left = 0  # so that no other worker looks again
                 return None

@@ -213,6 +213,13 @@ def test_a_limit(night: Night) -> None:
     assert night.run(limit=2).outcomes == {"unchanged": 2, "updated": 1}
 
 
+def test_a_limit_of_rows_that_are_in_place(night: Night) -> None:
+    """What `--limit` leaves out of a `--resend` stays known to be in place."""
+    night.run()
+    assert night.run(resend=True, limit=1).outcomes == {"updated": 1, "unprocessed": 2}
+    assert night.run().outcomes == {"unchanged": 3}
+
+
 def test_hidden_rows(night: Night) -> None:
     """Hidden rows that are to be skipped end unprocessed and do not make the exit code; refused, nothing is sent."""
     book = openpyxl.Workbook()
@@ -404,6 +411,14 @@ def test_the_key_is_refused(night: Night) -> None:
     assert (summary.requests, len(night.sandbox.calls)) == (1, 1)
     assert balanced(summary, night)
     assert all(summary.reasons[0] in line["sync_message"] for line in night.lines()[1:])
+
+
+def test_a_proxy_that_cannot_be_used(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wrong with the way to the API is told before the source is looked at."""
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+    night.source.unlink()
+    with pytest.raises(ConfigError, match="HTTPS_PROXY"):
+        night.run(base_url="https://api.example/v1")
 
 
 def test_the_time_budget(night: Night) -> None:
