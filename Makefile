@@ -30,7 +30,7 @@ type: dev  ## Check types
 test: dev  ## Run all the tests, with coverage of what runs in this process
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses auto --ignore tests/e2e
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest --numprocesses auto --dist worksteal tests/e2e
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 soak: dev  ## Run the long tests: 50 kills, large files

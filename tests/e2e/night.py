@@ -57,7 +57,9 @@ def made_up(count: int, *, version: str = "", wrong: int = 0) -> list[Contact]:
     return [
         Contact(
             f"E{number:05}",
-            "12" if number % 2 and number < 2 * wrong else f"06 00 00 {number // 100:02} {number % 100:02}",
+            "12"
+            if number % 2 and number < 2 * wrong
+            else f"06 00 0{number * 7 // 10000} {number * 7 // 100 % 100:02} {number * 7 % 100:02}",
             _FIRSTNAMES[number % len(_FIRSTNAMES)],
             f"{_LASTNAMES[number % len(_LASTNAMES)]}{version}",
         )

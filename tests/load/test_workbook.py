@@ -171,6 +171,17 @@ def test_x12d_a_chart_sheet_first() -> None:
     assert read(saved(made)).rows == [["1", "a", "", ""]]
 
 
+def test_a_sheet_of_dialogs() -> None:
+    """What is a sheet of another kind is none of contacts, whatever is in it."""
+    made = saved(book(Contacts=[HEAD, ["1", "a"]], Dialogue=[HEAD, ["2", "b"]]))
+    kind = {
+        "xl/_rels/workbook.xml.rels": lambda part: part.replace(
+            b'relationships/worksheet" Target="/xl/worksheets/sheet2', b'relationships/dialogsheet" Target="/xl/worksheets/sheet2'
+        )
+    }
+    assert read(edited(made, kind)).rows == [["1", "a", "", ""]]
+
+
 def test_the_sheet_that_is_named() -> None:
     """--sheet chooses among several, and may name a hidden one."""
     made = book(Janvier=[HEAD, ["1", "a"]], Février=[HEAD, ["2", "b"]], Mars=[HEAD, ["3", "c"]])
