@@ -10,7 +10,7 @@ CATALOGUE: dict[str, str] = {
     "id-damaged": "The contactId was destroyed by Excel (1.23E+15): type it again in a cell formatted as text.",
     "id-rounded": "The contactId has more digits than Excel keeps (15), so its end is lost: "
     "type it again in a cell formatted as text.",
-    "id-decimal": "The contactId ends in a decimal (12345.0): type it again without.",
+    "id-decimal": "The contactId ends in a decimal (12345.0): type it again without the decimals.",
     "id-total": "This looks like a total, not a contact: delete the row.",
     "id-characters": "The contactId holds a space or a character that no id has: copy it again from SMS Partner.",
     "id-length": "The contactId has more than 80 characters: copy it again from SMS Partner.",

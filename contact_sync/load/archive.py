@@ -60,7 +60,9 @@ def _refuse_doctype(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
         # Without the NULs of UTF-16. An entity could rewrite any cell.
         window = tail + block.replace(b"\0", b"")
         if is_parsed and _DOCTYPE in window:
-            raise SourceError(f"{name} declares a document type, as no workbook does: open it in Excel and save it again.")
+            raise SourceError(
+                f"{name} holds instructions (a document type) that no workbook needs: open it in Excel and save it again."
+            )
         tail = window[-len(_DOCTYPE) :]
 
 

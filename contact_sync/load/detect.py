@@ -74,7 +74,7 @@ def _zip(copy: FileIO, name: str) -> Kind:
             names = {one.replace("\\", "/").lower() for one in archive.namelist()}
             is_ods = "mimetype" in names and b"opendocument.spreadsheet" in archive.open("mimetype").read(100)
     except Exception as error:
-        raise SourceError(f"{name} is damaged or still being copied: save it again.") from error
+        raise SourceError(f"{name} is damaged, or still being copied: open it in Excel and save it again.") from error
     if is_ods:
         return Kind.ODS
     if "xl/workbook.bin" in names:

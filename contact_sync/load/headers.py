@@ -120,7 +120,7 @@ def refuse_rows(
     hint = " Each line is quoted as one cell." if is_text and len(cells) == 1 and re.search("[;,\t|]", cells[0]) else ""
     return SourceError(
         f"{where}: none of the first {SEARCHED} rows is a header with a contactId column; row {number} reads {shown}.{hint} "
-        "Add the header, or name the column with --map."
+        'Add the header, or name the column, as in --map "Réf client=contactId".'
     )
 
 

@@ -103,7 +103,7 @@ def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Page]:
     if told.get("failed") == "MemoryError":
         raise _beyond(name, "memory")
     if "failed" in told:
-        raise SourceError(f"{name} is damaged, or still being copied ({told['failed']}): open it, and save it as .xlsx.")
+        raise SourceError(f"{name} is damaged, or still being copied: open it, and save it as .xlsx.")
     return [Page(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in told["pages"]]
 
 

@@ -1,5 +1,6 @@
 """A sheet of contacts, whatever kind of workbook it is in: which one, and its rows as text."""
 
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from contact_sync.load.archive import Sheet
 from contact_sync.load.cells import Cell, flaw_of, text_of
 from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.model import ID, Chunk, Source, Violation
+
+log = logging.getLogger(__name__)
 
 CHUNK = 1000
 """Rows a chunk."""
@@ -166,9 +169,7 @@ def damage_told(name: str) -> Iterator[None]:
     except SourceError:
         raise
     except Exception as error:
-        raise SourceError(
-            f"{name} is damaged, or still being copied ({type(error).__name__}): open it in Excel and save it again."
-        ) from error
+        raise SourceError(f"{name} is damaged, or still being copied: open it in Excel and save it again.") from error
 
 
 def _head(candidate: Candidate, name: str) -> Texts:

@@ -65,14 +65,14 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "many parts": (lambda: extended(*((f"x{n}", b"") for n in range(2000))), "parts inside, 2000 at most"),
     "X33 twice": (lambda: extended((SHEET, b"<x/>")), "holds one of its parts twice"),
     "X33 twice but for case": (lambda: extended((SHEET.upper(), b"<x/>")), "holds one of its parts twice"),
-    "X40 entity": (lambda: edited(PLAIN, {SHEET: with_doctype}), "declares a document type"),
+    "X40 entity": (lambda: edited(PLAIN, {SHEET: with_doctype}), "instructions (a document type)"),
     "X40 entity in UTF-16": (
         lambda: extended(("xl/x.xml", '<?xml version="1.0"?><!DOCTYPE x>'.encode("utf-16"))),
-        "declares a document type",
+        "instructions (a document type)",
     ),
     "entity between blocks": (
         lambda: extended(("xl/x.xml", b"x" * (archives._BLOCK - 4) + b"<!DOCTYPE x>")),
-        "declares a document type",
+        "instructions (a document type)",
     ),
     "encrypted": (encrypted, "is protected by a password"),
     "X33 checksum": (flipped, "is damaged"),

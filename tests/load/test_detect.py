@@ -29,10 +29,10 @@ REFUSED = {
     "C81 zip": (archive(**{"contacts.csv": b"contactId;nom"}), "is a zip archive: unpack it"),
     "xlsx with other slashes": (
         archive(**{"[content_types].xml": b"<Types/>", "xl\\workbook.xml": b""}),
-        "is damaged, or still being copied (KeyError): open it in Excel and save it again",
+        "is damaged, or still being copied: open it in Excel and save it again",
     ),
     "empty zip": (b"PK\x05\x06" + b"\0" * 18, "is an empty zip archive"),
-    "X33 cut off": (sheet(["contactId", "nom"], ["1", "a"])[:2000], "is damaged or still being copied"),
+    "X33 cut off": (sheet(["contactId", "nom"], ["1", "a"])[:2000], "is damaged, or still being copied"),
     "C85 gzip": (gzip.compress(b"contactId;nom"), "is compressed with gzip: unpack it"),
     "pdf": (b"%PDF-1.4\n", "is a PDF"),
     "png": (b"\x89PNG\r\n\x1a\n", "is a picture"),
@@ -100,5 +100,5 @@ def test_old_and_foreign_workbooks(content: bytes, kind: Kind, tmp_path: Path) -
     file.write_bytes(content)
     with FileIO(file) as copy:
         assert recognise(copy, file.name) is kind
-    with pytest.raises(SourceError, match=r"is damaged, or still being copied \([A-Za-z]+\): open it, and save it as .xlsx"):
+    with pytest.raises(SourceError, match=r"is damaged, or still being copied: open it, and save it as .xlsx"):
         read(content)

@@ -568,15 +568,15 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
     "X26 a link that shows a text": (sheet(["contactId", "url"], ["1", "Cliquez ici"]), {2: "url-scheme url"}),
     "X31 a CSV file": (text("contactId;nom", "1;a"), {2: A}),
     "X32 a shortcut": (b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "is only a shortcut to Google Drive"),
-    "X33 cut off": (sheet(ROW, ["1", "a"])[:2000], "is damaged or still being copied"),
-    "X33 NULs": (sheet(ROW)[:4] + bytes(5000), "is damaged or still being copied"),
+    "X33 cut off": (sheet(ROW, ["1", "a"])[:2000], "is damaged, or still being copied"),
+    "X33 NULs": (sheet(ROW)[:4] + bytes(5000), "is damaged, or still being copied"),
     "X33 half a sheet": (
         edited(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part[: len(part) // 2]}),
         "is damaged, or still being copied",
     ),
     "X40 an entity": (
         edited(sheet(ROW), {SHEET: lambda part: part.replace(b"<worksheet", b'<!DOCTYPE x [<!ENTITY a "b">]><worksheet', 1)}),
-        "declares a document type",
+        "instructions (a document type)",
     ),
     "X41 a password": (ole("EncryptionInfo", "EncryptedPackage"), "is protected by a password"),
     "X42 .xls": (

@@ -180,7 +180,7 @@ BROKEN = {
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
 def test_damage(content: str) -> None:
     """What is not understood is refused, never left out."""
-    with pytest.raises(SourceError, match=r"is damaged, or still being copied \([A-Za-z]+\): open it, and save it as .xlsx"):
+    with pytest.raises(SourceError, match=r"is damaged, or still being copied: open it, and save it as .xlsx"):
         read(ods(table(row(*HEAD), row("1", "a", content))))
 
 
@@ -197,5 +197,5 @@ def test_a_document_type_beside_the_contents(name: str) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = {one: archive.read(one) for one in archive.namelist()}
     assert read(zipped(parts | {name: b'<!DOCTYPE script:module SYSTEM "module.dtd"><x/>'})).rows == [["1", "a", "b"]]
-    with pytest.raises(SourceError, match="declares a document type"):
+    with pytest.raises(SourceError, match="that no workbook needs"):
         read(zipped(parts | {"content.xml": b"<!DOCTYPE x>" + parts["content.xml"]}))
