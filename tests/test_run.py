@@ -706,6 +706,17 @@ def test_a_report_that_loses_its_place(night: Night) -> None:
     assert night.run().outcomes == {"unchanged": 3}
 
 
+def test_a_disk_that_is_nearly_full(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room for the results nothing is sent, and the report says why; with nothing to send no room is needed."""
+    night.run()
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
+    assert night.run().outcomes == {"unchanged": 3}
+    summary = night.run(resend=True)
+    assert (summary.exit_code, summary.requests, summary.outcomes) == (7, 0, {"unprocessed": 3})
+    assert "no room for the results" in night.lines()[0]["sync_message"]
+
+
 def test_a_ledger_that_breaks(night: Night) -> None:
     """A ledger that cannot be written any more stops the run: nothing more is sent, and nothing is taken for confirmed."""
     night.run(account="a")
