@@ -325,7 +325,13 @@ class Ledger:
 
     def check_room(self, rows: int) -> None:
         """Raise StorageError where the disk will not hold the results of so many rows."""
-        if self._path is not None and shutil.disk_usage(self._path.parent).free < _LOG + _RESULT * rows:
+        if self._path is None:
+            return
+        try:
+            free = shutil.disk_usage(self._path.parent).free
+        except OSError as error:
+            raise StorageError(f"The ledger {self._path} is out of reach ({error.strerror}): check the state folder.") from error
+        if free < _LOG + _RESULT * rows:
             raise StorageError(f"The disk of the ledger {self._path} has no room for the results: free some.")
 
     def attempts(self) -> tuple[int, int]:

@@ -805,7 +805,7 @@ def test_a_full_disk(opened: Open, where: Path) -> None:
     assert opened(begin=False).count(Outcome.UPDATED) == 400
 
 
-def test_room_for_the_results(opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_room_for_the_results(opened: Open, where: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is nearly full is told before anything is sent; a ledger that nobody needs afterwards needs no room."""
     ledger = opened()
     usage = shutil.disk_usage("/")
@@ -815,6 +815,10 @@ def test_room_for_the_results(opened: Open, monkeypatch: pytest.MonkeyPatch) -> 
         ledger.check_room(11_000)
     with Ledger(None, PRINTS) as temporary:
         temporary.check_room(11_000)
+    monkeypatch.undo()
+    shutil.rmtree(where.parent)
+    with pytest.raises(StorageError, match="out of reach"):
+        ledger.check_room(1)
 
 
 def test_a_failed_stage_leaves_nothing(opened: Open) -> None:

@@ -169,6 +169,7 @@ def damage_told(name: str) -> Iterator[None]:
     except SourceError:
         raise
     except Exception as error:
+        log.info("%s: %s", name, type(error).__name__)  # its text may hold what is in a cell
         raise SourceError(f"{name} is damaged, or still being copied: open it in Excel and save it again.") from error
 
 

@@ -59,6 +59,8 @@ class Draft:
 
     def reserve(self, size: int) -> None:
         """Take so many bytes of the disk for the report, so that it cannot be full when all is sent. Raises StorageError."""
+        if not hasattr(os, "posix_fallocate"):  # macOS
+            return
         try:
             os.posix_fallocate(self._file.fileno(), 0, size)
         except OSError as error:
