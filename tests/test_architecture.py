@@ -84,3 +84,18 @@ def test_each_library_has_its_owners(library: str) -> None:
     """Only its owners import a library."""
     users = {_room(name) for name, path in MODULES.items() if any(i.partition(".")[0] == library for i in _imports(path))}
     assert users <= OWNERS[library]
+
+
+WALL_CLOCK = {"run", "send", "load", "sandbox"}
+"""Who may read it: to date what happened, and to compare it with a file's. What waits goes by a clock that cannot be set."""
+
+
+def test_nothing_waits_by_the_wall_clock() -> None:
+    """The clock that can be set, and is in the night of the clock change, is read by those who write down dates alone."""
+    readers = {_room(name) for name, path in MODULES.items() if {"time.time", "datetime.now"} & _attributes(path)}
+    assert readers <= WALL_CLOCK
+
+
+def _attributes(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}

@@ -921,6 +921,30 @@ def test_retries_are_paced_too(ledger: Ledger, api: Api, night_of: Perform) -> N
     assert night.requests == len(starts)
 
 
+def test_a_machine_that_was_asleep(ledger: Ledger, api: Api, night_of: Perform) -> None:
+    """After eight hours asleep what was in flight is sent again, at the usual pace: no burst makes up for the night."""
+    stage(ledger, 200)
+    asleep = 8 * 3600.0
+    woke: list[float] = []
+
+    def answer(call: Call) -> httpx.Response:
+        if row(call) == 60 and not woke:
+            loop: Any = asyncio.get_running_loop()
+            loop.stall(asleep)
+            woke.append(api.now)
+        elif woke and call.at < woke[0]:
+            raise httpx.ReadError("connection reset")
+        return confirmed(call)
+
+    api.answer, api.latency = answer, 0.3
+    night = night_of(workers=8, rate=20)
+    assert (night.reasons, count(ledger)) == ([], {UPDATED: 200})
+    assert 3 <= night.requests - 200 <= 8
+    assert night.seconds > asleep
+    starts = [call.at for call in api.calls]
+    assert max(sum(first <= start < first + 1 for start in starts) for first in starts) <= 20
+
+
 # the ledger
 
 
