@@ -5,8 +5,11 @@ The source of the rule is OWASP ASVS 5, 1.2.10: a cell that begins with one of t
 
 import re
 
+from contact_sync.packed import CELL_MARK, ROW_MARK
+
 _TRIGGERS = frozenset("=+-@\t\r\n\0＝＋－＠'")  # noqa: RUF001 - the full-width forms work in a spreadsheet too
 _PLAIN_PHONE = re.compile(r"\+[0-9]{6,15}")
+_PACKED_PHONE = re.compile(rf"{_PLAIN_PHONE.pattern}(?![^{ROW_MARK}{CELL_MARK}])")  # up to the end of its cell
 
 
 def escape(text: str) -> str:
@@ -14,6 +17,14 @@ def escape(text: str) -> str:
     if text[:1] in _TRIGGERS and not _PLAIN_PHONE.fullmatch(text):
         return "'" + text
     return text
+
+
+def harmless(cells: str) -> bool:
+    """Whether `escape` would leave each of these packed cells as it is."""
+    if "+" in cells:
+        cells = _PACKED_PHONE.sub("", cells)
+    marks = [mark for mark in _TRIGGERS if mark in cells]
+    return not any(f"{before}{mark}" in cells for mark in marks for before in (ROW_MARK, CELL_MARK))
 
 
 def unescape(text: str) -> str:

@@ -22,7 +22,8 @@ from typing import Any, Self
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import NOTHING, Fingerprints, agree, renewed, stranger, without
-from contact_sync.model import FIELDS, ROW, Block, Cause, Line, Night, Outcome, Pending, Result, Staged, Violation
+from contact_sync.model import FIELDS, ROW, Block, Cause, Line, Night, Outcome, Page, Pending, Result, Staged, Violation
+from contact_sync.packed import pack, unpack
 
 VERSION = 1
 """Of the file's schema, kept as `user_version`."""
@@ -46,7 +47,7 @@ _MEMORY = (
 
 _ROWS = (
     """CREATE {temporary} TABLE block (
-        first INTEGER PRIMARY KEY, numbers TEXT NOT NULL, ids TEXT NOT NULL, cells TEXT NOT NULL,
+        first INTEGER PRIMARY KEY, numbers TEXT NOT NULL, ids TEXT NOT NULL, cells BLOB NOT NULL,
         outcome TEXT NOT NULL, plain INTEGER NOT NULL
     )""",
     """CREATE {temporary} TABLE row (
@@ -161,6 +162,8 @@ class Ledger:
 
     def in_place(self, rows: Sequence[tuple[str, tuple[str | None, ...]]]) -> list[bool]:
         """For each contactId and payload: whether every field in it equals what the API last confirmed."""
+        if not self._number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
+            return [False] * len(rows)
         known: dict[str, tuple[bytes | None, bytes]] = {}
         with self._guard():
             for start in range(0, len(rows), _GROUP):
@@ -183,7 +186,7 @@ class Ledger:
     def stage(self, block: Block) -> None:
         """Write a chunk of the source."""
         with self._transaction() as db:
-            texts = (json.dumps(block.numbers), json.dumps(block.ids), json.dumps(block.cells))
+            texts = (json.dumps(block.numbers), json.dumps(block.ids), pack(block.cells).encode(errors="surrogatepass"))
             plain = len(block.numbers) - len(block.others)
             db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
             db.executemany(
@@ -321,7 +324,7 @@ class Ledger:
 
     def size(self) -> int:
         """How many bytes the cells of this run's rows have, about."""
-        return self._number("SELECT ifnull(sum(length(CAST(cells AS BLOB))), 0) FROM block")
+        return self._number("SELECT ifnull(sum(length(cells)), 0) FROM block")
 
     def check_room(self, rows: int) -> None:
         """Raise StorageError where the disk will not hold the results of so many rows."""
@@ -403,32 +406,32 @@ class Ledger:
 
     def lines(self) -> Iterator[Line]:
         """Every row of the run in source order."""
-        lost = {result.row.number: result for result in self._results}
+        for page in self.pages():
+            yield from page.lines()
+
+    def pages(self) -> Iterator[Page]:
+        """The same rows, many at a time."""
         with self._guard():
             firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
+        lost = {result.row.number: result for result in self._results}
         for (first,) in firsts:
-            numbers, cells, outcome, others = self._block(first)
-            plain = self._line([], 0, outcome, "", "", "", 0, None, "", "")
-            for number, texts in zip(numbers, cells, strict=True):
-                if number in lost:
-                    yield self._lost(texts, lost[number])
-                elif number in others:
-                    yield self._line(texts, number, *others[number])
-                else:
-                    yield Line(texts, number, *plain[2:])
-
-    def _block(self, first: int) -> tuple[list[int], list[list[str]], str, dict[int, list[Any]]]:
-        """The numbers, cells and outcome of a block, and what is told of the rows that have a story of their own."""
-        with self._guard():
-            query = "SELECT numbers, cells, outcome FROM block WHERE first = ?"
-            numbers, cells, outcome = self._db.execute(query, (first,)).fetchone()
-            numbers = json.loads(numbers)
-            query = (
-                "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
-                " WHERE number BETWEEN ? AND ?"
-            )
-            others = {number: told for number, *told in self._db.execute(query, (first, numbers[-1]))}
-        return numbers, json.loads(cells), outcome, others
+            with self._guard():
+                query = "SELECT numbers, cells, outcome FROM block WHERE first = ?"
+                packed_numbers, packed_cells, outcome = self._db.execute(query, (first,)).fetchone()
+                numbers, cells = json.loads(packed_numbers), packed_cells.decode(errors="surrogatepass")
+                query = (
+                    "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
+                    " WHERE number BETWEEN ? AND ?"
+                )
+                told = {number: line for number, *line in self._db.execute(query, (first, numbers[-1]))}
+            others = {}
+            if told or lost:
+                for number, texts in zip(numbers, unpack(cells), strict=True):
+                    if number in lost:
+                        others[number] = self._lost(texts, lost[number])
+                    elif number in told:
+                        others[number] = self._line(texts, number, *told[number])
+            yield Page(numbers, cells, self._line([], 0, outcome, "", "", "", 0, None, "", ""), others)
 
     def _line(self, cells: list[str], number: int, outcome: str | None, *told: Any) -> Line:
         code, fields, message, *sent = told

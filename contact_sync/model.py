@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.catalogue import CATALOGUE
+from contact_sync.packed import unpack
 
 ID = "contactId"
 """The field that names the contact; never sent inside `contact`."""
@@ -177,6 +178,24 @@ class Line(NamedTuple):
     http_status: int | None
     api_code: str
     at: str
+
+
+class Page(NamedTuple):
+    """Consecutive lines of a report, of which most tell the same."""
+
+    numbers: list[int]
+    cells: str
+    """As `contact_sync.packed` makes them."""
+    plain: Line
+    """What is told of the rows that are not in `others`; their cells and numbers take the place of its own."""
+    others: dict[int, Line]
+    """Row number → what is told of that row."""
+
+    def lines(self) -> Iterator[Line]:
+        """Each of the lines, in order."""
+        told = self.plain[2:]
+        for number, cells in zip(self.numbers, unpack(self.cells), strict=True):
+            yield self.others.get(number) or Line(cells, number, *told)
 
 
 class Cause(NamedTuple):

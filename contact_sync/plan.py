@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from itertools import compress
 
 import numpy as np
-import pandas as pd
 
 from contact_sync.damage import Damage
 from contact_sync.ledger import Ledger
@@ -99,10 +98,12 @@ def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
 def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, sending: bool) -> Block:
     """A chunk with the outcome that each row can be given on its own."""
     ids, payloads, violations = list(verdicts.ids), verdicts.payloads, verdicts.violations
-    valid = [position for position in range(len(ids)) if position not in violations and position not in chunk.skipped]
+    valid: Sequence[int] = range(len(ids))
+    if violations or chunk.skipped:
+        valid = [position for position in valid if position not in violations and position not in chunk.skipped]
     in_place = ledger.in_place([(ids[position], payloads[position]) for position in valid])
     unchanged = set() if resend else set(compress(valid, in_place))
-    to_send = [position for position in valid if position not in unchanged]
+    to_send = [position for position in valid if position not in unchanged] if unchanged else valid
     if sending or len(unchanged) > len(to_send):
         outcome, apart = Outcome.UNCHANGED, dict.fromkeys(to_send, None if sending else Outcome.READY)
     else:
@@ -146,6 +147,11 @@ def _settle_twins(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
 
 def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
     """For each contact with several rows, their numbers and payload hashes in source order."""
+    ids = np.sort(np.frombuffer(seen.ids, dtype=np.int64))
+    if not (ids[1:] == ids[:-1]).any():
+        return
+    import pandas as pd  # noqa: PLC0415 - most sources name each contact once, and need not wait for it
+
     rows = pd.DataFrame({name: np.frombuffer(getattr(seen, f"{name}s"), dtype=np.int64) for name in ("number", "id", "payload")})
     alike = rows[rows["id"].duplicated(keep=False)].sort_values(["id", "number"])
     ends = [*np.flatnonzero(np.diff(alike["id"])) + 1, len(alike)]

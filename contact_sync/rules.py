@@ -186,11 +186,6 @@ class Reading(NamedTuple):
     ambiguous: bool = False
     """A date that would also be one if the month stood first."""
 
-    @property
-    def tells_more(self) -> bool:
-        """Whether there is more to it than the value."""
-        return self[1:] != (None, "", False)
-
 
 BLANK = Reading(None)
 """The reading of a cell in which there is nothing to be seen."""

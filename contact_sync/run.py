@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contact_sync import plan
-from contact_sync.api.client import Client
 from contact_sync.damage import deviations
 from contact_sync.errors import PRECEDENCE, BusyError, ContactSyncError, Interrupted, SourceError, StorageError
 from contact_sync.fingerprint import Fingerprints, installation
@@ -26,10 +25,13 @@ from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
 from contact_sync.model import Cause, Night, Outcome, Result, Source, Violation
 from contact_sync.report import csv
-from contact_sync.sandbox import Sandbox
-from contact_sync.send import Effort, Stop, send
 from contact_sync.settings import Settings
+from contact_sync.stop import Stop
 from contact_sync.validate import Policy, Validator
+
+# What sends is imported where it is needed: a check of a small file takes half the time without aiohttp and httpx.
+if TYPE_CHECKING:
+    from contact_sync.api.client import Client
 
 NOTHING_TO_SEND = "nothing-to-send"
 """A row that holds nothing but a contactId is no sign of a damaged source."""
@@ -270,8 +272,10 @@ def _reserve(report: csv.Draft, ledger: Ledger, rows: int, stop: Stop) -> None:
         stop.trip(reason)
 
 
-def _client(settings: Settings, base_url: str, stop: Stop) -> Client:
+def _client(settings: Settings, base_url: str, stop: Stop) -> "Client":
     """Return the way to the API; raises ConfigError at once where a proxy or the certificates of this machine are no good."""
+    from contact_sync.api.client import Client  # noqa: PLC0415
+
     return Client(
         base_url,
         rate=settings.rate,
@@ -282,7 +286,9 @@ def _client(settings: Settings, base_url: str, stop: Stop) -> Client:
     )
 
 
-def _send(settings: Settings, client: Client | None, ledger: Ledger, stop: Stop, watcher: Watcher, *, begun: float) -> None:
+def _send(settings: Settings, client: "Client | None", ledger: Ledger, stop: Stop, watcher: Watcher, *, begun: float) -> None:
+    from contact_sync.send import Effort, send  # noqa: PLC0415
+
     watcher.sending(min(ledger.count(None), settings.limit or sys.maxsize))
     left = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - begun)
     effort = Effort(settings.key, settings.workers, settings.attempts, settings.limit, left)
@@ -291,6 +297,8 @@ def _send(settings: Settings, client: Client | None, ledger: Ledger, stop: Stop,
         async with AsyncExitStack() as stack:
             reached = client
             if reached is None:
+                from contact_sync.sandbox import Sandbox  # noqa: PLC0415
+
                 base_url = await stack.enter_async_context(Sandbox(open_store=True, record=False).serve())
                 reached = _client(settings, base_url, stop)
             await send(ledger, await stack.enter_async_context(reached), effort, stop, watcher.sent)
@@ -320,7 +328,7 @@ def _report(report: csv.Draft, source: Source, ledger: Ledger, stop: Stop) -> in
     """Write the report; None when it could not be written."""
     try:
         with _uncollected():
-            return report.write(source.columns, source.delimiter, ledger.lines())
+            return report.write(source.columns, source.delimiter, ledger.pages())
     except StorageError as reason:
         stop.trip(reason)
         return None

@@ -18,6 +18,7 @@ from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
 from contact_sync.ledger import Ledger
 from contact_sync.model import Outcome, Pending, Result, Violation
+from contact_sync.stop import Stop, Stopped
 
 CANARIES = 5
 """So many rows may fail, one at a time, before the API counts as down without ever having answered."""
@@ -27,46 +28,6 @@ LONGEST_HOLD = 300.0
 
 _DURABLE = 0.2  # seconds until a result is on the disk at the latest
 _ALLOWANCE, _SHARE = 50, 0.1  # retries of a run at most: so many, and so many for each request
-
-
-class Stopped(Exception):  # noqa: N818 - no error: the row's turn does not come
-    """The run is to stop; raised in those who wait."""
-
-
-class Stop:
-    """The order to take no new row. What is in flight is awaited; whoever waits is sent away with Stopped."""
-
-    def __init__(self) -> None:
-        self.reasons: list[ContactSyncError] = []
-        """Why, in the order the reasons came up; empty while nothing is wrong."""
-        self._sleepers: set[asyncio.Future[None]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    def trip(self, reason: ContactSyncError) -> None:
-        """Give the order; may be called from a signal. A reason that all workers come back with is noted once."""
-        if str(reason) not in map(str, self.reasons):
-            self.reasons.append(reason)
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        for sleeper in self._sleepers:
-            if not sleeper.done():
-                sleeper.set_exception(Stopped())
-
-    async def sleep(self, seconds: float) -> None:
-        """Sleep, or raise Stopped as soon as the order is given."""
-        self._loop = asyncio.get_running_loop()  # before the look at `reasons`: a signal may come between any two lines
-        if self.reasons:
-            raise Stopped
-        sleeper = self._loop.create_future()
-        timer = self._loop.call_later(seconds, lambda: None if sleeper.done() else sleeper.set_result(None))
-        self._sleepers.add(sleeper)
-        try:
-            await sleeper
-        finally:
-            timer.cancel()
-            self._sleepers.discard(sleeper)
 
 
 @dataclass(frozen=True, slots=True)

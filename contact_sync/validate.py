@@ -155,17 +155,18 @@ class _Column:
 
     def _fill(self, cells: list[str], values: list[str | None], odd: dict[int, Reading]) -> None:
         if self._look and (texts := self._look(cells)) is not None:
-            values += [text or self._blank for text in texts]
+            values += [text or self._blank for text in texts] if "" in texts else texts
         elif self._look and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than looked at
             part = len(cells) // 8 + 1
             for start in range(0, len(cells), part):
                 self._fill(cells[start : start + part], values, odd)
         else:
             read = self._read_short if max(map(len, cells), default=0) < 40 else self._read  # noqa: PLR2004 - bounds the cache
-            for position, reading in enumerate(map(read, cells), len(values)):
-                if reading.tells_more:
-                    odd[position] = reading
-                values.append(self._blank if reading is BLANK else reading.value)
+            readings = list(map(read, cells))
+            odd.update(
+                (at, told) for at, told in enumerate(readings, len(values)) if told.violation or told.note or told.ambiguous
+            )
+            values += [self._blank if reading is BLANK else reading.value for reading in readings]
 
 
 # Looks ------------------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contact_sync.formula import escape, unescape
+from contact_sync.formula import escape, harmless, unescape
+from contact_sync.packed import pack
 
 TRIGGERS = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001 - the full-width forms
 
@@ -44,3 +45,14 @@ def test_nothing_escaped_starts_a_formula(text: str) -> None:
     """Whatever a cell holds, its escaped form starts no formula: only a plain telephone number keeps its +."""
     escaped = escape(text)
     assert escaped[:1] not in TRIGGERS or not escaped or escaped[1:].isdigit()
+
+
+CELLS = st.text() | st.text("=+-@'\t\r\n0123", max_size=8) | st.sampled_from(["+33600000001", "Zoé", "", "a+b"])
+
+
+@given(st.lists(st.lists(CELLS, min_size=2, max_size=2), min_size=1, max_size=5))
+@example([["a+33600000001", "+x"]])
+@example([["+33600000001", "+33600000001+"]])
+def test_many_cells_at_once(rows: list[list[str]]) -> None:
+    """One look at many cells tells what a look at each of them does."""
+    assert harmless(pack(rows)) == all(escape(cell) == cell for row in rows for cell in row)

@@ -29,7 +29,8 @@ from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged
 from contact_sync.sandbox import Behaviour, Call, Sandbox
-from contact_sync.send import CANARIES, LONGEST_HOLD, Effort, Stop, Stopped, send
+from contact_sync.send import CANARIES, LONGEST_HOLD, Effort, send
+from contact_sync.stop import Stop, Stopped
 
 Serve = Callable[..., Sandbox]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -97,7 +97,7 @@ def write_csv(path: Path, rows: int) -> Path:
         writer.writerow(HEADER)
         for i in range(rows):
             day = f"{i % 28 + 1:02d}/{i % 12 + 1:02d}/{1950 + i % 50}"
-            phone = f"0600{i % 1_000_000:06d}"
+            phone = f"0600{i * 7 % 1_000_000:06d}"  # none is one more than the one above
             writer.writerow(
                 [
                     f"C{i:07d}",

@@ -8,6 +8,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,12 +17,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contact_sync.errors import BusyError, StorageError
+from contact_sync.formula import escape
 from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
-from contact_sync.model import Line
+from contact_sync.model import Line, Page
+from contact_sync.packed import pack
 from contact_sync.report.csv import COLUMNS, draft
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
+
+
+READY = Line([], 0, "ready", "", "", "", 0, None, "", "")
 
 
 def line(number: int, *cells: str, outcome: str = "updated") -> Line:
@@ -29,12 +35,19 @@ def line(number: int, *cells: str, outcome: str = "updated") -> Line:
     return Line(list(cells), number, outcome, "", "", "", 0, None, "", "")
 
 
+def page(*lines: Line) -> Page:
+    """A page with these lines."""
+    return Page(
+        [told.number for told in lines], pack([told.cells for told in lines]), READY, {told.number: told for told in lines}
+    )
+
+
 def write(
     path: Path, *lines: Line, columns: tuple[str, ...] = ("contactId", "firstname"), delimiter: str = ";", mode: int = 0o600
 ) -> int:
     """Write a report."""
     with draft(path, mode) as report:
-        return report.write(columns, delimiter, lines)
+        return report.write(columns, delimiter, map(page, lines))
 
 
 def read(path: Path, delimiter: str = ";") -> list[list[str]]:
@@ -82,6 +95,31 @@ def test_formulas(report: Path) -> None:
     assert first[10] == "'@SUM(A1)"
 
 
+CELLS = st.text() | st.text("=+-@'\"\t\r\n;,|0 \x1d\x1e\x1f", max_size=8) | st.just("+33600000001") | st.just("Zoé")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=40),
+    delimiter=st.sampled_from(";,\t|"),
+    apart=st.sets(st.integers(2, 41)),
+)
+def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[int]) -> None:
+    """However many rows are written together, each is what `csv` makes of its escaped cells and of what is told of it."""
+    numbers = list(range(2, 2 + len(rows)))
+    told = {number: line(number, *rows[number - 2], outcome="failed") for number in apart if number in numbers}
+    wanted = StringIO()
+    writer = csv.writer(wanted, delimiter=delimiter)
+    writer.writerow(["a", "b", "c", *COLUMNS])
+    for number, cells in zip(numbers, rows, strict=True):
+        outcome = "failed" if number in apart else "ready"
+        writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
+    with TemporaryDirectory() as folder, draft(Path(folder) / "report.csv", 0o600) as begun:
+        assert begun.write(["a", "b", "c"], delimiter, [Page(numbers, pack(rows), READY, told)]) == len(rows)
+        with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+            assert file.read() == wanted.getvalue().encode(errors="backslashreplace").decode()
+
+
 def test_text_that_is_no_unicode(report: Path) -> None:
     """A cell with half a character does not cost the report."""
     assert write(report, line(2, "C1", "a\ud800b")) == 1
@@ -119,7 +157,7 @@ def test_a_draft_that_was_left(report: Path) -> None:
     left.chmod(0o644)
     with draft(report, 0o644) as begun:
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
-        begun.write(("contactId", "firstname"), ";", [line(2, "C1", "Zoé")])
+        begun.write(("contactId", "firstname"), ";", [page(line(2, "C1", "Zoé"))])
     assert [record[0] for record in read(report)] == ["contactId", "C1"]
     assert list(report.parent.iterdir()) == [report]
 
@@ -130,7 +168,7 @@ def test_two_at_a_time(report: Path) -> None:
         with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
-        assert first.write(("contactId", "firstname"), ";", [line(2, "first", "")]) == 1
+        assert first.write(("contactId", "firstname"), ";", [page(line(2, "first", ""))]) == 1
     assert [record[0] for record in read(report)] == ["contactId", "first"]
     assert write(report, line(2, "third", "")) == 1
 
@@ -138,10 +176,10 @@ def test_two_at_a_time(report: Path) -> None:
 def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
     """A run whose report is in its place does not throw away the draft that another has begun since."""
     with draft(report, 0o600) as first:
-        first.write(("contactId", "firstname"), ";", [line(2, "first", "")])
+        first.write(("contactId", "firstname"), ";", [page(line(2, "first", ""))])
         second = draft(report, 0o600)
         begun = second.__enter__()
-    assert begun.write(("contactId", "firstname"), ";", [line(2, "second", "")]) == 1
+    assert begun.write(("contactId", "firstname"), ";", [page(line(2, "second", ""))]) == 1
     second.__exit__(None, None, None)
     assert [record[0] for record in read(report)] == ["contactId", "second"]
     assert list(report.parent.iterdir()) == [report]
@@ -174,7 +212,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         yield line(2, "C1", "")
 
     with pytest.raises(StorageError, match="cannot be written"), draft(place / report.name, 0o600) as begun:
-        begun.write(("contactId", "firstname"), ";", lines())
+        begun.write(("contactId", "firstname"), ";", map(page, lines()))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -209,7 +247,7 @@ def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
             yield line(number, "new", "")
 
     with draft(report, 0o600) as begun:
-        assert begun.write(("contactId", "firstname"), ";", lines()) == 4998
+        assert begun.write(("contactId", "firstname"), ";", map(page, lines())) == 4998
     assert len(read(report)) == 4999
 
 
@@ -241,7 +279,7 @@ def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
         raise StorageError("torn")
 
     with pytest.raises(StorageError, match="torn"), draft(report, 0o600) as begun:
-        begun.write(("contactId", "firstname"), ";", lines())
+        begun.write(("contactId", "firstname"), ";", map(page, lines()))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
 
