@@ -32,14 +32,14 @@ class _Seen:
     payloads: "array[int]" = field(default_factory=lambda: array("q"))
 
     def add(self, block: Block, payloads: Sequence[tuple[str | None, ...]]) -> None:
-        known = [bool(contact_id) for contact_id in block.ids]  # the others are settled, whatever else the source says
         hashes = list(map(hash, payloads))
         for row in block.others:
             if row.outcome is Outcome.INVALID:  # agrees with no other: once mended it may say something else
                 hashes[bisect_left(block.numbers, row.number)] = -row.number
-        self.numbers.extend(compress(block.numbers, known))
-        self.ids.extend(map(hash, filter(None, block.ids)))
-        self.payloads.extend(compress(hashes, known))
+        known = list(map(bool, block.ids))  # the others are settled, whatever else the source says
+        self.numbers.fromlist(list(compress(block.numbers, known)))
+        self.ids.fromlist(list(compress(map(hash, block.ids), known)))
+        self.payloads.fromlist(list(compress(hashes, known)))
 
 
 def stage(

@@ -55,7 +55,7 @@ DAMAGED = (
 PHONE_SHAPE = r"[( ]*\+?[( ]*[0-9][0-9 .()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
 DAY = r"(?:\d{4}-\d\d-\d\d|\d\d([/.-])\d\d\1\d{4})"
 MIDNIGHT = r"[ T]00:00(?::00)?"
-NOT_IN_URL = r'[\s\\<>"^`{|}]'
+NOT_IN_URL = ' \\<>"^`{|}'
 
 
 def matches(pattern: str) -> Wrong:
@@ -152,7 +152,7 @@ RULES = (
     # url: begins with http:// or https://; varchar(255)
     Rule((URL,), "url-scheme", lacks(r"(?is:https?://.*)")),
     Rule((URL,), "url-characters", unprintable),
-    Rule((URL,), "url-characters", holds(NOT_IN_URL)),
+    Rule((URL,), "url-characters", holds(rf"[\s{re.escape(NOT_IN_URL)}]")),
     Rule((URL,), "text-damaged", holds(DAMAGED)),
     Rule((URL,), "url-login", matches(r"\w+://[^/?#]*@.*")),
     Rule((URL,), "url-host", no_host),

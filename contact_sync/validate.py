@@ -9,10 +9,9 @@ import datetime as dt
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Literal, TypeAlias
 
 import phonenumbers
@@ -39,7 +38,7 @@ from contact_sync.rules import (
     read_url,
 )
 
-Look: TypeAlias = Callable[[list[str]], list[str] | None]
+Look: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 """Cells → what is sent for each of them, empty for a blank one; None when one of them may be odd."""
 
 
@@ -76,6 +75,7 @@ class Validator:
             field: _Column(partial(look_at_texts, limit=LIMITS[field]), partial(read_text, field=field), blank) for field in TEXTS
         }
         self._columns = {field: (mapping[field], columns[field]) for field in (ID, *FIELDS) if field in mapping}
+        self._width = 1 + max(place for place, _ in self._columns.values())
         self.notes: Counter[tuple[str, str]] = Counter()
         """(field, the end of a sentence on what was put right) → in how many cells."""
 
@@ -94,12 +94,13 @@ class Validator:
         verdicts = Verdicts([], [], violations, [])
         rows = chunk.rows
         if flawed[ROW]:  # they may be too short
-            blank_row = [""] * (1 + max(place for place, _ in self._columns.values()))
+            blank_row = [""] * self._width
             rows = [blank_row if position in flawed[ROW] else row for position, row in enumerate(rows)]
         unmapped: list[str | None] = [None] * len(rows)
         values = dict.fromkeys(FIELDS, unmapped)
+        cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
-            values[field], odd = column.read(list(map(itemgetter(place), rows)), flawed[ROW] | flawed[field])
+            values[field], odd = column.read(cells[place], flawed[ROW] | flawed[field])
             self._collect(field, odd, verdicts)
         for found in violations.values():
             found.sort(key=_rank)
@@ -143,7 +144,7 @@ class _Column:
         self._read_short = read if look else lru_cache(32_768)(read)  # the days of a century fit in
         self._blank = blank
 
-    def read(self, cells: list[str], spared: Collection[int] = ()) -> tuple[list[str | None], dict[int, Reading]]:
+    def read(self, cells: Sequence[str], spared: Collection[int] = ()) -> tuple[list[str | None], dict[int, Reading]]:
         """Return the value of each cell, and by their positions the readings that tell more; `spared` cells have neither."""
         values: list[str | None] = []
         odd: dict[int, Reading] = {}
@@ -153,7 +154,7 @@ class _Column:
             odd.pop(position, None)
         return values, odd
 
-    def _fill(self, cells: list[str], values: list[str | None], odd: dict[int, Reading]) -> None:
+    def _fill(self, cells: Sequence[str], values: list[str | None], odd: dict[int, Reading]) -> None:
         if self._look and (texts := self._look(cells)) is not None:
             values += [text or self._blank for text in texts] if "" in texts else texts
         elif self._look and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than looked at
@@ -174,13 +175,12 @@ class _Column:
 _ODD_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)")
 _IN_ODD_IDS = ("'", '"', "#", "<", "=", " ", "\\", "err:", "total", "somme")
 _IN_ODD_TEXTS = ('"', "#", "<", "=", "\\", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
-_leaves_url = re.compile(NOT_IN_URL).search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
 _french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 
-def look_at_ids(cells: list[str]) -> list[str] | None:
+def look_at_ids(cells: Sequence[str]) -> Sequence[str] | None:
     """Pass ids of plain ASCII that nothing was done to."""
     text = "".join(cells)
     if not (text.isascii() and all(cells) and max(map(len, cells), default=0) <= LIMITS[ID]):
@@ -193,7 +193,7 @@ def look_at_ids(cells: list[str]) -> list[str] | None:
     return None if _ODD_ID.search("\n" + "\n".join(cells) + "\n") else cells
 
 
-def look_at_texts(cells: list[str], limit: int) -> list[str] | None:
+def look_at_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
     """Pass printable texts in NFC of at most `limit` characters."""
     text = " ".join(cells)
     if not text.isprintable() or any(mark in text for mark in _IN_ODD_TEXTS):
@@ -204,7 +204,7 @@ def look_at_texts(cells: list[str], limit: int) -> list[str] | None:
     return texts if max(map(len, texts), default=0) <= limit else None
 
 
-def look_at_french_phones(cells: list[str]) -> list[str] | None:
+def look_at_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
     """Pass French mobiles that begin with 0 or +33, with spaces anywhere or in pairs with points or hyphens."""
     lines = "\n".join(cells).replace(" ", "")
     if lines.count("\n") != len(cells) - 1:
@@ -215,10 +215,12 @@ def look_at_french_phones(cells: list[str]) -> list[str] | None:
     return ["+33" + number if number else "" for number in found] if len(found) == len(cells) else None
 
 
-def look_at_urls(cells: list[str]) -> list[str] | None:
+def look_at_urls(cells: Sequence[str]) -> Sequence[str] | None:
     """Pass addresses in ASCII, of lower-case scheme, whose host has neither port nor login."""
     text = "".join(cells)
-    if not (text.isascii() and text.isprintable() and max(map(len, cells), default=0) <= LIMITS[URL]) or _leaves_url(text):
+    if not (text.isascii() and text.isprintable() and max(map(len, cells), default=0) <= LIMITS[URL]):
+        return None
+    if any(mark in text for mark in NOT_IN_URL):
         return None
     hosts = _authorities("\n".join(cells))
     return cells if len(hosts) == len(cells) - cells.count("") and all(map(is_host, set(hosts))) else None
