@@ -41,8 +41,10 @@ class Fingerprints:
     def fields(self, contact_id: str, payload: Sequence[str | None]) -> bytes:
         """Digest each value, 8 bytes a field in the order of `FIELDS`; zeros where the payload does not carry it."""
         return b"".join(
-            _UNKNOWN if value is None else self._digest(f"{contact_id}{_BETWEEN}{position}{_BETWEEN}{value}")[:_KNOWN_BYTES]
-            for position, value in enumerate(payload)
+            [
+                _UNKNOWN if value is None else self._digest(f"{contact_id}{_BETWEEN}{position}{_BETWEEN}{value}")[:_KNOWN_BYTES]
+                for position, value in enumerate(payload)
+            ]
         )
 
     def _digest(self, text: str) -> bytes:

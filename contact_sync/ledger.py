@@ -262,8 +262,8 @@ class Ledger:
                 (Outcome.FAILED if failed else None, after, _GROUP if most is None else min(most, _GROUP)),
             ).fetchall()
             taken = [
-                Pending(number, contact_id, contact, attempts, without(fields or NOTHING, json.loads(contact)))
-                for number, contact_id, contact, attempts, fields in rows
+                Pending(number, contact_id, contact := json.loads(text), attempts, without(fields or NOTHING, contact))
+                for number, contact_id, text, attempts, fields in rows
             ]
             db.executemany(
                 "UPDATE confirmed SET row = NULL, fields = ? WHERE contact_id = ?",
@@ -297,8 +297,7 @@ class Ledger:
         self._results.clear()
 
     def _confirmation(self, row: Pending) -> tuple[str, bytes, bytes]:
-        contact = json.loads(row.contact)
-        payload = [contact.get(field) for field in FIELDS]
+        payload = list(map(row.contact.get, FIELDS))
         digests = self._fingerprints
         known = renewed(row.known, digests.fields(row.contact_id, payload))
         return row.contact_id, digests.row(row.contact_id, payload), known
@@ -453,11 +452,14 @@ class Ledger:
             db.execute(closing, (finished, exit_code, json.dumps(outcomes), run))
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def _stored(row: Staged) -> tuple[object, ...]:
     contact = None
     if row.outcome is None:
         values = zip(FIELDS, row.payload, strict=True)
-        contact = json.dumps({field: value for field, value in values if value is not None}, ensure_ascii=False)
+        contact = _encode({field: value for field, value in values if value is not None})
     return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *_told(row.violations))
 
 

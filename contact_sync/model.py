@@ -134,8 +134,8 @@ class Pending(NamedTuple):
 
     number: int
     contact_id: str
-    contact: str
-    """The `contact` object of the request, as JSON text."""
+    contact: dict[str, str]
+    """The `contact` object of the request: field → value."""
     attempts: int
     """How many were made before: those of the first pass, in the second."""
     known: bytes

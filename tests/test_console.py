@@ -218,7 +218,7 @@ def test_bars(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch, *, sho
     with Bars(shown=shown) as bars:
         bars.loaded(2000)
         bars.sending(5)
-        bars.sent(Result(Pending(2, "C1", "{}", 0, b""), Outcome.UPDATED))
+        bars.sent(Result(Pending(2, "C1", {}, 0, b""), Outcome.UPDATED))
     assert ("loading" in written.getvalue()) is drawn
     assert ("sending" in written.getvalue()) is drawn
     assert ("/5" in written.getvalue()) is drawn

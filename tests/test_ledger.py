@@ -396,7 +396,7 @@ def test_what_is_sent_of_a_row(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(row(2, firstname="Zoé", custom1="", phoneNumber="+33600000001")))
     (taken,) = ledger.take(-1)
-    assert taken[:4] == (2, "C2", '{"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""}', 0)
+    assert taken[:4] == (2, "C2", {"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""}, 0)
 
 
 def test_failed_rows_are_taken_again(opened: Open) -> None:

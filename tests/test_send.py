@@ -476,7 +476,7 @@ class Api(httpx.AsyncBaseTransport):
 def api(monkeypatch: pytest.MonkeyPatch) -> Api:
     """A made-up API, which every client reaches."""
     made_up = Api()
-    monkeypatch.setattr(Client, "_direct", lambda _: made_up)
+    monkeypatch.setattr("contact_sync.api.client.Transport", lambda *_: made_up)
     return made_up
 
 

@@ -11,15 +11,14 @@ import ssl
 import urllib.request
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from contact_sync import __version__
-from contact_sync.api.limiter import Limiter, Paced
+from contact_sync.api.limiter import Limiter
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.model import Violation
 
@@ -28,14 +27,12 @@ MAX_BODY = 1 << 20
 
 _KEEP_ALIVE = 4.0  # seconds; shorter than the 5 that servers grant at least, so that they seldom close first
 
-_HEADERS = httpx.Headers(
-    {
-        "Content-Type": "application/json; charset=utf-8",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"contact-sync/{__version__}",
-    }
-)
+_HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"contact-sync/{__version__}",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +61,41 @@ def _moment(text: str) -> float | None:
         return None
 
 
-class Whole(httpx.AsyncBaseTransport):
-    """A transport whose answers are read to the end within `seconds`, and within `MAX_BODY`.
+class Transport(httpx.AsyncBaseTransport):
+    """httpx's requests over aiohttp: the answer is read to its end, within `MAX_BODY`, and neither redirected nor unpacked."""
 
-    httpx's own timeouts are per read: a server that drips one byte at a time passes them for ever.
-    """
-
-    def __init__(self, seconds: float, inner: httpx.AsyncBaseTransport) -> None:
-        self._seconds = seconds
-        self._inner = inner
+    def __init__(self, connections: int, tls: ssl.SSLContext, proxy: httpx.Proxy | None) -> None:
+        self._connections = connections
+        self._tls = tls
+        self._proxy: dict[str, Any] = {"proxy": str(proxy.url), "proxy_headers": proxy.headers} if proxy else {}
+        self._session: aiohttp.ClientSession | None = None  # which can only be made where an event loop runs
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`; raises TimeoutError, or Transient when the body is too large."""
-        async with asyncio.timeout(self._seconds):
-            response = await self._inner.handle_async_request(request)
-            try:
-                body = bytearray()
-                async for part in response.aiter_raw():  # nothing is unpacked: no compression was asked for
-                    body += part
-                    if len(body) > MAX_BODY:
-                        raise Transient(
-                            Violation("api-garbled", detail={"reason": "more than 1 MB"}), http_status=response.status_code
-                        )
-            finally:
-                await response.aclose()
-        response._content = bytes(body)  # noqa: SLF001 - what response.aread() does, but with a bound
-        return response
+        """Send `request`; raises what aiohttp raises, or Transient when the body is too large."""
+        if self._session is None:
+            self._session = self._open()
+        url, data = str(request.url), request.content or None
+        body = bytearray()
+        async with self._session.request(request.method, url, data=data, allow_redirects=False, **self._proxy) as answer:
+            while part := await answer.content.readany():
+                body += part
+                if len(body) > MAX_BODY:
+                    raise Transient(Violation("api-garbled", detail={"reason": "more than 1 MB"}), http_status=answer.status)
+        return httpx.Response(answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(bytes(body)))
+
+    def _open(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=_HEADERS,
+            timeout=aiohttp.ClientTimeout(),  # none: the client sets one deadline for the whole
+            auto_decompress=False,
+        )
 
     async def aclose(self) -> None:
-        """Close the transport underneath."""
-        await self._inner.aclose()
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
 
 
 class Client:
@@ -118,24 +120,17 @@ class Client:
         if not self._host:
             raise ConfigError(f"The base URL {base_url} is not an address: correct --base-url.")
         self._proxy = _proxy(base_url)
-        self._connections = connections
+        self._timeout = timeout
         self._urls: dict[str, httpx.URL] = {}  # parsing one costs as much as sending it
-        self._tls = _tls() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
         self.limiter = Limiter(rate, clock=clock, sleep=sleep)
-        self._transport = Paced(self.limiter, Whole(timeout, self._direct()))
+        tls = _tls() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # which trusts nobody
+        self._transport: httpx.AsyncBaseTransport = Transport(connections, tls, self._proxy[1] if self._proxy else None)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self._transport.aclose()
-
-    def _direct(self) -> httpx.AsyncBaseTransport:
-        return AiohttpTransport(client=self._session, proxy=self._proxy[1] if self._proxy else None, verify=self._tls)
-
-    def _session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE, ssl=self._tls)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
     async def post(self, path: str, body: bytes) -> Reply:
         """Make one attempt.
@@ -144,23 +139,30 @@ class Client:
         """
         if path not in self._urls:
             self._urls[path] = httpx.URL(f"{self._base_url}/{path}")
-        return await self._ask(httpx.Request("POST", self._urls[path], headers=_HEADERS, content=body))
+        request = httpx.Request("POST", self._urls[path], stream=httpx.ByteStream(body))
+        request.read()
+        return await self._ask(request)
 
     async def get(self, path: str, query: str) -> Reply:
         """Make one attempt to read; raises what `post` does."""
-        return await self._ask(httpx.Request("GET", f"{self._base_url}/{path}?{query}", headers=_HEADERS))
+        return await self._ask(httpx.Request("GET", f"{self._base_url}/{path}?{query}"))
 
     async def _ask(self, request: httpx.Request) -> Reply:
+        """The one way out: every attempt waits for its turn, and the deadline begins when that has come."""
+        await self.limiter.turn()
         try:
-            response = await self._transport.handle_async_request(request)
+            # httpx's own timeouts are per read: a server that drips one byte at a time passes them for ever.
+            async with asyncio.timeout(self._timeout):
+                response = await self._transport.handle_async_request(request)
+                stream = cast("httpx.AsyncByteStream", response.stream)
+                body = b"".join([part async for part in stream])
         except TimeoutError:
             raise _unanswered("no answer in time") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            # The transport's own error names are lossy (a reset becomes ConnectTimeout): what happened stands in the cause.
-            raise self._failure(error.__cause__ or error) from None
-        return Reply(response.status_code, response.headers, response.content)
+            raise self._failure(error) from None
+        return Reply(response.status_code, response.headers, body)
 
-    def _failure(self, cause: BaseException) -> Exception:
+    def _failure(self, cause: Exception) -> Exception:
         """What to do next about an attempt without an answer."""
         if self._proxy and _is_proxys(cause):
             return ConfigError(

@@ -17,6 +17,8 @@ from contact_sync.model import ID, ROW, Outcome, Pending, Violation
 
 PATH = "contact/update"
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 _ACCESS = {
     "10": "the API key is wrong",
     "20": "the account is disabled",
@@ -40,7 +42,7 @@ _THROTTLED = "429"
 
 def request(key: str, row: Pending) -> bytes:
     """The body that sends `row`."""
-    return f'{{"apiKey": {json.dumps(key)}, "contactId": {json.dumps(row.contact_id)}, "contact": {row.contact}}}'.encode()
+    return _encode({"apiKey": key, ID: row.contact_id, "contact": row.contact}).encode()
 
 
 def answer(reply: Reply, row: Pending, key: str) -> tuple[Outcome, list[Violation], str]:

@@ -1,6 +1,5 @@
 """Whether what the API says of a contact is what was sent."""
 
-import json
 import unicodedata
 from datetime import date, datetime
 from typing import Any
@@ -17,7 +16,7 @@ def differences(echo: Any, row: Pending) -> list[Violation]:
     if str(echo[ID]) != row.contact_id:
         return [Violation("echo-contact", ID)]
     found = []
-    for field, sent in json.loads(row.contact).items():
+    for field, sent in row.contact.items():
         stored = echo.get(field, echo.get("phone") if field == "phoneNumber" else None)
         if stored is None and sent:
             found.append(Violation("echo-missing", field))

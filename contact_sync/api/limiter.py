@@ -9,8 +9,6 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-import httpx
-
 _SLOWEST = 0.2
 """Attempts a second: the pace is never halved below."""
 
@@ -70,20 +68,3 @@ class Limiter:
         if self._rate < math.inf and len(self._starts) == self._starts.maxlen:
             due = max(due, self._starts[0] + 1)
         return due
-
-
-class Paced(httpx.AsyncBaseTransport):
-    """A transport that waits for its turn, so that every attempt pays and no caller can forget."""
-
-    def __init__(self, limiter: Limiter, inner: httpx.AsyncBaseTransport) -> None:
-        self._limiter = limiter
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request` when its turn has come."""
-        await self._limiter.turn()
-        return await self._inner.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        """Close the transport underneath."""
-        await self._inner.aclose()

@@ -11,7 +11,7 @@ from contact_sync.api import contact_detail
 from contact_sync.api.client import Reply
 from contact_sync.model import Pending
 
-ROW = Pending(2, "C 1&2", json.dumps({"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""}), 0, b"")
+ROW = Pending(2, "C 1&2", {"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""}, 0, b"")
 HELD = {"contactId": "C 1&2", "phone": "06 00 00 00 01", "firstname": "Zoé", "custom1": "", "stopSms": False}
 
 

@@ -29,7 +29,7 @@ CONTACT = {
 
 def row(contact: Mapping[str, Any] = CONTACT, contact_id: str = "C000001") -> Pending:
     """A row whose turn has come."""
-    return Pending(2, contact_id, json.dumps(contact, ensure_ascii=False), 0, b"")
+    return Pending(2, contact_id, dict(contact), 0, b"")
 
 
 def reply(document: Any, status: int = 200, **headers: str) -> Reply:

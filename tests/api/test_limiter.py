@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from itertools import combinations, pairwise
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync.api.limiter import Limiter, Paced
+from contact_sync.api.limiter import Limiter
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 Sleep = Callable[[float], Awaitable[None]]
@@ -212,35 +211,6 @@ def test_who_is_sent_away_takes_no_turn(in_no_time: Run) -> None:
         return [type(outcome) for outcome in outcomes], limiter.turns, asyncio.get_running_loop().time()
 
     assert in_no_time(sent_away()) == ([KeyError, type(None)], 2, 1.0)
-
-
-def test_every_attempt_pays(in_no_time: Run) -> None:
-    """The transport makes a request wait for its turn, passes it on unchanged, and closes the one underneath."""
-
-    class Inner(httpx.AsyncBaseTransport):
-        seen: list[tuple[float, httpx.Request]]
-        closed = False
-
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            self.seen.append((asyncio.get_running_loop().time(), request))
-            return httpx.Response(204)
-
-        async def aclose(self) -> None:
-            self.closed = True
-
-    inner = Inner()
-    inner.seen = []
-    request = httpx.Request("POST", "https://api.example/")
-
-    async def twice() -> None:
-        transport = Paced(here(1), inner)
-        for _ in range(2):
-            assert (await transport.handle_async_request(request)).status_code == 204
-        await transport.aclose()
-
-    in_no_time(twice())
-    assert inner.seen == [(0.0, request), (1.0, request)]
-    assert inner.closed
 
 
 def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:

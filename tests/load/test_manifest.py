@@ -5,7 +5,6 @@ Case numbers (C01, X07) are those of the project's survey of real files; A.3 to 
 
 import codecs
 import datetime as dt
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def judge(content: bytes, folder: Path) -> dict[int, Sent | str]:
         ledger.begin("run", path.name, "", keep=True)
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
         plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
-        pending = {row.number: (row.contact_id, json.loads(row.contact)) for row in ledger.take(-1, 1000)}
+        pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}
         ledger.conclude(Violation("stopped", detail={"reason": ""}), ready=False)
         told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in ledger.lines()}
     return told | pending
