@@ -36,9 +36,9 @@ test: dev  ## Run all the tests, with coverage of what runs in this process
 soak: dev  ## Run the long tests: 50 kills, large files
 	$(BIN)/pytest -m soak
 
-bench: dev  ## Measure speed and memory, as ratios against floors and peers
-	$(BIN)/python -m pip install --quiet requests types-requests
-	$(BIN)/python tests/benchmarks/bench.py
+bench: dev  ## Measure speed and memory, as ratios against floors and peers (BENCH=--readme: into the README)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check requests matplotlib
+	$(BIN)/python tests/benchmarks/bench.py $(BENCH)
 
 SAMPLES := contacts.csv contacts.xlsx mistakes.csv
 

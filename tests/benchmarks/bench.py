@@ -1,7 +1,8 @@
 """How fast and how large contact-sync is, as ratios against floors and peers in the same run: `make bench`.
 
 Whole processes, taken in turn with what they are compared with, since machines drift; the median of each.
-`python bench.py PART ...` runs some parts only; `--rows` sets how many rows the large files have.
+`python bench.py PART ...` runs some parts only; `--rows` sets how many rows the large files have. Beside the floors, which are
+here, it runs the peers that are installed.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import peers
 
 HERE = Path(__file__).parent
 PROGRAM = str(Path(sys.executable).with_name("contact-sync"))
@@ -59,9 +62,18 @@ def in_turn(*commands: Callable[[], list[str]], times: int = 3) -> list[Cost]:
     return [Cost(*map(statistics.median, zip(*costs, strict=True))) for costs in zip(*rounds, strict=True)]
 
 
+TABLE = ["| what | contact-sync | against | | ratio |", "|---|---|---|---|---|"]
+
+
+def tell(line: str) -> None:
+    """Print a line of the table."""
+    print(line, flush=True)  # noqa: T201
+
+
 def row(what: str, ours: float, against: str, theirs: float, unit: str) -> None:
-    """Print one line of the table."""
-    print(f"| {what} | {ours:.2f} {unit} | {against} | {theirs:.2f} {unit} | {ours / theirs:.2f} |", flush=True)  # noqa: T201
+    """Add a line to the table."""
+    TABLE.append(f"| {what} | {ours:.2f} {unit} | {against} | {theirs:.2f} {unit} | {ours / theirs:.2f} |")
+    tell(TABLE[-1])
 
 
 class Server:
@@ -72,17 +84,17 @@ class Server:
         self._process, self._out = process, process.stdout
         self.base_url = f"http://127.0.0.1:{self._out.readline().strip()}/v1"
 
-    def seen(self) -> dict[str, int]:
-        """Stop it; how many requests it had, and how many in the busiest second."""
+    def seen(self) -> dict[str, float]:
+        """Stop it; how many requests it had, how many in the busiest second, in how many seconds, and how busy it was."""
         self._process.send_signal(signal.SIGTERM)
-        seen: dict[str, int] = json.loads(self._out.read())
+        seen: dict[str, float] = json.loads(self._out.read())
         return seen
 
 
 @contextmanager
-def serving(delay: int) -> Iterator[Server]:
-    """Serve updates that are confirmed after `delay` milliseconds."""
-    command = [sys.executable, str(HERE / "server.py"), str(delay)]
+def serving(delay: int, fails: int = 0) -> Iterator[Server]:
+    """Serve updates that are confirmed after `delay` milliseconds, but for every so many that fail."""
+    command = [sys.executable, str(HERE / "server.py"), str(delay), str(fails)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Server(process)
@@ -90,10 +102,16 @@ def serving(delay: int) -> Iterator[Server]:
             process.terminate()
 
 
-def write_csv(path: Path, rows: int) -> Path:
+def sending(source: str, server: Server, folder: Path, workers: int) -> Callable[[], list[str]]:
+    """The command that sends all rows of a source as fast as it goes: with a new ledger each time, so that none is in place."""
+    usual = [PROGRAM, "run", source, "--base-url", server.base_url, "--rate", "0", "--workers", str(workers), "-q"]
+    return lambda: [*usual, "--state-dir", tempfile.mkdtemp(dir=folder)]
+
+
+def write_csv(path: Path, rows: int, delimiter: str = ";") -> Path:
     """Write a source of clean rows, ten columns, all different."""
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter=";")
+        writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(HEADER)
         for i in range(rows):
             day = f"{i % 28 + 1:02d}/{i % 12 + 1:02d}/{1950 + i % 50}"
@@ -169,72 +187,109 @@ def send(folder: Path, _: int) -> None:
     """Send 10,000 rows to a server that answers after 20 ms, 64 at a time."""
     source = str(write_csv(folder / "send.csv", 10_000))
     with serving(20) as server:
+        us, bare = in_turn(
+            sending(source, server, folder, 64), lambda: [*FLOORS, "bare_aiohttp", source, server.base_url, "64"], times=5
+        )
+        busy = server.seen()["busy"]
+    row("`run`, 10,000 rows, 64 workers, 20 ms, CPU", us.cpu, "bare aiohttp loop", bare.cpu, "s")
+    row("`run`, 10,000 rows, 64 workers, 20 ms, time", us.wall, f"bare aiohttp loop (server busy {busy:.0%})", bare.wall, "s")
 
-        def ours() -> list[str]:
-            state = tempfile.mkdtemp(dir=folder)  # a new ledger each time, so that every row is sent
-            options = ["--base-url", server.base_url, "--state-dir", state, "--rate", "0", "--workers", "64", "-q"]
-            return [PROGRAM, "run", source, *options]
 
-        us, bare = in_turn(ours, lambda: [*FLOORS, "bare_aiohttp", source, server.base_url, "64"])
-        row("`run`, 10,000 rows, 64 workers, 20 ms, CPU", us.cpu, "bare aiohttp loop", bare.cpu, "s")
-        row("`run`, 10,000 rows, 64 workers, 20 ms, time", us.wall, "bare aiohttp loop", bare.wall, "s")
+def others(folder: Path, _: int) -> None:
+    """Send 1,000 rows beside what people would use instead, and 10,000 beside those who can do so many at a time."""
+    for count, workers, delay in ((1_000, 16, 20), (10_000, 64, 20)):
+        source = write_csv(folder / f"others{count}.csv", count, ",")
+        with serving(delay) as server:
+            them = {
+                name: command
+                for name, command in peers.commands(source, server.base_url).items()
+                if name.endswith(f", {workers} at a time") or (workers == 16 and "at a time" not in name)
+            }
+            what = f"`run`, {count:,} rows, {workers} workers, {delay} ms"
+            for name, command in them.items():
+                us, they = in_turn(sending(str(source), server, folder, workers), lambda command=command: command, times=1)  # type: ignore[misc]
+                row(f"{what}, time", us.wall, name, they.wall, "s")
+                row(f"{what}, CPU", us.cpu, name, they.cpu, "s")
 
 
 def idle(folder: Path, rows: int) -> None:
     """The night on which nothing has changed, against `check`."""
     rows = max(1, rows // 10)
-    source, state = str(write_csv(folder / "idle.csv", rows)), str(folder / "idle")
+    source = str(write_csv(folder / "idle.csv", rows))
     with serving(0) as server:
-        run = [
-            PROGRAM,
-            "run",
-            source,
-            "--base-url",
-            server.base_url,
-            "--state-dir",
-            state,
-            "--rate",
-            "0",
-            "--workers",
-            "64",
-            "-q",
-        ]
+        run = sending(source, server, folder, 64)()
         cost(run)
         ours, theirs = in_turn(lambda: run, lambda: [PROGRAM, "check", source, "-q"])
-        sent = server.seen()["requests"]
+        sent = int(server.seen()["requests"])
     row(f"`run`, {rows:,} rows unchanged, CPU ({sent - rows} requests)", ours.cpu, "`check` of the same", theirs.cpu, "s")
 
 
 def pace(folder: Path, _: int) -> None:
     """The time for N rows at a rate, against N / rate, and the busiest second at the server."""
-    for rate, delay in ((5, 20), (50, 200), (500, 20)):
+    for rate, delay, fails in ((5, 20, 0), (50, 200, 0), (50, 20, 50), (500, 20, 0)):
         rows = rate * 10
         source, state = str(write_csv(folder / f"pace{rate}.csv", rows)), tempfile.mkdtemp(dir=folder)
-        with serving(delay) as server:
-            options = ["--base-url", server.base_url, "--state-dir", state, "--rate", str(rate), "--workers", "128", "--json"]
+        with serving(delay, fails) as server:
+            options = ["--base-url", server.base_url, "--state-dir", state, "--rate", str(rate), "--workers", "128", "-q"]
             command = [PROGRAM, "run", source, *options]
-            told = subprocess.run(
-                command, check=True, capture_output=True, text=True, env=os.environ | {"CONTACT_SYNC_API_KEY": "k"}
-            )
-            busiest = server.seen()["busiest"]
-        seconds = json.loads(told.stdout)["seconds"]
-        row(f"{rows:,} rows at {rate}/s, {delay} ms (busiest second: {busiest})", seconds, "rows / rate", rows / rate, "s")
+            cost(command)
+            seen = server.seen()
+        attempts = int(seen["requests"])
+        what = f"{attempts} attempts at {rate}/s, {delay} ms, {attempts - rows} of them retries, first to last"
+        row(f"{what} (busiest second: {seen['busiest']})", seen["span"], "attempts / rate", (attempts - 1) / rate, "s")
 
 
-def memory(folder: Path, _: int) -> None:
-    """The memory that sending takes, for many rows against few."""
-    few, many = str(write_csv(folder / "few.csv", 2_000)), str(write_csv(folder / "many.csv", 50_000))
+def growth(folder: Path, rows: int) -> None:
+    """The CPU time a row and the memory of small, middling and large sources, in a picture."""
+    sizes = [rows // 100, rows // 10, rows]
+    checked = [cost([PROGRAM, "check", str(write_csv(folder / f"grow{size}.csv", size)), "-q"]) for size in (1, *sizes)]
     with serving(0) as server:
+        less = [size // 5 for size in sizes]
+        sent = [cost(sending(str(write_csv(folder / f"grow{size}.csv", size)), server, folder, 64)()) for size in (1, *less)]
+    for what, (start, *costs), counts in (("check", checked, sizes), ("run", sent, less)):
+        many, few = counts[-1], counts[0]
+        per_row = [(cost.cpu - start.cpu) / size * 1e6 for cost, size in zip(costs, counts, strict=True)]
+        row(f"`{what}`, {many:,} rows, CPU a row", per_row[-1], f"{few:,} rows", per_row[0], "µs")
+        row(f"`{what}`, {many:,} rows, memory", costs[-1].memory, f"{few:,} rows", costs[0].memory, "MB")
+        PLOT[what] = (counts, per_row, [cost.memory for cost in costs])
 
-        def run(source: str) -> list[str]:
-            options = ["--base-url", server.base_url, "--state-dir", tempfile.mkdtemp(dir=folder), "--rate", "0", "-q"]
-            return [PROGRAM, "run", source, *options]
 
-        large, small = in_turn(lambda: run(many), lambda: run(few), times=1)
-    row("`run`, 50,000 rows, memory", large.memory, "2,000 rows", small.memory, "MB")
+PLOT: dict[str, tuple[list[int], list[float], list[float]]] = {}
+"""Command → sizes, CPU a row in µs, memory in MB."""
+
+PICTURE = HERE / "growth.svg"
 
 
-PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pace, memory)}
+def draw() -> None:
+    """Draw the picture of growth."""
+    import matplotlib as mpl  # noqa: PLC0415 - not for the other parts
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "contact-sync"
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for what, (sizes, per_row, memory) in PLOT.items():
+        left.plot(sizes, per_row, marker="o", label=what)
+        right.plot(sizes, memory, marker="o", label=what)
+    left.set(title="CPU a row, after the start", xlabel="rows", ylabel="µs", xscale="log", yscale="log")
+    right.set(title="Peak memory", xlabel="rows", ylabel="MB", xscale="log", ylim=(0, None))
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(PICTURE, metadata={"Date": None})
+
+
+PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pace, others, growth)}
+README = HERE.parent.parent / "README.md"
+
+
+def write_readme(machine: str) -> None:
+    """Put the table into the README."""
+    text = README.read_text(encoding="utf-8")
+    before, _, rest = text.partition("<!-- speed -->\n")
+    _, _, after = rest.partition("<!-- /speed -->\n")
+    README.write_text("\n".join([f"{before}<!-- speed -->", machine, "", *TABLE, f"<!-- /speed -->\n{after}"]), encoding="utf-8")
 
 
 def main() -> None:
@@ -242,15 +297,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--readme", action="store_true", help="put the table into the README, and draw the picture anew")
     told = parser.parse_args()
-    print(f"{dt.date.today()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")  # noqa: T201, DTZ011
-    print("| what | contact-sync | against | | ratio |\n|---|---|---|---|---|")  # noqa: T201
+    day = dt.datetime.now(dt.UTC).date()
+    machine = f"{day}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}:"
+    for line in (machine, "", *TABLE):
+        tell(line)
     folder = Path(tempfile.mkdtemp(prefix="contact-sync-bench-"))
     try:
         for part in told.parts or PARTS:
             PARTS[part](folder, told.rows)
     finally:
         shutil.rmtree(folder)
+    if told.readme:
+        write_readme(machine)
+        if PLOT:
+            draw()
 
 
 if __name__ == "__main__":
