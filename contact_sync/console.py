@@ -9,15 +9,11 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import Any, Self, TextIO
 
 from contact_sync.catalogue import CATALOGUE
 from contact_sync.errors import ContactSyncError
-from contact_sync.model import Cause, Result
-
-# The run imports pandas, httpx and aiohttp: that is a second which --help and --version need not wait for.
-if TYPE_CHECKING:
-    from contact_sync.run import Summary
+from contact_sync.model import Cause, Result, Summary
 
 _SHOWN_CAUSES = 10
 
@@ -55,7 +51,7 @@ class Console:
             self._write(sys.stdout, json.dumps(told, default=_readable))
         return error.exit_code
 
-    def conclude(self, summary: "Summary") -> int:
+    def conclude(self, summary: Summary) -> int:
         """Tell what came of a run, and return the exit code."""
         if not self.quiet:
             self.say(_told_at_length(summary))
@@ -121,12 +117,12 @@ def _cause(cause: Cause, columns: dict[str, str], *, example: bool) -> str:
     return f"{rows}: {where}{cause.message if example and cause.message else general}"
 
 
-def _causes(summary: "Summary") -> list[Cause]:
+def _causes(summary: Summary) -> list[Cause]:
     """The causes but for the stop of the run, of which the summary has a line of its own."""
     return [cause for cause in summary.causes if cause.code != "stopped"]
 
 
-def _told_at_length(summary: "Summary") -> str:
+def _told_at_length(summary: Summary) -> str:
     lines = [f"{summary.source}: {summary.rows} rows.", *summary.findings]
     lines += _warned(summary)
     lines += summary.notes
@@ -143,11 +139,11 @@ def _told_at_length(summary: "Summary") -> str:
     return "\n".join(lines)
 
 
-def _warned(summary: "Summary") -> list[str]:
+def _warned(summary: Summary) -> list[str]:
     return [f"Warning: {warning}" for warning in summary.warnings]
 
 
-def _told_briefly(summary: "Summary") -> str:
+def _told_briefly(summary: Summary) -> str:
     """What somebody has to know who gets it as a mail: no names, no numbers."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]

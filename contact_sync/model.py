@@ -209,3 +209,28 @@ class Cause(NamedTuple):
     """The number of the first of them."""
     message: str
     """What the report says of that row, where this is all it says."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came of a run."""
+
+    run: str
+    source: Path
+    report: Path | None
+    """None when it could not be written."""
+    rows: int = 0
+    outcomes: dict[str, int] = dataclasses.field(default_factory=dict)
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    exit_code: int = 0
+    reasons: list[str] = dataclasses.field(default_factory=list)
+    """Why the run ended early, in sentences."""
+    findings: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
+    """What was put right on the way, in sentences."""
+    causes: list[Cause] = dataclasses.field(default_factory=list)
+    columns: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Field → the letter of its column."""

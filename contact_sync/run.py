@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -23,8 +22,9 @@ from contact_sync.fingerprint import Fingerprints, installation
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
-from contact_sync.model import Cause, Night, Outcome, Result, Source, Violation
+from contact_sync.model import Night, Outcome, Result, Source, Summary, Violation
 from contact_sync.report import csv
+from contact_sync.report.draft import Draft, draft
 from contact_sync.settings import Settings
 from contact_sync.stop import Stop
 from contact_sync.validate import Policy, Validator
@@ -62,31 +62,6 @@ class Watcher(Protocol):
         """One row was sent, and ended so."""
 
 
-@dataclass(slots=True)
-class Summary:
-    """What came of a run."""
-
-    run: str
-    source: Path
-    report: Path | None
-    """None when it could not be written."""
-    rows: int = 0
-    outcomes: dict[str, int] = field(default_factory=dict)
-    requests: int = 0
-    retries: int = 0
-    seconds: float = 0.0
-    exit_code: int = 0
-    reasons: list[str] = field(default_factory=list)
-    """Why the run ended early, in sentences."""
-    findings: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    """What was put right on the way, in sentences."""
-    causes: list[Cause] = field(default_factory=list)
-    columns: dict[str, str] = field(default_factory=dict)
-    """Field → the letter of its column."""
-
-
 def run(settings: Settings, watcher: Watcher) -> Summary:
     """Do the whole job and say what came of it.
 
@@ -99,7 +74,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     stop = Stop()
     client = _client(settings, settings.base_url, stop) if settings.send and not settings.sandbox else None
     with _signals(stop), _ledger(settings) as ledger:
-        with _opened(settings, stop) as source, csv.draft(settings.report, settings.report_mode) as report:
+        with _opened(settings, stop) as source, draft(settings.report, settings.report_mode) as report:
             keep = settings.send or not settings.remember
             ledger.begin(summary.run, str(settings.source), _stamp(started), keep=keep)
             with _uncollected():
@@ -262,7 +237,7 @@ def _guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
         )
 
 
-def _reserve(report: csv.Draft, ledger: Ledger, rows: int, stop: Stop) -> None:
+def _reserve(report: Draft, ledger: Ledger, rows: int, stop: Stop) -> None:
     """Stop before the first request where the disk has no room for what has to be written after it."""
     try:
         if pending := ledger.count(None):
@@ -324,11 +299,11 @@ def _conclude(settings: Settings, ledger: Ledger, stop: Stop) -> None:
     ledger.conclude(reason, ready=guarded)
 
 
-def _report(report: csv.Draft, source: Source, ledger: Ledger, stop: Stop) -> int | None:
+def _report(report: Draft, source: Source, ledger: Ledger, stop: Stop) -> int | None:
     """Write the report; None when it could not be written."""
     try:
         with _uncollected():
-            return report.write(source.columns, source.delimiter, ledger.pages())
+            return csv.write(report, source.columns, source.delimiter, ledger.pages())
     except StorageError as reason:
         stop.trip(reason)
         return None

@@ -20,6 +20,8 @@ FLOORS = (
     {"errors"},
     {"model"},
     {"catalogue", "packed"},
+    {"language"},
+    {"french"},
 )
 """From top to bottom; a module may import only from floors below its own, or, within a folder, its neighbours."""
 

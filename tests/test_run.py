@@ -33,9 +33,9 @@ from contact_sync.errors import (
 )
 from contact_sync.ledger import Ledger
 from contact_sync.lock import hold
-from contact_sync.model import Outcome, Page, Result
+from contact_sync.model import Outcome, Page, Result, Summary
 from contact_sync.packed import pack, unpack
-from contact_sync.run import Summary, run
+from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
 

@@ -22,7 +22,9 @@ from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
 from contact_sync.model import Line, Page
 from contact_sync.packed import pack
-from contact_sync.report.csv import COLUMNS, draft
+from contact_sync.report import csv as report_csv
+from contact_sync.report.csv import COLUMNS
+from contact_sync.report.draft import draft
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
 
@@ -47,7 +49,7 @@ def write(
 ) -> int:
     """Write a report."""
     with draft(path, mode) as report:
-        return report.write(columns, delimiter, map(page, lines))
+        return report_csv.write(report, columns, delimiter, map(page, lines))
 
 
 def read(path: Path, delimiter: str = ";") -> list[list[str]]:
@@ -115,7 +117,7 @@ def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[i
         outcome = "failed" if number in apart else "ready"
         writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
     with TemporaryDirectory() as folder, draft(Path(folder) / "report.csv", 0o600) as begun:
-        assert begun.write(["a", "b", "c"], delimiter, [Page(numbers, pack(rows), READY, told)]) == len(rows)
+        assert report_csv.write(begun, ["a", "b", "c"], delimiter, [Page(numbers, pack(rows), READY, told)]) == len(rows)
         with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:
             assert file.read() == wanted.getvalue().encode(errors="backslashreplace").decode()
 
@@ -157,7 +159,7 @@ def test_a_draft_that_was_left(report: Path) -> None:
     left.chmod(0o644)
     with draft(report, 0o644) as begun:
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
-        begun.write(("contactId", "firstname"), ";", [page(line(2, "C1", "Zoé"))])
+        report_csv.write(begun, ("contactId", "firstname"), ";", [page(line(2, "C1", "Zoé"))])
     assert [record[0] for record in read(report)] == ["contactId", "C1"]
     assert list(report.parent.iterdir()) == [report]
 
@@ -168,7 +170,7 @@ def test_two_at_a_time(report: Path) -> None:
         with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
-        assert first.write(("contactId", "firstname"), ";", [page(line(2, "first", ""))]) == 1
+        assert report_csv.write(first, ("contactId", "firstname"), ";", [page(line(2, "first", ""))]) == 1
     assert [record[0] for record in read(report)] == ["contactId", "first"]
     assert write(report, line(2, "third", "")) == 1
 
@@ -176,10 +178,10 @@ def test_two_at_a_time(report: Path) -> None:
 def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
     """A run whose report is in its place does not throw away the draft that another has begun since."""
     with draft(report, 0o600) as first:
-        first.write(("contactId", "firstname"), ";", [page(line(2, "first", ""))])
+        report_csv.write(first, ("contactId", "firstname"), ";", [page(line(2, "first", ""))])
         second = draft(report, 0o600)
         begun = second.__enter__()
-    assert begun.write(("contactId", "firstname"), ";", [page(line(2, "second", ""))]) == 1
+    assert report_csv.write(begun, ("contactId", "firstname"), ";", [page(line(2, "second", ""))]) == 1
     second.__exit__(None, None, None)
     assert [record[0] for record in read(report)] == ["contactId", "second"]
     assert list(report.parent.iterdir()) == [report]
@@ -212,7 +214,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         yield line(2, "C1", "")
 
     with pytest.raises(StorageError, match="cannot be written"), draft(place / report.name, 0o600) as begun:
-        begun.write(("contactId", "firstname"), ";", map(page, lines()))
+        report_csv.write(begun, ("contactId", "firstname"), ";", map(page, lines()))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -247,7 +249,7 @@ def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
             yield line(number, "new", "")
 
     with draft(report, 0o600) as begun:
-        assert begun.write(("contactId", "firstname"), ";", map(page, lines())) == 4998
+        assert report_csv.write(begun, ("contactId", "firstname"), ";", map(page, lines())) == 4998
     assert len(read(report)) == 4999
 
 
@@ -279,7 +281,7 @@ def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
         raise StorageError("torn")
 
     with pytest.raises(StorageError, match="torn"), draft(report, 0o600) as begun:
-        begun.write(("contactId", "firstname"), ";", map(page, lines()))
+        report_csv.write(begun, ("contactId", "firstname"), ";", map(page, lines()))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
 
@@ -353,11 +355,11 @@ def test_reserved_room_is_given_back(tmp_path: Path) -> None:
     """A report is as long as what is in it, however much of the disk was taken for it."""
     plain, reserved = tmp_path / "plain.csv", tmp_path / "reserved.csv"
     with draft(plain, 0o600) as begun:
-        begun.write(["a"], ";", [])
+        report_csv.write(begun, ["a"], ";", [])
     with draft(reserved, 0o600) as begun:
         begun.reserve(100_000)
         assert (tmp_path / ".reserved.csv.draft").stat().st_size == 100_000
-        begun.write(["a"], ";", [])
+        report_csv.write(begun, ["a"], ";", [])
     assert reserved.read_bytes() == plain.read_bytes()
 
 
