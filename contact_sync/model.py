@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.catalogue import CATALOGUE
+from contact_sync.language import phrase
 from contact_sync.packed import unpack
 
 ID = "contactId"
@@ -49,7 +50,7 @@ class Violation:
     @property
     def message(self) -> str:
         """One sentence that says what to do."""
-        return CATALOGUE[self.code].format(field=self.field, **self.detail)
+        return phrase(CATALOGUE[self.code], field=self.field, **self.detail)
 
 
 @dataclass(slots=True)
