@@ -67,6 +67,20 @@ class Chunk:
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
 
+class Layout(NamedTuple):
+    """What a report needs to know of its source beside the rows."""
+
+    columns: list[str]
+    letters: list[str]
+    mapping: dict[str, int]
+    delimiter: str
+
+    @property
+    def letters_of_fields(self) -> dict[str, str]:
+        """Field → the letter of its column."""
+        return {field: self.letters[position] for field, position in self.mapping.items()}
+
+
 @dataclass(slots=True)
 class Source(ABC):
     """A file of contacts, opened and understood."""
@@ -87,6 +101,11 @@ class Source(ABC):
     """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
     blanks_certain: bool
     """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
+
+    @property
+    def layout(self) -> Layout:
+        """What reports need to know of it."""
+        return Layout(self.columns, self.letters, self.mapping, self.delimiter)
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
@@ -164,6 +183,39 @@ class Night(NamedTuple):
     rows: int
     changed: int
     """How many of them were not yet in place."""
+
+
+class Run(NamedTuple):
+    """How an earlier run went."""
+
+    id: str
+    source: str
+    started: str
+    """UTC, ISO 8601 with Z."""
+    finished: str | None
+    """None when it was cut short."""
+    exit_code: int | None
+    outcomes: dict[str, int]
+    requests: int
+    retries: int
+    seconds: float
+
+
+class Event(NamedTuple):
+    """What became of a contact in an earlier run."""
+
+    run: str
+    started: str
+    source: str
+    number: int
+    """Its row."""
+    outcome: str
+    code: str
+    fields: str
+    """Those that the code is about, joined by `,`."""
+    sent: str
+    """The fields that were sent, joined by `,`; no values are kept."""
+    at: str
 
 
 class Line(NamedTuple):

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Protocol
 
 from contact_sync import plan
 from contact_sync.damage import deviations
-from contact_sync.errors import PRECEDENCE, BusyError, ContactSyncError, Interrupted, SourceError, StorageError
-from contact_sync.fingerprint import Fingerprints, installation
+from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, Interrupted, SourceError, StorageError
+from contact_sync.guard import guard
+from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.lock import hold
-from contact_sync.model import Night, Outcome, Result, Source, Summary, Violation
+from contact_sync.model import Layout, Night, Outcome, Result, Source, Summary, Violation
 from contact_sync.report import csv
 from contact_sync.report.draft import Draft, draft
 from contact_sync.settings import Settings
+from contact_sync.state import ledger_of, throwaway
 from contact_sync.stop import Stop
 from contact_sync.validate import Policy, Validator
 
@@ -33,14 +34,8 @@ from contact_sync.validate import Policy, Validator
 if TYPE_CHECKING:
     from contact_sync.api.client import Client
 
-NOTHING_TO_SEND = "nothing-to-send"
-"""A row that holds nothing but a contactId is no sign of a damaged source."""
-
 NIGHTS = 7
 """Runs that tonight's source is compared with."""
-
-FEW = 20
-"""Fewer known contacts than this tell nothing about their column."""
 
 _ATTENTION = {Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED, Outcome.FAILED}
 _PARTIAL = 3
@@ -68,39 +63,75 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     Raises a ContactSyncError where there is nothing to report on: a refused source (SourceError), a lock that is held
     (BusyError), a ledger or report that cannot be opened (StorageError), a proxy that cannot be used (ConfigError).
     """
-    begun = time.monotonic()
     started = datetime.now(UTC)
+    night = _Night(settings, watcher)
     summary = Summary(f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", settings.source, settings.report)
-    stop = Stop()
-    client = _client(settings, settings.base_url, stop) if settings.send and not settings.sandbox else None
-    with _signals(stop), _ledger(settings) as ledger:
-        with _opened(settings, stop) as source, draft(settings.report, settings.report_mode) as report:
+    if settings.send and not settings.sandbox:
+        night.reach(settings.base_url)
+    lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
+    with _signals(night.stop), lent as ledger:
+        with _opened(settings, night.stop) as source, draft(settings.report, settings.report_mode) as report:
             keep = settings.send or not settings.remember
-            ledger.begin(summary.run, str(settings.source), _stamp(started), keep=keep)
-            with _uncollected():
-                summary.rows = _stage(settings, source, ledger, watcher, summary)
-            changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
-            source.warnings += deviations(ledger.nights(str(settings.source), NIGHTS), Night(summary.rows, changed))
-            _guard(settings, ledger, summary.rows, stop)
-            if settings.send and not stop.reasons:
-                _reserve(report, ledger, summary.rows, stop)
-            if settings.send and not stop.reasons:
-                _send(settings, client, ledger, stop, watcher, begun=begun)
-            _conclude(settings, ledger, stop)
-            lines = _report(report, source, ledger, stop)
-            summary.warnings = source.warnings
-        summary.outcomes = ledger.outcomes()
-        summary.causes = ledger.causes()
-        summary.requests, summary.retries = ledger.attempts()
-        _balance(summary, lines, stop)
-        if lines is None:
-            summary.report = None
-        summary.exit_code = _exit_code(stop.reasons, summary.outcomes)
+            if keep:
+                ledger.expire(started, settings.keep_days)
+            ledger.begin(summary.run, settings.source, settings.report, _stamp(started), source.layout, keep=keep)
+            night.stage(source, ledger, summary)
+            guard(settings, ledger, summary.rows, night.stop)
+            if settings.send and not night.stop.reasons:
+                ledger.staged(summary.run)
+                night.deliver(ledger, summary, report)
+            night.conclude(ledger, summary)
+            night.report(ledger, summary, report, source.layout)
         if keep:
-            _finish(ledger, summary, stop)
-    summary.reasons = [str(reason) for reason in stop.reasons]
-    summary.seconds = round(time.monotonic() - begun, 1)
+            night.finish(ledger, summary)
     return summary
+
+
+def retry(settings: Settings, watcher: Watcher) -> Summary:
+    """Take up the last run again: send its rows that failed or did not have their turn, and write its whole report anew.
+
+    Of `settings` what has to do with the file does not count. Raises what `run` does, and ConfigError when there is nothing to
+    take up.
+    """
+    night = _Night(settings, watcher)
+    night.reach(settings.base_url)
+    with _signals(night.stop), ledger_of(settings) as ledger:
+        summary, layout, place = _last(ledger, settings)
+        with draft(place, settings.report_mode) as report:
+            before = ledger.attempts()
+            if not ledger.resume(summary.run):
+                raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
+            night.deliver(ledger, summary, report)
+            night.conclude(ledger, summary)
+            summary.requests, summary.retries = (now - then for now, then in zip(ledger.attempts(), before, strict=True))
+            night.report(ledger, summary, report, layout)
+        night.finish(ledger, summary)
+    return summary
+
+
+def rewrite(settings: Settings, watcher: Watcher) -> Summary:
+    """Write the last run's report once more. Raises ConfigError when its rows are not kept any more, StorageError."""
+    night = _Night(settings, watcher)
+    with ledger_of(settings) as ledger:
+        summary, layout, place = _last(ledger, settings)
+        with draft(place, settings.report_mode) as report:
+            _count(ledger, summary)
+            night.report(ledger, summary, report, layout)
+    summary.exit_code = min((reason.exit_code for reason in night.stop.reasons), default=0)
+    return summary
+
+
+def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Path]:
+    """The last run as it was left, and where its report goes."""
+    ledger.expire(datetime.now(UTC), settings.keep_days)
+    last = ledger.last()
+    if not last:
+        raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
+    source, place, layout = ledger.reopen(last)
+    if settings.report != Path():
+        place = settings.report
+    summary = Summary(last, source, place, rows=sum(ledger.outcomes().values()), columns=layout.letters_of_fields)
+    return summary, layout, place
 
 
 @contextmanager
@@ -135,36 +166,6 @@ def _signals(stop: Stop) -> Iterator[None]:
 
 
 @contextmanager
-def _ledger(settings: Settings) -> Iterator[Ledger]:
-    """The ledger of the account, locked; one that is thrown away for a check and in the sandbox."""
-    if settings.sandbox or not settings.remember:
-        with Ledger(None, Fingerprints(secrets.token_bytes(32))) as ledger:
-            yield ledger
-        return
-    folder = settings.state_dir
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fingerprints = installation(folder)
-            account = fingerprints.account(settings.base_url, settings.account or settings.key)
-            _lock(folder / f"{account}.lock", stack)
-            ledger = stack.enter_context(Ledger(folder / f"{account}.sqlite3", fingerprints, account))
-        except OSError as error:
-            raise StorageError(f"The state folder {folder} cannot be used ({error.strerror}): check --state-dir.") from error
-        yield ledger
-
-
-def _lock(path: Path, stack: ExitStack) -> None:
-    """Keep other runs for the account away until `stack` ends. The file stays: only whoever holds it may rely on its name."""
-    descriptor = hold(path)
-    if descriptor is None:
-        holder = path.read_text(encoding="ascii", errors="replace").strip() or "unknown"
-        raise BusyError(f"Another run for this account is under way (process {holder}): wait for it to end.")
-    stack.callback(os.close, descriptor)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
-
-
-@contextmanager
 def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
     def sleep(seconds: float) -> None:
         time.sleep(seconds)
@@ -178,151 +179,157 @@ def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
     except SourceError as refused:
         with suppress(PermissionError):
             if settings.report.exists():
-                raise SourceError(f"{refused} (The report {settings.report} is from an earlier run.)") from refused
+                told = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
+                raise SourceError(told) from refused
         raise
 
 
-def _stage(settings: Settings, source: Source, ledger: Ledger, watcher: Watcher, summary: Summary) -> int:
-    if settings.blank == "clear" and not source.blanks_certain:
-        raise SourceError(
-            f"{source.path.name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: "
-            "open the file in Excel and save it as .xlsx."
+class _Night:
+    """A run under way: what it was told, when it began, and whether it is to stop."""
+
+    def __init__(self, settings: Settings, watcher: Watcher) -> None:
+        self._settings = settings
+        self._watcher = watcher
+        self._begun = time.monotonic()
+        self._client: Client | None = None
+        self.stop = Stop()
+
+    def reach(self, base_url: str) -> "Client":
+        """Prepare the way to the API. Raises ConfigError where a proxy or the certificates of this machine are no good."""
+        from contact_sync.api.client import Client  # noqa: PLC0415
+
+        told = self._settings
+        self._client = Client(
+            base_url,
+            rate=told.rate,
+            connections=told.workers,
+            timeout=told.timeout,
+            clock=time.monotonic,
+            sleep=self.stop.sleep,
         )
-    validator = Validator(
-        source.mapping, Policy(blank=settings.blank, region=settings.region, today=datetime.now().astimezone().date())
-    )
-    rows = plan.stage(
-        source,
-        validator,
-        ledger,
-        duplicates=settings.duplicates,
-        resend=settings.resend,
-        sending=settings.send,
-        tick=watcher.loaded,
-    )
-    if rows == 0 and not settings.allow_empty:
-        raise SourceError(f"{source.path} has no data row: check the export, or allow it with --allow-empty.")
-    summary.findings = source.findings
-    summary.notes = [f"{count} cells of {name}: {what}." for (name, what), count in validator.notes.items()]
-    summary.columns = {name: source.letters[position] for name, position in source.mapping.items()}
-    return rows
+        return self._client
 
-
-def _guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
-    """Stop before the first request when the source looks damaged as a whole."""
-    invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
-    if invalid * 100 > settings.max_invalid * rows:
-        stop.trip(
-            SourceError(
-                f"{invalid} of {rows} rows are invalid, more than {settings.max_invalid:g} %, so nothing was sent: "
-                "correct the source, or allow more with --max-invalid."
+    def stage(self, source: Source, ledger: Ledger, summary: Summary) -> None:
+        """Validate every row of `source` and write it into the ledger."""
+        told = self._settings
+        if told.blank == "clear" and not source.blanks_certain:
+            raise SourceError(
+                phrase(
+                    "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
+                    "the file in Excel and save it as .xlsx.",
+                    name=source.path.name,
+                )
             )
-        )
-    known = ledger.same + ledger.strangers
-    if known >= FEW and ledger.strangers * 100 > settings.max_strangers * known:
-        stop.trip(
-            SourceError(
-                f"{ledger.strangers} of {known} known contacts change first name, last name and phone number at once, more than "
-                f"{settings.max_strangers:g} %, as when a column is sorted alone, so nothing was sent: check that each contactId "
-                "stands beside its own person, or allow more with --max-strangers."
+        today = datetime.now().astimezone().date()
+        validator = Validator(source.mapping, Policy(blank=told.blank, region=told.region, today=today))
+        with _uncollected():
+            summary.rows = plan.stage(
+                source,
+                validator,
+                ledger,
+                duplicates=told.duplicates,
+                resend=told.resend,
+                sending=told.send,
+                tick=self._watcher.loaded,
             )
-        )
-    clears = ledger.clears()
-    if clears > settings.max_clears:
-        stop.trip(
-            SourceError(
-                f"{clears} cells would empty a stored field, more than {settings.max_clears}, so nothing was sent: "
-                "check the source, or allow more with --max-clears."
+        if summary.rows == 0 and not told.allow_empty:
+            raise SourceError(
+                phrase("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
             )
-        )
+        changed = 0 if told.resend else ledger.count(None) + ledger.count(Outcome.READY)
+        source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Night(summary.rows, changed))
+        summary.warnings, summary.findings, summary.columns = source.warnings, source.findings, source.layout.letters_of_fields
+        summary.notes = [
+            phrase("{count} cells of {field}: {what}.", count=count, field=field, what=phrase(what))
+            for (field, what), count in validator.notes.items()
+        ]
 
+    def deliver(self, ledger: Ledger, summary: Summary, report: Draft) -> None:
+        """Send what is pending, unless the disk has no room for what has to be written after it."""
+        try:
+            if pending := ledger.count(None):
+                report.reserve(ledger.size() + _LINE * summary.rows)
+                ledger.check_room(pending)
+        except StorageError as reason:
+            self.stop.trip(reason)
+            return
+        told = self._settings
+        self._watcher.sending(min(pending, told.limit or sys.maxsize))
+        try:
+            asyncio.run(self._send(ledger))
+        except ContactSyncError as reason:
+            self.stop.trip(reason)
+        except Exception as bug:  # whatever happened, the report must be written
+            log.exception("while sending")
+            self.stop.trip(
+                ContactSyncError(
+                    phrase(
+                        "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.", bug=type(bug).__name__
+                    )
+                )
+            )
 
-def _reserve(report: Draft, ledger: Ledger, rows: int, stop: Stop) -> None:
-    """Stop before the first request where the disk has no room for what has to be written after it."""
-    try:
-        if pending := ledger.count(None):
-            report.reserve(ledger.size() + _LINE * rows)
-            ledger.check_room(pending)
-    except StorageError as reason:
-        stop.trip(reason)
+    async def _send(self, ledger: Ledger) -> None:
+        from contact_sync.send import Effort, send  # noqa: PLC0415
 
-
-def _client(settings: Settings, base_url: str, stop: Stop) -> "Client":
-    """Return the way to the API; raises ConfigError at once where a proxy or the certificates of this machine are no good."""
-    from contact_sync.api.client import Client  # noqa: PLC0415
-
-    return Client(
-        base_url,
-        rate=settings.rate,
-        connections=settings.workers,
-        timeout=settings.timeout,
-        clock=time.monotonic,
-        sleep=stop.sleep,
-    )
-
-
-def _send(settings: Settings, client: "Client | None", ledger: Ledger, stop: Stop, watcher: Watcher, *, begun: float) -> None:
-    from contact_sync.send import Effort, send  # noqa: PLC0415
-
-    watcher.sending(min(ledger.count(None), settings.limit or sys.maxsize))
-    left = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - begun)
-    effort = Effort(settings.key, settings.workers, settings.attempts, settings.limit, left)
-
-    async def sending() -> None:
+        told = self._settings
+        left = None if told.max_duration is None else told.max_duration - (time.monotonic() - self._begun)
+        effort = Effort(told.key, told.workers, told.attempts, told.limit, left)
         async with AsyncExitStack() as stack:
-            reached = client
-            if reached is None:
+            if told.sandbox:
                 from contact_sync.sandbox import Sandbox  # noqa: PLC0415
 
-                base_url = await stack.enter_async_context(Sandbox(open_store=True, record=False).serve())
-                reached = _client(settings, base_url, stop)
-            await send(ledger, await stack.enter_async_context(reached), effort, stop, watcher.sent)
+                self.reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
+            client = self._client or self.reach(told.base_url)
+            await send(ledger, await stack.enter_async_context(client), effort, self.stop, self._watcher.sent)
 
-    try:
-        asyncio.run(sending())
-    except ContactSyncError as reason:
-        stop.trip(reason)
-    except Exception as bug:  # whatever happened, the report must be written
-        log.exception("while sending")
-        stop.trip(
-            ContactSyncError(f"A bug in contact-sync ended the sending ({type(bug).__name__}): run it with -v and report it.")
-        )
+    def conclude(self, ledger: Ledger, summary: Summary) -> None:
+        """Say of the rows whose turn did not come why it did not, and count how all of them ended."""
+        reasons = self.stop.reasons
+        if reasons:
+            rest = Violation("stopped", detail={"reason": str(reasons[0])})
+        else:
+            rest = Violation("limit", detail={"limit": str(self._settings.limit)})
+        ledger.conclude(rest, ready=any(isinstance(reason, SourceError) for reason in reasons))
+        _count(ledger, summary)
+        summary.seconds = round(time.monotonic() - self._begun, 1)
+
+    def report(self, ledger: Ledger, summary: Summary, report: Draft, layout: Layout) -> None:
+        """Write the report, and check the books: rows in = lines in the report = sum of the outcomes."""
+        accounted = lines = sum(summary.outcomes.values())
+        try:
+            with _uncollected():
+                lines = csv.write(report, layout.columns, layout.delimiter, ledger.pages())
+        except StorageError as reason:
+            self.stop.trip(reason)
+            summary.report = None
+        if not summary.rows == accounted == lines:
+            told = phrase(
+                "A bug in contact-sync lost count: {rows} rows were read, {lines} reported and {accounted} accounted for.",
+                rows=summary.rows,
+                lines=lines if summary.report else None,
+                accounted=accounted,
+            )
+            self.stop.trip(ContactSyncError(told))
+        self._judge(summary)
+
+    def finish(self, ledger: Ledger, summary: Summary) -> None:
+        """Close the book on the run."""
+        try:
+            ledger.finish(summary, _stamp(datetime.now(UTC)))
+        except StorageError as reason:
+            self.stop.trip(reason)
+            self._judge(summary)
+
+    def _judge(self, summary: Summary) -> None:
+        summary.exit_code = _exit_code(self.stop.reasons, summary.outcomes)
+        summary.reasons = [str(reason) for reason in self.stop.reasons]
 
 
-def _conclude(settings: Settings, ledger: Ledger, stop: Stop) -> None:
-    """Say of the rows whose turn did not come why it did not."""
-    if stop.reasons:
-        reason = Violation("stopped", detail={"reason": str(stop.reasons[0])})
-    else:
-        reason = Violation("limit", detail={"limit": str(settings.limit)})
-    guarded = any(isinstance(reason, SourceError) for reason in stop.reasons)
-    ledger.conclude(reason, ready=guarded)
-
-
-def _report(report: Draft, source: Source, ledger: Ledger, stop: Stop) -> int | None:
-    """Write the report; None when it could not be written."""
-    try:
-        with _uncollected():
-            return csv.write(report, source.columns, source.delimiter, ledger.pages())
-    except StorageError as reason:
-        stop.trip(reason)
-        return None
-
-
-def _balance(summary: Summary, lines: int | None, stop: Stop) -> None:
-    """Check the books: rows in = rows in the report = sum of the outcomes."""
-    accounted = sum(summary.outcomes.values())
-    if not summary.rows == accounted == (accounted if lines is None else lines):
-        counts = f"{summary.rows} rows were read, {lines} reported and {accounted} accounted for"
-        stop.trip(ContactSyncError(f"A bug in contact-sync lost count: {counts}."))
-
-
-def _finish(ledger: Ledger, summary: Summary, stop: Stop) -> None:
-    try:
-        ledger.finish(summary.run, _stamp(datetime.now(UTC)), summary.exit_code, summary.outcomes)
-    except StorageError as reason:
-        stop.trip(reason)
-        summary.exit_code = _exit_code(stop.reasons, summary.outcomes)
+def _count(ledger: Ledger, summary: Summary) -> None:
+    summary.outcomes = ledger.outcomes()
+    summary.causes = ledger.causes()
+    summary.requests, summary.retries = ledger.attempts()
 
 
 def _exit_code(reasons: list[ContactSyncError], outcomes: dict[str, int]) -> int:

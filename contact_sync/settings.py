@@ -12,6 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
+from contact_sync.language import phrase
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
@@ -22,8 +23,10 @@ _MINUTE = 60.0
 class Settings:
     """Everything a run or a check is told; the options of the command line by their names."""
 
-    source: Path
-    report: Path
+    source: Path = Path()
+    """Not looked at where the last run is taken up again."""
+    report: Path = Path()
+    """Empty for the place of the last run's own report."""
     report_mode: int = 0o600
     send: bool = True
     """False for `check` and `--dry-run`."""
@@ -60,11 +63,15 @@ class Settings:
     """Percent of the contacts that the ledger knows."""
     max_clears: int = 100
     allow_empty: bool = False
+    keep_days: int = 180
+    """How long the history of runs and contacts is kept."""
 
     def __post_init__(self) -> None:
         with contextlib.suppress(OSError):  # one of them does not exist, or is out of reach
-            if self.report.samefile(self.source):
-                raise ConfigError(f"The report would take the place of the source {self.source}: correct --report.")
+            if self.source != Path() and self.report.samefile(self.source):
+                raise ConfigError(
+                    phrase("The report would take the place of the source {path}: correct --report.", path=self.source)
+                )
 
 
 def rate(text: str) -> float:
@@ -86,11 +93,13 @@ def base_url(text: str) -> str:
     except ValueError:
         host = ""
     if not host or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ConfigError("The base URL is not an address such as https://api.smspartner.fr/v1: correct --base-url.")
+        raise ConfigError(phrase("The base URL is not an address such as https://api.smspartner.fr/v1: correct --base-url."))
     if parts.scheme == "http" and not _is_loopback(host):
-        raise ConfigError(
-            f"The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url."
+        told = phrase(
+            "The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url.",
+            host=host,
         )
+        raise ConfigError(told)
     return parts.geturl()  # with the scheme in lower case
 
 
@@ -107,7 +116,7 @@ def api_key(text: str, where: str) -> str:
     """Check the key that was found in `where`; the text of an error never holds it."""
     key = text.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"{where} holds no API key: it must be one word of plain characters.")
+        raise ConfigError(phrase("{where} holds no API key: it must be one word of plain characters.", where=where))
     return key
 
 
@@ -116,9 +125,12 @@ def api_key_file(path: Path) -> str:
     try:
         with path.open(encoding="ascii") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigError(f"Others may read the API key in {path}: run chmod 600 on it.")
+                raise ConfigError(phrase("Others may read the API key in {path}: run chmod 600 on it.", path=path))
             return api_key(file.read(1000), str(path))
     except OSError as error:
-        raise ConfigError(f"The API key file {path} cannot be read ({error.strerror}): check --api-key-file.") from error
+        told = phrase(
+            "The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror
+        )
+        raise ConfigError(told) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} holds no API key: it must be one word of plain characters.") from error
+        raise ConfigError(phrase("{where} holds no API key: it must be one word of plain characters.", where=path)) from error

@@ -12,6 +12,7 @@ FLOORS = (
     {"cli"},
     {"console"},
     {"run"},
+    {"guard", "state"},
     {"settings"},
     {"plan", "send", "sandbox"},
     {"validate", "api.contact_update", "api.contact_detail"},
@@ -50,7 +51,7 @@ def _modules() -> dict[str, Path]:
 
 def _room(name: str) -> str:
     """The room a module belongs to: itself, or its folder where the folder is one room."""
-    return name.partition(".")[0] if name.startswith(("load", "report")) else name
+    return name.partition(".")[0] if name.startswith(("load", "report", "ledger")) else name
 
 
 def _imports(path: Path) -> set[str]:

@@ -24,7 +24,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import FIELDS, ID, Block, Cause, Line, Outcome, Pending, Result, Staged, Violation
+from contact_sync.model import FIELDS, ID, Block, Cause, Layout, Line, Outcome, Pending, Result, Staged, Summary, Violation
+
+REPORT = Path("contacts.results.csv")
+LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
 
 PRINTS = Fingerprints(bytes(32))
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -75,7 +78,7 @@ def opened(where: Path) -> Iterator[Open]:
             count += 1
             ledger = stack.enter_context(Ledger(where, PRINTS, "account"))
             if begin:
-                ledger.begin(f"run-{count}", "contacts.csv", "2026-01-02T03:04:05Z", keep=keep)
+                ledger.begin(f"run-{count}", Path("contacts.csv"), REPORT, "2026-01-02T03:04:05Z", LAYOUT, keep=keep)
             return ledger
 
         yield open_
@@ -321,7 +324,7 @@ def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
     ledger.stage(block(plain=[2, 3]))
     ledger.stage(block(row(900)))
     ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
-    ledger.begin("another", "contacts.csv", "", keep=True)
+    ledger.begin("another", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
     ledger.stage(block(row(7), plain=[5, 6]))
     ledger.flag([(6, Violation("date-ambiguous", "date"))])
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
@@ -335,7 +338,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
     own = st.sampled_from([None, Outcome.READY, Outcome.UNCHANGED, Outcome.DUPLICATE])
     truth: dict[int, str] = {}
     with Ledger(None, PRINTS) as ledger:
-        ledger.begin("run", "contacts.csv", "", keep=data.draw(st.booleans()))
+        ledger.begin("run", Path("contacts.csv"), REPORT, "", LAYOUT, keep=data.draw(st.booleans()))
         while rest := [number for number in numbers if number not in truth]:
             part = rest[: data.draw(st.integers(1, len(rest)))]
             shared = data.draw(st.sampled_from([Outcome.READY, Outcome.UNCHANGED]))
@@ -363,7 +366,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
 def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
     """The name of a source, the API's code and a reason are kept although they are not valid Unicode."""
     with Ledger(where, PRINTS, "account") as ledger:
-        ledger.begin("run", os.fsdecode(b"pr\xe9noms.csv"), "2026-01-02T03:04:05Z", keep=True)
+        ledger.begin("run", Path(os.fsdecode(b"pr\xe9noms.csv")), REPORT, "2026-01-02T03:04:05Z", LAYOUT, keep=True)
         ledger.stage(block(row(2), row(3), row(4)))
         ledger.record(
             ended(ledger.take(-1)[0], Outcome.REJECTED, Violation("api-number-taken", "phoneNumber"), api_code="\ud800")
@@ -545,7 +548,7 @@ def test_lost_results(opened: Open) -> None:
     """Rows whose results could not be made durable end failed, told as such with their attempts; the next run sends them."""
     ledger = opened()
     confirm(ledger, 2, "C3", firstname="A")
-    ledger.begin("night", "contacts.csv", "", keep=True)
+    ledger.begin("night", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
     ledger.stage(block(row(2), row(3, firstname="B"), row(4), row(5), plain=[6]))
     kept, *lost = ledger.take(-1)[:3]
     ledger.record(ended(kept, attempts=2))
@@ -622,10 +625,10 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Outcome, Result, Staged
+from contact_sync.model import Block, Layout, Outcome, Result, Staged
 from pathlib import Path
 ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
-ledger.begin("run", "contacts.csv", "", keep=True)
+ledger.begin("run", Path("contacts.csv"), Path("r.csv"), "", Layout([], [], {{}}, ";"), keep=True)
 rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
 ledger.stage(Block([2, 3], ["C2", "C3"], [[], []], Outcome.UNCHANGED, rows))
 first, second = ledger.take(-1)
@@ -648,17 +651,15 @@ def test_a_run_takes_the_place_of_the_last_ones_rows(opened: Open, where: Path) 
     """A new run begins without rows, keeps what was confirmed, and both runs stand in the history."""
     first = opened()
     confirm(first, 2, "C1", firstname="Zoé")
-    first.finish("run-1", "2026-01-02T04:00:00Z", 3, {"updated": 1})
+    first.finish(Summary("run-1", Path(), None, outcomes={"updated": 1}, exit_code=3), "2026-01-02T04:00:00Z")
     second = opened()
     assert list(second.lines()) == []
     assert in_place(second, "C1", firstname="Zoé")
-    with sqlite3.connect(where) as db:
-        runs = db.execute("SELECT * FROM run ORDER BY id").fetchall()
-    db.close()
-    assert runs == [
-        ("run-1", "contacts.csv", "2026-01-02T03:04:05Z", "2026-01-02T04:00:00Z", 3, '{"updated": 1}'),
-        ("run-2", "contacts.csv", "2026-01-02T03:04:05Z", None, None, None),
+    assert second.runs(2) == [
+        ("run-2", "contacts.csv", "2026-01-02T03:04:05Z", None, None, {}, 0, 0, 0),
+        ("run-1", "contacts.csv", "2026-01-02T03:04:05Z", "2026-01-02T04:00:00Z", 3, {"updated": 1}, 0, 0, 0),
     ]
+    assert second.runs(1) == second.runs(2)[:1]
 
 
 def test_earlier_nights(opened: Open) -> None:
@@ -673,9 +674,9 @@ def test_earlier_nights(opened: Open) -> None:
             ("contacts-2026-01-06.csv", 3, {"altered": 1, "rejected": 2, "failed": 3, "unprocessed": 4}),
         )
     ):
-        ledger.begin(f"run-{night}", source, f"2026-01-0{night}", keep=True)
-        ledger.finish(f"run-{night}", "", exit_code, outcomes)
-    ledger.begin("now", "contacts-2026-01-07.csv", "2026-01-07", keep=True)
+        ledger.begin(f"run-{night}", Path(source), REPORT, f"2026-01-0{night}", LAYOUT, keep=True)
+        ledger.finish(Summary(f"run-{night}", Path(), None, outcomes=outcomes, exit_code=exit_code), "")
+    ledger.begin("now", Path("contacts-2026-01-07.csv"), REPORT, "2026-01-07", LAYOUT, keep=True)
     assert ledger.nights("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
     assert ledger.nights("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
     assert ledger.nights("contacts.csv", 3) == []
@@ -697,7 +698,7 @@ def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.Mo
     """A ledger without a path works and leaves no file."""
     monkeypatch.chdir(tmp_path)
     with Ledger(None, PRINTS) as ledger:
-        ledger.begin("run", "contacts.csv", "", keep=True)
+        ledger.begin("run", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
         ledger.stage(block(row(2, "", Outcome.READY)))
         assert ledger.outcomes() == {"ready": 1}
     assert list(tmp_path.iterdir()) == []
@@ -734,7 +735,7 @@ def test_another_account(opened: Open, where: Path) -> None:
 
 def test_a_newer_version(opened: Open, where: Path) -> None:
     """A ledger that a newer version has written is refused, and not touched."""
-    opened()._db.execute("PRAGMA user_version = 2")
+    opened()._db.execute("PRAGMA user_version = 99")
     with pytest.raises(StorageError, match="was written by a newer contact-sync: install that version"):
         Ledger(where, PRINTS, "account")
 
@@ -759,7 +760,7 @@ def test_somebody_elses_database(where: Path) -> None:
 def test_a_torn_file(opened: Open, where: Path) -> None:
     """A ledger that lost its end is an error with a sentence wherever that is noticed."""
     with Ledger(where, PRINTS, "account") as ledger:
-        ledger.begin("run", "contacts.csv", "", keep=True)
+        ledger.begin("run", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
         ledger.stage(block(*[row(number) for number in range(1, 2000)]))
     os.truncate(where, where.stat().st_size // 2)
     with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
@@ -771,9 +772,7 @@ def test_a_torn_file(opened: Open, where: Path) -> None:
 def test_a_first_start_that_was_cut(where: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger whose making was cut short is made whole by the next run."""
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "contact_sync.ledger._MEMORY", ("CREATE TABLE meta (key TEXT, value TEXT)", "PRAGMA user_version = 1", "no SQL")
-        )
+        patch.setattr("contact_sync.ledger.database._SCHEMA", (("CREATE TABLE meta (key TEXT, value TEXT)",), ("no SQL",)))
         with pytest.raises(StorageError):
             Ledger(where, PRINTS, "account")
     confirm(opened(), 2, "C1", firstname="Zoé")
@@ -838,9 +837,10 @@ import resource, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Outcome, Staged
+from contact_sync.model import Block, Layout, Outcome, Staged
+from pathlib import Path
 with Ledger(None, Fingerprints(bytes(32))) as ledger:
-    ledger.begin("run", "contacts.csv", "", keep=True)
+    ledger.begin("run", Path("contacts.csv"), Path("r.csv"), "", Layout([], [], {{}}, ";"), keep=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for start in range(0, 40_000, 1000):
         numbers = list(range(start, start + 1000))
@@ -895,7 +895,7 @@ class Nights(RuleBasedStateMachine):
     def run(self, fate: str, *, resend: bool, flushed: bool) -> None:
         """A night: what is not in place is sent, and meets its fate."""
         self.runs += 1
-        self.ledger.begin(f"run-{self.runs}", "contacts.csv", "", keep=True)
+        self.ledger.begin(f"run-{self.runs}", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
         asked = [(contact_id, payload(**values)) for contact_id, values in self.wanted.items()]
         settled = [False] * len(asked) if resend else self.ledger.in_place(asked)
         rows = zip(asked, settled, strict=True)

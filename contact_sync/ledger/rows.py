@@ -1,187 +1,75 @@
-"""The ledger: what every row of this run came to, and what the API last confirmed for each contact.
-
-One SQLite file for each account (WAL), in the state folder. Nothing else in the project knows SQL.
-
-Two promises live here. A row is in exactly one state: its `outcome` is NULL while it is pending, and then one of the outcomes.
-And what stands under `confirmed` is never newer than the API's own yes: the digests of the fields that an attempt carries are
-durably withdrawn before it may leave (`take`), and only the API's confirmation puts new ones in (`record`).
-"""
+"""The run: its rows on their way in, out to the API and back, and into the report."""
 
 import json
-import os
-import re
 import shutil
-import sqlite3
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from contact_sync.errors import StorageError
-from contact_sync.fingerprint import NOTHING, Fingerprints, agree, renewed, stranger, without
-from contact_sync.model import FIELDS, ROW, Block, Cause, Line, Night, Outcome, Page, Pending, Result, Staged, Violation
+from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
+from contact_sync.language import phrase
+from contact_sync.ledger.database import ROWS, storable
+from contact_sync.ledger.memory import GROUP, Memory
+from contact_sync.model import FIELDS, ROW, Block, Cause, Layout, Line, Outcome, Page, Pending, Result, Staged, Summary, Violation
 from contact_sync.packed import pack, unpack
-
-VERSION = 1
-"""Of the file's schema, kept as `user_version`."""
-
-_GROUP = 500
-"""Rows fetched together, and results committed together."""
 
 _LOG, _RESULT = 8 << 20, 200
 """Bytes that SQLite's log grows to, and that a row's result takes."""
 
-_CHANGED = (Outcome.UPDATED, Outcome.ALTERED, Outcome.REJECTED, Outcome.FAILED, Outcome.UNPROCESSED)
 
-_MEMORY = (
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    """CREATE TABLE run (
-        id TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, exit_code INTEGER, outcomes TEXT
-    ) WITHOUT ROWID""",
-    "CREATE TABLE confirmed (contact_id TEXT PRIMARY KEY, row BLOB, fields BLOB NOT NULL) WITHOUT ROWID",
-    f"PRAGMA user_version = {VERSION}",
-)
-
-_ROWS = (
-    """CREATE {temporary} TABLE block (
-        first INTEGER PRIMARY KEY, numbers TEXT NOT NULL, ids TEXT NOT NULL, cells BLOB NOT NULL,
-        outcome TEXT NOT NULL, plain INTEGER NOT NULL
-    )""",
-    """CREATE {temporary} TABLE row (
-        number INTEGER PRIMARY KEY, contact_id TEXT NOT NULL, contact TEXT, clears INTEGER NOT NULL, outcome TEXT,
-        code TEXT NOT NULL, fields TEXT NOT NULL, message TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0, http_status INTEGER, api_code TEXT NOT NULL DEFAULT '', at TEXT NOT NULL DEFAULT ''
-    )""",
-)
-"""A block is a chunk of the source with its cells; `plain` counts its rows that have no `row`, and so share its `outcome`."""
-
-
-class Ledger:
-    """The memory of one account; every method raises StorageError where the file cannot be read or written.
-
-    `path` is None for a ledger that nobody needs afterwards: SQLite then keeps it in a private temporary file.
-    """
+class Ledger(Memory):
+    """The memory of one account, and the rows of the run that is under way."""
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
-        self._path = path
-        self._where = path or "the temporary ledger"
-        self._fingerprints = fingerprints
-        self.same = self.strangers = 0
-        """How many contacts of this run are the person that the API last confirmed, and how many have another name and number."""
+        super().__init__(path, fingerprints, account)
         self._results: list[Result] = []
         self._firsts: list[int] = []
         self._rest: tuple[Violation, bool] | None = None
-        if path is not None:
-            self._make_private(path)
-        with self._guard():
-            self._db = sqlite3.connect(path or "", isolation_level=None)
-            try:
-                # Without a bound the cache grows to what looks like a leak on a large source.
-                self._db.execute("PRAGMA cache_size = -8000")
-                self._db.execute("PRAGMA journal_mode = WAL" if path else "PRAGMA journal_mode = OFF")
-                self._db.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
-                self._prepare(account)
-            except BaseException:
-                self._db.close()
-                raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._db.close()
-
-    @staticmethod
-    def _make_private(path: Path) -> None:
-        """Create the file with mode 0600, or take away what others may do with it; SQLite gives its side files the same mode."""
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            os.fchmod(descriptor, 0o600)
-            os.close(descriptor)
-        except OSError as error:
-            raise StorageError(f"The ledger {path} cannot be opened ({error.strerror}): check the state folder.") from error
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StorageError(
-                f"The ledger {self._where} cannot be used ({error}): check the disk, and if the file is damaged move it away "
-                "(every row is then sent once more)."
-            ) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._guard():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _prepare(self, account: str) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StorageError(f"The ledger {self._where} was written by a newer contact-sync: install that version.")
-        if version == 0:
-            with self._transaction() as db:
-                for statement in _MEMORY:
-                    db.execute(statement)
-                db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
-        if self._db.execute("SELECT value FROM meta WHERE key = 'account'").fetchone() != (account,):
-            raise StorageError(f"The ledger {self._where} belongs to another account: move it out of the state folder.")
 
     # ---- staging
 
-    def begin(self, run: str, source: str, started: str, *, keep: bool) -> None:
+    def begin(self, run: str, source: Path, report: Path, started: str, layout: Layout, *, keep: bool) -> None:
         """Start a run. Its rows take the place of the last run's, or, unless `keep`, live in a temporary table beside them."""
+        with self._guard():
+            self._db.execute("PRAGMA secure_delete = ON")  # no text of the last run stays in the file
         with self._transaction() as db:
             if keep:
-                db.execute("DROP TABLE IF EXISTS block")
-                db.execute("DROP TABLE IF EXISTS row")
-                db.execute("INSERT INTO run (id, source, started) VALUES (?, ?, ?)", (run, _storable(source), started))
-            for statement in _ROWS:
-                db.execute(statement.format(temporary="" if keep else "TEMPORARY"))
+                self._register(db, run, [str(source), str(report), started, json.dumps(layout)])
+                db.execute("DELETE FROM block")
+                db.execute("DELETE FROM row")
+            else:
+                for statement in ROWS:
+                    db.execute(statement.format(temporary="TEMPORARY"))
         self._results, self._firsts, self._rest = [], [], None
         self.same = self.strangers = 0
 
-    def nights(self, source: str, most: int) -> list[Night]:
-        """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
-        query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC LIMIT 100"
-        with self._guard():
-            runs = self._db.execute(query).fetchall()
-        outcomes = [json.loads(told) for name, told in runs if _undated(name) == _undated(_storable(source))]
-        return [Night(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
+    def staged(self, run: str) -> None:
+        """Note that every row is staged and no guard has stopped the run: from now on it can be taken up again."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET staged = 1 WHERE id = ?", (run,))
 
-    def in_place(self, rows: Sequence[tuple[str, tuple[str | None, ...]]]) -> list[bool]:
-        """For each contactId and payload: whether every field in it equals what the API last confirmed."""
-        if not self._number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
-            return [False] * len(rows)
-        known: dict[str, tuple[bytes | None, bytes]] = {}
+    def reopen(self, run: str) -> tuple[Path, Path, Layout]:
+        """Read the rows of the last run again, as it left them; return its source, its report and its layout."""
         with self._guard():
-            for start in range(0, len(rows), _GROUP):
-                ids = [contact_id for contact_id, _ in rows[start : start + _GROUP]]
-                marks = ",".join("?" * len(ids))
-                query = f"SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN ({marks})"  # noqa: S608 - only marks
-                known.update((contact_id, (row, fields)) for contact_id, row, fields in self._db.execute(query, ids))
-        return [contact_id in known and self._agrees(contact_id, payload, *known[contact_id]) for contact_id, payload in rows]
+            query = "SELECT source, report, layout, rest FROM run WHERE id = ?"
+            source, report, layout, rest = self._db.execute(query, (run,)).fetchone()
+            self._firsts = [first for (first,) in self._db.execute("SELECT first FROM block ORDER BY first")]
+        code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": ""}, False)
+        self.conclude(Violation(code, detail=detail), ready=ready)
+        return Path(source), Path(report), Layout(*json.loads(layout))
 
-    def _agrees(self, contact_id: str, payload: Sequence[str | None], row: bytes | None, known: bytes) -> bool:
-        if row == self._fingerprints.row(contact_id, payload):
-            self.same += 1
-            return True
-        carried = self._fingerprints.fields(contact_id, payload)
-        another = stranger(carried, known)
-        self.same += another is False
-        self.strangers += another is True
-        return agree(carried, known)
+    def resume(self, run: str) -> bool:
+        """Make the rows of the last run that failed pending once more; False when it never came so far as to send."""
+        with self._transaction() as db:
+            if db.execute("SELECT staged FROM run WHERE id = ?", (run,)).fetchone() != (1,):
+                return False
+            db.execute("UPDATE row SET outcome = NULL, code = '', fields = '', message = '' WHERE outcome = 'failed'")
+        self._rest = None
+        return True
 
     def stage(self, block: Block) -> None:
         """Write a chunk of the source."""
@@ -259,7 +147,7 @@ class Ledger:
             rows = db.execute(
                 "SELECT number, contact_id, contact, attempts, confirmed.fields FROM row LEFT JOIN confirmed USING (contact_id)"
                 " WHERE outcome IS ? AND number > ? ORDER BY number LIMIT ?",
-                (Outcome.FAILED if failed else None, after, _GROUP if most is None else min(most, _GROUP)),
+                (Outcome.FAILED if failed else None, after, GROUP if most is None else min(most, GROUP)),
             ).fetchall()
             taken = [
                 Pending(number, contact_id, contact := json.loads(text), attempts, without(fields or NOTHING, contact))
@@ -274,7 +162,7 @@ class Ledger:
     def record(self, result: Result) -> None:
         """Note how a row ended; durable with the next `flush`, which comes by itself after a few hundred."""
         self._results.append(result)
-        if len(self._results) >= _GROUP:
+        if len(self._results) >= GROUP:
             self.flush()
 
     def flush(self) -> None:
@@ -286,7 +174,7 @@ class Ledger:
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [
-                    (r.outcome, *_told(r.violations), r.attempts, r.http_status, _storable(r.api_code), r.at, r.row.number)
+                    (r.outcome, *_told(r.violations), r.attempts, r.http_status, storable(r.api_code), r.at, r.row.number)
                     for r in self._results
                 ],
             )
@@ -332,9 +220,12 @@ class Ledger:
         try:
             free = shutil.disk_usage(self._path.parent).free
         except OSError as error:
-            raise StorageError(f"The ledger {self._path} is out of reach ({error.strerror}): check the state folder.") from error
+            told = phrase(
+                "The ledger {path} is out of reach ({reason}): check the state folder.", path=self._path, reason=error.strerror
+            )
+            raise StorageError(told) from error
         if free < _LOG + _RESULT * rows:
-            raise StorageError(f"The disk of the ledger {self._path} has no room for the results: free some.")
+            raise StorageError(phrase("The disk of the ledger {path} has no room for the results: free some.", path=self._path))
 
     def attempts(self) -> tuple[int, int]:
         """How many attempts were made for the rows of this run, and how many of them were repetitions."""
@@ -346,11 +237,6 @@ class Ledger:
             requests += result.attempts - before
             retries += max(result.attempts - 1, 0) - max(before - 1, 0)
         return requests, retries
-
-    def _number(self, query: str, *values: str | None) -> int:
-        with self._guard():
-            (number,) = self._db.execute(query, values).fetchone()
-        return int(number)
 
     def outcomes(self) -> dict[str, int]:
         """How many rows ended in each outcome that occurred."""
@@ -442,14 +328,12 @@ class Ledger:
     def _lost(self, cells: list[str], result: Result) -> Line:
         """A row whose result could not be made durable."""
         told = _told([Violation("not-recorded")])
-        sent = (result.attempts, result.http_status, _storable(result.api_code), result.at)
+        sent = (result.attempts, result.http_status, storable(result.api_code), result.at)
         return self._line(cells, result.row.number, Outcome.FAILED, *told, *sent)
 
-    def finish(self, run: str, finished: str, exit_code: int, outcomes: dict[str, int]) -> None:
-        """Close the book on a run."""
-        closing = "UPDATE run SET finished = ?, exit_code = ?, outcomes = ? WHERE id = ?"
-        with self._transaction() as db:
-            db.execute(closing, (finished, exit_code, json.dumps(outcomes), run))
+    def finish(self, summary: Summary, finished: str) -> None:
+        """Close the book on the run."""
+        self._close_book(summary, finished, self._rest)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -474,15 +358,5 @@ def _told(violations: Sequence[Violation]) -> tuple[str, str, str]:
     return (
         ",".join(v.code for v in violations),
         ",".join(v.field for v in violations),
-        _storable(" ".join(v.message for v in violations)),
+        storable(" ".join(v.message for v in violations)),
     )
-
-
-def _undated(name: str) -> str:
-    """The name of a source without its digits: many an export has the day in its name."""
-    return re.sub("[0-9]+", "#", name)
-
-
-def _storable(text: str) -> str:
-    # SQLite takes UTF-8 alone; the name of a file and the words of an API may be anything.
-    return text.encode(errors="backslashreplace").decode()

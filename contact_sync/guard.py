@@ -1,0 +1,48 @@
+"""Guards before the first request: a source that looks damaged as a whole is not sent at all."""
+
+from contact_sync.errors import SourceError
+from contact_sync.language import phrase
+from contact_sync.ledger import Ledger
+from contact_sync.model import Outcome
+from contact_sync.settings import Settings
+from contact_sync.stop import Stop
+
+NOTHING_TO_SEND = "nothing-to-send"
+"""A row that holds nothing but a contactId is no sign of a damaged source."""
+
+FEW = 20
+"""Fewer known contacts than this tell nothing about their column."""
+
+
+def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
+    """Stop before the first request when most rows are invalid, many become somebody else, or many fields would be emptied."""
+    invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
+    if invalid * 100 > settings.max_invalid * rows:
+        told = phrase(
+            "{invalid} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
+            "with --max-invalid.",
+            invalid=invalid,
+            rows=rows,
+            most=f"{settings.max_invalid:g}",
+        )
+        stop.trip(SourceError(told))
+    known = ledger.same + ledger.strangers
+    if known >= FEW and ledger.strangers * 100 > settings.max_strangers * known:
+        told = phrase(
+            "{strangers} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
+            "when a column is sorted alone, so nothing was sent: check that each contactId stands beside its own person, or "
+            "allow more with --max-strangers.",
+            strangers=ledger.strangers,
+            known=known,
+            most=f"{settings.max_strangers:g}",
+        )
+        stop.trip(SourceError(told))
+    clears = ledger.clears()
+    if clears > settings.max_clears:
+        told = phrase(
+            "{clears} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
+            "with --max-clears.",
+            clears=clears,
+            most=settings.max_clears,
+        )
+        stop.trip(SourceError(told))

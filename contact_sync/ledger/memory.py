@@ -1,0 +1,185 @@
+"""What outlives a run: what the API last confirmed for each contact, how runs went, and what became of whom."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from sqlite3 import Connection
+
+from contact_sync.fingerprint import Fingerprints, agree, stranger
+from contact_sync.ledger.database import Database, storable
+from contact_sync.model import Event, Night, Outcome, Run, Summary, Violation
+from contact_sync.packed import pack, unpack
+
+GROUP = 500
+"""Rows fetched together, and results committed together."""
+
+TEXT_DAYS = 7
+"""So long the text of the last run's rows is kept, if no other run takes its place before."""
+
+_CHANGED = (Outcome.UPDATED, Outcome.ALTERED, Outcome.REJECTED, Outcome.FAILED, Outcome.UNPROCESSED)
+
+_COLUMNS = "contact_id, number, outcome, code, fields, sent, at"
+
+_EVENTS = (
+    "SELECT (SELECT value FROM meta WHERE key = 'rows') AS run, contact_id, number, outcome, code, fields,"
+    " CASE WHEN attempts > 0 THEN (SELECT ifnull(group_concat(key), '') FROM json_each(contact)) ELSE '' END AS sent, at"
+    " FROM main.row WHERE outcome NOT IN ('unchanged', 'duplicate', 'ready', 'unprocessed') AND contact_id <> ''"
+)
+"""What the history keeps of the last run's rows."""
+
+
+class Memory(Database):
+    """What is known before a run begins, and after it has ended."""
+
+    def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
+        super().__init__(path, fingerprints, account)
+        self.same = self.strangers = 0
+        """How many contacts of this run are the person that the API last confirmed, and how many have another name and number."""
+
+    # ---- confirmed
+
+    def in_place(self, rows: Sequence[tuple[str, tuple[str | None, ...]]]) -> list[bool]:
+        """For each contactId and payload: whether every field in it equals what the API last confirmed."""
+        if not self._number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
+            return [False] * len(rows)
+        known: dict[str, tuple[bytes | None, bytes]] = {}
+        with self._guard():
+            for start in range(0, len(rows), GROUP):
+                ids = [contact_id for contact_id, _ in rows[start : start + GROUP]]
+                marks = ",".join("?" * len(ids))
+                query = f"SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN ({marks})"  # noqa: S608 - only marks
+                known.update((contact_id, (row, fields)) for contact_id, row, fields in self._db.execute(query, ids))
+        return [contact_id in known and self._agrees(contact_id, payload, *known[contact_id]) for contact_id, payload in rows]
+
+    def _agrees(self, contact_id: str, payload: Sequence[str | None], row: bytes | None, known: bytes) -> bool:
+        if row == self._fingerprints.row(contact_id, payload):
+            self.same += 1
+            return True
+        carried = self._fingerprints.fields(contact_id, payload)
+        another = stranger(carried, known)
+        self.same += another is False
+        self.strangers += another is True
+        return agree(carried, known)
+
+    # ---- runs
+
+    def _register(self, db: Connection, run: str, told: Sequence[str]) -> None:
+        """Note that a run begins, whose rows take the place of the last one's; of those the history keeps the outcomes.
+
+        `told`: source, report, start and layout.
+        """
+        self._archive(db)
+        db.execute("INSERT INTO run (id, source, report, started, layout) VALUES (?, ?, ?, ?, ?)", (run, *map(storable, told)))
+        db.execute("INSERT OR REPLACE INTO meta VALUES ('rows', ?)", (run,))
+
+    @staticmethod
+    def _archive(db: Connection) -> None:
+        """Put into the history what became of the last run's rows."""
+        db.execute(f"INSERT OR IGNORE INTO history (run, {_COLUMNS}) {_EVENTS}")
+
+    def last(self) -> str:
+        """The id of the run whose rows are in the ledger; empty when there is none."""
+        with self._guard():
+            found = self._db.execute("SELECT value FROM meta WHERE key = 'rows'").fetchone()
+        return str(found[0]) if found else ""
+
+    def _close_book(self, summary: Summary, finished: str, rest: tuple[Violation, bool] | None) -> None:
+        """Close the book on a run; `rest` is what is told of the rows whose turn did not come."""
+        told = json.dumps([rest[0].code, rest[0].detail, rest[1]]) if rest else ""
+        values = (finished, summary.exit_code, json.dumps(summary.outcomes), summary.requests, summary.retries, summary.seconds)
+        closing = (
+            "UPDATE run SET finished = ?, exit_code = ?, outcomes = ?, requests = requests + ?, retries = retries + ?,"
+            " seconds = seconds + ?, rest = ? WHERE id = ?"
+        )
+        with self._transaction() as db:
+            db.execute(closing, (*values, told, summary.run))
+
+    def runs(self, most: int) -> list[Run]:
+        """The last runs, at most so many, the latest first."""
+        query = (
+            "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds FROM run"
+            " ORDER BY started DESC, id DESC LIMIT ?"
+        )
+        with self._guard():
+            found = self._db.execute(query, (most,)).fetchall()
+        return [Run._make([*values[:5], json.loads(values[5]), *values[6:]]) for values in found]
+
+    def nights(self, source: str, most: int) -> list[Night]:
+        """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
+        query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC LIMIT 100"
+        with self._guard():
+            runs = self._db.execute(query).fetchall()
+        outcomes = [json.loads(told) for name, told in runs if _undated(name) == _undated(storable(source))]
+        return [Night(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
+
+    def history(self, contact_id: str) -> list[Event]:
+        """What became of a contact, the latest first; rows that were in place already are not kept."""
+        query = (
+            "SELECT run.id, run.started, run.source, number, outcome, code, fields, sent, at"  # noqa: S608 - fixed names
+            f" FROM (SELECT run, {_COLUMNS} FROM history UNION {_EVENTS}) AS event JOIN run ON run.id = event.run"
+            " WHERE contact_id = ? ORDER BY run.started DESC, number"
+        )
+        with self._guard():
+            found = self._db.execute(query, (contact_id,)).fetchall()
+        return [Event(*values) for values in found]
+
+    # ---- forgetting
+
+    def forget(self, contact_id: str) -> int:
+        """Delete all that is kept of a contact, so that no trace is left in the file, and return how many places it was in."""
+        with self._guard():
+            self._db.execute("PRAGMA secure_delete = ON")
+        with self._transaction() as db:
+            found = db.execute("DELETE FROM confirmed WHERE contact_id = ?", (contact_id,)).rowcount
+            found += db.execute("DELETE FROM history WHERE contact_id = ?", (contact_id,)).rowcount
+            found += self._blank_out(db, contact_id)
+        with self._guard():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return found
+
+    def _blank_out(self, db: Connection, contact_id: str) -> int:
+        """Empty the cells of a contact's rows in the last run; those that would be sent again are not any more."""
+        quoted = json.dumps(contact_id)
+        numbers = []
+        blocks = db.execute("SELECT first, numbers, ids, cells FROM block WHERE instr(ids, ?)", (quoted,)).fetchall()
+        for first, packed_numbers, packed_ids, packed_cells in blocks:
+            ids, cells = json.loads(packed_ids), unpack(packed_cells.decode(errors="surrogatepass"))
+            for position, number in enumerate(json.loads(packed_numbers)):
+                if ids[position] == contact_id:
+                    ids[position], cells[position] = "", [""] * len(cells[position])
+                    numbers.append(number)
+            emptied = (json.dumps(ids), pack(cells).encode(errors="surrogatepass"), first)
+            db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", emptied)
+        numbers += [number for (number,) in db.execute("SELECT number FROM row WHERE contact_id = ?", (contact_id,))]
+        db.executemany(
+            "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '', outcome ="
+            " CASE WHEN outcome IS NULL OR outcome = 'failed' THEN 'unprocessed' ELSE outcome END WHERE number = ?",
+            [(number,) for number in set(numbers)],
+        )
+        return len(set(numbers))
+
+    def expire(self, now: datetime, keep_days: int) -> None:
+        """Delete the history of runs that are older than `keep_days`, and the text of rows that is older than `TEXT_DAYS`."""
+        oldest, last = _stamp(now - timedelta(days=keep_days)), self.last()
+        with self._guard():
+            self._db.execute("PRAGMA secure_delete = ON")
+        with self._transaction() as db:
+            db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
+            db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, last))
+            old = db.execute("SELECT 1 FROM run WHERE id = ? AND started < ?", (last, _stamp(now - timedelta(days=TEXT_DAYS))))
+            if old.fetchone():
+                self._archive(db)
+                db.execute("DELETE FROM block")
+                db.execute("DELETE FROM row")
+                db.execute("DELETE FROM meta WHERE key = 'rows'")
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _undated(name: str) -> str:
+    """The name of a source without its digits: many an export has the day in its name."""
+    return re.sub("[0-9]+", "#", name)
