@@ -1,207 +1,40 @@
-"""The command line: options, environment and config file from one definition; all that is printed, and the exit code.
+"""The command line: the commands, what each is told, and the exit code.
 
-stdout carries data only (`--json`, `--help`, `--version`); everything else is stderr. Nothing here may stop a run because a
-terminal, a pipe or a disk that takes the output is gone.
+stdout carries data only (`--json`, `history`, `doctor`, `schedule`, `completion`, `--help`, `--version`); everything else is
+stderr. Nothing here may stop a run because a terminal, a pipe or a disk that takes the output is gone.
 """
 
 import contextlib
+import dataclasses
+import datetime as dt
 import errno
+import json
 import logging
-import math
 import os
+import shlex
 import sys
-import tomllib
 from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 from click.core import ParameterSource
 
-from contact_sync import __version__, settings
+from contact_sync import __version__, inbox, options, settings
 from contact_sync.console import Bars, Console
-from contact_sync.errors import ConfigError, ContactSyncError, StorageError
+from contact_sync.errors import PRECEDENCE, BusyError, ConfigError, ContactSyncError, SourceError, StorageError
+from contact_sync.language import phrase
+from contact_sync.model import Outcome, Summary
+from contact_sync.ping import Ping
+from contact_sync.settings import Settings
 
 log = logging.getLogger(__name__)
 
+Work: TypeAlias = Callable[[Settings, Bars], Summary]
 
-class _Rate(click.ParamType[Any]):
-    name = "rate"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            return settings.rate(str(value))
-        except ValueError:
-            self.fail("write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit.", param, ctx)
-
-
-class _Mode(click.ParamType[Any]):
-    name = "mode"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            mode = int(str(value), 8)
-        except ValueError:
-            mode = -1
-        if mode & ~0o666 or not mode & 0o400:
-            self.fail("write permissions in octal, as 600 or 640.", param, ctx)
-        return mode
-
-
-class _Delimiter(click.ParamType[Any]):
-    name = "character"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        delimiter = {"tab": "\t", "\\t": "\t"}.get(str(value), str(value))
-        if len(delimiter) != 1 or delimiter in '"\r\n':
-            self.fail("write one character, or tab.", param, ctx)
-        return delimiter
-
-
-def _option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Define an option that also reads CONTACT_SYNC_ and its own name."""
-    long = next(name for name in names if name.startswith("--")).removeprefix("--")
-    return click.option(*names, envvar=f"CONTACT_SYNC_{long.upper().replace('-', '_')}", **attributes)
-
-
-def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
-    """Make what the config file says the default of the other options."""
-    import platformdirs  # noqa: PLC0415 - not for --help
-
-    path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
-    try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
-            return None
-        raise ConfigError(f"The config file {path} cannot be read ({error.strerror}): check --config.") from error
-    except ValueError as error:
-        raise ConfigError(f"The config file {path} is not valid TOML: {error}.") from error
-    # A config file serves every command, so that what only `run` understands does not trouble `check`.
-    known = {_long(parameter): str(parameter.name) for command in (run, check) for parameter in command.params}
-    if unknown := sorted(told.keys() - (known.keys() - {"config", "source"})):
-        raise ConfigError(f"The config file {path} has no option for “{unknown[0]}”: write the names of the options, without --.")
-    ctx.default_map = {known[name]: _plain(name, setting, path) for name, setting in told.items()}
-    return path
-
-
-def _plain(name: str, setting: Any, path: Path) -> str | list[str]:
-    """A setting as text, as the environment would give it, so that the option's own type says what is wrong with it."""
-    settings = setting if isinstance(setting, list) else [setting]
-    if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
-        raise ConfigError(f"The config file {path} has several values for “{name}”: write one.")
-    return [str(each) for each in settings] if name == "map" else str(setting)
-
-
-def _long(parameter: click.Parameter) -> str:
-    return max(parameter.opts, key=len).removeprefix("--")
-
-
-class _Renaming(click.ParamType[Any]):
-    name = "renaming"
-    envvar_list_splitter = ";"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        header, equals, name = str(value).rpartition("=")
-        if not (header.strip() and equals and name.strip()):
-            self.fail("write the header, = and the field, as 'Mobile perso=phoneNumber'.", param, ctx)
-        return header.strip(), name.strip()
-
-
-class _Finite(click.FloatRange):
-    """A range without nan, which no bound stops, and without infinity."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
-
-
-_FILE = click.Path(path_type=Path)
-_SECONDS = _Finite(min=0, min_open=True)
-_AT_LEAST_ONE = click.IntRange(min=1)
-
-_SENDING = (
-    _option("--api-key-file", type=_FILE, metavar="PATH", help="file that holds the API key, readable by you alone"),
-    _option("--base-url", default=settings.BASE_URL, metavar="URL", help="the API's address; https"),
-    _option("--sandbox", is_flag=True, help="rehearse against a sandbox: no key, no network"),
-    _option("--rate", type=_Rate(), default="5", metavar="N", help="requests a second, or 300/min; 0: no limit [5]"),
-    _option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="requests in flight at most [8]"),
-    _option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="attempts a row at most [4]"),
-    _option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="seconds for the whole of one attempt [30]"),
-    _option("--account", metavar="NAME", help="name the account, so that a new key keeps its memory"),
-    _option("--resend", is_flag=True, help="send also what the ledger says is in place"),
-    _option("--limit", type=_AT_LEAST_ONE, metavar="N", help="send at most N rows"),
-    _option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
-)
-
-_READING = (
-    _option("-n", "--dry-run", is_flag=True, help="everything but sending"),
-    _option("--report", type=_FILE, metavar="PATH", help="the report [<stem>.results.csv beside FILE]"),
-    _option("--report-mode", type=_Mode(), default="600", metavar="MODE", help="permissions of the report [600]"),
-    _option("--state-dir", type=_FILE, metavar="DIR", help="where ledger and lock are kept"),
-    _option(
-        "--blank", type=click.Choice(["keep", "clear"]), default="keep", metavar="HOW", help="an empty cell: keep or clear [keep]"
-    ),
-    _option(
-        "--duplicates",
-        type=click.Choice(["refuse", "first", "last"]),
-        default="refuse",
-        metavar="HOW",
-        help="rows that disagree: refuse, first or last [refuse]",
-    ),
-    _option("--map", "renames", type=_Renaming(), multiple=True, metavar="H=FIELD", help="a column not recognised; repeatable"),
-    _option("--sheet", metavar="NAME", help="sheet of a workbook [found out]"),
-    _option("--encoding", metavar="NAME", help="encoding of a CSV file [found out]"),
-    _option("--delimiter", type=_Delimiter(), metavar="C", help="delimiter of a CSV file [found out]"),
-    _option(
-        "--hidden",
-        type=click.Choice(["refuse", "include", "skip"]),
-        default="refuse",
-        metavar="HOW",
-        help="hidden rows: refuse, include or skip [refuse]",
-    ),
-    _option("--region", default="FR", metavar="CC", help="how a national phone number is read [FR]"),
-    _option(
-        "--max-invalid",
-        type=_Finite(0, 100),
-        default=50.0,
-        metavar="PERCENT",
-        help="send nothing if more rows are invalid [50]",
-    ),
-    _option(
-        "--max-clears",
-        type=click.IntRange(min=0),
-        default=100,
-        metavar="N",
-        help="send nothing if more cells would be emptied [100]",
-    ),
-    _option(
-        "--max-strangers",
-        type=_Finite(0, 100),
-        default=50.0,
-        metavar="PERCENT",
-        help="send nothing if more change name and number [50]",
-    ),
-    _option("--allow-empty", is_flag=True, help="a source without a data row is no error"),
-    _option(
-        "--config", type=_FILE, metavar="FILE", is_eager=True, callback=_use_config, help="TOML, keys named like the options"
-    ),
-    _option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
-    _option("-v", "--verbose", is_flag=True, help="print more; never the key, never field values"),
-    _option("--json", "as_json", is_flag=True, help="one JSON object on stdout at the end"),
-)
-
-
-def _with(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+_RANK = (*PRECEDENCE, 75, 0)
+"""Exit codes of several runs: the first of these wins."""
 
 
 class _ExampleFirst(click.Command):
@@ -228,32 +61,195 @@ def program() -> None:
     """Push spreadsheet edits of contacts to SMS Partner, one update a row, and report how each row ended."""
 
 
+# ---- the night
+
+
 @program.command(
     cls=_like("contact-sync run contacts.xlsx --api-key-file /etc/contact-sync.key"),
     short_help="load, validate, send, write the report",
 )
-@click.argument("source", metavar="FILE", type=_FILE)
-@_with(*_SENDING, *_READING)
+@click.argument("source", metavar="FILE", type=options.FILE)
+@options.with_options(
+    options.KEY,
+    options.REHEARSAL,
+    options.PACE,
+    options.ACCOUNT,
+    options.RESEND,
+    options.DRY_RUN,
+    options.REPORTS,
+    options.STATE,
+    options.SOURCE,
+    options.GUARDS,
+    options.KEEPING,
+    options.INBOX,
+    options.PING,
+    options.TALK,
+    options.JSON,
+)
 @click.pass_context
-def run(ctx: click.Context, /, **options: Any) -> int:
-    """Load FILE, validate it, send the rows that are not in place, and write the results report."""
-    return _go(ctx, options, remember=True)
+def run(ctx: click.Context, /, **told: Any) -> int:
+    """Load FILE, validate it, send the rows that are not in place, and write the results report.
+
+    FILE may be a folder: each file that has arrived in it is run, and put away into done/ or failed/ with its report.
+    """
+
+    def go(chosen: Settings, bars: Bars) -> Summary:
+        from contact_sync.run import run  # noqa: PLC0415 - not for --help
+
+        return run(chosen, bars)
+
+    return _go(ctx, told, go)
 
 
 @program.command(cls=_like("contact-sync check contacts.xlsx"), short_help="load, validate, write the report; nothing is sent")
-@click.argument("source", metavar="FILE", type=_FILE)
-@_with(*_READING)
+@click.argument("source", metavar="FILE", type=options.FILE)
+@options.with_options(
+    options.DRY_RUN,
+    options.REPORTS,
+    options.STATE,
+    options.SOURCE,
+    options.GUARDS,
+    options.PING,
+    options.TALK,
+    options.JSON,
+)
 @click.pass_context
-def check(ctx: click.Context, /, **options: Any) -> int:
+def check(ctx: click.Context, /, **told: Any) -> int:
     """Load and validate FILE and write the report; nothing is sent, and no key is needed."""
-    return _go(ctx, options, remember=False)
+
+    def go(chosen: Settings, bars: Bars) -> Summary:
+        from contact_sync.run import run  # noqa: PLC0415 - not for --help
+
+        return run(dataclasses.replace(chosen, send=False, remember=False), bars)
+
+    return _go(ctx, told, go)
+
+
+# ---- the morning after
+
+
+@program.command(
+    cls=_like("contact-sync retry --api-key-file /etc/contact-sync.key"),
+    short_help="send again what failed or was left; no file needed",
+)
+@click.argument("run_id", metavar="[RUN]", default="")
+@options.with_options(
+    options.KEY,
+    options.PACE,
+    options.ACCOUNT,
+    options.REPORTS,
+    options.STATE,
+    options.KEEPING,
+    options.PING,
+    options.TALK,
+    options.JSON,
+)
+@click.pass_context
+def retry(ctx: click.Context, /, **told: Any) -> int:
+    """Take up the last run again: send its rows that failed or did not have their turn, and bring its report up to date."""
+    run_id = told.pop("run_id")
+
+    def go(chosen: Settings, bars: Bars) -> Summary:
+        from contact_sync.run import retry  # noqa: PLC0415 - not for --help
+
+        return retry(chosen, run_id, bars)
+
+    return _go(ctx, told, go)
+
+
+@program.command(cls=_like("contact-sync report --report /tmp/again.csv"), short_help="write the last run's report again")
+@click.argument("run_id", metavar="[RUN]", default="")
+@options.with_options(options.KEY, options.ACCOUNT, options.REPORTS, options.STATE, options.KEEPING, options.TALK, options.JSON)
+@click.pass_context
+def report(ctx: click.Context, /, **told: Any) -> int:
+    """Write the last run's report again, from the ledger."""
+    run_id = told.pop("run_id")
+
+    def go(chosen: Settings, bars: Bars) -> Summary:
+        from contact_sync.run import rewrite  # noqa: PLC0415 - not for --help
+
+        return rewrite(chosen, run_id, bars)
+
+    return _go(ctx, told, go)
+
+
+@program.command(cls=_like("contact-sync history --contact C000123"), short_help="how earlier runs went, and what became of whom")
+@options.option("--contact", "contact_id", metavar="ID", help="what became of this contact")
+@options.option("--last", type=click.IntRange(min=1), default=20, metavar="N", help="so many runs [20]")
+@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.LANGUAGE, options.JSON)
+@click.pass_context
+def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: Any) -> int:
+    """Tell how the last runs went, or what became of one contact; no values are kept."""
+    console: Console = ctx.obj
+    from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
+
+    console.as_json = told.pop("as_json")
+    with kept_ledger(_settings(ctx, told), alone=False) as ledger:
+        console.tell_history(ledger.history(contact_id) if contact_id else ledger.runs(last))
+    return 0
+
+
+@program.command(cls=_like("contact-sync forget C000123"), short_help="delete what is kept of a contact")
+@click.argument("contact_id", metavar="ID")
+@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.LANGUAGE)
+@click.pass_context
+def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
+    """Delete all that is kept of a contact: digests, history, and the text of the last run's rows."""
+    console: Console = ctx.obj
+    from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
+
+    with kept_ledger(_settings(ctx, told)) as ledger:
+        found = ledger.forget(contact_id)
+    if found:
+        console.say(phrase("Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.", count=found))
+    else:
+        console.say(phrase("Nothing is kept of this contact."))
+    return 0
+
+
+# ---- cron
+
+
+@program.command(
+    cls=_like("contact-sync doctor --api-key-file /etc/contact-sync.key"), short_help="look whether all is well for the night"
+)
+@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.LANGUAGE, options.JSON)
+@click.pass_context
+def doctor(ctx: click.Context, /, **told: Any) -> int:
+    """Look whether all is well for the night: key, API, clock, state folder, last run, cron's environment; exit code 0 or 2."""
+    console: Console = ctx.obj
+    from contact_sync.doctor import examine  # noqa: PLC0415 - not for --help
+
+    console.as_json = told.pop("as_json")
+    key, findings = examine(lambda: _settings(ctx, told))
+    console.secrets.append(key)
+    return console.diagnose(findings)
+
+
+@program.command(
+    cls=_like("contact-sync schedule /srv/contacts.csv -- --account prod"),
+    short_help="print a crontab line and a systemd timer",
+)
+@click.argument("source", metavar="FILE", type=options.FILE)
+@click.argument("rest", metavar="[-- OPTIONS]", nargs=-1)
+@options.option("--at", default="01:30", metavar="HH:MM", help="local time [01:30]")
+@options.with_options(options.LANGUAGE)
+@click.pass_obj
+def schedule(console: Console, /, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
+    """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
+    from contact_sync.schedule import lines  # noqa: PLC0415 - not for --help
+
+    console.print(lines(source, at, rest))
+    return 0
 
 
 @program.command(
     cls=_like("contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms"), short_help="serve a stand-in for the API"
 )
-@_option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]")
-@_option("--faults", default="", metavar="SPEC", help="shares and values: 500, 429, retry-after, latency, drop, alter, seed")
+@options.option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]")
+@options.option(
+    "--faults", default="", metavar="SPEC", help="shares and values: 500, 429, retry-after, latency, drop, alter, seed"
+)
 @click.pass_obj
 def sandbox(console: Console, port: int, faults: str) -> int:
     """Serve a stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
@@ -263,59 +259,105 @@ def sandbox(console: Console, port: int, faults: str) -> int:
     return 0
 
 
-def _go(ctx: click.Context, options: dict[str, Any], *, remember: bool) -> int:
+@program.command(
+    cls=_like("contact-sync completion bash >> ~/.bashrc"), short_help="print a script that completes commands and options"
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_obj
+def completion(console: Console, shell: str) -> int:
+    """Print a script for bash, zsh or fish that completes commands and options."""
+    from click.shell_completion import get_completion_class  # noqa: PLC0415 - not for --help
+
+    if found := get_completion_class(shell):
+        console.print(found(program, {}, "contact-sync", "_CONTACT_SYNC_COMPLETE").source())
+    return 0
+
+
+# ---- what a command is told
+
+
+def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
+    """Do what a command is for, tell of it, and return the exit code."""
     console: Console = ctx.obj
-    console.quiet, console.as_json = options.pop("quiet"), options.pop("as_json")
+    console.quiet, console.as_json = told.pop("quiet"), told.pop("as_json")
     try:
-        told = _settings(ctx, options, remember=remember)
-        console.secret = "" if told.sandbox else told.key
-        _log(console, verbose=options["verbose"])
-        from contact_sync.run import run as go  # noqa: PLC0415 - not for --help
-
-        with Bars(shown=not console.quiet) as bars:
-            summary = go(told, bars)
+        ping = Ping(told.get("ping"))
+        console.secrets.append(told.get("ping") or "")
+        _log(console, verbose=told["verbose"], path=told["log_file"], as_json=told["log_format"] == "json")
     except ContactSyncError as error:
-        return console.refuse(error, options["source"])
-    return console.conclude(summary)
+        return console.refuse(error, told.get("source"))
+    ping.start()
+    code, sentence = ContactSyncError.exit_code, ""
+    try:
+        code, sentence = _each(ctx, told, work) if _is_inbox(told) else _one(ctx, told, work)
+    except KeyboardInterrupt:
+        code = 130
+        raise
+    finally:
+        ping.end(code, sentence)
+    return code
 
 
-def _log(console: Console, *, verbose: bool) -> None:
-    """Log to stderr, without the key, whoever is speaking; other libraries only when something is wrong."""
-
-    class Clean(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return console.clean(super().format(record))
-
-    to_stderr = logging.StreamHandler()
-    to_stderr.setFormatter(Clean("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[to_stderr], level=logging.WARNING if verbose else logging.CRITICAL, force=True)
-    logging.getLogger("contact_sync").setLevel(logging.INFO if verbose else logging.CRITICAL)
-    logging.captureWarnings(capture=True)
-    logging.raiseExceptions = False
+def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str]:
+    """Do it for one file; return the exit code, and why there is no report."""
+    console: Console = ctx.obj
+    try:
+        chosen = _settings(ctx, told)
+        console.secrets.append("" if chosen.sandbox else chosen.key)
+        with Bars(shown=not console.quiet) as bars:
+            summary = work(chosen, bars)
+    except ContactSyncError as error:
+        return console.refuse(error, told.get("source")), console.clean(str(error))
+    return console.conclude(summary, _next(ctx, summary)), ""
 
 
-def _settings(ctx: click.Context, options: dict[str, Any], *, remember: bool) -> settings.Settings:
-    source: Path = options["source"]
-    report = options["report"] or source.parent / f"{source.stem}.results.csv"
-    send = remember and not options["dry_run"]
-    chosen = {
-        name: value
-        for name, value in options.items()
-        if name not in {"api_key_file", "config", "verbose", "dry_run", "report", "state_dir", "renames", "base_url"}
-    }
-    if remember:
-        chosen["base_url"] = settings.base_url(options["base_url"])
-        chosen["key"] = "sandbox" if options["sandbox"] else _key(ctx, options["api_key_file"])
-        if not (chosen["key"] or (options["account"] and not send)):
-            raise ConfigError("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
-    return settings.Settings(
-        report=report,
-        send=send,
-        remember=remember,
-        state_dir=options["state_dir"] or _default_state_dir(),
-        renames=dict(options["renames"]),
-        **chosen,
-    )
+def _is_inbox(told: dict[str, Any]) -> bool:
+    return bool(told.get("source")) and "expect_by" in told and told["source"].is_dir()
+
+
+def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str]:
+    """Do it for each file that has arrived in a folder, and put it away; return the exit code, and what is missing."""
+    console: Console = ctx.obj
+    folder: Path = told["source"]
+    if told["report"]:
+        return console.refuse(ConfigError(phrase("--report names one place, but {path} is a folder.", path=folder)), folder), ""
+    codes = []
+    try:
+        for path in inbox.arrivals(folder):
+            code, sentence = _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
+            codes.append(code)
+            place = inbox.put_away(path, code, sentence)
+            if place is None and code != BusyError.exit_code:
+                break  # what stopped this one would stop the others
+            if place and not (console.quiet and not code):
+                console.say(phrase("{path} is now {place}.", path=path, place=place))
+        expected = told["expect_by"]
+        if not codes and expected and inbox.missing(folder, expected, dt.datetime.now().astimezone()):
+            raise SourceError(phrase("No file has arrived in {path} today, by {time:%H:%M}.", path=folder, time=expected))
+    except ContactSyncError as error:
+        codes.append(console.refuse(error, folder))
+        return min(codes, key=_RANK.index), console.clean(str(error))
+    return min(filter(None, codes), key=_RANK.index, default=0), ""
+
+
+def _settings(ctx: click.Context, told: dict[str, Any]) -> Settings:
+    """What a command was told, checked."""
+    known = {field.name for field in dataclasses.fields(Settings)}
+    chosen = {name: value for name, value in told.items() if name in known and value is not None}
+    if "source" in chosen:
+        source: Path = chosen["source"]
+        chosen.setdefault("report", source.parent / f"{source.stem}.results.csv")
+    chosen["send"] = not told.get("dry_run")
+    chosen.setdefault("state_dir", _default_state_dir())
+    chosen["renames"] = dict(told.get("renames", ()))
+    if "base_url" in chosen:
+        chosen["base_url"] = settings.base_url(chosen["base_url"])
+        chosen["key"] = "sandbox" if told.get("sandbox") else _key(ctx, told["api_key_file"])
+        if "rate" in chosen and not (chosen["key"] or (told["account"] and not chosen["send"])):
+            raise ConfigError(
+                phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
+            )
+    return Settings(**chosen)
 
 
 def _key(ctx: click.Context, path: Path | None) -> str:
@@ -331,6 +373,55 @@ def _default_state_dir() -> Path:
     import platformdirs  # noqa: PLC0415 - not for --help
 
     return platformdirs.user_state_path("contact-sync")
+
+
+_ACCOUNT_OPTIONS = ("api_key_file", "base_url", "account", "state_dir", "config")
+
+
+def _next(ctx: click.Context, summary: Summary) -> str:
+    """The command to type next, with the options that say which account it is about; empty where there is nothing to do."""
+    again = {Outcome.FAILED, Outcome.UNPROCESSED} & summary.outcomes.keys()
+    rehearsal = ctx.info_name not in {"run", "retry"} or ctx.params.get("sandbox") or ctx.params.get("dry_run")
+    if not again or rehearsal or summary.exit_code == SourceError.exit_code:
+        return ""
+    given = [name for name in _ACCOUNT_OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    options = [part for name in given for part in (f"--{name.replace('_', '-')}", str(ctx.params[name]))]
+    return shlex.join(["contact-sync", "retry", *options])
+
+
+def _log(console: Console, *, verbose: bool, path: Path | None, as_json: bool) -> None:
+    """Log to stderr and to a file, without the key, whoever is speaking; other libraries only when something is wrong."""
+
+    class Clean(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            if not as_json:
+                return console.clean(super().format(record))
+            told = {
+                "at": self.formatTime(record),
+                "level": record.levelname,
+                "logger": record.name,
+                "message": record.getMessage(),
+            }
+            if record.exc_info:
+                told["exception"] = self.formatException(record.exc_info)
+            return console.clean(json.dumps(told))
+
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if path:
+        try:
+            handlers.append(logging.FileHandler(path, encoding="utf-8"))
+        except OSError as error:
+            told = phrase("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
+            raise StorageError(told) from error
+    handlers[0].setLevel(logging.INFO if verbose else logging.CRITICAL)
+    handlers[0].setFormatter(Clean("%(levelname)s %(name)s: %(message)s"))
+    for handler in handlers[1:]:
+        handler.setFormatter(Clean("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    heard = verbose or bool(path)
+    logging.basicConfig(handlers=handlers, level=logging.WARNING if heard else logging.CRITICAL, force=True)
+    logging.getLogger("contact_sync").setLevel(logging.INFO if heard else logging.CRITICAL)
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False
 
 
 def main() -> int:
@@ -351,9 +442,11 @@ def main() -> int:
     except Exception as bug:  # nobody who reads a mail from cron wants a traceback
         log.info("a bug", exc_info=True)
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help or --version
-            code = console.refuse(StorageError(f"The output cannot be written ({bug.strerror})."))
+            code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
-            told = f"A bug in contact-sync: {type(bug).__name__}. Run it again with -v, and report what it prints."
+            told = phrase(
+                "A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__
+            )
             code = console.refuse(ContactSyncError(told))
     _give_up_broken_streams()
     return code

@@ -8,12 +8,15 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TextIO
 
 from contact_sync.catalogue import CATALOGUE
-from contact_sync.errors import ContactSyncError
-from contact_sync.model import Cause, Result, Summary
+from contact_sync.errors import ConfigError, ContactSyncError
+from contact_sync.language import phrase, translated
+from contact_sync.model import Cause, Event, Result, Run, Summary
 
 _SHOWN_CAUSES = 10
 
@@ -21,20 +24,26 @@ log = logging.getLogger(__name__)
 
 
 class Console:
-    """Everything that is printed; the secret is taken out of every text, and a reader who has gone away does not matter."""
+    """Everything that is printed; secrets are taken out of every text, and a reader who has gone away does not matter."""
 
     def __init__(self) -> None:
-        self.secret = ""
+        self.secrets: list[str] = []
         self.quiet = False
         self.as_json = False
 
     def clean(self, text: str) -> str:
-        """Return `text` without the API key."""
-        return text.replace(self.secret, "***") if self.secret else text
+        """Return `text` without what is secret."""
+        for secret in filter(None, self.secrets):
+            text = text.replace(secret, "***")
+        return text
 
     def say(self, text: str) -> None:
         """Tell people, on stderr."""
         self._write(sys.stderr, text)
+
+    def print(self, data: str) -> None:
+        """Give data, on stdout."""
+        self._write(sys.stdout, data)
 
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is not None:
@@ -48,19 +57,67 @@ class Console:
         if self.as_json:
             told: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
             told |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
-            self._write(sys.stdout, json.dumps(told, default=_readable))
+            self.print(json.dumps(told, default=_readable))
         return error.exit_code
 
-    def conclude(self, summary: Summary) -> int:
-        """Tell what came of a run, and return the exit code."""
+    def conclude(self, summary: Summary, after: str = "") -> int:
+        """Tell what came of a run, and, if there is one, the command to type next; return the exit code."""
         if not self.quiet:
             self.say(_told_at_length(summary))
         elif summary.exit_code or summary.warnings:
             self.say(_told_briefly(summary))
+        if after and not (self.quiet and not summary.exit_code):
+            self.say(phrase("Next: {command}", command=after))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
-            self._write(sys.stdout, json.dumps({name: getattr(summary, name) for name in names}, default=_readable))
+            self.print(json.dumps({name: getattr(summary, name) for name in names}, default=_readable))
         return summary.exit_code
+
+    def tell_history(self, found: Sequence[Run] | Sequence[Event]) -> None:
+        """Give how runs went, or what became of a contact: a table, or with `as_json` a list of objects."""
+        if self.as_json:
+            self.print(json.dumps([each._asdict() for each in found]))
+        elif not found:
+            self.say(phrase("There is nothing in the history."))
+        else:
+            rows = [_told_run(each) if isinstance(each, Run) else _told_event(each) for each in found]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            for row in rows:
+                self.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def diagnose(self, findings: Sequence[tuple[bool, str]]) -> int:
+        """Give what the doctor found, and return the exit code."""
+        if self.as_json:
+            self.print(json.dumps([{"ok": well, "finding": self.clean(sentence)} for well, sentence in findings]))
+        else:
+            for well, sentence in findings:
+                self.print(f"{phrase('ok') if well else phrase('TO DO'):<8}{sentence}")
+        return 0 if all(well for well, _ in findings) else ConfigError.exit_code
+
+
+def _told_run(run: Run) -> list[str]:
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items()) or phrase("cut short")
+    pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
+    code = "" if run.exit_code is None else phrase("exit {code}", code=run.exit_code)
+    return [run.id, _local(run.started), run.source, code, outcomes, f"{run.seconds:.0f} s", pace]
+
+
+def _told_event(event: Event) -> list[str]:
+    row = phrase("row {number}", number=event.number)
+    return [
+        _local(event.at or event.started),
+        event.outcome,
+        event.code,
+        event.sent or event.fields,
+        event.source,
+        row,
+        event.run,
+    ]
+
+
+def _local(stamp: str) -> str:
+    """A moment as the clock on the wall showed it."""
+    return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
 
 
 def _readable(path: Any) -> str:
@@ -111,10 +168,14 @@ class _Blanks(dict[str, str]):
 
 def _cause(cause: Cause, columns: dict[str, str], *, example: bool) -> str:
     """One line about all rows that share a cause; with `example` in the words for the first of them."""
-    where = f"{cause.field}, column {columns[cause.field]}: " if cause.field in columns else ""
-    rows = f"{cause.rows} rows, the first is row {cause.first}" if cause.rows > 1 else f"row {cause.first}"
-    general = CATALOGUE[cause.code].format_map(_Blanks(field=cause.field))
-    return f"{rows}: {where}{cause.message if example and cause.message else general}"
+    told = (
+        cause.message if example and cause.message else translated(CATALOGUE[cause.code]).format_map(_Blanks(field=cause.field))
+    )
+    if cause.field in columns:
+        told = phrase("{field}, column {letter}: {told}", field=cause.field, letter=columns[cause.field], told=told)
+    if cause.rows > 1:
+        return phrase("{rows} rows, the first is row {first}: {told}", rows=cause.rows, first=cause.first, told=told)
+    return phrase("row {number}: {told}", number=cause.first, told=told)
 
 
 def _causes(summary: Summary) -> list[Cause]:
@@ -123,24 +184,31 @@ def _causes(summary: Summary) -> list[Cause]:
 
 
 def _told_at_length(summary: Summary) -> str:
-    lines = [f"{summary.source}: {summary.rows} rows.", *summary.findings]
+    lines = [phrase("{source}: {rows} rows.", source=summary.source, rows=summary.rows), *summary.findings]
     lines += _warned(summary)
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = _causes(summary)
     lines += [_cause(cause, summary.columns, example=True) for cause in causes[:_SHOWN_CAUSES]]
     if len(causes) > _SHOWN_CAUSES:
-        lines.append(f"and {len(causes) - _SHOWN_CAUSES} more causes, in the report.")
-    lines += [f"Stopped: {reason}" for reason in summary.reasons]
+        lines.append(phrase("and {count} more causes, in the report.", count=len(causes) - _SHOWN_CAUSES))
+    lines += [phrase("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests:
-        lines.append(f"{summary.requests} requests, {summary.retries} of them retries, in {summary.seconds} seconds.")
+        lines.append(
+            phrase(
+                "{requests} requests, {retries} of them retries, in {seconds} seconds.",
+                requests=summary.requests,
+                retries=summary.retries,
+                seconds=summary.seconds,
+            )
+        )
     if summary.report:
-        lines.append(f"Report: {summary.report}")
+        lines.append(phrase("Report: {path}", path=summary.report))
     return "\n".join(lines)
 
 
 def _warned(summary: Summary) -> list[str]:
-    return [f"Warning: {warning}" for warning in summary.warnings]
+    return [phrase("Warning: {warning}", warning=warning) for warning in summary.warnings]
 
 
 def _told_briefly(summary: Summary) -> str:
@@ -148,5 +216,5 @@ def _told_briefly(summary: Summary) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
     lines += [_cause(cause, summary.columns, example=False) for cause in _causes(summary)[:3]]
-    report = f"Report: {summary.report} " if summary.report else ""
-    return "\n".join([*lines, f"{report}(exit code {summary.exit_code})"])
+    end = phrase("(exit code {code})", code=summary.exit_code)
+    return "\n".join([*lines, f"{phrase('Report: {path}', path=summary.report)} {end}" if summary.report else end])

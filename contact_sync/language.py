@@ -21,8 +21,11 @@ def spoken() -> str:
     return _language
 
 
+def translated(sentence: str) -> str:
+    """Return an English sentence in the language in use, its blanks as they are."""
+    return FRENCH.get(sentence, sentence) if _language == "fr" else sentence
+
+
 def phrase(sentence: str, /, **blanks: object) -> str:
     """Return an English sentence in the language in use, its blanks filled in."""
-    if _language == "fr":
-        sentence = FRENCH.get(sentence, sentence)
-    return sentence.format(**blanks)
+    return translated(sentence).format(**blanks)

@@ -26,7 +26,7 @@ from contact_sync.model import Layout, Night, Outcome, Result, Source, Summary, 
 from contact_sync.report import csv
 from contact_sync.report.draft import Draft, draft
 from contact_sync.settings import Settings
-from contact_sync.state import ledger_of, throwaway
+from contact_sync.state import kept_ledger, ledger_of, throwaway
 from contact_sync.stop import Stop
 from contact_sync.validate import Policy, Validator
 
@@ -87,7 +87,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     return summary
 
 
-def retry(settings: Settings, watcher: Watcher) -> Summary:
+def retry(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     """Take up the last run again: send its rows that failed or did not have their turn, and write its whole report anew.
 
     Of `settings` what has to do with the file does not count. Raises what `run` does, and ConfigError when there is nothing to
@@ -95,8 +95,8 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     """
     night = _Night(settings, watcher)
     night.reach(settings.base_url)
-    with _signals(night.stop), ledger_of(settings) as ledger:
-        summary, layout, place = _last(ledger, settings)
+    with _signals(night.stop), kept_ledger(settings, own=True) as ledger:
+        summary, layout, place = _last(ledger, settings, run_id)
         with draft(place, settings.report_mode) as report:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
@@ -109,11 +109,11 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     return summary
 
 
-def rewrite(settings: Settings, watcher: Watcher) -> Summary:
+def rewrite(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     """Write the last run's report once more. Raises ConfigError when its rows are not kept any more, StorageError."""
     night = _Night(settings, watcher)
-    with ledger_of(settings) as ledger:
-        summary, layout, place = _last(ledger, settings)
+    with kept_ledger(settings) as ledger:
+        summary, layout, place = _last(ledger, settings, run_id)
         with draft(place, settings.report_mode) as report:
             _count(ledger, summary)
             night.report(ledger, summary, report, layout)
@@ -121,12 +121,14 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     return summary
 
 
-def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Path]:
-    """The last run as it was left, and where its report goes."""
+def _last(ledger: Ledger, settings: Settings, run_id: str) -> tuple[Summary, Layout, Path]:
+    """The last run as it was left, and where its report goes; it must be `run_id`, if that is not empty."""
     ledger.expire(datetime.now(UTC), settings.keep_days)
     last = ledger.last()
     if not last:
         raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
+    if run_id not in {"", last}:
+        raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
     source, place, layout = ledger.reopen(last)
     if settings.report != Path():
         place = settings.report

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from contact_sync.ledger import Ledger
 from contact_sync.lock import hold
 from contact_sync.settings import Settings
 
-SUFFIX = ".sqlite3"
+_SUFFIX = ".sqlite3"
 
 
 @contextmanager
@@ -24,43 +24,57 @@ def throwaway() -> Iterator[Ledger]:
 
 
 @contextmanager
-def ledger_of(settings: Settings, *, alone: bool = True) -> Iterator[Ledger]:
-    """Lend the ledger of the account; `alone`: locked, so that no other run uses it.
+def ledger_of(settings: Settings) -> Iterator[Ledger]:
+    """Lend the ledger of the account that has the key, or the one named, locked, so that no other run uses it.
 
-    The account is that of the key, or the one named; where neither is given, the only one in the folder. Raises BusyError when
-    another run is under way, StorageError when the folder cannot be used, ConfigError when it is not clear which account it is.
+    Raises BusyError when another run is under way, StorageError when the folder cannot be used.
+    """
+
+    def account(fingerprints: Fingerprints) -> str:
+        return fingerprints.account(settings.base_url, settings.account or settings.key)
+
+    with ExitStack() as stack:
+        yield _opened(settings.state_dir, account, stack, alone=True)
+
+
+@contextmanager
+def kept_ledger(settings: Settings, *, alone: bool = True, own: bool = False) -> Iterator[Ledger]:
+    """Lend a ledger that is there already: that of the account, or, unless it must be its `own`, the only one; `alone`: locked.
+
+    Raises ConfigError when there is none, or when it is not clear which account is meant; beside that what `ledger_of` does.
     """
     folder = settings.state_dir
-    with ExitStack() as stack:
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fingerprints = installation(folder)
-            name = settings.account or settings.key
-            account = fingerprints.account(settings.base_url, name) if name else _only(folder)
-            if alone:
-                _lock(folder / f"{account}.lock", stack)
-            ledger = stack.enter_context(Ledger(folder / f"{account}{SUFFIX}", fingerprints, account))
-        except OSError as error:
-            told = phrase(
-                "The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror
-            )
-            raise StorageError(told) from error
-        yield ledger
-
-
-def _only(folder: Path) -> str:
-    """The one account that has a ledger in `folder`."""
-    accounts = sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+    accounts = {path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")}
     if not accounts:
         raise ConfigError(phrase("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
-    if len(accounts) > 1:
-        told = phrase(
-            "{path} has the ledgers of {count} accounts: name one, with --account or its API key.",
-            path=folder,
-            count=len(accounts),
-        )
-        raise ConfigError(told)
-    return accounts[0]
+
+    def account(fingerprints: Fingerprints) -> str:
+        named = fingerprints.account(settings.base_url, settings.account or settings.key)
+        if named in accounts:
+            return named
+        if own or len(accounts) > 1:
+            told = phrase(
+                "{path} has no ledger of this account: give --account, or the API key and --base-url, as the run had them.",
+                path=folder,
+            )
+            raise ConfigError(told)
+        return accounts.pop()
+
+    with ExitStack() as stack:
+        yield _opened(folder, account, stack, alone=alone)
+
+
+def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, alone: bool) -> Ledger:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fingerprints = installation(folder)
+        name = account(fingerprints)
+        if alone:
+            _lock(folder / f"{name}.lock", stack)
+        return stack.enter_context(Ledger(folder / f"{name}{_SUFFIX}", fingerprints, name))
+    except OSError as error:
+        told = phrase("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror)
+        raise StorageError(told) from error
 
 
 def _lock(path: Path, stack: ExitStack) -> None:

@@ -19,7 +19,7 @@ KEY = "made-up-key-1234"
 def console() -> Console:
     """A console that knows the key."""
     console = Console()
-    console.secret = KEY
+    console.secrets.append(KEY)
     return console
 
 

@@ -1,0 +1,151 @@
+"""Looking whether all is well for the night, without changing anything: each finding is well, or says what to do."""
+
+import asyncio
+import datetime as dt
+import email.utils
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from contact_sync.api import me
+from contact_sync.api.client import Client, Reply
+from contact_sync.errors import BusyError, ContactSyncError, Transient
+from contact_sync.language import phrase
+from contact_sync.settings import Settings
+from contact_sync.state import kept_ledger
+
+_PATIENCE = 15.0  # seconds for the API's answer
+_ASTRAY = 60  # seconds that the clock may differ
+_ROOM = 100 << 20
+_FRESH = dt.timedelta(hours=26)
+_CRON_PATH = "/usr/bin:/bin"
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    well: bool
+    sentence: str
+
+
+def examine(settings: Callable[[], Settings]) -> tuple[str, list[Finding]]:
+    """Look at everything; returns the API key, so that nothing that is printed holds it, and what was found.
+
+    `settings` gives what the command was told, or raises ConfigError.
+    """
+    try:
+        told = settings()
+    except ContactSyncError as error:
+        return "", [Finding(False, str(error)), *_environment()]
+    return told.key, [*_api(told), *_folder(told.state_dir), *_ledger(told), *_environment()]
+
+
+def _api(told: Settings) -> Iterator[Finding]:
+    if not told.key:
+        yield _ill(phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY."))
+        return
+    try:
+        reply = asyncio.run(_ask(told))
+        credit = me.credit(reply, told.key)
+    except Transient as failure:
+        yield _ill(f"{told.base_url}: {failure.violation.message}")
+        return
+    except ContactSyncError as error:
+        yield _ill(str(error))
+        return
+    yield _well(phrase("The API at {url} is reached, and the key is valid.", url=told.base_url))
+    if credit:
+        yield _well(phrase("Credit: {credit} SMS.", credit=credit))
+    yield from _clock(reply)
+
+
+async def _ask(told: Settings) -> Reply:
+    client = Client(
+        told.base_url, rate=0, connections=1, timeout=min(told.timeout, _PATIENCE), clock=time.monotonic, sleep=asyncio.sleep
+    )
+    async with client:
+        return await client.get(me.PATH, me.query(told.key))
+
+
+def _clock(reply: Reply) -> Iterator[Finding]:
+    try:
+        theirs = email.utils.parsedate_to_datetime(reply.headers.get("date", ""))
+    except ValueError:
+        return
+    astray = round((dt.datetime.now(dt.UTC) - theirs).total_seconds())
+    if abs(astray) > _ASTRAY:
+        yield _ill(phrase("The clock differs from the API's by {seconds} seconds: set it (NTP).", seconds=astray))
+    else:
+        yield _well(phrase("The clock is right."))
+
+
+def _folder(folder: Path) -> Iterator[Finding]:
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        yield _ill(phrase("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder))
+        return
+    if folder.exists() and folder.stat().st_mode & 0o077:
+        yield _ill(phrase("Others can look into the state folder {path}: run chmod 700 on it.", path=folder))
+    free = shutil.disk_usage(place).free
+    if free < _ROOM:
+        yield _ill(phrase("The disk of {path} has {free} MB left: free some.", path=folder, free=free >> 20))
+    else:
+        yield _well(phrase("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
+
+
+def _ledger(told: Settings) -> Iterator[Finding]:
+    if not any(told.state_dir.glob("*.sqlite3")):
+        yield _well(phrase("There is no ledger yet: the first run will send every row."))
+        return
+    try:
+        with kept_ledger(told) as ledger:
+            runs = ledger.runs(1000)
+    except BusyError as busy:
+        yield _well(str(busy))
+        return
+    except ContactSyncError as error:
+        yield _ill(str(error))
+        return
+    if not runs:
+        yield _well(phrase("There is no ledger yet: the first run will send every row."))
+        return
+    last = runs[0]
+    if last.finished is None:
+        yield _ill(phrase("The last run ({started}) was cut short: the next one goes on where it ended.", started=last.started))
+    elif last.exit_code:
+        yield _ill(
+            phrase(
+                "The last run ({started}) ended with exit code {code}: see its report.", started=last.started, code=last.exit_code
+            )
+        )
+    succeeded = next((run for run in runs if run.exit_code == 0), None)
+    if succeeded is None:
+        yield _ill(phrase("No run has succeeded yet."))
+    elif dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(succeeded.started) > _FRESH:
+        yield _ill(phrase("The last run that succeeded is of {started}: is the schedule on?", started=succeeded.started))
+    else:
+        yield _well(phrase("The last run that succeeded is of {started}.", started=succeeded.started))
+
+
+def _environment() -> Iterator[Finding]:
+    program = shutil.which(Path(sys.argv[0]).name) or sys.argv[0]
+    where = os.path.abspath(program)  # noqa: PTH100 - a link stays one
+    if shutil.which(Path(program).name, path=_CRON_PATH):
+        yield _well(phrase("cron finds the program: {path}.", path=where))
+    else:
+        yield _well(phrase("cron does not find the program by its name: write {path} in the crontab.", path=where))
+    yield _well(phrase("Times of day are those of {zone}.", zone=time.strftime("%Z (UTC%z)")))
+
+
+def _well(sentence: str) -> Finding:
+    return Finding(well=True, sentence=sentence)
+
+
+def _ill(sentence: str) -> Finding:
+    return Finding(well=False, sentence=sentence)

@@ -1,0 +1,92 @@
+"""A folder that files arrive in: each is run once, in order of arrival, and put away with its report beside it.
+
+A file whose run ended (exit codes 0, 3 and 4) goes to `done/` or `failed/`; any other stays, for the next run to try. Whatever is
+cut short between two steps is done again: a run skips the rows that are in place, so nothing is sent twice.
+"""
+
+import datetime as dt
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from contact_sync.errors import SourceError, StorageError
+from contact_sync.language import phrase
+
+DONE, FAILED = "done", "failed"
+
+ENDED = {0: DONE, 3: FAILED, 4: FAILED}
+"""Exit code → where the file goes."""
+
+_REPORT = ".results.csv"
+_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft")
+_STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
+
+
+def arrivals(inbox: Path) -> list[Path]:
+    """The files that have arrived, in order of arrival; not what an office program or an upload keeps beside them."""
+    try:
+        found = [path for path in inbox.iterdir() if path.is_file() and not _is_beside(path.name)]
+        return sorted(found, key=lambda path: (path.stat().st_ctime_ns, path.name))
+    except OSError as error:
+        told = phrase("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
+        raise SourceError(told) from error
+
+
+def _is_beside(name: str) -> bool:
+    return name.startswith((".", "~$")) or name.lower().endswith((_REPORT, ".results.xlsx", *_UNFINISHED))
+
+
+def report_of(path: Path) -> Path:
+    """Where the report of a file stands until both are put away."""
+    return path.with_name(f"{path.name}{_REPORT}")
+
+
+def put_away(path: Path, code: int, sentence: str) -> Path | None:
+    """Move a file and what stands beside it to where its exit code says; where there is no report, leave `sentence` in its place.
+
+    Returns the new place of the file, or None when it stays. Raises StorageError when it cannot be moved.
+    """
+    if code not in ENDED:
+        return None
+    folder = path.parent / ENDED[code]
+    stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        place = _free(folder, f"{stamp}-{path.name}")
+        # The file last: as long as it is here, the next run does it all again.
+        for beside in _reports(path):
+            beside.rename(place.with_name(place.name + beside.name.removeprefix(path.name)))
+        if sentence:
+            place.with_name(f"{place.name}.txt").write_text(f"{sentence}\n", encoding="utf-8")
+        path.rename(place)
+    except OSError as error:
+        told = phrase(
+            "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=folder, reason=error.strerror
+        )
+        raise StorageError(told) from error
+    return place
+
+
+def _reports(path: Path) -> Iterator[Path]:
+    for suffix in (_REPORT, ".results.xlsx", ".html"):
+        beside = path.with_name(f"{path.name}{suffix}")
+        if beside.exists():
+            yield beside
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A place in `folder` that nothing has."""
+    place, count = folder / name, 1
+    while os.path.lexists(place):
+        count += 1
+        place = folder / f"{name[:17]}{count}-{name[17:]}"
+    return place
+
+
+def missing(inbox: Path, expected: dt.time, now: dt.datetime) -> bool:
+    """Whether it is past the time of day by which a file was expected, and none has been put away today."""
+    stamps = [match[1] for folder in (DONE, FAILED) for path in (inbox / folder).glob("*") if (match := _STAMP.match(path.name))]
+    latest = max(stamps, default="")
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return now.time() >= expected and latest < f"{today.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"

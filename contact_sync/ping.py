@@ -1,0 +1,44 @@
+"""Telling a monitor (healthchecks.io and its like) that a run starts, and with which exit code it ended.
+
+A monitor that hears nothing raises the alarm, so a ping that fails is logged and changes nothing else. The address is a secret:
+whoever knows it can say that all is well.
+"""
+
+import http.client
+import logging
+import urllib.request
+from urllib.parse import urlsplit
+
+from contact_sync.errors import ConfigError
+from contact_sync.language import phrase
+
+_PATIENCE = 10.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+class Ping:
+    """Pings `url`/start, then `url`/CODE, 0 for success; nothing without a `url`. Raises ConfigError for what is no address."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url = (url or "").rstrip("/")
+        if self._url and (urlsplit(self._url).scheme not in {"http", "https"} or not urlsplit(self._url).hostname):
+            raise ConfigError(phrase("What --ping gives is no address: it must begin with https://."))
+
+    def start(self) -> None:
+        """Tell that a run starts."""
+        self._send("start", "")
+
+    def end(self, code: int, told: str) -> None:
+        """Tell that a run ended so; `told` holds no personal data."""
+        self._send(str(code), told)
+
+    def _send(self, what: str, told: str) -> None:
+        if not self._url:
+            return
+        request = urllib.request.Request(f"{self._url}/{what}", data=told.encode(), method="POST")  # noqa: S310 - checked above
+        try:
+            with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310
+                pass
+        except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may hold the address
+            log.warning("the ping could not be sent: %s", type(error).__name__)

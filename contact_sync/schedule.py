@@ -1,0 +1,57 @@
+"""A crontab line, and a systemd service and timer, for this machine and a file; only printed."""
+
+import getpass
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from contact_sync.errors import ConfigError
+from contact_sync.language import phrase
+
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+
+_UNITS = """\
+# /etc/systemd/system/contact-sync.service
+[Unit]
+Description=contact-sync: {source}
+[Service]
+Type=oneshot
+User={user}
+ExecStart={systemd}
+
+# /etc/systemd/system/contact-sync.timer
+[Timer]
+OnCalendar=*-*-* {at}
+Persistent=true
+[Install]
+WantedBy=timers.target
+# then: systemctl daemon-reload && systemctl enable --now contact-sync.timer
+"""
+
+
+def lines(source: Path, at: str, rest: Sequence[str]) -> str:
+    """What to put where, so that `source` is run every day `at` HH:MM with the options in `rest`.
+
+    Raises ConfigError for a time that is none, or that one night a year does not exist.
+    """
+    match = _TIME.fullmatch(at)
+    if not match:
+        raise ConfigError(phrase("--at {time} is no time of day: write it as 01:30.", time=at))
+    if match[1] == "02":
+        raise ConfigError(phrase("Between 02:00 and 03:00 a night may have no such time, or have it twice: choose another."))
+    program = shutil.which(sys.argv[0]) or sys.argv[0]
+    command = [os.path.abspath(program), "run", str(source.absolute()), *rest, "--quiet"]  # noqa: PTH100 - a link stays one
+    # cron takes a % for a line break; systemd replaces what follows one, and what follows a $.
+    crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(command).replace('%', chr(92) + '%')}"
+    systemd = " ".join(_quoted(part) for part in command)
+    units = _UNITS.format(source=source.absolute(), user=getpass.getuser(), systemd=systemd, at=at)
+    return f"# {phrase('crontab -e, as {user}:', user=getpass.getuser())}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
+
+
+def _quoted(part: str) -> str:
+    part = part.replace("%", "%%").replace("$", "$$").replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{part}"' if re.search(r"[\s'\"\\;]", part) else part
