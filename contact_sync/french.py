@@ -64,6 +64,7 @@ AWAITED: dict[str, str] = {
     "The ledger {path} is out of reach ({reason}): check the state folder.": (
         "Le registre {path} est hors d'atteinte ({reason}) : vérifiez le dossier d'état."
     ),
+    "the temporary ledger": "temporaire",
     "The disk of the ledger {path} has no room for the results: free some.": (
         "Le disque du registre {path} n'a pas de place pour les résultats : libérez-en."
     ),
@@ -104,10 +105,10 @@ AWAITED: dict[str, str] = {
     "{rows} rows, the first is row {first}: {message}": "{rows} lignes, la première est la ligne {first} : {message}",
     "row {row}: {message}": "ligne {row} : {message}",
     "{field}, column {letter}: {message}": "{field}, colonne {letter} : {message}",
-    "and {more} more causes, in the report.": "autres causes, dans le rapport : {more}.",
+    "and {more} more causes, in the report.": "Autres causes, dans le rapport : {more}.",
     "Stopped: {reason}": "Arrêt : {reason}",
     "{requests} requests, {retries} of them retries, in {seconds} seconds.": (
-        "Requêtes : {requests}, dont {retries} à nouveau, en {seconds} secondes."
+        "Requêtes : {requests} (dont répétées : {retries}), en {seconds} secondes."
     ),
     "Report: {path}": "Rapport : {path}",
     "Report: {path} (exit code {code})": "Rapport : {path} (code de retour {code})",
@@ -170,7 +171,7 @@ AWAITED: dict[str, str] = {
     ),
     "file that holds the API key, readable by you alone": "fichier qui contient la clé API, lisible par vous seul",
     "the API's address; https": "adresse de l'API ; https",
-    "rehearse against a sandbox: no key, no network": "répéter avec un bac à sable : sans clé, sans réseau",
+    "rehearse against a sandbox: no key, no network": "faire un essai dans un bac à sable : sans clé, sans réseau",
     "requests a second, or 300/min; 0: no limit [5]": "requêtes par seconde, ou 300/min ; 0 : sans limite [5]",
     "requests in flight at most [8]": "requêtes simultanées au plus [8]",
     "attempts a row at most [4]": "tentatives par ligne au plus [4]",
@@ -386,7 +387,7 @@ FRENCH: dict[str, str] = AWAITED | {
         "L'exécution s'est arrêtée avant cette ligne. {reason} La prochaine exécution l'enverra."
     ),
     "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.": (
-        "L'exécution ne devait pas dépasser la limite de --limit ({limit}) : la prochaine exécution enverra cette ligne."
+        "L'exécution devait envoyer {limit} ligne(s) au plus, comme le demande --limit : la prochaine exécution enverra celle-ci."
     ),
     # loading, what a file is
     "{name} is empty: export it again.": "Le fichier {name} est vide : exportez-le à nouveau.",
@@ -406,7 +407,7 @@ FRENCH: dict[str, str] = AWAITED | {
         "Le fichier {name} est un document texte (RTF) : exportez les contacts en CSV ou en .xlsx."
     ),
     "{name} is a workbook of a very old Excel: open it, and save it as .xlsx.": (
-        "Le fichier {name} est un classeur d'un très ancien Excel : ouvrez-le, et enregistrez-le en .xlsx."
+        "Le fichier {name} est un classeur d'une très ancienne version d'Excel : ouvrez-le, et enregistrez-le en .xlsx."
     ),
     "{name} is protected by a password: save it without one.": (
         "Le fichier {name} est protégé par un mot de passe : enregistrez-le sans mot de passe."
@@ -437,7 +438,7 @@ FRENCH: dict[str, str] = AWAITED | {
         "Le fichier {name} est un document XML : exportez les contacts en CSV ou en .xlsx."
     ),
     "{name} is a flat XML spreadsheet (.fods): open it in LibreOffice and save it as .ods.": (
-        "Le fichier {name} est un classeur XML à plat (.fods) : ouvrez-le dans LibreOffice et enregistrez-le en .ods."
+        "Le fichier {name} est un classeur XML plat (.fods) : ouvrez-le dans LibreOffice et enregistrez-le en .ods."
     ),
     "{name} is an XML spreadsheet of 2003: open it in Excel and save it as .xlsx.": (
         "Le fichier {name} est un classeur XML de 2003 : ouvrez-le dans Excel et enregistrez-le en .xlsx."
@@ -496,8 +497,8 @@ FRENCH: dict[str, str] = AWAITED | {
     ),
     "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: export it again as CSV UTF-8, or give "
     "--encoding.": (
-        "{name}, ligne {line} : ceci n'est pas de l'{encoding} ; le fichier est endommagé ou tronqué : exportez-le à nouveau en "
-        "CSV UTF-8, ou indiquez --encoding."
+        "{name}, ligne {line} : le texte n'est pas en {encoding} ; le fichier est endommagé ou tronqué : exportez-le à nouveau "
+        "en CSV UTF-8, ou indiquez --encoding."
     ),
     "{name}, line {line}: there are NUL characters (empty bytes), so the file is damaged or was not written to its end: "
     "export it again.": (
@@ -511,8 +512,8 @@ FRENCH: dict[str, str] = AWAITED | {
         "Le fichier {name} est coupé au milieu d'un caractère, à la ligne {line} : exportez-le à nouveau."
     ),
     "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8.": (
-        "Le fichier {name} mélange deux encodages : UTF-8 à la ligne ou aux lignes {utf8}, un autre à la ligne ou aux lignes "
-        "{others} ; exportez-le à nouveau en entier en CSV UTF-8."
+        "Le fichier {name} mélange deux encodages : lignes {utf8} en UTF-8, lignes {others} dans un autre ; exportez-le à "
+        "nouveau en entier en CSV UTF-8."
     ),
     "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.": (
         "{name} : ses lettres accentuées ne peuvent pas être lues avec certitude : enregistrez-le dans Excel en « CSV UTF-8 », "
@@ -524,7 +525,7 @@ FRENCH: dict[str, str] = AWAITED | {
     ),
     "tab": "tabulation",
     "--delimiter “{delimiter}” cannot part cells: give one of ; , tab |.": (
-        "--delimiter « {delimiter} » ne peut pas séparer des cellules : indiquez l'un des suivants, ; , tab |."
+        "--delimiter « {delimiter} » ne peut pas séparer des cellules : indiquez « ; », « , », « | » ou tab."
     ),
     "The last row is short and does not end in a line break: the file may be incomplete.": (
         "La dernière ligne est trop courte et ne se termine pas par un saut de ligne : le fichier est peut-être incomplet."
@@ -578,7 +579,7 @@ FRENCH: dict[str, str] = AWAITED | {
     ),
     "(no name)": "(sans nom)",
     "Mapped: {columns}.": "Colonnes reconnues : {columns}.",
-    "Not sent, only carried to the report: {columns}.": "Non envoyé, seulement reporté dans le rapport : {columns}.",
+    "Not sent, only carried to the report: {columns}.": "Non envoyées, seulement recopiées dans le rapport : {columns}.",
     "This is the report of an earlier run: its sync_ columns are ignored.": (
         "C'est le rapport d'une exécution précédente : ses colonnes sync_ sont ignorées."
     ),
@@ -709,13 +710,13 @@ FRENCH: dict[str, str] = AWAITED | {
         "L'URL de base {url} n'est pas une adresse : corrigez --base-url."
     ),
     "The proxy in {variable} cannot be used: correct the variable, or except {host} with NO_PROXY.": (
-        "Le proxy de {variable} est inutilisable : corrigez la variable, ou exceptez {host} avec NO_PROXY."
+        "Le proxy de {variable} est inutilisable : corrigez la variable, ou excluez {host} avec NO_PROXY."
     ),
     "{host} has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE.": (
         "{host} n'a pas de certificat auquel cette machine se fie : vérifiez l'URL de base, l'horloge et SSL_CERT_FILE."
     ),
     "{variable} must be an address with http:// to be used: correct it, or except {host} with NO_PROXY.": (
-        "{variable} doit être une adresse en http:// pour être utilisable : corrigez-la, ou exceptez {host} avec NO_PROXY."
+        "{variable} doit être une adresse en http:// pour être utilisable : corrigez-la, ou excluez {host} avec NO_PROXY."
     ),
     "SSL_CERT_FILE or SSL_CERT_DIR ({named}) holds no certificates: correct it ({reason}).": (
         "SSL_CERT_FILE ou SSL_CERT_DIR ({named}) ne contient aucun certificat : corrigez la variable ({reason})."
@@ -738,7 +739,7 @@ FRENCH: dict[str, str] = AWAITED | {
     "the account is blocked": "le compte est bloqué",
     "the account may not use the API": "le compte n'a pas le droit d'utiliser l'API",
     "this machine's IP address is not authorised": "l'adresse IP de cette machine n'est pas autorisée",
-    "HTTP {status}, not the API's own words": "HTTP {status}, sans le format de l'API",
+    "HTTP {status}, not the API's own words": "HTTP {status}, mais pas dans le format de l'API",
     "success, but HTTP {status}": "succès annoncé, mais HTTP {status}",
     "code {code}": "code {code}",
     "none": "aucun",
