@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import compress, pairwise
 
+from contact_sync.language import phrase
 from contact_sync.model import FIELDS, Night
 
 SERIES = 5
@@ -66,10 +67,18 @@ class Damage:
         self._end_series()
         if not self._series:
             return []
-        shown = ", ".join(f"{first} to {last}" for first, last in self._series[:_SHOWN])
-        more = f" and {len(self._series) - _SHOWN} more times" if len(self._series) > _SHOWN else ""
-        told = f"In rows {shown}{more}, column {column}, each phone number is one more than the one above"
-        return [f"{told}, as when a cell is dragged down: check them."]
+        rows = ", ".join(phrase("{first} to {last}", first=first, last=last) for first, last in self._series[:_SHOWN])
+        if len(self._series) > _SHOWN:
+            more = len(self._series) - _SHOWN
+            rows = phrase("{rows} and {more} more times", rows=rows, more=more)
+        return [
+            phrase(
+                "In rows {rows}, column {column}, each phone number is one more than the one above, "
+                "as when a cell is dragged down: check them.",
+                rows=rows,
+                column=column,
+            )
+        ]
 
 
 def deviations(earlier: Sequence[Night], tonight: Night) -> list[str]:
@@ -77,18 +86,31 @@ def deviations(earlier: Sequence[Night], tonight: Night) -> list[str]:
     if len(earlier) < NIGHTS:
         return []
     told = []
-    nights = f"the last {len(earlier)} runs"
+    nights = len(earlier)
     fewest, most = min(night.rows for night in earlier), max(night.rows for night in earlier)
     if tonight.rows < min(fewest / 2, fewest - MANY) or tonight.rows > max(2 * most, most + MANY):
-        told.append(f"The source has {tonight.rows} rows, where {nights} had {_range(fewest, most)}: check that it is whole.")
+        told.append(
+            phrase(
+                "The source has {rows} rows, where the last {nights} runs had {usual}: check that it is whole.",
+                rows=tonight.rows,
+                nights=nights,
+                usual=_range(fewest, most),
+            )
+        )
     usual = max(night.changed / max(night.rows, 1) for night in earlier)
     if tonight.changed > max(MANY, tonight.rows / 5, 3 * usual * tonight.rows):
         told.append(
-            f"{tonight.changed} of {tonight.rows} rows are new or changed, where {nights} had {usual:.0%} at most: "
-            "check that the columns are the right ones."
+            phrase(
+                "{changed} of {rows} rows are new or changed, where the last {nights} runs had {percent:.0f}% at most: "
+                "check that the columns are the right ones.",
+                changed=tonight.changed,
+                rows=tonight.rows,
+                nights=nights,
+                percent=100 * usual,
+            )
         )
     return told
 
 
 def _range(fewest: int, most: int) -> str:
-    return str(fewest) if fewest == most else f"{fewest} to {most}"
+    return str(fewest) if fewest == most else phrase("{first} to {last}", first=fewest, last=most)

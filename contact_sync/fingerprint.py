@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from contact_sync.errors import StorageError
+from contact_sync.language import phrase
 from contact_sync.model import FIELDS
 
 _KNOWN_BYTES = 8
@@ -91,11 +92,20 @@ def installation(folder: Path) -> Fingerprints:
         path.chmod(0o600)  # whatever a copy or a backup made of it
         key = path.read_bytes()
     except OSError as error:
-        raise StorageError(f"The installation key {path} cannot be read or made ({error.strerror}): check the folder.") from error
+        raise StorageError(
+            phrase(
+                "The installation key {path} cannot be read or made ({reason}): check the folder.",
+                path=path,
+                reason=error.strerror,
+            )
+        ) from error
     if len(key) != _KEY_BYTES:
         raise StorageError(
-            f"The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
-            "(every row is then sent once more)."
+            phrase(
+                "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
+                "(every row is then sent once more).",
+                path=path,
+            )
         )
     return Fingerprints(key)
 

@@ -13,6 +13,7 @@ from itertools import compress
 import numpy as np
 
 from contact_sync.damage import Damage
+from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import ID, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
 from contact_sync.validate import Validator
@@ -171,5 +172,5 @@ def _listed(twins: list[tuple[int, int]]) -> str:
     """Their numbers, as "3, 9 and 12", or the first few of many."""
     numbers = [str(number) for number, _ in twins]
     if len(numbers) > _LISTED:
-        return f"{', '.join(numbers[:_LISTED])} and {len(numbers) - _LISTED} more"
-    return f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+        return phrase("{rows} and {more} more", rows=", ".join(numbers[:_LISTED]), more=len(numbers) - _LISTED)
+    return phrase("{rows} and {last}", rows=", ".join(numbers[:-1]), last=numbers[-1])

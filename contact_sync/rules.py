@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import phonenumbers
 
+from contact_sync.language import phrase
 from contact_sync.model import FIELDS, ID, Violation
 
 PHONE, DATE, URL = "phoneNumber", "date", "url"
@@ -225,7 +226,7 @@ def read_id(cell: str) -> Reading:
     """Read a contactId: 1 to 80 visible ASCII characters."""
     trimmed = trim(cell)
     bare = unprotect(trimmed)
-    note = "" if bare == trimmed else "lost the apostrophe or the formula around the id"
+    note = "" if bare == trimmed else phrase("lost the apostrophe or the formula around the id")
     text = bare.translate(_FULL_WIDTH)
     if not text:
         return Reading(None, Violation("id-missing", ID))
@@ -246,11 +247,12 @@ def read_phone(cell: str, region: str) -> Reading:
         return settled
     digits = re.sub("[^0-9+]", "", text)
     if region == "FR" and (plain := _is_french_mobile(digits)):
-        return Reading("+33" + plain["mobile"], note="" if plain["prefix"] else "got back the leading 0 that a spreadsheet took")
+        note = "" if plain["prefix"] else phrase("got back the leading 0 that a spreadsheet took")
+        return Reading("+33" + plain["mobile"], note=note)
     note = ""
     number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{9,15}", digits) else None
     if number is None and region == "FR" and (number := _overseas(digits)):
-        note = "got the country code of an overseas department"
+        note = phrase("got the country code of an overseas department")
     if number is None:
         return Reading(None, Violation("phone-unknown", PHONE))
     kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)

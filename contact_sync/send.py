@@ -16,6 +16,7 @@ from contact_sync.api import contact_detail, contact_update
 from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
+from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Outcome, Pending, Result, Violation
 from contact_sync.stop import Stop, Stopped
@@ -124,7 +125,7 @@ class _Sender:
     def _timer(self) -> asyncio.TimerHandle | None:
         if self._effort.seconds is None:
             return None
-        reason = UnavailableError("The time budget (--max-duration) is used up: the next run goes on with the rest.")
+        reason = UnavailableError(phrase("The time budget (--max-duration) is used up: the next run goes on with the rest."))
         if self._effort.seconds <= 0:
             self._stop.trip(reason)
             return None
@@ -255,7 +256,7 @@ class _Sender:
         return await self._ask(delivery)
 
     def _give_up(self) -> None:
-        self._stop.trip(UnavailableError("The API is down or does not answer as documented: run again later."))
+        self._stop.trip(UnavailableError(phrase("The API is down or does not answer as documented: run again later.")))
 
     async def _ask(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
         if self._stop.reasons:  # given while this row waited for its turn to probe
@@ -318,7 +319,9 @@ class _Sender:
         now = self._clock()
         self._silent_since = now if self._silent_since is None else self._silent_since
         if max(seconds, now - self._silent_since) > LONGEST_HOLD:
-            raise UnavailableError(f"The API asks to wait for {seconds:.0f} seconds more: run again later.")
+            raise UnavailableError(
+                phrase("The API asks to wait for {seconds:.0f} seconds more: run again later.", seconds=seconds)
+            )
         self._client.limiter.hold(seconds)
 
 

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 import phonenumbers
 
 from contact_sync.errors import ConfigError
+from contact_sync.language import phrase
 from contact_sync.model import FIELDS, ID, ROW, Chunk, Verdicts, Violation
 from contact_sync.rules import (
     BLANK,
@@ -63,7 +64,9 @@ class Validator:
     def __init__(self, mapping: Mapping[str, int], policy: Policy) -> None:
         region = policy.region.upper()
         if region not in phonenumbers.SUPPORTED_REGIONS:
-            raise ConfigError(f"{policy.region} is not a region: give the two letters of ISO 3166, such as FR.")
+            raise ConfigError(
+                phrase("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=policy.region)
+            )
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
         columns = {

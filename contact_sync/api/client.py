@@ -20,6 +20,7 @@ import httpx
 from contact_sync import __version__
 from contact_sync.api.limiter import Limiter
 from contact_sync.errors import ConfigError, Transient
+from contact_sync.language import phrase
 from contact_sync.model import Violation
 
 MAX_BODY = 1 << 20
@@ -80,7 +81,9 @@ class Transport(httpx.AsyncBaseTransport):
             while part := await answer.content.readany():
                 body += part
                 if len(body) > MAX_BODY:
-                    raise Transient(Violation("api-garbled", detail={"reason": "more than 1 MB"}), http_status=answer.status)
+                    raise Transient(
+                        Violation("api-garbled", detail={"reason": phrase("more than 1 MB")}), http_status=answer.status
+                    )
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(bytes(body)))
 
     def _open(self) -> aiohttp.ClientSession:
@@ -118,7 +121,7 @@ class Client:
         self._base_url = base_url
         self._host = _host(base_url)
         if not self._host:
-            raise ConfigError(f"The base URL {base_url} is not an address: correct --base-url.")
+            raise ConfigError(phrase("The base URL {url} is not an address: correct --base-url.", url=base_url))
         self._proxy = _proxy(base_url)
         self._timeout = timeout
         self._urls: dict[str, httpx.URL] = {}  # parsing one costs as much as sending it
@@ -157,7 +160,7 @@ class Client:
                 stream = cast("httpx.AsyncByteStream", response.stream)
                 body = b"".join([part async for part in stream])
         except TimeoutError:
-            raise _unanswered("no answer in time") from None
+            raise _unanswered(phrase("no answer in time")) from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise self._failure(error) from None
         return Reply(response.status_code, response.headers, body)
@@ -166,17 +169,24 @@ class Client:
         """What to do next about an attempt without an answer."""
         if self._proxy and _is_proxys(cause):
             return ConfigError(
-                f"The proxy in {self._proxy[0]} cannot be used: correct the variable, or except {self._host} with NO_PROXY."
+                phrase(
+                    "The proxy in {variable} cannot be used: correct the variable, or except {host} with NO_PROXY.",
+                    variable=self._proxy[0],
+                    host=self._host,
+                )
             )
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ConfigError(
-                f"{self._host} has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE."
+                phrase(
+                    "{host} has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE.",
+                    host=self._host,
+                )
             )
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return Transient(Violation("api-unreachable"))
         if isinstance(cause, aiohttp.ClientConnectionError):
-            return _unanswered("the connection was closed")
-        return _unanswered("the answer was cut or malformed")
+            return _unanswered(phrase("the connection was closed"))
+        return _unanswered(phrase("the answer was cut or malformed"))
 
 
 def _unanswered(reason: str) -> Transient:
@@ -214,7 +224,11 @@ def _proxy(base_url: str) -> tuple[str, httpx.Proxy] | None:
         variable = f"{name.upper()}_PROXY"
         if not proxy.startswith("http://") or not _host(proxy):
             raise ConfigError(
-                f"{variable} must be an address with http:// to be used: correct it, or except {host} with NO_PROXY."
+                phrase(
+                    "{variable} must be an address with http:// to be used: correct it, or except {host} with NO_PROXY.",
+                    variable=variable,
+                    host=host,
+                )
             )
         parsed = httpx.URL(proxy)
         headers = {}
@@ -229,4 +243,10 @@ def _tls() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR ({named}) holds no certificates: correct it ({error}).") from error
+        raise ConfigError(
+            phrase(
+                "SSL_CERT_FILE or SSL_CERT_DIR ({named}) holds no certificates: correct it ({reason}).",
+                named=named,
+                reason=error,
+            )
+        ) from error

@@ -13,6 +13,7 @@ from contact_sync.api.client import Reply
 from contact_sync.api.echo import differences
 from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, AttemptError, ConfigError, Rejected, Transient
+from contact_sync.language import phrase
 from contact_sync.model import ID, ROW, Outcome, Pending, Violation
 
 PATH = "contact/update"
@@ -52,8 +53,8 @@ def answer(reply: Reply, row: Pending, key: str) -> tuple[Outcome, list[Violatio
     quoted, `key` is taken out of them: an error may repeat the request.
     """
     if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
-        target = quoted(reply.headers.get("location", "elsewhere").partition("?")[0], key)
-        raise ConfigError(f"The API redirects to {target}: correct --base-url; nothing was sent there.")
+        target = quoted(reply.headers.get("location", phrase("elsewhere")).partition("?")[0], key)
+        raise ConfigError(phrase("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
     envelope = envelope_of(reply.body)
     if envelope is None:
         raise _without_envelope(reply)
@@ -70,10 +71,12 @@ def code(reply: Reply, key: str) -> str:
 
 def _without_envelope(reply: Reply) -> Exception:
     if reply.status in {401, 403}:
-        return AccessError(f"The API refused access (HTTP {reply.status}): check the API key and the base URL.")
+        return AccessError(
+            phrase("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status)
+        )
     if str(reply.status) in _AGAIN:
         return _again(reply, str(reply.status), "")
-    reason = f"HTTP {reply.status}, not the API's own words"
+    reason = phrase("HTTP {status}, not the API's own words", status=reply.status)
     return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status)
 
 
@@ -83,18 +86,18 @@ def _refusal(reply: Reply, envelope: dict[str, Any], key: str) -> Exception:
     code, status = code_of(envelope), str(reply.status)
     shown = quoted(code, key)
     if code in _ACCESS:
-        return AccessError(f"The API refused: {_ACCESS[code]} (code {code}).")
+        return AccessError(phrase("The API refused: {reason} (code {code}).", reason=phrase(_ACCESS[code]), code=code))
     if reply.status in {401, 403}:
-        return AccessError(f"The API refused access (HTTP {status}): check the API key.")
+        return AccessError(phrase("The API refused access (HTTP {status}): check the API key.", status=status))
     if status in _AGAIN or code in _AGAIN:
         error = _again(reply, code if status not in _AGAIN or code == _THROTTLED else status, shown)
         error.spoke = True
         return error
     if envelope["success"] is True:
-        reason = f"success, but HTTP {status}"
+        reason = phrase("success, but HTTP {status}", status=status)
         return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status, api_code=shown)
     name, field = _ROW.get(code, ("api-refused", ROW))
-    said = {"code": shown or "none", "text": quoted(text_of(envelope), key)}
+    said = {"code": shown or phrase("none"), "text": quoted(text_of(envelope), key)}
     return Rejected(Violation(name, field, said), http_status=reply.status, api_code=shown)
 
 
@@ -104,7 +107,8 @@ def _again(reply: Reply, why: str, code: str) -> Transient:
     if throttled:
         violation = Violation("api-throttled")
     else:
-        violation = Violation("api-error", detail={"reason": f"HTTP {why}" if why == str(reply.status) else f"code {why}"})
+        reason = f"HTTP {why}" if why == str(reply.status) else phrase("code {code}", code=why)
+        violation = Violation("api-error", detail={"reason": reason})
     error = Transient(violation, http_status=reply.status, api_code=code)
     error.throttled = throttled
     error.hold = reply.retry_after()

@@ -6,6 +6,8 @@ Source: the API's pages, which show six shapes of it; `code` is a number or a te
 import json
 from typing import Any
 
+from contact_sync.language import phrase
+
 _QUOTED = 200
 """Characters of the API's own words that are reported at most."""
 
@@ -35,7 +37,7 @@ def text_of(envelope: dict[str, Any]) -> str:
             said = said.get("message")
         if said:
             return str(said)
-    return "no reason given"
+    return phrase("no reason given")
 
 
 def quoted(text: str, key: str) -> str:

@@ -15,6 +15,7 @@ from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
+from contact_sync.language import phrase
 from contact_sync.load.headers import letter
 from contact_sync.load.page import LAST_ROW, WIDEST
 
@@ -36,18 +37,34 @@ def refuse_unsafe(
     """
     entries = archive.infolist()
     if len(entries) > _ENTRIES:
-        raise SourceError(f"{name} has {len(entries)} parts inside, {_ENTRIES} at most: copy the contacts to a new workbook.")
+        raise SourceError(
+            phrase(
+                "{name} has {parts} parts inside, {limit} at most: copy the contacts to a new workbook.",
+                name=name,
+                parts=len(entries),
+                limit=_ENTRIES,
+            )
+        )
     if len({entry.filename.casefold() for entry in entries}) < len(entries):
         raise SourceError(
-            f"{name} holds one of its parts twice, so what it says is not certain: open it in Excel and save it again."
+            phrase(
+                "{name} holds one of its parts twice, so what it says is not certain: open it in Excel and save it again.",
+                name=name,
+            )
         )
     if sum(entry.file_size for entry in entries) > _TOTAL:
-        raise SourceError(f"{name} unpacks to more than 1 GB: copy the contacts to a new workbook.")
+        raise SourceError(phrase("{name} unpacks to more than 1 GB: copy the contacts to a new workbook.", name=name))
     for entry in entries:
         if entry.file_size > _LARGE and entry.file_size > ratio * entry.compress_size:
-            raise SourceError(f"{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.")
+            raise SourceError(
+                phrase(
+                    "{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.",
+                    name=name,
+                    ratio=ratio,
+                )
+            )
         if entry.flag_bits & 1:
-            raise SourceError(f"{name} is protected by a password: save it without one.")
+            raise SourceError(phrase("{name} is protected by a password: save it without one.", name=name))
     for entry in entries:
         with archive.open(entry) as part:
             _refuse_doctype(part, name, is_parsed=parsed(entry.filename))
@@ -61,7 +78,10 @@ def _refuse_doctype(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
         window = tail + block.replace(b"\0", b"")
         if is_parsed and _DOCTYPE in window:
             raise SourceError(
-                f"{name} holds instructions (a document type) that no workbook needs: open it in Excel and save it again."
+                phrase(
+                    "{name} holds instructions (a document type) that no workbook needs: open it in Excel and save it again.",
+                    name=name,
+                )
             )
         tail = window[-len(_DOCTYPE) :]
 
@@ -145,7 +165,11 @@ class _Survey:
         self._column = 0
         if not before < self._row <= LAST_ROW:
             raise SourceError(
-                f"{self._sheet.name}: its rows are out of order at row {before}: open it in Excel and save it again."
+                phrase(
+                    "{where}: its rows are out of order at row {row}: open it in Excel and save it again.",
+                    where=self._sheet.name,
+                    row=before,
+                )
             )
         if _is_hidden(attributes, "ht"):
             self._sheet.hidden_rows[self._row] = 1
@@ -156,7 +180,11 @@ class _Survey:
         row, self._column = coordinate_to_tuple(attributes["r"]) if "r" in attributes else (self._row, before + 1)
         if row != self._row or self._column <= before:
             raise SourceError(
-                f"{self._sheet.name}: its cells are out of order at row {self._row}: open it in Excel and save it again."
+                phrase(
+                    "{where}: its cells are out of order at row {row}: open it in Excel and save it again.",
+                    where=self._sheet.name,
+                    row=self._row,
+                )
             )
         self._has_formula = self._has_value = self._has_text = False
 
@@ -176,8 +204,14 @@ class _Survey:
             return
         if column > WIDEST:
             raise SourceError(
-                f"{sheet.name}: cell {letter(column - 1)}{row} holds something far right of any table of contacts, "
-                f"of which {WIDEST} columns are read: delete it."
+                phrase(
+                    "{where}: cell {column}{row} holds something far right of any table of contacts, "
+                    "of which {widest} columns are read: delete it.",
+                    where=sheet.name,
+                    column=letter(column - 1),
+                    row=row,
+                    widest=WIDEST,
+                )
             )
         sheet.filled[row] = 1
         if row > sheet.header:

@@ -9,6 +9,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelt
 from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
+from contact_sync.language import phrase
 from contact_sync.model import ID, Violation
 
 ERROR = "error"
@@ -83,27 +84,31 @@ def flaw_of(cell: Cell, field: str) -> Violation | None:
         return Violation("cell-error", field, {"error": str(cell.value)})
     if cell.kind == UNCALCULATED:
         return Violation("cell-formula", field)
-    if kind := _kind(cell.value, field):
-        return (
-            Violation("id-rounded", field) if kind == _ROUNDED and field == ID else Violation("cell-kind", field, {"kind": kind})
-        )
-    return None
+    if not (kind := _kind(cell.value, field)):
+        return None
+    if field == ID and _is_rounded(cell.value):
+        return Violation("id-rounded", field)
+    return Violation("cell-kind", field, {"kind": kind})
 
 
-_ROUNDED = "a number longer than the 15 digits that Excel keeps"
+def _is_rounded(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) >= _KEPT
 
 
 def _kind(value: Any, field: str) -> str:
     """Return what `value` is when it stands for no text of `field`, else nothing."""
     if isinstance(value, bool):
-        return "TRUE or FALSE"
+        return phrase("TRUE or FALSE")
     if isinstance(value, (int, float)):
-        return "" if abs(value) < _KEPT else _ROUNDED if abs(value) >= _KEPT else "no number (NaN)"
+        if abs(value) < _KEPT:
+            return ""
+        rounded = _is_rounded(value)
+        return phrase("a number longer than the 15 digits that Excel keeps") if rounded else phrase("no number (NaN)")
     if isinstance(value, dt.date):  # a datetime is one too
-        return "" if field in _DATED else "a date"
+        return "" if field in _DATED else phrase("a date")
     if isinstance(value, dt.time):
-        return "a time of day"
-    return "a duration" if isinstance(value, dt.timedelta) else ""
+        return phrase("a time of day")
+    return phrase("a duration") if isinstance(value, dt.timedelta) else ""
 
 
 def _number(value: float, number_format: str) -> str:

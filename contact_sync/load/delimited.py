@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
+from contact_sync.language import phrase
 from contact_sync.load import headers
 from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
 from contact_sync.load.headers import SEARCHED, Header
@@ -69,7 +70,7 @@ class Delimited(Source):
                 self._tell_line()
         self._judge(total, ragged)
         if short and not self._decision.ends_in_newline:
-            self.warnings.append("The last row is short and does not end in a line break: the file may be incomplete.")
+            self.warnings.append(phrase("The last row is short and does not end in a line break: the file may be incomplete."))
 
     def _chunk(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
         """Return the chunk of the records `rows`, each of which starts on the line in `numbers`."""
@@ -97,8 +98,15 @@ class Delimited(Source):
         """Refuse a file of which most rows are ragged: then it is the header, or the delimiter, that is wrong."""
         if 2 * ragged.count > total:
             raise SourceError(
-                f"{self.path.name}: {ragged.count} of {total} rows do not have the {len(self._header.cells)} cells of the header "
-                f"(lines {ragged}): check the header and the delimiter, and export it again."
+                phrase(
+                    "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
+                    "(lines {lines}): check the header and the delimiter, and export it again.",
+                    name=self.path.name,
+                    ragged=ragged.count,
+                    total=total,
+                    cells=len(self._header.cells),
+                    lines=ragged,
+                )
             )
 
     def _tidied(self, chunk: Chunk) -> Chunk:
@@ -127,17 +135,27 @@ def open_delimited(
     chosen, above, header = _find(copy, decision.encoding, _candidates(copy, decision.encoding, delimiter), name, renames)
     if len(header.cells) > _WIDEST:
         raise SourceError(
-            f"{name}, line {header.number}: the header has more than {_WIDEST} columns: it is not a table of contacts."
+            phrase(
+                "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
+                name=name,
+                line=header.number,
+                widest=_WIDEST,
+            )
         )
     layout = headers.lay_out(name, header, _unused(copy, decision.encoding, chosen, name, header), renames)
-    shown = "tab" if chosen == "\t" else chosen
+    found = phrase(
+        "CSV with {delimiter} in {encoding}, header on line {line}.",
+        delimiter=phrase("tab") if chosen == "\t" else chosen,
+        encoding=decision.encoding,
+        line=header.number,
+    )
     return Delimited(
         path=path,
         columns=layout.columns,
         mapping=layout.mapping,
         letters=[headers.letter(position) for position in layout.positions],
         delimiter=chosen,
-        findings=[f"CSV with {shown} in {decision.encoding}, header on line {header.number}.", *layout.findings],
+        findings=[found, *layout.findings],
         warnings=[*decision.warnings, *headers.warn_above(header, above)],
         blanks_certain=True,
         _copy=copy,
@@ -152,7 +170,7 @@ def _candidates(copy: FileIO, encoding: str, override: str | None) -> list[str]:
     if override is not None:
         chosen = _SPELLED.get(override.casefold(), override)
         if len(chosen) != 1 or chosen in '"\r\n\0 ' or chosen.isalnum():
-            raise ConfigError(f"--delimiter “{override}” cannot part cells: give one of ; , tab |.")
+            raise ConfigError(phrase("--delimiter “{delimiter}” cannot part cells: give one of ; , tab |.", delimiter=override))
         return [chosen]
     with _text(copy, encoding) as lines:
         declared = _SEPARATOR.fullmatch(next(lines))
@@ -236,8 +254,12 @@ def _numbered(reader: "_Reader", name: str) -> Iterator[tuple[int, list[str]]]:
             start = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(
-            f"{name}, line {start}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
-            "correct it, or export it again."
+            phrase(
+                "{name}, line {line}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
+                "correct it, or export it again.",
+                name=name,
+                line=start,
+            )
         ) from error
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from io import FileIO
 
 from contact_sync.errors import ConfigError, SourceError
+from contact_sync.language import phrase
 
 LINE_LIMIT = 16 << 20
 """Characters a line, or a cell, may have: what keeps memory bounded."""
@@ -65,7 +66,7 @@ def decide(copy: FileIO, name: str, override: str | None = None) -> Decision:
             if head.startswith(mark):
                 return Decision(encoding, _verify(copy, encoding, name))
         if utf16 := _utf16_without_mark(head):
-            warning = f"{name} is read as UTF-16 although it does not say so: check the names."
+            warning = phrase("{name} is read as UTF-16 although it does not say so: check the names.", name=name)
             return Decision(utf16, _verify(copy, utf16, name), [warning])
     _cut_end_marks(copy)
     if override is not None:
@@ -81,7 +82,9 @@ def _known(override: str) -> str:
     try:
         io.TextIOWrapper(io.BytesIO(), encoding=override)
     except (LookupError, ValueError) as error:
-        raise ConfigError(f"--encoding {override} is not known: give utf-8, cp1252, mac_roman, cp850 or another.") from error
+        raise ConfigError(
+            phrase("--encoding {encoding} is not known: give utf-8, cp1252, mac_roman, cp850 or another.", encoding=override)
+        ) from error
     return override
 
 
@@ -118,8 +121,13 @@ def _verify(copy: FileIO, encoding: str, name: str) -> bool:
         return _scan(copy, encoding, name)
     except UnicodeError as error:
         raise SourceError(
-            f"{name}, line {_line_of_fault(copy, encoding)}: this is not {encoding}; the file is damaged or cut off: "
-            "export it again as CSV UTF-8, or give --encoding."
+            phrase(
+                "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: "
+                "export it again as CSV UTF-8, or give --encoding.",
+                name=name,
+                line=_line_of_fault(copy, encoding),
+                encoding=encoding,
+            )
         ) from error
 
 
@@ -129,13 +137,21 @@ def _scan(copy: FileIO, encoding: str, name: str) -> bool:
     for text in _decoded(copy, encoding):
         if "\0" in text:
             raise SourceError(
-                f"{name}, line {_line_of_fault(copy, encoding)}: there are NUL characters (empty bytes), so the file "
-                "is damaged or was not written to its end: export it again."
+                phrase(
+                    "{name}, line {line}: there are NUL characters (empty bytes), so the file "
+                    "is damaged or was not written to its end: export it again.",
+                    name=name,
+                    line=_line_of_fault(copy, encoding),
+                )
             )
         unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
         if unbroken > LINE_LIMIT:
             raise SourceError(
-                f"{name} has a line of more than {LINE_LIMIT >> 20} million characters: it is not a table of contacts."
+                phrase(
+                    "{name} has a line of more than {limit} million characters: it is not a table of contacts.",
+                    name=name,
+                    limit=LINE_LIMIT >> 20,
+                )
             )
         last = text[-1:] or last
     return last in ("\n", "\r")
@@ -190,10 +206,18 @@ def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
             if not line.isascii():
                 (utf8 if _is_utf8(line.encode("latin-1")) else others).add(number)
     if utf8.count and others.count == 1 and fault.reason == "unexpected end of data":
-        raise SourceError(f"{name} is cut off in the middle of a character, on line {others}: export it again.")
+        raise SourceError(
+            phrase("{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others)
+        )
     if utf8.count:
         raise SourceError(
-            f"{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8."
+            phrase(
+                "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; "
+                "export all of it again as CSV UTF-8.",
+                name=name,
+                utf8=utf8,
+                others=others,
+            )
         )
 
 
@@ -203,17 +227,29 @@ def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
         best = tallies[0]
     elif best.score > _WORST or best.score == second.score:
         raise SourceError(
-            f"{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding."
+            phrase(
+                "{name}: its accented letters cannot be read with certainty: "
+                "save it in Excel as “CSV UTF-8”, or give --encoding.",
+                name=name,
+            )
         )
     if not best.odd and best is tallies[0]:
         return best.encoding, []
     if not best.odd:  # it only fits better than cp1252; what another program wrote may do so by chance
-        told = f"{name} is read as {best.encoding}, which few programs write: check the names"
-        return best.encoding, [f"{told}, and give --encoding {best.encoding} if they are right."]
-    odd = " ".join(sorted(best.odd))
-    return best.encoding, [
-        f"{name} is read as {best.encoding}, where “{odd}” would be unusual: check the names, or give --encoding."
-    ]
+        warning = phrase(
+            "{name} is read as {encoding}, which few programs write: check the names, "
+            "and give --encoding {encoding} if they are right.",
+            name=name,
+            encoding=best.encoding,
+        )
+    else:
+        warning = phrase(
+            "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",
+            name=name,
+            encoding=best.encoding,
+            odd=" ".join(sorted(best.odd)),
+        )
+    return best.encoding, [warning]
 
 
 def _decodes(raw: bytes) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
+from contact_sync.language import phrase
 from contact_sync.model import FIELDS, ID, ROW, Violation
 
 SEARCHED = 20
@@ -108,19 +109,42 @@ def refuse_rows(
     """
     seen = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
     if not seen:
-        return SourceError(f"{where} is empty in its first {SEARCHED} rows, where the header must be: export it again.")
+        return SourceError(
+            phrase(
+                "{where} is empty in its first {searched} rows, where the header must be: export it again.",
+                where=where,
+                searched=SEARCHED,
+            )
+        )
     for number, cells in seen:
         if ID in _match(cells, renames).values():
             return SourceError(
-                f"{where}: the header on row {number} has contactId but no column to send "
-                f"({', '.join(FIELDS)}): add one, or name it with --map."
+                phrase(
+                    "{where}: the header on row {row} has contactId but no column to send ({fields}): "
+                    "add one, or name it with --map.",
+                    where=where,
+                    row=number,
+                    fields=", ".join(FIELDS),
+                )
             )
     number, cells = seen[0]
-    shown = ", ".join(f"“{_short(cell)}”" for cell in list(filter(str.strip, cells))[:10])
-    hint = " Each line is quoted as one cell." if is_text and len(cells) == 1 and re.search("[;,\t|]", cells[0]) else ""
+    shown = ", ".join(phrase("“{text}”", text=_short(cell)) for cell in list(filter(str.strip, cells))[:10])
+    told = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
+    if is_text and len(cells) == 1 and re.search("[;,\t|]", cells[0]):
+        return SourceError(
+            phrase(
+                "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "
+                "Each line is quoted as one cell. "
+                'Add the header, or name the column, as in --map "Réf client=contactId".',
+                **told,
+            )
+        )
     return SourceError(
-        f"{where}: none of the first {SEARCHED} rows is a header with a contactId column; row {number} reads {shown}.{hint} "
-        'Add the header, or name the column, as in --map "Réf client=contactId".'
+        phrase(
+            "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "
+            'Add the header, or name the column, as in --map "Réf client=contactId".',
+            **told,
+        )
     )
 
 
@@ -133,18 +157,40 @@ def lay_out(where: str, header: Header, unused: Collection[int], renames: Mappin
     cells, fields = header.cells, header.fields
     missing = set(renames) - {normalise(cell) for cell in cells if not _is_own(cell)}
     if missing:
-        raise ConfigError(f"--map names a column “{min(missing)}” that {where} does not have: correct the option.")
+        raise ConfigError(
+            phrase(
+                "--map names a column “{column}” that {where} does not have: correct the option.",
+                column=min(missing),
+                where=where,
+            )
+        )
     for position, field in header.close.items():
         raise SourceError(
-            f"{where}, row {header.number}: column {letter(position)} “{_short(cells[position])}” is close to {field}: "
-            f'correct the header, or give --map "{_short(cells[position])}={field}".'
+            phrase(
+                "{where}, row {row}: column {letter} “{column}” is close to {field}: "
+                'correct the header, or give --map "{column}={field}".',
+                where=where,
+                row=header.number,
+                letter=letter(position),
+                column=_short(cells[position]),
+                field=field,
+            )
         )
     taken: dict[str, int] = {}
     for position, field in fields.items():
         if field in taken:
-            both = " and ".join(f"{letter(p)} “{_short(cells[p])}”" for p in (taken[field], position))
             raise SourceError(
-                f"{where}, row {header.number}: columns {both} both mean {field}: rename or delete one, or choose with --map."
+                phrase(
+                    "{where}, row {row}: columns {letter} “{column}” and {other_letter} “{other_column}” both mean {field}: "
+                    "rename or delete one, or choose with --map.",
+                    where=where,
+                    row=header.number,
+                    letter=letter(taken[field]),
+                    column=_short(cells[taken[field]]),
+                    other_letter=letter(position),
+                    other_column=_short(cells[position]),
+                    field=field,
+                )
             )
         taken[field] = position
     if ID not in taken or len(taken) == 1:
@@ -165,7 +211,14 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
     checked = {}
     for header, field in renames.items():
         if normalise(field) not in _CANONICAL:
-            raise ConfigError(f"--map “{header}={field}”: there is no field {field}, only {', '.join((ID, *FIELDS))}.")
+            raise ConfigError(
+                phrase(
+                    "--map “{header}={field}”: there is no field {field}, only {fields}.",
+                    header=header,
+                    field=field,
+                    fields=", ".join((ID, *FIELDS)),
+                )
+            )
         checked[normalise(header)] = _CANONICAL[normalise(field)]
     return checked
 
@@ -241,12 +294,12 @@ def _distance(one: str, other: str) -> int:
 def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool) -> list[str]:
     named = ((_short(columns[position]), field) for field, position in mapping.items())
     mapped = ", ".join(field if name == field else f"{name} → {field}" for name, field in named)
-    carried = ", ".join(_short(c) or "(no name)" for p, c in enumerate(columns) if p not in mapping.values())
-    findings = [f"Mapped: {mapped}."]
+    carried = ", ".join(_short(c) or phrase("(no name)") for p, c in enumerate(columns) if p not in mapping.values())
+    findings = [phrase("Mapped: {columns}.", columns=mapped)]
     if carried:
-        findings.append(f"Not sent, only carried to the report: {carried}.")
+        findings.append(phrase("Not sent, only carried to the report: {columns}.", columns=carried))
     if is_report:
-        findings.append("This is the report of an earlier run: its sync_ columns are ignored.")
+        findings.append(phrase("This is the report of an earlier run: its sync_ columns are ignored."))
     return findings
 
 
@@ -266,8 +319,9 @@ def warn_above(header: Header, rows: Iterable[tuple[int, list[str]]]) -> list[st
     if not alike:
         return []
     return [
-        (
-            f"Row {alike[0]} stands above the header (row {header.number}) and is not read, "
-            "although it looks like data: check the order."
+        phrase(
+            "Row {row} stands above the header (row {header}) and is not read, although it looks like data: check the order.",
+            row=alike[0],
+            header=header.number,
         )
     ]

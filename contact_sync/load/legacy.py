@@ -23,6 +23,7 @@ from typing import IO, Any
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
+from contact_sync.language import phrase, spoken
 from contact_sync.load import cells, page
 from contact_sync.load.archive import RATIO, Sheet, mark_merged, refuse_unsafe
 from contact_sync.load.cells import BLANK, Cell, cell_of_number
@@ -66,19 +67,22 @@ def open_legacy(
         if silent:
             source.blanks_certain = False
             source.warnings.append(
-                f"{silent} formulas in the columns to send show nothing, and may never have been calculated: "
-                "if that is not meant, open the file in Excel and save it as .xlsx."
+                phrase(
+                    "{formulas} formulas in the columns to send show nothing, and may never have been calculated: "
+                    "if that is not meant, open the file in Excel and save it as .xlsx.",
+                    formulas=silent,
+                )
             )
         yield source
 
 
 def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Page]:
     """Let a child write the rows of all worksheets into `spool`, and return what it tells of them."""
-    limits = (str(MEMORY), str(SECONDS))
+    given = (spoken(), str(MEMORY), str(SECONDS))
     module = ("-P", "-m", "contact_sync.load.legacy_child", kind)
     try:
         child = subprocess.run(  # noqa: S603 - ourselves
-            [sys.executable, *module, str(copy.fileno()), str(spool.fileno()), *limits],
+            [sys.executable, *module, str(copy.fileno()), str(spool.fileno()), *given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback may hold what is in the cells
@@ -89,26 +93,32 @@ def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Page]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _beyond(name, "time") from error
+        raise _beyond(name, phrase("time")) from error
     if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise _beyond(name, "time or memory")
+        raise _beyond(name, phrase("time or memory"))
     try:
         told = json.loads(child.stdout)
     except ValueError as error:
-        raise SourceError(f"{name} cannot be read (its reader ended with {child.returncode}): save it as .xlsx.") from error
+        raise SourceError(
+            phrase("{name} cannot be read (its reader ended with {code}): save it as .xlsx.", name=name, code=child.returncode)
+        ) from error
     if "refused" in told:
-        raise SourceError(f"{name} {told['refused']}")
+        raise SourceError(phrase("{name} {refusal}", name=name, refusal=told["refused"]))
     if "full" in told:
-        raise StorageError(f"There is no room for the rows of {name} ({told['full']}): free some.")
+        raise StorageError(
+            phrase("There is no room for the rows of {name} ({reason}): free some.", name=name, reason=told["full"])
+        )
     if told.get("failed") == "MemoryError":
-        raise _beyond(name, "memory")
+        raise _beyond(name, phrase("memory"))
     if "failed" in told:
-        raise SourceError(f"{name} is damaged, or still being copied: open it, and save it as .xlsx.")
+        raise SourceError(phrase("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
     return [Page(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in told["pages"]]
 
 
 def _beyond(name: str, what: str) -> SourceError:
-    return SourceError(f"{name} cannot be read: it takes more {what} than any table of contacts; save it as .xlsx.")
+    return SourceError(
+        phrase("{name} cannot be read: it takes more {what} than any table of contacts; save it as .xlsx.", name=name, what=what)
+    )
 
 
 def _environment() -> dict[str, str]:
@@ -126,7 +136,11 @@ def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
 
 
 def _marks(told: Page, header: Header, name: str) -> Sheet:
-    marks = Sheet(f"{name}, sheet “{told.title}”", {position + 1 for position in header.fields}, header.number)
+    marks = Sheet(
+        phrase("{name}, sheet “{title}”", name=name, title=told.title),
+        {position + 1 for position in header.fields},
+        header.number,
+    )
     marks.used.update(column for column, last in told.last.items() if last > header.number)
     for first, last in told.hidden_columns:
         marks.hidden_columns.update(range(first, last + 1))

@@ -1,9 +1,9 @@
 """Reads a workbook of an old or foreign kind for `contact_sync.load.legacy`, in a process of its own with limits.
 
-Run as `python -m contact_sync.load.legacy_child KIND SOURCE SPOOL MEMORY SECONDS`: file descriptors of the workbook and of the
-file for its rows, then limits in bytes of memory and seconds of CPU. It writes one JSON object to stdout: `{"pages": [...]}`,
-`{"refused": the rest of a sentence}`, `{"full": why there is no room}` or `{"failed": the name of an exception}`. It must start
-fast, so nothing heavy may be imported here.
+Run as `python -m contact_sync.load.legacy_child KIND SOURCE SPOOL LANGUAGE MEMORY SECONDS`: file descriptors of the workbook and
+of the file for its rows, the language of what it says, then limits in bytes of memory and seconds of CPU. It writes one JSON
+object to stdout: `{"pages": [...]}`, `{"refused": the rest of a sentence}`, `{"full": why there is no room}` or
+`{"failed": the name of an exception}`. It must start fast, so nothing heavy may be imported here.
 """
 
 import dataclasses
@@ -16,18 +16,20 @@ import sys
 from io import FileIO
 from typing import Any
 
+from contact_sync.language import speak
 from contact_sync.load.page import Pen, RefusedError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def main(kind: str, source: str, spool: str, memory: str, seconds: str) -> None:
+def main(kind: str, source: str, spool: str, language: str, *limits: str) -> None:
     """Do it; `kind` is the name of the module that reads the workbook."""
-    for limit, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds)):
+    for limit, most in zip((resource.RLIMIT_AS, resource.RLIMIT_CPU), limits, strict=True):
         _, hard = resource.getrlimit(limit)
         soft = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
         resource.setrlimit(limit, (soft, soft))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold the contacts
+    speak(language)
     sys.stdout.write(json.dumps(_read(kind, int(source), int(spool))))
 
 

@@ -11,6 +11,7 @@ from io import FileIO
 from typing import Any
 from xml.parsers import expat
 
+from contact_sync.language import phrase
 from contact_sync.load.page import (
     DURATION,
     ERROR,
@@ -55,7 +56,7 @@ def read(copy: FileIO, pen: Pen) -> None:
     """Write all sheets with `pen`; raises whatever zipfile and expat do on damage, `RefusedError` for what must not be read."""
     with zipfile.ZipFile(copy) as archive:
         if "META-INF/manifest.xml" in archive.namelist() and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise RefusedError("is protected by a password: save it without one.")
+            raise RefusedError(phrase("is protected by a password: save it without one."))
         with archive.open("content.xml") as part:
             reader = _Reader(pen)
             while block := part.read(_BLOCK):

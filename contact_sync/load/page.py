@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from contact_sync.language import phrase
+
 WIDEST = 256
 """Columns that are read; a table of contacts has fewer."""
 LAST_ROW = 1_048_576
@@ -69,7 +71,7 @@ class Page:
         """Note that these cells are one."""
         self.merged.append((left, top, min(right, WIDEST), min(bottom, LAST_ROW)))
         if len(self.merged) > _MERGED:
-            raise RefusedError(f"has more than {_MERGED} merged cells: unmerge them.")
+            raise RefusedError(phrase("has more than {limit} merged cells: unmerge them.", limit=_MERGED))
 
     def keep_silent(self, column: int) -> None:
         """Note a formula that shows nothing."""
@@ -95,7 +97,7 @@ class Pen:
         """Write a row, which `repeat` rows from `number` on are like, to the page that was begun last."""
         page = self.pages[-1]
         if number <= self._row:
-            raise RefusedError(f"has rows that are out of order at row {number}: save it as .xlsx.")
+            raise RefusedError(phrase("has rows that are out of order at row {row}: save it as .xlsx.", row=number))
         self._row = number + repeat - 1
         width = 0
         for column, cell in enumerate(cells, 1):
@@ -107,7 +109,9 @@ class Pen:
         line = json.dumps([number, repeat, cells[:width]], separators=(",", ":")).encode() + b"\n"
         self._total += len(line) * repeat
         if len(line) > _LINE or self._total > _TOTAL:
-            raise RefusedError(f"holds more text than a table of contacts, at row {number}: copy the contacts to a new workbook.")
+            raise RefusedError(
+                phrase("holds more text than a table of contacts, at row {row}: copy the contacts to a new workbook.", row=number)
+            )
         self._write(line)
         self._at = page.end = self._at + len(line)
 
@@ -121,6 +125,11 @@ def check_place(column: int, row: int) -> None:
     """Refuse a cell with something in it that stands where none of a table of contacts does."""
     if not (0 < column <= WIDEST and 0 < row <= LAST_ROW):
         raise RefusedError(
-            f"holds something in row {row}, column {column}, far outside any table of contacts, "
-            f"of which {WIDEST} columns are read: delete it."
+            phrase(
+                "holds something in row {row}, column {column}, far outside any table of contacts, "
+                "of which {widest} columns are read: delete it.",
+                row=row,
+                column=column,
+                widest=WIDEST,
+            )
         )

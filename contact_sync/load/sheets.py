@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from contact_sync.errors import SourceError
 from contact_sync.formula import unescape
+from contact_sync.language import phrase
 from contact_sync.load import headers
 from contact_sync.load.archive import Sheet
 from contact_sync.load.cells import Cell, flaw_of, text_of
@@ -65,8 +66,12 @@ class Workbook(Source):
                 yield chunk
         if hidden and self._hidden == "refuse":
             raise SourceError(
-                f"{sheet.name} has hidden or filtered-out rows, {hidden} in all: show them, or choose --hidden include or "
-                "--hidden skip."
+                phrase(
+                    "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or "
+                    "--hidden skip.",
+                    where=sheet.name,
+                    rows=hidden,
+                )
             )
 
     def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:
@@ -99,23 +104,40 @@ def choose(
     visible = [one for one in candidates if one.visible]
     asked = visible if sheet is None else [one for one in candidates if _same(one.title, sheet)]
     if not asked:
-        what = "has no visible sheet" if sheet is None else f"has no sheet “{sheet}”, only {_titles(visible)}"
-        raise SourceError(f"{name} {what}: correct the file, or --sheet.")
+        if sheet is None:
+            raise SourceError(phrase("{name} has no visible sheet: correct the file, or --sheet.", name=name))
+        raise SourceError(
+            phrase(
+                "{name} has no sheet “{sheet}”, only {sheets}: correct the file, or --sheet.",
+                name=name,
+                sheet=sheet,
+                sheets=_titles(visible),
+            )
+        )
     heads = [(one, _head(one, name)) for one in asked]
     found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames))]
     if len(found) > 1:
         raise SourceError(
-            f"{name} has several sheets of contacts, {_titles([one for one, _, _ in found])}: choose one with --sheet."
+            phrase(
+                "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
+                name=name,
+                sheets=_titles([one for one, _, _ in found]),
+            )
         )
     if found:
         return found[0]
     filled = [(one, rows) for one, rows in heads if rows]
     if len(filled) > 1:
         raise SourceError(
-            f"{name}: none of the sheets {_titles(asked)} has a header with contactId and a column to send in its first "
-            f"{SEARCHED} rows: add it, or name the columns with --map."
+            phrase(
+                "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
+                "{searched} rows: add it, or name the columns with --map.",
+                name=name,
+                sheets=_titles(asked),
+                searched=SEARCHED,
+            )
         )
-    where = f"{name}, sheet “{filled[0][0].title}”" if filled else name
+    where = phrase("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
     raise headers.refuse_rows(where, filled[0][1] if filled else [], renames)
 
 
@@ -140,7 +162,12 @@ def understand(
     merged = [field for position, field in header.fields.items() if _is_marked(marks.merged, position, header.number)]
     if merged:
         raise SourceError(
-            f"{marks.name}, row {header.number}: the header of {', '.join(merged)} is merged with other cells: unmerge it."
+            phrase(
+                "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
+                where=marks.name,
+                row=header.number,
+                fields=", ".join(merged),
+            )
         )
     return Workbook(
         path=path,
@@ -148,7 +175,7 @@ def understand(
         mapping=layout.mapping,
         letters=[headers.letter(position) for position in layout.positions],
         delimiter=";",
-        findings=[f"Sheet “{title}”, header on row {header.number}.", *layout.findings],
+        findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *layout.findings],
         warnings=headers.warn_above(header, above),
         blanks_certain=True,
         _rows=rows,
@@ -170,7 +197,9 @@ def damage_told(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         log.info("%s: %s", name, type(error).__name__)  # its text may hold what is in a cell
-        raise SourceError(f"{name} is damaged, or still being copied: open it in Excel and save it again.") from error
+        raise SourceError(
+            phrase("{name} is damaged, or still being copied: open it in Excel and save it again.", name=name)
+        ) from error
 
 
 def _head(candidate: Candidate, name: str) -> Texts:
@@ -193,8 +222,11 @@ def _without_hidden(header: Header, marks: Sheet, hidden: str) -> Header:
         return header
     if hidden == "refuse":
         raise SourceError(
-            f"{marks.name}: the columns of {', '.join(concealed.values())} are hidden: show them, or choose --hidden include or "
-            "--hidden skip."
+            phrase(
+                "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
+                where=marks.name,
+                fields=", ".join(concealed.values()),
+            )
         )
     return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
 
@@ -208,7 +240,7 @@ def _same(title: str, wanted: str) -> bool:
 
 
 def _titles(candidates: Sequence[Candidate]) -> str:
-    return ", ".join(f"“{one.title}”" for one in candidates)
+    return ", ".join(phrase("“{text}”", text=one.title) for one in candidates)
 
 
 def _take(rows: Iterator[tuple[int, Cells]], number: int, name: str) -> list[tuple[int, Cells]]:

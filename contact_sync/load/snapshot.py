@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from contact_sync.errors import BusyError, SourceError, StorageError
+from contact_sync.language import phrase
 
 QUIET = 2.0
 """Seconds without a change after which a file counts as written."""
@@ -46,7 +47,11 @@ def private_copy(path: Path, *, clock: Callable[[], float], sleep: Callable[[flo
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - what is written to it may fail too, for other reasons
     except OSError as error:
         raise StorageError(
-            f"There is no temporary folder for a private copy of {path.name} ({error.strerror}): set TMPDIR."
+            phrase(
+                "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.",
+                name=path.name,
+                reason=error.strerror,
+            )
         ) from error
     with opened as copy:
         _take(path, copy, clock, sleep)
@@ -60,13 +65,19 @@ def open_elsewhere(path: Path) -> str | None:
     with suppress(OSError):  # with the prefix a name can become too long
         for owner in owners:
             if owner.exists():
-                return f"{name} is open in an office program ({owner.name} is there): changes not saved yet are not in this run."
+                return phrase(
+                    "{name} is open in an office program ({owner} is there): changes not saved yet are not in this run.",
+                    name=name,
+                    owner=owner.name,
+                )
     return None
 
 
 def _refuse_owner_file(path: Path) -> None:
     if path.name.startswith(("~$", ".~lock.")):
-        raise SourceError(f"{path.name} is only the mark that an office program has a file open: give the file itself.")
+        raise SourceError(
+            phrase("{name} is only the mark that an office program has a file open: give the file itself.", name=path.name)
+        )
 
 
 def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
@@ -77,7 +88,13 @@ def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[
     while True:
         while clock() - since < QUIET:
             if clock() >= deadline:
-                raise BusyError(f"{path.name} is still being written after {PATIENCE:.0f} s: run again when it is complete.")
+                raise BusyError(
+                    phrase(
+                        "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
+                        name=path.name,
+                        seconds=PATIENCE,
+                    )
+                )
             sleep(_PAUSE)
             if (now := _stamp(path)) != stamp:
                 stamp, since = now, clock()
@@ -93,9 +110,9 @@ def _stamp(path: Path) -> _Stamp:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if stat.S_ISDIR(found.st_mode):
-        raise SourceError(f"{path.name or path} is a folder: give a file of contacts.")
+        raise SourceError(phrase("{name} is a folder: give a file of contacts.", name=path.name or path))
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(f"{path.name} is not a regular file (a pipe or a device): save it as a file first.")
+        raise SourceError(phrase("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name))
     return _Stamp(found.st_mtime, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
@@ -125,12 +142,14 @@ def _write(path: Path, block: bytes, copy: FileIO) -> None:
         while rest:  # what is left of a disk takes a part, and only then refuses
             rest = rest[copy.write(rest) :]
     except OSError as error:
-        raise StorageError(f"There is no room for a private copy of {path.name} ({error.strerror}): free some.") from error
+        raise StorageError(
+            phrase("There is no room for a private copy of {name} ({reason}): free some.", name=path.name, reason=error.strerror)
+        ) from error
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:
     if isinstance(error, FileNotFoundError):
-        return SourceError(f"{path} does not exist: check the name, and whether the export has run.")
+        return SourceError(phrase("{path} does not exist: check the name, and whether the export has run.", path=path))
     if isinstance(error, PermissionError):
-        return SourceError(f"{path} cannot be read: permission denied; let this user read it.")
-    return SourceError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.")
+        return SourceError(phrase("{path} cannot be read: permission denied; let this user read it.", path=path))
+    return SourceError(phrase("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error))

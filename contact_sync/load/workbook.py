@@ -15,6 +15,7 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
+from contact_sync.language import phrase
 from contact_sync.load.archive import Sheet, refuse_unsafe, survey
 from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read_texts
 from contact_sync.load.headers import SEARCHED, Header
@@ -88,7 +89,11 @@ def _head(copy: FileIO, part: str, meaning: Meaning) -> Iterator[tuple[int, Cell
 
 def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> Sheet:
     """Return what the XML of a sheet tells beside its cells."""
-    sheet = Sheet(f"{name}, sheet “{chosen.title}”", {position + 1 for position in header.fields}, header.number)
+    sheet = Sheet(
+        phrase("{name}, sheet “{title}”", name=name, title=chosen.title),
+        {position + 1 for position in header.fields},
+        header.number,
+    )
     with damage_told(sheet.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
         survey(part, sheet)
     return sheet
@@ -103,4 +108,4 @@ def _rows(copy: FileIO, part: str, meaning: Meaning, marks: Sheet, width: int) -
 
 def _refuse_strict(archive: zipfile.ZipFile, name: str) -> None:
     if "xl/workbook.xml" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
-        raise SourceError(f"{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.")
+        raise SourceError(phrase("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name))

@@ -13,6 +13,7 @@ from typing import Any
 
 import xlrd
 
+from contact_sync.language import phrase
 from contact_sync.load.page import ERROR, ERRORS, NUMBER, Page, Pen, RefusedError
 
 _EOF = 0x0A
@@ -37,7 +38,7 @@ def read(copy: FileIO, pen: Pen) -> None:
             )
         except xlrd.XLRDError as error:
             if "encrypted" in str(error):
-                raise RefusedError("is protected by a password: save it without one.") from error
+                raise RefusedError(phrase("is protected by a password: save it without one.")) from error
             raise
         for index in range(book.nsheets):
             sheet = book.sheet_by_index(index)

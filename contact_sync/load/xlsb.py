@@ -12,6 +12,7 @@ from io import FileIO
 from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
+from contact_sync.language import phrase
 from contact_sync.load.page import ERROR, ERRORS, NUMBER, WIDEST, Page, Pen, RefusedError, check_place
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
@@ -151,7 +152,7 @@ class _Reader:
             self._end_row()
             row, height = struct.unpack_from("<I4xH", body)
             if row <= self._row:
-                raise RefusedError(f"has rows that are out of order at row {row + 1}: save it as .xlsx.")
+                raise RefusedError(phrase("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
             self._row, self._column = row, -1
             if body[11] & 0x10 or not height:
                 self._page.hide_row(row + 1, row + 1)
@@ -162,7 +163,7 @@ class _Reader:
 
     def _cell(self, code: int, column: int, body: bytes) -> None:
         if column <= self._column:
-            raise RefusedError(f"has cells that are out of order at row {self._row + 1}: save it as .xlsx.")
+            raise RefusedError(phrase("has cells that are out of order at row {row}: save it as .xlsx.", row=self._row + 1))
         self._column = column
         value = self._values[_SAME.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
         if value is None:

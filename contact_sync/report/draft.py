@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
+from contact_sync.language import phrase
 from contact_sync.lock import hold
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -17,7 +18,7 @@ class Draft:
 
     def __init__(self, path: Path, mode: int) -> None:
         if path.exists() and not path.is_file():  # a file in the place of /dev/null would hurt the whole machine
-            raise OSError(errno.EINVAL, "it is a folder or a device")
+            raise OSError(errno.EINVAL, phrase("it is a folder or a device"))
         self.path = path
         self._mode = mode
         # One name, so that what a killed run has left is not left for ever; held, so that no other run writes into it.
@@ -25,7 +26,10 @@ class Draft:
         descriptor = hold(self._draft)
         if descriptor is None:
             raise BusyError(
-                f"Another run is writing the report {path}: wait for it to end, or choose another place with --report."
+                phrase(
+                    "Another run is writing the report {path}: wait for it to end, or choose another place with --report.",
+                    path=path,
+                )
             )
         self._in_place = False
         self.file = os.fdopen(descriptor, "wb")
@@ -95,4 +99,10 @@ def _make_durable(folder: Path) -> None:
 
 def unwritable(path: Path, error: OSError) -> StorageError:
     """The sentence for a report that this error kept from being written."""
-    return StorageError(f"The report {path} cannot be written ({error.strerror}): free or change its place with --report.")
+    return StorageError(
+        phrase(
+            "The report {path} cannot be written ({reason}): free or change its place with --report.",
+            path=path,
+            reason=error.strerror,
+        )
+    )
