@@ -333,7 +333,7 @@ def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, st
                 console.say(phrase("{path} is now {place}.", path=path, place=place))
         expected = told["expect_by"]
         if not codes and expected and inbox.missing(folder, expected, dt.datetime.now().astimezone()):
-            raise SourceError(phrase("No file has arrived in {path} today, by {time:%H:%M}.", path=folder, time=expected))
+            raise SourceError(phrase("No file has arrived in {path} today, by {time}.", path=folder, time=f"{expected:%H:%M}"))
     except ContactSyncError as error:
         codes.append(console.refuse(error, folder))
         return min(codes, key=_RANK.index), console.clean(str(error))

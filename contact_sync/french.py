@@ -3,57 +3,35 @@
 Before ; : ! ? % and inside « » stands a narrow no-break space (U+202F), as French typography asks.
 """
 
-AWAITED: dict[str, str] = {
-    # run
+FRENCH: dict[str, str] = {
+    # run, ledger, options, and what is said around them
     "The state folder {path} cannot be used ({reason}): check --state-dir.": (
         "Le dossier d'état {path} est inutilisable ({reason}) : vérifiez --state-dir."
     ),
-    "Another run for this account is under way (process {process}): wait for it to end.": (
-        "Une autre exécution est en cours pour ce compte (processus {process}) : attendez qu'elle se termine."
-    ),
-    "unknown": "inconnu",
-    "{refusal} (The report {path} is from an earlier run.)": "{refusal} (Le rapport {path} date d'une exécution précédente.)",
-    "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open the file in "
-    "Excel and save it as .xlsx.": (
-        "{name} : une cellule vide peut être une formule jamais calculée, --blank clear ne serait donc pas sûr : ouvrez le "
-        "fichier dans Excel et enregistrez-le en .xlsx."
+    "unknown": ("inconnu"),
+    "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be "
+    "safe: open the file in Excel and save it as .xlsx.": (
+        "{name} : une cellule vide peut être une formule jamais calculée, --blank clear ne serait donc pas "
+        "sûr : ouvrez le fichier dans Excel et enregistrez-le en .xlsx."
     ),
     "{path} has no data row: check the export, or allow it with --allow-empty.": (
         "{path} n'a aucune ligne de données : vérifiez l'export, ou autorisez-le avec --allow-empty."
     ),
-    "{count} cells of {field}: {what}.": "{field}, {count} cellule(s) : {what}.",
-    "{invalid} of {rows} rows are invalid, more than {percent:g} %, so nothing was sent: correct the source, or allow more "
-    "with --max-invalid.": (
-        "Lignes invalides : {invalid} sur {rows}, plus de {percent:g} % ; rien n'a été envoyé : corrigez le fichier source, ou "
-        "autorisez-en plus avec --max-invalid."
-    ),
-    "{strangers} of {known} known contacts change first name, last name and phone number at once, more than {percent:g} %, as "
-    "when a column is sorted alone, so nothing was sent: check that each contactId stands beside its own person, or allow "
-    "more with --max-strangers.": (
-        "Contacts connus qui changent à la fois de prénom, de nom et de numéro de téléphone : {strangers} sur {known}, plus de "
-        "{percent:g} %, comme lorsqu'une colonne est triée seule ; rien n'a été envoyé : vérifiez que chaque contactId est à "
-        "côté de la bonne personne, ou autorisez-en plus avec --max-strangers."
-    ),
-    "{clears} cells would empty a stored field, more than {limit}, so nothing was sent: check the source, or allow more with "
-    "--max-clears.": (
-        "Cellules qui videraient un champ enregistré : {clears}, plus de {limit} ; rien n'a été envoyé : vérifiez le fichier "
-        "source, ou autorisez-en plus avec --max-clears."
-    ),
+    "{count} cells of {field}: {what}.": ("{field}, {count} cellule(s) : {what}."),
     "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.": (
         "Une anomalie de contact-sync a interrompu l'envoi ({bug}) : relancez avec -v et signalez-la."
     ),
     "A bug in contact-sync lost count: {rows} rows were read, {lines} reported and {accounted} accounted for.": (
-        "Une anomalie de contact-sync a faussé le compte : lignes lues {rows}, dans le rapport {lines}, comptabilisées "
-        "{accounted}."
+        "Une anomalie de contact-sync a faussé le compte : lignes lues {rows}, dans le rapport {lines}, "
+        "comptabilisées {accounted}."
     ),
-    # ledger
     "The ledger {path} cannot be opened ({reason}): check the state folder.": (
         "Le registre {path} ne peut pas être ouvert ({reason}) : vérifiez le dossier d'état."
     ),
-    "The ledger {path} cannot be used ({reason}): check the disk, and if the file is damaged move it away (every row is then "
-    "sent once more).": (
-        "Le registre {path} est inutilisable ({reason}) : vérifiez le disque, et si le fichier est endommagé, déplacez-le "
-        "(toutes les lignes seront alors renvoyées une fois)."
+    "The ledger {path} cannot be used ({reason}): check the disk, and if the file is damaged move it "
+    "away (every row is then sent once more).": (
+        "Le registre {path} est inutilisable ({reason}) : vérifiez le disque, et si le fichier est "
+        "endommagé, déplacez-le (toutes les lignes seront alors renvoyées une fois)."
     ),
     "The ledger {path} was written by a newer contact-sync: install that version.": (
         "Le registre {path} a été écrit par une version plus récente de contact-sync : installez cette version."
@@ -64,11 +42,10 @@ AWAITED: dict[str, str] = {
     "The ledger {path} is out of reach ({reason}): check the state folder.": (
         "Le registre {path} est hors d'atteinte ({reason}) : vérifiez le dossier d'état."
     ),
-    "the temporary ledger": "temporaire",
+    "the temporary ledger": ("temporaire"),
     "The disk of the ledger {path} has no room for the results: free some.": (
         "Le disque du registre {path} n'a pas de place pour les résultats : libérez-en."
     ),
-    # settings
     "The report would take the place of the source {path}: correct --report.": (
         "Le rapport prendrait la place du fichier source {path} : corrigez --report."
     ),
@@ -87,46 +64,14 @@ AWAITED: dict[str, str] = {
     "The API key file {path} cannot be read ({reason}): check --api-key-file.": (
         "Le fichier de clé API {path} ne peut pas être lu ({reason}) : vérifiez --api-key-file."
     ),
-    # sandbox
-    "Of the faults, “{part}” is not understood or given twice: write 500=5%, 429=2%, drop=1%, alter=1%, retry-after=2, "
-    "latency=200ms or seed=7, each once at most, with commas between.": (
-        "Parmi les pannes, « {part} » n'est pas compris ou figure deux fois : écrivez 500=5%, 429=2%, drop=1%, alter=1%, "
-        "retry-after=2, latency=200ms ou seed=7, chacun une fois au plus, séparés par des virgules."
-    ),
-    "Of the faults, the shares in “{spec}” are more than 100% together: lower them.": (
-        "Parmi les pannes, les parts de « {spec} » dépassent 100 % ensemble : réduisez-les."
-    ),
-    "Port {port} cannot be opened ({reason}): choose another.": (
-        "Le port {port} ne peut pas être ouvert ({reason}) : choisissez-en un autre."
-    ),
-    # console
-    "{source}: {rows} rows.": "{source} : {rows} ligne(s).",
-    "{source}: {counts}.": "{source} : {counts}.",
-    "{rows} rows, the first is row {first}: {message}": "{rows} lignes, la première est la ligne {first} : {message}",
-    "row {row}: {message}": "ligne {row} : {message}",
-    "{field}, column {letter}: {message}": "{field}, colonne {letter} : {message}",
-    "and {more} more causes, in the report.": "Autres causes, dans le rapport : {more}.",
-    "Stopped: {reason}": "Arrêt : {reason}",
+    "{source}: {rows} rows.": ("{source} : {rows} ligne(s)."),
+    "Stopped: {reason}": ("Arrêt : {reason}"),
     "{requests} requests, {retries} of them retries, in {seconds} seconds.": (
         "Requêtes : {requests} (dont répétées : {retries}), en {seconds} secondes."
     ),
-    "Report: {path}": "Rapport : {path}",
-    "Report: {path} (exit code {code})": "Rapport : {path} (code de retour {code})",
-    "(exit code {code})": "(code de retour {code})",
-    "Warning: {warning}": "Attention : {warning}",
-    "loading": "lecture",
-    "sending": "envoi",
-    " rows": " lignes",
-    # cli
-    "write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit.": (
-        "saisissez un nombre de tentatives par seconde, comme 5 ou 2.5, ou bien 300/min ; 0 pour aucune limite."
-    ),
-    "write permissions in octal, as 600 or 640.": "saisissez les droits en octal, comme 600 ou 640.",
-    "write one character, or tab.": "saisissez un seul caractère, ou tab.",
-    "write the header, = and the field, as 'Mobile perso=phoneNumber'.": (
-        "saisissez l'en-tête, = et le champ, comme 'Mobile perso=phoneNumber'."
-    ),
-    "{value!r} is not a number.": "{value!r} n'est pas un nombre.",
+    "Report: {path}": ("Rapport : {path}"),
+    "(exit code {code})": ("(code de retour {code})"),
+    "Warning: {warning}": ("Attention : {warning}"),
     "The config file {path} cannot be read ({reason}): check --config.": (
         "Le fichier de configuration {path} ne peut pas être lu ({reason}) : vérifiez --config."
     ),
@@ -134,8 +79,8 @@ AWAITED: dict[str, str] = {
         "Le fichier de configuration {path} n'est pas du TOML valide : {reason}."
     ),
     "The config file {path} has no option for “{name}”: write the names of the options, without --.": (
-        "Le fichier de configuration {path} contient « {name} », qui n'est pas une option : saisissez les noms des options, sans "
-        "--."
+        "Le fichier de configuration {path} contient « {name} », qui n'est pas une option : saisissez les "
+        "noms des options, sans --."
     ),
     "The config file {path} has several values for “{name}”: write one.": (
         "Le fichier de configuration {path} a plusieurs valeurs pour « {name} » : n'en saisissez qu'une."
@@ -143,67 +88,121 @@ AWAITED: dict[str, str] = {
     "There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.": (
         "Il n'y a pas de clé API : indiquez un fichier qui la contient avec --api-key-file, ou définissez CONTACT_SYNC_API_KEY."
     ),
-    "The output cannot be written ({reason}).": "La sortie ne peut pas être écrite ({reason}).",
+    "The output cannot be written ({reason}).": ("La sortie ne peut pas être écrite ({reason})."),
     "A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.": (
         "Une anomalie de contact-sync : {bug}. Relancez avec -v, et signalez ce qui s'affiche."
     ),
-    "The sandbox is at {url} (Ctrl-C ends it).": "Le bac à sable est à l'adresse {url} (Ctrl-C l'arrête).",
-    "Example: {example}": "Exemple : {example}",
-    "Push spreadsheet edits of contacts to SMS Partner, one update a row, and report how each row ended.": (
-        "Envoie à SMS Partner les contacts modifiés dans un tableur, une mise à jour par ligne, et rapporte l'issue de chaque "
-        "ligne."
+    "--at {time} is no time of day: write it as 01:30.": ("--at {time} n'est pas une heure : écrivez-la comme 01:30."),
+    "--report names one place, but {path} is a folder.": ("--report désigne un seul emplacement, mais {path} est un dossier."),
+    "Another run for this account is under way (process {holder}): wait for it to end.": (
+        "Une autre exécution est en cours pour ce compte (processus {holder}) : attendez qu'elle se termine."
     ),
-    "Load FILE, validate it, send the rows that are not in place, and write the results report.": (
-        "Lit FILE, le vérifie, envoie les lignes qui ne sont pas en place, et écrit le rapport des résultats."
+    "Between 02:00 and 03:00 a night may have no such time, or have it twice: choose another.": (
+        "Entre 02:00 et 03:00, une nuit peut ne pas avoir cette heure, ou l'avoir deux fois : choisissez-en une autre."
     ),
-    "load, validate, send, write the report": "lit, vérifie, envoie, écrit le rapport",
-    "Load and validate FILE and write the report; nothing is sent, and no key is needed.": (
-        "Lit et vérifie FILE et écrit le rapport ; rien n'est envoyé, et aucune clé n'est nécessaire."
+    "Credit: {credit} SMS.": ("Crédit : {credit} SMS."),
+    "Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.": (
+        "Oublié, à {count} endroit(s). Supprimez vous-même les rapports qui se trouvent ailleurs."
     ),
-    "load, validate, write the report; nothing is sent": "lit, vérifie, écrit le rapport ; rien n'est envoyé",
-    "Serve a stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted.": (
-        "Sert une doublure de l'API sur 127.0.0.1, avec des contacts fictifs, jusqu'à interruption."
+    "Next: {command}": ("Ensuite : {command}"),
+    "No file has arrived in {path} today, by {time}.": (
+        "Aucun fichier n'est arrivé dans {path} aujourd'hui, à {time}."
     ),
-    "serve a stand-in for the API": "sert une doublure de l'API",
-    "loopback port; 0: any free one [8080]": "port local ; 0 : n'importe quel port libre [8080]",
-    "shares and values: 500, 429, retry-after, latency, drop, alter, seed": (
-        "parts et valeurs : 500, 429, retry-after, latency, drop, alter, seed"
+    "No run has succeeded yet.": ("Aucune exécution n'a encore réussi."),
+    "Nothing is kept of this contact.": ("Rien n'est conservé de ce contact."),
+    "Only the rows of the last run, {run}, are still kept.": (
+        "Seules les lignes de la dernière exécution, {run}, sont encore conservées."
     ),
-    "file that holds the API key, readable by you alone": "fichier qui contient la clé API, lisible par vous seul",
-    "the API's address; https": "adresse de l'API ; https",
-    "rehearse against a sandbox: no key, no network": "faire un essai dans un bac à sable : sans clé, sans réseau",
-    "requests a second, or 300/min; 0: no limit [5]": "requêtes par seconde, ou 300/min ; 0 : sans limite [5]",
-    "requests in flight at most [8]": "requêtes simultanées au plus [8]",
-    "attempts a row at most [4]": "tentatives par ligne au plus [4]",
-    "seconds for the whole of one attempt [30]": "secondes pour toute une tentative [30]",
-    "name the account, so that a new key keeps its memory": "nommer le compte, pour qu'une nouvelle clé garde sa mémoire",
-    "send also what the ledger says is in place": "envoyer aussi ce qui, selon le registre, est en place",
-    "send at most N rows": "envoyer N lignes au plus",
-    "stop sending after S seconds": "arrêter l'envoi après S secondes",
-    "everything but sending": "tout, sauf l'envoi",
-    "the report [<stem>.results.csv beside FILE]": "le rapport [<stem>.results.csv à côté de FILE]",
-    "permissions of the report [600]": "droits du rapport [600]",
-    "where ledger and lock are kept": "où sont gardés le registre et le verrou",
-    "an empty cell: keep or clear [keep]": "une cellule vide : keep ou clear [keep]",
-    "rows that disagree: refuse, first or last [refuse]": "lignes contradictoires : refuse, first ou last [refuse]",
-    "a column not recognised; repeatable": "une colonne non reconnue ; répétable",
-    "sheet of a workbook [found out]": "feuille d'un classeur [détectée]",
-    "encoding of a CSV file [found out]": "encodage d'un fichier CSV [détecté]",
-    "delimiter of a CSV file [found out]": "séparateur d'un fichier CSV [détecté]",
-    "hidden rows: refuse, include or skip [refuse]": "lignes masquées : refuse, include ou skip [refuse]",
-    "how a national phone number is read [FR]": "comment lire un numéro de téléphone national [FR]",
-    "send nothing if more rows are invalid [50]": "ne rien envoyer si plus de lignes sont invalides [50]",
-    "send nothing if more cells would be emptied [100]": "ne rien envoyer si plus de cellules videraient un champ [100]",
-    "send nothing if more change name and number [50]": "ne rien envoyer si plus de contacts changent de nom et de numéro [50]",
-    "a source without a data row is no error": "un fichier source sans ligne de données n'est pas une erreur",
-    "TOML, keys named like the options": "TOML, clés nommées comme les options",
-    "print nothing unless something needs attention": "n'afficher que ce qui demande attention",
-    "print more; never the key, never field values": "afficher plus ; jamais la clé ni les valeurs des champs",
-    "one JSON object on stdout at the end": "un objet JSON sur stdout à la fin",
-}
-"""Sentences of modules that do not use `contact_sync.language.phrase` yet."""
-
-FRENCH: dict[str, str] = AWAITED | {
+    "Others can look into the state folder {path}: run chmod 700 on it.": (
+        "D'autres peuvent lire le dossier d'état {path} : lancez chmod 700 dessus."
+    ),
+    "TO DO": ("À FAIRE"),
+    "The API answered HTTP {status}, but not in its own words: check the base URL.": (
+        "L'API a répondu HTTP {status}, mais pas dans ses propres termes : vérifiez l'URL de base."
+    ),
+    "The API at {url} is reached, and the key is valid.": ("L'API est joignable à l'adresse {url}, et la clé est valide."),
+    "The API refused the key (code {code}: {text}).": ("L'API a refusé la clé (code {code} : {text})."),
+    "The clock differs from the API's by {seconds} seconds: set it (NTP).": (
+        "L'horloge diffère de celle de l'API de {seconds} secondes : réglez-la (NTP)."
+    ),
+    "The clock is right.": ("L'horloge est juste."),
+    "The disk of {path} has {free} MB left: free some.": ("Il reste {free} Mo sur le disque de {path} : libérez de la place."),
+    "The last run ({started}) ended with exit code {code}: see its report.": (
+        "La dernière exécution ({started}) s'est terminée avec le code de retour {code} : voyez son rapport."
+    ),
+    "The last run ({started}) was cut short: the next one goes on where it ended.": (
+        "La dernière exécution ({started}) a été interrompue : la prochaine reprendra où elle s'est arrêtée."
+    ),
+    "The last run ended before anything was sent: run the file again.": (
+        "La dernière exécution s'est terminée avant tout envoi : relancez le fichier."
+    ),
+    "The last run that succeeded is of {started}.": ("La dernière exécution réussie date du {started}."),
+    "The last run that succeeded is of {started}: is the schedule on?": (
+        "La dernière exécution réussie date du {started} : la planification est-elle active ?"
+    ),
+    "The log {path} cannot be written ({reason}): check --log-file.": (
+        "Le journal {path} ne peut pas être écrit ({reason}) : vérifiez --log-file."
+    ),
+    "The state folder {path} can be written; {free} MB are free.": (
+        "Le dossier d'état {path} est accessible en écriture ; {free} Mo sont libres."
+    ),
+    "The state folder {path} cannot be written: check its permissions, or --state-dir.": (
+        "Le dossier d'état {path} n'est pas accessible en écriture : vérifiez ses droits, ou --state-dir."
+    ),
+    "There is no ledger in {path}: check --state-dir, or run a file first.": (
+        "Il n'y a pas de registre dans {path} : vérifiez --state-dir, ou lancez d'abord un fichier."
+    ),
+    "There is no ledger yet: the first run will send every row.": (
+        "Il n'y a pas encore de registre : la première exécution enverra toutes les lignes."
+    ),
+    "There is no run whose rows are still kept: run the file again.": (
+        "Il n'y a pas d'exécution dont les lignes soient encore conservées : relancez le fichier."
+    ),
+    "There is nothing in the history.": ("L'historique est vide."),
+    "Times of day are those of {zone}.": ("Les heures sont celles de {zone}."),
+    "What --ping gives is no address: it must begin with https://.": (
+        "Ce que --ping indique n'est pas une adresse : elle doit commencer par https://."
+    ),
+    "and {count} more causes, in the report.": ("Autres causes, dans le rapport : {count}."),
+    "cron does not find the program by its name: write {path} in the crontab.": (
+        "cron ne trouve pas le programme par son nom : écrivez {path} dans la crontab."
+    ),
+    "cron finds the program: {path}.": ("cron trouve le programme : {path}."),
+    "crontab -e, as {user}:": ("crontab -e, en tant que {user} :"),
+    "cut short": ("interrompue"),
+    "exit {code}": ("code {code}"),
+    "ok": ("ok"),
+    "row {number}": ("ligne {number}"),
+    "row {number}: {told}": ("ligne {number} : {told}"),
+    "{clears} cells would empty a stored field, more than {most}, so nothing was sent: check the source, "
+    "or allow more with --max-clears.": (
+        "Cellules qui videraient un champ enregistré : {clears}, plus de {most} ; rien n'a été envoyé : "
+        "vérifiez le fichier source, ou autorisez-en plus avec --max-clears."
+    ),
+    "{field}, column {letter}: {told}": ("{field}, colonne {letter} : {told}"),
+    "{invalid} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, "
+    "or allow more with --max-invalid.": (
+        "Lignes invalides : {invalid} sur {rows}, plus de {most} % ; rien n'a été envoyé : corrigez le "
+        "fichier source, ou autorisez-en plus avec --max-invalid."
+    ),
+    "{path} cannot be moved to {folder} ({reason}): check the folder.": (
+        "{path} ne peut pas être déplacé vers {folder} ({reason}) : vérifiez le dossier."
+    ),
+    "{path} cannot be read ({reason}): check the folder.": ("{path} ne peut pas être lu ({reason}) : vérifiez le dossier."),
+    "{path} has no ledger of this account: give --account, or the API key and --base-url, as the run had them.": (
+        "{path} n'a pas de registre de ce compte : indiquez --account, ou la clé API et --base-url, comme lors de l'exécution."
+    ),
+    "{path} is now {place}.": ("{path} est maintenant {place}."),
+    "{refused} (The report {path} is from an earlier run.)": ("{refused} (Le rapport {path} date d'une exécution précédente.)"),
+    "{rows} rows, the first is row {first}: {told}": ("{rows} lignes, la première est la ligne {first} : {told}"),
+    "{strangers} of {known} known contacts change first name, last name and phone number at once, more "
+    "than {most} %, as when a column is sorted alone, so nothing was sent: check that each contactId "
+    "stands beside its own person, or allow more with --max-strangers.": (
+        "Contacts connus qui changent à la fois de prénom, de nom et de numéro de téléphone : {strangers} "
+        "sur {known}, plus de {most} %, comme lorsqu'une colonne est triée seule ; rien n'a été envoyé : "
+        "vérifiez que chaque contactId est à côté de la bonne personne, ou autorisez-en plus avec "
+        "--max-strangers."
+    ),
     # how sentences are put together
     "“{text}”": "« {text} »",
     "{name}, sheet “{title}”": "{name}, feuille « {title} »",

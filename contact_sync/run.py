@@ -242,7 +242,7 @@ class _Night:
         source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Night(summary.rows, changed))
         summary.warnings, summary.findings, summary.columns = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
-            phrase("{count} cells of {field}: {what}.", count=count, field=field, what=phrase(what))
+            phrase("{count} cells of {field}: {what}.", count=count, field=field, what=what)
             for (field, what), count in validator.notes.items()
         ]
 
