@@ -1,3 +1,87 @@
 """Every sentence that operators read, in French, by its English words; `tests/test_language.py` holds that none is missing."""
 
-FRENCH: dict[str, str] = {}
+FRENCH: dict[str, str] = {
+    # the page
+    "The file has no data row.": "Le fichier n’a aucune ligne de données.",
+    "{clause};": "{clause}\u202f;",
+    "{clause}.": "{clause}.",
+    "The one contact is in place": "Le seul contact est en place",
+    "All {rows} contacts are in place": "Les {rows} contacts sont tous en place",
+    "{count} of {rows} contacts is in place": "{count} contact sur {rows} est en place",
+    "{count} of {rows} contacts are in place": "{count} contacts sur {rows} sont en place",
+    "{count} of {rows} rows is ready to be sent": "{count} ligne sur {rows} est prête à être envoyée",
+    "{count} of {rows} rows are ready to be sent": "{count} lignes sur {rows} sont prêtes à être envoyées",
+    "{count} row needs you": "{count} ligne a besoin de vous",
+    "{count} rows need you": "{count} lignes ont besoin de vous",
+    "{count} row is left for the next run": "{count} ligne reste pour la prochaine exécution",
+    "{count} rows are left for the next run": "{count} lignes restent pour la prochaine exécution",
+    "The run was stopped": "L’exécution a été arrêtée",
+    "Rows need you": "Des lignes ont besoin de vous",
+    "To be continued by the next run": "À continuer par la prochaine exécution",
+    "All is well": "Tout va bien",
+    "Written by contact-sync, run {run}. It holds personal data: pass it on with care.": "Écrit par contact-sync, exécution "
+    "{run}. Contient des données personnelles\u00a0: à transmettre avec précaution.",
+    "{year}-{month}-{day}, {time}": "{day}/{month}/{year} à {time}",
+    "Stopped:": "Arrêt\u00a0:",
+    "Warning:": "Attention\u00a0:",
+    "How the file was read": "Comment le fichier a été lu",
+    "File": "Fichier",
+    "Run": "Exécution",
+    "Requests": "Requêtes",
+    "{count} of them retries": "dont {count} nouveaux essais",
+    "Duration": "Durée",
+    "Pace": "Rythme",
+    "{pace} requests a second": "{pace} requêtes par seconde",
+    "{hours} h {minutes} min": "{hours} h {minutes} min",
+    "{minutes} min {seconds} s": "{minutes} min {seconds} s",
+    "{seconds} s": "{seconds} s",
+    "The API confirmed it as it was sent.": "L’API l’a confirmée telle qu’envoyée.",
+    "It was in place already; nothing was sent.": "Déjà en place\u202f; rien n’a été envoyé.",
+    "It agrees with another row of the file, which carries the outcome.": "Identique à une autre ligne du fichier, qui porte "
+    "le résultat.",
+    "It would be sent.": "Serait envoyée.",
+    "The API confirmed, but stored something else: look at it.": "L’API a confirmé, mais enregistré autre chose\u00a0: à "
+    "vérifier.",
+    "It breaks a rule; nothing was sent: correct the cell.": "Enfreint une règle\u202f; rien n’a été envoyé\u00a0: corrigez la "
+    "cellule.",
+    "The API refused it, and would again: correct the contact.": "L’API l’a refusée et la refuserait encore\u00a0: corrigez le "
+    "contact.",
+    "No attempt succeeded for certain: the next run sends it again.": "Aucun essai n’a réussi avec certitude\u00a0: la "
+    "prochaine exécution la renverra.",
+    "The run stopped before its turn: the next run sends it.": "L’exécution s’est arrêtée avant son tour\u00a0: la prochaine "
+    "l’enverra.",
+    "How the rows ended": "Ce que les lignes sont devenues",
+    "{count} more causes": "{count} autres causes",
+    "Why": "Pourquoi",
+    "choose one to see its rows": "choisissez une cause pour voir ses lignes",
+    "{field}, column {letter}": "{field}, colonne {letter}",
+    "row {row}": "ligne {row}",
+    "first in row {row}": "d’abord à la ligne {row}",
+    "row": "ligne",
+    "rows": "lignes",
+    "Up to {pace} requests a second, between {begin} and {end}": "Jusqu’à {pace} requêtes par seconde, entre {begin} et {end}",
+    "The pace of the night": "Le rythme de la nuit",
+    "Row": "Ligne",
+    "Outcome": "Résultat",
+    "Code": "Code",
+    "What to do": "Que faire",
+    "Column {number}": "Colonne {number}",
+    "all": "tous",
+    "those that need you ({count})": "celles qui ont besoin de vous ({count})",
+    "{shown} rows are on this page, those that need attention first; {others} others are in the CSV report only.": "Cette page "
+    "contient {shown} lignes, en priorité celles qui demandent attention\u202f; {others} autres ne sont que dans le "
+    "rapport CSV.",
+    "Skip to the rows": "Aller aux lignes",
+    "The rows": "Les lignes",
+    "The table needs JavaScript, which is switched off here; every row is in the CSV report.": "Le tableau a besoin de "
+    "JavaScript, désactivé ici\u202f; toutes les lignes sont dans le rapport CSV.",
+    "Search in all cells": "Chercher dans toutes les cellules",
+    "Show all rows": "Montrer toutes les lignes",
+    "Show the other rows too": "Montrer aussi les autres lignes",
+    "No row matches.": "Aucune ligne ne correspond.",
+    "Pages of the table": "Pages du tableau",
+    "Previous": "Précédente",
+    "Next": "Suivante",
+    "Rows {first} to {last} of {rows}": "Lignes {first} à {last} sur {rows}",
+    "Only rows of one cause: {cause}": "Seulement les lignes d’une cause\u00a0: {cause}",
+}
