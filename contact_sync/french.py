@@ -56,7 +56,7 @@ FRENCH: dict[str, str] = {
     "choose one to see its rows": "choisissez une cause pour voir ses lignes",
     "{field}, column {letter}": "{field}, colonne {letter}",
     "row {row}": "ligne {row}",
-    "first in row {row}": "d’abord à la ligne {row}",
+    "first in row {row}": "la première à la ligne {row}",
     "row": "ligne",
     "rows": "lignes",
     "Up to {pace} requests a second, between {begin} and {end}": "Jusqu’à {pace} requêtes par seconde, entre {begin} et {end}",
@@ -68,13 +68,13 @@ FRENCH: dict[str, str] = {
     "Column {number}": "Colonne {number}",
     "all": "tous",
     "those that need you ({count})": "celles qui ont besoin de vous ({count})",
-    "{shown} rows are on this page, those that need attention first; {others} others are in the CSV report only.": "Cette page "
-    "contient {shown} lignes, en priorité celles qui demandent attention\u202f; {others} autres ne sont que dans le "
+    "{shown} rows are on this page, those that need attention first; {others} others are in the CSV report only.": ""
+    "Cette page contient {shown} lignes, en priorité celles qui demandent attention\u202f; {others} autres ne sont que dans le "
     "rapport CSV.",
     "Skip to the rows": "Aller aux lignes",
     "The rows": "Les lignes",
-    "The table needs JavaScript, which is switched off here; every row is in the CSV report.": "Le tableau a besoin de "
-    "JavaScript, désactivé ici\u202f; toutes les lignes sont dans le rapport CSV.",
+    "The table needs JavaScript, which is switched off here; every row is in the CSV report.": ""
+    "Le tableau a besoin de JavaScript, désactivé ici\u202f; toutes les lignes sont dans le rapport CSV.",
     "Search in all cells": "Chercher dans toutes les cellules",
     "Show all rows": "Montrer toutes les lignes",
     "Show the other rows too": "Montrer aussi les autres lignes",
