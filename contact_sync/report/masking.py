@@ -1,0 +1,43 @@
+"""Phone numbers without their middle, for a report that more people get to see than the source."""
+
+import re
+
+from contact_sync.model import Line
+
+_BEGIN, _END = 4, 2  # characters that stay: enough to tell two numbers apart, too few to call one
+_SUBSCRIBER = 9  # digits at the end of a number that are the same however it is written
+_BETWEEN = r"[\s.\-/()]*"
+_LONG = re.compile(rf"\+?(?:\d{_BETWEEN}){{{_SUBSCRIBER - 1},}}\d")
+
+
+def masked(line: Line, position: int) -> Line:
+    """Return a line without the middle of the phone number in the cell at `position`, wherever else and however it is written."""
+    phone = line.cells[position].strip()
+    if not phone:
+        return line
+    cells = [_without(phone, cell) for cell in line.cells]
+    cells[position] = _mask(line.cells[position])
+    return line._replace(cells=cells, message=_without(phone, line.message))
+
+
+def without_long_numbers(sentence: str) -> str:
+    """Return a sentence in which no digits are left that could be somebody's phone number."""
+    return _LONG.sub(lambda found: _mask(found[0]), sentence)
+
+
+def _mask(text: str) -> str:
+    hidden = len(text) - _BEGIN - _END
+    return f"{text[:_BEGIN]}{'•' * hidden}{text[-_END:]}" if hidden > 0 else "•" * len(text)
+
+
+def _without(phone: str, text: str) -> str:
+    if len(phone) > _BEGIN + _END:  # else it is no number, and may be part of any word
+        text = text.replace(phone, _mask(phone))
+    digits = _digits(phone)[-_SUBSCRIBER:]
+    if len(digits) == _SUBSCRIBER and digits in _digits(text):
+        text = re.sub(_BETWEEN.join(digits), "•" * (_SUBSCRIBER - _END) + digits[-_END:], text)
+    return text
+
+
+def _digits(text: str) -> str:
+    return re.sub(r"\D+", "", text)

@@ -1,0 +1,312 @@
+"""What the page says above the rows: what happened in a sentence, why, in what numbers, and at what pace."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from string import Formatter
+
+from contact_sync.catalogue import CATALOGUE
+from contact_sync.language import phrase
+from contact_sync.model import Cause, Outcome, Summary
+from contact_sync.report.markup import NOTHING, Markup, element, joined, number
+from contact_sync.report.masking import without_long_numbers
+
+IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+NEED_YOU = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
+LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
+SHOWN = (*IN_PLACE, Outcome.READY, *NEED_YOU, *LEFT)
+"""The outcomes, in the order in which people read of them."""
+
+_CAUSES = 10
+_GAP, _LEAST = 2.5, 6.0  # thousandths of the bar
+_BARS = 60
+_WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds that a bar of the plot may stand for
+
+
+def overview(summary: Summary, *, masked: bool) -> dict[str, str]:
+    """Return what is known before the rows have passed."""
+    clauses = _sentence(summary)
+    tone, state = _state(summary)
+    return {
+        "title": f"{_readable(summary.source.name)}: {' '.join(clauses)}",
+        "when": _when(summary.run),
+        "tone": tone,
+        "state": state,
+        "sentence": joined((element("span", clause) for clause in clauses), " "),
+        "told": _warned(summary),
+        "reading": _reading(summary),
+        "outcomes": _outcomes(summary),
+        "causes": _causes(summary, masked=masked),
+        "footer": phrase("Written by contact-sync, run {run}. It holds personal data: pass it on with care.", run=summary.run),
+    }
+
+
+def count(summary: Summary, outcomes: Iterable[Outcome]) -> int:
+    """Return how many rows ended in one of these outcomes."""
+    return sum(summary.outcomes.get(outcome, 0) for outcome in outcomes)
+
+
+def _readable(name: str) -> str:
+    return os.fsencode(name).decode(errors="replace")
+
+
+def _sentence(summary: Summary) -> list[str]:
+    """What happened, in clauses that make a sentence."""
+    if not summary.rows:
+        return [phrase("The file has no data row.")]
+    *clauses, last = [*_in_place(summary), *_ready(summary), *_open(summary)]
+    return [*(phrase("{clause};", clause=clause) for clause in clauses), phrase("{clause}.", clause=last)]
+
+
+def _in_place(summary: Summary) -> Iterator[str]:
+    placed, rows = count(summary, IN_PLACE), number(summary.rows)
+    if summary.rows == placed == 1:
+        yield phrase("The one contact is in place")
+    elif summary.rows == placed:
+        yield phrase("All {rows} contacts are in place", rows=rows)
+    elif placed == 1:
+        yield phrase("{count} of {rows} contacts is in place", count=number(placed), rows=rows)
+    elif placed or not count(summary, [Outcome.READY]):
+        yield phrase("{count} of {rows} contacts are in place", count=number(placed), rows=rows)
+
+
+def _ready(summary: Summary) -> Iterator[str]:
+    ready, rows = count(summary, [Outcome.READY]), number(summary.rows)
+    if ready == 1:
+        yield phrase("{count} of {rows} rows is ready to be sent", count=number(ready), rows=rows)
+    elif ready:
+        yield phrase("{count} of {rows} rows are ready to be sent", count=number(ready), rows=rows)
+
+
+def _open(summary: Summary) -> Iterator[str]:
+    needy, left = count(summary, NEED_YOU), count(summary, LEFT)
+    if needy == 1:
+        yield phrase("{count} row needs you", count=number(needy))
+    elif needy:
+        yield phrase("{count} rows need you", count=number(needy))
+    if left == 1:
+        yield phrase("{count} row is left for the next run", count=number(left))
+    elif left:
+        yield phrase("{count} rows are left for the next run", count=number(left))
+
+
+def _state(summary: Summary) -> tuple[str, str]:
+    if summary.reasons:
+        return "stopped", phrase("The run was stopped")
+    if count(summary, NEED_YOU):
+        return "needed", phrase("Rows need you")
+    if count(summary, LEFT):
+        return "left", phrase("To be continued by the next run")
+    return "fine", phrase("All is well")
+
+
+def _when(run: str) -> Markup:
+    """When the run began, out of its name, in the time of the machine it ran on."""
+    try:
+        began = datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return NOTHING
+    local = began.astimezone()
+    day = {"year": f"{local:%Y}", "month": f"{local:%m}", "day": f"{local:%d}"}
+    words = phrase("{year}-{month}-{day}, {time}", **day, time=f"{local:%H:%M %Z}")
+    return element("time", words, datetime=f"{began:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _warned(summary: Summary) -> Markup:
+    stopped, warning = element("b", phrase("Stopped:")), element("b", phrase("Warning:"))
+    told = [element("li", stopped, " ", reason) for reason in summary.reasons]
+    told += [element("li", warning, " ", text, class_="warning") for text in summary.warnings]
+    return element("ul", *told, class_="told") if told else NOTHING
+
+
+def _reading(summary: Summary) -> Markup:
+    told = [element("li", text) for text in [*summary.findings, *summary.notes]]
+    if not told:
+        return NOTHING
+    return element("details", element("summary", phrase("How the file was read")), element("ul", *told))
+
+
+def facts(summary: Summary, attempts: Counter[str]) -> Markup:
+    """Return the file, the run and its numbers; `attempts` are those of each second."""
+    folder = str(summary.source.parent) if summary.source.is_absolute() else ""
+    told = [
+        (phrase("File"), _readable(summary.source.name), _readable(folder)),
+        (phrase("Run"), summary.run, ""),
+    ]
+    if summary.requests:
+        again = phrase("{count} of them retries", count=number(summary.retries))
+        told.append((phrase("Requests"), number(summary.requests), again))
+    if summary.seconds:
+        told.append((phrase("Duration"), _duration(summary.seconds), ""))
+    if attempts:
+        begin, end = _span(attempts)
+        average = number(attempts.total() / (end - begin), 1)
+        told.append((phrase("Pace"), phrase("{pace} requests a second", pace=average), ""))
+    return joined(
+        element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
+        for name, value, more in told
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return phrase("{hours} h {minutes} min", hours=number(hours), minutes=minutes)
+    if minutes:
+        return phrase("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return phrase("{seconds} s", seconds=number(seconds, 1))
+
+
+def _section(name: str, title: str, *inside: str) -> Markup:
+    return element("section", element("h2", title, id=f"{name}-title"), *inside, aria_labelledby=f"{name}-title")
+
+
+def _meanings() -> dict[Outcome, str]:
+    return {
+        Outcome.UPDATED: phrase("The API confirmed it as it was sent."),
+        Outcome.UNCHANGED: phrase("It was in place already; nothing was sent."),
+        Outcome.DUPLICATE: phrase("It agrees with another row of the file, which carries the outcome."),
+        Outcome.READY: phrase("It would be sent."),
+        Outcome.ALTERED: phrase("The API confirmed, but stored something else: look at it."),
+        Outcome.INVALID: phrase("It breaks a rule; nothing was sent: correct the cell."),
+        Outcome.REJECTED: phrase("The API refused it, and would again: correct the contact."),
+        Outcome.FAILED: phrase("No attempt succeeded for certain: the next run sends it again."),
+        Outcome.UNPROCESSED: phrase("The run stopped before its turn: the next run sends it."),
+    }
+
+
+def _named(outcome: str) -> Markup:
+    return element("span", outcome, class_=f"outcome {outcome}")
+
+
+def _outcomes(summary: Summary) -> Markup:
+    """The rows of each outcome, as lengths of one bar and in numbers."""
+    rows = [(outcome, summary.outcomes[outcome]) for outcome in SHOWN if summary.outcomes.get(outcome)]
+    if not rows:
+        return NOTHING
+    told = ", ".join(f"{outcome} {number(many)}" for outcome, many in rows)
+    shape = {"viewBox": "0 0 1000 1", "preserveAspectRatio": "none"}
+    bar = element("svg", *_lengths(rows), class_="bar", role="img", aria_label=told, **shape)
+    meanings = _meanings()
+    legend = [
+        element("li", _named(outcome), " ", element("b", number(many)), element("p", meanings[outcome]), class_=outcome)
+        for outcome, many in rows
+    ]
+    return _section("outcomes", phrase("How the rows ended"), bar, element("ul", *legend, class_="legend"))
+
+
+def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
+    """A length of the bar for each outcome, none so short that it cannot be seen."""
+    total = sum(many for _, many in rows)
+    lengths = [max(many * 1000 / total, _LEAST) for _, many in rows]
+    scale = (1000 - _GAP * (len(rows) - 1)) / sum(lengths)
+    start = 0.0
+    for (outcome, many), length in zip(rows, lengths, strict=True):
+        title = element("title", f"{outcome} {number(many)}")
+        yield element("rect", title, class_=outcome, x=f"{start:.2f}", width=f"{length * scale:.2f}", height=1)
+        start += length * scale + _GAP
+
+
+def _causes(summary: Summary, *, masked: bool) -> Markup:
+    """Why rows are not in place, each to be chosen; the stop of the run has a line of its own."""
+    told = [_cause(cause, summary, masked=masked) for cause in summary.causes if cause.code != "stopped"]
+    if not told:
+        return NOTHING
+    shown, rest = told[:_CAUSES], told[_CAUSES:]
+    more = element("summary", phrase("{count} more causes", count=number(len(rest))))
+    return _section(
+        "causes",
+        joined([phrase("Why"), element("small", phrase("choose one to see its rows"))], " "),
+        element("ol", *shown, class_="causes"),
+        element("details", more, element("ol", *rest, class_="causes")) if rest else NOTHING,
+    )
+
+
+def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
+    sentence = cause.message or _in_general(cause)
+    if masked:  # no row is at hand here, and what the API said of it may hold its number
+        sentence = without_long_numbers(sentence)
+    one = cause.rows == 1
+    where = [_named(cause.outcome)]
+    if cause.field:
+        where.append(element("span", _field(cause.field, summary.columns)))
+    first = phrase("row {row}", row=cause.first) if one else phrase("first in row {row}", row=cause.first)
+    where.append(element("span", first))
+    unit = element("span", " ", phrase("row") if one else phrase("rows"), ": ", class_="unseen")
+    button = element(
+        "button",
+        element("b", number(cause.rows), unit),
+        element("span", sentence, class_="say"),
+        element("span", joined(where, " "), class_="where"),
+        type="button",
+        aria_pressed="false",
+        data_outcome=cause.outcome,
+        data_code=cause.code,
+        data_field=cause.field,
+    )
+    return element("li", button)
+
+
+def _field(field: str, letters: dict[str, str]) -> str:
+    return phrase("{field}, column {letter}", field=field, letter=letters[field]) if field in letters else field
+
+
+def _in_general(cause: Cause) -> str:
+    """The sentence for all rows of a cause, with dots for what differs between them."""
+    sentence = CATALOGUE.get(cause.code, "{code}")
+    blanks = {name: "…" for _, name, _, _ in Formatter().parse(sentence) if name}
+    return phrase(sentence, **blanks | {"field": cause.field, "code": cause.code})
+
+
+def pace(attempts: Counter[str]) -> Markup:
+    """Return a plot of the requests over time, from the attempts of each second."""
+    if not attempts:
+        return NOTHING
+    begin, end = _span(attempts)
+    width = next((width for width in _WIDTHS if width * _BARS >= end - begin), -(-(end - begin) // _BARS))
+    bars: Counter[int] = Counter()
+    for at, many in attempts.items():
+        bars[(_second(at) - begin) // width] += many
+    most, last = max(bars.values()), max(bars) + 1
+    told = phrase(
+        "Up to {pace} requests a second, between {begin} and {end}",
+        pace=number(most / width, 1),
+        begin=_clock(begin),
+        end=_clock(end),
+    )
+    drawn = [
+        element(
+            "rect",
+            element("title", f"{_clock(begin + bar * width)}: {number(many)}"),
+            x=bar + 0.06,
+            y=most - many,
+            width=0.88,
+            height=many,
+        )
+        for bar, many in sorted(bars.items())
+    ]
+    shape = {"viewBox": f"0 0 {last} {most}", "preserveAspectRatio": "none"}
+    ticks = [element("span", _clock(begin + last * width * part // 4)) for part in range(5)]
+    figure = element(
+        "figure",
+        element("figcaption", told),
+        element("div", element("svg", *drawn, role="img", aria_label=told, **shape), class_="plot"),
+        element("div", *ticks, class_="ticks", aria_hidden="true"),
+    )
+    return _section("pace", phrase("The pace of the night"), figure)
+
+
+def _span(attempts: Counter[str]) -> tuple[int, int]:
+    """The second of the first attempt, and the one after the last."""
+    seconds = [_second(at) for at in attempts]
+    return min(seconds), max(seconds) + 1
+
+
+def _second(at: str) -> int:
+    return int(datetime.fromisoformat(at).timestamp())
+
+
+def _clock(second: int) -> str:
+    return f"{datetime.fromtimestamp(second, UTC).astimezone():%H:%M:%S}"

@@ -1,0 +1,172 @@
+"""The results report as one HTML file to open in the morning: what happened, why, and the rows, to search and to sort.
+
+It asks nothing of any network, and its policy forbids it to. The rows stand in it as JSON, before what is drawn of them, so that
+they pass through once and none is kept.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+
+from contact_sync.language import phrase, spoken
+from contact_sync.model import Outcome, Page, Summary
+from contact_sync.report.draft import Draft, unwritable
+from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
+from contact_sync.report.masking import masked as without_phone
+from contact_sync.report.overview import IN_PLACE, LEFT, NEED_YOU, SHOWN, count, facts, overview, pace
+
+LIMIT = 50_000
+"""Rows that a browser searches and sorts at once; of more, those that need attention come first."""
+
+_URGENCY = (*NEED_YOU, *LEFT, Outcome.READY, *IN_PLACE)
+_NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # places in a row of the JSON; the script has the same
+
+
+def write(
+    report: Draft,
+    summary: Summary,
+    columns: Sequence[str],
+    mapping: Mapping[str, int],
+    pages: Iterable[Page],
+    *,
+    masked: bool,
+) -> None:
+    """Write all of it and put it in its place; with `masked`, phone numbers lose their middle. Raises StorageError."""
+    template = files("contact_sync.report").joinpath("page.html").read_text(encoding="utf-8")
+    before, _, after = template.partition("[[lines]]")
+    parts = _policy(template) | _words() | overview(summary, masked=masked) | _table(summary, columns, mapping)
+    phone = mapping.get("phoneNumber") if masked else None
+    attempts: Counter[str] = Counter()
+    try:
+        report.file.write(_encoded(_filled(before, parts)))
+        for text in _lines(pages, summary.outcomes, phone, attempts):
+            report.file.write(_encoded(text))
+        parts |= {"facts": facts(summary, attempts), "pace": pace(attempts)}
+        report.file.write(_encoded(_filled(after, parts)))
+    except OSError as error:
+        raise unwritable(report.path, error) from error
+    report.place()
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode(errors="backslashreplace")  # within JSON that is how half a character is written anyway
+
+
+def _filled(template: str, parts: Mapping[str, str]) -> str:
+    return re.sub(r"\[\[(\w+)\]\]", lambda found: safe(parts[found[1]]), template)
+
+
+def _policy(template: str) -> dict[str, str]:
+    """What may be applied and run: the one style and the one script of the template, by their digests."""
+    return {element: Markup(_digest(element, template)) for element in ("style", "script")}
+
+
+def _digest(element: str, template: str) -> str:
+    (text,) = re.findall(rf"<{element}>(.*?)</{element}>", template, re.DOTALL)
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _lines(pages: Iterable[Page], outcomes: Mapping[str, int], phone: int | None, attempts: Counter[str]) -> Iterator[str]:
+    """The rows that have a place on the page, as the inside of a JSON array; adds the attempts of all rows to `attempts`."""
+    places = _places(outcomes)
+    between = "\n"
+    for page in pages:
+        shown = []
+        for line in page.lines():
+            if line.attempts and line.at:
+                attempts[line.at] += line.attempts
+            if places[line.outcome] > 0:
+                places[line.outcome] -= 1
+                told = line if phone is None else without_phone(line, phone)
+                shown.append([told.number, told.outcome, told.code, told.fields, told.message, *told.cells])
+        if shown:
+            yield between + _json(shown)[1:-1]
+            between = ",\n"
+
+
+def _places(outcomes: Mapping[str, int]) -> Counter[str]:
+    """How many rows of each outcome have a place on the page, the most urgent first."""
+    places: Counter[str] = Counter()
+    for outcome in _URGENCY:
+        places[outcome] = min(outcomes.get(outcome, 0), LIMIT - places.total())
+    return places
+
+
+def _json(value: object) -> str:
+    """JSON that no reader of HTML or JavaScript takes for anything else."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _table(summary: Summary, columns: Sequence[str], mapping: Mapping[str, int]) -> dict[str, str]:
+    letters = {position: summary.columns[field] for field, position in mapping.items() if field in summary.columns}
+    own = {
+        _NUMBER: phrase("Row"),
+        _OUTCOME: phrase("Outcome"),
+        _CODE: phrase("Code"),
+        _MESSAGE: phrase("What to do"),
+    }
+    heads = [_head(by, name) for by, name in own.items()]
+    for position, name in enumerate(columns):
+        shown = name.strip() or phrase("Column {number}", number=position + 1)
+        heads.append(_head(_CELLS + position, shown, letters.get(position, "")))
+    page = {"positions": dict(mapping), "outcomes": SHOWN, "attention": NEED_YOU, "words": _words_of_the_script()}
+    return {"head": joined(heads), "options": _options(summary), "note": _note(summary), "page": Markup(_json(page))}
+
+
+def _head(by: int, name: str, letter: str = "") -> Markup:
+    inside = element("span", name, *([" ", element("small", letter)] if letter else []))
+    order = "ascending" if by == _NUMBER else "none"
+    return element("th", element("button", inside, type="button"), scope="col", aria_sort=order, data_by=by)
+
+
+def _options(summary: Summary) -> Markup:
+    options = {"": phrase("all")}
+    if needy := count(summary, NEED_YOU):
+        options["attention"] = phrase("those that need you ({count})", count=number(needy))
+    options |= {name: f"{name} ({number(summary.outcomes[name])})" for name in SHOWN if summary.outcomes.get(name)}
+    return joined(element("option", name, value=value) for value, name in options.items())
+
+
+def _note(summary: Summary) -> Markup:
+    shown = _places(summary.outcomes).total()
+    others = sum(summary.outcomes.values()) - shown
+    if not others:
+        return NOTHING
+    told = phrase(
+        "{shown} rows are on this page, those that need attention first; {others} others are in the CSV report only.",
+        shown=number(shown),
+        others=number(others),
+    )
+    return element("p", told, class_="note")
+
+
+def _words() -> dict[str, str]:
+    """The words of the template."""
+    return {
+        "language": spoken(),
+        "skip": phrase("Skip to the rows"),
+        "rows": phrase("The rows"),
+        "noscript": phrase("The table needs JavaScript, which is switched off here; every row is in the CSV report."),
+        "search": phrase("Search in all cells"),
+        "outcome": phrase("Outcome"),
+        "all": phrase("Show all rows"),
+        "uncause": phrase("Show the other rows too"),
+        "none": phrase("No row matches."),
+        "pages": phrase("Pages of the table"),
+        "previous": phrase("Previous"),
+        "next": phrase("Next"),
+    }
+
+
+def _words_of_the_script() -> dict[str, str]:
+    """Its sentences, with the blanks for it to fill in."""
+    return {
+        "shown": phrase("Rows {first} to {last} of {rows}", first="{first}", last="{last}", rows="{rows}"),
+        "none": phrase("No row matches."),
+        "cause": phrase("Only rows of one cause: {cause}", cause="{cause}"),
+    }
