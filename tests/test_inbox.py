@@ -1,0 +1,115 @@
+"""A folder that files arrive in: which are taken, in what order, and where they go."""
+
+import datetime as dt
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from contact_sync import inbox
+from contact_sync.errors import SourceError, StorageError
+
+NOW = dt.datetime.now().astimezone()
+
+
+def arrive(folder: Path, *names: str) -> list[Path]:
+    """Let files arrive, one after the other."""
+    paths = [folder / name for name in names]
+    for path in paths:
+        path.touch()
+        time.sleep(0.02)
+    return paths
+
+
+def test_in_order_of_arrival(tmp_path: Path) -> None:
+    """Files come in the order in which they arrived, whatever they are called and however old they say they are."""
+    first, second, third = arrive(tmp_path, "c.csv", "a.xlsx", "b.csv")
+    os.utime(third, (0, 0))
+    assert inbox.arrivals(tmp_path) == [first, second, third]
+
+
+def test_what_is_no_arrival(tmp_path: Path) -> None:
+    """What office programs, uploads and runs keep beside a file is left alone, and so are folders."""
+    arrive(tmp_path, "~$a.xlsx", ".~lock.a.ods#", "a.csv.part", "b.csv.filepart", "c.tmp")
+    arrive(tmp_path, "a.csv.results.csv", "A.CSV.RESULTS.XLSX")
+    (tmp_path / "done").mkdir()
+    assert inbox.arrivals(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
+    """A folder that is gone is a sentence."""
+    with pytest.raises(SourceError, match=r"gone cannot be read \(No such file or directory\): check the folder"):
+        inbox.arrivals(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(("code", "folder"), [(0, "done"), (3, "failed"), (4, "failed")])
+def test_put_away(tmp_path: Path, code: int, folder: str) -> None:
+    """A file whose run ended is moved with its reports, under a name that nothing else has."""
+    for _ in range(2):
+        path, report, workbook = arrive(tmp_path, "a.csv", "a.csv.results.csv", "a.csv.results.xlsx")
+        place = inbox.put_away(path, code, "")
+        assert place is not None
+        assert not any(each.exists() for each in (path, report, workbook))
+        there = {each.name for each in place.parent.iterdir()}
+        assert {place.name, f"{place.name}.results.csv", f"{place.name}.results.xlsx"} <= there
+        assert place.parent == tmp_path / folder
+    assert len(list((tmp_path / folder).iterdir())) == 6
+
+
+def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of one name in one second do not take each other's place."""
+
+    class Still(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> "Still":
+            return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
+
+    monkeypatch.setattr(dt, "datetime", Still)
+    places = [inbox.put_away(arrive(tmp_path, "a.csv")[0], 0, "") for _ in range(3)]
+    assert [place.name for place in places if place] == [
+        "20260102T030405Z-a.csv",
+        "20260102T030405Z-2-a.csv",
+        "20260102T030405Z-3-a.csv",
+    ]
+
+
+def test_a_refused_file(tmp_path: Path) -> None:
+    """Beside a file that was refused, and so has no report, stands why."""
+    (path,) = arrive(tmp_path, "a.csv")
+    place = inbox.put_away(path, 4, "No header.")
+    assert place is not None
+    assert place.with_name(f"{place.name}.txt").read_text(encoding="utf-8") == "No header.\n"
+
+
+@pytest.mark.parametrize("code", [1, 2, 5, 6, 7, 75, 130, 143])
+def test_to_be_tried_again(tmp_path: Path, code: int) -> None:
+    """A file whose run could not end stays where it is."""
+    (path,) = arrive(tmp_path, "a.csv")
+    assert inbox.put_away(path, code, "no") is None
+    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_file_that_cannot_be_moved(tmp_path: Path) -> None:
+    """What stands in the way is told."""
+    (path,) = arrive(tmp_path, "a.csv")
+    (tmp_path / "done").touch()
+    with pytest.raises(StorageError, match=r"a\.csv cannot be moved to .*done \(.*\): check the folder"):
+        inbox.put_away(path, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("stamp", "expected", "missing"),
+    [
+        (None, dt.time(0, 0), True),
+        (None, dt.time(23, 59, 59, 999999), False),
+        (NOW, dt.time(0, 0), False),
+        (NOW - dt.timedelta(days=1), dt.time(0, 0), True),
+    ],
+)
+def test_a_file_that_is_missing(tmp_path: Path, stamp: dt.datetime | None, expected: dt.time, missing: bool) -> None:
+    """After the time it was expected by, a file is missing unless one has been put away today."""
+    (tmp_path / "failed").mkdir()
+    if stamp:
+        (tmp_path / "failed" / f"{stamp.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-a.csv").touch()
+    assert inbox.missing(tmp_path, expected, NOW.replace(hour=12)) is missing

@@ -1,0 +1,76 @@
+"""Telling a monitor of start and end."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from contact_sync.errors import ConfigError
+from contact_sync.ping import Ping
+
+
+class Monitor(HTTPServer):
+    """Notes what it is told."""
+
+    heard: list[tuple[str, str]]
+    status = 200
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Monitor
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        self.server.heard.append((self.path, body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def monitor() -> Iterator[Monitor]:
+    """A monitor on a loopback port."""
+    served = Monitor(("127.0.0.1", 0), _Handler)
+    served.heard = []
+    thread = threading.Thread(target=served.serve_forever)
+    thread.start()
+    yield served
+    served.shutdown()
+    thread.join()
+    served.server_close()
+
+
+def test_start_and_end(monitor: Monitor) -> None:
+    """The monitor hears of the start, and of the end with its exit code."""
+    ping = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id/")
+    ping.start()
+    ping.end(3, "2 rows")
+    assert monitor.heard == [("/secret-id/start", ""), ("/secret-id/3", "2 rows")]
+
+
+def test_nobody_to_tell() -> None:
+    """Without an address nothing happens."""
+    Ping(None).start()
+    Ping("").end(0, "")
+
+
+@pytest.mark.parametrize("url", ["secret-id", "ftp://host/secret-id", "https:///secret-id"])
+def test_no_address(url: str) -> None:
+    """What is no address is refused, and not repeated."""
+    with pytest.raises(ConfigError, match="must begin with https") as refused:
+        Ping(url)
+    assert "secret-id" not in str(refused.value)
+
+
+def test_a_monitor_that_is_down(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
+    """A ping that fails is logged, without its address, and changes nothing."""
+    monitor.status = 500
+    with caplog.at_level(logging.WARNING):
+        Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id").start()
+        Ping("http://127.0.0.1:1/secret-id").end(0, "")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "secret-id" not in caplog.text
