@@ -1,0 +1,357 @@
+"""The morning after a night: what failed is sent again, the report is written again, the past is told, and forgotten."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contact_sync.sandbox import Behaviour, Faults
+
+from .night import KEY, PROGRAM, Finished, Night, assert_books, files_in, made_up, wait_until
+
+Nightly = Callable[..., Night]
+
+
+def told(night: Night, command: str, *options: str, code: int = 0, env: dict[str, str] | None = None) -> str:
+    """What another command says on stdout; nothing it prints holds the key."""
+    arguments = [str(PROGRAM), command, *options, "--state-dir", str(night.state)]
+    environment = night.environment | (env or {})
+    done = subprocess.run(arguments, check=False, capture_output=True, env=environment, timeout=60)
+    assert done.returncode == code, done.stderr.decode()
+    assert KEY.encode() not in done.stdout + done.stderr
+    assert b"Traceback" not in done.stderr
+    return done.stdout.decode()
+
+
+def again(night: Night, *options: str) -> Finished:
+    """Run `retry` to its end."""
+    command = [
+        str(PROGRAM),
+        "retry",
+        "--base-url",
+        night.served.base_url,
+        "--state-dir",
+        str(night.state),
+        "--rate",
+        "0",
+        "--json",
+    ]
+    before = len(night.served.calls)
+    done = subprocess.run([*command, *options], check=False, capture_output=True, env=night.environment, timeout=60)
+    return Finished(done.returncode, done.stdout, done.stderr, night.served.calls[before:], time.monotonic())
+
+
+# ---- again
+
+
+def test_after_an_api_that_was_down(nightly: Nightly) -> None:
+    """What an API that was down left undone is sent without the file, once, and the whole report is brought up to date."""
+    night = nightly()
+    night.export(made_up(60))
+    night.served.script = {contact.contact_id: [Behaviour(status=500)] * 9 for contact in night.contacts[20:24]}
+    first = night.run("--limit", "40")
+    assert assert_books(night, first, 3) == {"updated": 36, "failed": 4, "unprocessed": 20}
+    assert f"Next: contact-sync retry --base-url {night.served.base_url} --state-dir {night.state}".encode() in first.stderr
+    night.source.unlink()
+    night.served.script.clear()
+    second = again(night)
+    assert assert_books(night, second, 0) == {"updated": 60}
+    assert second.sent == {contact.contact_id: 1 for contact in [*night.contacts[20:24], *night.contacts[40:]]}
+    assert second.told["requests"] == 24
+    assert all(map(night.in_place, night.contacts))
+    third = again(night)
+    assert (third.code, third.calls) == (0, [])
+
+
+def test_after_a_kill(night: Night) -> None:
+    """A run that was killed can be taken up as well, and sends what was not confirmed."""
+    night.export(made_up(100))
+    running = night.start("--rate", "50")
+    running.wait_for(20)
+    time.sleep(0.3)
+    running.kill()
+    second = again(night)
+    assert assert_books(night, second, 0) == {"updated": 100}
+    assert all(map(night.in_place, night.contacts))
+
+
+@pytest.mark.parametrize("how", ["guard", "nothing", "other run", "other account", "staging"])
+def test_nothing_to_take_up(night: Night, how: str) -> None:
+    """A run that a guard stopped, or that never came to send, is not taken up, nor that of another account."""
+    options = {"other run": ["20000101T000000Z-abcdef"], "other account": ["--account", "other"]}.get(how, [])
+    night.export(made_up(10, wrong=5 if how == "guard" else 0))
+    if how == "staging":
+        night.export(made_up(200_000))
+        running = night.start()
+        wait_until(lambda: any(path.stat().st_size > 1_000_000 for path in night.state.glob("*.sqlite3-wal")))
+        running.kill()
+    elif how != "nothing":
+        night.run(*(["--max-invalid", "10"] if how == "guard" else []))
+    before = len(night.served.calls)
+    refused = again(night, *options)
+    assert refused.code == 2
+    assert len(night.served.calls) == before
+    assert b"Traceback" not in refused.stderr
+
+
+def test_the_report_again(night: Night) -> None:
+    """The last run's report comes out of the ledger as it was, byte for byte, here or elsewhere, without key or file."""
+    night.export(made_up(30, wrong=3))
+    assert assert_books(night, night.run(), 3)
+    report = night.report.read_bytes()
+    night.report.unlink()
+    night.source.unlink()
+    environment = {"CONTACT_SYNC_API_KEY": ""}
+    told(night, "report", env=environment)
+    assert night.report.read_bytes() == report
+    elsewhere = night.folder / "again.csv"
+    told(night, "report", "--report", str(elsewhere), env=environment)
+    assert elsewhere.read_bytes() == report
+    assert night.served.store
+
+
+# ---- the past
+
+
+def test_the_history(nightly: Nightly) -> None:
+    """Runs and what became of a contact are told, newest first, with no value of any field."""
+    night = nightly()
+    night.export(made_up(20, wrong=1))
+    night.run()
+    night.export(made_up(20, version="-Petit"))
+    night.served.script["E00002"] = [Behaviour(code=404)]
+    night.run()
+    runs = json.loads(told(night, "history", "--json"))
+    assert [run["outcomes"] for run in runs] == [{"updated": 19, "rejected": 1}, {"updated": 19, "invalid": 1}]
+    assert [run["exit_code"] for run in runs] == [3, 3]
+    assert told(night, "history", "--last", "1").count("\n") == 1
+    events = json.loads(told(night, "history", "--contact", "E00002", "--json"))
+    assert [(event["outcome"], event["code"], event["number"]) for event in events] == [
+        ("rejected", "api-contact-unknown", 4),
+        ("updated", "", 4),
+    ]
+    assert set(events[1]["sent"].split(",")) == {"phoneNumber", "firstname", "lastname"}
+    assert night.contacts[2].lastname not in told(night, "history", "--contact", "E00002") + json.dumps(events)
+    wrong = json.loads(told(night, "history", "--contact", "E00001", "--json"))
+    assert [(event["outcome"], event["fields"]) for event in wrong] == [("updated", ""), ("invalid", "phoneNumber")]
+
+
+def test_forgetting(night: Night) -> None:
+    """After a contact is forgotten nothing in the state folder holds its id or its number; the others are untouched."""
+    night.export(made_up(40, version="-Unique", wrong=2))
+    night.run()
+    contact, other = night.contacts[6], night.contacts[7]
+    marks = [text.encode() for text in (contact.contact_id, contact.phone)]
+    assert all(any(mark in path.read_bytes() for path in files_in(night.state)) for mark in marks)
+    told(night, "forget", contact.contact_id)
+    assert not any(mark in path.read_bytes() for path in files_in(night.state) for mark in marks)
+    assert json.loads(told(night, "history", "--contact", contact.contact_id, "--json")) == []
+    assert json.loads(told(night, "history", "--contact", other.contact_id, "--json"))
+    told(night, "forget", contact.contact_id)
+    told(night, "report")
+    lines = night.lines()
+    assert len(lines) == 40
+    assert [line["contactId"] for line in lines if not line["contactId"]] == [""]
+    after = night.run()
+    assert after.sent == {contact.contact_id: 1}
+
+
+def test_old_text_goes(night: Night) -> None:
+    """The text of the last run's rows is deleted after a week, and the history of a run after the days it is kept for."""
+    night.export(made_up(30, version="-Unique"))
+    night.run()
+    name = b"-Unique"
+    assert any(name in path.read_bytes() for path in files_in(night.state))
+    _age_the_last_run(night, days=8)
+    assert again(night).code == 2
+    assert not any(name in path.read_bytes() for path in files_in(night.state))
+    assert json.loads(told(night, "history", "--contact", "E00000", "--json"))
+    _age_the_last_run(night, days=30)
+    assert again(night, "--keep-days", "20").code == 2
+    assert json.loads(told(night, "history", "--json")) == []
+    assert json.loads(told(night, "history", "--contact", "E00000", "--json")) == []
+    assert assert_books(night, night.run(), 0) == {"unchanged": 30}
+
+
+def _age_the_last_run(night: Night, days: int) -> None:
+    import sqlite3  # noqa: PLC0415 - to turn back the clock
+
+    (path,) = night.state.glob("*.sqlite3")
+    then = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - days * 86400))
+    db = sqlite3.connect(path)
+    with db:
+        db.execute("UPDATE run SET started = ?", (then,))
+    db.close()
+
+
+# ---- the doctor
+
+
+def findings(night: Night, *options: str, code: int = 2, **env: str) -> dict[bool, str]:
+    """What the doctor finds well, and what not."""
+    found = json.loads(told(night, "doctor", "--base-url", night.served.base_url, "--json", *options, code=code, env=env))
+    return {well: "\n".join(each["finding"] for each in found if each["ok"] is well) for well in (True, False)}
+
+
+def test_a_healthy_night(night: Night) -> None:
+    """Before the first run and after a good one everything is well."""
+    assert findings(night, code=0)[False] == ""
+    night.export(made_up(3))
+    night.run()
+    found = findings(night, code=0)
+    for words in ("the key is valid", "SMS", "clock is right", "can be written", "succeeded is of", "crontab", "Times of day"):
+        assert words in found[True]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("key", "The API refused the key (code 10"),
+        ("no key", "There is no API key"),
+        ("down", "The API could not be reached"),
+        ("failed", "ended with exit code 3"),
+        ("open", "Others can look into the state folder"),
+        ("old", "is the schedule on?"),
+        ("closed", "is a file"),
+    ],
+)
+def test_an_unhealthy_night(night: Night, trouble: str, words: str) -> None:
+    """Each thing that is not well is told with what to do, and exit code 2."""
+    night.export(made_up(3))
+    env: dict[str, Any] = {}
+    options: list[str] = []
+    match trouble:
+        case "key":
+            night.served.key = "another"
+        case "no key":
+            env["CONTACT_SYNC_API_KEY"] = ""
+        case "down":
+            options = ["--base-url", "http://127.0.0.1:1/v1"]
+        case "failed":
+            night.served.faults = Faults(altered=1)
+            night.run()
+        case "open":
+            night.run()
+            night.state.chmod(0o755)
+        case "old":
+            night.run()
+            _age_the_last_run(night, days=3)
+        case "closed":
+            night.state.touch()
+            words = "cannot be"
+    assert words in findings(night, *options, **env)[False]
+
+
+# ---- the inbox
+
+
+def inbox_run(night: Night, *options: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run the folder with what has arrived in it."""
+    command = night.command(*options)
+    command[command.index(str(night.source))] = str(night.folder / "inbox")
+    return subprocess.run(command, check=False, capture_output=True, env=night.environment, timeout=60)
+
+
+def arrive(night: Night, name: str, contacts: int, **how: Any) -> None:
+    """Let a file arrive."""
+    folder = night.folder / "inbox"
+    folder.mkdir(exist_ok=True)
+    night.export(made_up(contacts, **how))
+    night.source.rename(folder / name)
+    time.sleep(0.02)
+
+
+def names(night: Night) -> set[str]:
+    """What is in the inbox, without its stamps."""
+    inbox = night.folder / "inbox"
+    return {re.sub(r"/[0-9]{8}T[0-9]{6}Z-", "/STAMP-", str(path.relative_to(inbox))) for path in files_in(inbox)}
+
+
+def test_an_inbox(night: Night) -> None:
+    """Files are run in order of arrival and put away with their reports; the later of two wins; a refused one says why."""
+    arrive(night, "b.csv", 5, version="-First")
+    arrive(night, "a.csv", 5, version="-Second")
+    (night.folder / "inbox" / "c.csv").write_text("x;y\n1;2\n", encoding="ascii")
+    os.utime(night.folder / "inbox" / "c.csv", (1, 1))
+    done = inbox_run(night, "--expect-by", "00:00")
+    assert done.returncode == 4
+    assert names(night) == {
+        "done/STAMP-b.csv",
+        "done/STAMP-b.csv.results.csv",
+        "done/STAMP-a.csv",
+        "done/STAMP-a.csv.results.csv",
+        "failed/STAMP-c.csv",
+        "failed/STAMP-c.csv.txt",
+    }
+    assert all(map(night.in_place, night.contacts))
+    assert inbox_run(night, "--expect-by", "00:00").returncode == 0
+    for folder in ("done", "failed"):
+        shutil.rmtree(night.folder / "inbox" / folder)
+    missing = inbox_run(night, "--expect-by", "00:00")
+    assert missing.returncode == 4
+    assert b"No file has arrived" in missing.stderr
+
+
+def test_an_inbox_while_the_api_is_down(night: Night) -> None:
+    """A file whose run could not end stays, and those after it wait."""
+    arrive(night, "a.csv", 5)
+    arrive(night, "b.csv", 5)
+    night.served.key = "another"
+    assert inbox_run(night).returncode == 5
+    assert names(night) == {"a.csv", "a.csv.results.csv", "b.csv"}
+    night.served.key = KEY
+    assert inbox_run(night).returncode == 0
+    assert {name for name in names(night) if name.startswith("done/")} == names(night)
+
+
+def test_an_inbox_killed_at_any_step(night: Night) -> None:
+    """However often the run is killed, each row is sent to its end once and each file is put away once."""
+    for number in range(4):
+        arrive(night, f"{number}.csv", 40, version=f"-{number}")
+    for moment in (0.5, 0.7, 0.9, 1.1, 1.3):
+        command = night.command("--rate", "200")
+        command[command.index(str(night.source))] = str(night.folder / "inbox")
+        process = subprocess.Popen(command, env=night.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        night.processes.append(process)
+        time.sleep(moment)
+        process.kill()
+        process.wait()
+    assert inbox_run(night).returncode == 0
+    put_away = [name for name in names(night) if not name.endswith(".results.csv")]
+    assert sorted(put_away) == [f"done/STAMP-{number}.csv" for number in range(4)]
+    assert all(map(night.in_place, night.contacts))
+    assert Path(night.folder / "inbox").is_dir()
+
+
+# ---- the monitor
+
+
+def test_quiet_and_with_a_log(night: Night, tmp_path: Path) -> None:
+    """A quiet run leaves a log, an object a line, with ids and outcomes and no value of a field."""
+    log = tmp_path / "night.log"
+    night.export(made_up(5))
+    finished = night.run("-q", "--log-file", str(log), "--log-format", "json")
+    assert finished.stderr == b""
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [line["message"] for line in lines if "E00003" in line["message"]] == ["row 5, contact E00003: updated"]
+    assert night.contacts[3].lastname not in log.read_text(encoding="utf-8")
+    assert log.stat().st_mode & 0o077 == 0
+
+
+def test_in_french(night: Night) -> None:
+    """Summary and report are in French when asked for, and the codes are what they are."""
+    night.export(made_up(5, wrong=1))
+    finished = night.run("--lang", "fr")
+    assert "contacts.csv\u202f: 5 ligne(s)." in finished.stderr.decode()
+    (line,) = [line for line in night.lines() if line["sync_outcome"] == "invalid"]
+    assert line["sync_code"] == "phone-unknown"
+    assert line["sync_message"].startswith("Ce numéro de téléphone n'existe pas")
+    by_locale = night.run(env=night.environment | {"LANG": "fr_FR.UTF-8"}).stderr.decode()
+    assert by_locale.startswith(f"{night.source}\u202f: 5 ligne(s).")
