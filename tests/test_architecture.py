@@ -35,7 +35,7 @@ OWNERS = {
     "aiohttp": {"api.client", "sandbox"},
     "asyncio": {"api.client", "api.limiter", "send", "stop", "run", "sandbox"},
     "pandas": {"plan"},
-    "openpyxl": {"load"},
+    "openpyxl": {"load", "report"},
     "xlrd": {"load"},
     "csv": {"load", "report"},
     "phonenumbers": {"rules", "validate", "api.echo"},

@@ -36,6 +36,8 @@ class Candidate(NamedTuple):
     """The first `SEARCHED` rows."""
     table: Any
     """What its reader knows it by."""
+    escaped: bool = True
+    """Whether a report in it has the apostrophes of a CSV, which a workbook of ours has not."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,7 @@ class Workbook(Source):
         if self._hidden == "skip" and self._sheet.hidden_rows[number]:
             chunk.skipped.add(len(chunk.rows))
         chunk.numbers.append(number)
-        chunk.rows.append(list(map(unescape, texts)) if self._header.is_report else texts)
+        chunk.rows.append(list(map(unescape, texts)) if self._header.is_escaped else texts)
 
     def _flaw(self, number: int, position: int, cell: Cell, field: str) -> Violation | None:
         if _is_marked(self._sheet.uncalculated, position, number):
@@ -102,7 +104,7 @@ def choose(
         what = "has no visible sheet" if sheet is None else f"has no sheet “{sheet}”, only {_titles(visible)}"
         raise SourceError(f"{name} {what}: correct the file, or --sheet.")
     heads = [(one, _head(one, name)) for one in asked]
-    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames))]
+    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames, escaped=one.escaped))]
     if len(found) > 1:
         raise SourceError(
             f"{name} has several sheets of contacts, {_titles([one for one, _, _ in found])}: choose one with --sheet."
