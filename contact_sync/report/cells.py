@@ -62,7 +62,7 @@ def written(text: str) -> str:
 
 
 def _escape(match: re.Match[str]) -> str:
-    return f"_x{ord(match[0]):04X}_"
+    return f"_x{ord(match[0]):04x}_"  # openpyxl drops an _x005F_ on reading, but no _x005f_
 
 
 def put(cell: Any, value: str | int | None) -> None:
@@ -95,9 +95,9 @@ def told(line: Line) -> list[str | int | None]:
 
 def mark_wrong(cell: Any, message: str) -> None:
     """Fill `cell` red and add `message` to its comment."""
-    cell.fill = WRONG
-    if isinstance(cell, MergedCell):  # it has no comment of its own
+    if isinstance(cell, MergedCell):  # the first of those that are merged shows for all of them
         return
+    cell.fill = WRONG
     before = cell.comment
     text = f"{MARK} {_BROKEN.sub(chr(0xFFFD), message)}"
     cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else AUTHOR)

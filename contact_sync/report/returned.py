@@ -19,6 +19,7 @@ from openpyxl.styles import PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.cell_range import CellRange
 from openpyxl.worksheet.dimensions import ColumnDimension
+from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.language import phrase
@@ -36,6 +37,7 @@ _KEPT = re.compile(
 """The parts that openpyxl keeps, or that nobody misses; any other is a chart, an image, a pivot table, a link to another file…"""
 _HEAVIEST = 64 << 20  # bytes of XML of all sheets; openpyxl takes some ten times as much memory
 _EXTENSION = b"extLst"  # sparklines, icons and lists of newer kinds, which openpyxl drops
+_UNDERSCORE = b"x005F_"  # in a text that looks escaped and is not, which openpyxl takes for one that is
 _WIDEST = 256  # columns that are read when it is fed in
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -60,6 +62,9 @@ def lost(archive: zipfile.ZipFile) -> list[str]:
     sheets = [entry for entry in archive.infolist() if entry.filename.casefold().startswith("xl/worksheets/")]
     if any(_holds(archive, entry.filename, _EXTENSION) for entry in sheets):
         found.add("extLst")
+    texts = [*sheets, *(entry for entry in archive.infolist() if entry.filename.casefold() == "xl/sharedstrings.xml")]
+    if any(_holds(archive, entry.filename, _UNDERSCORE) for entry in texts):
+        found.add("_x005F_")
     if sum(entry.file_size for entry in sheets) > _HEAVIEST:
         found.add(phrase("too many cells"))
     return sorted(found)
@@ -106,7 +111,8 @@ def save(original: Original, mapping: Mapping[str, int], lines: Iterable[Line], 
         _put_first(book, found)
         book.template = False
         book.calculation.fullCalcOnLoad = True
-        book.save(file)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            ExcelWriter(book, archive).write_data()
         written = {f"xl/worksheets/sheet{index}.xml": title for index, title in enumerate(book.sheetnames, 1)}
         return {part: parts[title] for part, title in written.items() if title in parts}
 
@@ -129,10 +135,10 @@ def _put_first(book: Any, found: list[fixes.Fix]) -> None:
 
 def _tell(sheet: Any, original: Original, mapping: Mapping[str, int], lines: Iterable[Line]) -> Iterator[fixes.Fix]:
     """Write into the sheet of contacts what is told of each row, and yield those to fix."""
-    there = list(sheet._cells.values())  # noqa: SLF001 - every public way makes those that are not there
-    for cell in there:
-        unmark(cell)
+    there = sheet._cells.values()  # noqa: SLF001 - every public way makes those that are not there
     cells = [cell for cell in there if not isinstance(cell, MergedCell)]
+    for cell in cells:
+        unmark(cell)
     places = _places(sheet, original.header, cells)
     for cell in cells:
         if cell.column in places and cell.row > original.header:

@@ -15,6 +15,7 @@ from typing import Any
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import get_column_letter
+from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
 from contact_sync.language import phrase
@@ -137,7 +138,8 @@ def _write_new(
     more = sum(1 for _ in lines)
     note = _note(len(found), more, is_whole=is_whole)
     fixes.fill_in(book, first, found, note)
-    book.save(report.file)
+    with zipfile.ZipFile(report.file, "w", zipfile.ZIP_DEFLATED) as archive:  # `save` leaves it open on a full disk
+        ExcelWriter(book, archive).write_data()
     return [] if is_whole else [note]
 
 

@@ -393,15 +393,16 @@ def test_apostrophes_of_the_operator(tmp_path: Path) -> None:
 
 
 def test_merged_cells(tmp_path: Path) -> None:
-    """A wrong cell inside merged cells is red, and red no more once it is right."""
+    """Of merged cells the first, which shows for all, is red, and red no more once it is right."""
     path = own(tmp_path / "c.xlsx", HEAD, *ROWS, change=lambda sheet: sheet.merge_cells("B2:B3"))
     both = [Line([], n, "invalid", "cell-merged", "firstname", "Unmerge.", 0, None, "", "") for n in (2, 3)]
     back, notes = give_back(path, *both)
     sheet = openpyxl.load_workbook(back)["Clients"]
     assert notes == []
-    assert [sheet[place].fill.fgColor.rgb for place in ("B2", "B3")] == [RED, RED]
+    assert sheet["B2"].fill.fgColor.rgb == RED
     sheet = openpyxl.load_workbook(give_back(back, place=tmp_path / "b.xlsx")[0])["Clients"]
-    assert RED not in [sheet[place].fill.fgColor.rgb for place in ("B2", "B3")]
+    assert sheet["B2"].fill.fgColor.rgb != RED
+    assert [str(one) for one in sheet.merged_cells.ranges] == ["B2:B3"]
 
 
 @pytest.mark.filterwarnings("ignore:Cell F5 is marked as a date")
@@ -482,6 +483,14 @@ def test_sparklines(clients: Path) -> None:
     assert "(extLst)" in give_back(clients)[1][0]
 
 
+def test_underscores(tmp_path: Path) -> None:
+    """A text of which openpyxl would lose a part is not copied."""
+    path = own(tmp_path / "c.xlsx", HEAD, ["C1", "_x005F_x0041_", "06", ""])
+    back, (note,) = give_back(path)
+    assert "(_x005F_)" in note
+    assert texts(back) == texts(path) == [HEAD, ["C1", "_x0041_", "06", ""]]
+
+
 def test_what_openpyxl_cannot_read(clients: Path) -> None:
     """A workbook that openpyxl does not take as a whole comes back as a new one, which may have to have macros by its name."""
     changed(clients, {"docProps/core.xml": lambda _: b"<broken"})
@@ -555,7 +564,7 @@ def test_hostile_text_of_the_api(clients: Path) -> None:
         assert formulas(back) == {}
         sheet = openpyxl.load_workbook(back).worksheets[1]
         assert sheet["C3"].comment.text == f"{MARK} =cmd|'x'\ufffd\ufffd"
-        assert sheet["I3"].value == "=cmd|'x'_x0000__xD800_"
+        assert sheet["I3"].value == "=cmd|'x'_x0000__xd800_"
 
 
 def test_a_cell_that_is_too_long(tmp_path: Path) -> None:
@@ -586,7 +595,7 @@ CELLS = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @example([["C1", "_x0041\x01_", "\ud800"]])
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2).map(lambda cells: ["C1", *cells]), min_size=1, max_size=6))
 def test_any_text_comes_back(rows: list[list[str]]) -> None:
@@ -607,7 +616,7 @@ VALUES = (
     st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20)
     | st.text("=+-@'_x0041 ", max_size=12)
     | st.integers(-(10**14), 10**14)
-    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.floats(-1e300, 1e300)
     | st.booleans()
     | st.none()
     | st.dates(dt.date(1900, 3, 1), dt.date(2100, 1, 1))
@@ -615,7 +624,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
     st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=6),
     st.integers(0, 4),
