@@ -12,11 +12,14 @@ FRENCH: dict[str, str] = {
     "Rows to correct: {found}. Correct the red cells, save, and run this workbook again.": (
         "Lignes à corriger : {found}. Corrigez les cellules rouges, enregistrez et relancez ce classeur."
     ),
-    "Only the first {found} rows that need attention are in this workbook: {more} more stand in the CSV report.": (
-        "Ce classeur ne contient que les {found} premières lignes à vérifier : {more} autres figurent dans le rapport CSV."
+    "This workbook has the first {found} rows that need attention: {more} more stand in the CSV report.": (
+        "Ce classeur contient les {found} premières lignes à vérifier : {more} autres figurent dans le rapport CSV."
     ),
-    "Only the {found} rows that need attention are in this workbook: all rows stand in the CSV report.": (
-        "Ce classeur ne contient que les {found} lignes à vérifier : toutes les lignes figurent dans le rapport CSV."
+    "This workbook has the rows that need attention alone, {found} in all: the others stand in the CSV report.": (
+        "Ce classeur ne contient que les lignes à vérifier, {found} en tout : les autres figurent dans le rapport CSV."
+    ),
+    "The columns that are not sent are too many for a workbook of contacts: they stand in the CSV report.": (
+        "Les colonnes qui ne sont pas envoyées sont trop nombreuses pour un classeur : elles figurent dans le rapport CSV."
     ),
     "[cut here: a cell holds 32,767 characters, the rest stands in the source]": (
         "[coupé ici : une cellule contient 32 767 caractères, la suite est dans le fichier d'origine]"

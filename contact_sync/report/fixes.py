@@ -58,7 +58,7 @@ def fill_in(book: Any, sheet: Any, fixes: Sequence[Fix], note: str) -> None:
     for letter, width in zip("ABCDEF", _WIDTHS, strict=True):
         sheet.column_dimensions[letter].width = width
     if not fixes:
-        sheet.append([_text(sheet, note or phrase("No row needs attention."))])
+        sheet.append([_text(sheet, note)])
         return
     sheet.freeze_panes = f"A{_HEADER + 1}"
     sheet.auto_filter.ref = f"A{_HEADER}:F{_HEADER + len(fixes)}"

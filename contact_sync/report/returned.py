@@ -35,9 +35,13 @@ _KEPT = re.compile(
     r"|xl/printersettings/.*|xl/persons/.*|xl/vbaproject\.bin"
 )
 """The parts that openpyxl keeps, or that nobody misses; any other is a chart, an image, a pivot table, a link to another file…"""
-_HEAVIEST = 64 << 20  # bytes of XML of all sheets; openpyxl takes some ten times as much memory
-_EXTENSION = b"extLst"  # sparklines, icons and lists of newer kinds, which openpyxl drops
-_UNDERSCORE = b"x005F_"  # in a text that looks escaped and is not, which openpyxl takes for one that is
+_HEAVIEST = 32 << 20  # bytes of XML of all sheets; openpyxl takes some ten times as much memory
+_TELLTALES: dict[bytes, tuple[str, ...]] = {
+    b"extLst": ("xl/worksheets/",),  # sparklines, icons and lists of newer kinds
+    b"x005F_": ("xl/worksheets/", "xl/sharedstrings"),  # in a text that looks escaped and is not; openpyxl mistakes it
+    b"FmlaMacro": ("xl/drawings/",),  # a button of old
+}
+"""What openpyxl would drop → the beginnings of the parts that may hold it."""
 _WIDEST = 256  # columns that are read when it is fed in
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -47,27 +51,36 @@ Results = dict[str, tuple[str, str]]
 
 
 def note(found: int) -> str:
-    """Return the sentence above the rows to fix; nothing where there are none."""
-    return (
-        phrase("Rows to correct: {found}. Correct the red cells, save, and run this workbook again.", found=found)
-        if found
-        else ""
-    )
+    """Return the sentence above the rows to fix."""
+    if not found:
+        return phrase("No row needs attention.")
+    return phrase("Rows to correct: {found}. Correct the red cells, save, and run this workbook again.", found=found)
 
 
 def lost(archive: zipfile.ZipFile) -> list[str]:
     """Return what a copy of the workbook would not have, by the names that the workbook itself has for it."""
-    names = [name for name in archive.namelist() if not name.endswith("/") and not _KEPT.fullmatch(name.casefold())]
-    found = {name.split("/")[1] if name.startswith("xl/") else name.split("/")[0] for name in names}
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    found = {_folder(name) for name in names if not _KEPT.fullmatch(name.casefold()) and not _is_empty(archive, name)}
     sheets = [entry for entry in archive.infolist() if entry.filename.casefold().startswith("xl/worksheets/")]
-    if any(_holds(archive, entry.filename, _EXTENSION) for entry in sheets):
-        found.add("extLst")
-    texts = [*sheets, *(entry for entry in archive.infolist() if entry.filename.casefold() == "xl/sharedstrings.xml")]
-    if any(_holds(archive, entry.filename, _UNDERSCORE) for entry in texts):
-        found.add("_x005F_")
     if sum(entry.file_size for entry in sheets) > _HEAVIEST:
         found.add(phrase("too many cells"))
+    found.update(
+        what.decode()
+        for what, kinds in _TELLTALES.items()
+        for name in names
+        if name.casefold().startswith(kinds) and _holds(archive, name, what)
+    )
     return sorted(found)
+
+
+def _folder(name: str) -> str:
+    first, _, rest = name.partition("/")
+    return rest.split("/")[0] if first == "xl" else first
+
+
+def _is_empty(archive: zipfile.ZipFile, name: str) -> bool:
+    """Whether a part is a drawing of nothing, of which Google gives one to every sheet."""
+    return re.fullmatch(r"xl/drawings/[^/]+\.xml", name.casefold()) is not None and not _holds(archive, name, b"Anchor")
 
 
 def _holds(archive: zipfile.ZipFile, name: str, what: bytes) -> bool:

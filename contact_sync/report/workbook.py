@@ -60,12 +60,12 @@ def write(
         if rows > LIMIT:
             notes += _write_new(report, columns, mapping, _attention(pages), is_whole=False)
         elif original is None:
-            _write_new(report, columns, mapping, _lines(pages), is_whole=True)
+            notes += _write_new(report, columns, mapping, _lines(pages), is_whole=True)
         else:
             kept = list(pages)
             if why := _return(report, original, mapping, kept):
                 notes.append(why)
-                _write_new(report, columns, mapping, _lines(kept), is_whole=True)
+                notes += _write_new(report, columns, mapping, _lines(kept), is_whole=True)
     except OSError as error:
         raise unwritable(report.path, error) from error
     report.place()
@@ -111,7 +111,7 @@ def _return(report: Draft, original: Original, mapping: Mapping[str, int], pages
 def _write_new(
     report: Draft, columns: Sequence[str], mapping: Mapping[str, int], lines: Iterator[Line], *, is_whole: bool
 ) -> list[str]:
-    """Write a new workbook of at most `LIMIT` of the lines, and return what it does not show, in a sentence."""
+    """Write a new workbook of at most `LIMIT` of the lines, and return what it does not show, in sentences."""
     # Where there are too many columns, those that are sent.
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= _WIDEST else sorted(mapping.values())
     letters = {position: get_column_letter(index) for index, position in enumerate(shown, 1)}
@@ -135,12 +135,16 @@ def _write_new(
             place = fixes.place_of(SHEET, f"{letters[mapping[wrong[0] if wrong else ID]]}{number}")
             found.append(fixes.fix_of(line, mapping, place))
         sheet.append([*cells.values(), *_told(sheet, line)])
-    more = sum(1 for _ in lines)
-    note = _note(len(found), more, is_whole=is_whole)
+    note = _note(len(found), sum(1 for _ in lines), is_whole=is_whole)
     fixes.fill_in(book, first, found, note)
     with zipfile.ZipFile(report.file, "w", zipfile.ZIP_DEFLATED) as archive:  # `save` leaves it open on a full disk
         ExcelWriter(book, archive).write_data()
-    return [] if is_whole else [note]
+    notes = [] if is_whole else [note]
+    if len(shown) < len(columns):
+        notes.append(
+            phrase("The columns that are not sent are too many for a workbook of contacts: they stand in the CSV report.")
+        )
+    return notes
 
 
 class _Book(Workbook):
@@ -155,15 +159,18 @@ class _Book(Workbook):
 
 
 def _note(found: int, more: int, *, is_whole: bool) -> str:
+    if not found:
+        return phrase("No row needs attention.")
     if more:
         return phrase(
-            "Only the first {found} rows that need attention are in this workbook: {more} more stand in the CSV report.",
+            "This workbook has the first {found} rows that need attention: {more} more stand in the CSV report.",
             found=found,
             more=more,
         )
     if not is_whole:
         return phrase(
-            "Only the {found} rows that need attention are in this workbook: all rows stand in the CSV report.", found=found
+            "This workbook has the rows that need attention alone, {found} in all: the others stand in the CSV report.",
+            found=found,
         )
     return returned.note(found)
 
