@@ -19,6 +19,9 @@ MARK = "[contact-sync]"
 """Begins what we say in a comment, which may be another's."""
 AUTHOR = "contact-sync"
 
+COMMENTS = 10_000
+"""More of them make spreadsheet programs slow, and a drawing that unpacks to a hundred times its size."""
+
 RED = "FFFF9D9B"
 """The fill of a wrong cell; no palette has it, so that ours can be told from the operator's."""
 WRONG = PatternFill("solid", fgColor=RED)
@@ -93,18 +96,26 @@ def told(line: Line) -> list[str | int | None]:
     ]
 
 
-def mark_wrong(cell: Any, message: str) -> None:
-    """Fill `cell` red and add `message` to its comment."""
-    if isinstance(cell, MergedCell):  # the first of those that are merged shows for all of them
-        return
-    cell.fill = WRONG
-    before = cell.comment
-    text = f"{MARK} {_BROKEN.sub(chr(0xFFFD), message)}"
-    cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else AUTHOR)
+class Marker:
+    """Marks the wrong cells of a workbook: all of them red, and the first `COMMENTS` with a comment that says why."""
+
+    def __init__(self) -> None:
+        self._left = COMMENTS
+
+    def mark(self, cell: Any, message: str) -> None:
+        """Fill `cell` red and add `message` to its comment."""
+        if isinstance(cell, MergedCell):  # the first of those that are merged shows for all of them
+            return
+        cell.fill = WRONG
+        if self._left:
+            self._left -= 1
+            before = cell.comment
+            text = f"{MARK} {_BROKEN.sub(chr(0xFFFD), message)}"
+            cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else AUTHOR)
 
 
 def unmark(cell: Any) -> None:
-    """Take off what `mark_wrong` has done to `cell`."""
+    """Take off what a `Marker` has done to `cell`."""
     if cell.has_style and cell.fill.fgColor.rgb == RED:
         cell.fill = PatternFill()
     if cell.comment and MARK in cell.comment.text:

@@ -25,7 +25,7 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from contact_sync.language import phrase
 from contact_sync.model import ID, TO_FIX, Line, Original
 from contact_sync.report import fixes
-from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, mark_wrong, put, told, unmark
+from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, Marker, put, told, unmark
 from contact_sync.report.csv import COLUMNS
 
 _KEPT = re.compile(
@@ -157,6 +157,7 @@ def _tell(sheet: Any, original: Original, mapping: Mapping[str, int], lines: Ite
         if cell.column in places and cell.row > original.header:
             cell.value = None
             cell.fill = PatternFill()
+    marker = Marker()
     for line in lines:
         fill = FILLS[line.outcome]
         for column, value in zip(places, told(line), strict=True):
@@ -166,7 +167,7 @@ def _tell(sheet: Any, original: Original, mapping: Mapping[str, int], lines: Ite
         if line.outcome in ATTENTION:
             fields = fixes.wrong_fields(line, mapping)
             for field in fields:
-                mark_wrong(sheet[f"{original.letters[mapping[field]]}{line.number}"], line.message)
+                marker.mark(sheet[f"{original.letters[mapping[field]]}{line.number}"], line.message)
             letter = original.letters[mapping[fields[0] if fields else ID]]
             yield fixes.fix_of(line, mapping, fixes.place_of(sheet.title, f"{letter}{line.number}"))
 

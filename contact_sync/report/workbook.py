@@ -21,7 +21,7 @@ from openpyxl.xml.constants import XLSM, XLSX
 from contact_sync.language import phrase
 from contact_sync.model import ID, Line, Original, Page
 from contact_sync.report import fixes, returned
-from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, mark_wrong, put, told
+from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, Marker, put, told
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import Draft, unwritable
 
@@ -125,15 +125,16 @@ def _write_new(
         if index <= len(shown):
             dimension.number_format = "@"  # of cells that are filled in later
     sheet.append([_header(sheet, name) for name in (*(columns[position] for position in shown), *COLUMNS)])
-    found = []
+    found, marker = [], Marker()
     for number, line in enumerate(islice(lines, LIMIT), 2):
         cells: dict[int, Any] = {position: _text(sheet, line.cells[position]) for position in shown}
         if line.outcome in ATTENTION:
-            wrong = fixes.wrong_fields(line, mapping)
-            for field in wrong:
-                cells[mapping[field]] = _wrong(sheet, line.cells[mapping[field]], line.message)
-            place = fixes.place_of(SHEET, f"{letters[mapping[wrong[0] if wrong else ID]]}{number}")
-            found.append(fixes.fix_of(line, mapping, place))
+            positions = [mapping[field] for field in fixes.wrong_fields(line, mapping)]
+            for position in positions:
+                cells[position] = cells[position] or WriteOnlyCell(sheet)
+                marker.mark(cells[position], line.message)
+            letter = letters[positions[0] if positions else mapping[ID]]
+            found.append(fixes.fix_of(line, mapping, fixes.place_of(SHEET, f"{letter}{number}")))
         sheet.append([*cells.values(), *_told(sheet, line)])
     note = _note(len(found), sum(1 for _ in lines), is_whole=is_whole)
     fixes.fill_in(book, first, found, note)
@@ -187,13 +188,6 @@ def _text(sheet: Any, text: str) -> Any:
         return None
     cell = WriteOnlyCell(sheet)
     put(cell, text)
-    return cell
-
-
-def _wrong(sheet: Any, text: str, message: str) -> Any:
-    cell = WriteOnlyCell(sheet)
-    put(cell, text)
-    mark_wrong(cell, message)
     return cell
 
 

@@ -21,6 +21,7 @@ from openpyxl.comments import Comment
 from openpyxl.formatting.rule import CellIsRule
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
@@ -31,8 +32,8 @@ from contact_sync.errors import SourceError, StorageError
 from contact_sync.load import Choices, open_source
 from contact_sync.model import Line, Page, Source
 from contact_sync.packed import pack
+from contact_sync.report import cells, workbook
 from contact_sync.report import csv as report_csv
-from contact_sync.report import workbook
 from contact_sync.report.cells import MARK, RED
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import draft
@@ -64,7 +65,7 @@ def pages(source: Source, *bad: Line) -> tuple[list[Page], int]:
             chunk.numbers,
             pack(chunk.rows),
             READY,
-            {n: told(n, cells, known[n]) for n, cells in zip(chunk.numbers, chunk.rows, strict=True) if n in known},
+            {n: told(n, row, known[n]) for n, row in zip(chunk.numbers, chunk.rows, strict=True) if n in known},
         )
         for chunk in source.chunks()
     ]
@@ -431,12 +432,34 @@ def test_macros(tmp_path: Path) -> None:
     assert (comments["D4"].comment.text, comments["C5"].comment.text.count(MARK)) == ("À rappeler", 1)
 
 
+def test_the_calendar_of_1904(tmp_path: Path) -> None:
+    """Days of a workbook that counts them from 1904 are kept."""
+
+    def count(sheet: Any) -> None:
+        sheet.parent.epoch = CALENDAR_MAC_1904
+        sheet["D2"] = dt.date(2020, 12, 31)
+
+    path = own(tmp_path / "c.xlsx", HEAD, *ROWS, change=count)
+    back, _ = give_back(path)
+    assert texts(back)[1][3] == "2020-12-31"
+
+
 def test_the_sample(tmp_path: Path) -> None:
     """The sample data comes back as it was."""
     path = Path(__file__).parents[2] / "sample_data" / "contacts.xlsx"
     back, notes = give_back(path, Line([], 3, *BAD[2:]), place=tmp_path / "back.xlsx")
     assert notes == []
     assert content(back) == content(path)
+
+
+def test_more_comments_than_anybody_reads(clients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All wrong cells are red, and only the first so many have a comment."""
+    monkeypatch.setattr(cells, "COMMENTS", 1)
+    for source in (clients, table(clients.with_name("c.csv"), [HEAD, *ROWS])):
+        back, _ = give_back(source, BAD, Line([], 4, *BAD[2:]), place=clients.with_name("back.xlsx"))
+        sheet = openpyxl.load_workbook(back).worksheets[1]
+        assert [sheet[place].fill.fgColor.rgb for place in ("C3", "C4")] == [RED, RED]
+        assert (sheet["C3"].comment.text, sheet["C4"].comment) == (f"{MARK} {BAD.message}", None)
 
 
 # What cannot come back
