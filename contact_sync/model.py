@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from contact_sync.catalogue import CATALOGUE
 from contact_sync.language import phrase
@@ -81,6 +81,28 @@ class Layout(NamedTuple):
         return {field: self.letters[position] for field, position in self.mapping.items()}
 
 
+TO_FIX = "contact_sync_to_fix"
+"""The defined name in a workbook that came back which stands for the sheet of rows to correct, whatever it is called by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The operator's own workbook, which can come back with what is told of its rows."""
+
+    file: IO[bytes]
+    """Its private copy, open as long as the source is."""
+    name: str
+    """How it is named in sentences."""
+    sheet: str
+    """The title of the sheet of contacts."""
+    header: int
+    """The row of the header."""
+    letters: list[str]
+    """As in `Source`."""
+    macros: bool
+    """Whether there are any, so that its name must end in .xlsm."""
+
+
 @dataclass(slots=True)
 class Source(ABC):
     """A file of contacts, opened and understood."""
@@ -101,6 +123,8 @@ class Source(ABC):
     """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
     blanks_certain: bool
     """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
+    original: Original | None = dataclasses.field(default=None, kw_only=True)
+    """None when the source is no .xlsx or .xlsm, or a CSV report that was saved as one."""
 
     @property
     def layout(self) -> Layout:

@@ -36,7 +36,7 @@ OWNERS = {
     "aiohttp": {"api.client", "sandbox"},
     "asyncio": {"doctor", "api.client", "api.limiter", "send", "stop", "run", "sandbox"},
     "pandas": {"plan"},
-    "openpyxl": {"load"},
+    "openpyxl": {"load", "report"},
     "xlrd": {"load"},
     "csv": {"load", "report"},
     "phonenumbers": {"rules", "validate", "api.echo"},

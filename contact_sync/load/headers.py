@@ -64,6 +64,8 @@ class Header:
     """Position in `cells` → the field it nearly names."""
     is_report: bool
     """Whether this is one of our reports, fed back in."""
+    is_escaped: bool
+    """Whether its cells have the apostrophes of a report as CSV."""
 
     @property
     def known(self) -> int:
@@ -87,14 +89,17 @@ class Layout:
     findings: list[str]
 
 
-def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str]) -> Header | None:
-    """Return the first of the numbered `rows` that names the id and another field, else the first that nearly does, else None."""
+def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, escaped: bool = True) -> Header | None:
+    """Return the first of the numbered `rows` that names the id and another field, else the first that nearly does, else None.
+
+    `escaped` tells that a report here has the apostrophes of a CSV.
+    """
     seen = list(rows)
     for number, cells in seen:
         if len(fields := _match(cells, renames)) > 1 and ID in fields.values():
-            return _header(number, cells, fields, renames)
+            return _header(number, cells, fields, renames, escaped=escaped)
     for number, cells in seen:
-        header = _header(number, cells, _match(cells, renames), renames)
+        header = _header(number, cells, _match(cells, renames), renames, escaped=escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.close.values()):
             return header
     return None
@@ -244,14 +249,14 @@ def _match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
     return {position: known[name] for position, name in enumerate(names) if name in known}
 
 
-def _header(number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str]) -> Header:
+def _header(number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str], *, escaped: bool) -> Header:
     is_report = any(map(_is_own, cells))
-    if is_report:
+    if is_report and escaped:
         cells = [unescape(cell) for cell in cells]
         fields = _match(cells, renames)
     others = ((p, normalise(cell)) for p, cell in enumerate(cells) if p not in fields and not _is_own(cell))
     close = {position: field for position, name in others if (field := _resembled(name, set(fields.values())))}
-    return Header(number, cells, fields, close, is_report)
+    return Header(number, cells, fields, close, is_report, is_report and escaped)
 
 
 def _is_own(cell: str) -> bool:

@@ -37,6 +37,8 @@ class Candidate(NamedTuple):
     """The first `SEARCHED` rows."""
     table: Any
     """What its reader knows it by."""
+    escaped: bool = True
+    """Whether a report in it has the apostrophes of a CSV, which a workbook of ours has not."""
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class Workbook(Source):
         if self._hidden == "skip" and self._sheet.hidden_rows[number]:
             chunk.skipped.add(len(chunk.rows))
         chunk.numbers.append(number)
-        chunk.rows.append(list(map(unescape, texts)) if self._header.is_report else texts)
+        chunk.rows.append(list(map(unescape, texts)) if self._header.is_escaped else texts)
 
     def _flaw(self, number: int, position: int, cell: Cell, field: str) -> Violation | None:
         if _is_marked(self._sheet.uncalculated, position, number):
@@ -115,7 +117,7 @@ def choose(
             )
         )
     heads = [(one, _head(one, name)) for one in asked]
-    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames))]
+    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames, escaped=one.escaped))]
     if len(found) > 1:
         raise SourceError(
             phrase(

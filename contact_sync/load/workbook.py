@@ -21,6 +21,7 @@ from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read
 from contact_sync.load.headers import SEARCHED, Header
 from contact_sync.load.page import WIDEST
 from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
+from contact_sync.model import TO_FIX, Original
 
 
 def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, renames: Mapping[str, str]) -> Workbook:
@@ -31,12 +32,21 @@ def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, r
     """
     name = path.name
     with damage_told(name):
-        worksheets, meaning = _opened(copy, name)
-    candidates = [Candidate(one.title, one.is_visible, partial(_head, copy, one.part, meaning), one.part) for one in worksheets]
+        worksheets, meaning, to_fix = _opened(copy, name)
+    candidates = [
+        Candidate(one.title, one.is_visible, partial(_head, copy, one.part, meaning), one.part, escaped=to_fix is None)
+        for one in worksheets
+        if one.title != to_fix
+    ]
     chosen, above, header = choose(candidates, sheet, name, renames)
     marks = _survey(copy, chosen, header, name)
     rows = partial(_rows, copy, chosen.table, meaning, marks)
-    return understand(path, chosen.title, (marks, above, header), rows, hidden=hidden, renames=renames)
+    source = understand(path, chosen.title, (marks, above, header), rows, hidden=hidden, renames=renames)
+    if not header.is_escaped:
+        with zipfile.ZipFile(copy) as archive:
+            macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
+        source.original = Original(copy, name, chosen.title, header.number, source.letters, macros)
+    return source
 
 
 class _Worksheet(NamedTuple):
@@ -46,8 +56,8 @@ class _Worksheet(NamedTuple):
     """Its name in the archive."""
 
 
-def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning]:
-    """Return the worksheets, once the workbook is known to be harmless, and what their cells refer to."""
+def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning, str | None]:
+    """Return the worksheets, once the workbook is known to be harmless, what their cells refer to, and `_to_fix`."""
     with zipfile.ZipFile(copy) as archive:
         refuse_unsafe(archive, name)
         _refuse_strict(archive, name)
@@ -66,7 +76,14 @@ def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning]:
         if styles := _part(reader, STYLES_TYPE, ARC_STYLE):
             with archive.open(styles) as part:
                 meaning.formats = read_formats(part)
-        return worksheets, meaning
+        return worksheets, meaning, _to_fix(reader)
+
+
+def _to_fix(reader: ExcelReader) -> str | None:
+    """Return the title of the sheet of rows to correct in a workbook that came back (it may be deleted by now), else None."""
+    parser: Any = reader.parser
+    places = [str(one.value) for one in parser.defined_names.definedName if one.name == TO_FIX]
+    return places[0].rpartition("!")[0].strip("'").replace("''", "'") if places else None
 
 
 def _part(reader: ExcelReader, kind: str, usual: str) -> str | None:

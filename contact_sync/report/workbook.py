@@ -1,0 +1,201 @@
+"""The workbook that comes back: the rows with how each ended, and before them a sheet of those that need attention.
+
+The operator's own workbook where it can be kept as it is, else a new one with the cells as text, so that 007 and 1e5 stay what
+was read. openpyxl writes both: in its write-only mode a new one takes the memory of its comments, and no other library is needed.
+"""
+
+import logging
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from openpyxl import Workbook
+from openpyxl.cell import WriteOnlyCell
+from openpyxl.utils import get_column_letter
+from openpyxl.writer.excel import ExcelWriter
+from openpyxl.xml.constants import XLSM, XLSX
+
+from contact_sync.language import phrase
+from contact_sync.model import ID, Line, Original, Page
+from contact_sync.report import fixes, returned
+from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, Marker, put, told
+from contact_sync.report.csv import COLUMNS
+from contact_sync.report.draft import Draft, unwritable
+
+LIMIT = 20_000
+"""Rows of a workbook that comes back; of a larger source, only those that need attention."""
+
+SHEET = "Contacts"
+"""The sheet of contacts of a new workbook."""
+
+_WIDEST = 256  # columns that are read when it is fed in
+_WIDTH = 18
+
+log = logging.getLogger(__name__)
+
+
+def suffix(original: Original | None) -> str:
+    """Return what the name of the workbook must end in: Excel opens none with macros whose name ends in .xlsx."""
+    return ".xlsm" if original and original.macros else ".xlsx"
+
+
+def write(
+    report: Draft,
+    original: Original | None,
+    columns: Sequence[str],
+    mapping: Mapping[str, int],
+    pages: Iterable[Page],
+    *,
+    rows: int,
+) -> list[str]:
+    """Write the workbook, put it in its place, and return what an operator should know of it. Raises StorageError.
+
+    `rows` is how many lines `pages` has.
+    """
+    notes: list[str] = []
+    try:
+        if rows > LIMIT:
+            notes += _write_new(report, columns, mapping, _attention(pages), is_whole=False)
+        elif original is None:
+            notes += _write_new(report, columns, mapping, _lines(pages), is_whole=True)
+        else:
+            kept = list(pages)
+            if why := _return(report, original, mapping, kept):
+                notes.append(why)
+                notes += _write_new(report, columns, mapping, _lines(kept), is_whole=True)
+    except OSError as error:
+        raise unwritable(report.path, error) from error
+    report.place()
+    return notes
+
+
+def _lines(pages: Iterable[Page]) -> Iterator[Line]:
+    return (line for page in pages for line in page.lines())
+
+
+def _attention(pages: Iterable[Page]) -> Iterator[Line]:
+    """Yield the lines that need attention; a page of which none does is not unpacked."""
+    for page in pages:
+        if page.plain.outcome in ATTENTION or any(line.outcome in ATTENTION for line in page.others.values()):
+            yield from (line for line in page.lines() if line.outcome in ATTENTION)
+
+
+def _return(report: Draft, original: Original, mapping: Mapping[str, int], pages: list[Page]) -> str:
+    """Write the operator's own workbook; where it cannot be kept as it is, write nothing and return a sentence that says so."""
+    with zipfile.ZipFile(original.file) as archive:
+        lost = returned.lost(archive)
+    if lost:
+        return phrase(
+            "{name} holds what would be lost in a copy ({parts}), so a new workbook was written instead.",
+            name=original.name,
+            parts=", ".join(lost),
+        )
+    with tempfile.TemporaryFile() as saved:
+        try:
+            parts = returned.save(original, mapping, _lines(pages), saved)
+            returned.with_results(original, saved, parts, report.file)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 - openpyxl raises whatever it likes on what Excel forgives
+            log.info("%s: %s", original.name, type(error).__name__)  # its text may hold what is in a cell
+            report.file.seek(0)
+            return phrase(
+                "{name} could not be copied with all that is in it, so a new workbook was written instead.", name=original.name
+            )
+    return ""
+
+
+def _write_new(
+    report: Draft, columns: Sequence[str], mapping: Mapping[str, int], lines: Iterator[Line], *, is_whole: bool
+) -> list[str]:
+    """Write a new workbook of at most `LIMIT` of the lines, and return what it does not show, in sentences."""
+    # Where there are too many columns, those that are sent.
+    shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= _WIDEST else sorted(mapping.values())
+    letters = {position: get_column_letter(index) for index, position in enumerate(shown, 1)}
+    book: Any = _Book(write_only=True)
+    book.is_macro = Path(report.path).suffix.lower() == ".xlsm"
+    first, sheet = book.create_sheet(fixes.title()), book.create_sheet(SHEET)
+    sheet.freeze_panes = "A2"
+    for index, width in enumerate([_WIDTH] * len(shown) + list(WIDTHS), 1):
+        dimension = sheet.column_dimensions[get_column_letter(index)]
+        dimension.width = width
+        if index <= len(shown):
+            dimension.number_format = "@"  # of cells that are filled in later
+    sheet.append([_header(sheet, name) for name in (*(columns[position] for position in shown), *COLUMNS)])
+    found, marker = [], Marker()
+    for number, line in enumerate(islice(lines, LIMIT), 2):
+        cells: dict[int, Any] = {position: _text(sheet, line.cells[position]) for position in shown}
+        if line.outcome in ATTENTION:
+            positions = [mapping[field] for field in fixes.wrong_fields(line, mapping)]
+            for position in positions:
+                cells[position] = cells[position] or WriteOnlyCell(sheet)
+                marker.mark(cells[position], line.message)
+            letter = letters[positions[0] if positions else mapping[ID]]
+            found.append(fixes.fix_of(line, mapping, fixes.place_of(SHEET, f"{letter}{number}")))
+        sheet.append([*cells.values(), *_told(sheet, line)])
+    note = _note(len(found), sum(1 for _ in lines), is_whole=is_whole)
+    fixes.fill_in(book, first, found, note)
+    with zipfile.ZipFile(report.file, "w", zipfile.ZIP_DEFLATED) as archive:  # `save` leaves it open on a full disk
+        ExcelWriter(book, archive).write_data()
+    notes = [] if is_whole else [note]
+    if len(shown) < len(columns):
+        notes.append(
+            phrase("The columns that are not sent are too many for a workbook of contacts: they stand in the CSV report.")
+        )
+    return notes
+
+
+class _Book(Workbook):
+    """A workbook that may say it has macros, as Excel wants of a name that ends in .xlsm."""
+
+    is_macro = False
+
+    @property
+    def mime_type(self) -> str:
+        """Its content type."""
+        return XLSM if self.is_macro else XLSX
+
+
+def _note(found: int, more: int, *, is_whole: bool) -> str:
+    if not found:
+        return phrase("No row needs attention.")
+    if more:
+        return phrase(
+            "This workbook has the first {found} rows that need attention: {more} more stand in the CSV report.",
+            found=found,
+            more=more,
+        )
+    if not is_whole:
+        return phrase(
+            "This workbook has the rows that need attention alone, {found} in all: the others stand in the CSV report.",
+            found=found,
+        )
+    return returned.note(found)
+
+
+def _header(sheet: Any, name: str) -> Any:
+    cell = _text(sheet, name) or WriteOnlyCell(sheet)
+    cell.font = BOLD
+    return cell
+
+
+def _text(sheet: Any, text: str) -> Any:
+    """Return a cell that holds `text`, or none where there is none."""
+    if not text:
+        return None
+    cell = WriteOnlyCell(sheet)
+    put(cell, text)
+    return cell
+
+
+def _told(sheet: Any, line: Line) -> list[Any]:
+    cells = []
+    for value in told(line):
+        cell = WriteOnlyCell(sheet)
+        put(cell, value)
+        cell.fill = FILLS[line.outcome]
+        cells.append(cell)
+    return cells
