@@ -204,6 +204,10 @@ def _told_at_length(summary: Summary) -> str:
         )
     if summary.report:
         lines.append(phrase("Report: {path}", path=summary.report))
+    if summary.workbook:
+        lines.append(phrase("Workbook: {path}", path=summary.workbook))
+    if summary.page:
+        lines.append(phrase("Page: {path}", path=summary.page))
     return "\n".join(lines)
 
 

@@ -311,3 +311,5 @@ class Summary:
     causes: list[Cause] = dataclasses.field(default_factory=list)
     columns: dict[str, str] = dataclasses.field(default_factory=dict)
     """Field → the letter of its column."""
+    workbook: Path | None = None
+    page: Path | None = None

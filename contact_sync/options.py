@@ -165,6 +165,9 @@ RESEND = (option("--resend", is_flag=True, help="send also what the ledger says 
 DRY_RUN = (option("-n", "--dry-run", is_flag=True, help="everything but sending"),)
 REPORTS = (
     option("--report", type=FILE, metavar="PATH", help="the report [<stem>.results.csv beside FILE]"),
+    option("--workbook", type=FILE, metavar="PATH", help="the source marked up [beside the report of a workbook]; none"),
+    option("--page", type=FILE, metavar="PATH", help="the report as an HTML page"),
+    option("--show-phones", is_flag=True, help="phone numbers on the page in full"),
     option("--report-mode", type=_Mode(), default="600", metavar="MODE", help="permissions of the report [600]"),
 )
 SOURCE = (

@@ -9,11 +9,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from contact_sync import plan
 from contact_sync.damage import deviations
@@ -22,10 +22,10 @@ from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Night, Outcome, Result, Source, Summary, Violation
+from contact_sync.model import Layout, Night, Original, Outcome, Result, Source, Summary, Violation
 from contact_sync.report import csv
 from contact_sync.report.draft import Draft, draft
-from contact_sync.settings import Settings
+from contact_sync.settings import NOWHERE, Settings
 from contact_sync.state import kept_ledger, ledger_of, throwaway
 from contact_sync.stop import Stop
 from contact_sync.validate import Policy, Validator
@@ -70,7 +70,10 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         night.reach(settings.base_url)
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
     with _signals(night.stop), lent as ledger:
-        with _opened(settings, night.stop) as source, draft(settings.report, settings.report_mode) as report:
+        with (
+            _opened(settings, night.stop) as source,
+            _drafts(settings, settings.report, source.original, by_default=_is_workbook(settings.source)) as reports,
+        ):
             keep = settings.send or not settings.remember
             if keep:
                 ledger.expire(started, settings.keep_days)
@@ -79,9 +82,9 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             guard(settings, ledger, summary.rows, night.stop)
             if settings.send and not night.stop.reasons:
                 ledger.staged(summary.run)
-                night.deliver(ledger, summary, report)
+                night.deliver(ledger, summary, reports.csv)
             night.conclude(ledger, summary)
-            night.report(ledger, summary, report, source.layout)
+            night.report(ledger, summary, reports, source.layout)
         if keep:
             night.finish(ledger, summary)
     return summary
@@ -97,14 +100,14 @@ def retry(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     night.reach(settings.base_url)
     with _signals(night.stop), kept_ledger(settings, own=True) as ledger:
         summary, layout, place = _last(ledger, settings, run_id)
-        with draft(place, settings.report_mode) as report:
+        with _drafts(settings, place, None, by_default=_is_workbook(summary.source)) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
-            night.deliver(ledger, summary, report)
+            night.deliver(ledger, summary, reports.csv)
             night.conclude(ledger, summary)
             summary.requests, summary.retries = (now - then for now, then in zip(ledger.attempts(), before, strict=True))
-            night.report(ledger, summary, report, layout)
+            night.report(ledger, summary, reports, layout)
         night.finish(ledger, summary)
     return summary
 
@@ -114,9 +117,9 @@ def rewrite(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     night = _Night(settings, watcher)
     with kept_ledger(settings) as ledger:
         summary, layout, place = _last(ledger, settings, run_id)
-        with draft(place, settings.report_mode) as report:
+        with _drafts(settings, place, None, by_default=_is_workbook(summary.source)) as reports:
             _count(ledger, summary)
-            night.report(ledger, summary, report, layout)
+            night.report(ledger, summary, reports, layout)
     summary.exit_code = min((reason.exit_code for reason in night.stop.reasons), default=0)
     return summary
 
@@ -184,6 +187,34 @@ def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
                 told = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
                 raise SourceError(told) from refused
         raise
+
+
+class _Drafts(NamedTuple):
+    """The reports that are asked for."""
+
+    csv: Draft
+    workbook: Draft | None
+    page: Draft | None
+    original: Original | None
+    """The operator's own workbook, if the source is one."""
+
+
+@contextmanager
+def _drafts(settings: Settings, place: Path, original: Original | None, *, by_default: bool) -> Iterator[_Drafts]:
+    """Begin the reports; the workbook unless there is to be none, `by_default` also where nothing is said of it."""
+    workbook = settings.workbook
+    if workbook is None and (by_default or original):
+        workbook = place.with_suffix(".xlsm" if original and original.macros else ".xlsx")
+    with ExitStack() as stack:
+
+        def begun(path: Path | None) -> Draft | None:
+            return stack.enter_context(draft(path, settings.report_mode)) if path and path != NOWHERE else None
+
+        yield _Drafts(stack.enter_context(draft(place, settings.report_mode)), begun(workbook), begun(settings.page), original)
+
+
+def _is_workbook(source: Path) -> bool:
+    return source.suffix.lower() in {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 
 
 class _Night:
@@ -296,12 +327,12 @@ class _Night:
         _count(ledger, summary)
         summary.seconds = round(time.monotonic() - self._begun, 1)
 
-    def report(self, ledger: Ledger, summary: Summary, report: Draft, layout: Layout) -> None:
-        """Write the report, and check the books: rows in = lines in the report = sum of the outcomes."""
+    def report(self, ledger: Ledger, summary: Summary, reports: _Drafts, layout: Layout) -> None:
+        """Write the reports, and check the books: rows in = lines in the report = sum of the outcomes."""
         accounted = lines = sum(summary.outcomes.values())
         try:
             with _uncollected():
-                lines = csv.write(report, layout.columns, layout.delimiter, ledger.pages())
+                lines = csv.write(reports.csv, layout.columns, layout.delimiter, ledger.pages())
         except StorageError as reason:
             self.stop.trip(reason)
             summary.report = None
@@ -314,6 +345,26 @@ class _Night:
             )
             self.stop.trip(ContactSyncError(told))
         self._judge(summary)
+        try:
+            self._write_others(ledger, summary, reports, layout)
+        except StorageError as reason:
+            self.stop.trip(reason)
+            self._judge(summary)
+
+    def _write_others(self, ledger: Ledger, summary: Summary, reports: _Drafts, layout: Layout) -> None:
+        """Write the workbook and the page, where they are asked for; what they need is imported when it is needed."""
+        if reports.workbook:
+            from contact_sync.report import workbook  # noqa: PLC0415
+
+            pages, rows = ledger.pages(), summary.rows
+            summary.notes += workbook.write(reports.workbook, reports.original, layout.columns, layout.mapping, pages, rows=rows)
+            summary.workbook = reports.workbook.path
+        if reports.page:
+            from contact_sync.report import page  # noqa: PLC0415
+
+            masked = not self._settings.show_phones
+            page.write(reports.page, summary, layout.columns, layout.mapping, ledger.pages(), masked=masked)
+            summary.page = reports.page.path
 
     def finish(self, ledger: Ledger, summary: Summary) -> None:
         """Close the book on the run."""

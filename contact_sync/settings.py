@@ -16,6 +16,9 @@ from contact_sync.language import phrase
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
+NOWHERE = Path("none")
+"""What `--workbook none` means."""
+
 _MINUTE = 60.0
 
 
@@ -28,6 +31,11 @@ class Settings:
     report: Path = Path()
     """Empty for the place of the last run's own report."""
     report_mode: int = 0o600
+    workbook: Path | None = None
+    """Where the workbook goes; None for beside the report when the source is a workbook, `NOWHERE` for none at all."""
+    page: Path | None = None
+    show_phones: bool = False
+    """Whether the page shows phone numbers whole."""
     send: bool = True
     """False for `check` and `--dry-run`."""
     remember: bool = True
