@@ -18,7 +18,7 @@ DONE, FAILED = "done", "failed"
 ENDED = {0: DONE, 3: FAILED, 4: FAILED}
 """Exit code → where the file goes."""
 
-_REPORT = ".results.csv"
+_REPORT, _OTHERS = ".results.csv", (".results.xlsx", ".results.xlsm")
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft")
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
 
@@ -34,7 +34,7 @@ def arrivals(inbox: Path) -> list[Path]:
 
 
 def _is_beside(name: str) -> bool:
-    return name.startswith((".", "~$")) or name.lower().endswith((_REPORT, ".results.xlsx", *_UNFINISHED))
+    return name.startswith((".", "~$")) or name.lower().endswith((_REPORT, *_OTHERS, *_UNFINISHED))
 
 
 def report_of(path: Path) -> Path:
@@ -69,7 +69,7 @@ def put_away(path: Path, code: int, sentence: str) -> Path | None:
 
 
 def _reports(path: Path) -> Iterator[Path]:
-    for suffix in (_REPORT, ".results.xlsx", ".html"):
+    for suffix in (_REPORT, *_OTHERS):
         beside = path.with_name(f"{path.name}{suffix}")
         if beside.exists():
             yield beside

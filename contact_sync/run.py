@@ -65,7 +65,9 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     """
     started = datetime.now(UTC)
     night = _Night(settings, watcher)
-    summary = Summary(f"{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", settings.source, settings.report)
+    summary = Summary(
+        f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}", settings.source, settings.report
+    )
     if settings.send and not settings.sandbox:
         night.reach(settings.base_url)
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()

@@ -108,7 +108,7 @@ class Memory(Database):
 
     def nights(self, source: str, most: int) -> list[Night]:
         """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
-        query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC LIMIT 100"
+        query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
         with self._guard():
             runs = self._db.execute(query).fetchall()
         outcomes = [json.loads(told) for name, told in runs if _undated(name) == _undated(storable(source))]
@@ -119,7 +119,7 @@ class Memory(Database):
         query = (
             "SELECT run.id, run.started, run.source, number, outcome, code, fields, sent, at"  # noqa: S608 - fixed names
             f" FROM (SELECT run, {_COLUMNS} FROM history UNION {_EVENTS}) AS event JOIN run ON run.id = event.run"
-            " WHERE contact_id = ? ORDER BY run.started DESC, number"
+            " WHERE contact_id = ? ORDER BY run.started DESC, run.id DESC, number"
         )
         with self._guard():
             found = self._db.execute(query, (contact_id,)).fetchall()

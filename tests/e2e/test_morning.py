@@ -10,11 +10,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from contact_sync.sandbox import Behaviour, Faults
 
-from .night import KEY, PROGRAM, Finished, Night, assert_books, files_in, made_up, wait_until
+from .night import KEY, PROGRAM, Finished, Night, age, assert_books, assert_refused, files_in, made_up, mode, wait_until
 
 Nightly = Callable[..., Night]
 
@@ -328,6 +329,66 @@ def test_an_inbox_killed_at_any_step(night: Night) -> None:
     assert sorted(put_away) == [f"done/STAMP-{number}.csv" for number in range(4)]
     assert all(map(night.in_place, night.contacts))
     assert Path(night.folder / "inbox").is_dir()
+
+
+# ---- the workbook and the page
+
+
+def test_the_workbook_comes_back(night: Night) -> None:
+    """A workbook comes back with its wrong cells marked; corrected there and fed in, all its rows are in place."""
+    night.export(made_up(12, wrong=2), "contacts.xlsx")
+    night.run()
+    returned = night.folder / "contacts.results.xlsx"
+    assert mode(returned) == 0o600
+    book = openpyxl.load_workbook(returned)
+    fixes, sheet = book["To fix"], book["Contacts"]
+    assert [row[0] for row in fixes.iter_rows(min_row=3, values_only=True)] == [3, 5]
+    for number in (3, 5):
+        comment = sheet.cell(number, 2).comment
+        assert comment
+        assert "No such phone number exists" in comment.text
+        sheet.cell(number, 2).value = f"06 00 00 99 0{number}"
+    book.save(night.folder / "fixed.xlsx")
+    age(night.folder / "fixed.xlsx")
+    night.source = night.folder / "fixed.xlsx"
+    second = night.run()
+    assert (second.code, second.told["outcomes"]) == (0, {"updated": 2, "unchanged": 10})
+    assert second.sent == {"E00001": 1, "E00003": 1}
+    again_returned = openpyxl.load_workbook(night.folder / "fixed.results.xlsx")
+    assert [cell.value for cell in again_returned["Contacts"][1]] == [cell.value for cell in sheet[1]]
+
+
+def test_no_workbook(night: Night) -> None:
+    """With `--workbook none` none comes back, and of a CSV file only when it is asked for."""
+    night.export(made_up(2), "contacts.xlsx")
+    assert night.run("--workbook", "none").code == 0
+    night.export(made_up(2))
+    assert night.run().code == 0
+    assert not list(night.folder.glob("*.results.xlsx"))
+    assert night.run("--workbook", str(night.folder / "w.xlsx")).code == 0
+    assert openpyxl.load_workbook(night.folder / "w.xlsx").sheetnames == ["To fix", "Contacts"]
+
+
+def test_a_page(night: Night) -> None:
+    """The page is written when asked for, private, without the key and with phone numbers masked unless they are asked for."""
+    night.export(made_up(20, wrong=1))
+    page = night.folder / "night.html"
+    assert night.run("--page", str(page)).code == 3
+    text = page.read_text(encoding="utf-8")
+    assert mode(page) == 0o600
+    assert KEY not in text
+    assert night.contacts[5].phone not in text
+    night.run("--page", str(page), "--show-phones", "--lang", "fr")
+    text = page.read_text(encoding="utf-8")
+    assert night.contacts[5].phone in text
+    assert '<html lang="fr">' in text
+
+
+@pytest.mark.parametrize("option", ["--workbook", "--page"])
+def test_no_place_for_another_report(night: Night, option: str) -> None:
+    """A workbook or page that cannot be written stops the run before the first request."""
+    night.export(made_up(3))
+    assert_refused(night, night.run(option, str(night.folder / "gone" / "x")), 7)
 
 
 # ---- the monitor
