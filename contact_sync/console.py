@@ -19,6 +19,7 @@ from contact_sync.language import phrase, translated
 from contact_sync.model import Cause, Event, Result, Run, Summary
 
 _SHOWN_CAUSES = 10
+_BRIEF = 10  # lines
 
 log = logging.getLogger(__name__)
 
@@ -221,4 +222,5 @@ def _told_briefly(summary: Summary) -> str:
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
     lines += [_cause(cause, summary.columns, example=False) for cause in _causes(summary)[:3]]
     end = phrase("(exit code {code})", code=summary.exit_code)
-    return "\n".join([*lines, f"{phrase('Report: {path}', path=summary.report)} {end}" if summary.report else end])
+    lines = [*lines[: _BRIEF - 1], f"{phrase('Report: {path}', path=summary.report)} {end}" if summary.report else end]
+    return "\n".join(lines)

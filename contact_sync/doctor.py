@@ -141,6 +141,7 @@ def _environment() -> Iterator[Finding]:
     else:
         yield _well(phrase("cron does not find the program by its name: write {path} in the crontab.", path=where))
     yield _well(phrase("Times of day are those of {zone}.", zone=time.strftime("%Z (UTC%z)")))
+    yield _well(phrase("Operators are told in English; --lang fr for French."))
 
 
 def _well(sentence: str) -> Finding:

@@ -770,6 +770,7 @@ FRENCH: dict[str, str] = {
     "Interrupted by {signal}.": "Interrompu par {signal}.",
     "Workbook: {path}": "Classeur : {path}",
     "Page: {path}": "Page : {path}",
+    "Operators are told in English; --lang fr for French.": "Les messages sont en français ; --lang en pour l'anglais.",
     # the page
     "The file has no data row.": "Le fichier n'a aucune ligne de données.",
     "{clause};": "{clause} ;",
