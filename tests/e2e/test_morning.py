@@ -119,6 +119,17 @@ def test_the_report_again(night: Night, options: list[str], code: int) -> None:
     assert night.served.store
 
 
+def test_no_report_of_half_a_file(night: Night) -> None:
+    """Of a file that turned out to be damaged, or of a run that was killed while it read, there is no report to write again."""
+    night.export(made_up(5000))
+    with night.source.open("ab") as file:
+        file.write(b'E99999;"0600000000;Zo\n')
+    age(night.source)
+    assert night.run().code == 4
+    told(night, "report", code=2)
+    assert not night.report.exists()
+
+
 # ---- the past
 
 
