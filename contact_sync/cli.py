@@ -319,15 +319,17 @@ def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, st
     """Do it for each file that has arrived in a folder, and put it away; return the exit code, and what is missing."""
     console: Console = ctx.obj
     folder: Path = told["source"]
-    if told["report"]:
-        return console.refuse(ConfigError(phrase("--report names one place, but {path} is a folder.", path=folder)), folder), ""
+    if told["report"] or told["page"] or told["workbook"] not in {None, settings.NOWHERE}:
+        error = phrase("{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder)
+        return console.refuse(ConfigError(error), folder), ""
+    rehearsal = told["sandbox"] or told["dry_run"]
     codes = []
     try:
         for path in inbox.arrivals(folder):
             code, sentence = _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
             codes.append(code)
-            place = inbox.put_away(path, code, sentence)
-            if place is None and code != BusyError.exit_code:
+            place = None if rehearsal else inbox.put_away(path, code, sentence)
+            if code not in {*inbox.ENDED, BusyError.exit_code}:
                 break  # what stopped this one would stop the others
             if place and not (console.quiet and not code):
                 console.say(phrase("{path} is now {place}.", path=path, place=place))
@@ -410,6 +412,8 @@ def _log(console: Console, *, verbose: bool, path: Path | None, as_json: bool) -
     if path:
         try:
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
+            if path.is_file():
+                path.chmod(0o600)
         except OSError as error:
             told = phrase("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
             raise StorageError(told) from error

@@ -93,7 +93,9 @@ FRENCH: dict[str, str] = {
         "Une anomalie de contact-sync : {bug}. Relancez avec -v, et signalez ce qui s'affiche."
     ),
     "--at {time} is no time of day: write it as 01:30.": ("--at {time} n'est pas une heure : écrivez-la comme 01:30."),
-    "--report names one place, but {path} is a folder.": ("--report désigne un seul emplacement, mais {path} est un dossier."),
+    "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.": (
+        "{path} est un dossier, chaque fichier a donc ses propres rapports : retirez --report, --workbook et --page."
+    ),
     "Another run for this account is under way (process {holder}): wait for it to end.": (
         "Une autre exécution est en cours pour ce compte (processus {holder}) : attendez qu'elle se termine."
     ),

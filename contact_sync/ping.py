@@ -4,9 +4,7 @@ A monitor that hears nothing raises the alarm, so a ping that fails is logged an
 whoever knows it can say that all is well.
 """
 
-import http.client
 import logging
-import urllib.request
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
@@ -36,6 +34,9 @@ class Ping:
     def _send(self, what: str, told: str) -> None:
         if not self._url:
             return
+        import http.client  # noqa: PLC0415 - slow, and seldom needed
+        import urllib.request  # noqa: PLC0415 - the same
+
         request = urllib.request.Request(f"{self._url}/{what}", data=told.encode(), method="POST")  # noqa: S310 - checked above
         try:
             with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310

@@ -130,7 +130,7 @@ def _last(ledger: Ledger, settings: Settings, run_id: str) -> tuple[Summary, Lay
     """The last run as it was left, and where its report goes; it must be `run_id`, if that is not empty."""
     ledger.expire(datetime.now(UTC), settings.keep_days)
     last = ledger.last()
-    if not last:
+    if not last or not ledger.is_whole(last):
         raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
     if run_id not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))

@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.ledger import Ledger
+from contact_sync.ledger import VERSION, Ledger
+from contact_sync.ledger.database import _SCHEMA
 from contact_sync.model import FIELDS, ID, Block, Cause, Layout, Line, Outcome, Pending, Result, Staged, Summary, Violation
 
 REPORT = Path("contacts.results.csv")
@@ -738,6 +739,33 @@ def test_a_newer_version(opened: Open, where: Path) -> None:
     opened()._db.execute("PRAGMA user_version = 99")
     with pytest.raises(StorageError, match="was written by a newer contact-sync: install that version"):
         Ledger(where, PRINTS, "account")
+
+
+def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
+    """A ledger that an earlier version wrote is taken over: what was confirmed stays, the rows of its last run go."""
+    confirm(opened(), 2, "C1", firstname="Zoé")
+    with sqlite3.connect(where) as db:
+        before = db.execute("SELECT * FROM confirmed").fetchall()
+    db.close()
+    where.unlink()
+    db = sqlite3.connect(where)
+    for statement in _SCHEMA[0]:
+        db.execute(statement)
+    db.execute("CREATE TABLE block (first INTEGER PRIMARY KEY)")
+    db.execute("CREATE TABLE row (number INTEGER PRIMARY KEY)")
+    db.execute("INSERT INTO meta VALUES ('account', 'account')")
+    db.execute("INSERT INTO run VALUES ('old', 'contacts.csv', '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z', 0, '{}')")
+    db.executemany("INSERT INTO confirmed VALUES (?, ?, ?)", before)
+    db.execute("PRAGMA user_version = 1")
+    db.commit()
+    db.close()
+    ledger = opened(begin=False)
+    assert ledger.last() == ""
+    assert [run.id for run in ledger.runs(9)] == ["old"]
+    assert in_place(ledger, "C1", firstname="Zoé")
+    with sqlite3.connect(where) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (VERSION,)
+    db.close()
 
 
 def test_not_a_ledger(where: Path) -> None:

@@ -62,6 +62,10 @@ class Ledger(Memory):
         self.conclude(Violation(code, detail=detail), ready=ready)
         return Path(source), Path(report), Layout(*json.loads(layout))
 
+    def is_whole(self, run: str) -> bool:
+        """Whether all rows of the last run were staged, and not only those before a kill or before where the file is damaged."""
+        return bool(self._number("SELECT staged OR finished IS NOT NULL FROM run WHERE id = ?", run))
+
     def resume(self, run: str) -> bool:
         """Make the rows of the last run that failed pending once more; False when it never came so far as to send."""
         with self._transaction() as db:

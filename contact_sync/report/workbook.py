@@ -28,6 +28,9 @@ from contact_sync.report.draft import Draft, unwritable
 LIMIT = 20_000
 """Rows of a workbook that comes back; of a larger source, only those that need attention."""
 
+CELLS = 400_000
+"""Cells of it, likewise: openpyxl takes a kilobyte for each."""
+
 SHEET = "Contacts"
 """The sheet of contacts of a new workbook."""
 
@@ -57,7 +60,7 @@ def write(
     """
     notes: list[str] = []
     try:
-        if rows > LIMIT:
+        if rows > LIMIT or rows * len(columns) > CELLS:
             notes += _write_new(report, columns, mapping, _attention(pages), is_whole=False)
         elif original is None:
             notes += _write_new(report, columns, mapping, _lines(pages), is_whole=True)

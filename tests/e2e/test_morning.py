@@ -102,10 +102,11 @@ def test_nothing_to_take_up(night: Night, how: str) -> None:
     assert b"Traceback" not in refused.stderr
 
 
-def test_the_report_again(night: Night) -> None:
+@pytest.mark.parametrize(("options", "code"), [([], 3), (["--limit", "9"], 3), (["--max-invalid", "5"], 4)])
+def test_the_report_again(night: Night, options: list[str], code: int) -> None:
     """The last run's report comes out of the ledger as it was, byte for byte, here or elsewhere, without key or file."""
     night.export(made_up(30, wrong=3))
-    assert assert_books(night, night.run(), 3)
+    assert assert_books(night, night.run(*options), code)
     report = night.report.read_bytes()
     night.report.unlink()
     night.source.unlink()
@@ -116,6 +117,17 @@ def test_the_report_again(night: Night) -> None:
     told(night, "report", "--report", str(elsewhere), env=environment)
     assert elsewhere.read_bytes() == report
     assert night.served.store
+
+
+def test_no_report_of_half_a_file(night: Night) -> None:
+    """Of a file that turned out to be damaged, or of a run that was killed while it read, there is no report to write again."""
+    night.export(made_up(5000))
+    with night.source.open("ab") as file:
+        file.write(b'E99999;"0600000000;Zo\n')
+    age(night.source)
+    assert night.run().code == 4
+    told(night, "report", code=2)
+    assert not night.report.exists()
 
 
 # ---- the past
@@ -312,6 +324,25 @@ def test_an_inbox_while_the_api_is_down(night: Night) -> None:
     assert {name for name in names(night) if name.startswith("done/")} == names(night)
 
 
+@pytest.mark.parametrize("option", ["--sandbox", "--dry-run"])
+def test_an_inbox_rehearsed(night: Night, option: str) -> None:
+    """A rehearsal moves nothing."""
+    arrive(night, "a.csv", 5)
+    assert inbox_run(night, option).returncode == 0
+    assert names(night) == {"a.csv", "a.csv.results.csv"}
+    assert night.served.calls == []
+
+
+@pytest.mark.parametrize("option", ["--report", "--workbook", "--page"])
+def test_one_place_for_many_files(night: Night, option: str) -> None:
+    """A folder's files cannot share a report."""
+    arrive(night, "a.csv", 5)
+    refused = inbox_run(night, option, str(night.folder / "x"))
+    assert refused.returncode == 2
+    assert b"each file has its own reports" in refused.stderr
+    assert names(night) == {"a.csv"}
+
+
 def test_an_inbox_killed_at_any_step(night: Night) -> None:
     """However often the run is killed, each row is sent to its end once and each file is put away once."""
     for number in range(4):
@@ -398,6 +429,7 @@ def test_quiet_and_with_a_log(night: Night, tmp_path: Path) -> None:
     """A quiet run leaves a log, an object a line, with ids and outcomes and no value of a field."""
     log = tmp_path / "night.log"
     night.export(made_up(5))
+    log.touch(mode=0o644)
     finished = night.run("-q", "--log-file", str(log), "--log-format", "json")
     assert finished.stderr == b""
     lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
