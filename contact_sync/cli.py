@@ -6,9 +6,7 @@ stderr. Nothing here may stop a run because a terminal, a pipe or a disk that ta
 
 import contextlib
 import dataclasses
-import datetime as dt
 import errno
-import json
 import logging
 import os
 import shlex
@@ -23,8 +21,9 @@ from click.core import ParameterSource
 
 from contact_sync import __version__, inbox, options, settings
 from contact_sync.console import Bars, Console
-from contact_sync.errors import PRECEDENCE, BusyError, ConfigError, ContactSyncError, SourceError, StorageError
+from contact_sync.errors import RANK, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.language import phrase
+from contact_sync.logs import keep_log
 from contact_sync.model import Outcome, Summary
 from contact_sync.ping import Ping
 from contact_sync.settings import Settings
@@ -32,9 +31,6 @@ from contact_sync.settings import Settings
 log = logging.getLogger(__name__)
 
 Work: TypeAlias = Callable[[Settings, Bars], Summary]
-
-_RANK = (*PRECEDENCE, 75, 0)
-"""Exit codes of several runs: the first of these wins."""
 
 
 class _ExampleFirst(click.Command):
@@ -283,13 +279,14 @@ def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
     try:
         ping = Ping(told.get("ping"))
         console.secrets.append(told.get("ping") or "")
-        _log(console, verbose=told["verbose"], path=told["log_file"], as_json=told["log_format"] == "json")
+        keep_log(console.clean, verbose=told["verbose"], path=told["log_file"], as_json=told["log_format"] == "json")
     except ContactSyncError as error:
         return console.refuse(error, told.get("source"))
     ping.start()
     code, sentence = ContactSyncError.exit_code, ""
     try:
-        code, sentence = _each(ctx, told, work) if _is_inbox(told) else _one(ctx, told, work)
+        is_folder = "expect_by" in told and told["source"].is_dir()
+        code, sentence = (_each if is_folder else _one)(ctx, told, work)
     except KeyboardInterrupt:
         code = 130
         raise
@@ -311,35 +308,32 @@ def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str
     return console.conclude(summary, _next(ctx, summary)), ""
 
 
-def _is_inbox(told: dict[str, Any]) -> bool:
-    return bool(told.get("source")) and "expect_by" in told and told["source"].is_dir()
-
-
 def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str]:
-    """Do it for each file that has arrived in a folder, and put it away; return the exit code, and what is missing."""
+    """Do it for each file that has arrived in a folder; return the exit code, and what is missing."""
     console: Console = ctx.obj
     folder: Path = told["source"]
-    if told["report"] or told["page"] or told["workbook"] not in {None, settings.NOWHERE}:
-        error = phrase("{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder)
-        return console.refuse(ConfigError(error), folder), ""
-    rehearsal = told["sandbox"] or told["dry_run"]
-    codes = []
+
+    def one(path: Path) -> tuple[int, str]:
+        return _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
+
+    def moved(path: Path, place: Path, code: int) -> None:
+        if code or not console.quiet:
+            console.say(phrase("{path} is now {place}.", path=path, place=place))
+
+    codes: list[int] = []
     try:
-        for path in inbox.arrivals(folder):
-            code, sentence = _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
-            codes.append(code)
-            place = None if rehearsal else inbox.put_away(path, code, sentence)
-            if code not in {*inbox.ENDED, BusyError.exit_code}:
-                break  # what stopped this one would stop the others
-            if place and not (console.quiet and not code):
-                console.say(phrase("{path} is now {place}.", path=path, place=place))
-        expected = told["expect_by"]
-        if not codes and expected and inbox.missing(folder, expected, dt.datetime.now().astimezone()):
-            raise SourceError(phrase("No file has arrived in {path} today, by {time}.", path=folder, time=f"{expected:%H:%M}"))
+        if told["report"] or told["page"] or told["workbook"] not in {None, settings.NOWHERE}:
+            raise ConfigError(
+                phrase(
+                    "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
+                    path=folder,
+                )
+            )
+        rehearsal = told["sandbox"] or told["dry_run"]
+        codes.extend(inbox.each(folder, one, moved, expected=told["expect_by"], rehearsal=rehearsal))
     except ContactSyncError as error:
-        codes.append(console.refuse(error, folder))
-        return min(codes, key=_RANK.index), console.clean(str(error))
-    return min(filter(None, codes), key=_RANK.index, default=0), ""
+        return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
+    return min(filter(None, codes), key=RANK.index, default=0), ""
 
 
 def _settings(ctx: click.Context, told: dict[str, Any]) -> Settings:
@@ -389,43 +383,6 @@ def _next(ctx: click.Context, summary: Summary) -> str:
     given = [name for name in _ACCOUNT_OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     options = [part for name in given for part in (f"--{name.replace('_', '-')}", str(ctx.params[name]))]
     return shlex.join(["contact-sync", "retry", *options])
-
-
-def _log(console: Console, *, verbose: bool, path: Path | None, as_json: bool) -> None:
-    """Log to stderr and to a file, without the key, whoever is speaking; other libraries only when something is wrong."""
-
-    class Clean(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            if not as_json:
-                return console.clean(super().format(record))
-            told = {
-                "at": self.formatTime(record),
-                "level": record.levelname,
-                "logger": record.name,
-                "message": record.getMessage(),
-            }
-            if record.exc_info:
-                told["exception"] = self.formatException(record.exc_info)
-            return console.clean(json.dumps(told))
-
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if path:
-        try:
-            handlers.append(logging.FileHandler(path, encoding="utf-8"))
-            if path.is_file():
-                path.chmod(0o600)
-        except OSError as error:
-            told = phrase("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
-            raise StorageError(told) from error
-    handlers[0].setLevel(logging.INFO if verbose else logging.CRITICAL)
-    handlers[0].setFormatter(Clean("%(levelname)s %(name)s: %(message)s"))
-    for handler in handlers[1:]:
-        handler.setFormatter(Clean("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    heard = verbose or bool(path)
-    logging.basicConfig(handlers=handlers, level=logging.WARNING if heard else logging.CRITICAL, force=True)
-    logging.getLogger("contact_sync").setLevel(logging.INFO if heard else logging.CRITICAL)
-    logging.captureWarnings(capture=True)
-    logging.raiseExceptions = False
 
 
 def main() -> int:

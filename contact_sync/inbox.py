@@ -7,10 +7,10 @@ cut short between two steps is done again: a run skips the rows that are in plac
 import datetime as dt
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from contact_sync.errors import SourceError, StorageError
+from contact_sync.errors import BusyError, SourceError, StorageError
 from contact_sync.language import phrase
 
 DONE, FAILED = "done", "failed"
@@ -21,6 +21,31 @@ ENDED = {0: DONE, 3: FAILED, 4: FAILED}
 _REPORT, _OTHERS = ".results.csv", (".results.xlsx", ".results.xlsm")
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft")
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
+
+
+def each(
+    inbox: Path,
+    run: Callable[[Path], tuple[int, str]],
+    moved: Callable[[Path, Path, int], None],
+    *,
+    expected: dt.time | None,
+    rehearsal: bool,
+) -> Iterator[int]:
+    """Run each file that has arrived, put it away unless it is a `rehearsal`, and yield the exit codes.
+
+    `run` returns the exit code, and the sentence of a file that was refused; `moved` is told of what was put away. Raises
+    SourceError when the folder cannot be read, or no file has come today though it is past the time it was `expected` by.
+    """
+    found = arrivals(inbox)
+    for path in found:
+        code, sentence = run(path)
+        yield code
+        if place := None if rehearsal else put_away(path, code, sentence):
+            moved(path, place, code)
+        if code not in {*ENDED, BusyError.exit_code}:
+            return  # what stopped this one would stop the others
+    if expected and not found and missing(inbox, expected, dt.datetime.now().astimezone()):
+        raise SourceError(phrase("No file has arrived in {path} today, by {time}.", path=inbox, time=f"{expected:%H:%M}"))
 
 
 def arrivals(inbox: Path) -> list[Path]:

@@ -11,7 +11,7 @@ FLOORS = (
     {"__main__"},
     {"cli"},
     {"console"},
-    {"run", "doctor", "inbox", "schedule", "ping", "options"},
+    {"run", "doctor", "inbox", "schedule", "ping", "options", "logs"},
     {"guard", "state"},
     {"settings"},
     {"plan", "send", "sandbox"},

@@ -116,7 +116,6 @@ def test_the_report_again(night: Night, options: list[str], code: int) -> None:
     elsewhere = night.folder / "again.csv"
     told(night, "report", "--report", str(elsewhere), env=environment)
     assert elsewhere.read_bytes() == report
-    assert night.served.store
 
 
 def test_no_report_of_half_a_file(night: Night) -> None:
