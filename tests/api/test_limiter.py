@@ -148,24 +148,28 @@ def test_the_spacing(in_no_time: Run, rate: float, expected: list[float]) -> Non
     assert in_no_time(take_five()) == pytest.approx(expected)
 
 
-def test_one_slot_of_lateness_is_made_up(in_no_time: Run) -> None:
-    """After a stall one turn starts at once after the first, and the others at the pace."""
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [(10, [5.0, 5.0, 5.1, 5.2]), (2, [5.0, 5.0, 6.0, 6.5]), (1, [5.0, 6.0, 7.0, 8.0]), (0.5, [5.0, 7.0, 9.0, 11.0])],
+)
+def test_one_slot_of_lateness_is_made_up(in_no_time: Run, rate: float, expected: list[float]) -> None:
+    """After a stall one turn starts at once after the first, if a second holds more than one, and the others at the pace."""
 
     async def stalled() -> list[float]:
         loop: Any = asyncio.get_running_loop()
-        limiter = here(10)
+        limiter = here(rate)
         await take(limiter, 1)
         loop.stall(5.0)
         return await take(limiter, 4)
 
-    assert in_no_time(stalled()) == pytest.approx([5.0, 5.0, 5.1, 5.2])
+    assert in_no_time(stalled()) == pytest.approx(expected)
 
 
 def test_without_a_limit_nobody_waits(in_no_time: Run) -> None:
-    """A rate of 0 grants every turn at once."""
+    """A rate of 0 grants every turn at once, however many there are."""
 
     async def take_many() -> list[float]:
-        return await take(here(0), 1000)
+        return await take(here(0), 2000)
 
     assert set(in_no_time(take_many())) == {0.0}
 
@@ -247,11 +251,29 @@ def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
     assert max(later - earlier for earlier, later in pairwise(starts)) <= 5 + EPSILON
 
 
+@pytest.mark.parametrize(("apart", "times"), [(0.5, 1), (1.5, 2)])
+def test_what_comes_together_eases_once(in_no_time: Run, apart: float, times: int) -> None:
+    """Two requests for fewer requests count once within a second, and twice a while apart."""
+
+    async def eased() -> list[float]:
+        limiter = here(40)
+        await take(limiter, 1)
+        limiter.ease()
+        await asyncio.sleep(apart)
+        limiter.ease()
+        return await take(limiter, 6)
+
+    starts = in_no_time(eased())
+    assert starts[-1] - starts[1] == pytest.approx(4 * 2**times / 40, rel=0.03)
+
+
 def test_no_limit_is_eased_to_half_of_what_was(in_no_time: Run) -> None:
     """Without a rate, easing halves what went in the second before."""
 
     async def eased() -> list[float]:
         limiter = here(0)
+        await take(limiter, 30)
+        await asyncio.sleep(1.5)
         for _ in range(40):
             await limiter.turn()
             await asyncio.sleep(0.025)
