@@ -135,7 +135,6 @@ def check(ctx: click.Context, /, **told: Any) -> int:
     options.ACCOUNT,
     options.REPORTS,
     options.STATE,
-    options.KEEPING,
     options.PING,
     options.TALK,
     options.JSON,
@@ -155,7 +154,7 @@ def retry(ctx: click.Context, /, **told: Any) -> int:
 
 @program.command(cls=_like("contact-sync report --report /tmp/again.csv"), short_help="write the last run's report again")
 @click.argument("run_id", metavar="[RUN]", default="")
-@options.with_options(options.KEY, options.ACCOUNT, options.REPORTS, options.STATE, options.KEEPING, options.TALK, options.JSON)
+@options.with_options(options.KEY, options.ACCOUNT, options.REPORTS, options.STATE, options.TALK, options.JSON)
 @click.pass_context
 def report(ctx: click.Context, /, **told: Any) -> int:
     """Write the last run's report again, from the ledger."""
@@ -285,8 +284,10 @@ def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
     ping.start()
     code, sentence = ContactSyncError.exit_code, ""
     try:
-        is_folder = "expect_by" in told and told["source"].is_dir()
-        code, sentence = (_each if is_folder else _one)(ctx, told, work)
+        if "expect_by" in told and os.path.isdir(told["source"]):  # noqa: PTH112 - which does not raise
+            code, sentence = _each(ctx, told, work)
+        else:
+            code, sentence, _ = _one(ctx, told, work)
     except KeyboardInterrupt:
         code = 130
         raise
@@ -295,8 +296,8 @@ def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
     return code
 
 
-def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str]:
-    """Do it for one file; return the exit code, and why there is no report."""
+def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> inbox.Ended:
+    """Do it for one file, and tell how that ended."""
     console: Console = ctx.obj
     try:
         chosen = _settings(ctx, told)
@@ -304,8 +305,8 @@ def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str
         with Bars(shown=not console.quiet) as bars:
             summary = work(chosen, bars)
     except ContactSyncError as error:
-        return console.refuse(error, told.get("source")), console.clean(str(error))
-    return console.conclude(summary, _next(ctx, summary)), ""
+        return inbox.Ended(console.refuse(error, told.get("source")), console.clean(str(error)), is_open=False)
+    return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open)
 
 
 def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str]:
@@ -313,8 +314,12 @@ def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, st
     console: Console = ctx.obj
     folder: Path = told["source"]
 
-    def one(path: Path) -> tuple[int, str]:
-        return _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
+    def one(path: Path) -> inbox.Ended:
+        try:
+            return _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
+        except Exception as bug:  # which must not keep the others from being run
+            log.exception("with %s", path.name)
+            return inbox.Ended(console.refuse(_bug(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
         if code or not console.quiet:
@@ -331,6 +336,8 @@ def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, st
             )
         rehearsal = told["sandbox"] or told["dry_run"]
         codes.extend(inbox.each(folder, one, moved, expected=told["expect_by"], rehearsal=rehearsal))
+        if not codes and not console.quiet:
+            console.say(phrase("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:
         return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
     return min(filter(None, codes), key=RANK.index, default=0), ""
@@ -405,12 +412,15 @@ def main() -> int:
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help or --version
             code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
-            told = phrase(
-                "A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__
-            )
-            code = console.refuse(ContactSyncError(told))
+            code = console.refuse(_bug(bug))
     _give_up_broken_streams()
     return code
+
+
+def _bug(bug: Exception) -> ContactSyncError:
+    return ContactSyncError(
+        phrase("A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__)
+    )
 
 
 def _open_missing_streams() -> None:

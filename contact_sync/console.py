@@ -79,7 +79,7 @@ class Console:
         if self.as_json:
             self.print(json.dumps([each._asdict() for each in found]))
         elif not found:
-            self.say(phrase("There is nothing in the history."))
+            self.say(phrase("The history has nothing to tell of that."))
         else:
             rows = [_told_run(each) if isinstance(each, Run) else _told_event(each) for each in found]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -76,6 +76,8 @@ def _clock(reply: Reply) -> Iterator[Finding]:
         theirs = email.utils.parsedate_to_datetime(reply.headers.get("date", ""))
     except ValueError:
         return
+    if theirs.tzinfo is None:
+        theirs = theirs.replace(tzinfo=dt.UTC)
     astray = round((dt.datetime.now(dt.UTC) - theirs).total_seconds())
     if abs(astray) > _ASTRAY:
         yield _ill(phrase("The clock differs from the API's by {seconds} seconds: set it (NTP).", seconds=astray))
@@ -104,7 +106,7 @@ def _ledger(told: Settings) -> Iterator[Finding]:
         yield _well(phrase("There is no ledger yet: the first run will send every row."))
         return
     try:
-        with kept_ledger(told) as ledger:
+        with kept_ledger(told, alone=False) as ledger:
             runs = ledger.runs(1000)
     except BusyError as busy:
         yield _well(str(busy))

@@ -107,7 +107,16 @@ FRENCH: dict[str, str] = {
         "Oublié, à {count} endroit(s). Supprimez vous-même les rapports qui se trouvent ailleurs."
     ),
     "Next: {command}": ("Ensuite : {command}"),
-    "No file has arrived in {path} today, by {time}.": ("Aucun fichier n'est arrivé dans {path} aujourd'hui, à {time}."),
+    "No file has arrived in {path} today, expected by {time}: check the export.": (
+        "Aucun fichier n'est arrivé aujourd'hui dans {path}, attendu avant {time} : vérifiez l'export."
+    ),
+    "No file has arrived in {path}.": "Aucun nouveau fichier dans {path}.",
+    "Two files would have the place {path}: correct --report, --workbook or --page.": (
+        "Deux fichiers auraient la même place {path} : corrigez --report, --workbook ou --page."
+    ),
+    "A bug in contact-sync spoilt the workbook or the page ({bug}): report it.": (
+        "Une anomalie de contact-sync a gâché le classeur ou la page ({bug}) : signalez-la."
+    ),
     "No run has succeeded yet.": ("Aucune exécution n'a encore réussi."),
     "Nothing is kept of this contact.": ("Rien n'est conservé de ce contact."),
     "Only the rows of the last run, {run}, are still kept.": (
@@ -158,7 +167,7 @@ FRENCH: dict[str, str] = {
     "There is no run whose rows are still kept: run the file again.": (
         "Il n'y a pas d'exécution dont les lignes soient encore conservées : relancez le fichier."
     ),
-    "There is nothing in the history.": ("L'historique est vide."),
+    "The history has nothing to tell of that.": "L'historique n'a rien à en dire.",
     "Times of day are those of {zone}.": ("Les heures sont celles de {zone}."),
     "What --ping gives is no address: it must begin with https://.": (
         "Ce que --ping indique n'est pas une adresse : elle doit commencer par https://."
@@ -189,8 +198,8 @@ FRENCH: dict[str, str] = {
         "{path} ne peut pas être déplacé vers {folder} ({reason}) : vérifiez le dossier."
     ),
     "{path} cannot be read ({reason}): check the folder.": ("{path} ne peut pas être lu ({reason}) : vérifiez le dossier."),
-    "{path} has no ledger of this account: give --account, or the API key and --base-url, as the run had them.": (
-        "{path} n'a pas de registre de ce compte : indiquez --account, ou la clé API et --base-url, comme lors de l'exécution."
+    "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.": (
+        "{path} n'a pas de registre de ce compte : indiquez --account ou la clé API, et --base-url, comme lors de l'exécution."
     ),
     "{path} is now {place}.": ("{path} est maintenant {place}."),
     "{refused} (The report {path} is from an earlier run.)": ("{refused} (Le rapport {path} date d'une exécution précédente.)"),

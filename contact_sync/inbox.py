@@ -9,23 +9,37 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from contact_sync.errors import BusyError, SourceError, StorageError
+from contact_sync.errors import BusyError, ContactSyncError, SourceError, StorageError
 from contact_sync.language import phrase
 
 DONE, FAILED = "done", "failed"
 
-ENDED = {0: DONE, 3: FAILED, 4: FAILED}
+PLACES = {0: DONE, 3: FAILED, 4: FAILED}
 """Exit code → where the file goes."""
 
+_ITS_OWN = {ContactSyncError.exit_code, BusyError.exit_code}
+"""Exit codes that tell of this file alone: it stays, and the others are run."""
+
 _REPORT, _OTHERS = ".results.csv", (".results.xlsx", ".results.xlsm")
-_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft")
+_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft", ".log")
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
+
+
+class Ended(NamedTuple):
+    """How the run of a file ended."""
+
+    code: int
+    sentence: str
+    """Why there is no report; empty where there is one."""
+    is_open: bool
+    """Whether the next run has rows of it to send."""
 
 
 def each(
     inbox: Path,
-    run: Callable[[Path], tuple[int, str]],
+    run: Callable[[Path], Ended],
     moved: Callable[[Path, Path, int], None],
     *,
     expected: dt.time | None,
@@ -33,33 +47,48 @@ def each(
 ) -> Iterator[int]:
     """Run each file that has arrived, put it away unless it is a `rehearsal`, and yield the exit codes.
 
-    `run` returns the exit code, and the sentence of a file that was refused; `moved` is told of what was put away. Raises
-    SourceError when the folder cannot be read, or no file has come today though it is past the time it was `expected` by.
+    `moved` is told of what was put away. Raises SourceError when the folder cannot be read, or no file has come today though it
+    is past the time it was `expected` by.
     """
     found = arrivals(inbox)
     for path in found:
-        code, sentence = run(path)
-        yield code
-        if place := None if rehearsal else put_away(path, code, sentence):
-            moved(path, place, code)
-        if code not in {*ENDED, BusyError.exit_code}:
+        ended = run(path)
+        yield ended.code
+        if ended.code in PLACES and not ended.is_open and not rehearsal:
+            place = put_away(path, PLACES[ended.code], ended.sentence)
+            if place:
+                moved(path, place, ended.code)
+        if ended.code not in {*PLACES, *_ITS_OWN}:
             return  # what stopped this one would stop the others
     if expected and not found and missing(inbox, expected, dt.datetime.now().astimezone()):
-        raise SourceError(phrase("No file has arrived in {path} today, by {time}.", path=inbox, time=f"{expected:%H:%M}"))
+        raise SourceError(
+            phrase(
+                "No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=f"{expected:%H:%M}"
+            )
+        )
 
 
 def arrivals(inbox: Path) -> list[Path]:
     """The files that have arrived, in order of arrival; not what an office program or an upload keeps beside them."""
     try:
-        found = [path for path in inbox.iterdir() if path.is_file() and not _is_beside(path.name)]
+        files = [path for path in inbox.iterdir() if path.is_file()]
+        stems = {name for path in files for name in (path.name, path.stem)}
+        found = [path for path in files if not _is_beside(path.name, stems - {path.name, path.stem})]
         return sorted(found, key=lambda path: (path.stat().st_ctime_ns, path.name))
     except OSError as error:
         told = phrase("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
         raise SourceError(told) from error
 
 
-def _is_beside(name: str) -> bool:
-    return name.startswith((".", "~$")) or name.lower().endswith((_REPORT, *_OTHERS, *_UNFINISHED))
+def _is_beside(name: str, others: set[str]) -> bool:
+    """Whether a file belongs to another: a lock, an upload that goes on, the report of a file that is here.
+
+    A report whose file is not here was corrected, and is to be run.
+    """
+    small = name.lower()
+    if name.startswith((".", "~$")) or small.endswith(_UNFINISHED):
+        return True
+    return any(small.endswith(suffix) and name[: -len(suffix)] in others for suffix in (_REPORT, *_OTHERS))
 
 
 def report_of(path: Path) -> Path:
@@ -67,29 +96,30 @@ def report_of(path: Path) -> Path:
     return path.with_name(f"{path.name}{_REPORT}")
 
 
-def put_away(path: Path, code: int, sentence: str) -> Path | None:
-    """Move a file and what stands beside it to where its exit code says; where there is no report, leave `sentence` in its place.
+def put_away(path: Path, folder: str, sentence: str) -> Path | None:
+    """Move a file and its reports to this folder in the inbox; a `sentence` is left beside it, where there is no report.
 
-    Returns the new place of the file, or None when it stays. Raises StorageError when it cannot be moved.
+    Returns the new place of the file, None when somebody has taken it away. Raises StorageError when it cannot be moved.
     """
-    if code not in ENDED:
-        return None
-    folder = path.parent / ENDED[code]
+    into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        place = _free(folder, f"{stamp}-{path.name}")
+        into.mkdir(mode=0o700, exist_ok=True)
+        place = _free(into, f"{stamp}-{path.name}")
         # The file last: as long as it is here, the next run does it all again.
         for beside in _reports(path):
             beside.rename(place.with_name(place.name + beside.name.removeprefix(path.name)))
-        if sentence:
-            place.with_name(f"{place.name}.txt").write_text(f"{sentence}\n", encoding="utf-8")
         path.rename(place)
+        if sentence:
+            told = place.with_name(f"{place.name}.txt")
+            told.write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        told = phrase(
-            "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=folder, reason=error.strerror
+        sentence = phrase(
+            "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into, reason=error.strerror
         )
-        raise StorageError(told) from error
+        raise StorageError(sentence) from error
     return place
 
 

@@ -1,12 +1,13 @@
 """The nouns that travel from the source to the report."""
 
 import dataclasses
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
 from contact_sync.catalogue import CATALOGUE
 from contact_sync.language import phrase
@@ -67,6 +68,27 @@ class Chunk:
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
 
+class Places(NamedTuple):
+    """Where the source of a run is, and where its reports go; absolute, for who comes later stands elsewhere."""
+
+    source: Path
+    report: Path
+    workbook: Path | None
+    page: Path | None
+    mode: int
+    """Permissions of the reports."""
+
+    def packed(self) -> bytes:
+        """The paths as bytes, which may be no UTF-8; `unpacked` takes them back."""
+        return b"\0".join(os.fsencode(path.absolute()) if path else b"" for path in self[:4])
+
+    @classmethod
+    def unpacked(cls, packed: bytes, mode: int) -> Self:
+        """The places that `packed` was made of."""
+        source, report, workbook, page = (Path(os.fsdecode(path)) if path else None for path in packed.split(b"\0"))
+        return cls(source or Path(), report or Path(), workbook, page, mode)
+
+
 class Layout(NamedTuple):
     """What a report needs to know of its source beside the rows."""
 
@@ -100,7 +122,12 @@ class Original:
     letters: list[str]
     """As in `Source`."""
     macros: bool
-    """Whether there are any, so that its name must end in .xlsm."""
+    """Whether there are any."""
+
+    @property
+    def suffix(self) -> str:
+        """What the name of a copy must end in: Excel opens none with macros whose name ends in .xlsx."""
+        return ".xlsm" if self.macros else ".xlsx"
 
 
 @dataclass(slots=True)
@@ -313,3 +340,9 @@ class Summary:
     """Field → the letter of its column."""
     workbook: Path | None = None
     page: Path | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether another run has rows to send that this one has not, or not for certain."""
+        causes = [cause for cause in self.causes if cause.outcome in {Outcome.FAILED, Outcome.UNPROCESSED}]
+        return any(cause.code != "hidden" for cause in causes)

@@ -53,7 +53,8 @@ class _TimeOfDay(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.time:
         try:
-            return dt.time.fromisoformat(str(value))
+            hours, minutes = map(int, str(value).split(":"))
+            return dt.time(hours, minutes)
         except ValueError:
             self.fail("write a time of day, as 02:00.", param, ctx)
 
@@ -168,7 +169,7 @@ REPORTS = (
     option("--workbook", type=FILE, metavar="PATH", help="the source marked up [beside the report of a workbook]; none"),
     option("--page", type=FILE, metavar="PATH", help="the report as an HTML page"),
     option("--show-phones", is_flag=True, help="phone numbers on the page in full"),
-    option("--report-mode", type=_Mode(), default="600", metavar="MODE", help="permissions of the report [600]"),
+    option("--report-mode", type=_Mode(), metavar="MODE", help="permissions of the report [600]"),
 )
 SOURCE = (
     _choice("--blank", "keep", "clear", help="an empty cell: keep or clear"),
@@ -188,7 +189,9 @@ GUARDS = (
     ),
     option("--allow-empty", is_flag=True, help="a source without a data row is no error"),
 )
-KEEPING = (option("--keep-days", type=_AT_LEAST_ONE, default=180, metavar="N", help="days that the history is kept [180]"),)
+KEEPING = (
+    option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days that the history is kept [180]"),
+)
 INBOX = (
     option(
         "--expect-by", type=_TimeOfDay(), metavar="HH:MM", help="for a folder: it is an error if no file came today by this time"

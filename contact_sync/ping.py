@@ -20,7 +20,7 @@ class Ping:
 
     def __init__(self, url: str | None) -> None:
         self._url = (url or "").rstrip("/")
-        if self._url and (urlsplit(self._url).scheme not in {"http", "https"} or not urlsplit(self._url).hostname):
+        if self._url and not _is_address(self._url):
             raise ConfigError(phrase("What --ping gives is no address: it must begin with https://."))
 
     def start(self) -> None:
@@ -37,9 +37,18 @@ class Ping:
         import http.client  # noqa: PLC0415 - slow, and seldom needed
         import urllib.request  # noqa: PLC0415 - the same
 
-        request = urllib.request.Request(f"{self._url}/{what}", data=told.encode(), method="POST")  # noqa: S310 - checked above
         try:
+            data = told.encode(errors="backslashreplace")
+            request = urllib.request.Request(f"{self._url}/{what}", data=data, method="POST")  # noqa: S310 - checked above
             with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310
                 pass
         except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may hold the address
             log.warning("the ping could not be sent: %s", type(error).__name__)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -20,9 +21,9 @@ from contact_sync.damage import deviations
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, Interrupted, SourceError, StorageError
 from contact_sync.guard import guard
 from contact_sync.language import phrase
-from contact_sync.ledger import Ledger
+from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Night, Original, Outcome, Result, Source, Summary, Violation
+from contact_sync.model import Layout, Night, Original, Outcome, Places, Result, Source, Summary, Violation
 from contact_sync.report import csv
 from contact_sync.report.draft import Draft, draft
 from contact_sync.settings import NOWHERE, Settings
@@ -72,21 +73,26 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         night.reach(settings.base_url)
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
     with _signals(night.stop), lent as ledger:
-        with (
-            _opened(settings, night.stop) as source,
-            _drafts(settings, settings.report, source.original, by_default=_is_workbook(settings.source)) as reports,
-        ):
-            keep = settings.send or not settings.remember
-            if keep:
-                ledger.expire(started, settings.keep_days)
-            ledger.begin(summary.run, settings.source, settings.report, _stamp(started), source.layout, keep=keep)
-            night.stage(source, ledger, summary)
-            guard(settings, ledger, summary.rows, night.stop)
-            if settings.send and not night.stop.reasons:
-                ledger.staged(summary.run)
-                night.deliver(ledger, summary, reports.csv)
-            night.conclude(ledger, summary)
-            night.report(ledger, summary, reports, source.layout)
+        keep = settings.send or not settings.remember
+        ledger.expire(started, settings.keep_days if keep else None)
+        with _opened(settings, night.stop) as source:
+            places = _places(settings, source.original)
+            with _drafts(places, source.original) as reports:
+                ledger.begin(summary.run, places, _stamp(started), source.layout, keep=keep)
+                try:
+                    night.stage(source, ledger, summary)
+                except SourceError as refused:
+                    summary.exit_code = refused.exit_code
+                    if keep:
+                        night.finish(ledger, summary)
+                    raise
+                ledger.advance(summary.run, STAGED)
+                guard(settings, ledger, summary.rows, night.stop)
+                if settings.send and not night.stop.reasons:
+                    ledger.advance(summary.run, CLEARED)
+                    night.deliver(ledger, summary, reports.csv)
+                night.conclude(ledger, summary)
+                night.report(ledger, summary, reports, source.layout)
         if keep:
             night.finish(ledger, summary)
     return summary
@@ -101,8 +107,8 @@ def retry(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     night = _Night(settings, watcher)
     night.reach(settings.base_url)
     with _signals(night.stop), kept_ledger(settings, own=True) as ledger:
-        summary, layout, place = _last(ledger, settings, run_id)
-        with _drafts(settings, place, None, by_default=_is_workbook(summary.source)) as reports:
+        summary, layout, places = _last(ledger, settings, run_id)
+        with _drafts(places, None) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
@@ -118,27 +124,54 @@ def rewrite(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     """Write the last run's report once more. Raises ConfigError when its rows are not kept any more, StorageError."""
     night = _Night(settings, watcher)
     with kept_ledger(settings) as ledger:
-        summary, layout, place = _last(ledger, settings, run_id)
-        with _drafts(settings, place, None, by_default=_is_workbook(summary.source)) as reports:
+        summary, layout, places = _last(ledger, settings, run_id)
+        with _drafts(places, None) as reports:
             _count(ledger, summary)
             night.report(ledger, summary, reports, layout)
     summary.exit_code = min((reason.exit_code for reason in night.stop.reasons), default=0)
     return summary
 
 
-def _last(ledger: Ledger, settings: Settings, run_id: str) -> tuple[Summary, Layout, Path]:
-    """The last run as it was left, and where its report goes; it must be `run_id`, if that is not empty."""
-    ledger.expire(datetime.now(UTC), settings.keep_days)
+def _last(ledger: Ledger, settings: Settings, run_id: str) -> tuple[Summary, Layout, Places]:
+    """The last run as it was left, and where its reports go; it must be `run_id`, if that is not empty."""
     last = ledger.last()
     if not last or not ledger.is_whole(last):
         raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
     if run_id not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
-    source, place, layout = ledger.reopen(last)
-    if settings.report != Path():
-        place = settings.report
-    summary = Summary(last, source, place, rows=sum(ledger.outcomes().values()), columns=layout.letters_of_fields)
-    return summary, layout, place
+    were, layout = ledger.reopen(last)
+    places = Places(
+        were.source,
+        were.report if settings.report == Path() else settings.report,
+        _chosen(settings.workbook) if settings.workbook else were.workbook,
+        settings.page or were.page,
+        were.mode if settings.report_mode is None else settings.report_mode,
+    )
+    rows = sum(ledger.outcomes().values())
+    return Summary(last, were.source, places.report, rows=rows, columns=layout.letters_of_fields), layout, places
+
+
+def _places(settings: Settings, original: Original | None) -> Places:
+    """Where the reports go; a workbook also, unless there is to be none, where the source is one."""
+    workbook = _chosen(settings.workbook)
+    suffix = original.suffix if original else ".xlsx"
+    if settings.workbook is None and (original or _is_workbook(settings.source)):
+        workbook = settings.report.with_suffix(suffix)
+        if _same(workbook, settings.source):
+            workbook = settings.report.with_suffix(f".results{suffix}")
+    mode = 0o600 if settings.report_mode is None else settings.report_mode
+    return Places(settings.source, settings.report, workbook, settings.page, mode)
+
+
+def _chosen(workbook: Path | None) -> Path | None:
+    return None if workbook == NOWHERE else workbook
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, or of one that is not there yet."""
+    with suppress(OSError):
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
 
 
 @contextmanager
@@ -202,17 +235,20 @@ class _Drafts(NamedTuple):
 
 
 @contextmanager
-def _drafts(settings: Settings, place: Path, original: Original | None, *, by_default: bool) -> Iterator[_Drafts]:
-    """Begin the reports; the workbook unless there is to be none, `by_default` also where nothing is said of it."""
-    workbook = settings.workbook
-    if workbook is None and (by_default or original):
-        workbook = place.with_suffix(".xlsm" if original and original.macros else ".xlsx")
+def _drafts(places: Places, original: Original | None) -> Iterator[_Drafts]:
+    """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
+    for one, other in combinations(filter(None, places[:4]), 2):
+        if _same(one, other):
+            told = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
+            raise ConfigError(told)
     with ExitStack() as stack:
 
         def begun(path: Path | None) -> Draft | None:
-            return stack.enter_context(draft(path, settings.report_mode)) if path and path != NOWHERE else None
+            return stack.enter_context(draft(path, places.mode)) if path else None
 
-        yield _Drafts(stack.enter_context(draft(place, settings.report_mode)), begun(workbook), begun(settings.page), original)
+        yield _Drafts(
+            stack.enter_context(draft(places.report, places.mode)), begun(places.workbook), begun(places.page), original
+        )
 
 
 def _is_workbook(source: Path) -> bool:
@@ -282,7 +318,7 @@ class _Night:
     def deliver(self, ledger: Ledger, summary: Summary, report: Draft) -> None:
         """Send what is pending, unless the disk has no room for what has to be written after it."""
         try:
-            if pending := ledger.count(None):
+            if pending := ledger.pending():
                 report.reserve(ledger.size() + _LINE * summary.rows)
                 ledger.check_room(pending)
         except StorageError as reason:
@@ -321,10 +357,10 @@ class _Night:
     def conclude(self, ledger: Ledger, summary: Summary) -> None:
         """Say of the rows whose turn did not come why it did not, and count how all of them ended."""
         reasons = self.stop.reasons
-        if reasons:
-            rest = Violation("stopped", detail={"reason": str(reasons[0])})
-        else:
+        if self._settings.limit and not reasons:
             rest = Violation("limit", detail={"limit": str(self._settings.limit)})
+        else:
+            rest = Violation("stopped", detail={"reason": str(reasons[0]) if reasons else ""})
         ledger.conclude(rest, ready=any(isinstance(reason, SourceError) for reason in reasons))
         _count(ledger, summary)
         summary.seconds = round(time.monotonic() - self._begun, 1)
@@ -351,7 +387,11 @@ class _Night:
             self._write_others(ledger, summary, reports, layout)
         except StorageError as reason:
             self.stop.trip(reason)
-            self._judge(summary)
+        except Exception as bug:  # the rows are sent, and the report is written
+            log.exception("while writing the workbook and the page")
+            told = phrase("A bug in contact-sync spoilt the workbook or the page ({bug}): report it.", bug=type(bug).__name__)
+            self.stop.trip(ContactSyncError(told))
+        self._judge(summary)
 
     def _write_others(self, ledger: Ledger, summary: Summary, reports: _Drafts, layout: Layout) -> None:
         """Write the workbook and the page, where they are asked for; what they need is imported when it is needed."""

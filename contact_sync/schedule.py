@@ -14,6 +14,8 @@ from contact_sync.language import phrase
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
+_FILES = {"--api-key-file", "--config", "--state-dir", "--report", "--workbook", "--page", "--log-file"}
+
 _UNITS = """\
 # /etc/systemd/system/contact-sync.service
 [Unit]
@@ -43,15 +45,26 @@ def lines(source: Path, at: str, rest: Sequence[str]) -> str:
         raise ConfigError(phrase("--at {time} is no time of day: write it as 01:30.", time=at))
     if match[1] == "02":
         raise ConfigError(phrase("Between 02:00 and 03:00 a night may have no such time, or have it twice: choose another."))
-    program = shutil.which(sys.argv[0]) or sys.argv[0]
-    command = [os.path.abspath(program), "run", str(source.absolute()), *rest, "--quiet"]  # noqa: PTH100 - a link stays one
+    program = [os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])]  # noqa: PTH100 - a link stays one
+    if program[0].endswith("__main__.py"):
+        program = [sys.executable, "-m", "contact_sync"]
+    path = os.path.abspath(source)  # noqa: PTH100
+    command = [*program, "run", path, *_absolute(rest), "--quiet"]
     # cron takes a % for a line break; systemd replaces what follows one, and what follows a $.
     crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(command).replace('%', chr(92) + '%')}"
     systemd = " ".join(_quoted(part) for part in command)
-    units = _UNITS.format(source=source.absolute(), user=getpass.getuser(), systemd=systemd, at=at)
+    units = _UNITS.format(source=path.replace("%", "%%"), user=getpass.getuser(), systemd=systemd, at=at)
     return f"# {phrase('crontab -e, as {user}:', user=getpass.getuser())}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
 
 
+def _absolute(rest: Sequence[str]) -> list[str]:
+    """The options, those that name a file named from the root."""
+    named = [before in _FILES for before in ("", *rest)]
+    return [os.path.abspath(part) if is_file else part for part, is_file in zip(rest, named, strict=False)]  # noqa: PTH100
+
+
 def _quoted(part: str) -> str:
+    if not part:
+        return '""'
     part = part.replace("%", "%%").replace("$", "$$").replace("\\", "\\\\").replace('"', '\\"')
     return f'"{part}"' if re.search(r"[\s'\"\\;]", part) else part

@@ -71,6 +71,7 @@ class _Sender:
         self._retries = 0
         self._rows: deque[Pending] = deque()
         self._after = -1
+        self._until: int | None = None
         self._left = effort.limit
         self._second_pass = False
         self._well = False
@@ -157,6 +158,7 @@ class _Sender:
         """
         self._ledger.flush()
         self._well = not self._breaker.is_open
+        self._until = self._after  # in a run that is taken up again others may have failed before
         self._second_pass, self._after, self._left, self._retrying = True, -1, None, self._retry(1)
 
     async def _work(self) -> None:
@@ -188,7 +190,7 @@ class _Sender:
         if self._second_pass and (not self._affordable or (self._well and self._breaker.is_open)):
             return None
         if not self._rows:
-            self._rows.extend(self._ledger.take(self._after, self._left, failed=self._second_pass))
+            self._rows.extend(self._ledger.take(self._after, self._left, failed=self._second_pass, until=self._until))
             if not self._rows:
                 self._left = 0  # so that no other worker looks again
                 return None

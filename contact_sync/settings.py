@@ -30,7 +30,8 @@ class Settings:
     """Not looked at where the last run is taken up again."""
     report: Path = Path()
     """Empty for the place of the last run's own report."""
-    report_mode: int = 0o600
+    report_mode: int | None = None
+    """None for 600, or, where the last run is taken up again, what it had."""
     workbook: Path | None = None
     """Where the workbook goes; None for beside the report when the source is a workbook, `NOWHERE` for none at all."""
     page: Path | None = None

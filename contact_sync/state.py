@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from contact_sync.errors import BusyError, ConfigError, StorageError
@@ -44,7 +45,12 @@ def kept_ledger(settings: Settings, *, alone: bool = True, own: bool = False) ->
     Raises ConfigError when there is none, or when it is not clear which account is meant; beside that what `ledger_of` does.
     """
     folder = settings.state_dir
-    accounts = {path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")}
+    try:
+        accounts = {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
+    except FileNotFoundError:
+        accounts = set()
+    except OSError as error:
+        raise _unusable(folder, error) from error
     if not accounts:
         raise ConfigError(phrase("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
 
@@ -52,16 +58,19 @@ def kept_ledger(settings: Settings, *, alone: bool = True, own: bool = False) ->
         named = fingerprints.account(settings.base_url, settings.account or settings.key)
         if named in accounts:
             return named
-        if own or len(accounts) > 1:
+        if own or settings.account or len(accounts) > 1:
             told = phrase(
-                "{path} has no ledger of this account: give --account, or the API key and --base-url, as the run had them.",
+                "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.",
                 path=folder,
             )
             raise ConfigError(told)
         return accounts.pop()
 
     with ExitStack() as stack:
-        yield _opened(folder, account, stack, alone=alone)
+        ledger = _opened(folder, account, stack, alone=alone)
+        if alone:
+            ledger.expire(datetime.now(UTC), None)
+        yield ledger
 
 
 def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, alone: bool) -> Ledger:
@@ -73,8 +82,13 @@ def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitSta
             _lock(folder / f"{name}.lock", stack)
         return stack.enter_context(Ledger(folder / f"{name}{_SUFFIX}", fingerprints, name))
     except OSError as error:
-        told = phrase("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror)
-        raise StorageError(told) from error
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: OSError) -> StorageError:
+    return StorageError(
+        phrase("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror)
+    )
 
 
 def _lock(path: Path, stack: ExitStack) -> None:

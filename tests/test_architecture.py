@@ -88,7 +88,7 @@ def test_each_library_has_its_owners(library: str) -> None:
     assert users <= OWNERS[library]
 
 
-WALL_CLOCK = {"run", "send", "load", "sandbox", "cli", "doctor", "inbox"}
+WALL_CLOCK = {"run", "send", "load", "sandbox", "state", "doctor", "inbox"}
 """Who may read it: to date what happened, and to compare it with a file's. What waits goes by a clock that cannot be set."""
 
 

@@ -195,7 +195,7 @@ def test_the_defaults(told: Callable[..., Settings], monkeypatch: pytest.MonkeyP
     assert told("run", "some/contacts.csv") == Settings(
         source=Path("some/contacts.csv"),
         report=Path("some/contacts.results.csv"),
-        report_mode=0o600,
+        report_mode=None,
         key=KEY,
         base_url="https://api.smspartner.fr/v1",
         state_dir=Path.home() / ".local/state/contact-sync",
@@ -318,7 +318,7 @@ PRECEDENCE: dict[str, tuple[tuple[str, str, str], tuple[Any, ...]]] = {
     "rate": (("3", "2", "1"), (3, 2, 1, 5)),
     "limit": (("3", "2", "1"), (3, 2, 1, None)),
     "max-invalid": (("3", "2", "1.5"), (3, 2, 1.5, 50)),
-    "report-mode": (("640", "644", "660"), (0o640, 0o644, 0o660, 0o600)),
+    "report-mode": (("640", "644", "660"), (0o640, 0o644, 0o660, None)),
     "blank": (("keep", "clear", '"clear"'), ("keep", "clear", "clear", "keep")),
     "account": (("a", "b", '"c"'), ("a", "b", "c", None)),
     "report": (("a", "b", '"c"'), (Path("a"), Path("b"), Path("c"), Path("c.results.csv"))),

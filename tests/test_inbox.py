@@ -32,7 +32,7 @@ def test_in_order_of_arrival(tmp_path: Path) -> None:
 def test_what_is_no_arrival(tmp_path: Path) -> None:
     """What office programs, uploads and runs keep beside a file is left alone, and so are folders."""
     arrive(tmp_path, "~$a.xlsx", ".~lock.a.ods#", "a.csv.part", "b.csv.filepart", "c.tmp")
-    arrive(tmp_path, "a.csv.results.csv", "A.CSV.RESULTS.XLSX")
+    arrive(tmp_path, "night.log")
     (tmp_path / "done").mkdir()
     assert inbox.arrivals(tmp_path) == []
 
@@ -43,12 +43,12 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
         inbox.arrivals(tmp_path / "gone")
 
 
-@pytest.mark.parametrize(("code", "folder"), [(0, "done"), (3, "failed"), (4, "failed")])
-def test_put_away(tmp_path: Path, code: int, folder: str) -> None:
+@pytest.mark.parametrize("folder", ["done", "failed"])
+def test_put_away(tmp_path: Path, folder: str) -> None:
     """A file whose run ended is moved with its reports, under a name that nothing else has."""
     for _ in range(2):
         path, report, workbook = arrive(tmp_path, "a.csv", "a.csv.results.csv", "a.csv.results.xlsx")
-        place = inbox.put_away(path, code, "")
+        place = inbox.put_away(path, folder, "")
         assert place is not None
         assert not any(each.exists() for each in (path, report, workbook))
         there = {each.name for each in place.parent.iterdir()}
@@ -66,7 +66,7 @@ def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
 
     monkeypatch.setattr(dt, "datetime", Still)
-    places = [inbox.put_away(arrive(tmp_path, "a.csv")[0], 0, "") for _ in range(3)]
+    places = [inbox.put_away(arrive(tmp_path, "a.csv")[0], "done", "") for _ in range(3)]
     assert [place.name for place in places if place] == [
         "20260102T030405Z-a.csv",
         "20260102T030405Z-2-a.csv",
@@ -77,17 +77,64 @@ def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_refused_file(tmp_path: Path) -> None:
     """Beside a file that was refused, and so has no report, stands why."""
     (path,) = arrive(tmp_path, "a.csv")
-    place = inbox.put_away(path, 4, "No header.")
+    place = inbox.put_away(path, "failed", "No header.")
     assert place is not None
     assert place.with_name(f"{place.name}.txt").read_text(encoding="utf-8") == "No header.\n"
 
 
-@pytest.mark.parametrize("code", [1, 2, 5, 6, 7, 75, 130, 143])
-def test_to_be_tried_again(tmp_path: Path, code: int) -> None:
-    """A file whose run could not end stays where it is."""
+def run_all(folder: Path, ends: dict[str, inbox.Ended], *, rehearsal: bool = False) -> tuple[list[int], list[str]]:
+    """Run a folder whose files end as told, and return the exit codes and which files are still there."""
+    codes = list(inbox.each(folder, lambda path: ends[path.name], lambda *_: None, expected=None, rehearsal=rehearsal))
+    return codes, sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("ended", "left"),
+    [
+        (inbox.Ended(0, "", is_open=False), ["c"]),
+        (inbox.Ended(3, "", is_open=False), ["c"]),
+        (inbox.Ended(4, "no", is_open=False), ["c"]),
+        (inbox.Ended(0, "", is_open=True), ["a", "c"]),  # --limit
+        (inbox.Ended(3, "", is_open=True), ["a", "c"]),
+        (inbox.Ended(1, "", is_open=True), ["a", "c"]),
+        (inbox.Ended(75, "busy", is_open=False), ["a", "c"]),
+        (inbox.Ended(6, "", is_open=True), ["a", "b", "c"]),
+        (inbox.Ended(5, "", is_open=True), ["a", "b", "c"]),
+    ],
+)
+def test_what_stays(tmp_path: Path, ended: inbox.Ended, left: list[str]) -> None:
+    """A file stays as long as the next run has rows of it to send, and the others wait where they would fare no better."""
+    arrive(tmp_path, "a", "b", "c")
+    well = inbox.Ended(0, "", is_open=False)
+    assert run_all(tmp_path, {"a": ended, "b": well, "c": inbox.Ended(6, "", is_open=True)})[1] == left
+
+
+def test_a_rehearsal(tmp_path: Path) -> None:
+    """A rehearsal moves nothing."""
+    arrive(tmp_path, "a", "b")
+    ended = inbox.Ended(0, "", is_open=False)
+    assert run_all(tmp_path, {"a": ended, "b": ended}, rehearsal=True) == ([0, 0], ["a", "b"])
+
+
+def test_a_file_that_is_taken_away(tmp_path: Path) -> None:
+    """A file that vanishes while it is run is nobody's fault."""
     (path,) = arrive(tmp_path, "a.csv")
-    assert inbox.put_away(path, code, "no") is None
-    assert [each.name for each in tmp_path.iterdir()] == ["a.csv"]
+    path.unlink()
+    assert inbox.put_away(path, "done", "") is None
+
+
+def test_a_corrected_report_arrives(tmp_path: Path) -> None:
+    """A report beside its own file is left alone; one that comes by itself was corrected, and is run."""
+    arrive(tmp_path, "a.csv", "a.csv.results.csv", "a.results.xlsx", "b.results.csv", "c.xlsx.results.xlsx")
+    assert [path.name for path in inbox.arrivals(tmp_path)] == ["a.csv", "b.results.csv", "c.xlsx.results.xlsx"]
+
+
+def test_a_sentence_that_is_no_unicode(tmp_path: Path) -> None:
+    """Why a file was refused can be left beside it, whatever its name is made of."""
+    (path,) = arrive(tmp_path, os.fsdecode(b"caf\xe9.csv"))
+    place = inbox.put_away(path, "failed", f"{path.name}: no.")
+    assert place is not None
+    assert place.with_name(f"{place.name}.txt").read_text(encoding="utf-8") == "caf\\udce9.csv: no.\n"
 
 
 def test_a_file_that_cannot_be_moved(tmp_path: Path) -> None:
@@ -95,7 +142,7 @@ def test_a_file_that_cannot_be_moved(tmp_path: Path) -> None:
     (path,) = arrive(tmp_path, "a.csv")
     (tmp_path / "done").touch()
     with pytest.raises(StorageError, match=r"a\.csv cannot be moved to .*done \(.*\): check the folder"):
-        inbox.put_away(path, 0, "")
+        inbox.put_away(path, "done", "")
 
 
 @pytest.mark.parametrize(

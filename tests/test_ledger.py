@@ -25,7 +25,21 @@ from contact_sync.errors import StorageError
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import VERSION, Ledger
 from contact_sync.ledger.database import _SCHEMA
-from contact_sync.model import FIELDS, ID, Block, Cause, Layout, Line, Outcome, Pending, Result, Staged, Summary, Violation
+from contact_sync.model import (
+    FIELDS,
+    ID,
+    Block,
+    Cause,
+    Layout,
+    Line,
+    Outcome,
+    Pending,
+    Places,
+    Result,
+    Staged,
+    Summary,
+    Violation,
+)
 
 REPORT = Path("contacts.results.csv")
 LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
@@ -79,7 +93,13 @@ def opened(where: Path) -> Iterator[Open]:
             count += 1
             ledger = stack.enter_context(Ledger(where, PRINTS, "account"))
             if begin:
-                ledger.begin(f"run-{count}", Path("contacts.csv"), REPORT, "2026-01-02T03:04:05Z", LAYOUT, keep=keep)
+                ledger.begin(
+                    f"run-{count}",
+                    Places(Path("contacts.csv"), REPORT, None, None, 0o600),
+                    "2026-01-02T03:04:05Z",
+                    LAYOUT,
+                    keep=keep,
+                )
             return ledger
 
         yield open_
@@ -325,7 +345,7 @@ def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
     ledger.stage(block(plain=[2, 3]))
     ledger.stage(block(row(900)))
     ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
-    ledger.begin("another", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
+    ledger.begin("another", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
     ledger.stage(block(row(7), plain=[5, 6]))
     ledger.flag([(6, Violation("date-ambiguous", "date"))])
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
@@ -339,7 +359,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
     own = st.sampled_from([None, Outcome.READY, Outcome.UNCHANGED, Outcome.DUPLICATE])
     truth: dict[int, str] = {}
     with Ledger(None, PRINTS) as ledger:
-        ledger.begin("run", Path("contacts.csv"), REPORT, "", LAYOUT, keep=data.draw(st.booleans()))
+        ledger.begin("run", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=data.draw(st.booleans()))
         while rest := [number for number in numbers if number not in truth]:
             part = rest[: data.draw(st.integers(1, len(rest)))]
             shared = data.draw(st.sampled_from([Outcome.READY, Outcome.UNCHANGED]))
@@ -367,7 +387,13 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
 def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
     """The name of a source, the API's code and a reason are kept although they are not valid Unicode."""
     with Ledger(where, PRINTS, "account") as ledger:
-        ledger.begin("run", Path(os.fsdecode(b"pr\xe9noms.csv")), REPORT, "2026-01-02T03:04:05Z", LAYOUT, keep=True)
+        ledger.begin(
+            "run",
+            Places(Path(os.fsdecode(b"pr\xe9noms.csv")), REPORT, None, None, 0o600),
+            "2026-01-02T03:04:05Z",
+            LAYOUT,
+            keep=True,
+        )
         ledger.stage(block(row(2), row(3), row(4)))
         ledger.record(
             ended(ledger.take(-1)[0], Outcome.REJECTED, Violation("api-number-taken", "phoneNumber"), api_code="\ud800")
@@ -549,7 +575,7 @@ def test_lost_results(opened: Open) -> None:
     """Rows whose results could not be made durable end failed, told as such with their attempts; the next run sends them."""
     ledger = opened()
     confirm(ledger, 2, "C3", firstname="A")
-    ledger.begin("night", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
+    ledger.begin("night", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
     ledger.stage(block(row(2), row(3, firstname="B"), row(4), row(5), plain=[6]))
     kept, *lost = ledger.take(-1)[:3]
     ledger.record(ended(kept, attempts=2))
@@ -626,10 +652,10 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Layout, Outcome, Result, Staged
+from contact_sync.model import Block, Layout, Places, Outcome, Result, Staged
 from pathlib import Path
 ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
-ledger.begin("run", Path("contacts.csv"), Path("r.csv"), "", Layout([], [], {{}}, ";"), keep=True)
+ledger.begin("run", Places(Path("contacts.csv"), Path("r.csv"), None, None, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
 rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
 ledger.stage(Block([2, 3], ["C2", "C3"], [[], []], Outcome.UNCHANGED, rows))
 first, second = ledger.take(-1)
@@ -675,9 +701,9 @@ def test_earlier_nights(opened: Open) -> None:
             ("contacts-2026-01-06.csv", 3, {"altered": 1, "rejected": 2, "failed": 3, "unprocessed": 4}),
         )
     ):
-        ledger.begin(f"run-{night}", Path(source), REPORT, f"2026-01-0{night}", LAYOUT, keep=True)
+        ledger.begin(f"run-{night}", Places(Path(source), REPORT, None, None, 0o600), f"2026-01-0{night}", LAYOUT, keep=True)
         ledger.finish(Summary(f"run-{night}", Path(), None, outcomes=outcomes, exit_code=exit_code), "")
-    ledger.begin("now", Path("contacts-2026-01-07.csv"), REPORT, "2026-01-07", LAYOUT, keep=True)
+    ledger.begin("now", Places(Path("contacts-2026-01-07.csv"), REPORT, None, None, 0o600), "2026-01-07", LAYOUT, keep=True)
     assert ledger.nights("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
     assert ledger.nights("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
     assert ledger.nights("contacts.csv", 3) == []
@@ -699,7 +725,7 @@ def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.Mo
     """A ledger without a path works and leaves no file."""
     monkeypatch.chdir(tmp_path)
     with Ledger(None, PRINTS) as ledger:
-        ledger.begin("run", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
+        ledger.begin("run", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
         ledger.stage(block(row(2, "", Outcome.READY)))
         assert ledger.outcomes() == {"ready": 1}
     assert list(tmp_path.iterdir()) == []
@@ -788,7 +814,7 @@ def test_somebody_elses_database(where: Path) -> None:
 def test_a_torn_file(opened: Open, where: Path) -> None:
     """A ledger that lost its end is an error with a sentence wherever that is noticed."""
     with Ledger(where, PRINTS, "account") as ledger:
-        ledger.begin("run", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
+        ledger.begin("run", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
         ledger.stage(block(*[row(number) for number in range(1, 2000)]))
     os.truncate(where, where.stat().st_size // 2)
     with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
@@ -865,10 +891,10 @@ import resource, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Layout, Outcome, Staged
+from contact_sync.model import Block, Layout, Places, Outcome, Staged
 from pathlib import Path
 with Ledger(None, Fingerprints(bytes(32))) as ledger:
-    ledger.begin("run", Path("contacts.csv"), Path("r.csv"), "", Layout([], [], {{}}, ";"), keep=True)
+    ledger.begin("run", Places(Path("contacts.csv"), Path("r.csv"), None, None, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for start in range(0, 40_000, 1000):
         numbers = list(range(start, start + 1000))
@@ -923,7 +949,7 @@ class Nights(RuleBasedStateMachine):
     def run(self, fate: str, *, resend: bool, flushed: bool) -> None:
         """A night: what is not in place is sent, and meets its fate."""
         self.runs += 1
-        self.ledger.begin(f"run-{self.runs}", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)
+        self.ledger.begin(f"run-{self.runs}", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
         asked = [(contact_id, payload(**values)) for contact_id, values in self.wanted.items()]
         settled = [False] * len(asked) if resend else self.ledger.in_place(asked)
         rows = zip(asked, settled, strict=True)

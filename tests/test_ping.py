@@ -48,8 +48,8 @@ def test_start_and_end(monitor: Monitor) -> None:
     """The monitor hears of the start, and of the end with its exit code."""
     ping = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id/")
     ping.start()
-    ping.end(3, "2 rows")
-    assert monitor.heard == [("/secret-id/start", ""), ("/secret-id/3", "2 rows")]
+    ping.end(3, "caf\udce9.csv: 2 rows")
+    assert monitor.heard == [("/secret-id/start", ""), ("/secret-id/3", "caf\\udce9.csv: 2 rows")]
 
 
 def test_nobody_to_tell() -> None:
@@ -58,7 +58,7 @@ def test_nobody_to_tell() -> None:
     Ping("").end(0, "")
 
 
-@pytest.mark.parametrize("url", ["secret-id", "ftp://host/secret-id", "https:///secret-id"])
+@pytest.mark.parametrize("url", ["secret-id", "ftp://host/secret-id", "https:///secret-id", "https://[secret-id"])
 def test_no_address(url: str) -> None:
     """What is no address is refused, and not repeated."""
     with pytest.raises(ConfigError, match="must begin with https") as refused:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contact_sync import plan
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, ROW, Chunk, Layout, Line, Outcome, Result, Source, Violation
+from contact_sync.model import ID, ROW, Chunk, Layout, Line, Outcome, Places, Result, Source, Violation
 from contact_sync.validate import Policy, Validator
 
 REPORT = Path("contacts.results.csv")
@@ -72,7 +72,7 @@ def ledger() -> Iterator[Ledger]:
 def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     """Stage a source as a new run."""
     stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
-    ledger.begin(f"run-{stage.runs}", Path("contacts.csv"), REPORT, "", LAYOUT, keep=True)  # type: ignore[attr-defined]
+    ledger.begin(f"run-{stage.runs}", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)  # type: ignore[attr-defined]
     told: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
     return plan.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
 

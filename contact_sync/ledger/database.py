@@ -39,7 +39,8 @@ _SCHEMA = (
         "ALTER TABLE run ADD COLUMN requests INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE run ADD COLUMN retries INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0",
-        "ALTER TABLE run ADD COLUMN report TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN places BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE run ADD COLUMN mode INTEGER NOT NULL DEFAULT 384",
         "ALTER TABLE run ADD COLUMN layout TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE run ADD COLUMN staged INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE run ADD COLUMN rest TEXT NOT NULL DEFAULT ''",
@@ -131,7 +132,9 @@ class Database:
             told = phrase("The ledger {path} was written by a newer contact-sync: install that version.", path=self._where)
             raise StorageError(told)
         if version < VERSION:
+            self._db.execute("PRAGMA secure_delete = ON")
             with self._transaction() as db:
+                (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been quicker
                 for statement in (statement for since in _SCHEMA[version:] for statement in since):
                     db.execute(statement)
                 if version == 0:

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from contact_sync.fingerprint import Fingerprints, agree, stranger
 from contact_sync.ledger.database import Database, storable
-from contact_sync.model import Event, Night, Outcome, Run, Summary, Violation
+from contact_sync.model import Event, Night, Outcome, Places, Run, Summary, Violation
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -65,13 +65,13 @@ class Memory(Database):
 
     # ---- runs
 
-    def _register(self, db: Connection, run: str, told: Sequence[str]) -> None:
-        """Note that a run begins, whose rows take the place of the last one's; of those the history keeps the outcomes.
-
-        `told`: source, report, start and layout.
-        """
+    def _register(self, db: Connection, run: str, started: str, places: Places, layout: str) -> None:
+        """Note that a run begins, whose rows take the place of the last one's; of those the history keeps the outcomes."""
         self._archive(db)
-        db.execute("INSERT INTO run (id, source, report, started, layout) VALUES (?, ?, ?, ?, ?)", (run, *map(storable, told)))
+        db.execute(
+            "INSERT INTO run (id, source, started, layout, places, mode) VALUES (?, ?, ?, ?, ?, ?)",
+            (run, storable(str(places.source)), started, layout, places.packed(), places.mode),
+        )
         db.execute("INSERT OR REPLACE INTO meta VALUES ('rows', ?)", (run,))
 
     @staticmethod
@@ -140,14 +140,15 @@ class Memory(Database):
         return found
 
     def _blank_out(self, db: Connection, contact_id: str) -> int:
-        """Empty the cells of a contact's rows in the last run; those that would be sent again are not any more."""
-        quoted = json.dumps(contact_id)
+        """Empty the cells of a contact's rows in the last run, also where the id was not certain; none is sent any more."""
         numbers = []
-        blocks = db.execute("SELECT first, numbers, ids, cells FROM block WHERE instr(ids, ?)", (quoted,)).fetchall()
+        blocks = db.execute(
+            "SELECT first, numbers, ids, cells FROM block WHERE instr(cells, ?)", (contact_id.encode(),)
+        ).fetchall()
         for first, packed_numbers, packed_ids, packed_cells in blocks:
             ids, cells = json.loads(packed_ids), unpack(packed_cells.decode(errors="surrogatepass"))
             for position, number in enumerate(json.loads(packed_numbers)):
-                if ids[position] == contact_id:
+                if contact_id in {ids[position], *map(str.strip, cells[position])}:
                     ids[position], cells[position] = "", [""] * len(cells[position])
                     numbers.append(number)
             emptied = (json.dumps(ids), pack(cells).encode(errors="surrogatepass"), first)
@@ -160,14 +161,16 @@ class Memory(Database):
         )
         return len(set(numbers))
 
-    def expire(self, now: datetime, keep_days: int) -> None:
-        """Delete the history of runs that are older than `keep_days`, and the text of rows that is older than `TEXT_DAYS`."""
-        oldest, last = _stamp(now - timedelta(days=keep_days)), self.last()
+    def expire(self, now: datetime, keep_days: int | None) -> None:
+        """Delete the text of rows that is older than `TEXT_DAYS`, and, if that is said, the history older than `keep_days`."""
+        last = self.last()
         with self._guard():
             self._db.execute("PRAGMA secure_delete = ON")
         with self._transaction() as db:
-            db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
-            db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, last))
+            if keep_days is not None:
+                oldest = _stamp(now - timedelta(days=keep_days))
+                db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
+                db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, last))
             old = db.execute("SELECT 1 FROM run WHERE id = ? AND started < ?", (last, _stamp(now - timedelta(days=TEXT_DAYS))))
             if old.fetchone():
                 self._archive(db)

@@ -14,11 +14,30 @@ from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
 from contact_sync.language import phrase
 from contact_sync.ledger.database import ROWS, storable
 from contact_sync.ledger.memory import GROUP, Memory
-from contact_sync.model import FIELDS, ROW, Block, Cause, Layout, Line, Outcome, Page, Pending, Result, Staged, Summary, Violation
+from contact_sync.model import (
+    FIELDS,
+    ROW,
+    Block,
+    Cause,
+    Layout,
+    Line,
+    Outcome,
+    Page,
+    Pending,
+    Places,
+    Result,
+    Staged,
+    Summary,
+    Violation,
+)
 from contact_sync.packed import pack, unpack
 
 _LOG, _RESULT = 8 << 20, 200
 """Bytes that SQLite's log grows to, and that a row's result takes."""
+
+
+STAGED, CLEARED = 1, 2
+"""Stages of a run: all rows are in the ledger; and no guard keeps them from being sent."""
 
 
 class Ledger(Memory):
@@ -29,51 +48,57 @@ class Ledger(Memory):
         self._results: list[Result] = []
         self._firsts: list[int] = []
         self._rest: tuple[Violation, bool] | None = None
+        self._resumed = False
 
     # ---- staging
 
-    def begin(self, run: str, source: Path, report: Path, started: str, layout: Layout, *, keep: bool) -> None:
+    def begin(self, run: str, places: Places, started: str, layout: Layout, *, keep: bool) -> None:
         """Start a run. Its rows take the place of the last run's, or, unless `keep`, live in a temporary table beside them."""
         with self._guard():
             self._db.execute("PRAGMA secure_delete = ON")  # no text of the last run stays in the file
         with self._transaction() as db:
             if keep:
-                self._register(db, run, [str(source), str(report), started, json.dumps(layout)])
+                self._register(db, run, started, places, json.dumps(layout))
                 db.execute("DELETE FROM block")
                 db.execute("DELETE FROM row")
             else:
                 for statement in ROWS:
                     db.execute(statement.format(temporary="TEMPORARY"))
-        self._results, self._firsts, self._rest = [], [], None
+        self._results, self._firsts, self._rest, self._resumed = [], [], None, False
         self.same = self.strangers = 0
 
-    def staged(self, run: str) -> None:
-        """Note that every row is staged and no guard has stopped the run: from now on it can be taken up again."""
+    def advance(self, run: str, stage: int) -> None:
+        """Note how far a run has come: `STAGED` or `CLEARED`."""
         with self._transaction() as db:
-            db.execute("UPDATE run SET staged = 1 WHERE id = ?", (run,))
+            db.execute("UPDATE run SET staged = ? WHERE id = ?", (stage, run))
 
-    def reopen(self, run: str) -> tuple[Path, Path, Layout]:
-        """Read the rows of the last run again, as it left them; return its source, its report and its layout."""
+    def reopen(self, run: str) -> tuple[Places, Layout]:
+        """Read the rows of the last run again, as it left them; return where its files are, and its layout."""
         with self._guard():
-            query = "SELECT source, report, layout, rest FROM run WHERE id = ?"
-            source, report, layout, rest = self._db.execute(query, (run,)).fetchone()
+            query = "SELECT places, mode, layout, rest FROM run WHERE id = ?"
+            places, mode, layout, rest = self._db.execute(query, (run,)).fetchone()
             self._firsts = [first for (first,) in self._db.execute("SELECT first FROM block ORDER BY first")]
         code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": ""}, False)
         self.conclude(Violation(code, detail=detail), ready=ready)
-        return Path(source), Path(report), Layout(*json.loads(layout))
+        return Places.unpacked(places, mode), Layout(*json.loads(layout))
 
     def is_whole(self, run: str) -> bool:
         """Whether all rows of the last run were staged, and not only those before a kill or before where the file is damaged."""
-        return bool(self._number("SELECT staged OR finished IS NOT NULL FROM run WHERE id = ?", run))
+        return self._number("SELECT staged FROM run WHERE id = ?", run) >= STAGED
 
     def resume(self, run: str) -> bool:
-        """Make the rows of the last run that failed pending once more; False when it never came so far as to send."""
-        with self._transaction() as db:
-            if db.execute("SELECT staged FROM run WHERE id = ?", (run,)).fetchone() != (1,):
-                return False
-            db.execute("UPDATE row SET outcome = NULL, code = '', fields = '', message = '' WHERE outcome = 'failed'")
-        self._rest = None
+        """Have the rows of the last run that failed taken once more; False when it never came so far as to send.
+
+        Until a row's turn comes it is still told as it was.
+        """
+        if self._number("SELECT staged FROM run WHERE id = ?", run) < CLEARED:
+            return False
+        self._rest, self._resumed = None, True
         return True
+
+    def pending(self) -> int:
+        """How many rows are to be sent."""
+        return self.count(None) + (self.count(Outcome.FAILED) if self._resumed else 0)
 
     def stage(self, block: Block) -> None:
         """Write a chunk of the source."""
@@ -142,16 +167,18 @@ class Ledger(Memory):
 
     # ---- sending
 
-    def take(self, after: int, most: int | None = None, *, failed: bool = False) -> list[Pending]:
-        """The next pending rows (or `failed` ones) below row `after`, a few hundred and no more than `most`, in order.
+    def take(self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None) -> list[Pending]:
+        """The next pending rows (or `failed` ones) below row `after`, `until` a row, a few hundred and no more than `most`.
 
-        What was confirmed of the fields they carry is durably withdrawn.
+        What was confirmed of the fields they carry is durably withdrawn. In a run that is taken up again the failed ones come
+        with the pending.
         """
+        wanted = (Outcome.FAILED if failed else None, Outcome.FAILED if failed or self._resumed else None)
         with self._transaction() as db:
             rows = db.execute(
                 "SELECT number, contact_id, contact, attempts, confirmed.fields FROM row LEFT JOIN confirmed USING (contact_id)"
-                " WHERE outcome IS ? AND number > ? ORDER BY number LIMIT ?",
-                (Outcome.FAILED if failed else None, after, GROUP if most is None else min(most, GROUP)),
+                " WHERE (outcome IS ? OR outcome IS ?) AND number > ? AND number <= ifnull(?, number) ORDER BY number LIMIT ?",
+                (*wanted, after, until, GROUP if most is None else min(most, GROUP)),
             ).fetchall()
             taken = [
                 Pending(number, contact_id, contact := json.loads(text), attempts, without(fields or NOTHING, contact))

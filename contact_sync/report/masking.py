@@ -1,6 +1,7 @@
 """Phone numbers without their middle, for a report that more people get to see than the source."""
 
 import re
+from collections.abc import Collection
 
 from contact_sync.model import Line
 
@@ -10,14 +11,18 @@ _BETWEEN = r"[\s.\-/()]*"
 _LONG = re.compile(rf"\+?(?:\d{_BETWEEN}){{{_SUBSCRIBER - 1},}}\d")
 
 
-def masked(line: Line, position: int) -> Line:
-    """Return a line without the middle of the phone number in the cell at `position`, wherever else and however it is written."""
-    phone = line.cells[position].strip()
-    if not phone:
-        return line
-    cells = [_without(phone, cell) for cell in line.cells]
-    cells[position] = _mask(line.cells[position])
-    return line._replace(cells=cells, message=_without(phone, line.message))
+def masked(line: Line, position: int | None, unsent: Collection[int]) -> Line:
+    """Return a line without the middle of the phone number in the cell at `position`, wherever else and however it is written.
+
+    In the message, and in the `unsent` columns, which may hold other phones, no long number is left at all.
+    """
+    phone = "" if position is None else line.cells[position].strip()
+    cells = [_without(phone, cell) if phone else cell for cell in line.cells]
+    if position is not None and phone:
+        cells[position] = _mask(line.cells[position])
+    for other in unsent:
+        cells[other] = without_long_numbers(cells[other])
+    return line._replace(cells=cells, message=without_long_numbers(_without(phone, line.message) if phone else line.message))
 
 
 def without_long_numbers(sentence: str) -> str:

@@ -9,11 +9,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 
 from contact_sync.language import phrase, spoken
-from contact_sync.model import Outcome, Page, Summary
+from contact_sync.model import Line, Outcome, Page, Summary
 from contact_sync.report.draft import Draft, unwritable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.masking import masked as without_phone
@@ -39,11 +39,15 @@ def write(
     template = files("contact_sync.report").joinpath("page.html").read_text(encoding="utf-8")
     before, _, after = template.partition("[[lines]]")
     parts = _policy(template) | _words() | overview(summary, masked=masked) | _table(summary, columns, mapping)
-    phone = mapping.get("phoneNumber") if masked else None
+    unsent = set(range(len(columns))) - set(mapping.values())
+
+    def mask(line: Line) -> Line:
+        return without_phone(line, mapping.get("phoneNumber"), unsent) if masked else line
+
     attempts: Counter[str] = Counter()
     try:
         report.file.write(_encoded(_filled(before, parts)))
-        for text in _lines(pages, summary.outcomes, phone, attempts):
+        for text in _lines(pages, summary.outcomes, mask, attempts):
             report.file.write(_encoded(text))
         parts |= {"facts": facts(summary, attempts), "pace": pace(attempts)}
         report.file.write(_encoded(_filled(after, parts)))
@@ -70,7 +74,9 @@ def _digest(element: str, template: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _lines(pages: Iterable[Page], outcomes: Mapping[str, int], phone: int | None, attempts: Counter[str]) -> Iterator[str]:
+def _lines(
+    pages: Iterable[Page], outcomes: Mapping[str, int], mask: Callable[[Line], Line], attempts: Counter[str]
+) -> Iterator[str]:
     """The rows that have a place on the page, as the inside of a JSON array; adds the attempts of all rows to `attempts`."""
     places = _places(outcomes)
     between = "\n"
@@ -81,7 +87,7 @@ def _lines(pages: Iterable[Page], outcomes: Mapping[str, int], phone: int | None
                 attempts[line.at] += line.attempts
             if places[line.outcome] > 0:
                 places[line.outcome] -= 1
-                told = line if phone is None else without_phone(line, phone)
+                told = mask(line)
                 shown.append([told.number, told.outcome, told.code, told.fields, told.message, *told.cells])
         if shown:
             yield between + _json(shown)[1:-1]

@@ -40,11 +40,6 @@ _WIDTH = 18
 log = logging.getLogger(__name__)
 
 
-def suffix(original: Original | None) -> str:
-    """Return what the name of the workbook must end in: Excel opens none with macros whose name ends in .xlsx."""
-    return ".xlsm" if original and original.macros else ".xlsx"
-
-
 def write(
     report: Draft,
     original: Original | None,

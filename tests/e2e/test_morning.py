@@ -71,6 +71,59 @@ def test_after_an_api_that_was_down(nightly: Nightly) -> None:
     assert (third.code, third.calls) == (0, [])
 
 
+def test_interrupted_again(night: Night) -> None:
+    """A row that failed stays so, with its code, until its turn comes again; nothing of it is hidden behind exit code 0."""
+    night.export(made_up(6))
+    night.served.script = {contact.contact_id: [Behaviour(status=500)] * 9 for contact in night.contacts[1:4]}
+    assert assert_books(night, night.run(), 3) == {"updated": 3, "failed": 3}
+    night.served.script.clear()
+    assert assert_books(night, again(night, "--limit", "1"), 3) == {"updated": 4, "failed": 2}
+    assert [line["sync_code"] for line in night.lines() if line["sync_outcome"] == "failed"] == ["api-error"] * 2
+    assert json.loads(told(night, "history", "--contact", "E00002", "--json"))[0]["outcome"] == "failed"
+    assert assert_books(night, again(night), 0) == {"updated": 6}
+
+
+@pytest.mark.parametrize(
+    "options", [["--page", "{source}"], ["--workbook", "{source}"], ["--page", "{report}"], ["--workbook", "{report}"]]
+)
+def test_one_place_for_two_files(night: Night, options: list[str]) -> None:
+    """A report that would take the place of the source, or of another report, is refused, whatever the command."""
+    night.export(made_up(3))
+    source = night.source.read_bytes()
+    places = [option.format(source=night.source, report=night.report) for option in options]
+    assert_refused(night, night.run(*places), 2)
+    night.run()
+    report = night.report.read_bytes()
+    assert again(night, *places).code == 2
+    told(night, "report", *places, code=2)
+    told(night, "report", "--report", str(night.source), code=2)
+    assert (night.source.read_bytes(), night.report.read_bytes()) == (source, report)
+
+
+def test_the_reports_keep_their_places(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is taken up again writes all the reports of the run, where they were, for those who could read them."""
+    night.export(made_up(6))
+    page = night.folder / "night.html"
+    monkeypatch.chdir(night.folder)
+    first = night.run("--limit", "2", "--page", "night.html", "--report", "here.csv", "--report-mode", "640")
+    assert first.code == 0
+    monkeypatch.chdir("/")
+    page.unlink()
+    assert again(night).code == 0
+    assert "6" in page.read_text(encoding="utf-8")
+    assert mode(night.folder / "here.csv") == 0o640
+    assert b"unprocessed" not in (night.folder / "here.csv").read_bytes()
+
+
+def test_a_workbook_whose_report_has_its_name(night: Night) -> None:
+    """The returned workbook never takes the place of the source."""
+    night.export(made_up(3), "contacts.xlsx")
+    source = night.source.read_bytes()
+    assert night.run("--report", str(night.folder / "contacts.csv")).code == 0
+    assert night.source.read_bytes() == source
+    assert (night.folder / "contacts.results.xlsx").exists()
+
+
 def test_after_a_kill(night: Night) -> None:
     """A run that was killed can be taken up as well, and sends what was not confirmed."""
     night.export(made_up(100))
@@ -167,12 +220,25 @@ def test_forgetting(night: Night) -> None:
     assert json.loads(told(night, "history", "--contact", contact.contact_id, "--json")) == []
     assert json.loads(told(night, "history", "--contact", other.contact_id, "--json"))
     told(night, "forget", contact.contact_id)
+    told(night, "forget", other.contact_id, "--account", "nobody", code=2)
     told(night, "report")
     lines = night.lines()
     assert len(lines) == 40
     assert [line["contactId"] for line in lines if not line["contactId"]] == [""]
     after = night.run()
     assert after.sent == {contact.contact_id: 1}
+
+
+def test_forgetting_a_row_that_was_wrong(night: Night) -> None:
+    """Also a row whose id was not certain is forgotten."""
+    night.export(made_up(3))
+    with night.source.open("ab") as file:
+        file.write(b"C000077;0600000077;Zaphod;Beeblebrox;more\n")
+    age(night.source)
+    night.run()
+    assert any(b"Beeblebrox" in path.read_bytes() for path in files_in(night.state))
+    told(night, "forget", "C000077")
+    assert not any(b"Beeblebrox" in path.read_bytes() for path in files_in(night.state))
 
 
 def test_old_text_goes(night: Night) -> None:
@@ -186,10 +252,9 @@ def test_old_text_goes(night: Night) -> None:
     assert not any(name in path.read_bytes() for path in files_in(night.state))
     assert json.loads(told(night, "history", "--contact", "E00000", "--json"))
     _age_the_last_run(night, days=30)
-    assert again(night, "--keep-days", "20").code == 2
-    assert json.loads(told(night, "history", "--json")) == []
+    assert assert_books(night, night.run("--keep-days", "20"), 0) == {"unchanged": 30}
+    assert [run["outcomes"] for run in json.loads(told(night, "history", "--json"))] == [{"unchanged": 30}]
     assert json.loads(told(night, "history", "--contact", "E00000", "--json")) == []
-    assert assert_books(night, night.run(), 0) == {"unchanged": 30}
 
 
 def _age_the_last_run(night: Night, days: int) -> None:
@@ -303,7 +368,8 @@ def test_an_inbox(night: Night) -> None:
         "failed/STAMP-c.csv.txt",
     }
     assert all(map(night.in_place, night.contacts))
-    assert inbox_run(night, "--expect-by", "00:00").returncode == 0
+    empty = inbox_run(night, "--expect-by", "00:00")
+    assert (empty.returncode, b"No file has arrived in" in empty.stderr) == (0, True)
     for folder in ("done", "failed"):
         shutil.rmtree(night.folder / "inbox" / folder)
     missing = inbox_run(night, "--expect-by", "00:00")

@@ -18,7 +18,7 @@ from contact_sync.errors import SourceError
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Violation
+from contact_sync.model import Layout, Places, Violation
 from contact_sync.validate import Policy, Validator
 
 from .reading import archive, edited, saved, sheet, text
@@ -42,7 +42,7 @@ def judge(content: bytes, folder: Path) -> dict[int, Sent | str]:
     path = folder / "contacts.csv"
     path.write_bytes(content)
     with Ledger(None, Fingerprints(bytes(32))) as ledger, open_source(path, Choices(), clock=lambda: 4e9) as source:
-        ledger.begin("run", path, REPORT, "", LAYOUT, keep=True)
+        ledger.begin("run", Places(path, REPORT, None, None, 0o600), "", LAYOUT, keep=True)
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
         plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}

@@ -75,7 +75,7 @@ def pages(source: Source, *bad: Line) -> tuple[list[Page], int]:
 def give_back(path: Path, *bad: Line, place: Path | None = None, **choices: Any) -> tuple[Path, list[str]]:
     """The workbook that comes back for the source in `path`, and what is said of it."""
     with opened(path, **choices) as source:
-        place = place or path.with_name(f"back{workbook.suffix(source.original)}")
+        place = place or path.with_name(f"back{source.original.suffix if source.original else '.xlsx'}")
         made, rows = pages(source, *bad)
         with draft(place, 0o600) as report:
             notes = workbook.write(report, source.original, source.columns, source.mapping, made, rows=rows)
@@ -194,7 +194,7 @@ def test_several_fields_and_none(tmp_path: Path) -> None:
     """Every field that a row is about is red; where it is about none that has a column, the way leads to the contactId."""
     path = own(tmp_path / "c.xlsx", HEAD, *ROWS)
     both = Line([], 2, "altered", "a,b", "contactId,phoneNumber,url", "Both.", 1, 200, "", "")
-    none = Line([], 4, "failed", "api-unreachable", "", "Later.", 3, None, "", "")
+    none = Line([], 4, "rejected", "api-refused", "", "No.", 3, None, "", "")
     book = openpyxl.load_workbook(give_back(path, both, none)[0])
     sheet = book["Clients"]
     assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["A2", "C2"]
