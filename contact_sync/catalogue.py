@@ -21,7 +21,7 @@ CATALOGUE: dict[str, str] = {
     "header-again": "This is the header once more, as where two files were put together: delete the row.",
     "cells-missing": "The row has {cells} cells for {columns} columns, its values may have moved: complete it where <?> stands.",
     "cells-surplus": "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, and delete <?>.",
-    "cells-moved": "The row still holds <?>, where it had too few or too many cells: correct its values, and delete the mark.",
+    "cells-moved": "The row still holds <?>, where cells had moved, or no report can show them: correct them, and delete it.",
     "duplicate-ignored": "Row {row} counts for this contact, as --duplicates asks; this one was not sent.",
     "hidden": "The row is hidden and was left out, as --hidden skip asks.",
     # any text

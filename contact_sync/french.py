@@ -262,9 +262,9 @@ FRENCH: dict[str, str] = {
         "La ligne a {cells} cellules pour {columns} colonnes : mettez entre guillemets la cellule qui contient le séparateur, et "
         "supprimez <?>."
     ),
-    "The row still holds <?>, where it had too few or too many cells: correct its values, and delete the mark.": (
-        "La ligne contient encore <?>, là où elle avait trop ou trop peu de cellules : corrigez ses valeurs, et supprimez ce "
-        "repère."
+    "The row still holds <?>, where cells had moved, or no report can show them: correct them, and delete it.": (
+        "La ligne contient encore <?>, là où des cellules s'étaient décalées ou contenaient ce qu'un rapport ne peut pas "
+        "montrer : corrigez-les, et supprimez ce repère."
     ),
     "Row {row} counts for this contact, as --duplicates asks; this one was not sent.": (
         "La ligne {row} fait foi pour ce contact, comme le demande --duplicates ; celle-ci n'a pas été envoyée."

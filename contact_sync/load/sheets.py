@@ -78,12 +78,16 @@ class Workbook(Source):
 
     def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:
         texts = [text_of(cells[position]) for position in self._positions]
-        flaws = [flaw for position, field in fields.items() if (flaw := self._flaw(number, position, cells[position], field))]
+        found = {position: self._flaw(number, position, cells[position], field) for position, field in fields.items()}
+        flaws = [flaw for flaw in found.values() if flaw]
         # Merging alone does not make blank cells a row: below the merged ones there is nothing to lose.
         if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
             return
         if self._header.is_report:
             flaws += headers.marked(texts)
+        for place, position in enumerate(self._positions):
+            if (flaw := found.get(position)) and flaw.code != "cell-error":  # whose text tells of it
+                texts[place] = f"{texts[place]} {headers.MARK}".lstrip()
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
         if self._hidden == "skip" and self._sheet.hidden_rows[number]:

@@ -454,6 +454,24 @@ def test_the_workbook_comes_back(night: Night) -> None:
     assert [cell.value for cell in again_returned["Contacts"][1]] == [cell.value for cell in sheet[1]]
 
 
+def test_what_a_report_cannot_show(night: Night) -> None:
+    """A row whose wrong cell would look right as text is not sent when the CSV report is fed back in as it is."""
+    night.export(made_up(2), "contacts.xlsx")
+    book = openpyxl.load_workbook(night.source)
+    sheet = book["Contacts"]
+    sheet.append([1234567890123457024, "06 00 00 00 50", "Zoé", "Dupré"])
+    sheet.append(["E50", "06 00 00 00 51", True, "Dupré"])
+    book.save(night.source)
+    age(night.source)
+    first = night.run()
+    assert (first.code, first.told["outcomes"]) == (3, {"updated": 2, "invalid": 2})
+    night.source = night.report
+    age(night.source)
+    second = night.run("--report", str(night.folder / "again.csv"))
+    assert (second.code, second.told["outcomes"]) == (3, {"unchanged": 2, "invalid": 2})
+    assert second.calls == []
+
+
 def test_no_workbook(night: Night) -> None:
     """With `--workbook none` none comes back, and of a CSV file only when it is asked for."""
     night.export(made_up(2), "contacts.xlsx")

@@ -43,12 +43,12 @@ def test_a_table_saved_by_an_office_program(kind: str) -> None:
     assert reading.numbered == [
         (3, ["00123", " Léa  x ", "Éluard", "0612345678", "2020-06-12", "a\nb", "Paris"]),
         (4, ["002", "Zoé", "", "612345678", "2020-06-12 18:30:00", "25.00%", "12.5"]),
-        (5, ["003", "#N/A", "#DIV/0!", "", "1999-12-31", "TRUE", "ab"]),
+        (5, ["003", "#N/A", "#DIV/0!", "", "1999-12-31", "TRUE <?>", "ab"]),
         (6, ["004", "Max", "Caché", "0612345679", "", "_x0041_", ""]),
-        (7, ["005", "Fusion", "", "", "", "1000000000000000", ""]),
+        (7, ["005", "Fusion <?>", "<?>", "", "", "1000000000000000 <?>", ""]),
         (8, ["006", "Même", "Même", "", "", "", ""]),
         (9, ["006", "Même", "Même", "", "", "", ""]),
-        (11, ["009", "", "Fin", "", "12:30:00", "1 day, 6:00:00", ""]),
+        (11, ["009", "", "Fin", "", "12:30:00 <?>", "1 day, 6:00:00 <?>", ""]),
     ]
     assert reading.flaws == {
         5: [("cell-error", "firstname"), ("cell-error", "lastname"), ("cell-kind", "custom1")],
@@ -85,8 +85,9 @@ def test_another_reader_agrees(kind: str) -> None:
         theirs = load_workbook(io.BytesIO(content)).get_sheet_by_name("Contacts").to_python(skip_empty_area=False)
         for numbered, ours in read(content, hidden="include").numbered:
             for mine, other in zip(ours, theirs[numbered - 1], strict=True):
+                plain = mine.removesuffix(" <?>")
                 # It knows no durations of .ods, and shows an error as nothing.
-                assert not isinstance(other, str) or other.startswith("PT") or other in ("", mine, mine.strip())
+                assert not isinstance(other, str) or other.startswith("PT") or other in ("", plain, plain.strip())
 
 
 @kinds
