@@ -782,6 +782,9 @@ FRENCH: dict[str, str] = {
     "Workbook: {path}": "Classeur : {path}",
     "Page: {path}": "Page : {path}",
     "Operators are told in English; --lang fr for French.": "Les messages sont en français ; --lang en pour l'anglais.",
+    "{path} was changed since it was written, and is kept: the new workbook is {place}.": (
+        "{path} a été modifié depuis son écriture et est conservé : le nouveau classeur est {place}."
+    ),
     # the page
     "The file has no data row.": "Le fichier n'a aucune ligne de données.",
     "{clause};": "{clause} ;",

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import combinations
+from itertools import combinations, count
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -25,7 +25,7 @@ from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.model import Layout, Night, Original, Outcome, Places, Result, Source, Summary, Violation
 from contact_sync.report import csv
-from contact_sync.report.draft import Draft, draft
+from contact_sync.report.draft import Draft, draft, is_edited
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.state import kept_ledger, ledger_of, throwaway
 from contact_sync.stop import Stop
@@ -232,6 +232,7 @@ class _Drafts(NamedTuple):
     page: Draft | None
     original: Original | None
     """The operator's own workbook, if the source is one."""
+    warnings: list[str]
 
 
 @contextmanager
@@ -241,14 +242,26 @@ def _drafts(places: Places, original: Original | None) -> Iterator[_Drafts]:
         if _same(one, other):
             told = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
             raise ConfigError(told)
+    workbook, warnings = _kept(places.workbook)
     with ExitStack() as stack:
 
         def begun(path: Path | None) -> Draft | None:
             return stack.enter_context(draft(path, places.mode)) if path else None
 
-        yield _Drafts(
-            stack.enter_context(draft(places.report, places.mode)), begun(places.workbook), begun(places.page), original
-        )
+        report = stack.enter_context(draft(places.report, places.mode))
+        yield _Drafts(report, begun(workbook), begun(places.page), original, warnings)
+
+
+def _kept(workbook: Path | None) -> tuple[Path | None, list[str]]:
+    """Another place for the workbook where somebody has corrected the one that is there, and a sentence that says so."""
+    if workbook is None or not is_edited(workbook):
+        return workbook, []
+    others = (workbook.with_stem(f"{workbook.stem}-{number}") for number in count(2))
+    place = next(other for other in others if not is_edited(other))
+    told = phrase(
+        "{path} was changed since it was written, and is kept: the new workbook is {place}.", path=workbook, place=place.name
+    )
+    return place, [told]
 
 
 def _is_workbook(source: Path) -> bool:
@@ -382,6 +395,7 @@ class _Night:
                 accounted=accounted,
             )
             self.stop.trip(ContactSyncError(told))
+        summary.warnings = [*summary.warnings, *reports.warnings]
         self._judge(summary)
         try:
             self._write_others(ledger, summary, reports, layout)

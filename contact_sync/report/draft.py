@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -54,6 +55,8 @@ class Draft:
         try:
             self.file.flush()
             self.file.truncate()  # what was reserved and not needed
+            with suppress(OSError):  # then it is taken for edited, and kept
+                os.utime(self.file.fileno(), ns=(_whole(time.time_ns()),) * 2)
             os.fchmod(self.file.fileno(), self._mode)
             os.fsync(self.file.fileno())
             self._draft.replace(self.path)
@@ -85,6 +88,19 @@ def draft(path: Path, mode: int) -> Iterator[Draft]:
         yield begun
     finally:
         begun.close()
+
+
+def is_edited(path: Path) -> bool:
+    """Whether somebody has saved the file at `path` since a report was put there, whose time is of whole seconds."""
+    try:
+        found = path.stat().st_mtime_ns
+    except OSError:
+        return False
+    return found != _whole(found)
+
+
+def _whole(nanoseconds: int) -> int:
+    return nanoseconds // 1_000_000_000 * 1_000_000_000
 
 
 def _make_durable(folder: Path) -> None:

@@ -454,6 +454,24 @@ def test_the_workbook_comes_back(night: Night) -> None:
     assert [cell.value for cell in again_returned["Contacts"][1]] == [cell.value for cell in sheet[1]]
 
 
+def test_a_workbook_that_was_corrected_is_kept(night: Night) -> None:
+    """A returned workbook that somebody has changed is not written over, however many nights pass; an untouched one is."""
+    night.export(made_up(3, wrong=1), "contacts.xlsx")
+    returned, second = night.folder / "contacts.results.xlsx", night.folder / "contacts.results-2.xlsx"
+    for _ in range(2):
+        assert night.run().code == 3
+        assert not second.exists()
+    book = openpyxl.load_workbook(returned)
+    book["Contacts"].cell(3, 2).value = "06 00 00 99 01"
+    book.save(returned)
+    corrected = returned.read_bytes()
+    for _ in range(3):
+        finished = night.run()
+        assert b"was changed since it was written, and is kept: the new workbook is contacts.results-2.xlsx" in finished.stderr
+        assert returned.read_bytes() == corrected
+    assert {path.name for path in night.folder.glob("*.xlsx")} == {"contacts.xlsx", returned.name, second.name}
+
+
 def test_what_a_report_cannot_show(night: Night) -> None:
     """A row whose wrong cell would look right as text is not sent when the CSV report is fed back in as it is."""
     night.export(made_up(2), "contacts.xlsx")
