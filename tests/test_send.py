@@ -234,7 +234,7 @@ def test_an_unanswered_attempt_is_sent_again(ledger: Ledger, sandbox: Serve, no_
 def test_a_number_taken_by_an_attempt_before(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
     """A number that is taken after an attempt without an answer is asked for: held by the contact itself, the row is updated."""
     stage(ledger, 5)
-    served = sandbox()
+    served = sandbox(key=KEY)
     served.script["C000002"] = [Behaviour(drop=True, applied=True), Behaviour(code=15)]
     night = go(ledger, served)
     assert (night.reasons, count(ledger)) == ([], {UPDATED: 5})
