@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import click
 import pytest
 
-from contact_sync import __version__, cli
+from contact_sync import __version__, cli, inbox
 from contact_sync.errors import ConfigError
 from contact_sync.load import Choices, open_source
 from contact_sync.run import run as real_run
@@ -94,6 +95,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     before = root.handlers[:], root.level, ours.level, logging.raiseExceptions, warnings.showwarning
     yield work
     logging.captureWarnings(capture=False)
+    for handler in root.handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.close()
     root.handlers[:], level, own, logging.raiseExceptions, warnings.showwarning = before
     root.setLevel(level)
     ours.setLevel(own)
@@ -721,3 +725,199 @@ def test_a_reader_who_has_gone_away() -> None:
     os.close(writing)
     assert done.returncode == 0
     assert Path("contacts.results.csv").exists()
+
+
+# ---- the morning after
+
+
+@pytest.fixture
+def where(sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> tuple[Sandbox, list[str]]:
+    """A sandbox, and the options that name it."""
+    served = sandbox(key=KEY)
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
+    return served, ["--base-url", served.base_url, "--state-dir", "state"]
+
+
+def lines_in(capsys: pytest.CaptureFixture[str]) -> Any:
+    """What was printed as JSON."""
+    return json.loads(capsys.readouterr().out)
+
+
+def test_retry_and_report(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """What was left is sent, and all reports are written again; a run of another name is not there."""
+    served, options = where
+    write("C000001;Zoé", "C000002;Léa", "C000003;Max")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "--limit", "1", "--page", "p.html", "--workbook", "w.xlsx") == 0
+    capsys.readouterr()
+    for name in ("p.html", "w.xlsx"):
+        Path(name).unlink()
+    assert main("retry", *options, "--rate", "0", "-q") == 0
+    assert capsys.readouterr() == ("", "")
+    assert served.store["C000003"]["firstname"] == "Max"
+    assert Path("p.html").exists()
+    assert Path("w.xlsx").exists()
+    report = Path("contacts.results.csv").read_bytes()
+    assert main("report", "--state-dir", "state", "--report", "again.csv", "--json") == 0
+    told = lines_in(capsys)
+    assert (told["rows"], told["outcomes"]) == (3, {"updated": 3})
+    assert Path("again.csv").read_bytes() == report
+    assert main("report", told["run"], *options) == 0
+    for command in ("report", "retry"):
+        assert main(command, "20000101T000000Z-000000", *options) == 2
+        assert f"Only the rows of the last run, {told['run']}, are still kept." in capsys.readouterr().err
+
+
+def test_nothing_kept(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is no ledger, none of this account, or no run, each command says so."""
+    _, options = where
+    for command in ("retry", "report", "history"):
+        assert main(command, *options) == 2
+        assert "There is no ledger in state: check --state-dir, or run a file first." in capsys.readouterr().err
+    assert main("run", write("C000001;Zoé"), "-n", *options) == 0
+    assert main("report", *options) == 2
+    assert "There is no run whose rows are still kept" in capsys.readouterr().err
+    assert main("history", *options, "--account", "other") == 2
+    assert "has no ledger of this account" in capsys.readouterr().err
+    assert main("history", *options) == 0
+    assert "The history has nothing to tell of that." in capsys.readouterr().err
+    assert main("run", "contacts.csv", *options, "--max-clears", "0", "--blank", "clear", "--map", "x=custom1", "-q") == 2
+    Path("gone").mkdir()
+    Path("gone").rmdir()
+    Path("file").touch()
+    assert main("history", "--state-dir", "file") == 7
+    assert "cannot be used (Not a directory): check --state-dir" in capsys.readouterr().err
+
+
+def test_history_and_forget(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs and contacts are told as a table and as JSON, until they are forgotten."""
+    _, options = where
+    write("C000001;Zoé", f"C000002;{'x' * 40}")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "-q") == 3
+    capsys.readouterr()
+    assert main("history", *options) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.search(r"contacts\.csv  exit 3  1 updated, 1 invalid  \d+ s", line)
+    assert main("history", *options, "--contact", "C000002") == 0
+    assert "invalid  text-length  firstname  contacts.csv  row 3" in capsys.readouterr().out
+    assert main("history", *options, "--contact", "C000001", "--json") == 0
+    assert [(event["outcome"], event["sent"]) for event in lines_in(capsys)] == [("updated", "firstname")]
+    assert main("forget", "C000001", *options) == 0
+    assert "Forgotten, in 2 places." in capsys.readouterr().err
+    assert main("forget", "C000001", *options) == 0
+    assert "Nothing is kept of this contact." in capsys.readouterr().err
+    assert main("history", *options, "--contact", "C000001", "--json") == 0
+    assert lines_in(capsys) == []
+
+
+def test_doctor(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """The doctor finds what is well and what is not, and never shows the key."""
+    served, options = where
+    assert main("doctor", *options) == 0
+    assert "ok      The API at" in capsys.readouterr().out
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    assert main("doctor", *options, "--json") == 0
+    assert [each for each in lines_in(capsys) if not each["ok"]] == []
+    served.key = "another"
+    assert main("doctor", *options) == 2
+    out = capsys.readouterr().out
+    assert "TO DO   The API refused the key (code 10" in out
+    assert KEY not in out
+    assert main("doctor", "--base-url", "http://127.0.0.1:1/v1", "--state-dir", "state") == 2
+    assert "The API could not be reached" in capsys.readouterr().out
+    assert main("doctor", "--base-url", f"{served.base_url}/none", "--state-dir", "state") == 2
+    assert "The API answered HTTP 404, but not in its own words: check the base URL." in capsys.readouterr().out
+    assert main("doctor", "--base-url", "ftp://x") == 2
+    Path("state").chmod(0o755)
+    assert main("doctor", *options) == 2
+    assert "run chmod 700 on it" in capsys.readouterr().out
+
+
+def test_doctor_of_bad_nights(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """A last run that was not well, and one that was cut short, are told."""
+    _, options = where
+    assert main("run", write(f"C000002;{'x' * 40}", "C000001;Zoé"), *options, "--rate", "0", "-q") == 3
+    assert main("doctor", *options) == 2
+    out = capsys.readouterr().out
+    assert "ended with exit code 3: see its report" in out
+    assert "No run has succeeded yet." in out
+    (ledger,) = Path("state").glob("*.sqlite3")
+    db = sqlite3.connect(ledger)
+    with db:
+        db.execute("UPDATE run SET finished = NULL, exit_code = NULL")
+        db.execute("INSERT INTO run (id, source, started, finished, exit_code) VALUES ('a', 'c', '2020-01-01T00:00:00Z', '', 0)")
+    db.close()
+    assert main("doctor", *options) == 2
+    out = capsys.readouterr().out
+    assert "was cut short: the next one goes on where it ended" in out
+    assert "is the schedule on?" in out
+
+
+def test_a_folder(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """Each file of a folder is run and put away, one that brings out a bug is left, and the others are run all the same."""
+    _, options = where
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    write("x;y", name="in/b.csv", header="one;two")
+    assert main("run", "in", *options, "--rate", "0") == 4
+    err = capsys.readouterr().err
+    assert re.search(r"in/a\.csv is now in/done/\d{8}T\d{6}Z-a\.csv\.", err)
+    assert re.search(r"in/b\.csv is now in/failed/\d{8}T\d{6}Z-b\.csv\.", err)
+    assert main("run", "in", *options) == 0
+    assert "No file has arrived in in." in capsys.readouterr().err
+    assert main("run", "in", *options, "--expect-by", "00:00", "-q") == 0
+    assert main("run", "in", *options, "--page", "p.html") == 2
+    assert "each file has its own reports" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_bug(
+    main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that brings out a bug stays, is told of, and does not keep the others from being run."""
+    _, options = where
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    write("C000002;Zoé", name="in/b.csv")
+    real = inbox.report_of
+
+    def report_of(path: Path) -> Path:
+        if path.name == "a.csv":
+            raise ValueError("no")
+        return real(path)
+
+    monkeypatch.setattr(inbox, "report_of", report_of)
+    assert main("run", "in", *options, "--rate", "0", "-q") == 1
+    assert "A bug in contact-sync: ValueError." in capsys.readouterr().err
+    assert sorted(path.name for path in Path("in").iterdir()) == ["a.csv", "done"]
+
+
+def test_schedule_and_completion(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both print what to put where, and change nothing."""
+    assert main("schedule", "c.csv", "--at", "01:05", "--", "--api-key-file", "key") == 0
+    out = capsys.readouterr().out
+    assert f"run {Path.cwd()}/c.csv --api-key-file {Path.cwd()}/key --quiet" in out
+    assert main("schedule", "c.csv", "--at", "1") == 2
+    for shell in ("bash", "zsh", "fish"):
+        assert main("completion", shell) == 0
+        assert "_CONTACT_SYNC_COMPLETE" in capsys.readouterr().out
+    assert list(Path().iterdir()) == []
+
+
+def test_a_log(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log file grows, private, with ids and outcomes; one that cannot be written is exit 7."""
+    write("C1;Zoé", "C2;Max")
+    for form in ("text", "json"):
+        assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-q", "--log-file", "n.log", "--log-format", form) == 0
+    text, document = Path("n.log").read_text(encoding="utf-8").splitlines()[::2]
+    assert "row 2, contact C1: updated" in text
+    assert json.loads(document)["message"] == "row 2, contact C1: updated"
+    assert stat.S_IMODE(Path("n.log").stat().st_mode) == 0o600
+    assert capsys.readouterr() == ("", "")
+    assert main("run", "contacts.csv", "--sandbox", "--log-file", "gone/n.log") == 7
+    assert "cannot be written (No such file or directory): check --log-file" in capsys.readouterr().err
+
+
+def test_a_ping_that_is_no_address(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no address is exit 2, before anything is done."""
+    assert main("run", write("C1;Zoé"), "--sandbox", "--ping", "nowhere") == 2
+    assert "What --ping gives is no address" in capsys.readouterr().err
+    assert not Path("contacts.results.csv").exists()

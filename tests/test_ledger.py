@@ -10,8 +10,10 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -767,13 +769,8 @@ def test_a_newer_version(opened: Open, where: Path) -> None:
         Ledger(where, PRINTS, "account")
 
 
-def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
-    """A ledger that an earlier version wrote is taken over: what was confirmed stays, the rows of its last run go."""
-    confirm(opened(), 2, "C1", firstname="Zoé")
-    with sqlite3.connect(where) as db:
-        before = db.execute("SELECT * FROM confirmed").fetchall()
-    db.close()
-    where.unlink()
+def first_version(where: Path, confirmed: list[tuple[Any, ...]]) -> None:
+    """Write a ledger as the first version of the program did."""
     db = sqlite3.connect(where)
     for statement in _SCHEMA[0]:
         db.execute(statement)
@@ -781,10 +778,36 @@ def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
     db.execute("CREATE TABLE row (number INTEGER PRIMARY KEY)")
     db.execute("INSERT INTO meta VALUES ('account', 'account')")
     db.execute("INSERT INTO run VALUES ('old', 'contacts.csv', '2026-01-01T00:00:00Z', '2026-01-01T00:01:00Z', 0, '{}')")
-    db.executemany("INSERT INTO confirmed VALUES (?, ?, ?)", before)
+    db.executemany("INSERT INTO confirmed VALUES (?, ?, ?)", confirmed)
     db.execute("PRAGMA user_version = 1")
     db.commit()
     db.close()
+
+
+def test_two_that_take_a_ledger_over_at_once(tmp_path: Path) -> None:
+    """Two processes that open a ledger of an earlier version at the same time both find it whole."""
+    for trial in range(5):
+        where = tmp_path / f"{trial}.sqlite3"
+        first_version(where, [])
+        both = threading.Barrier(2)
+
+        def take_over(where: Path = where, both: threading.Barrier = both) -> list[str]:
+            both.wait()
+            with Ledger(where, PRINTS, "account") as ledger:
+                return [run.id for run in ledger.runs(9)]
+
+        with ThreadPoolExecutor(2) as pool:
+            assert [future.result() for future in [pool.submit(take_over), pool.submit(take_over)]] == [["old"]] * 2
+
+
+def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
+    """A ledger that an earlier version wrote is taken over: what was confirmed stays, the rows of its last run go."""
+    confirm(opened(), 2, "C1", firstname="Zoé")
+    with sqlite3.connect(where) as db:
+        before = db.execute("SELECT * FROM confirmed").fetchall()
+    db.close()
+    where.unlink()
+    first_version(where, before)
     ledger = opened(begin=False)
     assert ledger.last() == ""
     assert [run.id for run in ledger.runs(9)] == ["old"]
