@@ -9,12 +9,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
-from itertools import combinations, count
-from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from contact_sync import plan
 from contact_sync.damage import deviations
@@ -23,10 +21,11 @@ from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Night, Original, Outcome, Places, Result, Source, Summary, Violation
+from contact_sync.model import Layout, Night, Outcome, Places, Result, Source, Summary, Violation
+from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
-from contact_sync.report.draft import Draft, draft, is_edited
-from contact_sync.settings import NOWHERE, Settings
+from contact_sync.report.draft import Draft
+from contact_sync.settings import Settings
 from contact_sync.state import kept_ledger, ledger_of, throwaway
 from contact_sync.stop import Stop
 from contact_sync.validate import Policy, Validator
@@ -76,8 +75,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         keep = settings.send or not settings.remember
         ledger.expire(started, settings.keep_days if keep else None)
         with _opened(settings, night.stop) as source:
-            places = _places(settings, source.original)
-            with _drafts(places, source.original) as reports:
+            places = places_of(settings, source.original)
+            with drafts(places, source.original) as reports:
                 ledger.begin(summary.run, places, _stamp(started), source.layout, keep=keep)
                 try:
                     night.stage(source, ledger, summary)
@@ -108,7 +107,7 @@ def retry(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     night.reach(settings.base_url)
     with _signals(night.stop), kept_ledger(settings, own=True) as ledger:
         summary, layout, places = _last(ledger, settings, run_id)
-        with _drafts(places, None) as reports:
+        with drafts(places, None) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
@@ -125,7 +124,7 @@ def rewrite(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     night = _Night(settings, watcher)
     with kept_ledger(settings) as ledger:
         summary, layout, places = _last(ledger, settings, run_id)
-        with _drafts(places, None) as reports:
+        with drafts(places, None) as reports:
             _count(ledger, summary)
             night.report(ledger, summary, reports, layout)
     summary.exit_code = min((reason.exit_code for reason in night.stop.reasons), default=0)
@@ -140,38 +139,9 @@ def _last(ledger: Ledger, settings: Settings, run_id: str) -> tuple[Summary, Lay
     if run_id not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
     were, layout = ledger.reopen(last)
-    places = Places(
-        were.source,
-        were.report if settings.report == Path() else settings.report,
-        _chosen(settings.workbook) if settings.workbook else were.workbook,
-        settings.page or were.page,
-        were.mode if settings.report_mode is None else settings.report_mode,
-    )
+    places = places_again(settings, were)
     rows = sum(ledger.outcomes().values())
     return Summary(last, were.source, places.report, rows=rows, columns=layout.letters_of_fields), layout, places
-
-
-def _places(settings: Settings, original: Original | None) -> Places:
-    """Where the reports go; a workbook also, unless there is to be none, where the source is one."""
-    workbook = _chosen(settings.workbook)
-    suffix = original.suffix if original else ".xlsx"
-    if settings.workbook is None and (original or _is_workbook(settings.source)):
-        workbook = settings.report.with_suffix(suffix)
-        if _same(workbook, settings.source):
-            workbook = settings.report.with_suffix(f".results{suffix}")
-    mode = 0o600 if settings.report_mode is None else settings.report_mode
-    return Places(settings.source, settings.report, workbook, settings.page, mode)
-
-
-def _chosen(workbook: Path | None) -> Path | None:
-    return None if workbook == NOWHERE else workbook
-
-
-def _same(one: Path, other: Path) -> bool:
-    """Whether two names are of one file, or of one that is not there yet."""
-    with suppress(OSError):
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
 
 
 @contextmanager
@@ -222,50 +192,6 @@ def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
                 told = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
                 raise SourceError(told) from refused
         raise
-
-
-class _Drafts(NamedTuple):
-    """The reports that are asked for."""
-
-    csv: Draft
-    workbook: Draft | None
-    page: Draft | None
-    original: Original | None
-    """The operator's own workbook, if the source is one."""
-    warnings: list[str]
-
-
-@contextmanager
-def _drafts(places: Places, original: Original | None) -> Iterator[_Drafts]:
-    """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
-    for one, other in combinations(filter(None, places[:4]), 2):
-        if _same(one, other):
-            told = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
-            raise ConfigError(told)
-    workbook, warnings = _kept(places.workbook)
-    with ExitStack() as stack:
-
-        def begun(path: Path | None) -> Draft | None:
-            return stack.enter_context(draft(path, places.mode)) if path else None
-
-        report = stack.enter_context(draft(places.report, places.mode))
-        yield _Drafts(report, begun(workbook), begun(places.page), original, warnings)
-
-
-def _kept(workbook: Path | None) -> tuple[Path | None, list[str]]:
-    """Another place for the workbook where somebody has corrected the one that is there, and a sentence that says so."""
-    if workbook is None or not is_edited(workbook):
-        return workbook, []
-    others = (workbook.with_stem(f"{workbook.stem}-{number}") for number in count(2))
-    place = next(other for other in others if not is_edited(other))
-    told = phrase(
-        "{path} was changed since it was written, and is kept: the new workbook is {place}.", path=workbook, place=place.name
-    )
-    return place, [told]
-
-
-def _is_workbook(source: Path) -> bool:
-    return source.suffix.lower() in {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 
 
 class _Night:
@@ -378,7 +304,7 @@ class _Night:
         _count(ledger, summary)
         summary.seconds = round(time.monotonic() - self._begun, 1)
 
-    def report(self, ledger: Ledger, summary: Summary, reports: _Drafts, layout: Layout) -> None:
+    def report(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout) -> None:
         """Write the reports, and check the books: rows in = lines in the report = sum of the outcomes."""
         accounted = lines = sum(summary.outcomes.values())
         try:
@@ -407,7 +333,7 @@ class _Night:
             self.stop.trip(ContactSyncError(told))
         self._judge(summary)
 
-    def _write_others(self, ledger: Ledger, summary: Summary, reports: _Drafts, layout: Layout) -> None:
+    def _write_others(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout) -> None:
         """Write the workbook and the page, where they are asked for; what they need is imported when it is needed."""
         if reports.workbook:
             from contact_sync.report import workbook  # noqa: PLC0415

@@ -12,7 +12,7 @@ FLOORS = (
     {"cli"},
     {"console"},
     {"run", "doctor", "inbox", "schedule", "ping", "options", "logs"},
-    {"guard", "state"},
+    {"guard", "places", "state"},
     {"settings"},
     {"plan", "send", "sandbox"},
     {"validate", "api.contact_update", "api.contact_detail", "api.me"},

@@ -1,0 +1,91 @@
+"""Where the reports of a run go: each to a place of its own, and none over what somebody still needs."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import combinations, count
+from pathlib import Path
+from typing import NamedTuple
+
+from contact_sync.errors import ConfigError
+from contact_sync.language import phrase
+from contact_sync.model import Original, Places
+from contact_sync.report.draft import Draft, draft, is_edited
+from contact_sync.settings import NOWHERE, Settings
+
+
+def places_of(settings: Settings, original: Original | None) -> Places:
+    """Where the reports go; a workbook also, unless there is to be none, where the source is one."""
+    workbook = _chosen(settings.workbook)
+    suffix = original.suffix if original else ".xlsx"
+    if settings.workbook is None and (original or _is_workbook(settings.source)):
+        workbook = settings.report.with_suffix(suffix)
+        if _same(workbook, settings.source):
+            workbook = settings.report.with_suffix(f".results{suffix}")
+    mode = 0o600 if settings.report_mode is None else settings.report_mode
+    return Places(settings.source, settings.report, workbook, settings.page, mode)
+
+
+def places_again(settings: Settings, were: Places) -> Places:
+    """Where the reports of a run go that is taken up again: to their former places, unless others are asked for."""
+    return Places(
+        were.source,
+        were.report if settings.report == Path() else settings.report,
+        _chosen(settings.workbook) if settings.workbook else were.workbook,
+        settings.page or were.page,
+        were.mode if settings.report_mode is None else settings.report_mode,
+    )
+
+
+def _chosen(workbook: Path | None) -> Path | None:
+    return None if workbook == NOWHERE else workbook
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, or of one that is not there yet."""
+    with suppress(OSError):
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
+class Drafts(NamedTuple):
+    """The reports that are asked for."""
+
+    csv: Draft
+    workbook: Draft | None
+    page: Draft | None
+    original: Original | None
+    """The operator's own workbook, if the source is one."""
+    warnings: list[str]
+
+
+@contextmanager
+def drafts(places: Places, original: Original | None) -> Iterator[Drafts]:
+    """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
+    for one, other in combinations(filter(None, places[:4]), 2):
+        if _same(one, other):
+            told = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
+            raise ConfigError(told)
+    workbook, warnings = _kept(places.workbook)
+    with ExitStack() as stack:
+
+        def begun(path: Path | None) -> Draft | None:
+            return stack.enter_context(draft(path, places.mode)) if path else None
+
+        report = stack.enter_context(draft(places.report, places.mode))
+        yield Drafts(report, begun(workbook), begun(places.page), original, warnings)
+
+
+def _kept(workbook: Path | None) -> tuple[Path | None, list[str]]:
+    """Another place for the workbook where somebody has corrected the one that is there, and a sentence that says so."""
+    if workbook is None or not is_edited(workbook):
+        return workbook, []
+    others = (workbook.with_stem(f"{workbook.stem}-{number}") for number in count(2))
+    place = next(other for other in others if not is_edited(other))
+    told = phrase(
+        "{path} was changed since it was written, and is kept: the new workbook is {place}.", path=workbook, place=place.name
+    )
+    return place, [told]
+
+
+def _is_workbook(source: Path) -> bool:
+    return source.suffix.lower() in {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
