@@ -76,6 +76,7 @@ class Database:
                 self._db.execute("PRAGMA cache_size = -8000")
                 self._db.execute("PRAGMA journal_mode = WAL" if path else "PRAGMA journal_mode = OFF")
                 self._db.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
+                self._db.execute("PRAGMA secure_delete = ON")  # what is deleted does not stay in the file
                 self._prepare(account)
             except BaseException:
                 self._db.close()
@@ -132,7 +133,6 @@ class Database:
             told = phrase("The ledger {path} was written by a newer contact-sync: install that version.", path=self._where)
             raise StorageError(told)
         if version < VERSION:
-            self._db.execute("PRAGMA secure_delete = ON")
             with self._transaction() as db:
                 (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been quicker
                 for statement in (statement for since in _SCHEMA[version:] for statement in since):

@@ -129,8 +129,6 @@ class Memory(Database):
 
     def forget(self, contact_id: str) -> int:
         """Delete all that is kept of a contact, so that no trace is left in the file, and return how many places it was in."""
-        with self._guard():
-            self._db.execute("PRAGMA secure_delete = ON")
         with self._transaction() as db:
             found = db.execute("DELETE FROM confirmed WHERE contact_id = ?", (contact_id,)).rowcount
             found += db.execute("DELETE FROM history WHERE contact_id = ?", (contact_id,)).rowcount
@@ -164,8 +162,6 @@ class Memory(Database):
     def expire(self, now: datetime, keep_days: int | None) -> None:
         """Delete the text of rows that is older than `TEXT_DAYS`, and, if that is said, the history older than `keep_days`."""
         last = self.last()
-        with self._guard():
-            self._db.execute("PRAGMA secure_delete = ON")
         with self._transaction() as db:
             if keep_days is not None:
                 oldest = _stamp(now - timedelta(days=keep_days))

@@ -54,8 +54,6 @@ class Ledger(Memory):
 
     def begin(self, run: str, places: Places, started: str, layout: Layout, *, keep: bool) -> None:
         """Start a run. Its rows take the place of the last run's, or, unless `keep`, live in a temporary table beside them."""
-        with self._guard():
-            self._db.execute("PRAGMA secure_delete = ON")  # no text of the last run stays in the file
         with self._transaction() as db:
             if keep:
                 self._register(db, run, started, places, json.dumps(layout))

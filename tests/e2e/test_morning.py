@@ -389,6 +389,32 @@ def test_an_inbox_while_the_api_is_down(night: Night) -> None:
     assert {name for name in names(night) if name.startswith("done/")} == names(night)
 
 
+def test_an_inbox_with_rows_left(night: Night) -> None:
+    """A file stays until all of its rows have been sent, whether a limit, an error or the API kept them; then it goes."""
+    arrive(night, "a.csv", 6)
+    assert inbox_run(night, "--limit", "2").returncode == 0
+    assert names(night) == {"a.csv", "a.csv.results.csv"}
+    night.served.script = {night.contacts[4].contact_id: [Behaviour(status=500)] * 9}
+    assert inbox_run(night).returncode == 3
+    assert names(night) == {"a.csv", "a.csv.results.csv"}
+    night.served.script.clear()
+    assert inbox_run(night).returncode == 0
+    assert names(night) == {"done/STAMP-a.csv", "done/STAMP-a.csv.results.csv"}
+    assert all(map(night.in_place, night.contacts))
+
+
+def test_an_inbox_with_hidden_rows(night: Night) -> None:
+    """Rows that are left out on purpose do not keep a file."""
+    night.export(made_up(4), "contacts.xlsx")
+    book = openpyxl.load_workbook(night.source)
+    book["Contacts"].row_dimensions[3].hidden = True
+    (night.folder / "inbox").mkdir()
+    book.save(night.folder / "inbox" / "a.xlsx")
+    age(night.folder / "inbox" / "a.xlsx")
+    assert inbox_run(night, "--hidden", "skip").returncode == 0
+    assert "done/STAMP-a.xlsx" in names(night)
+
+
 @pytest.mark.parametrize("option", ["--sandbox", "--dry-run"])
 def test_an_inbox_rehearsed(night: Night, option: str) -> None:
     """A rehearsal moves nothing."""
