@@ -758,6 +758,9 @@ FRENCH: dict[str, str] = {
     "The API is down or does not answer as documented: run again later.": (
         "L'API est en panne ou ne répond pas comme sa documentation l'indique : relancez plus tard."
     ),
+    "Nothing answered as the API does: run again later, or check that --base-url is right (it ends in /v1).": (
+        "Rien n'a répondu comme l'API : relancez plus tard, ou vérifiez que --base-url est juste (elle se termine par /v1)."
+    ),
     "The API asks to wait for {seconds:.0f} seconds more: run again later.": (
         "L'API demande d'attendre encore ({seconds:.0f} s) : relancez plus tard."
     ),

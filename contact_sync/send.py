@@ -258,7 +258,13 @@ class _Sender:
         return await self._ask(delivery)
 
     def _give_up(self) -> None:
-        self._stop.trip(UnavailableError(phrase("The API is down or does not answer as documented: run again later.")))
+        if self._proven:
+            told = phrase("The API is down or does not answer as documented: run again later.")
+        else:
+            told = phrase(
+                "Nothing answered as the API does: run again later, or check that --base-url is right (it ends in /v1)."
+            )
+        self._stop.trip(UnavailableError(told))
 
     async def _ask(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
         if self._stop.reasons:  # given while this row waited for its turn to probe

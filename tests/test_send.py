@@ -574,6 +574,7 @@ def test_an_api_that_stays_down(ledger: Ledger, api: Api, night_of: Perform, row
         api.answer = lambda _: broken()
     night = night_of(workers=8)
     assert night.reasons == [UnavailableError]
+    assert "check that --base-url is right" in str(night.stop.reasons[0])
     assert UPDATED not in count(ledger)
     assert breaker.PAUSE <= night.seconds <= 60
     assert within_budget(night, min(rows, count(ledger)[FAILED]))
@@ -668,6 +669,7 @@ def test_an_api_that_is_down_at_the_end(ledger: Ledger, api: Api, night_of: Perf
     api.answer = lambda call: confirmed(call) if row(call) <= 70 else broken()
     night = night_of(workers=8)
     assert night.reasons == [UnavailableError]
+    assert "The API is down" in str(night.stop.reasons[0])
     assert count(ledger)[UPDATED] == 70
 
 
