@@ -57,9 +57,9 @@ CATALOGUE: dict[str, str] = {
     "url-characters": "The address holds a space or a character that no address has: correct it.",
     "url-login": "The address holds a user name or a password: take it out.",
     # the API's answer
-    "echo-differs": "The API confirmed, but stored something else as {field}: compare the contact in SMS Partner.",
+    "echo-differs": "The API confirmed, but stored something else as {field}: compare in SMS Partner; it will be sent again.",
     "echo-contact": "The API confirmed, but for another contactId: compare both contacts in SMS Partner.",
-    "echo-missing": "The API confirmed without showing {field}: compare the contact in SMS Partner.",
+    "echo-missing": "The API confirmed without showing {field}: compare in SMS Partner; it will be sent again.",
     "api-contact-unknown": "SMS Partner knows no contact with this contactId: correct it, or delete the row.",
     "api-number-taken": "Another contact of the group already has this phone number: remove one of them.",
     "api-refused": "SMS Partner refused the row (code {code}: {text}): correct the contact.",

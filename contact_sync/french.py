@@ -351,14 +351,15 @@ FRENCH: dict[str, str] = {
         "L'adresse contient un nom d'utilisateur ou un mot de passe : retirez-le."
     ),
     # of a row, the API's answer
-    "The API confirmed, but stored something else as {field}: compare the contact in SMS Partner.": (
-        "L'API a confirmé, mais a enregistré autre chose dans {field} : comparez le contact dans SMS Partner."
+    "The API confirmed, but stored something else as {field}: compare in SMS Partner; it will be sent again.": (
+        "L'API a confirmé, mais a enregistré autre chose pour {field} : comparez dans SMS Partner ; la p"
+        "rochaine exécution renvoie la ligne."
     ),
     "The API confirmed, but for another contactId: compare both contacts in SMS Partner.": (
         "L'API a confirmé, mais pour un autre contactId : comparez les deux contacts dans SMS Partner."
     ),
-    "The API confirmed without showing {field}: compare the contact in SMS Partner.": (
-        "L'API a confirmé sans indiquer {field} : comparez le contact dans SMS Partner."
+    "The API confirmed without showing {field}: compare in SMS Partner; it will be sent again.": (
+        "L'API a confirmé sans montrer {field} : comparez dans SMS Partner ; la prochaine exécution renvoie la ligne."
     ),
     "SMS Partner knows no contact with this contactId: correct it, or delete the row.": (
         "SMS Partner ne connaît aucun contact avec ce contactId : corrigez-le, ou supprimez la ligne."
@@ -765,8 +766,8 @@ FRENCH: dict[str, str] = {
         "L'API demande d'attendre encore ({seconds:.0f} s) : relancez plus tard."
     ),
     # the report, the key, the end
-    "The report {path} cannot be written ({reason}): free or change its place with --report.": (
-        "Le rapport {path} ne peut pas être écrit ({reason}) : libérez la place, ou changez-la avec --report."
+    "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another place.": (
+        "Le rapport {path} ne peut pas être écrit ({reason}) : vérifiez son dossier et le disque, ou choisissez un autre endroit."
     ),
     "it is a folder or a device": "c'est un dossier ou un périphérique",
     "Another run is writing the report {path}: wait for it to end, or choose another place with --report.": (

@@ -117,7 +117,7 @@ def unwritable(path: Path, error: OSError) -> StorageError:
     """The sentence for a report that this error kept from being written."""
     return StorageError(
         phrase(
-            "The report {path} cannot be written ({reason}): free or change its place with --report.",
+            "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another place.",
             path=path,
             reason=error.strerror,
         )

@@ -261,7 +261,7 @@ def test_a_full_disk(report: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
     try:
         with pytest.raises(
-            StorageError, match=r"results\.csv cannot be written \(File too large\): free or change its place with"
+            StorageError, match=r"results\.csv cannot be written \(File too large\): check its folder and the disk"
         ):
             write(report, *(line(number, "new", "") for number in range(5000)))
     finally:
