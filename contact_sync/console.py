@@ -15,7 +15,7 @@ from typing import Any, Self, TextIO
 
 from contact_sync.catalogue import CATALOGUE
 from contact_sync.errors import ConfigError, ContactSyncError
-from contact_sync.language import phrase, translated
+from contact_sync.language import phrase, spoken, translated
 from contact_sync.model import Cause, Event, Result, Run, Summary
 
 _SHOWN_CAUSES = 10
@@ -200,7 +200,7 @@ def _told_at_length(summary: Summary) -> str:
                 "{requests} requests, {retries} of them retries, in {seconds} seconds.",
                 requests=summary.requests,
                 retries=summary.retries,
-                seconds=summary.seconds,
+                seconds=_decimal(summary.seconds),
             )
         )
     if summary.report:
@@ -210,6 +210,10 @@ def _told_at_length(summary: Summary) -> str:
     if summary.page:
         lines.append(phrase("Page: {path}", path=summary.page))
     return "\n".join(lines)
+
+
+def _decimal(number: float) -> str:
+    return str(number).replace(".", ",") if spoken() == "fr" else str(number)
 
 
 def _warned(summary: Summary) -> list[str]:

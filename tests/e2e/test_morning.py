@@ -570,6 +570,7 @@ def test_in_french(night: Night) -> None:
     night.export(made_up(5, wrong=1))
     finished = night.run("--lang", "fr")
     assert "contacts.csv\u202f: 5 ligne(s)." in finished.stderr.decode()
+    assert re.search(r"en \d+,\d secondes\.", finished.stderr.decode())
     (line,) = [line for line in night.lines() if line["sync_outcome"] == "invalid"]
     assert line["sync_code"] == "phone-unknown"
     assert line["sync_message"].startswith("Ce numéro de téléphone n'existe pas")
