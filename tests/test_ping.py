@@ -69,7 +69,7 @@ def test_no_address(url: str) -> None:
 def test_a_monitor_that_is_down(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
     """A ping that fails is logged, without its address, and changes nothing."""
     monitor.status = 500
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.WARNING, logger="contact_sync"):
         Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id").start()
         Ping("http://127.0.0.1:1/secret-id").end(0, "")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
