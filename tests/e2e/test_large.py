@@ -53,7 +53,7 @@ sys.exit(ended)
 def _checked(source: Path) -> int:
     """Check `source`, of which every row must be ready, and return the bytes of memory that took."""
     age(source)
-    command: list[str | Path] = [sys.executable, "-c", _MEASURED, PROGRAM, "check", source, "--json"]
+    command: list[str | Path] = [sys.executable, "-c", _MEASURED, PROGRAM, "check", source, "--workbook", "none", "--json"]
     finished = subprocess.run(command, capture_output=True, check=True)
     told, memory = map(json.loads, finished.stdout.splitlines())
     assert told["outcomes"] == {"ready": told["rows"]}
