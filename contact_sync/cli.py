@@ -322,6 +322,10 @@ def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, st
             return inbox.Ended(console.refuse(_bug(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
+        from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
+
+        with ledger_of(_settings(ctx, told)) as ledger:
+            ledger.moved(path, place)
         if code or not console.quiet:
             console.say(phrase("{path} is now {place}.", path=path, place=place))
 

@@ -96,6 +96,15 @@ class Memory(Database):
         with self._transaction() as db:
             db.execute(closing, (*values, told, summary.run))
 
+    def moved(self, source: Path, place: Path) -> None:
+        """Note that the source of the last run, and its reports with it, have been moved, if it is that one's."""
+        with self._transaction() as db:
+            found = db.execute("SELECT places, mode FROM run WHERE id = ?", (self.last(),)).fetchone()
+            if found and (were := Places.unpacked(*found)).source == source.absolute():
+                renamed = [path and place.with_name(place.name + path.name.removeprefix(source.name)) for path in were[1:3]]
+                now = Places(place, renamed[0] or were.report, renamed[1], were.page, were.mode)
+                db.execute("UPDATE run SET places = ? WHERE id = ?", (now.packed(), self.last()))
+
     def runs(self, most: int) -> list[Run]:
         """The last runs, at most so many, the latest first."""
         query = (

@@ -403,6 +403,19 @@ def test_an_inbox_with_rows_left(night: Night) -> None:
     assert all(map(night.in_place, night.contacts))
 
 
+def test_the_report_of_a_file_that_was_put_away(night: Night) -> None:
+    """The last run's report is written again where its file is by now, and nothing is left in the inbox."""
+    arrive(night, "a.csv", 6, wrong=1)
+    assert inbox_run(night).returncode == 3
+    before = names(night)
+    (report,) = (night.folder / "inbox" / "failed").glob("*.results.csv")
+    content = report.read_bytes()
+    report.unlink()
+    told(night, "report")
+    assert names(night) == before
+    assert report.read_bytes() == content
+
+
 def test_an_inbox_with_hidden_rows(night: Night) -> None:
     """Rows that are left out on purpose do not keep a file."""
     night.export(made_up(4), "contacts.xlsx")
