@@ -103,6 +103,9 @@ class Layout(NamedTuple):
         return {field: self.letters[position] for field, position in self.mapping.items()}
 
 
+MARK = "<?>"
+"""Stands in a report where a row had no cell, before what it had too much, and after what its text cannot show."""
+
 TO_FIX = "contact_sync_to_fix"
 """The defined name in a workbook that came back which stands for the sheet of rows to correct, whatever it is called by now."""
 

@@ -22,7 +22,7 @@ from contact_sync.language import phrase
 from contact_sync.load import headers
 from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
 from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.model import ID, ROW, Chunk, Source, Violation
+from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
@@ -218,8 +218,8 @@ def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violati
         return row[:width], None
     detail = {"cells": str(len(row)), "columns": str(width)}
     if len(row) < width:
-        return row + [headers.MARK] * (width - len(row)), Violation("cells-missing", ROW, detail)
-    surplus = f" {headers.MARK} {delimiter.join(row[width:])}"
+        return row + [MARK] * (width - len(row)), Violation("cells-missing", ROW, detail)
+    surplus = f" {MARK} {delimiter.join(row[width:])}"
     return [*row[: width - 1], row[width - 1] + surplus], Violation("cells-surplus", ROW, detail)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
 from contact_sync.language import phrase
-from contact_sync.model import FIELDS, ID, ROW, Violation
+from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 
 SEARCHED = 20
 """How many rows are searched for the header; titles may stand above it."""
@@ -44,8 +44,6 @@ _CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
 _LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
 _TWO_EDITS = 8
-MARK = "<?>"
-"""Stands in a report where a row of the source had no cell, or before what it had too much."""
 _DIGITS = "0123456789"
 _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 

@@ -16,7 +16,7 @@ from contact_sync.load import headers
 from contact_sync.load.archive import Sheet
 from contact_sync.load.cells import Cell, flaw_of, text_of
 from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.model import ID, Chunk, Source, Violation
+from contact_sync.model import ID, MARK, Chunk, Source, Violation
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Workbook(Source):
             flaws += headers.marked(texts)
         for place, position in enumerate(self._positions):
             if (flaw := found.get(position)) and flaw.code != "cell-error":  # whose text tells of it
-                texts[place] = f"{texts[place]} {headers.MARK}".lstrip()
+                texts[place] = f"{texts[place]} {MARK}".lstrip()
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
         if self._hidden == "skip" and self._sheet.hidden_rows[number]:

@@ -8,7 +8,7 @@ from openpyxl.utils import quote_sheetname
 from openpyxl.workbook.defined_name import DefinedName
 
 from contact_sync.language import phrase
-from contact_sync.model import ID, TO_FIX, Line
+from contact_sync.model import ID, MARK, TO_FIX, Line
 from contact_sync.report.cells import BOLD, FILLS, WRAPPED, link, put
 
 _WIDTHS = (9, 14, 22, 70, 22, 40)
@@ -38,8 +38,14 @@ def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
 def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> Fix:
     """Return the line of the sheet for a row whose first wrong cell is at `place`."""
     fields = wrong_fields(line, mapping)
-    text = " · ".join(line.cells[mapping[field]] for field in fields)
-    return Fix(line.number, place, line.outcome, line.fields.replace(",", ", "), line.message, line.cells[mapping[ID]], text)
+    text = " · ".join(_unmarked(line.cells[mapping[field]]) for field in fields)
+    contact_id = _unmarked(line.cells[mapping[ID]])
+    return Fix(line.number, place, line.outcome, line.fields.replace(",", ", "), line.message, contact_id, text)
+
+
+def _unmarked(cell: str) -> str:
+    """What the cell itself holds, without the mark that a report adds."""
+    return cell.removesuffix(MARK).rstrip()
 
 
 def title() -> str:

@@ -522,6 +522,8 @@ def test_what_a_report_cannot_show(night: Night) -> None:
     age(night.source)
     first = night.run()
     assert (first.code, first.told["outcomes"]) == (3, {"updated": 2, "invalid": 2})
+    fixes = openpyxl.load_workbook(night.report.with_suffix(".xlsx"))["To fix"]
+    assert [row[5] for row in fixes.iter_rows(min_row=3, values_only=True)] == ["1234567890123457024", "TRUE"]
     night.source = night.report
     age(night.source)
     second = night.run("--report", str(night.folder / "again.csv"))
