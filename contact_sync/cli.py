@@ -24,7 +24,7 @@ from contact_sync.console import Bars, Console
 from contact_sync.errors import RANK, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.language import phrase
 from contact_sync.logs import keep_log
-from contact_sync.model import Outcome, Summary
+from contact_sync.model import LEFT, Summary
 from contact_sync.ping import Ping
 from contact_sync.settings import Settings
 
@@ -387,7 +387,7 @@ _ACCOUNT_OPTIONS = ("api_key_file", "base_url", "account", "state_dir", "config"
 
 def _next(ctx: click.Context, summary: Summary) -> str:
     """The command to type next, with the options that say which account it is about; empty where there is nothing to do."""
-    again = {Outcome.FAILED, Outcome.UNPROCESSED} & summary.outcomes.keys()
+    again = {*LEFT} & summary.outcomes.keys()
     rehearsal = ctx.info_name not in {"run", "retry"} or ctx.params.get("sandbox") or ctx.params.get("dry_run")
     if not again or rehearsal or summary.exit_code == SourceError.exit_code:
         return ""

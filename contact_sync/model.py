@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -35,6 +35,16 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
     READY = "ready"
+
+
+IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+"""The API holds what these rows say."""
+
+ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
+"""Somebody has to look at these rows: no run will put them right."""
+
+LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
+"""Another run sends these rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,15 @@ MARK = "<?>"
 
 TO_FIX = "contact_sync_to_fix"
 """The defined name in a workbook that came back which stands for the sheet of rows to correct, whatever it is called by now."""
+
+
+def sheet_of(place: str) -> str:
+    """The title of the sheet that a defined name stands for (`'Ops'' list'!$A$1`)."""
+    return place.rpartition("!")[0].strip("'").replace("''", "'")
+
+
+WIDEST = 256
+"""Columns of a sheet that are read, and therefore written; a table of contacts has fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +324,11 @@ class Page(NamedTuple):
             yield self.others.get(number) or Line(cells, number, *told)
 
 
+def lines_of(pages: Iterable[Page]) -> Iterator[Line]:
+    """The lines of all these pages, in order."""
+    return (line for page in pages for line in page.lines())
+
+
 class Cause(NamedTuple):
     """How many rows share a code in a field."""
 
@@ -347,5 +371,5 @@ class Summary:
     @property
     def is_open(self) -> bool:
         """Whether another run has rows to send that this one has not, or not for certain."""
-        causes = [cause for cause in self.causes if cause.outcome in {Outcome.FAILED, Outcome.UNPROCESSED}]
+        causes = [cause for cause in self.causes if cause.outcome in LEFT]
         return any(cause.code != "hidden" for cause in causes)

@@ -21,7 +21,7 @@ from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Night, Outcome, Places, Result, Source, Summary, Violation
+from contact_sync.model import ATTENTION, Layout, Night, Outcome, Places, Result, Source, Summary, Violation
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
 from contact_sync.report.draft import Draft
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 NIGHTS = 7
 """Runs that tonight's source is compared with."""
 
-_ATTENTION = {Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED, Outcome.FAILED}
 _PARTIAL = 3
 _LINE = 150  # bytes that a report tells of a row beside its cells
 
@@ -369,6 +368,6 @@ def _count(ledger: Ledger, summary: Summary) -> None:
 
 def _exit_code(reasons: list[ContactSyncError], outcomes: dict[str, int]) -> int:
     codes = {reason.exit_code for reason in reasons}
-    if _ATTENTION & outcomes.keys():
+    if {*ATTENTION, Outcome.FAILED} & outcomes.keys():
         codes.add(_PARTIAL)
     return min(codes, key=PRECEDENCE.index, default=0)

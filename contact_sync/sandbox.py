@@ -21,7 +21,7 @@ import re
 import signal
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -197,17 +197,6 @@ class Call:
     """The HTTP status of the answer; 0 before it, and for good when the connection was dropped."""
     applied: bool = False
     """Whether the store took the update."""
-
-
-def busiest_second(calls: Iterable[Call]) -> int:
-    """Return how many of `calls` arrived within the second that holds the most of them."""
-    times = sorted(call.at for call in calls)
-    first = busiest = 0
-    for last, at in enumerate(times):
-        while at - times[first] >= 1:
-            first += 1
-        busiest = max(busiest, last - first + 1)
-    return busiest
 
 
 class Sandbox:

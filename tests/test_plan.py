@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contact_sync import plan
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, ROW, Chunk, Layout, Line, Outcome, Places, Result, Source, Violation
+from contact_sync.model import ID, ROW, Chunk, Layout, Line, Outcome, Places, Result, Source, Violation, lines_of
 from contact_sync.validate import Policy, Validator
 
 REPORT = Path("contacts.results.csv")
@@ -87,7 +87,7 @@ def confirm(ledger: Ledger, *rows: Row) -> None:
 
 def lines(ledger: Ledger) -> list[Line]:
     """Every row, those that are pending without an outcome."""
-    return list(ledger.lines())
+    return list(lines_of(ledger.pages()))
 
 
 def outcomes(ledger: Ledger) -> list[str]:

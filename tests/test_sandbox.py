@@ -13,7 +13,7 @@ import pytest
 
 from contact_sync import sandbox as module
 from contact_sync.errors import ConfigError
-from contact_sync.sandbox import Behaviour, Call, Faults, Sandbox, busiest_second, parse_faults, serve_forever
+from contact_sync.sandbox import Behaviour, Call, Faults, Sandbox, parse_faults, serve_forever
 
 Serve = Callable[..., Sandbox]
 Post = Callable[..., httpx.Response]
@@ -541,14 +541,6 @@ def test_recording_can_be_left_out(sandbox: Serve, post: Post) -> None:
     served = sandbox(record=False)
     post(served, firstname="A")
     assert (served.calls, served.requests, served.applied) == ([], 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("times", "busiest"), [([], 0), ([5.0], 1), ([0.0, 1.0, 2.0], 1), ([2.0, 0.0, 0.5, 0.999, 1.4, 1.45], 4)]
-)
-def test_the_busiest_second(times: list[float], busiest: int) -> None:
-    """The busiest second is counted wherever it begins, its end not included."""
-    assert busiest_second([Call(at, "C", {}, key_accepted=True) for at in times]) == busiest
 
 
 # ---- serving

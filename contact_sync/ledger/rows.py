@@ -318,13 +318,8 @@ class Ledger(Memory):
             if left:
                 yield Cause(Outcome.UNPROCESSED, self._rest[0].code, ROW, left, number, self._rest[0].message)
 
-    def lines(self) -> Iterator[Line]:
-        """Every row of the run in source order."""
-        for page in self.pages():
-            yield from page.lines()
-
     def pages(self) -> Iterator[Page]:
-        """The same rows, many at a time."""
+        """Every row of the run in source order, many at a time."""
         with self._guard():
             firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
         lost = {result.row.number: result for result in self._results}

@@ -19,13 +19,13 @@ from contact_sync.load.page import (
     MOMENT,
     NUMBER,
     UNCALCULATED,
-    WIDEST,
     Page,
     Pen,
     RefusedError,
     check_place,
     is_blank,
 )
+from contact_sync.model import WIDEST
 
 _BLOCK = 1 << 18
 _NAMES = {

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contact_sync.language import phrase
+from contact_sync.model import WIDEST
 
-WIDEST = 256
-"""Columns that are read; a table of contacts has fewer."""
 LAST_ROW = 1_048_576
 """The last row of a sheet."""
 

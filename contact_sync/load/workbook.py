@@ -19,9 +19,8 @@ from contact_sync.language import phrase
 from contact_sync.load.archive import Sheet, refuse_unsafe, survey
 from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read_texts
 from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.load.page import WIDEST
 from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
-from contact_sync.model import TO_FIX, Original
+from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
 
 
 def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, renames: Mapping[str, str]) -> Workbook:
@@ -83,7 +82,7 @@ def _to_fix(reader: ExcelReader) -> str | None:
     """Return the title of the sheet of rows to correct in a workbook that came back (it may be deleted by now), else None."""
     parser: Any = reader.parser
     places = [str(one.value) for one in parser.defined_names.definedName if one.name == TO_FIX]
-    return places[0].rpartition("!")[0].strip("'").replace("''", "'") if places else None
+    return sheet_of(places[0]) if places else None
 
 
 def _part(reader: ExcelReader, kind: str, usual: str) -> str | None:

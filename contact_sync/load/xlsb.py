@@ -13,7 +13,8 @@ from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
 from contact_sync.language import phrase
-from contact_sync.load.page import ERROR, ERRORS, NUMBER, WIDEST, Page, Pen, RefusedError, check_place
+from contact_sync.load.page import ERROR, ERRORS, NUMBER, Page, Pen, RefusedError, check_place
+from contact_sync.model import WIDEST
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618

@@ -12,9 +12,6 @@ from contact_sync.formula import escape
 from contact_sync.language import phrase
 from contact_sync.model import Line, Outcome
 
-ATTENTION = frozenset((Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED))
-"""The outcomes of rows that are not in place."""
-
 MARK = "[contact-sync]"
 """Begins what we say in a comment, which may be another's."""
 AUTHOR = "contact-sync"

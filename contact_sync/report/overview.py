@@ -8,14 +8,11 @@ from string import Formatter
 
 from contact_sync.catalogue import CATALOGUE
 from contact_sync.language import phrase
-from contact_sync.model import Cause, Outcome, Summary
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number
 from contact_sync.report.masking import without_long_numbers
 
-IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)
-NEED_YOU = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
-LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
-SHOWN = (*IN_PLACE, Outcome.READY, *NEED_YOU, *LEFT)
+SHOWN = (*IN_PLACE, Outcome.READY, *ATTENTION, *LEFT)
 """The outcomes, in the order in which people read of them."""
 
 _CAUSES = 10
@@ -80,7 +77,7 @@ def _ready(summary: Summary) -> Iterator[str]:
 
 
 def _open(summary: Summary) -> Iterator[str]:
-    needy, left = count(summary, NEED_YOU), count(summary, LEFT)
+    needy, left = count(summary, ATTENTION), count(summary, LEFT)
     if needy == 1:
         yield phrase("{count} row needs you", count=number(needy))
     elif needy:
@@ -94,7 +91,7 @@ def _open(summary: Summary) -> Iterator[str]:
 def _state(summary: Summary) -> tuple[str, str]:
     if summary.reasons:
         return "stopped", phrase("The run was stopped")
-    if count(summary, NEED_YOU):
+    if count(summary, ATTENTION):
         return "needed", phrase("Rows need you")
     if count(summary, LEFT):
         return "left", phrase("To be continued by the next run")

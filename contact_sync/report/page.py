@@ -13,16 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 
 from contact_sync.language import phrase, spoken
-from contact_sync.model import Line, Outcome, Page, Summary
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Line, Outcome, Page, Summary
 from contact_sync.report.draft import Draft, unwritable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.masking import masked as without_phone
-from contact_sync.report.overview import IN_PLACE, LEFT, NEED_YOU, SHOWN, count, facts, overview, pace
+from contact_sync.report.overview import SHOWN, count, facts, overview, pace
 
 LIMIT = 50_000
 """Rows that a browser searches and sorts at once; of more, those that need attention come first."""
 
-_URGENCY = (*NEED_YOU, *LEFT, Outcome.READY, *IN_PLACE)
+_URGENCY = (*ATTENTION, *LEFT, Outcome.READY, *IN_PLACE)
 _NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # places in a row of the JSON; the script has the same
 
 
@@ -120,7 +120,7 @@ def _table(summary: Summary, columns: Sequence[str], mapping: Mapping[str, int])
     for position, name in enumerate(columns):
         shown = name.strip() or phrase("Column {number}", number=position + 1)
         heads.append(_head(_CELLS + position, shown, letters.get(position, "")))
-    page = {"positions": dict(mapping), "outcomes": SHOWN, "attention": NEED_YOU, "words": _words_of_the_script()}
+    page = {"positions": dict(mapping), "outcomes": SHOWN, "attention": ATTENTION, "words": _words_of_the_script()}
     return {"head": joined(heads), "options": _options(summary), "note": _note(summary), "page": Markup(_json(page))}
 
 
@@ -132,7 +132,7 @@ def _head(by: int, name: str, letter: str = "") -> Markup:
 
 def _options(summary: Summary) -> Markup:
     options = {"": phrase("all")}
-    if needy := count(summary, NEED_YOU):
+    if needy := count(summary, ATTENTION):
         options["attention"] = phrase("those that need you ({count})", count=number(needy))
     options |= {name: f"{name} ({number(summary.outcomes[name])})" for name in SHOWN if summary.outcomes.get(name)}
     return joined(element("option", name, value=value) for value, name in options.items())

@@ -23,9 +23,9 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.language import phrase
-from contact_sync.model import ID, TO_FIX, Line, Original
+from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Line, Original, sheet_of
 from contact_sync.report import fixes
-from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, Marker, put, told, unmark
+from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told, unmark
 from contact_sync.report.csv import COLUMNS
 
 _KEPT = re.compile(
@@ -42,7 +42,6 @@ _TELLTALES: dict[bytes, tuple[str, ...]] = {
     b"FmlaMacro": ("xl/drawings/",),  # a button of old
 }
 """What openpyxl would drop → the beginnings of the parts that may hold it."""
-_WIDEST = 256  # columns that are read when it is fed in
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
 
@@ -133,7 +132,7 @@ def save(original: Original, mapping: Mapping[str, int], lines: Iterable[Line], 
 def _forget(book: Any) -> None:
     """Take off the sheet of rows to fix of an earlier time."""
     if before := book.defined_names.pop(TO_FIX, None):
-        title = before.value.rpartition("!")[0].strip("'").replace("''", "'")
+        title = sheet_of(before.value)
         if title in book.sheetnames:
             del book[title]
 
@@ -180,7 +179,7 @@ def _places(sheet: Any, header: int, cells: list[Any]) -> list[int]:
     last = max([last, *(one.max_col for one in ranges)])
     missing = [name for name in COLUMNS if name not in known]
     if missing:
-        if last + len(missing) > _WIDEST:
+        if last + len(missing) > WIDEST:
             raise ValueError("no room")
         _show(sheet, last + 1, last + len(missing))
     for column, name in enumerate(missing, last + 1):

@@ -19,9 +19,9 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
 from contact_sync.language import phrase
-from contact_sync.model import ID, Line, Original, Page
+from contact_sync.model import ATTENTION, ID, WIDEST, Line, Original, Page, lines_of
 from contact_sync.report import fixes, returned
-from contact_sync.report.cells import ATTENTION, BOLD, FILLS, WIDTHS, Marker, put, told
+from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import Draft, unwritable
 
@@ -34,7 +34,6 @@ CELLS = 400_000
 SHEET = "Contacts"
 """The sheet of contacts of a new workbook."""
 
-_WIDEST = 256  # columns that are read when it is fed in
 _WIDTH = 18
 
 log = logging.getLogger(__name__)
@@ -58,20 +57,16 @@ def write(
         if rows > LIMIT or rows * len(columns) > CELLS:
             notes += _write_new(report, columns, mapping, _attention(pages), is_whole=False)
         elif original is None:
-            notes += _write_new(report, columns, mapping, _lines(pages), is_whole=True)
+            notes += _write_new(report, columns, mapping, lines_of(pages), is_whole=True)
         else:
             kept = list(pages)
             if why := _return(report, original, mapping, kept):
                 notes.append(why)
-                notes += _write_new(report, columns, mapping, _lines(kept), is_whole=True)
+                notes += _write_new(report, columns, mapping, lines_of(kept), is_whole=True)
     except OSError as error:
         raise unwritable(report.path, error) from error
     report.place()
     return notes
-
-
-def _lines(pages: Iterable[Page]) -> Iterator[Line]:
-    return (line for page in pages for line in page.lines())
 
 
 def _attention(pages: Iterable[Page]) -> Iterator[Line]:
@@ -93,7 +88,7 @@ def _return(report: Draft, original: Original, mapping: Mapping[str, int], pages
         )
     with tempfile.TemporaryFile() as saved:
         try:
-            parts = returned.save(original, mapping, _lines(pages), saved)
+            parts = returned.save(original, mapping, lines_of(pages), saved)
             returned.with_results(original, saved, parts, report.file)
         except OSError:
             raise
@@ -111,7 +106,7 @@ def _write_new(
 ) -> list[str]:
     """Write a new workbook of at most `LIMIT` of the lines, and return what it does not show, in sentences."""
     # Where there are too many columns, those that are sent.
-    shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= _WIDEST else sorted(mapping.values())
+    shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     letters = {position: get_column_letter(index) for index, position in enumerate(shown, 1)}
     book: Any = _Book(write_only=True)
     book.is_macro = Path(report.path).suffix.lower() == ".xlsm"

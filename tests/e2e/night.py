@@ -28,6 +28,13 @@ _FIRSTNAMES = ("Zoé", "Léa", "Inès", "Noël", "Chloé", "Hugo", "Anaïs", "Th
 _LASTNAMES = ("Dupré", "Lefèvre", "Martin", "Nuñez", "D'Arcy", "Garçon", "Roux")
 _PATIENCE = 90  # seconds for anything; far more than it takes
 
+
+def busiest_second(calls: Iterable[Call]) -> int:
+    """Return how many of `calls` arrived within the second that holds the most of them."""
+    times = [call.at for call in calls]
+    return max(sum(first <= at < first + 1 for at in times) for first in times)
+
+
 INTERNAL = {Outcome.READY}
 """Not an outcome of `run`."""
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from contact_sync.sandbox import Behaviour, Faults, busiest_second
+from contact_sync.sandbox import Behaviour, Faults
 
 from . import front
 from .front import Odd
-from .night import Night, assert_books, made_up, show
+from .night import Night, assert_books, busiest_second, made_up, show
 
 
 def json_of(document: bytes, **how: bytes) -> bytes:

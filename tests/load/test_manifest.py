@@ -18,7 +18,7 @@ from contact_sync.errors import SourceError
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Places, Violation
+from contact_sync.model import Layout, Places, Violation, lines_of
 from contact_sync.validate import Policy, Validator
 
 from .reading import archive, edited, saved, sheet, text
@@ -47,7 +47,7 @@ def judge(content: bytes, folder: Path) -> dict[int, Sent | str]:
         plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}
         ledger.conclude(Violation("stopped", detail={"reason": ""}), ready=False)
-        told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in ledger.lines()}
+        told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.pages())}
     return told | pending
 
 
