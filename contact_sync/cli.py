@@ -11,10 +11,9 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -29,8 +28,6 @@ from contact_sync.ping import Ping
 from contact_sync.settings import Settings
 
 log = logging.getLogger(__name__)
-
-Work: TypeAlias = Callable[[Settings, Bars], Summary]
 
 
 class _ExampleFirst(click.Command):
@@ -88,13 +85,7 @@ def run(ctx: click.Context, /, **told: Any) -> int:
 
     FILE may be a folder: each file that has arrived in it is run, and put away into done/ or failed/ with its report.
     """
-
-    def go(chosen: Settings, bars: Bars) -> Summary:
-        from contact_sync.run import run  # noqa: PLC0415 - not for --help
-
-        return run(chosen, bars)
-
-    return _go(ctx, told, go)
+    return _go(ctx, told)
 
 
 @program.command(cls=_like("contact-sync check contacts.xlsx"), short_help="load, validate, write the report; nothing is sent")
@@ -112,13 +103,7 @@ def run(ctx: click.Context, /, **told: Any) -> int:
 @click.pass_context
 def check(ctx: click.Context, /, **told: Any) -> int:
     """Load and validate FILE and write the report; nothing is sent, and no key is needed."""
-
-    def go(chosen: Settings, bars: Bars) -> Summary:
-        from contact_sync.run import run  # noqa: PLC0415 - not for --help
-
-        return run(dataclasses.replace(chosen, send=False, remember=False), bars)
-
-    return _go(ctx, told, go)
+    return _go(ctx, told | {"dry_run": True, "remember": False})
 
 
 # ---- the morning after
@@ -128,7 +113,7 @@ def check(ctx: click.Context, /, **told: Any) -> int:
     cls=_like("contact-sync retry --api-key-file /etc/contact-sync.key"),
     short_help="send again what failed or was left; no file needed",
 )
-@click.argument("run_id", metavar="[RUN]", default="")
+@click.argument("run", metavar="[RUN]", default="")
 @options.with_options(
     options.KEY,
     options.PACE,
@@ -142,30 +127,16 @@ def check(ctx: click.Context, /, **told: Any) -> int:
 @click.pass_context
 def retry(ctx: click.Context, /, **told: Any) -> int:
     """Take up the last run again: send its rows that failed or did not have their turn, and bring its report up to date."""
-    run_id = told.pop("run_id")
-
-    def go(chosen: Settings, bars: Bars) -> Summary:
-        from contact_sync.run import retry  # noqa: PLC0415 - not for --help
-
-        return retry(chosen, run_id, bars)
-
-    return _go(ctx, told, go)
+    return _go(ctx, told)
 
 
 @program.command(cls=_like("contact-sync report --report /tmp/again.csv"), short_help="write the last run's report again")
-@click.argument("run_id", metavar="[RUN]", default="")
+@click.argument("run", metavar="[RUN]", default="")
 @options.with_options(options.KEY, options.ACCOUNT, options.REPORTS, options.STATE, options.TALK, options.JSON)
 @click.pass_context
 def report(ctx: click.Context, /, **told: Any) -> int:
     """Write the last run's report again, from the ledger."""
-    run_id = told.pop("run_id")
-
-    def go(chosen: Settings, bars: Bars) -> Summary:
-        from contact_sync.run import rewrite  # noqa: PLC0415 - not for --help
-
-        return rewrite(chosen, run_id, bars)
-
-    return _go(ctx, told, go)
+    return _go(ctx, told)
 
 
 @program.command(cls=_like("contact-sync history --contact C000123"), short_help="how earlier runs went, and what became of whom")
@@ -271,7 +242,7 @@ def completion(console: Console, shell: str) -> int:
 # ---- what a command is told
 
 
-def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
+def _go(ctx: click.Context, told: dict[str, Any]) -> int:
     """Do what a command is for, tell of it, and return the exit code."""
     console: Console = ctx.obj
     console.quiet, console.as_json = told.pop("quiet"), told.pop("as_json")
@@ -285,9 +256,9 @@ def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
     code, sentence = ContactSyncError.exit_code, ""
     try:
         if "expect_by" in told and os.path.isdir(told["source"]):  # noqa: PTH112 - which does not raise
-            code, sentence = _each(ctx, told, work)
+            code, sentence = _each(ctx, told)
         else:
-            code, sentence, _ = _one(ctx, told, work)
+            code, sentence, _ = _one(ctx, told)
     except KeyboardInterrupt:
         code = 130
         raise
@@ -296,12 +267,15 @@ def _go(ctx: click.Context, told: dict[str, Any], work: Work) -> int:
     return code
 
 
-def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> inbox.Ended:
+def _one(ctx: click.Context, told: dict[str, Any]) -> inbox.Ended:
     """Do it for one file, and tell how that ended."""
     console: Console = ctx.obj
     try:
         chosen = _settings(ctx, told)
         console.secrets.append("" if chosen.sandbox else chosen.key)
+        from contact_sync import run as works  # noqa: PLC0415 - not for --help
+
+        work = {"retry": works.retry, "report": works.rewrite}.get(str(ctx.info_name), works.run)
         with Bars(shown=not console.quiet) as bars:
             summary = work(chosen, bars)
     except ContactSyncError as error:
@@ -309,14 +283,14 @@ def _one(ctx: click.Context, told: dict[str, Any], work: Work) -> inbox.Ended:
     return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open)
 
 
-def _each(ctx: click.Context, told: dict[str, Any], work: Work) -> tuple[int, str]:
+def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
     """Do it for each file that has arrived in a folder; return the exit code, and what is missing."""
     console: Console = ctx.obj
     folder: Path = told["source"]
 
     def one(path: Path) -> inbox.Ended:
         try:
-            return _one(ctx, told | {"source": path, "report": inbox.report_of(path)}, work)
+            return _one(ctx, told | {"source": path, "report": inbox.report_of(path)})
         except Exception as bug:  # which must not keep the others from being run
             log.exception("with %s", path.name)
             return inbox.Ended(console.refuse(_bug(bug), path), "", is_open=True)

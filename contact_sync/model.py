@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, NamedTuple, Self
+from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.catalogue import CATALOGUE
 from contact_sync.language import phrase
@@ -235,6 +235,16 @@ class Pending(NamedTuple):
     """The digests of the contact's other fields as the API last confirmed them."""
 
 
+class Answer(NamedTuple):
+    """What the API's answer to an attempt means for the row."""
+
+    outcome: Outcome
+    violations: list[Violation]
+    """What to look at; nothing where all is well."""
+    http_status: int
+    api_code: str
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """How a row that was sent, or was about to be, ended."""
@@ -248,6 +258,19 @@ class Result:
     api_code: str = ""
     at: str = ""
     """UTC, ISO 8601 with Z."""
+
+
+class Watcher(Protocol):
+    """Whoever looks on while a run goes."""
+
+    def loaded(self, rows: int) -> None:
+        """So many more rows were loaded and validated."""
+
+    def sending(self, rows: int) -> None:
+        """So many rows are about to be sent."""
+
+    def sent(self, result: Result) -> None:
+        """One row was sent, and ended so."""
 
 
 class Night(NamedTuple):

@@ -1,59 +1,38 @@
 """One run, from the source to the report: load, validate, stage, send, record, report, in this order and one direction."""
 
-import asyncio
 import gc
 import logging
-import os
 import secrets
-import signal
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from types import FrameType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from contact_sync import plan
 from contact_sync.damage import deviations
-from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, Interrupted, SourceError, StorageError
+from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import ATTENTION, Layout, Night, Outcome, Places, Result, Source, Summary, Violation
+from contact_sync.model import ATTENTION, Layout, Night, Outcome, Places, Source, Summary, Violation, Watcher
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
-from contact_sync.report.draft import Draft
 from contact_sync.settings import Settings
 from contact_sync.state import kept_ledger, ledger_of, throwaway
-from contact_sync.stop import Stop
+from contact_sync.stop import Stop, heeding_signals
 from contact_sync.validate import Policy, Validator
 
-# What sends is imported where it is needed: a check of a small file takes half the time without aiohttp and httpx.
 if TYPE_CHECKING:
-    from contact_sync.api.client import Client
+    from contact_sync.channel import Channel
 
 NIGHTS = 7
 """Runs that tonight's source is compared with."""
 
 _PARTIAL = 3
-_LINE = 150  # bytes that a report tells of a row beside its cells
 
 log = logging.getLogger(__name__)
-
-
-class Watcher(Protocol):
-    """Whoever looks on while a run goes."""
-
-    def loaded(self, rows: int) -> None:
-        """So many more rows were loaded and validated."""
-
-    def sending(self, rows: int) -> None:
-        """So many rows are about to be sent."""
-
-    def sent(self, result: Result) -> None:
-        """One row was sent, and ended so."""
 
 
 def run(settings: Settings, watcher: Watcher) -> Summary:
@@ -67,10 +46,9 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     summary = Summary(
         f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}", settings.source, settings.report
     )
-    if settings.send and not settings.sandbox:
-        night.reach(settings.base_url)
+    channel = night.channel() if settings.send else None
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
-    with _signals(night.stop), lent as ledger:
+    with heeding_signals(night.stop), lent as ledger:
         keep = settings.send or not settings.remember
         ledger.expire(started, settings.keep_days if keep else None)
         with _opened(settings, night.stop) as source:
@@ -86,9 +64,9 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                     raise
                 ledger.advance(summary.run, STAGED)
                 guard(settings, ledger, summary.rows, night.stop)
-                if settings.send and not night.stop.reasons:
+                if channel and not night.stop.reasons:
                     ledger.advance(summary.run, CLEARED)
-                    night.deliver(ledger, summary, reports.csv)
+                    channel.send(ledger, reports.csv, summary.rows, watcher)
                 night.conclude(ledger, summary)
                 night.report(ledger, summary, reports, source.layout)
         if keep:
@@ -96,21 +74,21 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     return summary
 
 
-def retry(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
+def retry(settings: Settings, watcher: Watcher) -> Summary:
     """Take up the last run again: send its rows that failed or did not have their turn, and write its whole report anew.
 
     Of `settings` what has to do with the file does not count. Raises what `run` does, and ConfigError when there is nothing to
     take up.
     """
     night = _Night(settings, watcher)
-    night.reach(settings.base_url)
-    with _signals(night.stop), kept_ledger(settings, own=True) as ledger:
-        summary, layout, places = _last(ledger, settings, run_id)
+    channel = night.channel()
+    with heeding_signals(night.stop), kept_ledger(settings, own=True) as ledger:
+        summary, layout, places = _last(ledger, settings)
         with drafts(places, None) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
-            night.deliver(ledger, summary, reports.csv)
+            channel.send(ledger, reports.csv, summary.rows, watcher)
             night.conclude(ledger, summary)
             summary.requests, summary.retries = (now - then for now, then in zip(ledger.attempts(), before, strict=True))
             night.report(ledger, summary, reports, layout)
@@ -118,11 +96,11 @@ def retry(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     return summary
 
 
-def rewrite(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
+def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     """Write the last run's report once more. Raises ConfigError when its rows are not kept any more, StorageError."""
     night = _Night(settings, watcher)
     with kept_ledger(settings) as ledger:
-        summary, layout, places = _last(ledger, settings, run_id)
+        summary, layout, places = _last(ledger, settings)
         with drafts(places, None) as reports:
             _count(ledger, summary)
             night.report(ledger, summary, reports, layout)
@@ -130,12 +108,12 @@ def rewrite(settings: Settings, run_id: str, watcher: Watcher) -> Summary:
     return summary
 
 
-def _last(ledger: Ledger, settings: Settings, run_id: str) -> tuple[Summary, Layout, Places]:
-    """The last run as it was left, and where its reports go; it must be `run_id`, if that is not empty."""
+def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Places]:
+    """The last run as it was left, and where its reports go; it must be the one asked for, if one is."""
     last = ledger.last()
     if not last or not ledger.is_whole(last):
         raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
-    if run_id not in {"", last}:
+    if settings.run not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
     were, layout = ledger.reopen(last)
     places = places_again(settings, were)
@@ -155,23 +133,6 @@ def _uncollected() -> Iterator[None]:
 
 def _stamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM stop the run in good order, and the second end it at once."""
-
-    def order(signum: int, _: FrameType | None) -> None:
-        if any(isinstance(reason, Interrupted) for reason in stop.reasons):
-            os._exit(128 + signum)  # the ledger survives that; nothing else is worth waiting for
-        stop.trip(Interrupted(signum))
-
-    before = {signum: signal.signal(signum, order) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 @contextmanager
@@ -200,23 +161,14 @@ class _Night:
         self._settings = settings
         self._watcher = watcher
         self._begun = time.monotonic()
-        self._client: Client | None = None
         self.stop = Stop()
 
-    def reach(self, base_url: str) -> "Client":
-        """Prepare the way to the API. Raises ConfigError where a proxy or the certificates of this machine are no good."""
-        from contact_sync.api.client import Client  # noqa: PLC0415
+    def channel(self) -> "Channel":
+        """Make ready what sends; raises ConfigError where a proxy or the certificates of this machine are no good."""
+        # Imported when it is needed: a check of a small file takes half the time without aiohttp and httpx.
+        from contact_sync.channel import Channel  # noqa: PLC0415
 
-        told = self._settings
-        self._client = Client(
-            base_url,
-            rate=told.rate,
-            connections=told.workers,
-            timeout=told.timeout,
-            clock=time.monotonic,
-            sleep=self.stop.sleep,
-        )
-        return self._client
+        return Channel(self._settings, self.stop, self._begun)
 
     def stage(self, source: Source, ledger: Ledger, summary: Summary) -> None:
         """Validate every row of `source` and write it into the ledger."""
@@ -252,45 +204,6 @@ class _Night:
             phrase("{count} cells of {field}: {what}.", count=count, field=field, what=what)
             for (field, what), count in validator.notes.items()
         ]
-
-    def deliver(self, ledger: Ledger, summary: Summary, report: Draft) -> None:
-        """Send what is pending, unless the disk has no room for what has to be written after it."""
-        try:
-            if pending := ledger.pending():
-                report.reserve(ledger.size() + _LINE * summary.rows)
-                ledger.check_room(pending)
-        except StorageError as reason:
-            self.stop.trip(reason)
-            return
-        told = self._settings
-        self._watcher.sending(min(pending, told.limit or sys.maxsize))
-        try:
-            asyncio.run(self._send(ledger))
-        except ContactSyncError as reason:
-            self.stop.trip(reason)
-        except Exception as bug:  # whatever happened, the report must be written
-            log.exception("while sending")
-            self.stop.trip(
-                ContactSyncError(
-                    phrase(
-                        "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.", bug=type(bug).__name__
-                    )
-                )
-            )
-
-    async def _send(self, ledger: Ledger) -> None:
-        from contact_sync.send import Effort, send  # noqa: PLC0415
-
-        told = self._settings
-        left = None if told.max_duration is None else told.max_duration - (time.monotonic() - self._begun)
-        effort = Effort(told.key, told.workers, told.attempts, told.limit, left)
-        async with AsyncExitStack() as stack:
-            if told.sandbox:
-                from contact_sync.sandbox import Sandbox  # noqa: PLC0415
-
-                self.reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
-            client = self._client or self.reach(told.base_url)
-            await send(ledger, await stack.enter_async_context(client), effort, self.stop, self._watcher.sent)
 
     def conclude(self, ledger: Ledger, summary: Summary) -> None:
         """Say of the rows whose turn did not come why it did not, and count how all of them ended."""

@@ -7,18 +7,18 @@ whoever touches ledger, limiter or breaker does so between two awaits, and needs
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
 
-from contact_sync.api import contact_detail, contact_update
 from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
 from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
-from contact_sync.model import Outcome, Pending, Result, Violation
+from contact_sync.model import Answer, Outcome, Pending, Result, Violation
 from contact_sync.stop import Stop, Stopped
 
 CANARIES = 5
@@ -31,11 +31,31 @@ _DURABLE = 0.2  # seconds until a result is on the disk at the latest
 _ALLOWANCE, _SHARE = 50, 0.1  # retries of a run at most: so many, and so many for each request
 
 
+class Endpoint(Protocol):
+    """Where rows are sent. An attempt without an answer is made again, so it must be safe to ask twice for the same."""
+
+    path: str
+
+    def request(self, row: Pending) -> bytes:
+        """The body that sends `row`."""
+
+    def answer(self, reply: Reply, row: Pending) -> Answer:
+        """What `reply` means for `row`; raises Transient or Rejected for this row, another error where all would end so."""
+
+    def code(self, reply: Reply) -> str:
+        """The API's code in `reply`, as far as there is one."""
+
+    def doubt(self, refusal: Rejected, row: Pending) -> tuple[str, str] | None:
+        """What to ask, path and query, before this refusal of `row` is believed; None where it is certain."""
+
+    def resolve(self, reply: Reply, row: Pending) -> Answer | None:
+        """What the answer to that question means for `row`; None where the refusal stands."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How hard to try."""
 
-    key: str = field(repr=False)
     workers: int
     attempts: int
     """Attempts a row in the first pass."""
@@ -57,9 +77,19 @@ class _Delivery:
 
 
 class _Sender:
-    def __init__(self, ledger: Ledger, client: Client, effort: Effort, stop: Stop, tick: Callable[[Result], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Client,
+        endpoint: Endpoint,
+        effort: Effort,
+        stop: Stop,
+        *,
+        tick: Callable[[Result], None],
+    ) -> None:
         self._ledger = ledger
         self._client = client
+        self._endpoint = endpoint
         self._effort = effort
         self._stop = stop
         self._tick = tick
@@ -212,7 +242,7 @@ class _Sender:
         violations: Sequence[Violation]
         code = ""
         try:
-            status, outcome, violations, code = await self._try(delivery)
+            outcome, violations, status, code = await self._try(delivery)
         except (Rejected, Transient) as error:
             outcome = Outcome.REJECTED if isinstance(error, Rejected) else Outcome.FAILED
             status, violations, code = error.http_status, [error.violation], error.api_code
@@ -225,10 +255,10 @@ class _Sender:
             self._stop.trip(reason)
             outcome, violations = Outcome.FAILED, [Violation("api-stopped")]
             if delivery.reply is not None:
-                status, code = delivery.reply.status, contact_update.code(delivery.reply, self._effort.key)
+                status, code = delivery.reply.status, self._endpoint.code(delivery.reply)
         return Result(row, outcome, violations, delivery.attempts, status, code, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
-    async def _try(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
+    async def _try(self, delivery: _Delivery) -> Answer:
         """Make the first attempt, and as many more as are granted.
 
         Tenacity comes in with the first failure, which it is told as its own first attempt: most rows have none, and it would
@@ -239,14 +269,14 @@ class _Sender:
         except Transient as failure:
             failures = [failure]
 
-        async def attempt() -> tuple[int, Outcome, list[Violation], str]:
+        async def attempt() -> Answer:
             if failures:
                 raise failures.pop()
             return await self._attempt(delivery)
 
         return await self._retrying(attempt)
 
-    async def _attempt(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
+    async def _attempt(self, delivery: _Delivery) -> Answer:
         """Make one attempt, or, while the API counts as down, wait until it is this row's turn to probe."""
         if self._breaker.is_open:
             async with self._probe:
@@ -266,15 +296,15 @@ class _Sender:
             )
         self._stop.trip(UnavailableError(told))
 
-    async def _ask(self, delivery: _Delivery) -> tuple[int, Outcome, list[Violation], str]:
+    async def _ask(self, delivery: _Delivery) -> Answer:
         if self._stop.reasons:  # given while this row waited for its turn to probe
             raise Stopped
         delivery.attempts += 1
         delivery.reply = None
-        key = self._effort.key
+        endpoint, row = self._endpoint, delivery.row
         try:
-            delivery.reply = reply = await self._client.post(contact_update.PATH, contact_update.request(key, delivery.row))
-            verdict = contact_update.answer(reply, delivery.row, key)
+            delivery.reply = await self._client.post(endpoint.path, endpoint.request(row))
+            answer = endpoint.answer(delivery.reply, row)
         except Stopped:
             delivery.attempts -= 1  # it was still waiting for its turn
             raise
@@ -284,20 +314,20 @@ class _Sender:
             raise
         except Rejected as refusal:
             self._answered()
-            if refusal.api_code != contact_update.NUMBER_TAKEN:
+            question = endpoint.doubt(refusal, row)
+            if question is None:
                 raise
-            return await self._verify(delivery, refusal)
+            return await self._look_into(delivery, refusal, question)
         self._answered()
-        return reply.status, *verdict
+        return answer
 
-    async def _verify(self, delivery: _Delivery, refusal: Rejected) -> tuple[int, Outcome, list[Violation], str]:
-        """Ask whether it is this contact itself that has the number: from an attempt tonight or before that had no answer."""
-        row, key = delivery.row, self._effort.key
+    async def _look_into(self, delivery: _Delivery, refusal: Rejected, question: tuple[str, str]) -> Answer:
+        """Ask whether a refusal is to be believed."""
         # Until that is known, the row is no more certain than one without an answer.
         delivery.last = Transient(refusal.violation, http_status=refusal.http_status, api_code=refusal.api_code)
         delivery.attempts += 1
         try:
-            reply = await self._client.get(contact_detail.PATH, contact_detail.query(key, row))
+            reply = await self._client.get(*question)
         except Stopped:
             delivery.attempts -= 1
             raise
@@ -305,9 +335,10 @@ class _Sender:
             delivery.last = failure
             self._failed(failure)
             raise
-        if contact_detail.holds(reply, row):
-            return reply.status, Outcome.UPDATED, [], contact_update.code(reply, key)
-        raise refusal
+        answer = self._endpoint.resolve(reply, delivery.row)
+        if answer is None:
+            raise refusal
+        return answer
 
     def _answered(self) -> None:
         self._proven = self._well = True
@@ -333,10 +364,18 @@ class _Sender:
         self._client.limiter.hold(seconds)
 
 
-async def send(ledger: Ledger, client: Client, effort: Effort, stop: Stop, tick: Callable[[Result], None]) -> None:
-    """Send the pending rows of `ledger` and record how each ended; `tick` is told of each.
+async def send(
+    ledger: Ledger,
+    client: Client,
+    endpoint: Endpoint,
+    effort: Effort,
+    stop: Stop,
+    *,
+    tick: Callable[[Result], None],
+) -> None:
+    """Send the pending rows of `ledger` to `endpoint` and record how each ended; `tick` is told of each.
 
     Ends early when `stop` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay pending.
     Raises StorageError when the ledger cannot be written at the end.
     """
-    await _Sender(ledger, client, effort, stop, tick).send()
+    await _Sender(ledger, client, endpoint, effort, stop, tick=tick).send()

@@ -28,6 +28,8 @@ class Settings:
 
     source: Path = Path()
     """Not looked at where the last run is taken up again."""
+    run: str = ""
+    """Which run is taken up again; empty for the last."""
     report: Path = Path()
     """Empty for the place of the last run's own report."""
     report_mode: int | None = None

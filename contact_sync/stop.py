@@ -1,8 +1,13 @@
 """The order to stop: given by a signal, or by whoever finds that going on is useless; obeyed by all who send or wait."""
 
 import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
-from contact_sync.errors import ContactSyncError
+from contact_sync.errors import ContactSyncError, Interrupted
 
 
 class Stopped(Exception):  # noqa: N818 - no error: the row's turn does not come
@@ -43,3 +48,20 @@ class Stop:
         finally:
             timer.cancel()
             self._sleepers.discard(sleeper)
+
+
+@contextmanager
+def heeding_signals(stop: Stop) -> Iterator[None]:
+    """Let the first SIGINT or SIGTERM stop the run in good order, and the second end it at once."""
+
+    def order(signum: int, _: FrameType | None) -> None:
+        if any(isinstance(reason, Interrupted) for reason in stop.reasons):
+            os._exit(128 + signum)  # the ledger survives that; nothing else is worth waiting for
+        stop.trip(Interrupted(signum))
+
+    before = {signum: signal.signal(signum, order) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

@@ -462,10 +462,10 @@ def test_the_key_appears_nowhere(
         server.script["C000001"] = [Behaviour(body=json.dumps({"success": False, "code": 99, "message": f"no {KEY}"}).encode())]
     if how == "bug":
 
-        def bug(*_: object) -> None:
+        def bug(*_: object, **__: object) -> None:
             raise ValueError(f"with {KEY} in it")
 
-        monkeypatch.setattr("contact_sync.send.send", bug)
+        monkeypatch.setattr("contact_sync.channel.send", bug)
     monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
     write("C000001;Zoé", "C000002;Léa")
     code = main("run", "contacts.csv", "--base-url", server.base_url, "--state-dir", "state", "-v", "--json", "--rate", "0")

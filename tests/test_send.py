@@ -17,6 +17,7 @@ import pytest
 
 from contact_sync import breaker
 from contact_sync.api.client import Client
+from contact_sync.api.contact_update import ContactUpdate
 from contact_sync.errors import (
     AccessError,
     ConfigError,
@@ -124,7 +125,7 @@ async def work(
     client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=night.stop.sleep)
     try:
         async with client:
-            await send(ledger, client, Effort(key, workers, attempts, limit, seconds), night.stop, note)
+            await send(ledger, client, ContactUpdate(key), Effort(workers, attempts, limit, seconds), night.stop, tick=note)
     finally:
         night.requests, night.seconds = client.limiter.turns, clock() - began
     return night
@@ -352,7 +353,7 @@ def test_a_wrong_key_is_not_shown(ledger: Ledger, sandbox: Serve) -> None:
     stage(ledger, 2)
     night = go(ledger, sandbox(key="another"))
     assert [str(reason) for reason in night.stop.reasons] == ["The API refused: the API key is wrong (code 10)."]
-    assert KEY not in repr(Effort(KEY, 1, 1, None, None))
+    assert KEY not in repr(ContactUpdate(KEY))
 
 
 @pytest.mark.parametrize("answer", [Behaviour(code=10), Behaviour(status=403, body=b"<h1>Forbidden</h1>")])

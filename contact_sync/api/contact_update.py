@@ -3,20 +3,20 @@
 Source: the API's page "Modifier un contact". `apiKey` and `contactId` stand at the top, the fields inside `contact`. Success is
 what the body says (`success` is true), never the HTTP status alone. Its table of error codes is incomplete, so those of the
 sibling endpoints and of the general error page count too. An update names the contact and sets absolute values, so an attempt
-without an answer may be made again.
+without an answer may be made again. A refusal because the number is taken is looked into with `contact/detail`: it may be this
+contact itself that has it, from an attempt tonight or before that had no answer.
 """
 
 import json
 from typing import Any
 
+from contact_sync.api import contact_detail
 from contact_sync.api.client import Reply
 from contact_sync.api.echo import differences
 from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, AttemptError, ConfigError, Rejected, Transient
 from contact_sync.language import phrase
-from contact_sync.model import ID, ROW, Outcome, Pending, Violation
-
-PATH = "contact/update"
+from contact_sync.model import ID, ROW, Answer, Outcome, Pending, Violation
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -41,32 +41,50 @@ _AGAIN = {"408", "425", "429", "500", "502", "503", "504"}
 _THROTTLED = "429"
 
 
-def request(key: str, row: Pending) -> bytes:
-    """The body that sends `row`."""
-    return _encode({"apiKey": key, ID: row.contact_id, "contact": row.contact}).encode()
+class ContactUpdate:
+    """The endpoint, for the account that has `key`; where the API's words are quoted, the key is taken out of them."""
 
+    path = "contact/update"
 
-def answer(reply: Reply, row: Pending, key: str) -> tuple[Outcome, list[Violation], str]:
-    """The outcome of `row`, what to look at, and the API's code.
+    def __init__(self, key: str) -> None:
+        self._key = key
 
-    Raises Transient or Rejected for this row; AccessError or ConfigError where every row would end so. Where the API's words are
-    quoted, `key` is taken out of them: an error may repeat the request.
-    """
-    if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
-        target = quoted(reply.headers.get("location", phrase("elsewhere")).partition("?")[0], key)
-        raise ConfigError(phrase("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
-    envelope = envelope_of(reply.body)
-    if envelope is None:
-        raise _without_envelope(reply)
-    if envelope["success"] is True and reply.status < 300:  # noqa: PLR2004 - the class of successes
-        altered = differences(envelope.get("contact"), row)
-        return (Outcome.ALTERED if altered else Outcome.UPDATED), altered, quoted(code_of(envelope), key)
-    raise _refusal(reply, envelope, key)
+    def request(self, row: Pending) -> bytes:
+        """The body that sends `row`."""
+        return _encode({"apiKey": self._key, ID: row.contact_id, "contact": row.contact}).encode()
 
+    def answer(self, reply: Reply, row: Pending) -> Answer:
+        """What `reply` means for `row`.
 
-def code(reply: Reply, key: str) -> str:
-    """The API's code in `reply`, as far as there is one."""
-    return quoted(code_of(envelope_of(reply.body) or {}), key)
+        Raises Transient or Rejected for this row; AccessError or ConfigError where every row would end so.
+        """
+        if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
+            target = quoted(reply.headers.get("location", phrase("elsewhere")).partition("?")[0], self._key)
+            raise ConfigError(phrase("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
+        envelope = envelope_of(reply.body)
+        if envelope is None:
+            raise _without_envelope(reply)
+        if envelope["success"] is True and reply.status < 300:  # noqa: PLR2004 - the class of successes
+            altered = differences(envelope.get("contact"), row)
+            outcome = Outcome.ALTERED if altered else Outcome.UPDATED
+            return Answer(outcome, altered, reply.status, quoted(code_of(envelope), self._key))
+        raise _refusal(reply, envelope, self._key)
+
+    def code(self, reply: Reply) -> str:
+        """The API's code in `reply`, as far as there is one."""
+        return quoted(code_of(envelope_of(reply.body) or {}), self._key)
+
+    def doubt(self, refusal: Rejected, row: Pending) -> tuple[str, str] | None:
+        """What to ask, path and query, before this refusal of `row` is believed; None where it is certain."""
+        if refusal.api_code != NUMBER_TAKEN:
+            return None
+        return contact_detail.PATH, contact_detail.query(self._key, row)
+
+    def resolve(self, reply: Reply, row: Pending) -> Answer | None:
+        """What the answer to that question means for `row`; None where the refusal stands."""
+        if not contact_detail.holds(reply, row):
+            return None
+        return Answer(Outcome.UPDATED, [], reply.status, self.code(reply))
 
 
 def _without_envelope(reply: Reply) -> Exception:

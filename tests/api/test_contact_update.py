@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.api import contact_update
 from contact_sync.api.client import Reply
+from contact_sync.api.contact_update import ContactUpdate
 from contact_sync.errors import AccessError, ConfigError, ContactSyncError, Rejected, Transient
 from contact_sync.model import Outcome, Pending, Violation
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
+ENDPOINT = ContactUpdate(KEY)
 CONTACT = {
     "phoneNumber": "+33600000001",
     "firstname": "Zoé",
@@ -40,7 +41,9 @@ def reply(document: Any, status: int = 200, **headers: str) -> Reply:
 
 def answer(document: Any, status: int = 200, **headers: str) -> tuple[Outcome, list[Violation], str]:
     """What becomes of such an answer to the row."""
-    return contact_update.answer(reply(document, status, **headers), row(), KEY)
+    found = ENDPOINT.answer(reply(document, status, **headers), row())
+    assert found.http_status == status
+    return found.outcome, found.violations, found.api_code
 
 
 def success(**changes: Any) -> dict[str, Any]:
@@ -59,14 +62,14 @@ def refusal(code: object, **said: Any) -> dict[str, Any]:
 
 def test_the_body() -> None:
     """The body is a UTF-8 JSON object of apiKey, contactId and contact, and holds no value but those of the row."""
-    body = contact_update.request('k"\\', row({"firstname": "Zoé", "custom1": ""}))
+    body = ContactUpdate('k"\\').request(row({"firstname": "Zoé", "custom1": ""}))
     assert body == '{"apiKey": "k\\"\\\\", "contactId": "C000001", "contact": {"firstname": "Zoé", "custom1": ""}}'.encode()
 
 
 @given(key=st.text(), contact_id=st.text(), value=st.text(st.characters(codec="utf-8")))
 def test_any_text_arrives(key: str, contact_id: str, value: str) -> None:
     """Whatever key, contactId and values hold, it comes out of the body as it was."""
-    body = json.loads(contact_update.request(key, row({"custom1": value}, contact_id)))
+    body = json.loads(ContactUpdate(key).request(row({"custom1": value}, contact_id)))
     assert body == {"apiKey": key, "contactId": contact_id, "contact": {"custom1": value}}
 
 
@@ -109,13 +112,13 @@ def test_names_that_were_sent_decomposed() -> None:
     """An accent that was sent as two characters and comes back as one is no difference."""
     sent = row({"firstname": unicodedata.normalize("NFD", "Zoé")})
     stored = reply({"success": True, "contact": {"contactId": "C000001", "firstname": "Zoé"}})
-    assert contact_update.answer(stored, sent, KEY)[0] is Outcome.UPDATED
+    assert ENDPOINT.answer(stored, sent)[0] is Outcome.UPDATED
 
 
 def test_a_contact_id_may_be_a_number() -> None:
     """An id of digits may come back as a JSON number."""
     stored = reply({"success": True, "contact": {"contactId": 6363, "firstname": "Zoé"}})
-    assert contact_update.answer(stored, row({"firstname": "Zoé"}, "6363"), KEY)[0] is Outcome.UPDATED
+    assert ENDPOINT.answer(stored, row({"firstname": "Zoé"}, "6363"))[0] is Outcome.UPDATED
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,7 @@ def test_a_date_that_was_emptied_stays_empty() -> None:
     """An emptied date or number that comes back filled is a difference, like any other field."""
     sent = row({"date": "", "phoneNumber": ""})
     stored = reply({"success": True, "contact": {"contactId": "C000001", "date": "2020-06-12", "phone": "+33600000001"}})
-    outcome, violations, _ = contact_update.answer(stored, sent, KEY)
+    outcome, violations, *_ = ENDPOINT.answer(stored, sent)
     assert (outcome, [violation.field for violation in violations]) == (Outcome.ALTERED, ["date", "phoneNumber"])
 
 
@@ -385,15 +388,15 @@ def test_the_key_is_never_quoted(document: Any, status: int) -> None:
         told = str(error)
     except (Transient, Rejected) as error:
         told = f"{error} {error.violation} {error.violation.message} {error.api_code}"
-    told += contact_update.code(reply(document, status), KEY)
+    told += ENDPOINT.code(reply(document, status))
     assert KEY[:8] not in told
 
 
 def test_the_code_alone() -> None:
     """The code of an answer can be had without judging it; an answer that is not the API's has none."""
-    assert contact_update.code(reply(refusal(10), 401), KEY) == "10"
-    assert contact_update.code(reply(b"<h1>Forbidden</h1>", 403), KEY) == ""
-    assert contact_update.code(reply({"code": 10}, 403), KEY) == ""
+    assert ENDPOINT.code(reply(refusal(10), 401)) == "10"
+    assert ENDPOINT.code(reply(b"<h1>Forbidden</h1>", 403)) == ""
+    assert ENDPOINT.code(reply({"code": 10}, 403)) == ""
 
 
 @given(

@@ -1,0 +1,81 @@
+"""The way of a run to the API: the client, the endpoint and the event loop that `send` is given, and room on the disk before."""
+
+import asyncio
+import logging
+import sys
+import time
+from contextlib import AsyncExitStack
+
+from contact_sync.api.client import Client
+from contact_sync.api.contact_update import ContactUpdate
+from contact_sync.errors import ContactSyncError, StorageError
+from contact_sync.language import phrase
+from contact_sync.ledger import Ledger
+from contact_sync.model import Watcher
+from contact_sync.report.draft import Draft
+from contact_sync.send import Effort, send
+from contact_sync.settings import Settings
+from contact_sync.stop import Stop
+
+_LINE = 150  # bytes that a report tells of a row beside its cells
+
+log = logging.getLogger(__name__)
+
+
+class Channel:
+    """The way of a run to the API, made ready before the source is read; `begun` is when the run began (monotonic clock).
+
+    Raises ConfigError where a proxy or the certificates of this machine are no good.
+    """
+
+    def __init__(self, settings: Settings, stop: Stop, begun: float) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._begun = begun
+        self._client = None if settings.sandbox else self._reach(settings.base_url)
+
+    def _reach(self, base_url: str) -> Client:
+        told = self._settings
+        return Client(
+            base_url,
+            rate=told.rate,
+            connections=told.workers,
+            timeout=told.timeout,
+            clock=time.monotonic,
+            sleep=self._stop.sleep,
+        )
+
+    def send(self, ledger: Ledger, report: Draft, rows: int, watcher: Watcher) -> None:
+        """Send what is pending, unless the disk has no room for what has to be written after it: a report of so many `rows`."""
+        try:
+            if pending := ledger.pending():
+                report.reserve(ledger.size() + _LINE * rows)
+                ledger.check_room(pending)
+        except StorageError as reason:
+            self._stop.trip(reason)
+            return
+        watcher.sending(min(pending, self._settings.limit or sys.maxsize))
+        try:
+            asyncio.run(self._send(ledger, watcher))
+        except ContactSyncError as reason:
+            self._stop.trip(reason)
+        except Exception as bug:  # whatever happened, the report must be written
+            log.exception("while sending")
+            told = phrase(
+                "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.", bug=type(bug).__name__
+            )
+            self._stop.trip(ContactSyncError(told))
+
+    async def _send(self, ledger: Ledger, watcher: Watcher) -> None:
+        told = self._settings
+        left = None if told.max_duration is None else told.max_duration - (time.monotonic() - self._begun)
+        effort = Effort(told.workers, told.attempts, told.limit, left)
+        async with AsyncExitStack() as stack:
+            client = self._client
+            if client is None:
+                from contact_sync.sandbox import Sandbox  # noqa: PLC0415 - a server, which a real night need not load
+
+                client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
+            await send(
+                ledger, await stack.enter_async_context(client), ContactUpdate(told.key), effort, self._stop, tick=watcher.sent
+            )
