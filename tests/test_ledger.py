@@ -801,6 +801,20 @@ def test_two_that_take_a_ledger_over_at_once(tmp_path: Path) -> None:
             assert [future.result() for future in [pool.submit(take_over), pool.submit(take_over)]] == [["old"]] * 2
 
 
+def test_several_that_make_a_ledger_at_once(tmp_path: Path) -> None:
+    """Processes that come to an account without a ledger at the same time find one, and none is turned away."""
+
+    def open_it(where: Path, together: threading.Barrier) -> str:
+        together.wait()
+        with Ledger(where, PRINTS, "account") as ledger:
+            return ledger.last()
+
+    with ThreadPoolExecutor(3) as pool:
+        for trial in range(20):
+            where, together = tmp_path / f"{trial}.sqlite3", threading.Barrier(3)
+            assert [future.result() for future in [pool.submit(open_it, where, together) for _ in range(3)]] == [""] * 3
+
+
 def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
     """A ledger that an earlier version wrote is taken over: what was confirmed stays, the rows of its last run go."""
     confirm(opened(), 2, "C1", firstname="Zoé")

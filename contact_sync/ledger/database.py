@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,8 @@ _SCHEMA = (
 VERSION = len(_SCHEMA)
 """Of the file's schema, kept as `user_version`."""
 
+_PATIENCE = 5.0  # seconds that SQLite waits for another process, too
+
 
 class Database:
     """The file of one account; every method raises StorageError where it cannot be read or written.
@@ -74,7 +77,7 @@ class Database:
             try:
                 # Without a bound the cache grows to what looks like a leak on a large source.
                 self._db.execute("PRAGMA cache_size = -8000")
-                self._db.execute("PRAGMA journal_mode = WAL" if path else "PRAGMA journal_mode = OFF")
+                self._journal("WAL" if path else "OFF")
                 self._db.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
                 self._db.execute("PRAGMA secure_delete = ON")  # what is deleted does not stay in the file
                 self._prepare(account)
@@ -100,6 +103,19 @@ class Database:
                 "The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror
             )
             raise StorageError(told) from error
+
+    def _journal(self, mode: str) -> None:
+        """Choose the journal; SQLite does not wait by itself while another process is at the same thing."""
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                self._db.execute(f"PRAGMA journal_mode = {mode}")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
