@@ -18,6 +18,7 @@ import pytest
 from contact_sync import breaker
 from contact_sync.api.client import Client
 from contact_sync.api.contact_update import ContactUpdate
+from contact_sync.attempt import LONGEST_HOLD
 from contact_sync.errors import (
     AccessError,
     ConfigError,
@@ -30,7 +31,7 @@ from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import FIELDS, Block, Layout, Outcome, Places, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
-from contact_sync.send import CANARIES, LONGEST_HOLD, Effort, send
+from contact_sync.send import CANARIES, Effort, send
 from contact_sync.stop import Stop, Stopped
 
 REPORT = Path("contacts.results.csv")

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from contact_sync.fingerprint import Fingerprints, agree, stranger
 from contact_sync.ledger.database import Database, storable
-from contact_sync.model import Event, Night, Outcome, Places, Run, Summary, Violation
+from contact_sync.model import Event, Night, Outcome, Places, Run
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -84,17 +84,6 @@ class Memory(Database):
         with self._guard():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'rows'").fetchone()
         return str(found[0]) if found else ""
-
-    def _close_book(self, summary: Summary, finished: str, rest: tuple[Violation, bool] | None) -> None:
-        """Close the book on a run; `rest` is what is told of the rows whose turn did not come."""
-        told = json.dumps([rest[0].code, rest[0].detail, rest[1]]) if rest else ""
-        values = (finished, summary.exit_code, json.dumps(summary.outcomes), summary.requests, summary.retries, summary.seconds)
-        closing = (
-            "UPDATE run SET finished = ?, exit_code = ?, outcomes = ?, requests = requests + ?, retries = retries + ?,"
-            " seconds = seconds + ?, rest = ? WHERE id = ?"
-        )
-        with self._transaction() as db:
-            db.execute(closing, (*values, told, summary.run))
 
     def moved(self, source: Path, place: Path) -> None:
         """Note that the source of the last run, and its reports with it, have been moved, if it is that one's."""

@@ -1,36 +1,30 @@
-"""The run: its rows on their way in, out to the API and back, and into the report."""
+"""The run: its rows on their way in, out to the API and back."""
 
 import json
 import shutil
 from bisect import bisect
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
 from contact_sync.language import phrase
 from contact_sync.ledger.database import ROWS, storable
-from contact_sync.ledger.memory import GROUP, Memory
+from contact_sync.ledger.memory import GROUP
+from contact_sync.ledger.reading import Reading, as_text
 from contact_sync.model import (
     FIELDS,
-    ROW,
     Block,
-    Cause,
     Layout,
-    Line,
     Outcome,
-    Page,
     Pending,
     Places,
     Result,
     Staged,
-    Summary,
     Violation,
 )
-from contact_sync.packed import pack, unpack
+from contact_sync.packed import pack
 
 _LOG, _RESULT = 8 << 20, 200
 """Bytes that SQLite's log grows to, and that a row's result takes."""
@@ -40,14 +34,12 @@ STAGED, CLEARED = 1, 2
 """Stages of a run: all rows are in the ledger; and no guard keeps them from being sent."""
 
 
-class Ledger(Memory):
+class Ledger(Reading):
     """The memory of one account, and the rows of the run that is under way."""
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
         super().__init__(path, fingerprints, account)
-        self._results: list[Result] = []
         self._firsts: list[int] = []
-        self._rest: tuple[Violation, bool] | None = None
         self._resumed = False
 
     # ---- staging
@@ -128,7 +120,7 @@ class Ledger(Memory):
             self._set_apart([number for number, *_ in rows])
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE number = ? AND outcome IS NOT 'invalid'",
-                ((outcome, *_told(_one(violation)), number) for number, outcome, violation in rows),
+                ((outcome, *as_text([violation] if violation else []), number) for number, outcome, violation in rows),
             )
 
     def _set_apart(self, numbers: Sequence[int]) -> None:
@@ -203,7 +195,7 @@ class Ledger(Memory):
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [
-                    (r.outcome, *_told(r.violations), r.attempts, r.http_status, storable(r.api_code), r.at, r.row.number)
+                    (r.outcome, *as_text(r.violations), r.attempts, r.http_status, storable(r.api_code), r.at, r.row.number)
                     for r in self._results
                 ],
             )
@@ -218,25 +210,6 @@ class Ledger(Memory):
         digests = self._fingerprints
         known = renewed(row.known, digests.fields(row.contact_id, payload))
         return row.contact_id, digests.row(row.contact_id, payload), known
-
-    # ---- reading back
-
-    def conclude(self, rest: Violation, *, ready: bool) -> None:
-        """Read the rows that are still pending as `unprocessed` for the reason `rest`, and with `ready` those that are `ready`.
-
-        Nothing is written, so that also a ledger on a full disk can be reported from. A result that could not be made durable
-        counts as `failed`: the next run sends the row again.
-        """
-        self._rest = rest, ready
-
-    def count(self, outcome: Outcome | None, *, without: str = "") -> int:
-        """How many rows have this outcome (None = pending), not counting those whose one code is `without`."""
-        own = self._number("SELECT count(*) FROM row WHERE outcome IS ? AND (code = '' OR code <> ?)", outcome, without)
-        return own + self._number("SELECT ifnull(sum(plain), 0) FROM block WHERE outcome IS ?", outcome)
-
-    def clears(self) -> int:
-        """How many cells of the rows to send would empty a stored field."""
-        return self._number("SELECT ifnull(sum(clears), 0) FROM row WHERE outcome IS NULL OR outcome = 'ready'")
 
     def size(self) -> int:
         """How many bytes the cells of this run's rows have, about."""
@@ -256,109 +229,6 @@ class Ledger(Memory):
         if free < _LOG + _RESULT * rows:
             raise StorageError(phrase("The disk of the ledger {path} has no room for the results: free some.", path=self._path))
 
-    def attempts(self) -> tuple[int, int]:
-        """How many attempts were made for the rows of this run, and how many of them were repetitions."""
-        with self._guard():
-            query = "SELECT ifnull(sum(attempts), 0), ifnull(sum(attempts - 1), 0) FROM row WHERE attempts > 0"
-            requests, retries = self._db.execute(query).fetchone()
-        for result in self._results:  # which are lost; but what the first pass came to stands in the file
-            before = result.row.attempts
-            requests += result.attempts - before
-            retries += max(result.attempts - 1, 0) - max(before - 1, 0)
-        return requests, retries
-
-    def outcomes(self) -> dict[str, int]:
-        """How many rows ended in each outcome that occurred."""
-        found: Counter[str] = Counter()
-        with self._guard():
-            for outcome, rows in self._db.execute(
-                "SELECT outcome, count(*) FROM row GROUP BY 1 UNION ALL SELECT outcome, sum(plain) FROM block GROUP BY 1"
-            ):
-                found[self._read(outcome)] += rows
-        lost = sum(not result.row.attempts for result in self._results)  # in the second pass they are `failed` already
-        found[self._read(None)] -= lost
-        found[Outcome.FAILED] += lost
-        return {outcome: found[outcome] for outcome in (*Outcome, "") if found[outcome]}
-
-    def _read(self, outcome: str | None) -> str:
-        """What an outcome in the file is read as, after `conclude`."""
-        if self._rest and (outcome is None or (outcome == Outcome.READY and self._rest[1])):
-            return Outcome.UNPROCESSED
-        return outcome or ""
-
-    def causes(self) -> list[Cause]:
-        """Why rows are not in place: for each outcome, code and field how many rows, the most frequent first."""
-        rows: Counter[tuple[str, str, str]] = Counter()
-        first: dict[tuple[str, str, str], tuple[int, str]] = {}
-        with self._guard():
-            groups = self._db.execute(
-                # SQLite takes the message from the row that has the smallest number.
-                "SELECT outcome, code, fields, count(*), min(number), message FROM row WHERE code <> '' GROUP BY 1, 2, 3"
-            ).fetchall()
-        for outcome, codes, fields, count, number, message in groups:
-            for code, field in zip(codes.split(","), fields.split(","), strict=True):
-                cause = (outcome, code, field)
-                rows[cause] += count
-                told = (number, message if code == codes else "")
-                first[cause] = min(told, first.get(cause, told))
-        found = [Cause(*cause, count, *first[cause]) for cause, count in rows.items()]
-        return sorted([*found, *self._causes_of_the_rest()], key=lambda cause: (-cause.rows, cause.first))
-
-    def _causes_of_the_rest(self) -> Iterator[Cause]:
-        """Why rows are not in place of which the file says nothing: their turn, or their result, did not come into it."""
-        lost = {result.row.number for result in self._results}
-        if lost:
-            yield Cause(Outcome.FAILED, "not-recorded", ROW, len(lost), min(lost), Violation("not-recorded").message)
-        if self._rest:
-            query = (
-                "SELECT count(*), min(number) FROM row WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?))"
-            )
-            with self._guard():
-                left, number = self._db.execute(query, (json.dumps([*lost]),)).fetchone()
-            if left:
-                yield Cause(Outcome.UNPROCESSED, self._rest[0].code, ROW, left, number, self._rest[0].message)
-
-    def pages(self) -> Iterator[Page]:
-        """Every row of the run in source order, many at a time."""
-        with self._guard():
-            firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
-        lost = {result.row.number: result for result in self._results}
-        for (first,) in firsts:
-            with self._guard():
-                query = "SELECT numbers, cells, outcome FROM block WHERE first = ?"
-                packed_numbers, packed_cells, outcome = self._db.execute(query, (first,)).fetchone()
-                numbers, cells = json.loads(packed_numbers), packed_cells.decode(errors="surrogatepass")
-                query = (
-                    "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
-                    " WHERE number BETWEEN ? AND ?"
-                )
-                told = {number: line for number, *line in self._db.execute(query, (first, numbers[-1]))}
-            others = {}
-            if told or lost:
-                for number, texts in zip(numbers, unpack(cells), strict=True):
-                    if number in lost:
-                        others[number] = self._lost(texts, lost[number])
-                    elif number in told:
-                        others[number] = self._line(texts, number, *told[number])
-            yield Page(numbers, cells, self._line([], 0, outcome, "", "", "", 0, None, "", ""), others)
-
-    def _line(self, cells: list[str], number: int, outcome: str | None, *told: Any) -> Line:
-        code, fields, message, *sent = told
-        read = self._read(outcome)
-        if self._rest and read != outcome:
-            code, fields, message = _told([self._rest[0]])
-        return Line(cells, number, read, code, ",".join(dict.fromkeys(filter(None, fields.split(",")))), message, *sent)
-
-    def _lost(self, cells: list[str], result: Result) -> Line:
-        """A row whose result could not be made durable."""
-        told = _told([Violation("not-recorded")])
-        sent = (result.attempts, result.http_status, storable(result.api_code), result.at)
-        return self._line(cells, result.row.number, Outcome.FAILED, *told, *sent)
-
-    def finish(self, summary: Summary, finished: str) -> None:
-        """Close the book on the run."""
-        self._close_book(summary, finished, self._rest)
-
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -368,19 +238,4 @@ def _stored(row: Staged) -> tuple[object, ...]:
     if row.outcome is None:
         values = zip(FIELDS, row.payload, strict=True)
         contact = _encode({field: value for field, value in values if value is not None})
-    return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *_told(row.violations))
-
-
-def _one(violation: Violation | None) -> list[Violation]:
-    return [] if violation is None else [violation]
-
-
-def _told(violations: Sequence[Violation]) -> tuple[str, str, str]:
-    """Codes, fields and sentences of a row's violations, each as one text; the first two in step."""
-    if not violations:
-        return "", "", ""
-    return (
-        ",".join(v.code for v in violations),
-        ",".join(v.field for v in violations),
-        storable(" ".join(v.message for v in violations)),
-    )
+    return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *as_text(row.violations))

@@ -1,0 +1,249 @@
+"""One row: its attempts, from the first to the last that is granted, and what they say of the API.
+
+One attempt passes through: retry ( breaker ( client ( limiter ( deadline ( HTTP ) ) ) ) ). One thread, one event loop: whoever
+touches limiter or breaker does so between two awaits, and needs no lock.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
+
+from contact_sync.api.client import Client, Reply
+from contact_sync.breaker import PAUSE, Breaker
+from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
+from contact_sync.language import phrase
+from contact_sync.model import Answer, Outcome, Pending, Result, Violation
+from contact_sync.stop import Stop, Stopped
+
+LONGEST_HOLD = 300.0
+"""Seconds; a server that asks for more, or goes on asking for as long, is not coming back tonight."""
+
+_ALLOWANCE, _SHARE = 50, 0.1  # retries of a run at most: so many, and so many for each request
+
+
+class Endpoint(Protocol):
+    """Where rows are sent. An attempt without an answer is made again, so it must be safe to ask twice for the same."""
+
+    path: str
+
+    def request(self, row: Pending) -> bytes:
+        """The body that sends `row`."""
+
+    def answer(self, reply: Reply, row: Pending) -> Answer:
+        """What `reply` means for `row`; raises Transient or Rejected for this row, another error where all would end so."""
+
+    def code(self, reply: Reply) -> str:
+        """The API's code in `reply`, as far as there is one."""
+
+    def doubt(self, refusal: Rejected, row: Pending) -> tuple[str, str] | None:
+        """What to ask, path and query, before this refusal of `row` is believed; None where it is certain."""
+
+    def resolve(self, reply: Reply, row: Pending) -> Answer | None:
+        """What the answer to that question means for `row`; None where the refusal stands."""
+
+
+@dataclass(slots=True)
+class _Delivery:
+    """A row on its way."""
+
+    row: Pending
+    attempts: int = 0
+    last: Transient | None = None
+    reply: Reply | None = None
+    """To the last attempt."""
+
+
+class Attempts:
+    """How rows get to `endpoint`: again where that helps, within a budget, and seldom while the API counts as down.
+
+    `others` tells whether there are rows left that can do the asking in a row's place.
+    """
+
+    def __init__(self, client: Client, endpoint: Endpoint, stop: Stop, others: Callable[[], bool]) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self._stop = stop
+        self._others = others
+        self._clock = asyncio.get_running_loop().time
+        self._breaker = Breaker(self._clock)
+        self._probe = asyncio.Lock()
+        self._silent_since: float | None = None
+        self._retries = 0
+        self.proven = False
+        """Whether the API has answered in its own words."""
+        self.well = False
+        """Whether it has answered since this was last taken back."""
+
+    def grant(self, attempts: int) -> None:
+        """Let each row have so many attempts from now on."""
+        # Shared by all workers, which is twice as fast as one for each row; its `statistics` therefore mean nothing.
+        self._retrying = AsyncRetrying(
+            stop=stop_after_attempt(attempts),
+            wait=wait_random_exponential(multiplier=0.25, max=20),
+            retry=self._again,
+            before_sleep=self.note_retry,
+            sleep=self._stop.sleep,
+            reraise=True,
+        )
+
+    def _again(self, state: RetryCallState) -> bool:
+        """Whether an attempt may be followed by another: it failed for the moment, and the run's budget allows it.
+
+        While the API counts as down, other rows do the asking as long as there are any: a few that it cannot swallow, one below
+        the other, must not look like an API that is down for good.
+        """
+        failed = state.outcome is not None and isinstance(state.outcome.exception(), Transient)
+        return failed and self.affordable and not (self._breaker.is_open and self._others())
+
+    def note_retry(self, _: RetryCallState | None = None) -> None:
+        """Take one retry off the run's budget."""
+        self._retries += 1
+
+    @property
+    def affordable(self) -> bool:
+        """Whether the run's budget has a retry left."""
+        return self._retries + 1 <= _ALLOWANCE + _SHARE * self._client.limiter.turns
+
+    @property
+    def down(self) -> bool:
+        """Whether the API counts as down."""
+        return self._breaker.is_open
+
+    def suspect(self) -> None:
+        """Take the API for down, unless nothing was asked of it."""
+        if self._client.limiter.turns:
+            self._breaker.trip()
+
+    async def deliver(self, row: Pending) -> Result | None:
+        """How `row` ended; None when its turn did not come."""
+        delivery = _Delivery(row, row.attempts)
+        outcome: Outcome
+        status: int | None = None
+        violations: Sequence[Violation]
+        code = ""
+        try:
+            outcome, violations, status, code = await self._try(delivery)
+        except (Rejected, Transient) as error:
+            outcome = Outcome.REJECTED if isinstance(error, Rejected) else Outcome.FAILED
+            status, violations, code = error.http_status, [error.violation], error.api_code
+        except Stopped:
+            if delivery.last is None:
+                return None
+            outcome = Outcome.FAILED
+            status, violations, code = delivery.last.http_status, [delivery.last.violation], delivery.last.api_code
+        except ContactSyncError as reason:
+            self._stop.trip(reason)
+            outcome, violations = Outcome.FAILED, [Violation("api-stopped")]
+            if delivery.reply is not None:
+                status, code = delivery.reply.status, self._endpoint.code(delivery.reply)
+        return Result(row, outcome, violations, delivery.attempts, status, code, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+
+    async def _try(self, delivery: _Delivery) -> Answer:
+        """Make the first attempt, and as many more as are granted.
+
+        Tenacity comes in with the first failure, which it is told as its own first attempt: most rows have none, and it would
+        cost them a tenth of all that sending costs.
+        """
+        try:
+            return await self._attempt(delivery)
+        except Transient as failure:
+            failures = [failure]
+
+        async def attempt() -> Answer:
+            if failures:
+                raise failures.pop()
+            return await self._attempt(delivery)
+
+        return await self._retrying(attempt)
+
+    async def _attempt(self, delivery: _Delivery) -> Answer:
+        """Make one attempt, or, while the API counts as down, wait until it is this row's turn to probe."""
+        if self._breaker.is_open:
+            async with self._probe:
+                if self._breaker.gave_up:
+                    self.give_up()
+                if self._breaker.is_open:
+                    await self._stop.sleep(PAUSE)
+                    return await self._ask(delivery)
+        return await self._ask(delivery)
+
+    def give_up(self) -> None:
+        """Stop the run, since the API is down."""
+        if self.proven:
+            told = phrase("The API is down or does not answer as documented: run again later.")
+        else:
+            told = phrase(
+                "Nothing answered as the API does: run again later, or check that --base-url is right (it ends in /v1)."
+            )
+        self._stop.trip(UnavailableError(told))
+
+    async def _ask(self, delivery: _Delivery) -> Answer:
+        if self._stop.reasons:  # given while this row waited for its turn to probe
+            raise Stopped
+        delivery.attempts += 1
+        delivery.reply = None
+        endpoint, row = self._endpoint, delivery.row
+        try:
+            delivery.reply = await self._client.post(endpoint.path, endpoint.request(row))
+            answer = endpoint.answer(delivery.reply, row)
+        except Stopped:
+            delivery.attempts -= 1  # it was still waiting for its turn
+            raise
+        except Transient as failure:
+            delivery.last = failure
+            self._failed(failure)
+            raise
+        except Rejected as refusal:
+            self._answered()
+            question = endpoint.doubt(refusal, row)
+            if question is None:
+                raise
+            return await self._look_into(delivery, refusal, question)
+        self._answered()
+        return answer
+
+    async def _look_into(self, delivery: _Delivery, refusal: Rejected, question: tuple[str, str]) -> Answer:
+        """Ask whether a refusal is to be believed."""
+        # Until that is known, the row is no more certain than one without an answer.
+        delivery.last = Transient(refusal.violation, http_status=refusal.http_status, api_code=refusal.api_code)
+        delivery.attempts += 1
+        try:
+            reply = await self._client.get(*question)
+        except Stopped:
+            delivery.attempts -= 1
+            raise
+        except Transient as failure:
+            delivery.last = failure
+            self._failed(failure)
+            raise
+        answer = self._endpoint.resolve(reply, delivery.row)
+        if answer is None:
+            raise refusal
+        return answer
+
+    def _answered(self) -> None:
+        self.proven = self.well = True
+        self._silent_since = None
+        self._breaker.success()
+
+    def _failed(self, failure: Transient) -> None:
+        self.proven = self.proven or failure.spoke
+        self._breaker.failure()
+        if failure.throttled:
+            self._client.limiter.ease()
+        if failure.hold is not None:
+            self._hold(failure.hold)
+
+    def _hold(self, seconds: float) -> None:
+        """Silence all workers, as the API asks; raises UnavailableError where it asks too much."""
+        now = self._clock()
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if max(seconds, now - self._silent_since) > LONGEST_HOLD:
+            raise UnavailableError(
+                phrase("The API asks to wait for {seconds:.0f} seconds more: run again later.", seconds=seconds)
+            )
+        self._client.limiter.hold(seconds)

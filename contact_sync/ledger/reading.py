@@ -1,0 +1,162 @@
+"""The run read back: how many rows came to what, why, and every row for the reports."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger.database import storable
+from contact_sync.ledger.memory import Memory
+from contact_sync.model import ROW, Cause, Line, Outcome, Page, Result, Summary, Violation
+from contact_sync.packed import unpack
+
+
+class Reading(Memory):
+    """What the file says of the run under way, and what it could not be told any more."""
+
+    def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
+        super().__init__(path, fingerprints, account)
+        self._results: list[Result] = []
+        """Not yet durable; lost when they cannot be made so."""
+        self._rest: tuple[Violation, bool] | None = None
+        """What is told of the rows that are pending still, and whether of those that are `ready` too."""
+
+    def conclude(self, rest: Violation, *, ready: bool) -> None:
+        """Read the rows that are still pending as `unprocessed` for the reason `rest`, and with `ready` those that are `ready`.
+
+        Nothing is written, so that also a ledger on a full disk can be reported from. A result that could not be made durable
+        counts as `failed`: the next run sends the row again.
+        """
+        self._rest = rest, ready
+
+    def count(self, outcome: Outcome | None, *, without: str = "") -> int:
+        """How many rows have this outcome (None = pending), not counting those whose one code is `without`."""
+        own = self._number("SELECT count(*) FROM row WHERE outcome IS ? AND (code = '' OR code <> ?)", outcome, without)
+        return own + self._number("SELECT ifnull(sum(plain), 0) FROM block WHERE outcome IS ?", outcome)
+
+    def clears(self) -> int:
+        """How many cells of the rows to send would empty a stored field."""
+        return self._number("SELECT ifnull(sum(clears), 0) FROM row WHERE outcome IS NULL OR outcome = 'ready'")
+
+    def attempts(self) -> tuple[int, int]:
+        """How many attempts were made for the rows of this run, and how many of them were repetitions."""
+        with self._guard():
+            query = "SELECT ifnull(sum(attempts), 0), ifnull(sum(attempts - 1), 0) FROM row WHERE attempts > 0"
+            requests, retries = self._db.execute(query).fetchone()
+        for result in self._results:  # which are lost; but what the first pass came to stands in the file
+            before = result.row.attempts
+            requests += result.attempts - before
+            retries += max(result.attempts - 1, 0) - max(before - 1, 0)
+        return requests, retries
+
+    def outcomes(self) -> dict[str, int]:
+        """How many rows ended in each outcome that occurred."""
+        found: Counter[str] = Counter()
+        with self._guard():
+            for outcome, rows in self._db.execute(
+                "SELECT outcome, count(*) FROM row GROUP BY 1 UNION ALL SELECT outcome, sum(plain) FROM block GROUP BY 1"
+            ):
+                found[self._read(outcome)] += rows
+        lost = sum(not result.row.attempts for result in self._results)  # in the second pass they are `failed` already
+        found[self._read(None)] -= lost
+        found[Outcome.FAILED] += lost
+        return {outcome: found[outcome] for outcome in (*Outcome, "") if found[outcome]}
+
+    def _read(self, outcome: str | None) -> str:
+        """What an outcome in the file is read as, after `conclude`."""
+        if self._rest and (outcome is None or (outcome == Outcome.READY and self._rest[1])):
+            return Outcome.UNPROCESSED
+        return outcome or ""
+
+    def causes(self) -> list[Cause]:
+        """Why rows are not in place: for each outcome, code and field how many rows, the most frequent first."""
+        rows: Counter[tuple[str, str, str]] = Counter()
+        first: dict[tuple[str, str, str], tuple[int, str]] = {}
+        with self._guard():
+            groups = self._db.execute(
+                # SQLite takes the message from the row that has the smallest number.
+                "SELECT outcome, code, fields, count(*), min(number), message FROM row WHERE code <> '' GROUP BY 1, 2, 3"
+            ).fetchall()
+        for outcome, codes, fields, count, number, message in groups:
+            for code, field in zip(codes.split(","), fields.split(","), strict=True):
+                cause = (outcome, code, field)
+                rows[cause] += count
+                told = (number, message if code == codes else "")
+                first[cause] = min(told, first.get(cause, told))
+        found = [Cause(*cause, count, *first[cause]) for cause, count in rows.items()]
+        return sorted([*found, *self._causes_of_the_rest()], key=lambda cause: (-cause.rows, cause.first))
+
+    def _causes_of_the_rest(self) -> Iterator[Cause]:
+        """Why rows are not in place of which the file says nothing: their turn, or their result, did not come into it."""
+        lost = {result.row.number for result in self._results}
+        if lost:
+            yield Cause(Outcome.FAILED, "not-recorded", ROW, len(lost), min(lost), Violation("not-recorded").message)
+        if self._rest:
+            query = (
+                "SELECT count(*), min(number) FROM row WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?))"
+            )
+            with self._guard():
+                left, number = self._db.execute(query, (json.dumps([*lost]),)).fetchone()
+            if left:
+                yield Cause(Outcome.UNPROCESSED, self._rest[0].code, ROW, left, number, self._rest[0].message)
+
+    def pages(self) -> Iterator[Page]:
+        """Every row of the run in source order, many at a time."""
+        with self._guard():
+            firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
+        lost = {result.row.number: result for result in self._results}
+        for (first,) in firsts:
+            with self._guard():
+                query = "SELECT numbers, cells, outcome FROM block WHERE first = ?"
+                packed_numbers, packed_cells, outcome = self._db.execute(query, (first,)).fetchone()
+                numbers, cells = json.loads(packed_numbers), packed_cells.decode(errors="surrogatepass")
+                query = (
+                    "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
+                    " WHERE number BETWEEN ? AND ?"
+                )
+                told = {number: line for number, *line in self._db.execute(query, (first, numbers[-1]))}
+            others = {}
+            if told or lost:
+                for number, texts in zip(numbers, unpack(cells), strict=True):
+                    if number in lost:
+                        others[number] = self._lost(texts, lost[number])
+                    elif number in told:
+                        others[number] = self._line(texts, number, *told[number])
+            yield Page(numbers, cells, self._line([], 0, outcome, "", "", "", 0, None, "", ""), others)
+
+    def _line(self, cells: list[str], number: int, outcome: str | None, *told: Any) -> Line:
+        code, fields, message, *sent = told
+        read = self._read(outcome)
+        if self._rest and read != outcome:
+            code, fields, message = as_text([self._rest[0]])
+        return Line(cells, number, read, code, ",".join(dict.fromkeys(filter(None, fields.split(",")))), message, *sent)
+
+    def _lost(self, cells: list[str], result: Result) -> Line:
+        """A row whose result could not be made durable."""
+        told = as_text([Violation("not-recorded")])
+        sent = (result.attempts, result.http_status, storable(result.api_code), result.at)
+        return self._line(cells, result.row.number, Outcome.FAILED, *told, *sent)
+
+    def finish(self, summary: Summary, finished: str) -> None:
+        """Close the book on the run."""
+        rest = json.dumps([self._rest[0].code, self._rest[0].detail, self._rest[1]]) if self._rest else ""
+        values = (finished, summary.exit_code, json.dumps(summary.outcomes), summary.requests, summary.retries, summary.seconds)
+        closing = (
+            "UPDATE run SET finished = ?, exit_code = ?, outcomes = ?, requests = requests + ?, retries = retries + ?,"
+            " seconds = seconds + ?, rest = ? WHERE id = ?"
+        )
+        with self._transaction() as db:
+            db.execute(closing, (*values, rest, summary.run))
+
+
+def as_text(violations: Sequence[Violation]) -> tuple[str, str, str]:
+    """Codes, fields and sentences of a row's violations, each as one text; the first two in step."""
+    if not violations:
+        return "", "", ""
+    return (
+        ",".join(v.code for v in violations),
+        ",".join(v.field for v in violations),
+        storable(" ".join(v.message for v in violations)),
+    )
