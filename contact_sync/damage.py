@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import compress, pairwise
 
 from contact_sync.language import phrase
-from contact_sync.model import FIELDS, Night
+from contact_sync.model import FIELDS, Workload
 
 SERIES = 5
 """So many telephone numbers, each one more than the number in the row above, were made by dragging a cell down."""
@@ -81,7 +81,7 @@ class Damage:
         ]
 
 
-def deviations(earlier: Sequence[Night], tonight: Night) -> list[str]:
+def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
     """Say in sentences how `tonight` is unlike all of the `earlier` runs of the same source, as a cut or a shifted export is."""
     if len(earlier) < NIGHTS:
         return []

@@ -273,7 +273,7 @@ class Watcher(Protocol):
         """One row was sent, and ended so."""
 
 
-class Night(NamedTuple):
+class Workload(NamedTuple):
     """How much an earlier run of a source had to do."""
 
     rows: int
@@ -329,7 +329,7 @@ class Line(NamedTuple):
     at: str
 
 
-class Page(NamedTuple):
+class Batch(NamedTuple):
     """Consecutive lines of a report, of which most tell the same."""
 
     numbers: list[int]
@@ -347,9 +347,9 @@ class Page(NamedTuple):
             yield self.others.get(number) or Line(cells, number, *told)
 
 
-def lines_of(pages: Iterable[Page]) -> Iterator[Line]:
-    """The lines of all these pages, in order."""
-    return (line for page in pages for line in page.lines())
+def lines_of(batches: Iterable[Batch]) -> Iterator[Line]:
+    """The lines of all these batches, in order."""
+    return (line for batch in batches for line in batch.lines())
 
 
 class Cause(NamedTuple):

@@ -16,7 +16,7 @@ from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import ATTENTION, Layout, Night, Outcome, Places, Source, Summary, Violation, Watcher
+from contact_sync.model import ATTENTION, Layout, Outcome, Places, Source, Summary, Violation, Watcher, Workload
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
 from contact_sync.settings import Settings
@@ -198,7 +198,7 @@ class _Night:
                 phrase("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
             )
         changed = 0 if told.resend else ledger.count(None) + ledger.count(Outcome.READY)
-        source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Night(summary.rows, changed))
+        source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.columns = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             phrase("{count} cells of {field}: {what}.", count=count, field=field, what=what)
@@ -221,7 +221,7 @@ class _Night:
         accounted = lines = sum(summary.outcomes.values())
         try:
             with _uncollected():
-                lines = csv.write(reports.csv, layout.columns, layout.delimiter, ledger.pages())
+                lines = csv.write(reports.csv, layout.columns, layout.delimiter, ledger.batches())
         except StorageError as reason:
             self.stop.trip(reason)
             summary.report = None
@@ -250,14 +250,15 @@ class _Night:
         if reports.workbook:
             from contact_sync.report import workbook  # noqa: PLC0415
 
-            pages, rows = ledger.pages(), summary.rows
-            summary.notes += workbook.write(reports.workbook, reports.original, layout.columns, layout.mapping, pages, rows=rows)
+            summary.notes += workbook.write(
+                reports.workbook, reports.original, layout.columns, layout.mapping, ledger.batches(), rows=summary.rows
+            )
             summary.workbook = reports.workbook.path
         if reports.page:
             from contact_sync.report import page  # noqa: PLC0415
 
             masked = not self._settings.show_phones
-            page.write(reports.page, summary, layout.columns, layout.mapping, ledger.pages(), masked=masked)
+            page.write(reports.page, summary, layout.columns, layout.mapping, ledger.batches(), masked=masked)
             summary.page = reports.page.path
 
     def finish(self, ledger: Ledger, summary: Summary) -> None:

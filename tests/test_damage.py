@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.damage import CERTAIN, SERIES, Damage, deviations
-from contact_sync.model import FIELDS, Night
+from contact_sync.model import FIELDS, Workload
 
 Payload = tuple[str | None, ...]
 
@@ -70,11 +70,13 @@ def test_long_ids_by_chance() -> None:
     assert list(looked([None] * (CERTAIN - 1), rounded[: CERTAIN - 1]).rounded()) == []
 
 
-USUAL = [Night(1000, 10), Night(1010, 40), Night(1020, 0)]
+USUAL = [Workload(1000, 10), Workload(1010, 40), Workload(1020, 0)]
 
 
-@pytest.mark.parametrize("tonight", [Night(1015, 12), Night(505, 12), Night(2040, 60), Night(1000, 120), Night(1000, 199)])
-def test_a_night_like_the_others(tonight: Night) -> None:
+@pytest.mark.parametrize(
+    "tonight", [Workload(1015, 12), Workload(505, 12), Workload(2040, 60), Workload(1000, 120), Workload(1000, 199)]
+)
+def test_a_night_like_the_others(tonight: Workload) -> None:
     """A source that grows, shrinks or changes somewhat more than it did is nothing to be told of."""
     assert deviations(USUAL, tonight) == []
 
@@ -82,12 +84,15 @@ def test_a_night_like_the_others(tonight: Night) -> None:
 @pytest.mark.parametrize(
     ("tonight", "sentence"),
     [
-        (Night(499, 12), "The source has 499 rows, where the last 3 runs had 1000 to 1020: check that it is whole."),
-        (Night(2041, 12), "The source has 2041 rows, where the last 3 runs had 1000 to 1020: check that it is whole."),
-        (Night(1000, 201), "201 of 1000 rows are new or changed, where the last 3 runs had 4% at most: check that the columns "),
+        (Workload(499, 12), "The source has 499 rows, where the last 3 runs had 1000 to 1020: check that it is whole."),
+        (Workload(2041, 12), "The source has 2041 rows, where the last 3 runs had 1000 to 1020: check that it is whole."),
+        (
+            Workload(1000, 201),
+            "201 of 1000 rows are new or changed, where the last 3 runs had 4% at most: check that the columns ",
+        ),
     ],
 )
-def test_a_night_unlike_all_others(tonight: Night, sentence: str) -> None:
+def test_a_night_unlike_all_others(tonight: Workload, sentence: str) -> None:
     """Half of the rows, twice the rows, or a fifth of them changed where that never happened, is told with the figures."""
     (told,) = deviations(USUAL, tonight)
     assert told.startswith(sentence)
@@ -96,19 +101,19 @@ def test_a_night_unlike_all_others(tonight: Night, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("earlier", "tonight"),
     [
-        ([], Night(10, 10)),
-        ([Night(1000, 0)] * 2, Night(1, 1)),
-        ([Night(20, 0)] * 3, Night(1, 1)),
-        ([Night(4, 0)] * 3, Night(24, 20)),
-        ([Night(1000, 100), Night(1000, 0), Night(1000, 0)], Night(1000, 300)),
-        ([Night(0, 0)] * 3, Night(19, 19)),
+        ([], Workload(10, 10)),
+        ([Workload(1000, 0)] * 2, Workload(1, 1)),
+        ([Workload(20, 0)] * 3, Workload(1, 1)),
+        ([Workload(4, 0)] * 3, Workload(24, 20)),
+        ([Workload(1000, 100), Workload(1000, 0), Workload(1000, 0)], Workload(1000, 300)),
+        ([Workload(0, 0)] * 3, Workload(19, 19)),
     ],
 )
-def test_too_little_to_tell(earlier: list[Night], tonight: Night) -> None:
+def test_too_little_to_tell(earlier: list[Workload], tonight: Workload) -> None:
     """Few nights, few rows, or a night among them that was like this one, tell nothing."""
     assert deviations(earlier, tonight) == []
 
 
 def test_always_the_same_number_of_rows() -> None:
     """A number that never differed is written once."""
-    assert deviations([Night(50, 0)] * 3, Night(5, 0))[0].startswith("The source has 5 rows, where the last 3 runs had 50:")
+    assert deviations([Workload(50, 0)] * 3, Workload(5, 0))[0].startswith("The source has 5 rows, where the last 3 runs had 50:")

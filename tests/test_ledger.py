@@ -132,7 +132,7 @@ def test_staged_rows_come_back_in_order(opened: Open) -> None:
     for start in range(0, len(numbers), 700):
         part = numbers[start : start + 700]
         ledger.stage(block(*[row(number, "", Outcome.READY) for number in part if number % 3], plain=part))
-    lines = list(lines_of(ledger.pages()))
+    lines = list(lines_of(ledger.batches()))
     assert [line.number for line in lines] == numbers
     assert all(line.cells == [f"C{line.number}", "é;'=\n"] for line in lines)
     assert all(line.outcome == ("ready" if line.number % 3 else "unchanged") for line in lines)
@@ -153,7 +153,7 @@ def test_what_a_line_tells(opened: Open) -> None:
     )
     ledger.flush()
     cells = "é;'=\n"
-    sent, invalid = lines_of(ledger.pages())
+    sent, invalid = lines_of(ledger.batches())
     message = "The API asked for fewer requests: the next run sends the row again."
     assert sent == Line(["C2", cells], 2, "failed", "api-throttled", "", message, 4, 429, "7", "2026-01-02T03:04:05Z")
     told = " ".join(violation.message for violation in wrong)
@@ -227,7 +227,7 @@ def test_flags_add_up(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), row(4)))
     ledger.flag([(2, Violation("date-ambiguous", "date")), (3, Violation("id-length", ID))])
-    lines = list(lines_of(ledger.pages()))[:2]
+    lines = list(lines_of(ledger.batches()))[:2]
     assert [(line.outcome, line.code, line.fields) for line in lines] == [
         ("invalid", "date-ambiguous", "date"),
         ("invalid", "date-serial,id-length", "date,contactId"),
@@ -244,7 +244,7 @@ def test_settled_rows_are_not_sent(opened: Open) -> None:
     ledger.stage(block(row(2), row(3), row(5, "", Outcome.INVALID, Violation("date-serial", "date")), plain=[4]))
     ledger.settle([(3, Outcome.DUPLICATE, reason), (4, Outcome.DUPLICATE, None), (5, Outcome.DUPLICATE, None)])
     assert [pending.number for pending in ledger.take(-1)] == [2]
-    found = [(line.outcome, line.code) for line in list(lines_of(ledger.pages()))[1:]]
+    found = [(line.outcome, line.code) for line in list(lines_of(ledger.batches()))[1:]]
     assert found == [("duplicate", "duplicate-ignored"), ("duplicate", ""), ("invalid", "date-serial")]
 
 
@@ -267,8 +267,8 @@ def test_plain_rows(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(row(3), row(4, "", Outcome.UNCHANGED), plain=[2, 5, 9]))
     ledger.stage(block(row(10, "", Outcome.UNCHANGED), plain=[11, 12], outcome=Outcome.READY))
-    assert list(lines_of(ledger.pages()))[3] == Line(["C5", "é;'=\n"], 5, "unchanged", "", "", "", 0, None, "", "")
-    found = [line.outcome for line in lines_of(ledger.pages())]
+    assert list(lines_of(ledger.batches()))[3] == Line(["C5", "é;'=\n"], 5, "unchanged", "", "", "", 0, None, "", "")
+    found = [line.outcome for line in lines_of(ledger.batches())]
     assert found == ["unchanged", "", "unchanged", "unchanged", "unchanged", "unchanged", "ready", "ready"]
     assert ledger.outcomes() == {"unchanged": 5, "ready": 2, "": 1}
     assert [ledger.count(outcome) for outcome in (Outcome.UNCHANGED, Outcome.READY, None, Outcome.INVALID)] == [5, 2, 1, 0]
@@ -284,7 +284,7 @@ def test_plain_rows_with_a_story_after_all(opened: Open) -> None:
     ledger.settle([(10, Outcome.DUPLICATE, reason), (4, Outcome.DUPLICATE, None), (3, Outcome.DUPLICATE, None)])
     ledger.flag([(11, doubt), (5, doubt), (10, doubt)])
     ledger.settle([(5, Outcome.DUPLICATE, None)])  # it stays invalid
-    lines = {line.number: (line.outcome, line.code, line.fields) for line in lines_of(ledger.pages())}
+    lines = {line.number: (line.outcome, line.code, line.fields) for line in lines_of(ledger.batches())}
     plain = dict.fromkeys((2, 6, 7), ("unchanged", "", "")) | dict.fromkeys((8, 9), ("ready", "", ""))
     assert lines == plain | {
         3: ("duplicate", "", ""),
@@ -308,8 +308,8 @@ def test_a_whole_chunk_is_flagged(opened: Open) -> None:
     ledger.flag(flags[::-1])
     ledger.flag([(2, Violation("id-length", ID)), (2, Violation("id-clear", ID))])
     assert ledger.outcomes() == {"invalid": 1498, "unchanged": 1}
-    assert next(lines_of(ledger.pages())).code == "date-ambiguous,id-length,id-clear"
-    assert [line.outcome for line in lines_of(ledger.pages())] == ["invalid"] * 1498 + ["unchanged"]
+    assert next(lines_of(ledger.batches())).code == "date-ambiguous,id-length,id-clear"
+    assert [line.outcome for line in lines_of(ledger.batches())] == ["invalid"] * 1498 + ["unchanged"]
 
 
 def test_nothing_to_flag_or_settle(opened: Open) -> None:
@@ -328,7 +328,7 @@ def test_a_flag_that_cannot_be_written(opened: Open) -> None:
     with pytest.raises(AttributeError):
         ledger.flag([(2, Violation("date-ambiguous", "date")), (3, None)])  # type: ignore[list-item]
     assert ledger.outcomes() == {"unchanged": 4}
-    assert [line.outcome for line in lines_of(ledger.pages())] == ["unchanged"] * 4
+    assert [line.outcome for line in lines_of(ledger.batches())] == ["unchanged"] * 4
 
 
 def test_clears_of_ready_rows(opened: Open) -> None:
@@ -377,7 +377,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
             else:
                 ledger.settle([(number, Outcome.DUPLICATE, None) for number in some])
                 truth |= {number: "duplicate" for number in some if truth[number] != "invalid"}
-        lines = list(lines_of(ledger.pages()))
+        lines = list(lines_of(ledger.batches()))
         assert [(line.number, line.outcome) for line in lines] == sorted(truth.items())
         assert [line.cells[0] for line in lines] == [f"C{number}" for number in numbers]
         assert ledger.outcomes() == Counter(truth.values())
@@ -404,7 +404,7 @@ def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
         ledger.flush()
         ledger.record(ended(ledger.take(-1)[0], Outcome.FAILED, Violation("api-throttled"), api_code="\ud801"))
         ledger.conclude(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
-        first, second, third = lines_of(ledger.pages())
+        first, second, third = lines_of(ledger.batches())
         assert second.api_code == r"\ud801"
         assert first.api_code == r"\ud800"
         assert r"\udce9." in third.message
@@ -550,7 +550,7 @@ def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
     ledger.stage(block(row(2), row(3, "", Outcome.READY), row(4, "", Outcome.INVALID, Violation("hidden")), plain=[5]))
     ledger.stage(block(row(7), plain=[6, 8], outcome=Outcome.READY))
     ledger.conclude(REST, ready=ready)
-    lines = list(lines_of(ledger.pages()))
+    lines = list(lines_of(ledger.batches()))
     found = ["unprocessed", expected, "invalid", "unchanged", expected, "unprocessed", expected]
     assert [line.outcome for line in lines] == found
     assert ledger.outcomes() == Counter(found)
@@ -568,9 +568,9 @@ def test_the_end_writes_nothing(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = ON")
     ledger.conclude(REST, ready=True)
     assert ledger.outcomes() == {"unprocessed": 2, "unchanged": 1}
-    assert [line.code for line in lines_of(ledger.pages())] == ["stopped", "stopped", ""]
+    assert [line.code for line in lines_of(ledger.batches())] == ["stopped", "stopped", ""]
     assert other._db.execute("PRAGMA data_version").fetchone() == before
-    assert [line.outcome for line in lines_of(other.pages())] == ["", "ready", "unchanged"]
+    assert [line.outcome for line in lines_of(other.batches())] == ["", "ready", "unchanged"]
     assert other.count(None) == 1
 
 
@@ -590,7 +590,7 @@ def test_lost_results(opened: Open) -> None:
         ledger.flush()
     ledger.conclude(REST, ready=False)
     message = "The answer to this row could not be recorded: the next run sends it again."
-    lines = list(lines_of(ledger.pages()))
+    lines = list(lines_of(ledger.batches()))
     assert [line.outcome for line in lines] == ["updated", "failed", "failed", "unprocessed", "unchanged"]
     assert lines[1][1:] == (3, "failed", "not-recorded", "", message, 3, 200, "200", "2026-01-02T03:04:05Z")
     assert lines[1].cells == ["C3", "é;'=\n"]
@@ -617,7 +617,7 @@ def test_lost_results_of_the_second_pass(opened: Open) -> None:
     with pytest.raises(StorageError, match="cannot be used"):
         ledger.flush()
     ledger.conclude(REST, ready=False)
-    told = [(line.outcome, line.code, line.attempts) for line in lines_of(ledger.pages())]
+    told = [(line.outcome, line.code, line.attempts) for line in lines_of(ledger.batches())]
     assert told == [("updated", "", 5), ("failed", "not-recorded", 5), ("failed", "api-throttled", 4)]
     assert ledger.outcomes() == {"updated": 1, "failed": 2}
     assert ledger.attempts() == (14, 11)
@@ -683,7 +683,7 @@ def test_a_run_takes_the_place_of_the_last_ones_rows(opened: Open, where: Path) 
     confirm(first, 2, "C1", firstname="Zoé")
     first.finish(Summary("run-1", Path(), None, outcomes={"updated": 1}, exit_code=3), "2026-01-02T04:00:00Z")
     second = opened()
-    assert list(lines_of(second.pages())) == []
+    assert list(lines_of(second.batches())) == []
     assert in_place(second, "C1", firstname="Zoé")
     assert second.runs(2) == [
         ("run-2", "contacts.csv", "2026-01-02T03:04:05Z", None, None, {}, 0, 0, 0),
@@ -717,7 +717,7 @@ def test_a_dry_run_leaves_the_last_runs_rows(opened: Open, where: Path) -> None:
     opened().stage(block(row(2)))
     dry = opened(keep=False)
     dry.stage(block(row(7, "", Outcome.READY)))
-    assert [line.number for line in lines_of(dry.pages())] == [7]
+    assert [line.number for line in lines_of(dry.batches())] == [7]
     assert [pending.number for pending in opened(begin=False).take(-1)] == [2]
     with sqlite3.connect(where) as db:
         assert db.execute("SELECT count(*) FROM run").fetchone() == (1,)
@@ -858,7 +858,7 @@ def test_a_torn_file(opened: Open, where: Path) -> None:
     with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
         ledger = opened(begin=False)
         list(ledger.take(-1))
-        list(lines_of(ledger.pages()))
+        list(lines_of(ledger.batches()))
 
 
 def test_a_first_start_that_was_cut(where: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -938,7 +938,7 @@ with Ledger(None, Fingerprints(bytes(32))) as ledger:
         numbers = list(range(start, start + 1000))
         rows = [Staged(n, f"C{{n}}", ("+33600000001",) + (None,) * 8, None) for n in numbers[::2]]
         ledger.stage(Block(numbers, [f"C{{n}}" for n in numbers], [["x" * 2000] for n in numbers], Outcome.UNCHANGED, rows))
-    sum(1 for _ in lines_of(ledger.pages()))
+    sum(1 for _ in lines_of(ledger.batches()))
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
     grown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout

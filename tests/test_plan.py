@@ -87,7 +87,7 @@ def confirm(ledger: Ledger, *rows: Row) -> None:
 
 def lines(ledger: Ledger) -> list[Line]:
     """Every row, those that are pending without an outcome."""
-    return list(lines_of(ledger.pages()))
+    return list(lines_of(ledger.batches()))
 
 
 def outcomes(ledger: Ledger) -> list[str]:

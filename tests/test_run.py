@@ -33,7 +33,7 @@ from contact_sync.errors import (
 )
 from contact_sync.ledger import Ledger
 from contact_sync.lock import hold
-from contact_sync.model import Outcome, Page, Result, Summary
+from contact_sync.model import Batch, Outcome, Result, Summary
 from contact_sync.packed import pack, unpack
 from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
@@ -810,13 +810,13 @@ def test_a_bug_while_sending(night: Night) -> None:
 
 def test_a_line_that_is_lost(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report that lost a line is a bug, and is told with the counts."""
-    pages = Ledger.pages
+    pages = Ledger.batches
 
-    def short(ledger: Ledger) -> Iterator[Page]:
+    def short(ledger: Ledger) -> Iterator[Batch]:
         for page in pages(ledger):
             yield page._replace(numbers=page.numbers[1:], cells=pack(unpack(page.cells)[1:]))
 
-    monkeypatch.setattr(Ledger, "pages", short)
+    monkeypatch.setattr(Ledger, "batches", short)
     summary = night.run()
     assert (summary.exit_code, summary.outcomes) == (1, {"updated": 3})
     assert summary.reasons == ["A bug in contact-sync lost count: 3 rows were read, 2 reported and 3 accounted for."]

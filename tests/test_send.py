@@ -139,7 +139,7 @@ def go(ledger: Ledger, to: Sandbox, **options: Any) -> Night:
 
 def outcomes(ledger: Ledger) -> dict[int, str]:
     """Row → its outcome; empty while it is pending."""
-    return {line.number: line.outcome for line in lines_of(ledger.pages())}
+    return {line.number: line.outcome for line in lines_of(ledger.batches())}
 
 
 def count(ledger: Ledger) -> Counter[str]:
@@ -199,7 +199,7 @@ def test_an_error_that_stays(ledger: Ledger, sandbox: Serve, no_backoff: None) -
     assert (night.reasons, count(ledger)) == ([], {UPDATED: 9, FAILED: 1})
     assert sent_to(served)[6] == 5
     assert [result.attempts for result in night.results if result.row.number == 6] == [4, 5]
-    line = list(lines_of(ledger.pages()))[5]
+    line = list(lines_of(ledger.batches()))[5]
     assert (line.outcome, line.code, line.attempts, line.http_status, line.api_code) == (FAILED, "api-error", 5, 500, "500")
     assert line.message == "The API failed (HTTP 500): the next run sends the row again."
     assert ledger.attempts() == (14, 4)
@@ -276,7 +276,7 @@ def test_refused_and_altered_rows(ledger: Ledger, sandbox: Serve) -> None:
     assert night.reasons == []
     lines = [
         (line.outcome, line.code, line.fields, line.http_status, line.api_code, line.attempts)
-        for line in lines_of(ledger.pages())
+        for line in lines_of(ledger.batches())
     ]
     assert lines == [
         (UPDATED, "", "", 200, "200", 1),
@@ -299,7 +299,7 @@ def test_what_is_no_answer_never_updates(ledger: Ledger, sandbox: Serve, no_back
     served.script["C000002"] = [Behaviour(body=body)] * 9
     night = go(ledger, served)
     assert (night.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED})
-    assert [line.code for line in lines_of(ledger.pages())] == ["", "api-garbled"]
+    assert [line.code for line in lines_of(ledger.batches())] == ["", "api-garbled"]
     assert ledger.in_place([("C000002", payload(2))]) == [False]
 
 
@@ -423,9 +423,9 @@ def test_the_key_is_in_no_file(ledger: Ledger, sandbox: Serve, tmp_path: Path, n
     night = go(ledger, served, workers=1)
     assert night.reasons == [ConfigError]
     assert REJECTED in count(ledger)
-    assert "*** ?" in next(lines_of(ledger.pages())).message
+    assert "*** ?" in next(lines_of(ledger.batches())).message
     told = [str(reason) for reason in night.stop.reasons] + [repr(result) for result in night.results]
-    told += [repr(line) for line in lines_of(ledger.pages())]
+    told += [repr(line) for line in lines_of(ledger.batches())]
     assert not [text for text in told if KEY in text]
     files = list(tmp_path.iterdir())
     assert files
@@ -630,7 +630,7 @@ def test_an_api_that_never_answers(ledger: Ledger, api: Api, night_of: Perform) 
     night = night_of(workers=8, deadline=1.0)
     assert night.reasons == [UnavailableError]
     assert night.seconds < 20 + 10 + breaker.PATIENCE + 2 * breaker.PAUSE
-    assert {line.code for line in lines_of(ledger.pages()) if line.outcome == FAILED} == {"api-no-answer"}
+    assert {line.code for line in lines_of(ledger.batches()) if line.outcome == FAILED} == {"api-no-answer"}
 
 
 def test_canaries_that_speak_no_json_count_as_an_api_that_is_down(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -641,7 +641,7 @@ def test_canaries_that_speak_no_json_count_as_an_api_that_is_down(ledger: Ledger
     assert night.reasons == [UnavailableError]
     early = [call for call in api.calls if call.at < breaker.PAUSE]
     assert len(early) == CANARIES
-    assert {line.code for line in lines_of(ledger.pages()) if line.outcome == FAILED} == {"api-garbled"}
+    assert {line.code for line in lines_of(ledger.batches()) if line.outcome == FAILED} == {"api-garbled"}
 
 
 # rows that the API cannot swallow

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from contact_sync.fingerprint import Fingerprints, agree, stranger
 from contact_sync.ledger.database import Database, storable
-from contact_sync.model import Event, Night, Outcome, Places, Run
+from contact_sync.model import Event, Outcome, Places, Run, Workload
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -104,13 +104,13 @@ class Memory(Database):
             found = self._db.execute(query, (most,)).fetchall()
         return [Run._make([*values[:5], json.loads(values[5]), *values[6:]]) for values in found]
 
-    def nights(self, source: str, most: int) -> list[Night]:
+    def nights(self, source: str, most: int) -> list[Workload]:
         """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
         query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
         with self._guard():
             runs = self._db.execute(query).fetchall()
         outcomes = [json.loads(told) for name, told in runs if _undated(name) == _undated(storable(source))]
-        return [Night(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
+        return [Workload(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
 
     def history(self, contact_id: str) -> list[Event]:
         """What became of a contact, the latest first; rows that were in place already are not kept."""

@@ -10,9 +10,9 @@ from pathlib import Path
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
 from contact_sync.language import phrase
+from contact_sync.ledger.books import Books, as_text
 from contact_sync.ledger.database import ROWS, storable
 from contact_sync.ledger.memory import GROUP
-from contact_sync.ledger.reading import Reading, as_text
 from contact_sync.model import (
     FIELDS,
     Block,
@@ -34,7 +34,7 @@ STAGED, CLEARED = 1, 2
 """Stages of a run: all rows are in the ledger; and no guard keeps them from being sent."""
 
 
-class Ledger(Reading):
+class Ledger(Books):
     """The memory of one account, and the rows of the run that is under way."""
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:

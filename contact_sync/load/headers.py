@@ -77,7 +77,7 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Selection:
     """Which cells of a row are kept, and what they are."""
 
     positions: list[int]
@@ -151,7 +151,7 @@ def refuse_rows(
     )
 
 
-def lay_out(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Layout:
+def lay_out(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
     """Return what to keep of each row below `header`.
 
     `unused` are the positions of unnamed columns without any text, which are dropped. Raises `SourceError` for a header that is
@@ -201,7 +201,7 @@ def lay_out(where: str, header: Header, unused: Collection[int], renames: Mappin
     positions = [p for p, cell in enumerate(cells) if not _is_own(cell) and p not in unused]
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
-    return Layout(positions, columns, mapping, _findings(columns, mapping, is_report=header.is_report))
+    return Selection(positions, columns, mapping, _findings(columns, mapping, is_report=header.is_report))
 
 
 def marked(row: Iterable[str]) -> list[Violation]:

@@ -2,7 +2,7 @@
 
 A child process reads them, within limits of memory and time, since readers of such files can be made to take all there is: it
 gets the private copy by descriptor and none of this program's secrets. It ends before the first row is looked at; the rows then
-stand in an unlinked file, a JSON document a line (`contact_sync.load.page`).
+stand in an unlinked file, a JSON document a line (`contact_sync.load.spool`).
 """
 
 import datetime as dt
@@ -24,12 +24,13 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.language import phrase, spoken
-from contact_sync.load import cells, page
+from contact_sync.load import cells
+from contact_sync.load import spool as mark
 from contact_sync.load.archive import RATIO, Sheet, mark_merged, refuse_unsafe
 from contact_sync.load.cells import BLANK, Cell, cell_of_number
 from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.load.page import Page
 from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
+from contact_sync.load.spool import Spooled
 
 MEMORY = 1 << 30
 """Bytes that the child may use; 100,000 rows take a tenth."""
@@ -57,8 +58,8 @@ def open_legacy(
             # Of an .ods the manifest and macros may well declare a type, and are not parsed.
             refuse_unsafe(archive, name, _RATIOS[kind], lambda part: kind != "ods" or part == "content.xml")
     with tempfile.TemporaryFile() as spool:
-        pages = _read(copy, spool, kind, name)
-        candidates = [Candidate(one.title, one.visible, partial(_head, spool, one), one) for one in pages]
+        sheets = _read(copy, spool, kind, name)
+        candidates = [Candidate(one.title, one.visible, partial(_head, spool, one), one) for one in sheets]
         chosen, above, header = choose(candidates, sheet, name, renames)
         marks = _marks(chosen.table, header, name)
         rows = partial(_below, spool, chosen.table, header.number)
@@ -76,7 +77,7 @@ def open_legacy(
         yield source
 
 
-def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Page]:
+def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Spooled]:
     """Let a child write the rows of all worksheets into `spool`, and return what it tells of them."""
     given = (spoken(), str(MEMORY), str(SECONDS))
     module = ("-P", "-m", "contact_sync.load.legacy_child", kind)
@@ -112,7 +113,7 @@ def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Page]:
         raise _beyond(name, phrase("memory"))
     if "failed" in told:
         raise SourceError(phrase("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
-    return [Page(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in told["pages"]]
+    return [Spooled(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in told["sheets"]]
 
 
 def _beyond(name: str, what: str) -> SourceError:
@@ -135,7 +136,7 @@ def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
     return {int(column): count for column, count in counts.items()}
 
 
-def _marks(told: Page, header: Header, name: str) -> Sheet:
+def _marks(told: Spooled, header: Header, name: str) -> Sheet:
     marks = Sheet(
         phrase("{name}, sheet “{title}”", name=name, title=told.title),
         {position + 1 for position in header.fields},
@@ -151,17 +152,17 @@ def _marks(told: Page, header: Header, name: str) -> Sheet:
     return marks
 
 
-def _lines(spool: IO[bytes], told: Page) -> Iterator[tuple[int, int, list[Any]]]:
-    """Yield the lines of a page: row number, how many rows are like it, cells."""
+def _lines(spool: IO[bytes], told: Spooled) -> Iterator[tuple[int, int, list[Any]]]:
+    """Yield the lines of a sheet: row number, how many rows are like it, cells."""
     at = told.start
     while at < told.end:
-        spool.seek(at)  # another page may have been read in between
+        spool.seek(at)  # another sheet may have been read in between
         number, repeat, row = json.loads(spool.readline())
         at = spool.tell()
         yield number, repeat, row
 
 
-def _head(spool: IO[bytes], told: Page) -> Iterator[tuple[int, Cells]]:
+def _head(spool: IO[bytes], told: Spooled) -> Iterator[tuple[int, Cells]]:
     epoch = _epoch(told)
     for number, repeat, row in _lines(spool, told):
         if number > SEARCHED:
@@ -170,7 +171,7 @@ def _head(spool: IO[bytes], told: Page) -> Iterator[tuple[int, Cells]]:
             yield like, [_cell(cell, epoch) for cell in row]
 
 
-def _below(spool: IO[bytes], told: Page, header: int, width: int) -> Iterator[tuple[int, Cells]]:
+def _below(spool: IO[bytes], told: Spooled, header: int, width: int) -> Iterator[tuple[int, Cells]]:
     epoch = _epoch(told)
     for number, repeat, row in _lines(spool, told):
         decoded = [_cell(cell, epoch) for cell in row[:width]]
@@ -183,20 +184,20 @@ def _cell(cell: Any, epoch: dt.datetime) -> Cell:
     match cell:
         case str():
             return Cell(cell, kind=cells.LITERAL)
-        case [page.NUMBER, number, number_format]:
+        case [mark.NUMBER, number, number_format]:
             return cell_of_number(number, number_format, epoch)
-        case [(page.MOMENT | page.DURATION) as kind, told]:
+        case [(mark.MOMENT | mark.DURATION) as kind, told]:
             return _time(kind, told)
-        case [page.ERROR, error]:
+        case [mark.ERROR, error]:
             return Cell(error, kind=cells.ERROR)
-        case [page.UNCALCULATED]:
+        case [mark.UNCALCULATED]:
             return Cell(None, kind=cells.UNCALCULATED)
     return Cell(cell)
 
 
 def _time(kind: str, told: Any) -> Cell:
     try:
-        if kind == page.MOMENT:
+        if kind == mark.MOMENT:
             return Cell(dt.datetime.fromisoformat(told))
         duration = dt.timedelta(seconds=told)
     except (OverflowError, ValueError):  # as for a number without a day
@@ -206,5 +207,5 @@ def _time(kind: str, told: Any) -> Cell:
     return Cell((midnight + duration).time() if is_time else duration)
 
 
-def _epoch(told: Page) -> dt.datetime:
+def _epoch(told: Spooled) -> dt.datetime:
     return CALENDAR_MAC_1904 if told.from_1904 else CALENDAR_WINDOWS_1900

@@ -12,16 +12,16 @@ from typing import Any
 from xml.parsers import expat
 
 from contact_sync.language import phrase
-from contact_sync.load.page import (
+from contact_sync.load.spool import (
     DURATION,
     ERROR,
     LAST_ROW,
     MOMENT,
     NUMBER,
     UNCALCULATED,
-    Page,
     Pen,
     RefusedError,
+    Spooled,
     check_place,
     is_blank,
 )
@@ -74,7 +74,7 @@ class _Reader:
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._characters
         self._pen = pen
-        self._page = Page("", visible=False)
+        self._sheet = Spooled("", visible=False)
         self._tags: dict[str, str] = {}
         self._skipped = 0  # how deep inside an element that is not looked into
         self._style = ""
@@ -146,7 +146,7 @@ class _Reader:
 
     def _start_table(self, attributes: dict[str, str]) -> None:
         shown = attributes.get("table:style-name") not in self._unseen and attributes.get("table:display") != "false"
-        self._page = self._pen.turn(attributes.get("table:name", ""), visible=shown)
+        self._sheet = self._pen.turn(attributes.get("table:name", ""), visible=shown)
         self._row = self._column = 0
 
     def _start_group(self, attributes: dict[str, str]) -> None:
@@ -163,7 +163,7 @@ class _Reader:
         first = self._column + 1
         self._column += _count(attributes, "table:number-columns-repeated")
         if self._hides(attributes) and first <= WIDEST:
-            self._page.hidden_columns.append((first, min(self._column, WIDEST)))
+            self._sheet.hidden_columns.append((first, min(self._column, WIDEST)))
 
     def _start_row(self, attributes: dict[str, str]) -> None:
         self._repeat = _count(attributes, "table:number-rows-repeated")
@@ -178,7 +178,7 @@ class _Reader:
             return
         last = min(last, LAST_ROW)
         if self._is_hidden:
-            self._page.hide_row(first, last)
+            self._sheet.hide_row(first, last)
         self._pen.row(first, self._cells, last - first + 1)
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
@@ -192,7 +192,7 @@ class _Reader:
         right = first + _count(attributes, "table:number-columns-spanned") - 1
         bottom = self._row + _count(attributes, "table:number-rows-spanned")
         if right > first or bottom > self._row + 1:
-            self._page.merge(first, self._row + 1, right, bottom)
+            self._sheet.merge(first, self._row + 1, right, bottom)
         cell = _cell_of(attributes, self._texts)
         if is_blank(cell):
             if first <= WIDEST:
@@ -227,7 +227,7 @@ def _count(attributes: dict[str, str], name: str) -> int:
 
 
 def _cell_of(attributes: dict[str, str], texts: list[str]) -> Any:
-    """Return a cell as `contact_sync.load.page` writes it."""
+    """Return a cell as `contact_sync.load.spool` writes it."""
     shown = "\n".join(texts)
     kind = attributes.get("office:value-type")
     # Old programs give an error the value 0; a text that only looks like one is left to the rules.

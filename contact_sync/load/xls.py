@@ -14,7 +14,7 @@ from typing import Any
 import xlrd
 
 from contact_sync.language import phrase
-from contact_sync.load.page import ERROR, ERRORS, NUMBER, Page, Pen, RefusedError
+from contact_sync.load.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled
 
 _EOF = 0x0A
 _FORMULAS = (0x06, 0x206, 0x406)
@@ -46,19 +46,19 @@ def read(copy: FileIO, pen: Pen) -> None:
             book.unload_sheet(index)
 
 
-def _write(book: Any, sheet: Any, page: Page, pen: Pen, index: int) -> None:
+def _write(book: Any, sheet: Any, spooled: Spooled, pen: Pen, index: int) -> None:
     for body in _formulas(book.mem, book._sh_abs_posn[index]):  # noqa: SLF001 - xlrd has no public name for it
         if body[6:7] == _SHOWS_NOTHING[0] and body[12:14] == _SHOWS_NOTHING[1]:
-            page.keep_silent(int.from_bytes(body[2:4], "little") + 1)
-    page.from_1904 = book.datemode == 1
+            spooled.keep_silent(int.from_bytes(body[2:4], "little") + 1)
+    spooled.from_1904 = book.datemode == 1
     for top, bottom, left, right in sheet.merged_cells:
-        page.merge(left + 1, top + 1, right, bottom)
-    page.hidden_columns = [
+        spooled.merge(left + 1, top + 1, right, bottom)
+    spooled.hidden_columns = [
         (column + 1, column + 1) for column, told in sheet.colinfo_map.items() if told.hidden or not told.width
     ]
     for row, told in sorted(sheet.rowinfo_map.items()):
         if told.hidden or told.height == 0:
-            page.hide_row(row + 1, row + 1)
+            spooled.hide_row(row + 1, row + 1)
     # The first is General, by whichever name: French programs of old called it Standard, which looks like a date's.
     formats = [book.format_map[style.format_key].format_str if style.format_key else "General" for style in book.xf_list]
     for row in range(sheet.nrows):
@@ -67,7 +67,7 @@ def _write(book: Any, sheet: Any, page: Page, pen: Pen, index: int) -> None:
 
 
 def _cell_of(kind: int, value: Any, style: int, formats: list[str]) -> Any:
-    """Return a cell as `contact_sync.load.page` writes it."""
+    """Return a cell as `contact_sync.load.spool` writes it."""
     match kind:
         case xlrd.XL_CELL_TEXT:
             return value

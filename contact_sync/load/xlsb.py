@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
 from contact_sync.language import phrase
-from contact_sync.load.page import ERROR, ERRORS, NUMBER, Page, Pen, RefusedError, check_place
+from contact_sync.load.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled, check_place
 from contact_sync.model import WIDEST
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
@@ -43,9 +43,9 @@ def read(copy: FileIO, pen: Pen) -> None:
                 title, _ = _text(body, at)
                 kind, path = parts[identity]
                 if kind.endswith("/worksheet"):
-                    page = pen.turn(title, visible=struct.unpack_from("<I", body)[0] == 0)
-                    page.from_1904 = from_1904
-                    _Reader(page, pen, texts, formats).read(_records(archive, path))
+                    sheet = pen.turn(title, visible=struct.unpack_from("<I", body)[0] == 0)
+                    sheet.from_1904 = from_1904
+                    _Reader(sheet, pen, texts, formats).read(_records(archive, path))
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
@@ -113,8 +113,8 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
 class _Reader:
     """The state of one pass over a sheet's records; memory does not grow with the sheet."""
 
-    def __init__(self, page: Page, pen: Pen, texts: list[str], formats: list[str | int]) -> None:
-        self._page, self._pen = page, pen
+    def __init__(self, sheet: Spooled, pen: Pen, texts: list[str], formats: list[str | int]) -> None:
+        self._sheet, self._pen = sheet, pen
         self._shared, self._formats = texts, formats
         self._row = self._column = -1
         self._cells: list[Any] = []
@@ -130,7 +130,7 @@ class _Reader:
         }
 
     def read(self, records: Iterator[tuple[int, bytes]]) -> None:
-        """Write the page."""
+        """Write the sheet."""
         is_inside = is_whole = False
         for code, body in records:
             if code in (_ROWS, _END_ROWS):
@@ -141,10 +141,10 @@ class _Reader:
             elif code == _COLUMN:
                 first, last, width, _, flags = struct.unpack_from("<IIIIH", body)
                 if flags & 1 or not width:
-                    self._page.hidden_columns.append((first + 1, min(last + 1, WIDEST)))
+                    self._sheet.hidden_columns.append((first + 1, min(last + 1, WIDEST)))
             elif code == _MERGED:
                 top, bottom, left, right = struct.unpack_from("<IIII", body)
-                self._page.merge(left + 1, top + 1, right + 1, bottom + 1)
+                self._sheet.merge(left + 1, top + 1, right + 1, bottom + 1)
         if not is_whole:
             raise EOFError
 
@@ -156,7 +156,7 @@ class _Reader:
                 raise RefusedError(phrase("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
             self._row, self._column = row, -1
             if body[11] & 0x10 or not height:
-                self._page.hide_row(row + 1, row + 1)
+                self._sheet.hide_row(row + 1, row + 1)
         elif code <= _FORMULA_ERROR or code == _RICH_TEXT:
             self._cell(code, struct.unpack_from("<I", body)[0], body[4:])
         elif code <= _SHARED_TEXT + _SHORT:
@@ -170,7 +170,7 @@ class _Reader:
         if value is None:
             return
         if value == "" and code == _FORMULA_TEXT:
-            self._page.keep_silent(column + 1)
+            self._sheet.keep_silent(column + 1)
         check_place(column + 1, self._row + 1)
         self._cells += [None] * (column - len(self._cells))
         self._cells.append(value)

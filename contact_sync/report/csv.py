@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterable, Sequence
 
 from contact_sync.formula import escape, harmless
-from contact_sync.model import Line, Page
+from contact_sync.model import Batch, Line
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
 from contact_sync.report.draft import Draft, unwritable
 
@@ -26,15 +26,15 @@ COLUMNS = (
 _END = "\r\n"
 
 
-def write(report: Draft, columns: Sequence[str], delimiter: str, pages: Iterable[Page]) -> int:
+def write(report: Draft, columns: Sequence[str], delimiter: str, batches: Iterable[Batch]) -> int:
     """Write all of it, put it in its place, and return how many data rows it has. Raises StorageError."""
     rows = 0
     try:
         (head,) = _rendered([[*map(escape, columns), *COLUMNS]], delimiter)
         report.file.write(_encoded(f"\ufeff{head}{_END}"))
-        for page in pages:
-            report.file.write(_encoded(_page(page, delimiter)))
-            rows += len(page.numbers)
+        for batch in batches:
+            report.file.write(_encoded(_rendered_batch(batch, delimiter)))
+            rows += len(batch.numbers)
     except OSError as error:
         raise unwritable(report.path, error) from error
     report.place()
@@ -46,10 +46,10 @@ def _encoded(text: str) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def _page(page: Page, delimiter: str) -> str:
-    (plain,) = _rendered([_told(page.plain)], delimiter)
-    others = dict(zip(page.others, _rendered(map(_told, page.others.values()), delimiter), strict=True))
-    starts = zip(_joined(page.cells, delimiter), page.numbers, strict=True)
+def _rendered_batch(batch: Batch, delimiter: str) -> str:
+    (plain,) = _rendered([_told(batch.plain)], delimiter)
+    others = dict(zip(batch.others, _rendered(map(_told, batch.others.values()), delimiter), strict=True))
+    starts = zip(_joined(batch.cells, delimiter), batch.numbers, strict=True)
     return "".join([f"{cells}{delimiter}{number}{delimiter}{others.get(number, plain)}{_END}" for cells, number in starts])
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 
 from contact_sync.language import phrase, spoken
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Line, Outcome, Page, Summary
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Line, Outcome, Summary
 from contact_sync.report.draft import Draft, unwritable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.masking import masked as without_phone
@@ -31,7 +31,7 @@ def write(
     summary: Summary,
     columns: Sequence[str],
     mapping: Mapping[str, int],
-    pages: Iterable[Page],
+    batches: Iterable[Batch],
     *,
     masked: bool,
 ) -> None:
@@ -47,7 +47,7 @@ def write(
     attempts: Counter[str] = Counter()
     try:
         report.file.write(_encoded(_filled(before, parts)))
-        for text in _lines(pages, summary.outcomes, mask, attempts):
+        for text in _lines(batches, summary.outcomes, mask, attempts):
             report.file.write(_encoded(text))
         parts |= {"facts": facts(summary, attempts), "pace": pace(attempts)}
         report.file.write(_encoded(_filled(after, parts)))
@@ -75,14 +75,14 @@ def _digest(element: str, template: str) -> str:
 
 
 def _lines(
-    pages: Iterable[Page], outcomes: Mapping[str, int], mask: Callable[[Line], Line], attempts: Counter[str]
+    batches: Iterable[Batch], outcomes: Mapping[str, int], mask: Callable[[Line], Line], attempts: Counter[str]
 ) -> Iterator[str]:
     """The rows that have a place on the page, as the inside of a JSON array; adds the attempts of all rows to `attempts`."""
     places = _places(outcomes)
     between = "\n"
-    for page in pages:
+    for batch in batches:
         shown = []
-        for line in page.lines():
+        for line in batch.lines():
             if line.attempts and line.at:
                 attempts[line.at] += line.attempts
             if places[line.outcome] > 0:

@@ -19,7 +19,7 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
 from contact_sync.language import phrase
-from contact_sync.model import ATTENTION, ID, WIDEST, Line, Original, Page, lines_of
+from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Line, Original, lines_of
 from contact_sync.report import fixes, returned
 from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told
 from contact_sync.report.csv import COLUMNS
@@ -44,22 +44,22 @@ def write(
     original: Original | None,
     columns: Sequence[str],
     mapping: Mapping[str, int],
-    pages: Iterable[Page],
+    batches: Iterable[Batch],
     *,
     rows: int,
 ) -> list[str]:
     """Write the workbook, put it in its place, and return what an operator should know of it. Raises StorageError.
 
-    `rows` is how many lines `pages` has.
+    `rows` is how many lines `batches` has.
     """
     notes: list[str] = []
     try:
         if rows > LIMIT or rows * len(columns) > CELLS:
-            notes += _write_new(report, columns, mapping, _attention(pages), is_whole=False)
+            notes += _write_new(report, columns, mapping, _attention(batches), is_whole=False)
         elif original is None:
-            notes += _write_new(report, columns, mapping, lines_of(pages), is_whole=True)
+            notes += _write_new(report, columns, mapping, lines_of(batches), is_whole=True)
         else:
-            kept = list(pages)
+            kept = list(batches)
             if why := _return(report, original, mapping, kept):
                 notes.append(why)
                 notes += _write_new(report, columns, mapping, lines_of(kept), is_whole=True)
@@ -69,14 +69,14 @@ def write(
     return notes
 
 
-def _attention(pages: Iterable[Page]) -> Iterator[Line]:
-    """Yield the lines that need attention; a page of which none does is not unpacked."""
-    for page in pages:
-        if page.plain.outcome in ATTENTION or any(line.outcome in ATTENTION for line in page.others.values()):
-            yield from (line for line in page.lines() if line.outcome in ATTENTION)
+def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
+    """Yield the lines that need attention; a batch of which none does is not unpacked."""
+    for batch in batches:
+        if batch.plain.outcome in ATTENTION or any(line.outcome in ATTENTION for line in batch.others.values()):
+            yield from (line for line in batch.lines() if line.outcome in ATTENTION)
 
 
-def _return(report: Draft, original: Original, mapping: Mapping[str, int], pages: list[Page]) -> str:
+def _return(report: Draft, original: Original, mapping: Mapping[str, int], batches: list[Batch]) -> str:
     """Write the operator's own workbook; where it cannot be kept as it is, write nothing and return a sentence that says so."""
     with zipfile.ZipFile(original.file) as archive:
         lost = returned.lost(archive)
@@ -88,7 +88,7 @@ def _return(report: Draft, original: Original, mapping: Mapping[str, int], pages
         )
     with tempfile.TemporaryFile() as saved:
         try:
-            parts = returned.save(original, mapping, lines_of(pages), saved)
+            parts = returned.save(original, mapping, lines_of(batches), saved)
             returned.with_results(original, saved, parts, report.file)
         except OSError:
             raise

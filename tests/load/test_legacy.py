@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from python_calamine import load_workbook
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
-from contact_sync.load import Choices, legacy, open_source, page
+from contact_sync.load import Choices, legacy, open_source, spool
 from contact_sync.load.legacy_child import _read
 
 from .reading import read
@@ -367,17 +367,17 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
 
 def test_pages_are_checked() -> None:
     """A row may not stand above the one before, and not be larger than any honest one."""
-    pen = page.Pen(lambda _: None)
+    pen = spool.Pen(lambda _: None)
     pen.turn("Contacts", visible=True)
     pen.row(5, ["x"], 3)
-    with pytest.raises(page.RefusedError, match="out of order at row 7"):
+    with pytest.raises(spool.RefusedError, match="out of order at row 7"):
         pen.row(7, ["x"])
-    with pytest.raises(page.RefusedError, match="holds more text than a table of contacts, at row 9"):
+    with pytest.raises(spool.RefusedError, match="holds more text than a table of contacts, at row 9"):
         pen.row(9, ["x" * (33 << 20)])
     leaf = pen.turn("Autres", visible=True)
     for top in range(1, 100_001):
         leaf.merge(1, top, 2, top)
-    with pytest.raises(page.RefusedError, match="has more than 100000 merged cells: unmerge them"):
+    with pytest.raises(spool.RefusedError, match="has more than 100000 merged cells: unmerge them"):
         leaf.merge(1, 100_001, 2, 100_001)
 
 

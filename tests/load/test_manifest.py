@@ -47,7 +47,7 @@ def judge(content: bytes, folder: Path) -> dict[int, Sent | str]:
         plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}
         ledger.conclude(Violation("stopped", detail={"reason": ""}), ready=False)
-        told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.pages())}
+        told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.batches())}
     return told | pending
 
 

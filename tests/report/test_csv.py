@@ -20,7 +20,7 @@ from contact_sync.errors import BusyError, StorageError
 from contact_sync.formula import escape
 from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
-from contact_sync.model import Line, Page
+from contact_sync.model import Batch, Line
 from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
@@ -37,9 +37,9 @@ def line(number: int, *cells: str, outcome: str = "updated") -> Line:
     return Line(list(cells), number, outcome, "", "", "", 0, None, "", "")
 
 
-def page(*lines: Line) -> Page:
-    """A page with these lines."""
-    return Page(
+def batch(*lines: Line) -> Batch:
+    """A batch with these lines."""
+    return Batch(
         [told.number for told in lines], pack([told.cells for told in lines]), READY, {told.number: told for told in lines}
     )
 
@@ -49,7 +49,7 @@ def write(
 ) -> int:
     """Write a report."""
     with draft(path, mode) as report:
-        return report_csv.write(report, columns, delimiter, map(page, lines))
+        return report_csv.write(report, columns, delimiter, map(batch, lines))
 
 
 def read(path: Path, delimiter: str = ";") -> list[list[str]]:
@@ -117,7 +117,7 @@ def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[i
         outcome = "failed" if number in apart else "ready"
         writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
     with TemporaryDirectory() as folder, draft(Path(folder) / "report.csv", 0o600) as begun:
-        assert report_csv.write(begun, ["a", "b", "c"], delimiter, [Page(numbers, pack(rows), READY, told)]) == len(rows)
+        assert report_csv.write(begun, ["a", "b", "c"], delimiter, [Batch(numbers, pack(rows), READY, told)]) == len(rows)
         with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:
             assert file.read() == wanted.getvalue().encode(errors="backslashreplace").decode()
 
@@ -159,7 +159,7 @@ def test_a_draft_that_was_left(report: Path) -> None:
     left.chmod(0o644)
     with draft(report, 0o644) as begun:
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
-        report_csv.write(begun, ("contactId", "firstname"), ";", [page(line(2, "C1", "Zoé"))])
+        report_csv.write(begun, ("contactId", "firstname"), ";", [batch(line(2, "C1", "Zoé"))])
     assert [record[0] for record in read(report)] == ["contactId", "C1"]
     assert list(report.parent.iterdir()) == [report]
 
@@ -170,7 +170,7 @@ def test_two_at_a_time(report: Path) -> None:
         with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
-        assert report_csv.write(first, ("contactId", "firstname"), ";", [page(line(2, "first", ""))]) == 1
+        assert report_csv.write(first, ("contactId", "firstname"), ";", [batch(line(2, "first", ""))]) == 1
     assert [record[0] for record in read(report)] == ["contactId", "first"]
     assert write(report, line(2, "third", "")) == 1
 
@@ -178,10 +178,10 @@ def test_two_at_a_time(report: Path) -> None:
 def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
     """A run whose report is in its place does not throw away the draft that another has begun since."""
     with draft(report, 0o600) as first:
-        report_csv.write(first, ("contactId", "firstname"), ";", [page(line(2, "first", ""))])
+        report_csv.write(first, ("contactId", "firstname"), ";", [batch(line(2, "first", ""))])
         second = draft(report, 0o600)
         begun = second.__enter__()
-    assert report_csv.write(begun, ("contactId", "firstname"), ";", [page(line(2, "second", ""))]) == 1
+    assert report_csv.write(begun, ("contactId", "firstname"), ";", [batch(line(2, "second", ""))]) == 1
     second.__exit__(None, None, None)
     assert [record[0] for record in read(report)] == ["contactId", "second"]
     assert list(report.parent.iterdir()) == [report]
@@ -214,7 +214,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         yield line(2, "C1", "")
 
     with pytest.raises(StorageError, match="cannot be written"), draft(place / report.name, 0o600) as begun:
-        report_csv.write(begun, ("contactId", "firstname"), ";", map(page, lines()))
+        report_csv.write(begun, ("contactId", "firstname"), ";", map(batch, lines()))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -249,7 +249,7 @@ def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
             yield line(number, "new", "")
 
     with draft(report, 0o600) as begun:
-        assert report_csv.write(begun, ("contactId", "firstname"), ";", map(page, lines())) == 4998
+        assert report_csv.write(begun, ("contactId", "firstname"), ";", map(batch, lines())) == 4998
     assert len(read(report)) == 4999
 
 
@@ -281,7 +281,7 @@ def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
         raise StorageError("torn")
 
     with pytest.raises(StorageError, match="torn"), draft(report, 0o600) as begun:
-        report_csv.write(begun, ("contactId", "firstname"), ";", map(page, lines()))
+        report_csv.write(begun, ("contactId", "firstname"), ";", map(batch, lines()))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
 

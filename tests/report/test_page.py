@@ -18,7 +18,7 @@ import pytest
 from contact_sync.errors import StorageError
 from contact_sync.french import FRENCH
 from contact_sync.language import speak
-from contact_sync.model import Cause, Line, Outcome, Page, Summary
+from contact_sync.model import Batch, Cause, Line, Outcome, Summary
 from contact_sync.packed import pack
 from contact_sync.report import page as report_page
 from contact_sync.report.draft import draft
@@ -56,12 +56,12 @@ def summed(lines: Iterable[Line], **told: Any) -> Summary:
     return Summary("20260303T003000Z-a1b2c3", Path("/srv/contacts/contacts.csv"), Path("contacts.results.csv"), **given)
 
 
-def paged(lines: Sequence[Line]) -> Iterator[Page]:
+def paged(lines: Sequence[Line]) -> Iterator[Batch]:
     """The pages of these lines, a few on each."""
     for start in range(0, len(lines), 1000):
         some = lines[start : start + 1000]
         others = {told.number: told for told in some if told.outcome != "unchanged"}
-        yield Page([told.number for told in some], pack([told.cells for told in some]), UNCHANGED, others)
+        yield Batch([told.number for told in some], pack([told.cells for told in some]), UNCHANGED, others)
 
 
 def write(path: Path, lines: Sequence[Line], summary: Summary | None = None, *, masked: bool = False) -> Path:
@@ -375,10 +375,10 @@ def test_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_page, "LIMIT", 20_000)
     rows = 100_000
 
-    def pages() -> Iterator[Page]:
+    def pages() -> Iterator[Batch]:
         for start in range(0, rows, 1000):
             numbers = list(range(start, start + 1000))
-            yield Page(numbers, pack([["C" * 20, "x" * 20, "", ""] for _ in numbers]), UNCHANGED, {})
+            yield Batch(numbers, pack([["C" * 20, "x" * 20, "", ""] for _ in numbers]), UNCHANGED, {})
 
     tracemalloc.start()
     with draft(path, 0o600) as begun:
@@ -394,7 +394,7 @@ def test_a_full_disk(path: Path) -> None:
     write(path, A_NIGHT)
     before = path.read_bytes()
 
-    def refused() -> Iterator[Page]:
+    def refused() -> Iterator[Batch]:
         raise OSError(28, "No space left on device")
         yield
 

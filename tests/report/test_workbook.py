@@ -30,7 +30,7 @@ from python_calamine import CalamineWorkbook
 from contact_sync import language
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Line, Page, Source
+from contact_sync.model import Batch, Line, Source
 from contact_sync.packed import pack
 from contact_sync.report import cells, workbook
 from contact_sync.report import csv as report_csv
@@ -57,11 +57,11 @@ def told(number: int, cells: Sequence[str], like: Line) -> Line:
     return Line(list(cells), number, *like[2:])
 
 
-def pages(source: Source, *bad: Line) -> tuple[list[Page], int]:
+def pages(source: Source, *bad: Line) -> tuple[list[Batch], int]:
     """The pages of a report that is told of the source, in which the bad rows are so; and how many rows they are."""
     known = {line.number: line for line in bad}
     made = [
-        Page(
+        Batch(
             chunk.numbers,
             pack(chunk.rows),
             READY,
@@ -621,7 +621,7 @@ def in_memory(rows: list[list[str]], names: list[str], *bad: Line, limit: int | 
     place = Path(tempfile.mkdtemp()) / "back.xlsx"
     numbers = list(range(2, 2 + len(rows)))
     others = {line.number: told(line.number, rows[line.number - 2], line) for line in bad}
-    page = Page(numbers, pack(rows), READY, others)
+    page = Batch(numbers, pack(rows), READY, others)
     mapping = {"contactId": 0, "firstname": 1}
     with draft(place, 0o600) as report:
         notes = workbook.write(report, None, names, mapping, [page], rows=limit or len(rows))

@@ -9,11 +9,11 @@ from typing import Any
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger.database import storable
 from contact_sync.ledger.memory import Memory
-from contact_sync.model import ROW, Cause, Line, Outcome, Page, Result, Summary, Violation
+from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Result, Summary, Violation
 from contact_sync.packed import unpack
 
 
-class Reading(Memory):
+class Books(Memory):
     """What the file says of the run under way, and what it could not be told any more."""
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
@@ -102,7 +102,7 @@ class Reading(Memory):
             if left:
                 yield Cause(Outcome.UNPROCESSED, self._rest[0].code, ROW, left, number, self._rest[0].message)
 
-    def pages(self) -> Iterator[Page]:
+    def batches(self) -> Iterator[Batch]:
         """Every row of the run in source order, many at a time."""
         with self._guard():
             firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
@@ -124,7 +124,7 @@ class Reading(Memory):
                         others[number] = self._lost(texts, lost[number])
                     elif number in told:
                         others[number] = self._line(texts, number, *told[number])
-            yield Page(numbers, cells, self._line([], 0, outcome, "", "", "", 0, None, "", ""), others)
+            yield Batch(numbers, cells, self._line([], 0, outcome, "", "", "", 0, None, "", ""), others)
 
     def _line(self, cells: list[str], number: int, outcome: str | None, *told: Any) -> Line:
         code, fields, message, *sent = told

@@ -39,7 +39,7 @@ class RefusedError(Exception):
 
 
 @dataclass(slots=True)
-class Page:
+class Spooled:
     """A sheet. Rows and columns are counted from 1."""
 
     title: str
@@ -78,30 +78,30 @@ class Page:
 
 
 class Pen:
-    """Writes the rows of one page after the other. `write` takes bytes, and never a part of them."""
+    """Writes the rows of one sheet after the other. `write` takes bytes, and never a part of them."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
         self._at = self._row = self._total = 0
-        self.pages: list[Page] = []
+        self.sheets: list[Spooled] = []
 
-    def turn(self, title: str, *, visible: bool) -> Page:
-        """Begin a page."""
-        page = Page(title, visible, start=self._at, end=self._at)
-        self.pages.append(page)
+    def turn(self, title: str, *, visible: bool) -> Spooled:
+        """Begin a sheet."""
+        sheet = Spooled(title, visible, start=self._at, end=self._at)
+        self.sheets.append(sheet)
         self._row = 0
-        return page
+        return sheet
 
     def row(self, number: int, cells: Sequence[Any], repeat: int = 1) -> None:
-        """Write a row, which `repeat` rows from `number` on are like, to the page that was begun last."""
-        page = self.pages[-1]
+        """Write a row, which `repeat` rows from `number` on are like, to the sheet that was begun last."""
+        sheet = self.sheets[-1]
         if number <= self._row:
             raise RefusedError(phrase("has rows that are out of order at row {row}: save it as .xlsx.", row=number))
         self._row = number + repeat - 1
         width = 0
         for column, cell in enumerate(cells, 1):
             if not is_blank(cell):
-                page.last[column] = number + repeat - 1
+                sheet.last[column] = number + repeat - 1
                 width = column
         if not width:
             return
@@ -112,7 +112,7 @@ class Pen:
                 phrase("holds more text than a table of contacts, at row {row}: copy the contacts to a new workbook.", row=number)
             )
         self._write(line)
-        self._at = page.end = self._at + len(line)
+        self._at = sheet.end = self._at + len(line)
 
 
 def is_blank(cell: Any) -> bool:
