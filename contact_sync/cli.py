@@ -5,27 +5,21 @@ stderr. Nothing here may stop a run because a terminal, a pipe or a disk that ta
 """
 
 import contextlib
-import dataclasses
 import errno
 import logging
 import os
-import shlex
 import sys
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
-from contact_sync import __version__, inbox, options, settings
-from contact_sync.console import Bars, Console
-from contact_sync.errors import RANK, ConfigError, ContactSyncError, SourceError, StorageError
+from contact_sync import __version__, options
+from contact_sync.console import Console
+from contact_sync.errors import ContactSyncError, StorageError
+from contact_sync.invocation import invoke, settings_of, told_bug
 from contact_sync.language import phrase
-from contact_sync.logs import keep_log
-from contact_sync.model import LEFT, Summary
-from contact_sync.ping import Ping
-from contact_sync.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +79,7 @@ def run(ctx: click.Context, /, **told: Any) -> int:
 
     FILE may be a folder: each file that has arrived in it is run, and put away into done/ or failed/ with its report.
     """
-    return _go(ctx, told)
+    return invoke(ctx, told)
 
 
 @program.command(cls=_like("contact-sync check contacts.xlsx"), short_help="load, validate, write the report; nothing is sent")
@@ -103,7 +97,7 @@ def run(ctx: click.Context, /, **told: Any) -> int:
 @click.pass_context
 def check(ctx: click.Context, /, **told: Any) -> int:
     """Load and validate FILE and write the report; nothing is sent, and no key is needed."""
-    return _go(ctx, told | {"dry_run": True, "remember": False})
+    return invoke(ctx, told | {"dry_run": True, "remember": False})
 
 
 # ---- the morning after
@@ -127,7 +121,7 @@ def check(ctx: click.Context, /, **told: Any) -> int:
 @click.pass_context
 def retry(ctx: click.Context, /, **told: Any) -> int:
     """Take up the last run again: send its rows that failed or did not have their turn, and bring its report up to date."""
-    return _go(ctx, told)
+    return invoke(ctx, told)
 
 
 @program.command(cls=_like("contact-sync report --report /tmp/again.csv"), short_help="write the last run's report again")
@@ -136,7 +130,7 @@ def retry(ctx: click.Context, /, **told: Any) -> int:
 @click.pass_context
 def report(ctx: click.Context, /, **told: Any) -> int:
     """Write the last run's report again, from the ledger."""
-    return _go(ctx, told)
+    return invoke(ctx, told)
 
 
 @program.command(cls=_like("contact-sync history --contact C000123"), short_help="how earlier runs went, and what became of whom")
@@ -150,7 +144,7 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: An
     from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
 
     console.as_json = told.pop("as_json")
-    with kept_ledger(_settings(ctx, told), alone=False) as ledger:
+    with kept_ledger(settings_of(ctx, told), alone=False) as ledger:
         console.tell_history(ledger.history(contact_id) if contact_id else ledger.runs(last))
     return 0
 
@@ -164,7 +158,7 @@ def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
     console: Console = ctx.obj
     from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
 
-    with kept_ledger(_settings(ctx, told)) as ledger:
+    with kept_ledger(settings_of(ctx, told)) as ledger:
         found = ledger.forget(contact_id)
     if found:
         console.say(phrase("Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.", count=found))
@@ -187,7 +181,7 @@ def doctor(ctx: click.Context, /, **told: Any) -> int:
     from contact_sync.doctor import examine  # noqa: PLC0415 - not for --help
 
     console.as_json = told.pop("as_json")
-    key, findings = examine(lambda: _settings(ctx, told))
+    key, findings = examine(lambda: settings_of(ctx, told))
     console.secrets.append(key)
     return console.diagnose(findings)
 
@@ -239,137 +233,6 @@ def completion(console: Console, shell: str) -> int:
     return 0
 
 
-# ---- what a command is told
-
-
-def _go(ctx: click.Context, told: dict[str, Any]) -> int:
-    """Do what a command is for, tell of it, and return the exit code."""
-    console: Console = ctx.obj
-    console.quiet, console.as_json = told.pop("quiet"), told.pop("as_json")
-    try:
-        ping = Ping(told.get("ping"))
-        console.secrets.append(told.get("ping") or "")
-        keep_log(console.clean, verbose=told["verbose"], path=told["log_file"], as_json=told["log_format"] == "json")
-    except ContactSyncError as error:
-        return console.refuse(error, told.get("source"))
-    ping.start()
-    code, sentence = ContactSyncError.exit_code, ""
-    try:
-        if "expect_by" in told and os.path.isdir(told["source"]):  # noqa: PTH112 - which does not raise
-            code, sentence = _each(ctx, told)
-        else:
-            code, sentence, _ = _one(ctx, told)
-    except KeyboardInterrupt:
-        code = 130
-        raise
-    finally:
-        ping.end(code, sentence)
-    return code
-
-
-def _one(ctx: click.Context, told: dict[str, Any]) -> inbox.Ended:
-    """Do it for one file, and tell how that ended."""
-    console: Console = ctx.obj
-    try:
-        chosen = _settings(ctx, told)
-        console.secrets.append("" if chosen.sandbox else chosen.key)
-        from contact_sync import run as works  # noqa: PLC0415 - not for --help
-
-        work = {"retry": works.retry, "report": works.rewrite}.get(str(ctx.info_name), works.run)
-        with Bars(shown=not console.quiet) as bars:
-            summary = work(chosen, bars)
-    except ContactSyncError as error:
-        return inbox.Ended(console.refuse(error, told.get("source")), console.clean(str(error)), is_open=False)
-    return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open)
-
-
-def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
-    """Do it for each file that has arrived in a folder; return the exit code, and what is missing."""
-    console: Console = ctx.obj
-    folder: Path = told["source"]
-
-    def one(path: Path) -> inbox.Ended:
-        try:
-            return _one(ctx, told | {"source": path, "report": inbox.report_of(path)})
-        except Exception as bug:  # which must not keep the others from being run
-            log.exception("with %s", path.name)
-            return inbox.Ended(console.refuse(_bug(bug), path), "", is_open=True)
-
-    def moved(path: Path, place: Path, code: int) -> None:
-        from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
-
-        with ledger_of(_settings(ctx, told)) as ledger:
-            ledger.moved(path, place)
-        if code or not console.quiet:
-            console.say(phrase("{path} is now {place}.", path=path, place=place))
-
-    codes: list[int] = []
-    try:
-        if told["report"] or told["page"] or told["workbook"] not in {None, settings.NOWHERE}:
-            raise ConfigError(
-                phrase(
-                    "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
-                    path=folder,
-                )
-            )
-        rehearsal = told["sandbox"] or told["dry_run"]
-        codes.extend(inbox.each(folder, one, moved, expected=told["expect_by"], rehearsal=rehearsal))
-        if not codes and not console.quiet:
-            console.say(phrase("No file has arrived in {path}.", path=folder))
-    except ContactSyncError as error:
-        return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
-    return min(filter(None, codes), key=RANK.index, default=0), ""
-
-
-def _settings(ctx: click.Context, told: dict[str, Any]) -> Settings:
-    """What a command was told, checked."""
-    known = {field.name for field in dataclasses.fields(Settings)}
-    chosen = {name: value for name, value in told.items() if name in known and value is not None}
-    if "source" in chosen:
-        source: Path = chosen["source"]
-        chosen.setdefault("report", source.parent / f"{source.stem}.results.csv")
-    chosen["send"] = not told.get("dry_run")
-    chosen.setdefault("state_dir", _default_state_dir())
-    chosen["renames"] = dict(told.get("renames", ()))
-    if "base_url" in chosen:
-        chosen["base_url"] = settings.base_url(chosen["base_url"])
-        chosen["key"] = "sandbox" if told.get("sandbox") else _key(ctx, told["api_key_file"])
-        if "rate" in chosen and not (chosen["key"] or (told["account"] and not chosen["send"])):
-            raise ConfigError(
-                phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
-            )
-    return Settings(**chosen)
-
-
-def _key(ctx: click.Context, path: Path | None) -> str:
-    """The API key: option, then CONTACT_SYNC_API_KEY, then CONTACT_SYNC_API_KEY_FILE, then the config file; empty if none."""
-    said = ctx.get_parameter_source("api_key_file")
-    variable = os.environ.get("CONTACT_SYNC_API_KEY", "")
-    if variable and said is not ParameterSource.COMMANDLINE:
-        return settings.api_key(variable, "CONTACT_SYNC_API_KEY")
-    return settings.api_key_file(path) if path else ""
-
-
-def _default_state_dir() -> Path:
-    import platformdirs  # noqa: PLC0415 - not for --help
-
-    return platformdirs.user_state_path("contact-sync")
-
-
-_ACCOUNT_OPTIONS = ("api_key_file", "base_url", "account", "state_dir", "config")
-
-
-def _next(ctx: click.Context, summary: Summary) -> str:
-    """The command to type next, with the options that say which account it is about; empty where there is nothing to do."""
-    again = {*LEFT} & summary.outcomes.keys()
-    rehearsal = ctx.info_name not in {"run", "retry"} or ctx.params.get("sandbox") or ctx.params.get("dry_run")
-    if not again or rehearsal or summary.exit_code == SourceError.exit_code:
-        return ""
-    given = [name for name in _ACCOUNT_OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    options = [part for name in given for part in (f"--{name.replace('_', '-')}", str(ctx.params[name]))]
-    return shlex.join(["contact-sync", "retry", *options])
-
-
 def main() -> int:
     """Run the program and return its exit code."""
     os.umask(0o077)
@@ -390,15 +253,9 @@ def main() -> int:
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help or --version
             code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
-            code = console.refuse(_bug(bug))
+            code = console.refuse(told_bug(bug))
     _give_up_broken_streams()
     return code
-
-
-def _bug(bug: Exception) -> ContactSyncError:
-    return ContactSyncError(
-        phrase("A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__)
-    )
 
 
 def _open_missing_streams() -> None:

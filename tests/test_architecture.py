@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "contact_sync"
 FLOORS = (
     {"__main__"},
     {"cli"},
+    {"invocation"},
     {"console"},
     {"run", "doctor", "inbox", "schedule", "ping", "options", "logs"},
     {"channel", "guard", "places", "state"},
@@ -31,7 +32,7 @@ FLOORS = (
 OWNERS = {
     "sqlite3": {"ledger"},
     "fcntl": {"lock"},
-    "click": {"cli", "options"},
+    "click": {"cli", "invocation", "options"},
     "tqdm": {"console"},
     "tenacity": {"attempt"},
     "httpx": {"api.client"},
@@ -42,7 +43,7 @@ OWNERS = {
     "xlrd": {"load"},
     "csv": {"load", "report"},
     "phonenumbers": {"rules", "validate", "api.echo"},
-    "platformdirs": {"cli", "options"},
+    "platformdirs": {"invocation", "options"},
 }
 
 

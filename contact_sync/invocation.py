@@ -1,0 +1,157 @@
+"""What is around the work of a command: its settings, the console, the log, the ping, a folder's many files, the exit code."""
+
+import dataclasses
+import logging
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from contact_sync import inbox, settings
+from contact_sync.console import Bars, Console
+from contact_sync.errors import RANK, ConfigError, ContactSyncError, SourceError
+from contact_sync.language import phrase
+from contact_sync.logs import keep_log
+from contact_sync.model import LEFT, Summary
+from contact_sync.ping import Ping
+from contact_sync.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def invoke(ctx: click.Context, told: dict[str, Any]) -> int:
+    """Do what a command is for, tell of it, and return the exit code."""
+    console: Console = ctx.obj
+    console.quiet, console.as_json = told.pop("quiet"), told.pop("as_json")
+    try:
+        ping = Ping(told.get("ping"))
+        console.secrets.append(told.get("ping") or "")
+        keep_log(console.clean, verbose=told["verbose"], path=told["log_file"], as_json=told["log_format"] == "json")
+    except ContactSyncError as error:
+        return console.refuse(error, told.get("source"))
+    ping.start()
+    code, sentence = ContactSyncError.exit_code, ""
+    try:
+        if "expect_by" in told and os.path.isdir(told["source"]):  # noqa: PTH112 - which does not raise
+            code, sentence = _each(ctx, told)
+        else:
+            code, sentence, _ = _one(ctx, told)
+    except KeyboardInterrupt:
+        code = 130
+        raise
+    finally:
+        ping.end(code, sentence)
+    return code
+
+
+def _one(ctx: click.Context, told: dict[str, Any]) -> inbox.Ended:
+    """Do it for one file, and tell how that ended."""
+    console: Console = ctx.obj
+    try:
+        chosen = settings_of(ctx, told)
+        console.secrets.append("" if chosen.sandbox else chosen.key)
+        from contact_sync import run as works  # noqa: PLC0415 - not for --help
+
+        work = {"retry": works.retry, "report": works.rewrite}.get(str(ctx.info_name), works.run)
+        with Bars(shown=not console.quiet) as bars:
+            summary = work(chosen, bars)
+    except ContactSyncError as error:
+        return inbox.Ended(console.refuse(error, told.get("source")), console.clean(str(error)), is_open=False)
+    return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open)
+
+
+def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
+    """Do it for each file that has arrived in a folder; return the exit code, and what is missing."""
+    console: Console = ctx.obj
+    folder: Path = told["source"]
+
+    def one(path: Path) -> inbox.Ended:
+        try:
+            return _one(ctx, told | {"source": path, "report": inbox.report_of(path)})
+        except Exception as bug:  # which must not keep the others from being run
+            log.exception("with %s", path.name)
+            return inbox.Ended(console.refuse(told_bug(bug), path), "", is_open=True)
+
+    def moved(path: Path, place: Path, code: int) -> None:
+        from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
+
+        with ledger_of(settings_of(ctx, told)) as ledger:
+            ledger.moved(path, place)
+        if code or not console.quiet:
+            console.say(phrase("{path} is now {place}.", path=path, place=place))
+
+    codes: list[int] = []
+    try:
+        if told["report"] or told["page"] or told["workbook"] not in {None, settings.NOWHERE}:
+            raise ConfigError(
+                phrase(
+                    "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
+                    path=folder,
+                )
+            )
+        rehearsal = told["sandbox"] or told["dry_run"]
+        codes.extend(inbox.each(folder, one, moved, expected=told["expect_by"], rehearsal=rehearsal))
+        if not codes and not console.quiet:
+            console.say(phrase("No file has arrived in {path}.", path=folder))
+    except ContactSyncError as error:
+        return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
+    return min(filter(None, codes), key=RANK.index, default=0), ""
+
+
+def settings_of(ctx: click.Context, told: dict[str, Any]) -> Settings:
+    """What a command was told, checked."""
+    known = {field.name for field in dataclasses.fields(Settings)}
+    chosen = {name: value for name, value in told.items() if name in known and value is not None}
+    if "source" in chosen:
+        source: Path = chosen["source"]
+        chosen.setdefault("report", source.parent / f"{source.stem}.results.csv")
+    chosen["send"] = not told.get("dry_run")
+    chosen.setdefault("state_dir", _default_state_dir())
+    chosen["renames"] = dict(told.get("renames", ()))
+    if "base_url" in chosen:
+        chosen["base_url"] = settings.base_url(chosen["base_url"])
+        chosen["key"] = "sandbox" if told.get("sandbox") else _key(ctx, told["api_key_file"])
+        if "rate" in chosen and not (chosen["key"] or (told["account"] and not chosen["send"])):
+            raise ConfigError(
+                phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
+            )
+    return Settings(**chosen)
+
+
+def _key(ctx: click.Context, path: Path | None) -> str:
+    """The API key: option, then CONTACT_SYNC_API_KEY, then CONTACT_SYNC_API_KEY_FILE, then the config file; empty if none."""
+    said = ctx.get_parameter_source("api_key_file")
+    variable = os.environ.get("CONTACT_SYNC_API_KEY", "")
+    if variable and said is not ParameterSource.COMMANDLINE:
+        return settings.api_key(variable, "CONTACT_SYNC_API_KEY")
+    return settings.api_key_file(path) if path else ""
+
+
+def _default_state_dir() -> Path:
+    import platformdirs  # noqa: PLC0415 - not for --help
+
+    return platformdirs.user_state_path("contact-sync")
+
+
+_ACCOUNT_OPTIONS = ("api_key_file", "base_url", "account", "state_dir", "config")
+
+
+def _next(ctx: click.Context, summary: Summary) -> str:
+    """The command to type next, with the options that say which account it is about; empty where there is nothing to do."""
+    again = {*LEFT} & summary.outcomes.keys()
+    rehearsal = ctx.info_name not in {"run", "retry"} or ctx.params.get("sandbox") or ctx.params.get("dry_run")
+    if not again or rehearsal or summary.exit_code == SourceError.exit_code:
+        return ""
+    given = [name for name in _ACCOUNT_OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    options = [part for name in given for part in (f"--{name.replace('_', '-')}", str(ctx.params[name]))]
+    return shlex.join(["contact-sync", "retry", *options])
+
+
+def told_bug(bug: Exception) -> ContactSyncError:
+    """What an operator is told of a bug."""
+    return ContactSyncError(
+        phrase("A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__)
+    )
