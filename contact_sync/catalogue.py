@@ -71,6 +71,6 @@ CATALOGUE: dict[str, str] = {
     "api-stopped": "The run was stopped by the answer to this row: mend what the summary says, the next run sends it again.",
     "not-recorded": "The answer to this row could not be recorded: the next run sends it again.",
     # rows whose turn did not come
-    "stopped": "The run stopped before this row. {reason} The next run sends it.",
+    "stopped": "The run stopped before this row. {reason} The next run that is not stopped sends it.",
     "limit": "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.",
 }

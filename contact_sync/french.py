@@ -17,7 +17,7 @@ FRENCH: dict[str, str] = {
     "{path} has no data row: check the export, or allow it with --allow-empty.": (
         "{path} n'a aucune ligne de données : vérifiez l'export, ou autorisez-le avec --allow-empty."
     ),
-    "{count} cells of {field}: {what}.": ("{field}, {count} cellule(s) : {what}."),
+    "{count} cell(s) of {field}: {what}.": ("{field}, {count} cellule(s) : {what}."),
     "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.": (
         "Une anomalie de contact-sync a interrompu l'envoi ({bug}) : relancez avec -v et signalez-la."
     ),
@@ -392,8 +392,8 @@ FRENCH: dict[str, str] = {
         "La réponse à cette ligne n'a pas pu être enregistrée : la prochaine exécution la renverra."
     ),
     # of a row, rows whose turn did not come
-    "The run stopped before this row. {reason} The next run sends it.": (
-        "L'exécution s'est arrêtée avant cette ligne. {reason} La prochaine exécution l'enverra."
+    "The run stopped before this row. {reason} The next run that is not stopped sends it.": (
+        "L'exécution s'est arrêtée avant cette ligne. {reason} La prochaine qui ira à son terme l'enverra."
     ),
     "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.": (
         "L'exécution devait envoyer {limit} ligne(s) au plus, comme le demande --limit : la prochaine exécution enverra celle-ci."

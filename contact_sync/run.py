@@ -201,7 +201,7 @@ class _Night:
         source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.columns = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
-            phrase("{count} cells of {field}: {what}.", count=count, field=field, what=what)
+            phrase("{count} cell(s) of {field}: {what}.", count=count, field=field, what=what)
             for (field, what), count in validator.notes.items()
         ]
 

@@ -85,7 +85,7 @@ def test_commands(command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path:
     name, *arguments = command
     if "--help" in arguments:
         return
-    parent = click.Context(cli.program, info_name="contact-sync")
+    parent = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
     cli.program.commands[name].make_context(name, arguments, parent=parent)
 
 
