@@ -282,7 +282,7 @@ def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
     """
     if not re.fullmatch("0?[67][0-9]{8}", digits):
         return None
-    found = {str(number): number for region in ("GF", "GP", "MQ", "RE", "YT") if (number := _valid_number(digits, region))}
+    found = {str(number): number for region in ("GF", "GP", "MQ", "RE") if (number := _valid_number(digits, region))}
     return next(iter(found.values())) if len(found) == 1 else None
 
 

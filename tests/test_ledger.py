@@ -759,14 +759,14 @@ def test_a_file_that_others_can_read(opened: Open, where: Path) -> None:
 def test_another_account(opened: Open, where: Path) -> None:
     """The ledger of another account is refused."""
     opened()
-    with pytest.raises(StorageError, match="belongs to another account: move it out of the state folder"):
+    with pytest.raises(StorageError, match=f"{where} belongs to another account: move it out of the state folder"):
         Ledger(where, PRINTS, "other")
 
 
 def test_a_newer_version(opened: Open, where: Path) -> None:
     """A ledger that a newer version has written is refused, and not touched."""
     opened()._db.execute("PRAGMA user_version = 99")
-    with pytest.raises(StorageError, match="was written by a newer contact-sync: install that version"):
+    with pytest.raises(StorageError, match=f"{where} was written by a newer contact-sync: install that version"):
         Ledger(where, PRINTS, "account")
 
 
@@ -873,7 +873,7 @@ def test_a_first_start_that_was_cut(where: Path, opened: Open, monkeypatch: pyte
 def test_no_place_for_the_file(tmp_path: Path) -> None:
     """A ledger that cannot be made is an error with a sentence."""
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"cannot be opened \(Not a directory\): check the state folder"):
+    with pytest.raises(StorageError, match=r"account.sqlite3 cannot be opened \(Not a directory\): check the state folder"):
         Ledger(tmp_path / "file" / "account.sqlite3", PRINTS, "account")
 
 
@@ -902,14 +902,27 @@ def test_room_for_the_results(opened: Open, where: Path, monkeypatch: pytest.Mon
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 << 20))
     ledger.check_room(10_000)
-    with pytest.raises(StorageError, match="no room for the results: free some"):
+    with pytest.raises(StorageError, match=f"{where} has no room for the results: free some"):
         ledger.check_room(11_000)
     with Ledger(None, PRINTS) as temporary:
         temporary.check_room(11_000)
     monkeypatch.undo()
     shutil.rmtree(where.parent)
-    with pytest.raises(StorageError, match="out of reach"):
+    with pytest.raises(StorageError, match=f"{where} is out of reach .No such file or directory."):
         ledger.check_room(1)
+
+
+def test_what_is_committed_is_on_the_disk(opened: Open) -> None:
+    """A ledger that is kept outlives a loss of power: each commit waits for the disk."""
+    (journal,), (synchronous,) = (opened()._db.execute(f"PRAGMA {name}").fetchone() for name in ("journal_mode", "synchronous"))
+    assert (journal, synchronous) == ("wal", 2)
+
+
+def test_cells_that_are_no_unicode(opened: Open) -> None:
+    """A cell of which half a character is left is kept as it was read."""
+    ledger = opened()
+    ledger.stage(Block([2], ["C1"], [["C1", "\ud83d"]], Outcome.READY, []))
+    assert [line.cells for line in lines_of(ledger.batches())] == [["C1", "\ud83d"]]
 
 
 def test_a_failed_stage_leaves_nothing(opened: Open) -> None:

@@ -195,6 +195,17 @@ def test_many_rows_that_disagree(ledger: Ledger) -> None:
     """Of many rows that disagree the first few are named."""
     stage(ledger, table(*[("C1", f"n{n}") for n in range(8)]))
     assert lines(ledger)[0].message.startswith("Rows 2, 3, 4, 5, 6 and 3 more give")
+    stage(ledger, table(*[("C1", f"n{n}") for n in range(5)]))
+    assert lines(ledger)[0].message.startswith("Rows 2, 3, 4, 5 and 6 give")
+
+
+def test_rows_whose_contact_is_not_certain(ledger: Ledger) -> None:
+    """Rows without a certain contactId, or hidden ones, are no rows of one contact, whatever they say."""
+    stage(ledger, table(("1,23E+15", "Zoé"), ("1,23E+15", "Léa"), ("C1", "Zoé"), ("C1", "Léa"), hidden=(4, 5)))
+    assert [(line.outcome, line.code) for line in lines(ledger)] == [
+        *[("invalid", "id-damaged")] * 2,
+        *[("unprocessed", "hidden")] * 2,
+    ]
 
 
 @pytest.mark.parametrize(

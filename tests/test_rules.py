@@ -31,18 +31,20 @@ BLANKS = ["", " ", "\t", NBSP, f" {NARROW} ", ZERO_WIDTH, BOM, f"{ZERO_WIDTH}{NB
 
 
 def read(field: str, cell: str, region: str = "FR") -> Reading:
-    """Read a cell as the column of its field would."""
+    """Read a cell as the column of its field would; what is wrong with it must be told of that field."""
     match field:
         case "contactId":
-            return read_id(cell)
+            reading = read_id(cell)
         case "phoneNumber":
-            return read_phone(cell, region)
+            reading = read_phone(cell, region)
         case "date":
-            return read_date(cell, LATEST)
+            reading = read_date(cell, LATEST)
         case "url":
-            return read_url(cell)
+            reading = read_url(cell)
         case _:
-            return read_text(cell, field)
+            reading = read_text(cell, field)
+    assert reading.violation is None or reading.violation.field == field
+    return reading
 
 
 def code(reading: Reading) -> str:
@@ -376,6 +378,7 @@ def test_phone_abroad(cell: str, region: str, value: str) -> None:
         ("06 12 34 56 78 ou 07 12 34 56 78", "phone-several"),
         ("0612345678\n0712345678", "phone-several"),
         ("12345678 / 12345678", "phone-several"),
+        ("0612345678 0612345", "phone-several"),
         ("1234567 / 123456789", "phone-unknown"),
         ("0612345678 0712345678", "phone-several"),
         ("06123456", "phone-unknown"),
@@ -536,6 +539,8 @@ def test_date_round_trip(day: dt.date, form: str) -> None:
             "https://exemple.fr?a=b",
             "https://exemple.fr#x",
             "https://exemple.fr:8443/x",
+            "https://exemple.fr:1/x",
+            "https://exemple.fr/?to=HTTP://B.fr",
         ),
         *(
             "https://a.fr/?next=javascript:alert(1)",
@@ -555,6 +560,7 @@ def test_url(cell: str) -> None:
 def test_url_scheme_is_lowered() -> None:
     """Only the scheme's case is put right."""
     assert read("url", "HTTPS://Exemple.FR/A").value == "https://Exemple.FR/A"
+    assert read("url", "HTTP://a.fr/?to=HTTP://B.fr").value == "http://a.fr/?to=HTTP://B.fr"
 
 
 @pytest.mark.parametrize(
