@@ -25,7 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.ledger import VERSION, Ledger
+from contact_sync.ledger import CLEARED, STAGED, VERSION, Ledger
 from contact_sync.ledger.database import _SCHEMA
 from contact_sync.model import (
     FIELDS,
@@ -572,6 +572,51 @@ def test_the_end_writes_nothing(opened: Open) -> None:
     assert other._db.execute("PRAGMA data_version").fetchone() == before
     assert [line.outcome for line in lines_of(other.batches())] == ["", "ready", "unchanged"]
     assert other.count(None) == 1
+
+
+def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
+    """The last run comes back with all that was told of its rows; once it is resumed, those that failed are pending too."""
+    ledger = opened()
+    assert not ledger.is_whole("run-1")
+    ledger.stage(block(*map(row, range(2, 7)), plain=[7]))
+    ledger.advance("run-1", STAGED)
+    assert not ledger.resume("run-1")
+    ledger.advance("run-1", CLEARED)
+    for taken, outcome in zip(ledger.take(-1, 3), [Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED], strict=True):
+        ledger.record(ended(taken, outcome, *[Violation("api-throttled")] * (outcome is not Outcome.UPDATED)))
+    ledger.flush()
+    ledger.conclude(REST, ready=False)
+    ledger.finish(Summary("run-1", Path("contacts.csv"), REPORT, outcomes=ledger.outcomes()), "2026-01-02T04:00:00Z")
+    before = list(lines_of(ledger.batches()))
+
+    with Ledger(where, PRINTS, "account") as again:
+        assert again.last() == "run-1"
+        assert again.is_whole("run-1")
+        assert again.reopen("run-1") == (Places(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600), LAYOUT)
+        assert list(lines_of(again.batches())) == before
+        assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
+        assert [pending.number for pending in again.take(-1)] == [5, 6]
+        assert [pending.number for pending in again.take(-1, failed=True)] == [3]
+        assert again.resume("run-1")
+        assert again.pending() == 3
+        assert [pending.number for pending in again.take(-1)] == [3, 5, 6]
+        assert [pending.number for pending in again.take(-1, failed=True)] == [3]
+
+
+def test_how_many_are_somebody_else(opened: Open) -> None:
+    """Of the contacts that are known, those are counted that stay who they are, and those that change name and number at once."""
+    ledger = opened()
+    who = {"firstname": "A", "lastname": "B", "phoneNumber": "+33612345678"}
+    for number in range(2, 7):
+        confirm(ledger, number, f"C{number}", **who)
+    ledger.begin("night", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+    other = {"firstname": "X", "lastname": "Y", "phoneNumber": "+33612345679"}
+    changed = [who, who, who | {"lastname": "Y"}, who | {"lastname": "Z"}, other, other]
+    rows = [(f"C{number}", payload(**values)) for number, values in enumerate(changed, 2)]
+    assert ledger.in_place(rows[:5]) == [True, True, False, False, False]
+    assert (ledger.same, ledger.strangers) == (4, 1)
+    assert ledger.in_place([("C2", payload(**other)), ("C99", payload(**other))]) == [False, False]
+    assert (ledger.same, ledger.strangers) == (4, 2)
 
 
 def test_lost_results(opened: Open) -> None:

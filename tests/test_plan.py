@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contact_sync import plan
+from contact_sync.damage import CERTAIN, SERIES
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import ID, ROW, Chunk, Layout, Line, Outcome, Places, Result, Source, Violation, lines_of
@@ -318,6 +319,25 @@ def test_an_invalid_twin_below_blank_rows(ledger: Ledger) -> None:
     rows = [["C1", "Zoé", "", ""], ["C2", "Max", "45000", ""], ["C2", "Max", "", ""], ["C1", "Zoé", "", ""]]
     stage(ledger, Table(parts=[Chunk([3, 9, 10, 40], rows)]))
     assert told(ledger) == [PENDING, ("invalid", "date-serial,duplicate-conflict", "date,contactId"), CONFLICT, AGREEING]
+
+
+# ---- damage that many rows show together
+
+
+def test_numbers_that_were_dragged_down(ledger: Ledger) -> None:
+    """A column of numbers that were dragged down is warned of, by its letter, beside what was warned of before."""
+    source = table(*[(f"C{n}", "Zoé", "", f"06123456{n:02}") for n in range(SERIES)])
+    source.warnings.append("Before.")
+    stage(ledger, source)
+    before, told = source.warnings
+    assert before == "Before."
+    assert told.startswith(f"In rows 2 to {SERIES + 1}, column D, each phone number is one more")
+
+
+def test_ids_that_were_rounded(ledger: Ledger) -> None:
+    """Where all long ids end in zeros, as after Excel rounded them, none of them is sent."""
+    stage(ledger, table(*[(f"{10**14 + n}0000", "Zoé") for n in range(CERTAIN)], ("C1", "Zoé")))
+    assert told(ledger) == [*[("invalid", "id-rounded", "contactId")] * CERTAIN, PENDING]
 
 
 # ---- rows that share the outcome of their chunk
