@@ -5,22 +5,24 @@ touches limiter or breaker does so between two awaits, and needs no lock.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
 
 from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
-from contact_sync.errors import ContactSyncError, Rejected, Transient, UnavailableError
+from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transient, UnavailableError
 from contact_sync.language import phrase
 from contact_sync.model import Answer, Outcome, Pending, Result, Violation
 from contact_sync.stop import Stop, Stopped
 
 LONGEST_HOLD = 300.0
 """Seconds; a server that asks for more, or goes on asking for as long, is not coming back tonight."""
+
+_Read = TypeVar("_Read")
 
 _ALLOWANCE, _SHARE = 50, 0.1  # retries of a run at most: so many, and so many for each request
 
@@ -121,25 +123,21 @@ class Attempts:
     async def deliver(self, row: Pending) -> Result | None:
         """How `row` ended; None when its turn did not come."""
         delivery = _Delivery(row, row.attempts)
-        outcome: Outcome
-        status: int | None = None
-        violations: Sequence[Violation]
-        code = ""
         try:
-            outcome, violations, status, code = await self._try(delivery)
+            answer = await self._try(delivery)
         except (Rejected, Transient) as error:
-            outcome = Outcome.REJECTED if isinstance(error, Rejected) else Outcome.FAILED
-            status, violations, code = error.http_status, [error.violation], error.api_code
+            answer = _failure(error)
         except Stopped:
             if delivery.last is None:
                 return None
-            outcome = Outcome.FAILED
-            status, violations, code = delivery.last.http_status, [delivery.last.violation], delivery.last.api_code
+            answer = _failure(delivery.last)
         except ContactSyncError as reason:
             self._stop.trip(reason)
-            outcome, violations = Outcome.FAILED, [Violation("api-stopped")]
+            status, code = None, ""
             if delivery.reply is not None:
                 status, code = delivery.reply.status, self._endpoint.code(delivery.reply)
+            answer = Answer(Outcome.FAILED, [Violation("api-stopped")], status, code)
+        outcome, violations, status, code = answer
         return Result(row, outcome, violations, delivery.attempts, status, code, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
 
     async def _try(self, delivery: _Delivery) -> Answer:
@@ -184,12 +182,31 @@ class Attempts:
     async def _ask(self, delivery: _Delivery) -> Answer:
         if self._stop.reasons:  # given while this row waited for its turn to probe
             raise Stopped
+        endpoint, row = self._endpoint, delivery.row
+        answer: Answer | None
+        try:
+            request = self._client.post(endpoint.path, endpoint.request(row))
+            answer = await self._exchange(delivery, request, endpoint.answer)
+        except Rejected as refusal:
+            self._answered()
+            question = endpoint.doubt(refusal, row)
+            if question is None:
+                raise
+            # Until that is known, the row is no more certain than one without an answer.
+            delivery.last = Transient(refusal.violation, http_status=refusal.http_status, api_code=refusal.api_code)
+            answer = await self._exchange(delivery, self._client.get(*question), endpoint.resolve)
+            if answer is None:
+                raise
+        self._answered()
+        return answer
+
+    async def _exchange(self, delivery: _Delivery, request: Awaitable[Reply], read: Callable[[Reply, Pending], _Read]) -> _Read:
+        """Make a request and read its reply; note what a failure says of the API."""
         delivery.attempts += 1
         delivery.reply = None
-        endpoint, row = self._endpoint, delivery.row
         try:
-            delivery.reply = await self._client.post(endpoint.path, endpoint.request(row))
-            answer = endpoint.answer(delivery.reply, row)
+            delivery.reply = await request
+            return read(delivery.reply, delivery.row)
         except Stopped:
             delivery.attempts -= 1  # it was still waiting for its turn
             raise
@@ -197,33 +214,6 @@ class Attempts:
             delivery.last = failure
             self._failed(failure)
             raise
-        except Rejected as refusal:
-            self._answered()
-            question = endpoint.doubt(refusal, row)
-            if question is None:
-                raise
-            return await self._look_into(delivery, refusal, question)
-        self._answered()
-        return answer
-
-    async def _look_into(self, delivery: _Delivery, refusal: Rejected, question: tuple[str, str]) -> Answer:
-        """Ask whether a refusal is to be believed."""
-        # Until that is known, the row is no more certain than one without an answer.
-        delivery.last = Transient(refusal.violation, http_status=refusal.http_status, api_code=refusal.api_code)
-        delivery.attempts += 1
-        try:
-            reply = await self._client.get(*question)
-        except Stopped:
-            delivery.attempts -= 1
-            raise
-        except Transient as failure:
-            delivery.last = failure
-            self._failed(failure)
-            raise
-        answer = self._endpoint.resolve(reply, delivery.row)
-        if answer is None:
-            raise refusal
-        return answer
 
     def _answered(self) -> None:
         self.proven = self.well = True
@@ -247,3 +237,8 @@ class Attempts:
                 phrase("The API asks to wait for {seconds:.0f} seconds more: run again later.", seconds=seconds)
             )
         self._client.limiter.hold(seconds)
+
+
+def _failure(error: AttemptError) -> Answer:
+    outcome = Outcome.REJECTED if isinstance(error, Rejected) else Outcome.FAILED
+    return Answer(outcome, [error.violation], error.http_status, error.api_code)

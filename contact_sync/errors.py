@@ -88,12 +88,23 @@ class Rejected(AttemptError):  # noqa: N818 - the row's outcome is called so
 class Transient(AttemptError):  # noqa: N818 - it is about time, not about an error
     """Another attempt may succeed; this one may have been applied or not."""
 
-    hold: float | None = None
-    """Seconds for which the API asked everybody to be silent."""
-    throttled: bool = False
-    """Whether the API asked for fewer requests."""
-    spoke: bool = False
-    """Whether the API itself answered (a JSON object with a boolean `success`), not something before it."""
+    def __init__(
+        self,
+        violation: Violation,
+        *,
+        http_status: int | None = None,
+        api_code: str = "",
+        spoke: bool = False,
+        throttled: bool = False,
+        hold: float | None = None,
+    ) -> None:
+        super().__init__(violation, http_status=http_status, api_code=api_code)
+        self.spoke = spoke
+        """Whether the API itself answered (a JSON object with a boolean `success`), not something before it."""
+        self.throttled = throttled
+        """Whether the API asked for fewer requests."""
+        self.hold = hold
+        """Seconds for which the API asked everybody to be silent."""
 
 
 # Several can apply to one run (a stop, then a report that cannot be written): the first of these wins.

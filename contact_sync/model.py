@@ -241,7 +241,7 @@ class Answer(NamedTuple):
     outcome: Outcome
     violations: list[Violation]
     """What to look at; nothing where all is well."""
-    http_status: int
+    http_status: int | None
     api_code: str
 
 

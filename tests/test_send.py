@@ -1113,7 +1113,10 @@ def test_an_api_that_throttles(ledger: Ledger, api: Api, night_of: Perform) -> N
     assert night.seconds < 200
 
 
-def test_a_taken_number_that_cannot_be_asked_for(ledger: Ledger, api: Api, night_of: Perform, no_backoff: None) -> None:
+@pytest.mark.parametrize("status", [None, 429, 503])
+def test_a_taken_number_that_cannot_be_asked_for(
+    ledger: Ledger, api: Api, night_of: Perform, no_backoff: None, status: int | None
+) -> None:
     """While the API does not say what it holds, a row whose number may be its own is not refused, but failed."""
     stage(ledger, 3)
 
@@ -1121,11 +1124,24 @@ def test_a_taken_number_that_cannot_be_asked_for(ledger: Ledger, api: Api, night
         return confirmed(call) if row(call) != 2 else answered({"success": False, "code": 15}, 400)
 
     def gone() -> httpx.Response:
-        raise httpx.ReadError("gone")
+        if status is None:
+            raise httpx.ReadError("gone")
+        return answered({"success": False, "code": status}, status)
 
     api.answer, api.detail = taken, gone
     night = night_of()
     assert (night.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED, 3: UPDATED})
+
+
+def test_a_key_refused_while_a_taken_number_is_asked_for(ledger: Ledger, api: Api, night_of: Perform) -> None:
+    """A key that is refused stops the run there too, and leaves the row unknown."""
+    stage(ledger, 1)
+    api.answer = lambda _: answered({"success": False, "code": 15}, 400)
+    api.detail = lambda: answered({"success": False, "code": 10}, 401)
+    night = night_of()
+    assert (night.reasons, outcomes(ledger)) == ([AccessError], {1: FAILED})
+    (line,) = lines_of(ledger.batches())
+    assert (line.code, line.http_status, line.api_code, line.attempts) == ("api-stopped", 401, "10", 2)
 
 
 def test_a_stop_before_a_taken_number_is_asked_for(ledger: Ledger, api: Api, night_of: Perform, no_backoff: None) -> None:

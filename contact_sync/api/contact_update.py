@@ -14,7 +14,7 @@ from contact_sync.api import contact_detail
 from contact_sync.api.client import Reply
 from contact_sync.api.echo import differences
 from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
-from contact_sync.errors import AccessError, AttemptError, ConfigError, Rejected, Transient
+from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
 from contact_sync.language import phrase
 from contact_sync.model import ID, ROW, Answer, Outcome, Pending, Violation
 
@@ -58,6 +58,13 @@ class ContactUpdate:
 
         Raises Transient or Rejected for this row; AccessError or ConfigError where every row would end so.
         """
+        envelope = self._success(reply)
+        altered = differences(envelope.get("contact"), row)
+        outcome = Outcome.ALTERED if altered else Outcome.UPDATED
+        return Answer(outcome, altered, reply.status, quoted(code_of(envelope), self._key))
+
+    def _success(self, reply: Reply) -> dict[str, Any]:
+        """The envelope of a success; raises what `answer` does."""
         if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
             target = quoted(reply.headers.get("location", phrase("elsewhere")).partition("?")[0], self._key)
             raise ConfigError(phrase("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
@@ -65,9 +72,7 @@ class ContactUpdate:
         if envelope is None:
             raise _without_envelope(reply)
         if envelope["success"] is True and reply.status < 300:  # noqa: PLR2004 - the class of successes
-            altered = differences(envelope.get("contact"), row)
-            outcome = Outcome.ALTERED if altered else Outcome.UPDATED
-            return Answer(outcome, altered, reply.status, quoted(code_of(envelope), self._key))
+            return envelope
         raise _refusal(reply, envelope, self._key)
 
     def code(self, reply: Reply) -> str:
@@ -81,10 +86,14 @@ class ContactUpdate:
         return contact_detail.PATH, contact_detail.query(self._key, row)
 
     def resolve(self, reply: Reply, row: Pending) -> Answer | None:
-        """What the answer to that question means for `row`; None where the refusal stands."""
-        if not contact_detail.holds(reply, row):
+        """What the answer to that question means for `row`; None where the refusal stands. Raises what `answer` does."""
+        try:
+            envelope = self._success(reply)
+        except Rejected:
             return None
-        return Answer(Outcome.UPDATED, [], reply.status, self.code(reply))
+        if differences(envelope.get("contact"), row):
+            return None
+        return Answer(Outcome.UPDATED, [], reply.status, quoted(code_of(envelope), self._key))
 
 
 def _without_envelope(reply: Reply) -> Exception:
@@ -100,7 +109,6 @@ def _without_envelope(reply: Reply) -> Exception:
 
 def _refusal(reply: Reply, envelope: dict[str, Any], key: str) -> Exception:
     """The exception for an answer in the API's own words that is not a success."""
-    error: AttemptError
     code, status = code_of(envelope), str(reply.status)
     shown = quoted(code, key)
     if code in _ACCESS:
@@ -108,18 +116,16 @@ def _refusal(reply: Reply, envelope: dict[str, Any], key: str) -> Exception:
     if reply.status in {401, 403}:
         return AccessError(phrase("The API refused access (HTTP {status}): check the API key.", status=status))
     if status in _AGAIN or code in _AGAIN:
-        error = _again(reply, code if status not in _AGAIN or code == _THROTTLED else status, shown)
-        error.spoke = True
-        return error
+        return _again(reply, code if status not in _AGAIN or code == _THROTTLED else status, shown, spoke=True)
     if envelope["success"] is True:
-        reason = phrase("success, but HTTP {status}", status=status)
-        return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status, api_code=shown)
+        violation = Violation("api-garbled", detail={"reason": phrase("success, but HTTP {status}", status=status)})
+        return Transient(violation, http_status=reply.status, api_code=shown, spoke=True)
     name, field = _ROW.get(code, ("api-refused", ROW))
     said = {"code": shown or phrase("none"), "text": quoted(text_of(envelope), key)}
     return Rejected(Violation(name, field, said), http_status=reply.status, api_code=shown)
 
 
-def _again(reply: Reply, why: str, code: str) -> Transient:
+def _again(reply: Reply, why: str, code: str, *, spoke: bool = False) -> Transient:
     """The exception for an HTTP status or a code (`why`) of `_AGAIN`."""
     throttled = why == _THROTTLED
     if throttled:
@@ -127,7 +133,5 @@ def _again(reply: Reply, why: str, code: str) -> Transient:
     else:
         reason = f"HTTP {why}" if why == str(reply.status) else phrase("code {code}", code=why)
         violation = Violation("api-error", detail={"reason": reason})
-    error = Transient(violation, http_status=reply.status, api_code=code)
-    error.throttled = throttled
-    error.hold = reply.retry_after()
-    return error
+    hold = reply.retry_after()
+    return Transient(violation, http_status=reply.status, api_code=code, spoke=spoke, throttled=throttled, hold=hold)

@@ -214,6 +214,14 @@ def test_an_answer_that_is_not_the_apis(body: bytes, status: int) -> None:
     assert f"HTTP {status}" in caught.value.violation.message
 
 
+def test_a_success_under_another_status() -> None:
+    """A success whose HTTP status says otherwise is not believed, but it is the API that answered."""
+    with pytest.raises(Transient) as caught:
+        answer(success(), 418)
+    assert (caught.value.violation.code, caught.value.spoke) == ("api-garbled", True)
+    assert "success, but HTTP 418" in caught.value.violation.message
+
+
 def test_a_byte_order_mark_does_no_harm() -> None:
     """JSON with a byte order mark, as PHP files saved by Windows editors produce, is understood."""
     assert answer(b"\xef\xbb\xbf" + json.dumps(success()).encode())[0] is Outcome.UPDATED
@@ -419,3 +427,63 @@ def test_no_answer_is_a_crash(document: Any, status: int) -> None:
         return
     assert document["success"] is True
     assert (outcome is Outcome.ALTERED) == bool(violations)
+
+
+# ---- a refusal that is looked into
+
+SENT = row({"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""})
+HELD = {"contactId": "C000001", "phone": "06 00 00 00 01", "firstname": "Zoé", "custom1": "", "stopSms": False}
+
+
+def test_only_a_taken_number_is_doubted() -> None:
+    """Of a refusal because the number is taken the contact is asked for; any other is certain."""
+    with pytest.raises(Rejected) as taken:
+        answer(refusal(15), 400)
+    path, query = ENDPOINT.doubt(taken.value, SENT) or ("", "")
+    assert (path, f"apiKey={KEY}" in query, "contactId=C000001" in query) == ("contact/detail", True, True)
+    with pytest.raises(Rejected) as unknown:
+        answer(refusal(404), 404)
+    assert ENDPOINT.doubt(unknown.value, SENT) is None
+
+
+def test_a_contact_that_holds_what_was_sent() -> None:
+    """The values sent, in the words of reads, are held."""
+    held = ENDPOINT.resolve(reply({"success": True, "code": 200, "contact": HELD}), SENT)
+    assert held == (Outcome.UPDATED, [], 200, "200")
+
+
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [
+        ({"success": True, "contact": HELD | {"phone": "+33600000002"}}, 200),
+        ({"success": True, "contact": HELD | {"contactId": "C2"}}, 200),
+        ({"success": False, "contact": HELD}, 200),
+        ({"success": True}, 200),
+        (refusal(404), 404),
+    ],
+)
+def test_anything_else_is_not_held(document: Any, status: int) -> None:
+    """Another value, another contact, or an answer that is no success, and nothing is taken for held."""
+    assert ENDPOINT.resolve(reply(document, status), SENT) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [
+        ({"success": True, "contact": HELD}, 500),
+        ({"success": "true", "contact": HELD}, 200),
+        (None, 200),
+        (refusal(429), 429),
+        (b"<h1>Unavailable</h1>", 503),
+    ],
+)
+def test_an_answer_that_leaves_it_open(document: Any, status: int) -> None:
+    """While the API does not say what it holds, the refusal is neither believed nor not."""
+    with pytest.raises(Transient):
+        ENDPOINT.resolve(reply(document, status), SENT)
+
+
+def test_a_key_that_is_refused_in_between() -> None:
+    """A key that is refused by then stops the run, as anywhere."""
+    with pytest.raises(AccessError):
+        ENDPOINT.resolve(reply(refusal(10), 401), SENT)
