@@ -22,7 +22,8 @@ PLACES = {0: DONE, 3: FAILED, 4: FAILED}
 _ITS_OWN = {ContactSyncError.exit_code, BusyError.exit_code}
 """Exit codes that tell of this file alone: it stays, and the others are run."""
 
-_REPORT, _OTHERS = ".results.csv", (".results.xlsx", ".results.xlsm")
+_REPORT = ".results.csv"
+_BESIDE = re.compile(r"(?P<file>.+)\.results(-\d+)?\.(csv|xlsx|xlsm)", re.IGNORECASE | re.DOTALL)
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft", ".log")
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
 
@@ -85,10 +86,10 @@ def _is_beside(name: str, others: set[str]) -> bool:
 
     A report whose file is not here was corrected, and is to be run.
     """
-    small = name.lower()
-    if name.startswith((".", "~$")) or small.endswith(_UNFINISHED):
+    if name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED):
         return True
-    return any(small.endswith(suffix) and name[: -len(suffix)] in others for suffix in (_REPORT, *_OTHERS))
+    match = _BESIDE.fullmatch(name)
+    return match is not None and match["file"] in others
 
 
 def report_of(path: Path) -> Path:
@@ -123,11 +124,10 @@ def put_away(path: Path, folder: str, sentence: str) -> Path | None:
     return place
 
 
-def _reports(path: Path) -> Iterator[Path]:
-    for suffix in (_REPORT, *_OTHERS):
-        beside = path.with_name(f"{path.name}{suffix}")
-        if beside.exists():
-            yield beside
+def _reports(path: Path) -> list[Path]:
+    return [
+        beside for beside in path.parent.iterdir() if (match := _BESIDE.fullmatch(beside.name)) and match["file"] == path.name
+    ]
 
 
 def _free(folder: Path, name: str) -> Path:

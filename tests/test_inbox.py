@@ -37,6 +37,15 @@ def test_what_is_no_arrival(tmp_path: Path) -> None:
     assert inbox.arrivals(tmp_path) == []
 
 
+def test_a_workbook_beside_an_edited_one(tmp_path: Path) -> None:
+    """The second workbook of a file, written because the first was edited, is no arrival either, and goes where the file goes."""
+    path, *_ = paths = arrive(tmp_path, "a.xlsx", "a.xlsx.results.csv", "a.xlsx.results.xlsx", "a.xlsx.results-2.xlsx")
+    assert inbox.arrivals(tmp_path) == [path]
+    place = inbox.put_away(path, "failed", "")
+    assert place is not None
+    assert {each.name for each in place.parent.iterdir()} == {each.name.replace("a.xlsx", place.name) for each in paths}
+
+
 def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
     """A folder that is gone is a sentence."""
     with pytest.raises(SourceError, match=r"gone cannot be read \(No such file or directory\): check the folder"):
