@@ -59,8 +59,11 @@ def lines(source: Path, at: str, rest: Sequence[str]) -> str:
 
 def _absolute(rest: Sequence[str]) -> list[str]:
     """The options, those that name a file named from the root."""
-    named = [before in _FILES for before in ("", *rest)]
-    return [os.path.abspath(part) if is_file else part for part, is_file in zip(rest, named, strict=False)]  # noqa: PTH100
+    parts = [piece for part in rest for piece in (part.split("=", 1) if part.partition("=")[0] in _FILES else [part])]
+    named = [
+        before in _FILES and (before, part) != ("--workbook", "none") for before, part in zip(["", *parts], parts, strict=False)
+    ]
+    return [os.path.abspath(part) if is_file else part for part, is_file in zip(parts, named, strict=True)]  # noqa: PTH100
 
 
 def _quoted(part: str) -> str:

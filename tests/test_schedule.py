@@ -39,6 +39,13 @@ def test_a_relative_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert f"run {tmp_path}/c.csv --quiet" in schedule.lines(Path("c.csv"), "23:00", [])
 
 
+def test_options_that_name_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So is every file that an option names, however it is written; a workbook that is none stays none."""
+    monkeypatch.chdir(tmp_path)
+    told = schedule.lines(Path("c.csv"), "23:00", ["--api-key-file=k", "--page", "p.html", "--workbook", "none", "--account=a"])
+    assert f"--api-key-file {tmp_path}/k --page {tmp_path}/p.html --workbook none --account=a --quiet" in told
+
+
 @pytest.mark.parametrize("at", ["1:30", "24:00", "01:60", "noon", ""])
 def test_no_time(at: str) -> None:
     """What is no time of day is refused."""
