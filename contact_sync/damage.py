@@ -46,6 +46,7 @@ class Damage:
         rows: Sequence[int] = numbers
         if not any(later - earlier == 1 for earlier, later in pairwise([self._number, *phones])):
             rows, phones = numbers[-1:], phones[-1:]  # nothing in between can be part of a series
+            self._number = 0
         for row, phone in zip(rows, phones, strict=True):
             if phone - self._number != 1:
                 self._end_series()

@@ -39,6 +39,12 @@ def test_a_number_dragged_down(chunk: int) -> None:
     assert warning.startswith("In rows 5 to 11, 15 to 19, column D, each phone number is one more than the one above")
 
 
+def test_a_series_that_ends_with_a_chunk() -> None:
+    """A number that goes on by chance where the next chunk ends, with others in between, is no part of the series."""
+    phones = [*counting(4), 33600000900, 33600000700, 33600000005]
+    assert looked(phones, chunk=4).warnings("D") == []
+
+
 def test_many_series() -> None:
     """Of many series the first few are told, and how many more there are."""
     phones = [number for start in range(1, 6) for number in counting(SERIES, 33600000000 + 1000 * start)]
