@@ -48,9 +48,11 @@ class Channel:
     def send(self, ledger: Ledger, report: Draft, rows: int, watcher: Watcher) -> None:
         """Send what is pending, unless the disk has no room for what has to be written after it: a report of so many `rows`."""
         try:
-            if pending := ledger.pending():
-                report.reserve(ledger.size() + _LINE * rows)
-                ledger.check_room(pending)
+            pending = ledger.pending()
+            if not pending:
+                return
+            report.reserve(ledger.size() + _LINE * rows)
+            ledger.check_room(pending)
         except StorageError as reason:
             self._stop.trip(reason)
             return

@@ -167,13 +167,13 @@ class _Blanks(dict[str, str]):
         return "…"
 
 
-def _cause(cause: Cause, columns: dict[str, str], *, example: bool) -> str:
+def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """One line about all rows that share a cause; with `example` in the words for the first of them."""
     told = (
         cause.message if example and cause.message else translated(CATALOGUE[cause.code]).format_map(_Blanks(field=cause.field))
     )
-    if cause.field in columns:
-        told = phrase("{field}, column {letter}: {told}", field=cause.field, letter=columns[cause.field], told=told)
+    if cause.field in letters:
+        told = phrase("{field}, column {letter}: {told}", field=cause.field, letter=letters[cause.field], told=told)
     if cause.rows > 1:
         return phrase("{rows} rows, the first is row {first}: {told}", rows=cause.rows, first=cause.first, told=told)
     return phrase("row {number}: {told}", number=cause.first, told=told)
@@ -190,7 +190,7 @@ def _told_at_length(summary: Summary) -> str:
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = _causes(summary)
-    lines += [_cause(cause, summary.columns, example=True) for cause in causes[:_SHOWN_CAUSES]]
+    lines += [_cause(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
     if len(causes) > _SHOWN_CAUSES:
         lines.append(phrase("and {count} more causes, in the report.", count=len(causes) - _SHOWN_CAUSES))
     lines += [phrase("Stopped: {reason}", reason=reason) for reason in summary.reasons]
@@ -224,7 +224,7 @@ def _told_briefly(summary: Summary) -> str:
     """What somebody has to know who gets it as a mail: no names, no numbers."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
-    lines += [_cause(cause, summary.columns, example=False) for cause in _causes(summary)[:3]]
+    lines += [_cause(cause, summary.letters, example=False) for cause in _causes(summary)[:3]]
     end = phrase("(exit code {code})", code=summary.exit_code)
     lines = [*lines[: _BRIEF - 1], f"{phrase('Report: {path}', path=summary.report)} {end}" if summary.report else end]
     return "\n".join(lines)

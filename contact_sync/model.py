@@ -141,8 +141,6 @@ class Original:
     """The title of the sheet of contacts."""
     header: int
     """The row of the header."""
-    letters: list[str]
-    """As in `Source`."""
     macros: bool
     """Whether there are any."""
 
@@ -386,7 +384,7 @@ class Summary:
     notes: list[str] = dataclasses.field(default_factory=list)
     """What was put right on the way, in sentences."""
     causes: list[Cause] = dataclasses.field(default_factory=list)
-    columns: dict[str, str] = dataclasses.field(default_factory=dict)
+    letters: dict[str, str] = dataclasses.field(default_factory=dict)
     """Field → the letter of its column."""
     workbook: Path | None = None
     page: Path | None = None

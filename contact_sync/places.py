@@ -53,13 +53,11 @@ class Drafts(NamedTuple):
     csv: Draft
     workbook: Draft | None
     page: Draft | None
-    original: Original | None
-    """The operator's own workbook, if the source is one."""
     warnings: list[str]
 
 
 @contextmanager
-def drafts(places: Places, original: Original | None) -> Iterator[Drafts]:
+def drafts(places: Places) -> Iterator[Drafts]:
     """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
     for one, other in combinations(filter(None, places[:4]), 2):
         if _same(one, other):
@@ -72,7 +70,7 @@ def drafts(places: Places, original: Original | None) -> Iterator[Drafts]:
             return stack.enter_context(draft(path, places.mode)) if path else None
 
         report = stack.enter_context(draft(places.report, places.mode))
-        yield Drafts(report, begun(workbook), begun(places.page), original, warnings)
+        yield Drafts(report, begun(workbook), begun(places.page), warnings)
 
 
 def _kept(workbook: Path | None) -> tuple[Path | None, list[str]]:

@@ -16,7 +16,7 @@ from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import ATTENTION, Layout, Outcome, Places, Source, Summary, Violation, Watcher, Workload
+from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
 from contact_sync.settings import Settings
@@ -53,7 +53,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         ledger.expire(started, settings.keep_days if keep else None)
         with _opened(settings, night.stop) as source:
             places = places_of(settings, source.original)
-            with drafts(places, source.original) as reports:
+            with drafts(places) as reports:
                 ledger.begin(summary.run, places, _stamp(started), source.layout, keep=keep)
                 try:
                     night.stage(source, ledger, summary)
@@ -68,7 +68,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                     ledger.advance(summary.run, CLEARED)
                     channel.send(ledger, reports.csv, summary.rows, watcher)
                 night.conclude(ledger, summary)
-                night.report(ledger, summary, reports, source.layout)
+                night.report(ledger, summary, reports, source.layout, source.original)
         if keep:
             night.finish(ledger, summary)
     return summary
@@ -84,7 +84,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     channel = night.channel()
     with heeding_signals(night.stop), kept_ledger(settings, own=True) as ledger:
         summary, layout, places = _last(ledger, settings)
-        with drafts(places, None) as reports:
+        with drafts(places) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
@@ -101,7 +101,7 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     night = _Night(settings, watcher)
     with kept_ledger(settings) as ledger:
         summary, layout, places = _last(ledger, settings)
-        with drafts(places, None) as reports:
+        with drafts(places) as reports:
             _count(ledger, summary)
             night.report(ledger, summary, reports, layout)
     summary.exit_code = min((reason.exit_code for reason in night.stop.reasons), default=0)
@@ -118,7 +118,7 @@ def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Places]:
     were, layout = ledger.reopen(last)
     places = places_again(settings, were)
     rows = sum(ledger.outcomes().values())
-    return Summary(last, were.source, places.report, rows=rows, columns=layout.letters_of_fields), layout, places
+    return Summary(last, were.source, places.report, rows=rows, letters=layout.letters_of_fields), layout, places
 
 
 @contextmanager
@@ -199,7 +199,7 @@ class _Night:
             )
         changed = 0 if told.resend else ledger.count(None) + ledger.count(Outcome.READY)
         source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Workload(summary.rows, changed))
-        summary.warnings, summary.findings, summary.columns = source.warnings, source.findings, source.layout.letters_of_fields
+        summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             phrase("{count} cell(s) of {field}: {what}.", count=count, field=field, what=what)
             for (field, what), count in validator.notes.items()
@@ -216,12 +216,12 @@ class _Night:
         _count(ledger, summary)
         summary.seconds = round(time.monotonic() - self._begun, 1)
 
-    def report(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout) -> None:
+    def report(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout, original: Original | None = None) -> None:
         """Write the reports, and check the books: rows in = lines in the report = sum of the outcomes."""
         accounted = lines = sum(summary.outcomes.values())
         try:
             with _uncollected():
-                lines = csv.write(reports.csv, layout.columns, layout.delimiter, ledger.batches())
+                lines = csv.write(reports.csv, layout, ledger.batches())
         except StorageError as reason:
             self.stop.trip(reason)
             summary.report = None
@@ -236,7 +236,7 @@ class _Night:
         summary.warnings = [*summary.warnings, *reports.warnings]
         self._judge(summary)
         try:
-            self._write_others(ledger, summary, reports, layout)
+            self._write_others(ledger, summary, reports, layout, original)
         except StorageError as reason:
             self.stop.trip(reason)
         except Exception as bug:  # the rows are sent, and the report is written
@@ -245,20 +245,18 @@ class _Night:
             self.stop.trip(ContactSyncError(told))
         self._judge(summary)
 
-    def _write_others(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout) -> None:
+    def _write_others(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout, original: Original | None) -> None:
         """Write the workbook and the page, where they are asked for; what they need is imported when it is needed."""
         if reports.workbook:
             from contact_sync.report import workbook  # noqa: PLC0415
 
-            summary.notes += workbook.write(
-                reports.workbook, reports.original, layout.columns, layout.mapping, ledger.batches(), rows=summary.rows
-            )
+            summary.notes += workbook.write(reports.workbook, original, layout, ledger.batches(), rows=summary.rows)
             summary.workbook = reports.workbook.path
         if reports.page:
             from contact_sync.report import page  # noqa: PLC0415
 
             masked = not self._settings.show_phones
-            page.write(reports.page, summary, layout.columns, layout.mapping, ledger.batches(), masked=masked)
+            page.write(reports.page, summary, layout, ledger.batches(), masked=masked)
             summary.page = reports.page.path
 
     def finish(self, ledger: Ledger, summary: Summary) -> None:

@@ -52,7 +52,7 @@ def test_at_length(console: Console, capsys: pytest.CaptureFixture[str]) -> None
         warnings=["It is open."],
         notes=["2 cells of phoneNumber: x."],
         causes=causes,
-        columns={"firstname": "B"},
+        letters={"firstname": "B"},
     )
     made.reasons = ["The API is down."]
     assert console.conclude(made) == 3
@@ -105,7 +105,7 @@ def test_quiet(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_words_of_a_cause(console: Console, capsys: pytest.CaptureFixture[str], message: str, *, quiet: bool) -> None:
     """At length a cause is told in the words for its first row; in a mail, or where there are none, in those for any row."""
     console.quiet = quiet
-    console.conclude(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message)], columns={"firstname": "B"}))
+    console.conclude(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message)], letters={"firstname": "B"}))
     general = "firstname has … characters, … at most: shorten it."
     told = f"2 rows, the first is row 7: firstname, column B: {general if quiet or not message else message}"
     assert told in capsys.readouterr().err.splitlines()

@@ -144,7 +144,7 @@ def test_a_night(night: Night) -> None:
     assert (summary.exit_code, summary.outcomes, summary.requests, summary.retries) == (0, {"updated": 3}, 3, 0)
     assert balanced(summary, night)
     assert (summary.reasons, summary.warnings, summary.causes, summary.notes) == ([], [], [], [])
-    assert summary.columns == {"contactId": "A", "firstname": "B", "date": "C"}
+    assert summary.letters == {"contactId": "A", "firstname": "B", "date": "C"}
     assert (night.watcher.rows, night.watcher.announced, len(night.watcher.results)) == (3, [3], 3)
     first = night.lines()[0]
     assert first.pop("sync_at").endswith("Z")
@@ -435,6 +435,13 @@ def test_a_time_budget_that_loading_took(night: Night) -> None:
     summary = night.run(max_duration=1e-9)
     assert (summary.exit_code, summary.outcomes) == (6, {"unprocessed": 3})
     assert night.sandbox.calls == []
+
+
+def test_a_time_budget_that_nothing_needs(night: Night) -> None:
+    """Where nothing is to be sent, no time is missing."""
+    night.run()
+    summary = night.run(max_duration=1e-9)
+    assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 3})
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -44,7 +44,7 @@ def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, r
     if not header.is_escaped:
         with zipfile.ZipFile(copy) as archive:
             macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
-        source.original = Original(copy, name, chosen.title, header.number, source.letters, macros)
+        source.original = Original(copy, name, chosen.title, header.number, macros)
     return source
 
 

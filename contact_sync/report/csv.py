@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterable, Sequence
 
 from contact_sync.formula import escape, harmless
-from contact_sync.model import Batch, Line
+from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
 from contact_sync.report.draft import Draft, unwritable
 
@@ -26,14 +26,14 @@ COLUMNS = (
 _END = "\r\n"
 
 
-def write(report: Draft, columns: Sequence[str], delimiter: str, batches: Iterable[Batch]) -> int:
+def write(report: Draft, layout: Layout, batches: Iterable[Batch]) -> int:
     """Write all of it, put it in its place, and return how many data rows it has. Raises StorageError."""
     rows = 0
     try:
-        (head,) = _rendered([[*map(escape, columns), *COLUMNS]], delimiter)
+        (head,) = _rendered([[*map(escape, layout.columns), *COLUMNS]], layout.delimiter)
         report.file.write(_encoded(f"\ufeff{head}{_END}"))
         for batch in batches:
-            report.file.write(_encoded(_rendered_batch(batch, delimiter)))
+            report.file.write(_encoded(_rendered_batch(batch, layout.delimiter)))
             rows += len(batch.numbers)
     except OSError as error:
         raise unwritable(report.path, error) from error

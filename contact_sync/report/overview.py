@@ -228,7 +228,7 @@ def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
     one = cause.rows == 1
     where = [_named(cause.outcome)]
     if cause.field:
-        where.append(element("span", _field(cause.field, summary.columns)))
+        where.append(element("span", _field(cause.field, summary.letters)))
     first = phrase("row {row}", row=cause.first) if one else phrase("first in row {row}", row=cause.first)
     where.append(element("span", first))
     unit = element("span", " ", phrase("row") if one else phrase("rows"), ": ", class_="unseen")

@@ -9,11 +9,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 
 from contact_sync.language import phrase, spoken
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Line, Outcome, Summary
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Layout, Line, Outcome, Summary
 from contact_sync.report.draft import Draft, unwritable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.masking import masked as without_phone
@@ -29,8 +29,7 @@ _NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # places in a row of
 def write(
     report: Draft,
     summary: Summary,
-    columns: Sequence[str],
-    mapping: Mapping[str, int],
+    layout: Layout,
     batches: Iterable[Batch],
     *,
     masked: bool,
@@ -38,11 +37,11 @@ def write(
     """Write all of it and put it in its place; with `masked`, phone numbers lose their middle. Raises StorageError."""
     template = files("contact_sync.report").joinpath("page.html").read_text(encoding="utf-8")
     before, _, after = template.partition("[[lines]]")
-    parts = _policy(template) | _words() | overview(summary, masked=masked) | _table(summary, columns, mapping)
-    unsent = set(range(len(columns))) - set(mapping.values())
+    parts = _policy(template) | _words() | overview(summary, masked=masked) | _table(summary, layout)
+    unsent = set(range(len(layout.columns))) - set(layout.mapping.values())
 
     def mask(line: Line) -> Line:
-        return without_phone(line, mapping.get("phoneNumber"), unsent) if masked else line
+        return without_phone(line, layout.mapping.get("phoneNumber"), unsent) if masked else line
 
     attempts: Counter[str] = Counter()
     try:
@@ -108,8 +107,8 @@ def _json(value: object) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _table(summary: Summary, columns: Sequence[str], mapping: Mapping[str, int]) -> dict[str, str]:
-    letters = {position: summary.columns[field] for field, position in mapping.items() if field in summary.columns}
+def _table(summary: Summary, layout: Layout) -> dict[str, str]:
+    sent = set(layout.mapping.values())
     own = {
         _NUMBER: phrase("Row"),
         _OUTCOME: phrase("Outcome"),
@@ -117,10 +116,10 @@ def _table(summary: Summary, columns: Sequence[str], mapping: Mapping[str, int])
         _MESSAGE: phrase("What to do"),
     }
     heads = [_head(by, name) for by, name in own.items()]
-    for position, name in enumerate(columns):
+    for position, name in enumerate(layout.columns):
         shown = name.strip() or phrase("Column {number}", number=position + 1)
-        heads.append(_head(_CELLS + position, shown, letters.get(position, "")))
-    page = {"positions": dict(mapping), "outcomes": SHOWN, "attention": ATTENTION, "words": _words_of_the_script()}
+        heads.append(_head(_CELLS + position, shown, layout.letters[position] if position in sent else ""))
+    page = {"positions": layout.mapping, "outcomes": SHOWN, "attention": ATTENTION, "words": _words_of_the_script()}
     return {"head": joined(heads), "options": _options(summary), "note": _note(summary), "page": Markup(_json(page))}
 
 

@@ -23,7 +23,7 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.language import phrase
-from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Line, Original, sheet_of
+from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report import fixes
 from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told, unmark
 from contact_sync.report.csv import COLUMNS
@@ -107,7 +107,7 @@ class _Reader(ExcelReader):
         return dict(zip(self.wb.sheetnames, parts, strict=True))
 
 
-def save(original: Original, mapping: Mapping[str, int], lines: Iterable[Line], file: IO[bytes]) -> dict[str, str]:
+def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[bytes]) -> dict[str, str]:
     """Write the workbook into `file`, without what its formulas showed, and return the part of each worksheet → what it was.
 
     Raises whatever openpyxl does.
@@ -119,7 +119,7 @@ def save(original: Original, mapping: Mapping[str, int], lines: Iterable[Line], 
         book: Any = reader.wb
         parts = reader.parts()
         _forget(book)
-        found = list(_tell(book[original.sheet], original, mapping, lines))
+        found = list(_tell(book[original.sheet], original, layout, lines))
         _put_first(book, found)
         book.template = False
         book.calculation.fullCalcOnLoad = True
@@ -145,7 +145,7 @@ def _put_first(book: Any, found: list[fixes.Fix]) -> None:
     fixes.fill_in(book, first, found, note(len(found)))
 
 
-def _tell(sheet: Any, original: Original, mapping: Mapping[str, int], lines: Iterable[Line]) -> Iterator[fixes.Fix]:
+def _tell(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[fixes.Fix]:
     """Write into the sheet of contacts what is told of each row, and yield those to fix."""
     there = sheet._cells.values()  # noqa: SLF001 - every public way makes those that are not there
     cells = [cell for cell in there if not isinstance(cell, MergedCell)]
@@ -156,7 +156,7 @@ def _tell(sheet: Any, original: Original, mapping: Mapping[str, int], lines: Ite
         if cell.column in places and cell.row > original.header:
             cell.value = None
             cell.fill = PatternFill()
-    marker = Marker()
+    marker, letters = Marker(), layout.letters_of_fields
     for line in lines:
         fill = FILLS[line.outcome]
         for column, value in zip(places, told(line), strict=True):
@@ -164,11 +164,11 @@ def _tell(sheet: Any, original: Original, mapping: Mapping[str, int], lines: Ite
             put(cell, value)
             cell.fill = fill
         if line.outcome in ATTENTION:
-            fields = fixes.wrong_fields(line, mapping)
+            fields = fixes.wrong_fields(line, layout.mapping)
             for field in fields:
-                marker.mark(sheet[f"{original.letters[mapping[field]]}{line.number}"], line.message)
-            letter = original.letters[mapping[fields[0] if fields else ID]]
-            yield fixes.fix_of(line, mapping, fixes.place_of(sheet.title, f"{letter}{line.number}"))
+                marker.mark(sheet[f"{letters[field]}{line.number}"], line.message)
+            place = fixes.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
+            yield fixes.fix_of(line, layout.mapping, place)
 
 
 def _places(sheet: Any, header: int, cells: list[Any]) -> list[int]:

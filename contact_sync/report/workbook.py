@@ -7,7 +7,7 @@ was read. openpyxl writes both: in its write-only mode a new one takes the memor
 import logging
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
 from contact_sync.language import phrase
-from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Line, Original, lines_of
+from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Layout, Line, Original, lines_of
 from contact_sync.report import fixes, returned
 from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told
 from contact_sync.report.csv import COLUMNS
@@ -42,8 +42,7 @@ log = logging.getLogger(__name__)
 def write(
     report: Draft,
     original: Original | None,
-    columns: Sequence[str],
-    mapping: Mapping[str, int],
+    layout: Layout,
     batches: Iterable[Batch],
     *,
     rows: int,
@@ -54,15 +53,15 @@ def write(
     """
     notes: list[str] = []
     try:
-        if rows > LIMIT or rows * len(columns) > CELLS:
-            notes += _write_new(report, columns, mapping, _attention(batches), is_whole=False)
+        if rows > LIMIT or rows * len(layout.columns) > CELLS:
+            notes += _write_new(report, layout, _attention(batches), is_whole=False)
         elif original is None:
-            notes += _write_new(report, columns, mapping, lines_of(batches), is_whole=True)
+            notes += _write_new(report, layout, lines_of(batches), is_whole=True)
         else:
             kept = list(batches)
-            if why := _return(report, original, mapping, kept):
+            if why := _return(report, original, layout, kept):
                 notes.append(why)
-                notes += _write_new(report, columns, mapping, lines_of(kept), is_whole=True)
+                notes += _write_new(report, layout, lines_of(kept), is_whole=True)
     except OSError as error:
         raise unwritable(report.path, error) from error
     report.place()
@@ -76,7 +75,7 @@ def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
             yield from (line for line in batch.lines() if line.outcome in ATTENTION)
 
 
-def _return(report: Draft, original: Original, mapping: Mapping[str, int], batches: list[Batch]) -> str:
+def _return(report: Draft, original: Original, layout: Layout, batches: list[Batch]) -> str:
     """Write the operator's own workbook; where it cannot be kept as it is, write nothing and return a sentence that says so."""
     with zipfile.ZipFile(original.file) as archive:
         lost = returned.lost(archive)
@@ -88,7 +87,7 @@ def _return(report: Draft, original: Original, mapping: Mapping[str, int], batch
         )
     with tempfile.TemporaryFile() as saved:
         try:
-            parts = returned.save(original, mapping, lines_of(batches), saved)
+            parts = returned.save(original, layout, lines_of(batches), saved)
             returned.with_results(original, saved, parts, report.file)
         except OSError:
             raise
@@ -101,10 +100,9 @@ def _return(report: Draft, original: Original, mapping: Mapping[str, int], batch
     return ""
 
 
-def _write_new(
-    report: Draft, columns: Sequence[str], mapping: Mapping[str, int], lines: Iterator[Line], *, is_whole: bool
-) -> list[str]:
+def _write_new(report: Draft, layout: Layout, lines: Iterator[Line], *, is_whole: bool) -> list[str]:
     """Write a new workbook of at most `LIMIT` of the lines, and return what it does not show, in sentences."""
+    columns, mapping = layout.columns, layout.mapping
     # Where there are too many columns, those that are sent.
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     letters = {position: get_column_letter(index) for index, position in enumerate(shown, 1)}

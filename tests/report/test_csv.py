@@ -7,7 +7,7 @@ import resource
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +20,7 @@ from contact_sync.errors import BusyError, StorageError
 from contact_sync.formula import escape
 from contact_sync.load import Choices, open_source
 from contact_sync.lock import hold
-from contact_sync.model import Batch, Line
+from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
@@ -37,6 +37,11 @@ def line(number: int, *cells: str, outcome: str = "updated") -> Line:
     return Line(list(cells), number, outcome, "", "", "", 0, None, "", "")
 
 
+def laid_out(columns: Sequence[str], delimiter: str = ";") -> Layout:
+    """The layout of a source with these columns."""
+    return Layout(list(columns), [], {}, delimiter)
+
+
 def batch(*lines: Line) -> Batch:
     """A batch with these lines."""
     return Batch(
@@ -49,7 +54,7 @@ def write(
 ) -> int:
     """Write a report."""
     with draft(path, mode) as report:
-        return report_csv.write(report, columns, delimiter, map(batch, lines))
+        return report_csv.write(report, laid_out(columns, delimiter), map(batch, lines))
 
 
 def read(path: Path, delimiter: str = ";") -> list[list[str]]:
@@ -117,7 +122,9 @@ def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[i
         outcome = "failed" if number in apart else "ready"
         writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
     with TemporaryDirectory() as folder, draft(Path(folder) / "report.csv", 0o600) as begun:
-        assert report_csv.write(begun, ["a", "b", "c"], delimiter, [Batch(numbers, pack(rows), READY, told)]) == len(rows)
+        assert report_csv.write(begun, laid_out(["a", "b", "c"], delimiter), [Batch(numbers, pack(rows), READY, told)]) == len(
+            rows
+        )
         with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:
             assert file.read() == wanted.getvalue().encode(errors="backslashreplace").decode()
 
@@ -159,7 +166,7 @@ def test_a_draft_that_was_left(report: Path) -> None:
     left.chmod(0o644)
     with draft(report, 0o644) as begun:
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
-        report_csv.write(begun, ("contactId", "firstname"), ";", [batch(line(2, "C1", "Zoé"))])
+        report_csv.write(begun, laid_out(["contactId", "firstname"]), [batch(line(2, "C1", "Zoé"))])
     assert [record[0] for record in read(report)] == ["contactId", "C1"]
     assert list(report.parent.iterdir()) == [report]
 
@@ -170,7 +177,7 @@ def test_two_at_a_time(report: Path) -> None:
         with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
-        assert report_csv.write(first, ("contactId", "firstname"), ";", [batch(line(2, "first", ""))]) == 1
+        assert report_csv.write(first, laid_out(["contactId", "firstname"]), [batch(line(2, "first", ""))]) == 1
     assert [record[0] for record in read(report)] == ["contactId", "first"]
     assert write(report, line(2, "third", "")) == 1
 
@@ -178,10 +185,10 @@ def test_two_at_a_time(report: Path) -> None:
 def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
     """A run whose report is in its place does not throw away the draft that another has begun since."""
     with draft(report, 0o600) as first:
-        report_csv.write(first, ("contactId", "firstname"), ";", [batch(line(2, "first", ""))])
+        report_csv.write(first, laid_out(["contactId", "firstname"]), [batch(line(2, "first", ""))])
         second = draft(report, 0o600)
         begun = second.__enter__()
-    assert report_csv.write(begun, ("contactId", "firstname"), ";", [batch(line(2, "second", ""))]) == 1
+    assert report_csv.write(begun, laid_out(["contactId", "firstname"]), [batch(line(2, "second", ""))]) == 1
     second.__exit__(None, None, None)
     assert [record[0] for record in read(report)] == ["contactId", "second"]
     assert list(report.parent.iterdir()) == [report]
@@ -214,7 +221,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         yield line(2, "C1", "")
 
     with pytest.raises(StorageError, match="cannot be written"), draft(place / report.name, 0o600) as begun:
-        report_csv.write(begun, ("contactId", "firstname"), ";", map(batch, lines()))
+        report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -249,7 +256,7 @@ def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
             yield line(number, "new", "")
 
     with draft(report, 0o600) as begun:
-        assert report_csv.write(begun, ("contactId", "firstname"), ";", map(batch, lines())) == 4998
+        assert report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines())) == 4998
     assert len(read(report)) == 4999
 
 
@@ -281,7 +288,7 @@ def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
         raise StorageError("torn")
 
     with pytest.raises(StorageError, match="torn"), draft(report, 0o600) as begun:
-        report_csv.write(begun, ("contactId", "firstname"), ";", map(batch, lines()))
+        report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
 
@@ -355,11 +362,11 @@ def test_reserved_room_is_given_back(tmp_path: Path) -> None:
     """A report is as long as what is in it, however much of the disk was taken for it."""
     plain, reserved = tmp_path / "plain.csv", tmp_path / "reserved.csv"
     with draft(plain, 0o600) as begun:
-        report_csv.write(begun, ["a"], ";", [])
+        report_csv.write(begun, laid_out(["a"]), [])
     with draft(reserved, 0o600) as begun:
         begun.reserve(100_000)
         assert (tmp_path / ".reserved.csv.draft").stat().st_size == 100_000
-        report_csv.write(begun, ["a"], ";", [])
+        report_csv.write(begun, laid_out(["a"]), [])
     assert reserved.read_bytes() == plain.read_bytes()
 
 

@@ -18,7 +18,7 @@ import pytest
 from contact_sync.errors import StorageError
 from contact_sync.french import FRENCH
 from contact_sync.language import speak
-from contact_sync.model import Batch, Cause, Line, Outcome, Summary
+from contact_sync.model import Batch, Cause, Layout, Line, Outcome, Summary
 from contact_sync.packed import pack
 from contact_sync.report import page as report_page
 from contact_sync.report.draft import draft
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("ID", "Prénom", "Téléphone", "Note")
 MAPPING = {"contactId": 0, "firstname": 1, "phoneNumber": 2}
+LAYOUT = Layout(list(COLUMNS), ["A", "B", "D", "E"], MAPPING, ";")
 LETTERS = {"contactId": "A", "firstname": "B", "phoneNumber": "D"}
 UNCHANGED = Line([], 0, "unchanged", "", "", "", 0, None, "", "")
 HOSTILE = (
@@ -52,7 +53,7 @@ def line(number: int, *cells: str, outcome: str = "updated", code: str = "", fie
 def summed(lines: Iterable[Line], **told: Any) -> Summary:
     """The summary of a run that ended so."""
     outcomes = Counter(told.outcome for told in lines)
-    given: dict[str, Any] = {"rows": outcomes.total(), "outcomes": dict(outcomes), "columns": LETTERS} | told
+    given: dict[str, Any] = {"rows": outcomes.total(), "outcomes": dict(outcomes), "letters": LETTERS} | told
     return Summary("20260303T003000Z-a1b2c3", Path("/srv/contacts/contacts.csv"), Path("contacts.results.csv"), **given)
 
 
@@ -67,7 +68,7 @@ def paged(lines: Sequence[Line]) -> Iterator[Batch]:
 def write(path: Path, lines: Sequence[Line], summary: Summary | None = None, *, masked: bool = False) -> Path:
     """Write a page."""
     with draft(path, 0o600) as begun:
-        report_page.write(begun, summary or summed(lines), COLUMNS, MAPPING, paged(lines), masked=masked)
+        report_page.write(begun, summary or summed(lines), LAYOUT, paged(lines), masked=masked)
     return path
 
 
@@ -270,7 +271,7 @@ def test_the_rows(path: Path) -> None:
 def test_a_column_without_a_name(path: Path) -> None:
     """A column whose header is blank is called by its place."""
     with draft(path, 0o600) as begun:
-        report_page.write(begun, summed([]), ["ID", " "], {"contactId": 0}, [], masked=True)
+        report_page.write(begun, summed([]), Layout(["ID", " "], ["A", "B"], {"contactId": 0}, ";"), [], masked=True)
     assert "ID A Column 2" in Parsed(path).text
 
 
@@ -281,7 +282,7 @@ def test_hostile_cells(path: Path) -> None:
     summary = summed(lines, causes=causes, warnings=list(HOSTILE), reasons=list(HOSTILE), findings=list(HOSTILE))
     summary.run = HOSTILE[0]
     with draft(path, 0o600) as begun:
-        report_page.write(begun, summary, HOSTILE[:4], MAPPING, paged(lines), masked=False)
+        report_page.write(begun, summary, LAYOUT._replace(columns=list(HOSTILE[:4])), paged(lines), masked=False)
     parsed = Parsed(path)
     assert [told[5:] for told in parsed.lines] == [[text] * 4 for text in HOSTILE]
     assert [told[4] for told in parsed.lines] == list(HOSTILE)
@@ -335,7 +336,9 @@ def test_not_masked(path: Path) -> None:
     lines = [line(2, "C2", "", "0612345678", "0612345678")]
     assert Parsed(write(path, lines)).lines[0][7:] == ["0612345678", "0612345678"]
     with draft(path, 0o600) as begun:
-        report_page.write(begun, summed(lines), COLUMNS, {"contactId": 0, "custom1": 2}, paged(lines), masked=True)
+        report_page.write(
+            begun, summed(lines), LAYOUT._replace(mapping={"contactId": 0, "custom1": 2}), paged(lines), masked=True
+        )
     assert Parsed(path).lines[0][7:] == ["0612345678", "0612••••78"]
 
 
@@ -382,7 +385,7 @@ def test_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     tracemalloc.start()
     with draft(path, 0o600) as begun:
-        report_page.write(begun, summed([], rows=rows, outcomes={"unchanged": rows}), COLUMNS, MAPPING, pages(), masked=True)
+        report_page.write(begun, summed([], rows=rows, outcomes={"unchanged": rows}), LAYOUT, pages(), masked=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert path.stat().st_size > 1_000_000
@@ -399,7 +402,7 @@ def test_a_full_disk(path: Path) -> None:
         yield
 
     with pytest.raises(StorageError, match=r"cannot be written \(No space left on device\)"), draft(path, 0o600) as begun:
-        report_page.write(begun, summed(A_NIGHT), COLUMNS, MAPPING, refused(), masked=False)
+        report_page.write(begun, summed(A_NIGHT), LAYOUT, refused(), masked=False)
     assert path.read_bytes() == before
 
 

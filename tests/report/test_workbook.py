@@ -30,7 +30,7 @@ from python_calamine import CalamineWorkbook
 from contact_sync import language
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Batch, Line, Source
+from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack
 from contact_sync.report import cells, workbook
 from contact_sync.report import csv as report_csv
@@ -78,7 +78,7 @@ def give_back(path: Path, *bad: Line, place: Path | None = None, **choices: Any)
         place = place or path.with_name(f"back{source.original.suffix if source.original else '.xlsx'}")
         made, rows = pages(source, *bad)
         with draft(place, 0o600) as report:
-            notes = workbook.write(report, source.original, source.columns, source.mapping, made, rows=rows)
+            notes = workbook.write(report, source.original, source.layout, made, rows=rows)
     return place, notes
 
 
@@ -624,7 +624,7 @@ def in_memory(rows: list[list[str]], names: list[str], *bad: Line, limit: int | 
     page = Batch(numbers, pack(rows), READY, others)
     mapping = {"contactId": 0, "firstname": 1}
     with draft(place, 0o600) as report:
-        notes = workbook.write(report, None, names, mapping, [page], rows=limit or len(rows))
+        notes = workbook.write(report, None, Layout(names, [], mapping, ";"), [page], rows=limit or len(rows))
     return place, notes
 
 
@@ -726,7 +726,7 @@ def test_the_columns_are_those_of_the_csv(clients: Path) -> None:
     with opened(clients) as source:
         made, _ = pages(source, rejected)
         with draft(clients.with_name("c.csv"), 0o600) as report:
-            report_csv.write(report, source.columns, ";", made)
+            report_csv.write(report, source.layout, made)
     line = clients.with_name("c.csv").read_text(encoding="utf-8-sig").splitlines()[2].split(";")
     sheet = openpyxl.load_workbook(give_back(clients, rejected)[0])["Clients"]
     assert [str(sheet[f"{get_column_letter(column)}3"].value or "") for column in range(1, 14)][4:] == line[4:]
