@@ -13,7 +13,7 @@ from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
 from contact_sync.report.draft import Draft
-from contact_sync.send import Effort, send
+from contact_sync.send import Effort, Pool
 from contact_sync.settings import Settings
 from contact_sync.stop import Stop
 
@@ -78,6 +78,5 @@ class Channel:
                 from contact_sync.sandbox import Sandbox  # noqa: PLC0415 - a server, which a real night need not load
 
                 client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
-            await send(
-                ledger, await stack.enter_async_context(client), ContactUpdate(told.key), effort, self._stop, tick=watcher.sent
-            )
+            client = await stack.enter_async_context(client)
+            await Pool(ledger, client, ContactUpdate(told.key), effort, self._stop, tick=watcher.sent).send()

@@ -13,9 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from contact_sync.catalogue import CATALOGUE
 from contact_sync.errors import ConfigError, ContactSyncError
-from contact_sync.language import phrase, spoken, translated
+from contact_sync.language import phrase, spoken
 from contact_sync.model import Cause, Event, Result, Run, Summary
 
 _SHOWN_CAUSES = 10
@@ -160,18 +159,9 @@ class Bars:
         self._bar.update()
 
 
-class _Blanks(dict[str, str]):
-    """Stands in for what differs from row to row in a sentence about many."""
-
-    def __missing__(self, _: str) -> str:
-        return "…"
-
-
 def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """One line about all rows that share a cause; with `example` in the words for the first of them."""
-    told = (
-        cause.message if example and cause.message else translated(CATALOGUE[cause.code]).format_map(_Blanks(field=cause.field))
-    )
+    told = (example and cause.message) or cause.in_general
     if cause.field in letters:
         told = phrase("{field}, column {letter}: {told}", field=cause.field, letter=letters[cause.field], told=told)
     if cause.rows > 1:
@@ -179,17 +169,12 @@ def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     return phrase("row {number}: {told}", number=cause.first, told=told)
 
 
-def _causes(summary: Summary) -> list[Cause]:
-    """The causes but for the stop of the run, of which the summary has a line of its own."""
-    return [cause for cause in summary.causes if cause.code != "stopped"]
-
-
 def _told_at_length(summary: Summary) -> str:
     lines = [phrase("{source}: {rows} rows.", source=summary.source, rows=summary.rows), *summary.findings]
     lines += _warned(summary)
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
-    causes = _causes(summary)
+    causes = summary.causes_of_rows
     lines += [_cause(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
     if len(causes) > _SHOWN_CAUSES:
         lines.append(phrase("and {count} more causes, in the report.", count=len(causes) - _SHOWN_CAUSES))
@@ -224,7 +209,7 @@ def _told_briefly(summary: Summary) -> str:
     """What somebody has to know who gets it as a mail: no names, no numbers."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
-    lines += [_cause(cause, summary.letters, example=False) for cause in _causes(summary)[:3]]
+    lines += [_cause(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
     end = phrase("(exit code {code})", code=summary.exit_code)
     lines = [*lines[: _BRIEF - 1], f"{phrase('Report: {path}', path=summary.report)} {end}" if summary.report else end]
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.catalogue import CATALOGUE
-from contact_sync.language import phrase
+from contact_sync.language import phrase, translated
 from contact_sync.packed import unpack
 
 ID = "contactId"
@@ -362,6 +363,12 @@ class Cause(NamedTuple):
     message: str
     """What the report says of that row, where this is all it says."""
 
+    @property
+    def in_general(self) -> str:
+        """The sentence for all of these rows, with dots for what differs between them; the bare code where none is known."""
+        sentence = translated(CATALOGUE.get(self.code, self.code))
+        return sentence.format_map(defaultdict(lambda: "…", field=self.field))
+
 
 @dataclass(slots=True)
 class Summary:
@@ -390,7 +397,11 @@ class Summary:
     page: Path | None = None
 
     @property
+    def causes_of_rows(self) -> list[Cause]:
+        """The causes but for the stop of the run, which `reasons` tell of."""
+        return [cause for cause in self.causes if cause.code != "stopped"]
+
+    @property
     def is_open(self) -> bool:
         """Whether another run has rows to send that this one has not, or not for certain."""
-        causes = [cause for cause in self.causes if cause.outcome in LEFT]
-        return any(cause.code != "hidden" for cause in causes)
+        return any(cause.outcome in LEFT and cause.code != "hidden" for cause in self.causes)

@@ -36,7 +36,9 @@ class Effort:
     """Time left for sending."""
 
 
-class _Pool:
+class Pool:
+    """Sends the pending rows of `ledger` to `endpoint` and records how each ended; `tick` is told of each."""
+
     def __init__(
         self,
         ledger: Ledger,
@@ -60,6 +62,11 @@ class _Pool:
         self._second_pass = False
 
     async def send(self) -> None:
+        """Do it; raises StorageError when the ledger cannot be written at the end.
+
+        Ends early when `stop` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay
+        pending.
+        """
         flusher = asyncio.create_task(self._keep_durable())
         timer = self._timer()
         try:
@@ -153,20 +160,3 @@ class _Pool:
         if self._second_pass:
             self._attempts.note_retry()
         return row
-
-
-async def send(
-    ledger: Ledger,
-    client: Client,
-    endpoint: Endpoint,
-    effort: Effort,
-    stop: Stop,
-    *,
-    tick: Callable[[Result], None],
-) -> None:
-    """Send the pending rows of `ledger` to `endpoint` and record how each ended; `tick` is told of each.
-
-    Ends early when `stop` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay pending.
-    Raises StorageError when the ledger cannot be written at the end.
-    """
-    await _Pool(ledger, client, endpoint, effort, stop, tick=tick).send()

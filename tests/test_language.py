@@ -24,7 +24,6 @@ PACKAGE = Path(__file__).parent.parent / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
 TABLES = {
     "model.py": CATALOGUE.values(),
-    "report/overview.py": CATALOGUE.values(),
     "load/detect.py": detect._OTHERS.values(),
     "api/contact_update.py": contact_update._ACCESS.values(),
 }

@@ -31,7 +31,7 @@ from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import FIELDS, Block, Layout, Outcome, Places, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
-from contact_sync.send import CANARIES, Effort, send
+from contact_sync.send import CANARIES, Effort, Pool
 from contact_sync.stop import Stop, Stopped
 
 REPORT = Path("contacts.results.csv")
@@ -126,7 +126,8 @@ async def work(
     client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=night.stop.sleep)
     try:
         async with client:
-            await send(ledger, client, ContactUpdate(key), Effort(workers, attempts, limit, seconds), night.stop, tick=note)
+            effort = Effort(workers, attempts, limit, seconds)
+            await Pool(ledger, client, ContactUpdate(key), effort, night.stop, tick=note).send()
     finally:
         night.requests, night.seconds = client.limiter.turns, clock() - began
     return night

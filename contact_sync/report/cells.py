@@ -10,7 +10,7 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 
 from contact_sync.formula import escape
 from contact_sync.language import phrase
-from contact_sync.model import Line, Outcome
+from contact_sync.model import Outcome
 
 MARK = "[contact-sync]"
 """Begins what we say in a comment, which may be another's."""
@@ -75,22 +75,6 @@ def put(cell: Any, value: str | int | None) -> None:
     cell.number_format = "@"
     if value.startswith("+") or escape(value) != value:
         cell.quotePrefix = True
-
-
-def told(line: Line) -> list[str | int | None]:
-    """Return what a report says of a row, in the order of the CSV report's columns; numbers are numbers."""
-    _, number, outcome, code, fields, message, attempts, status, api_code, at = line
-    return [
-        number,
-        outcome,
-        code or None,
-        fields or None,
-        message or None,
-        attempts or None,
-        status,
-        api_code or None,
-        at or None,
-    ]
 
 
 class Marker:

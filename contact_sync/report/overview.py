@@ -4,9 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from string import Formatter
 
-from contact_sync.catalogue import CATALOGUE
 from contact_sync.language import phrase
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number
@@ -208,7 +206,7 @@ def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
 
 def _causes(summary: Summary, *, masked: bool) -> Markup:
     """Why rows are not in place, each to be chosen; the stop of the run has a line of its own."""
-    told = [_cause(cause, summary, masked=masked) for cause in summary.causes if cause.code != "stopped"]
+    told = [_cause(cause, summary, masked=masked) for cause in summary.causes_of_rows]
     if not told:
         return NOTHING
     shown, rest = told[:_CAUSES], told[_CAUSES:]
@@ -222,7 +220,7 @@ def _causes(summary: Summary, *, masked: bool) -> Markup:
 
 
 def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
-    sentence = cause.message or _in_general(cause)
+    sentence = cause.message or cause.in_general
     if masked:  # no row is at hand here, and what the API said of it may hold its number
         sentence = without_long_numbers(sentence)
     one = cause.rows == 1
@@ -248,13 +246,6 @@ def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
 
 def _field(field: str, letters: dict[str, str]) -> str:
     return phrase("{field}, column {letter}", field=field, letter=letters[field]) if field in letters else field
-
-
-def _in_general(cause: Cause) -> str:
-    """The sentence for all rows of a cause, with dots for what differs between them."""
-    sentence = CATALOGUE.get(cause.code, "{code}")
-    blanks = {name: "…" for _, name, _, _ in Formatter().parse(sentence) if name}
-    return phrase(sentence, **blanks | {"field": cause.field, "code": cause.code})
 
 
 def pace(attempts: Counter[str]) -> Markup:

@@ -25,7 +25,7 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from contact_sync.language import phrase
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report import fixes
-from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told, unmark
+from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, unmark
 from contact_sync.report.csv import COLUMNS
 
 _KEPT = re.compile(
@@ -159,7 +159,7 @@ def _tell(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line])
     marker, letters = Marker(), layout.letters_of_fields
     for line in lines:
         fill = FILLS[line.outcome]
-        for column, value in zip(places, told(line), strict=True):
+        for column, value in zip(places, line[1:], strict=True):
             cell = sheet.cell(line.number, column)
             put(cell, value)
             cell.fill = fill

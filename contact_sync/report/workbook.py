@@ -21,7 +21,7 @@ from openpyxl.xml.constants import XLSM, XLSX
 from contact_sync.language import phrase
 from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Layout, Line, Original, lines_of
 from contact_sync.report import fixes, returned
-from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, told
+from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import Draft, unwritable
 
@@ -184,7 +184,7 @@ def _text(sheet: Any, text: str) -> Any:
 
 def _told(sheet: Any, line: Line) -> list[Any]:
     cells = []
-    for value in told(line):
+    for value in line[1:]:
         cell = WriteOnlyCell(sheet)
         put(cell, value)
         cell.fill = FILLS[line.outcome]
