@@ -1,14 +1,8 @@
-"""`python -m contact_sync`, and the `contact-sync` command."""
+"""`python -m contact_sync`, the same as the command `contact-sync`."""
 
 import sys
 
-from contact_sync.cli import main as _main
-
-
-def main() -> None:
-    """Run the program and leave with its exit code."""
-    sys.exit(_main())
-
+from contact_sync.cli import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -181,9 +181,7 @@ def doctor(ctx: click.Context, /, **told: Any) -> int:
     from contact_sync.doctor import examine  # noqa: PLC0415 - not for --help
 
     console.as_json = told.pop("as_json")
-    key, findings = examine(lambda: settings_of(ctx, told))
-    console.secrets.append(key)
-    return console.diagnose(findings)
+    return console.diagnose(examine(lambda: settings_of(ctx, told)))
 
 
 @program.command(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from contact_sync.api import me
 from contact_sync.api.client import Client, Reply
-from contact_sync.errors import BusyError, ContactSyncError, Transient
+from contact_sync.errors import ContactSyncError, Transient
 from contact_sync.language import phrase
 from contact_sync.settings import Settings
 from contact_sync.state import kept_ledger
@@ -32,16 +32,13 @@ class Finding(NamedTuple):
     sentence: str
 
 
-def examine(settings: Callable[[], Settings]) -> tuple[str, list[Finding]]:
-    """Look at everything; returns the API key, so that nothing that is printed holds it, and what was found.
-
-    `settings` gives what the command was told, or raises ConfigError.
-    """
+def examine(settings: Callable[[], Settings]) -> list[Finding]:
+    """Look at everything; `settings` gives what the command was told, or raises ConfigError."""
     try:
         told = settings()
     except ContactSyncError as error:
-        return "", [Finding(False, str(error)), *_environment()]
-    return told.key, [*_api(told), *_folder(told.state_dir), *_ledger(told), *_environment()]
+        return [Finding(False, str(error)), *_environment()]
+    return [*_api(told), *_folder(told.state_dir), *_ledger(told), *_environment()]
 
 
 def _api(told: Settings) -> Iterator[Finding]:
@@ -64,9 +61,7 @@ def _api(told: Settings) -> Iterator[Finding]:
 
 
 async def _ask(told: Settings) -> Reply:
-    client = Client(
-        told.base_url, rate=0, connections=1, timeout=min(told.timeout, _PATIENCE), clock=time.monotonic, sleep=asyncio.sleep
-    )
+    client = Client(told.base_url, rate=0, connections=1, timeout=_PATIENCE, clock=time.monotonic, sleep=asyncio.sleep)
     async with client:
         return await client.get(me.PATH, me.query(told.key))
 
@@ -108,9 +103,6 @@ def _ledger(told: Settings) -> Iterator[Finding]:
     try:
         with kept_ledger(told, alone=False) as ledger:
             runs = ledger.runs(1000)
-    except BusyError as busy:
-        yield _well(str(busy))
-        return
     except ContactSyncError as error:
         yield _ill(str(error))
         return

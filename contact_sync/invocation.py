@@ -52,7 +52,6 @@ def _one(ctx: click.Context, told: dict[str, Any]) -> inbox.Ended:
     console: Console = ctx.obj
     try:
         chosen = settings_of(ctx, told)
-        console.secrets.append("" if chosen.sandbox else chosen.key)
         from contact_sync import run as works  # noqa: PLC0415 - not for --help
 
         work = {"retry": works.retry, "report": works.rewrite}.get(str(ctx.info_name), works.run)
@@ -114,7 +113,8 @@ def settings_of(ctx: click.Context, told: dict[str, Any]) -> Settings:
     if "base_url" in chosen:
         chosen["base_url"] = settings.base_url(chosen["base_url"])
         chosen["key"] = "sandbox" if told.get("sandbox") else _key(ctx, told["api_key_file"])
-        if "rate" in chosen and not (chosen["key"] or (told["account"] and not chosen["send"])):
+        may_send = "rate" in chosen
+        if may_send and not (chosen["key"] or (told["account"] and not chosen["send"])):
             raise ConfigError(
                 phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
             )
@@ -122,12 +122,18 @@ def settings_of(ctx: click.Context, told: dict[str, Any]) -> Settings:
 
 
 def _key(ctx: click.Context, path: Path | None) -> str:
-    """The API key: option, then CONTACT_SYNC_API_KEY, then CONTACT_SYNC_API_KEY_FILE, then the config file; empty if none."""
+    """The API key: option, then CONTACT_SYNC_API_KEY, then CONTACT_SYNC_API_KEY_FILE, then the config file; empty if none.
+
+    From here on it is in nothing that the console writes.
+    """
     said = ctx.get_parameter_source("api_key_file")
     variable = os.environ.get("CONTACT_SYNC_API_KEY", "")
     if variable and said is not ParameterSource.COMMANDLINE:
-        return settings.api_key(variable, "CONTACT_SYNC_API_KEY")
-    return settings.api_key_file(path) if path else ""
+        key = settings.api_key(variable, "CONTACT_SYNC_API_KEY")
+    else:
+        key = settings.api_key_file(path) if path else ""
+    ctx.obj.secrets.append(key)
+    return key
 
 
 def _default_state_dir() -> Path:

@@ -49,7 +49,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     channel = night.channel() if settings.send else None
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
     with heeding_signals(night.stop), lent as ledger:
-        keep = settings.send or not settings.remember
+        keep = settings.send  # a rehearsal leaves the last run's rows where they are
         ledger.expire(started, settings.keep_days if keep else None)
         with _opened(settings, night.stop) as source:
             places = places_of(settings, source.original)
@@ -104,7 +104,7 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
         with drafts(places) as reports:
             _count(ledger, summary)
             night.report(ledger, summary, reports, layout)
-    summary.exit_code = min((reason.exit_code for reason in night.stop.reasons), default=0)
+    summary.exit_code = _exit_code(night.stop.reasons, {})
     return summary
 
 

@@ -664,7 +664,7 @@ def test_as_a_module() -> None:
     done = process("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert declared == {"contact-sync": "contact_sync.__main__:main"}
+    assert declared == {"contact-sync": "contact_sync.cli:main"}
 
 
 def test_help_need_not_wait() -> None:
