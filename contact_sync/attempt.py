@@ -1,7 +1,7 @@
 """One row: its attempts, from the first to the last that is granted, and what they say of the API.
 
 One attempt passes through: retry ( breaker ( client ( limiter ( deadline ( HTTP ) ) ) ) ). One thread, one event loop: whoever
-touches limiter or breaker does so between two awaits, and needs no lock.
+touches limiter or breaker does so between two awaits.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transient, UnavailableError
 from contact_sync.language import phrase
-from contact_sync.model import Answer, Outcome, Pending, Result, Violation
+from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stamp
 from contact_sync.stop import Stop, Stopped
 
 LONGEST_HOLD = 300.0
@@ -138,7 +138,7 @@ class Attempts:
                 status, code = delivery.reply.status, self._endpoint.code(delivery.reply)
             answer = Answer(Outcome.FAILED, [Violation("api-stopped")], status, code)
         outcome, violations, status, code = answer
-        return Result(row, outcome, violations, delivery.attempts, status, code, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+        return Result(row, outcome, violations, delivery.attempts, status, code, stamp(datetime.now(UTC)))
 
     async def _try(self, delivery: _Delivery) -> Answer:
         """Make the first attempt, and as many more as are granted.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import compress, pairwise
 
 from contact_sync.language import phrase
-from contact_sync.model import FIELDS, Workload
+from contact_sync.model import FIELDS, PHONE, Workload
 
 SERIES = 5
 """So many telephone numbers, each one more than the number in the row above, were made by dragging a cell down."""
@@ -14,14 +14,14 @@ SERIES = 5
 CERTAIN = 3
 """So many long contactIds, all of them ending in zeros, were rounded; one or two may be so by chance."""
 
-NIGHTS = 3
-"""Of fewer earlier runs nothing can be said."""
+COMPARED, LEAST = 7, 3
+"""So many earlier runs a source is compared with; of fewer than the second number nothing can be said."""
 
 MANY = 20
 """Fewer rows than this, more or less, are no matter, whatever share they are."""
 
 _KEPT = 15  # digits of a number that Excel keeps
-_PHONE = FIELDS.index("phoneNumber")
+_PHONE = FIELDS.index(PHONE)
 _LONG = re.compile(r"[0-9]{16,}")
 _ROUNDED = re.compile(r"[0-9]{15}0+")
 _SHOWN = 3
@@ -84,7 +84,7 @@ class Damage:
 
 def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
     """Say in sentences how `tonight` is unlike all of the `earlier` runs of the same source, as a cut or a shifted export is."""
-    if len(earlier) < NIGHTS:
+    if len(earlier) < LEAST:
         return []
     told = []
     nights = len(earlier)

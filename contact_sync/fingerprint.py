@@ -66,9 +66,9 @@ def stranger(carried: bytes, known: bytes) -> bool | None:
     return all(new != old for new, old in pairs)
 
 
-def without(known: bytes, carried: Collection[str]) -> bytes:
-    """What is left of `known` when nothing is certain any more of the fields named in `carried`."""
-    return b"".join(_UNKNOWN if field in carried else one for field, one in zip(FIELDS, _split(known), strict=True))
+def without(known: bytes, fields: Collection[str]) -> bytes:
+    """What is left of `known` when nothing is certain any more of the `fields`."""
+    return b"".join(_UNKNOWN if field in fields else one for field, one in zip(FIELDS, _split(known), strict=True))
 
 
 def renewed(known: bytes, carried: bytes) -> bytes:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self
@@ -17,11 +18,18 @@ from contact_sync.packed import unpack
 ID = "contactId"
 """The field that names the contact; never sent inside `contact`."""
 
-FIELDS = ("phoneNumber", "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
+PHONE = "phoneNumber"
+
+FIELDS = (PHONE, "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
 """The fields that can be sent, in the order of the API's page."""
 
 ROW = ""
 """The `field` of a violation that is about the row as a whole."""
+
+
+def stamp(moment: datetime) -> str:
+    """A moment of UTC as ISO 8601 with Z."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 class Outcome(StrEnum):
@@ -126,8 +134,8 @@ def sheet_of(place: str) -> str:
     return place.rpartition("!")[0].strip("'").replace("''", "'")
 
 
-WIDEST = 256
-"""Columns of a sheet that are read, and therefore written; a table of contacts has fewer."""
+WIDEST, LAST_ROW = 256, 1_048_576
+"""Columns of a sheet that are read, and therefore written (a table of contacts has fewer); and its last row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
 
     path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
@@ -105,7 +105,7 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
     commands = program.commands.values() if isinstance(program, click.Group) else ()
     options = [each for command in commands for each in command.params if each.param_type_name == "option"]
     known = {_long(each): str(each.name) for each in options}
-    if unknown := sorted(settings.keys() - (known.keys() - {"config"})):
+    if unknown := sorted(written.keys() - (known.keys() - {"config"})):
         raise ConfigError(
             phrase(
                 "The config file {path} has no option for “{name}”: write the names of the options, without --.",
@@ -113,7 +113,7 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
                 name=unknown[0],
             )
         )
-    ctx.default_map = {known[name]: _plain(name, setting, path) for name, setting in settings.items()}
+    ctx.default_map = {known[name]: _plain(name, setting, path) for name, setting in written.items()}
     return path
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from contact_sync.damage import Damage
 from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
+from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
 from contact_sync.validate import Validator
 
-MONTH_FIRST, PHONE = "date-month-first", "phoneNumber"
+MONTH_FIRST = "date-month-first"
 _LISTED = 5
 _GROUP = 10_000
 """Rows settled in one transaction."""
@@ -153,7 +153,8 @@ def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
         return
     import pandas as pd  # noqa: PLC0415 - most sources name each contact once, and need not wait for it
 
-    rows = pd.DataFrame({name: np.frombuffer(getattr(seen, f"{name}s"), dtype=np.int64) for name in ("number", "id", "payload")})
+    columns = {"number": seen.numbers, "id": seen.ids, "payload": seen.payloads}
+    rows = pd.DataFrame({name: np.frombuffer(column, dtype=np.int64) for name, column in columns.items()})
     alike = rows[rows["id"].duplicated(keep=False)].sort_values(["id", "number"])
     ends = [*np.flatnonzero(np.diff(alike["id"])) + 1, len(alike)]
     start = 0

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 import phonenumbers
 
 from contact_sync.language import phrase
-from contact_sync.model import FIELDS, ID, Violation
+from contact_sync.model import FIELDS, ID, PHONE, Violation
 
-PHONE, DATE, URL = "phoneNumber", "date", "url"
+DATE, URL = "date", "url"
 NAMES = ("firstname", "lastname")
 CUSTOM = ("custom1", "custom2", "custom3", "custom4")
 TEXTS = NAMES + CUSTOM

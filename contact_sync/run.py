@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from contact_sync import plan
-from contact_sync.damage import deviations
+from contact_sync.damage import COMPARED, deviations
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.guard import guard
 from contact_sync.language import phrase
 from contact_sync.ledger import CLEARED, STAGED, Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload
+from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
 from contact_sync.settings import Settings
@@ -26,9 +26,6 @@ from contact_sync.validate import Policy, Validator
 
 if TYPE_CHECKING:
     from contact_sync.channel import Channel
-
-NIGHTS = 7
-"""Runs that tonight's source is compared with."""
 
 _PARTIAL = 3
 
@@ -54,7 +51,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         with _opened(settings, night.stop) as source:
             places = places_of(settings, source.original)
             with drafts(places) as reports:
-                ledger.begin(summary.run, places, _stamp(started), source.layout, keep=keep)
+                ledger.begin(summary.run, places, stamp(started), source.layout, keep=keep)
                 try:
                     night.stage(source, ledger, summary)
                 except SourceError as refused:
@@ -131,10 +128,6 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _stamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
-
-
 @contextmanager
 def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
     def sleep(seconds: float) -> None:
@@ -198,7 +191,7 @@ class _Night:
                 phrase("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
             )
         changed = 0 if told.resend else ledger.count(None) + ledger.count(Outcome.READY)
-        source.warnings += deviations(ledger.nights(str(told.source), NIGHTS), Workload(summary.rows, changed))
+        source.warnings += deviations(ledger.nights(str(told.source), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             phrase("{count} cell(s) of {field}: {what}.", count=count, field=field, what=what)
@@ -262,7 +255,7 @@ class _Night:
     def finish(self, ledger: Ledger, summary: Summary) -> None:
         """Close the book on the run."""
         try:
-            ledger.finish(summary, _stamp(datetime.now(UTC)))
+            ledger.finish(summary, stamp(datetime.now(UTC)))
         except StorageError as reason:
             self.stop.trip(reason)
             self._judge(summary)

@@ -18,7 +18,7 @@ import phonenumbers
 
 from contact_sync.errors import ConfigError
 from contact_sync.language import phrase
-from contact_sync.model import FIELDS, ID, ROW, Chunk, Verdicts, Violation
+from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Verdicts, Violation
 from contact_sync.rules import (
     BLANK,
     DATE,
@@ -26,7 +26,6 @@ from contact_sync.rules import (
     FRENCH_MOBILE,
     LIMITS,
     NOT_IN_URL,
-    PHONE,
     SCIENTIFIC,
     TEXTS,
     URL,
@@ -94,7 +93,7 @@ class Validator:
             for flaw in flaws:
                 flawed[flaw.field].add(position)
                 violations[position].append(flaw)
-        verdicts = Verdicts([], [], violations, [])
+        ambiguous: list[int] = []
         rows = chunk.rows
         if flawed[ROW]:  # they may be too short
             blank_row = [""] * self._width
@@ -104,38 +103,22 @@ class Validator:
         cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
             values[field], odd = column.read(cells[place], flawed[ROW] | flawed[field])
-            self._collect(field, odd, verdicts)
+            for position, reading in odd.items():
+                if reading.violation:
+                    violations[position].append(reading.violation)
+            ambiguous += [position for position, reading in odd.items() if reading.ambiguous]
+            self.notes.update((field, reading.note) for reading in odd.values() if reading.note)
         for found in violations.values():
-            found.sort(key=_rank)
-        verdicts.ids = [contact or "" for contact in values.pop(ID)]
-        verdicts.payloads = list(zip(*values.values(), strict=True))
-        _flag_idle(verdicts)
-        verdicts.violations = dict(violations)
-        return verdicts
-
-    def _collect(self, field: str, odd: dict[int, Reading], verdicts: Verdicts) -> None:
-        for position, reading in odd.items():
-            if reading.violation:
-                verdicts.violations[position].append(reading.violation)
-            if reading.note:
-                self.notes[field, reading.note] += 1
-            if reading.ambiguous:
-                verdicts.ambiguous.append(position)
-
-
-def _flag_idle(verdicts: Verdicts) -> None:
-    nothing = (None,) * len(FIELDS)
-    if nothing in verdicts.payloads:
-        for position, payload in enumerate(verdicts.payloads):
-            if payload == nothing and position not in verdicts.violations:
-                verdicts.violations[position] = [Violation("nothing-to-send")]
+            found.sort(key=lambda violation: _RANKS[violation.field])
+        ids = [contact or "" for contact in values.pop(ID)]
+        payloads = list(zip(*values.values(), strict=True))
+        idle = [at for at, payload in enumerate(payloads) if payload == _NOTHING] if _NOTHING in payloads else []
+        violations.update({at: [Violation("nothing-to-send")] for at in idle if at not in violations})
+        return Verdicts(ids, payloads, dict(violations), ambiguous)
 
 
 _RANKS = {field: rank for rank, field in enumerate((ROW, ID, *FIELDS))}
-
-
-def _rank(violation: Violation) -> int:
-    return _RANKS.get(violation.field, len(_RANKS))  # the last are of columns that are not sent
+_NOTHING = (None,) * len(FIELDS)
 
 
 class _Column:
@@ -147,7 +130,7 @@ class _Column:
         self._read_short = read if look else lru_cache(32_768)(read)  # the days of a century fit in
         self._blank = blank
 
-    def read(self, cells: Sequence[str], spared: Collection[int] = ()) -> tuple[list[str | None], dict[int, Reading]]:
+    def read(self, cells: Sequence[str], spared: Collection[int]) -> tuple[list[str | None], dict[int, Reading]]:
         """Return the value of each cell, and by their positions the readings that tell more; `spared` cells have neither."""
         values: list[str | None] = []
         odd: dict[int, Reading] = {}

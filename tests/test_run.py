@@ -387,7 +387,7 @@ def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
 def test_a_night_unlike_the_last_ones(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source with half of its rows, or whose rows change as they never did, is sent, and warned of; `--resend` is no change."""
     moments = count(1)
-    monkeypatch.setattr(module, "_stamp", lambda _: f"2999-01-01T{next(moments):06}")
+    monkeypatch.setattr(module, "stamp", lambda _: f"2999-01-01T{next(moments):06}")
     night = Night(tmp_path, sandbox(open_store=True))
     everybody = people(range(60), range(0, 120, 2))
     night.write(*everybody, header=PERSON)

@@ -16,7 +16,7 @@ from contact_sync.api.echo import differences
 from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
 from contact_sync.language import phrase
-from contact_sync.model import ID, ROW, Answer, Outcome, Pending, Violation
+from contact_sync.model import ID, PHONE, ROW, Answer, Outcome, Pending, Violation
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -32,7 +32,7 @@ _ACCESS = {
 NUMBER_TAKEN = "15"
 """The code when a contact of the group has the number, which may be this contact itself."""
 
-_ROW = {"404": ("api-contact-unknown", ID), NUMBER_TAKEN: ("api-number-taken", "phoneNumber")}
+_ROW = {"404": ("api-contact-unknown", ID), NUMBER_TAKEN: ("api-number-taken", PHONE)}
 """Codes whose cause is known for certain, and the field it lies in."""
 
 _AGAIN = {"408", "425", "429", "500", "502", "503", "504"}

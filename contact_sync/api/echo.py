@@ -6,7 +6,7 @@ from typing import Any
 
 import phonenumbers
 
-from contact_sync.model import ID, Pending, Violation
+from contact_sync.model import ID, PHONE, Pending, Violation
 
 
 def differences(echo: Any, row: Pending) -> list[Violation]:
@@ -17,7 +17,7 @@ def differences(echo: Any, row: Pending) -> list[Violation]:
         return [Violation("echo-contact", ID)]
     found = []
     for field, sent in row.contact.items():
-        stored = echo.get(field, echo.get("phone") if field == "phoneNumber" else None)
+        stored = echo.get(field, echo.get("phone") if field == PHONE else None)
         if stored is None and sent:
             found.append(Violation("echo-missing", field))
         elif not _same(field, sent, "" if stored is None else str(stored)):
@@ -31,7 +31,7 @@ def _same(field: str, sent: str, stored: str) -> bool:
         return sent == stored
     if field == "date":
         return _day(stored) == date.fromisoformat(sent)
-    if field == "phoneNumber":
+    if field == PHONE:
         return _e164(stored) == sent
     return unicodedata.normalize("NFC", stored) == unicodedata.normalize("NFC", sent)
 

@@ -3,25 +3,28 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger.database import storable
 from contact_sync.ledger.memory import Memory
 from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Result, Summary, Violation
 from contact_sync.packed import unpack
 
 
+class _Rest(NamedTuple):
+    """What is told of the rows whose turn did not come."""
+
+    violation: Violation
+    ready: bool
+    """Whether it is told of those that are `ready`, too."""
+
+
 class Books(Memory):
     """What the file says of the run under way, and what it could not be told any more."""
 
-    def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
-        super().__init__(path, fingerprints, account)
-        self._results: list[Result] = []
-        """Not yet durable; lost when they cannot be made so."""
-        self._rest: tuple[Violation, bool] | None = None
-        """What is told of the rows that are pending still, and whether of those that are `ready` too."""
+    _results: list[Result]
+    """Not yet durable; lost when they cannot be made so."""
+    _rest: _Rest | None
 
     def conclude(self, rest: Violation, *, ready: bool) -> None:
         """Read the rows that are still pending as `unprocessed` for the reason `rest`, and with `ready` those that are `ready`.
@@ -29,11 +32,11 @@ class Books(Memory):
         Nothing is written, so that also a ledger on a full disk can be reported from. A result that could not be made durable
         counts as `failed`: the next run sends the row again.
         """
-        self._rest = rest, ready
+        self._rest = _Rest(rest, ready)
 
-    def count(self, outcome: Outcome | None, *, without: str = "") -> int:
+    def count(self, outcome: Outcome | None, *, without: str | None = None) -> int:
         """How many rows have this outcome (None = pending), not counting those whose one code is `without`."""
-        own = self._number("SELECT count(*) FROM row WHERE outcome IS ? AND (code = '' OR code <> ?)", outcome, without)
+        own = self._number("SELECT count(*) FROM row WHERE outcome IS ? AND code IS NOT ?", outcome, without)
         return own + self._number("SELECT ifnull(sum(plain), 0) FROM block WHERE outcome IS ?", outcome)
 
     def clears(self) -> int:
@@ -66,7 +69,7 @@ class Books(Memory):
 
     def _read(self, outcome: str | None) -> str:
         """What an outcome in the file is read as, after `conclude`."""
-        if self._rest and (outcome is None or (outcome == Outcome.READY and self._rest[1])):
+        if self._rest and (outcome is None or (outcome == Outcome.READY and self._rest.ready)):
             return Outcome.UNPROCESSED
         return outcome or ""
 
@@ -100,7 +103,8 @@ class Books(Memory):
             with self._guard():
                 left, number = self._db.execute(query, (json.dumps([*lost]),)).fetchone()
             if left:
-                yield Cause(Outcome.UNPROCESSED, self._rest[0].code, ROW, left, number, self._rest[0].message)
+                why = self._rest.violation
+                yield Cause(Outcome.UNPROCESSED, why.code, ROW, left, number, why.message)
 
     def batches(self) -> Iterator[Batch]:
         """Every row of the run in source order, many at a time."""
@@ -124,24 +128,38 @@ class Books(Memory):
                         others[number] = self._lost(texts, lost[number])
                     elif number in told:
                         others[number] = self._line(texts, number, *told[number])
-            yield Batch(numbers, cells, self._line([], 0, outcome, "", "", "", 0, None, "", ""), others)
+            yield Batch(numbers, cells, self._line([], 0, outcome), others)
 
-    def _line(self, cells: list[str], number: int, outcome: str | None, *told: Any) -> Line:
-        code, fields, message, *sent = told
+    def _line(  # noqa: PLR0917 - the columns of a row, in their order
+        self,
+        cells: list[str],
+        number: int,
+        outcome: str | None,
+        code: str = "",
+        fields: str = "",
+        message: str = "",
+        attempts: int = 0,
+        http_status: int | None = None,
+        api_code: str = "",
+        at: str = "",
+    ) -> Line:
         read = self._read(outcome)
         if self._rest and read != outcome:
-            code, fields, message = as_text([self._rest[0]])
-        return Line(cells, number, read, code, ",".join(dict.fromkeys(filter(None, fields.split(",")))), message, *sent)
+            code, fields, message = as_text([self._rest.violation])
+        fields = ",".join(dict.fromkeys(filter(None, fields.split(","))))
+        return Line(cells, number, read, code, fields, message, attempts, http_status, api_code, at)
 
     def _lost(self, cells: list[str], result: Result) -> Line:
         """A row whose result could not be made durable."""
-        told = as_text([Violation("not-recorded")])
+        code, fields, message = as_text([Violation("not-recorded")])
         sent = (result.attempts, result.http_status, storable(result.api_code), result.at)
-        return self._line(cells, result.row.number, Outcome.FAILED, *told, *sent)
+        return Line(cells, result.row.number, Outcome.FAILED, code, fields, message, *sent)
 
     def finish(self, summary: Summary, finished: str) -> None:
         """Close the book on the run."""
-        rest = json.dumps([self._rest[0].code, self._rest[0].detail, self._rest[1]]) if self._rest else ""
+        rest = ""
+        if self._rest:
+            rest = json.dumps([self._rest.violation.code, self._rest.violation.detail, self._rest.ready])
         values = (finished, summary.exit_code, json.dumps(summary.outcomes), summary.requests, summary.retries, summary.seconds)
         closing = (
             "UPDATE run SET finished = ?, exit_code = ?, outcomes = ?, requests = requests + ?, retries = retries + ?,"

@@ -3,13 +3,13 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
-from contact_sync.fingerprint import Fingerprints, agree, stranger
+from contact_sync.fingerprint import agree, stranger
 from contact_sync.ledger.database import Database, storable
-from contact_sync.model import Event, Outcome, Places, Run, Workload
+from contact_sync.model import Event, Outcome, Places, Run, Workload, stamp
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -33,10 +33,10 @@ _EVENTS = (
 class Memory(Database):
     """What is known before a run begins, and after it has ended."""
 
-    def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
-        super().__init__(path, fingerprints, account)
-        self.same = self.strangers = 0
-        """How many contacts of this run are the person that the API last confirmed, and how many have another name and number."""
+    same: int
+    """How many rows of this run name the person that the API last confirmed."""
+    strangers: int
+    """How many have another name and number."""
 
     # ---- confirmed
 
@@ -162,19 +162,15 @@ class Memory(Database):
         last = self.last()
         with self._transaction() as db:
             if keep_days is not None:
-                oldest = _stamp(now - timedelta(days=keep_days))
+                oldest = stamp(now - timedelta(days=keep_days))
                 db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
                 db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, last))
-            old = db.execute("SELECT 1 FROM run WHERE id = ? AND started < ?", (last, _stamp(now - timedelta(days=TEXT_DAYS))))
+            old = db.execute("SELECT 1 FROM run WHERE id = ? AND started < ?", (last, stamp(now - timedelta(days=TEXT_DAYS))))
             if old.fetchone():
                 self._archive(db)
                 db.execute("DELETE FROM block")
                 db.execute("DELETE FROM row")
                 db.execute("DELETE FROM meta WHERE key = 'rows'")
-
-
-def _stamp(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _undated(name: str) -> str:

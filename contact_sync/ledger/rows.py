@@ -39,8 +39,14 @@ class Ledger(Books):
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
         super().__init__(path, fingerprints, account)
+        self._renew()
+
+    def _renew(self) -> None:
+        """Know of no row."""
+        self._results, self._rest = [], None
         self._firsts: list[int] = []
         self._resumed = False
+        self.same = self.strangers = 0
 
     # ---- staging
 
@@ -54,8 +60,7 @@ class Ledger(Books):
             else:
                 for statement in ROWS:
                     db.execute(statement.format(temporary="TEMPORARY"))
-        self._results, self._firsts, self._rest, self._resumed = [], [], None, False
-        self.same = self.strangers = 0
+        self._renew()
 
     def advance(self, run: str, stage: int) -> None:
         """Note how far a run has come: `STAGED` or `CLEARED`."""

@@ -17,8 +17,7 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from contact_sync.errors import SourceError
 from contact_sync.language import phrase
 from contact_sync.load.headers import letter
-from contact_sync.load.spool import LAST_ROW
-from contact_sync.model import WIDEST
+from contact_sync.model import LAST_ROW, WIDEST
 
 _ENTRIES = 2000
 _TOTAL = 1 << 30

@@ -21,14 +21,11 @@ from contact_sync.formula import unescape
 from contact_sync.language import phrase
 from contact_sync.load import headers
 from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
-from contact_sync.load.headers import SEARCHED, Header
+from contact_sync.load.headers import CHUNK, SEARCHED, Header
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
-
-CHUNK = 1000
-"""Rows a chunk; more do not stay in the processor's cache."""
 
 _DELIMITERS = (";", ",", "\t", "|")
 _SPELLED = {"tab": "\t", "\\t": "\t"}
@@ -142,7 +139,7 @@ def open_delimited(
                 widest=_WIDEST,
             )
         )
-    layout = headers.lay_out(name, header, _unused(copy, decision.encoding, chosen, name, header), renames)
+    selection = headers.select(name, header, _unused(copy, decision.encoding, chosen, name, header), renames)
     found = phrase(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
         delimiter=phrase("tab") if chosen == "\t" else chosen,
@@ -151,17 +148,17 @@ def open_delimited(
     )
     return Delimited(
         path=path,
-        columns=layout.columns,
-        mapping=layout.mapping,
-        letters=[headers.letter(position) for position in layout.positions],
+        columns=selection.columns,
+        mapping=selection.mapping,
+        letters=[headers.letter(position) for position in selection.positions],
         delimiter=chosen,
-        findings=[found, *layout.findings],
+        findings=[found, *selection.findings],
         warnings=[*decision.warnings, *headers.warn_above(header, above)],
         blanks_certain=True,
         _copy=copy,
         _decision=decision,
         _header=header,
-        _positions=layout.positions,
+        _positions=selection.positions,
     )
 
 

@@ -14,6 +14,9 @@ from contact_sync.formula import unescape
 from contact_sync.language import phrase
 from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 
+CHUNK = 1000
+"""Rows a chunk; more do not stay in the processor's cache."""
+
 SEARCHED = 20
 """How many rows are searched for the header; titles may stand above it."""
 
@@ -151,7 +154,7 @@ def refuse_rows(
     )
 
 
-def lay_out(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
+def select(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
     """Return what to keep of each row below `header`.
 
     `unused` are the positions of unnamed columns without any text, which are dropped. Raises `SourceError` for a header that is

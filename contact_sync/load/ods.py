@@ -15,7 +15,6 @@ from contact_sync.language import phrase
 from contact_sync.load.spool import (
     DURATION,
     ERROR,
-    LAST_ROW,
     MOMENT,
     NUMBER,
     UNCALCULATED,
@@ -25,7 +24,7 @@ from contact_sync.load.spool import (
     check_place,
     is_blank,
 )
-from contact_sync.model import WIDEST
+from contact_sync.model import LAST_ROW, WIDEST
 
 _BLOCK = 1 << 18
 _NAMES = {
@@ -146,7 +145,7 @@ class _Reader:
 
     def _start_table(self, attributes: dict[str, str]) -> None:
         shown = attributes.get("table:style-name") not in self._unseen and attributes.get("table:display") != "false"
-        self._sheet = self._pen.turn(attributes.get("table:name", ""), visible=shown)
+        self._sheet = self._pen.begin(attributes.get("table:name", ""), visible=shown)
         self._row = self._column = 0
 
     def _start_group(self, attributes: dict[str, str]) -> None:

@@ -15,13 +15,10 @@ from contact_sync.language import phrase
 from contact_sync.load import headers
 from contact_sync.load.archive import Sheet
 from contact_sync.load.cells import Cell, flaw_of, text_of
-from contact_sync.load.headers import SEARCHED, Header
+from contact_sync.load.headers import CHUNK, SEARCHED, Header
 from contact_sync.model import ID, MARK, Chunk, Source, Violation
 
 log = logging.getLogger(__name__)
-
-CHUNK = 1000
-"""Rows a chunk."""
 
 Cells = Sequence[Cell]
 Texts = list[tuple[int, list[str]]]
@@ -164,7 +161,7 @@ def understand(
     header.cells.extend([""] * (max(marks.used, default=0) - len(header.cells)))
     header = _without_hidden(header, marks, hidden)
     unused = {position for position in header.unnamed if position + 1 not in marks.used}
-    layout = headers.lay_out(marks.name, header, unused, renames)
+    selection = headers.select(marks.name, header, unused, renames)
     merged = [field for position, field in header.fields.items() if _is_marked(marks.merged, position, header.number)]
     if merged:
         raise SourceError(
@@ -177,17 +174,17 @@ def understand(
         )
     return Workbook(
         path=path,
-        columns=layout.columns,
-        mapping=layout.mapping,
-        letters=[headers.letter(position) for position in layout.positions],
+        columns=selection.columns,
+        mapping=selection.mapping,
+        letters=[headers.letter(position) for position in selection.positions],
         delimiter=";",
-        findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *layout.findings],
+        findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
         warnings=headers.warn_above(header, above),
         blanks_certain=True,
         _rows=rows,
         _sheet=marks,
         _header=header,
-        _positions=layout.positions,
+        _positions=selection.positions,
         _hidden=hidden,
     )
 

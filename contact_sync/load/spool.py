@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contact_sync.language import phrase
-from contact_sync.model import WIDEST
-
-LAST_ROW = 1_048_576
-"""The last row of a sheet."""
+from contact_sync.model import LAST_ROW, WIDEST
 
 NUMBER = "n"
 """`[NUMBER, number, format]`: the format as in Excel, or the number of one of Excel's own."""
@@ -72,7 +69,7 @@ class Spooled:
         if len(self.merged) > _MERGED:
             raise RefusedError(phrase("has more than {limit} merged cells: unmerge them.", limit=_MERGED))
 
-    def keep_silent(self, column: int) -> None:
+    def note_silent(self, column: int) -> None:
         """Note a formula that shows nothing."""
         self.silent[column] = self.silent.get(column, 0) + 1
 
@@ -85,7 +82,7 @@ class Pen:
         self._at = self._row = self._total = 0
         self.sheets: list[Spooled] = []
 
-    def turn(self, title: str, *, visible: bool) -> Spooled:
+    def begin(self, title: str, *, visible: bool) -> Spooled:
         """Begin a sheet."""
         sheet = Spooled(title, visible, start=self._at, end=self._at)
         self.sheets.append(sheet)

@@ -42,14 +42,14 @@ def read(copy: FileIO, pen: Pen) -> None:
             raise
         for index in range(book.nsheets):
             sheet = book.sheet_by_index(index)
-            _write(book, sheet, pen.turn(sheet.name, visible=sheet.visibility == 0), pen, index)
+            _write(book, sheet, pen.begin(sheet.name, visible=sheet.visibility == 0), pen, index)
             book.unload_sheet(index)
 
 
 def _write(book: Any, sheet: Any, spooled: Spooled, pen: Pen, index: int) -> None:
     for body in _formulas(book.mem, book._sh_abs_posn[index]):  # noqa: SLF001 - xlrd has no public name for it
         if body[6:7] == _SHOWS_NOTHING[0] and body[12:14] == _SHOWS_NOTHING[1]:
-            spooled.keep_silent(int.from_bytes(body[2:4], "little") + 1)
+            spooled.note_silent(int.from_bytes(body[2:4], "little") + 1)
     spooled.from_1904 = book.datemode == 1
     for top, bottom, left, right in sheet.merged_cells:
         spooled.merge(left + 1, top + 1, right, bottom)

@@ -43,7 +43,7 @@ def read(copy: FileIO, pen: Pen) -> None:
                 title, _ = _text(body, at)
                 kind, path = parts[identity]
                 if kind.endswith("/worksheet"):
-                    sheet = pen.turn(title, visible=struct.unpack_from("<I", body)[0] == 0)
+                    sheet = pen.begin(title, visible=struct.unpack_from("<I", body)[0] == 0)
                     sheet.from_1904 = from_1904
                     _Reader(sheet, pen, texts, formats).read(_records(archive, path))
 
@@ -170,7 +170,7 @@ class _Reader:
         if value is None:
             return
         if value == "" and code == _FORMULA_TEXT:
-            self._sheet.keep_silent(column + 1)
+            self._sheet.note_silent(column + 1)
         check_place(column + 1, self._row + 1)
         self._cells += [None] * (column - len(self._cells))
         self._cells.append(value)

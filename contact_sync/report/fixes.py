@@ -53,6 +53,13 @@ def title() -> str:
     return phrase("To fix")
 
 
+def note(found: int) -> str:
+    """Return the sentence above the rows to fix."""
+    if not found:
+        return phrase("No row needs attention.")
+    return phrase("Rows to correct: {found}. Correct the red cells, save, and run this workbook again.", found=found)
+
+
 def place_of(sheet: str, coordinate: str) -> str:
     """Return how a workbook names a cell of a sheet."""
     return f"{quote_sheetname(sheet)}!{coordinate}"

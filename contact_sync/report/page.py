@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 
 from contact_sync.language import phrase, spoken
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Layout, Line, Outcome, Summary
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, PHONE, Batch, Layout, Line, Outcome, Summary
 from contact_sync.report.draft import Draft, unwritable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.masking import masked as without_phone
@@ -41,7 +41,7 @@ def write(
     unsent = set(range(len(layout.columns))) - set(layout.mapping.values())
 
     def mask(line: Line) -> Line:
-        return without_phone(line, layout.mapping.get("phoneNumber"), unsent) if masked else line
+        return without_phone(line, layout.mapping.get(PHONE), unsent) if masked else line
 
     attempts: Counter[str] = Counter()
     try:

@@ -49,13 +49,6 @@ Results = dict[str, tuple[str, str]]
 """Coordinate of a formula → the type of its result, and the result."""
 
 
-def note(found: int) -> str:
-    """Return the sentence above the rows to fix."""
-    if not found:
-        return phrase("No row needs attention.")
-    return phrase("Rows to correct: {found}. Correct the red cells, save, and run this workbook again.", found=found)
-
-
 def lost(archive: zipfile.ZipFile) -> list[str]:
     """Return what a copy of the workbook would not have, by the names that the workbook itself has for it."""
     names = [name for name in archive.namelist() if not name.endswith("/")]
@@ -142,7 +135,7 @@ def _put_first(book: Any, found: list[fixes.Fix]) -> None:
         sheet.sheet_view.tabSelected = False  # else all of them would be written to at once
     first = book.create_sheet(fixes.title(), 0)
     book.active = 0
-    fixes.fill_in(book, first, found, note(len(found)))
+    fixes.fill_in(book, first, found, fixes.note(len(found)))
 
 
 def _tell(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[fixes.Fix]:

@@ -151,20 +151,18 @@ class _Book(Workbook):
 
 
 def _note(found: int, more: int, *, is_whole: bool) -> str:
-    if not found:
-        return phrase("No row needs attention.")
-    if more:
+    if found and more:
         return phrase(
             "This workbook has the first {found} rows that need attention: {more} more stand in the CSV report.",
             found=found,
             more=more,
         )
-    if not is_whole:
+    if found and not is_whole:
         return phrase(
             "This workbook has the rows that need attention alone, {found} in all: the others stand in the CSV report.",
             found=found,
         )
-    return returned.note(found)
+    return fixes.note(found)
 
 
 def _header(sheet: Any, name: str) -> Any:
