@@ -177,7 +177,7 @@ class Source(ABC):
     """What was found out, in sentences for the summary (encoding, delimiter, header row, columns that are not sent)."""
     warnings: list[str]
     """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
-    blanks_certain: bool
+    blanks_certain: bool = dataclasses.field(default=True, kw_only=True)
     """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
     original: Original | None = dataclasses.field(default=None, kw_only=True)
     """None when the source is no .xlsx or .xlsm, or a CSV report that was saved as one."""

@@ -1,32 +1,18 @@
 """From a file to chunks of text with row numbers. Whatever the file holds, the answer is rows or one `SourceError`."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 
 from contact_sync.load.delimited import open_delimited
 from contact_sync.load.detect import Kind, recognise
-from contact_sync.load.headers import check_renames
+from contact_sync.load.headers import Choices, check_renames
 from contact_sync.load.snapshot import open_elsewhere, private_copy
 from contact_sync.model import Source
 
 __all__ = ["Choices", "open_source"]
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What the operator decided; None is found out."""
-
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    """One character, or `tab`."""
-    hidden: str = "refuse"
-    """`refuse`, `include` or `skip` hidden rows and columns of a workbook."""
-    renames: Mapping[str, str] = field(default_factory=dict)
-    """Header → `contactId` or a field."""
 
 
 @contextmanager
@@ -38,22 +24,21 @@ def open_source(
     `clock` gives seconds since the epoch, as file times do; `sleep` takes seconds. Raises `SourceError` for a source that is
     refused, `BusyError` for one that is still being written, `ConfigError` for a choice that does not fit it.
     """
-    renames = check_renames(choices.renames)
+    choices = replace(choices, renames=check_renames(choices.renames))
     with private_copy(path, clock=clock, sleep=sleep) as copy, ExitStack() as stack:
         source: Source
         match recognise(copy, path.name):
             case Kind.CSV:
-                source = open_delimited(copy, path, encoding=choices.encoding, delimiter=choices.delimiter, renames=renames)
+                source = open_delimited(copy, path, choices)
             case Kind.XLSX:
                 # Not before it is needed: openpyxl is slow to import, and the child that reads other workbooks comes by here.
                 from contact_sync.load.workbook import open_workbook  # noqa: PLC0415
 
-                source = open_workbook(copy, path, sheet=choices.sheet, hidden=choices.hidden, renames=renames)
+                source = open_workbook(copy, path, choices)
             case kind:
                 from contact_sync.load.legacy import open_legacy  # noqa: PLC0415 - the same
 
-                lent = open_legacy(copy, path, kind.name.lower(), sheet=choices.sheet, hidden=choices.hidden, renames=renames)
-                source = stack.enter_context(lent)
+                source = stack.enter_context(open_legacy(copy, path, kind.name.lower(), choices))
         if warning := open_elsewhere(path):
             source.warnings.append(warning)
         yield source

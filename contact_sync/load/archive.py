@@ -87,7 +87,7 @@ def _refuse_doctype(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
 
 
 @dataclass(slots=True)
-class Sheet:
+class Marks:
     """What the XML of a sheet tells beside its cells. Rows and columns are counted from 1."""
 
     name: str
@@ -109,16 +109,16 @@ class Sheet:
     """Of `marked` columns: 1 at each row where the cell is part of merged cells."""
 
 
-def survey(part: IO[bytes], sheet: Sheet) -> None:
-    """Fill `sheet` from its XML; raises `SourceError` for what openpyxl would get wrong, `expat.ExpatError` for broken XML."""
-    _Survey(sheet).parse(part)
+def survey(part: IO[bytes], marks: Marks) -> None:
+    """Fill `marks` from its XML; raises `SourceError` for what openpyxl would get wrong, `expat.ExpatError` for broken XML."""
+    _Survey(marks).parse(part)
 
 
 class _Survey:
     """The state of one pass over a sheet's XML; memory does not grow with the sheet."""
 
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
         self._row = self._column = 0
         self._type = ""
         self._has_formula = self._has_value = self._has_text = self._inside = False
@@ -167,12 +167,12 @@ class _Survey:
             raise SourceError(
                 phrase(
                     "{where}: its rows are out of order at row {row}: open it in Excel and save it again.",
-                    where=self._sheet.name,
+                    where=self._marks.name,
                     row=before,
                 )
             )
         if _is_hidden(attributes, "ht"):
-            self._sheet.hidden_rows[self._row] = 1
+            self._marks.hidden_rows[self._row] = 1
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self._type = attributes.get("t", "n")
@@ -182,7 +182,7 @@ class _Survey:
             raise SourceError(
                 phrase(
                     "{where}: its cells are out of order at row {row}: open it in Excel and save it again.",
-                    where=self._sheet.name,
+                    where=self._marks.name,
                     row=self._row,
                 )
             )
@@ -195,7 +195,7 @@ class _Survey:
         self._has_value = self._inside = True
 
     def _end_cell(self) -> None:
-        sheet, row, column = self._sheet, self._row, self._column
+        sheet, row, column = self._marks, self._row, self._column
         # A formula whose result is the empty text has an empty value and the type of a text.
         uncalculated = self._has_formula and not self._has_text and not (self._type == "str" and self._has_value)
         if uncalculated and column in sheet.marked:
@@ -220,20 +220,20 @@ class _Survey:
     def _start_column(self, attributes: dict[str, str]) -> None:
         if _is_hidden(attributes, "width"):
             first, last = int(attributes["min"]), min(int(attributes["max"]), WIDEST)
-            self._sheet.hidden_columns.update(range(first, last + 1))
+            self._marks.hidden_columns.update(range(first, last + 1))
 
     def _start_merge(self, attributes: dict[str, str]) -> None:
-        mark_merged(self._sheet, *cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"])))
+        mark_merged(self._marks, *cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"])))
 
 
-def mark_merged(sheet: Sheet, left: int, top: int, right: int, bottom: int) -> None:
-    """Note in `sheet` that these cells are one."""
-    for column in sheet.marked.intersection(range(left, right + 1)):
-        _rows(sheet.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
+def mark_merged(marks: Marks, left: int, top: int, right: int, bottom: int) -> None:
+    """Note that these cells are one."""
+    for column in marks.marked.intersection(range(left, right + 1)):
+        _rows(marks.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
 
 
-def _rows(marks: dict[int, bytearray], column: int) -> bytearray:
-    return marks.setdefault(column, bytearray(LAST_ROW + 1))
+def _rows(columns: dict[int, bytearray], column: int) -> bytearray:
+    return columns.setdefault(column, bytearray(LAST_ROW + 1))
 
 
 def _is_hidden(attributes: dict[str, str], extent: str) -> bool:

@@ -21,7 +21,7 @@ from contact_sync.formula import unescape
 from contact_sync.language import phrase
 from contact_sync.load import headers
 from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
-from contact_sync.load.headers import CHUNK, SEARCHED, Header
+from contact_sync.load.headers import CHUNK, SEARCHED, Choices, Header
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 
 if TYPE_CHECKING:
@@ -119,17 +119,16 @@ class Delimited(Source):
         return chunk
 
 
-def open_delimited(
-    copy: FileIO, path: Path, *, encoding: str | None, delimiter: str | None, renames: Mapping[str, str]
-) -> Delimited:
-    """Return the CSV in `copy`, having found out what `encoding` and `delimiter` leave open.
+def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
+    """Return the CSV in `copy`, having found out what `choices` leave open.
 
     Raises `SourceError` when it cannot be understood, `ConfigError` for a choice that makes no sense.
     """
     name = path.name
     csv.field_size_limit(LINE_LIMIT)
-    decision = decide(copy, name, encoding)
-    chosen, above, header = _find(copy, decision.encoding, _candidates(copy, decision.encoding, delimiter), name, renames)
+    decision = decide(copy, name, choices.encoding)
+    candidates = _candidates(copy, decision.encoding, choices.delimiter)
+    chosen, above, header = _find(copy, decision.encoding, candidates, name, choices.renames)
     if len(header.cells) > _WIDEST:
         raise SourceError(
             phrase(
@@ -139,7 +138,7 @@ def open_delimited(
                 widest=_WIDEST,
             )
         )
-    selection = headers.select(name, header, _unused(copy, decision.encoding, chosen, name, header), renames)
+    selection = headers.select(name, header, _unused(copy, decision.encoding, chosen, name, header), choices.renames)
     found = phrase(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
         delimiter=phrase("tab") if chosen == "\t" else chosen,
@@ -150,11 +149,10 @@ def open_delimited(
         path=path,
         columns=selection.columns,
         mapping=selection.mapping,
-        letters=[headers.letter(position) for position in selection.positions],
+        letters=selection.letters,
         delimiter=chosen,
         findings=[found, *selection.findings],
         warnings=[*decision.warnings, *headers.warn_above(header, above)],
-        blanks_certain=True,
         _copy=copy,
         _decision=decision,
         _header=header,

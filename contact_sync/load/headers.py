@@ -4,6 +4,7 @@ A header is compared without case, accents, spaces and punctuation. One that is 
 the file: a typo (`prenon`) would otherwise mean a field that is not updated for months.
 """
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping
@@ -51,6 +52,20 @@ _DIGITS = "0123456789"
 _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What the operator decided; None is found out."""
+
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    """One character, or `tab`."""
+    hidden: str = "refuse"
+    """`refuse`, `include` or `skip` hidden rows and columns of a workbook."""
+    renames: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Header → `contactId` or a field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """A row that names the columns."""
@@ -88,6 +103,11 @@ class Selection:
     columns: list[str]
     mapping: dict[str, int]
     findings: list[str]
+
+    @property
+    def letters(self) -> list[str]:
+        """For each column, the letter a spreadsheet shows above it."""
+        return [letter(position) for position in self.positions]
 
 
 def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, escaped: bool = True) -> Header | None:

@@ -26,10 +26,10 @@ from contact_sync.errors import SourceError, StorageError
 from contact_sync.language import phrase, spoken
 from contact_sync.load import cells
 from contact_sync.load import spool as mark
-from contact_sync.load.archive import RATIO, Sheet, mark_merged, refuse_unsafe
+from contact_sync.load.archive import RATIO, Marks, mark_merged, refuse_unsafe
 from contact_sync.load.cells import BLANK, Cell, cell_of_number
-from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
+from contact_sync.load.headers import SEARCHED, Choices, Header
+from contact_sync.load.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
 from contact_sync.load.spool import Spooled
 
 MEMORY = 1 << 30
@@ -44,9 +44,7 @@ _RATIOS = {"xlsb": RATIO, "ods": 1000}
 
 
 @contextmanager
-def open_legacy(
-    copy: FileIO, path: Path, kind: str, *, sheet: str | None, hidden: str, renames: Mapping[str, str]
-) -> Iterator[Workbook]:
+def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterator[SheetSource]:
     """Lend the sheet of contacts of the workbook in `copy`; `kind` is `xls`, `xlsb` or `ods`, the rest as for `open_workbook`.
 
     Raises `SourceError` when the workbook is damaged, unsafe or not understood, `ConfigError` for a rename of a column that is
@@ -60,10 +58,10 @@ def open_legacy(
     with tempfile.TemporaryFile() as spool:
         sheets = _read(copy, spool, kind, name)
         candidates = [Candidate(one.title, one.visible, partial(_head, spool, one), one) for one in sheets]
-        chosen, above, header = choose(candidates, sheet, name, renames)
+        chosen, above, header = choose(candidates, name, choices)
         marks = _marks(chosen.table, header, name)
         rows = partial(_below, spool, chosen.table, header.number)
-        source = understand(path, chosen.title, (marks, above, header), rows, hidden=hidden, renames=renames)
+        source = understand(path, chosen.title, (marks, above, header), rows, choices)
         silent = sum(count for column, count in chosen.table.silent.items() if column - 1 in header.fields)
         if silent:
             source.blanks_certain = False
@@ -136,8 +134,8 @@ def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
     return {int(column): count for column, count in counts.items()}
 
 
-def _marks(told: Spooled, header: Header, name: str) -> Sheet:
-    marks = Sheet(
+def _marks(told: Spooled, header: Header, name: str) -> Marks:
+    marks = Marks(
         phrase("{name}, sheet “{title}”", name=name, title=told.title),
         {position + 1 for position in header.fields},
         header.number,

@@ -13,9 +13,9 @@ from contact_sync.errors import SourceError
 from contact_sync.formula import unescape
 from contact_sync.language import phrase
 from contact_sync.load import headers
-from contact_sync.load.archive import Sheet
+from contact_sync.load.archive import Marks
 from contact_sync.load.cells import Cell, flaw_of, text_of
-from contact_sync.load.headers import CHUNK, SEARCHED, Header
+from contact_sync.load.headers import CHUNK, SEARCHED, Choices, Header
 from contact_sync.model import ID, MARK, Chunk, Source, Violation
 
 log = logging.getLogger(__name__)
@@ -39,28 +39,28 @@ class Candidate(NamedTuple):
 
 
 @dataclass(slots=True)
-class Workbook(Source):
+class SheetSource(Source):
     """A sheet of a workbook, opened and understood."""
 
     _rows: Callable[[int], Iterator[tuple[int, Cells]]]
     """Given how many cells a row has: the rows below the header that hold anything, with their numbers."""
-    _sheet: Sheet
+    _marks: Marks
     _header: Header
     _positions: list[int]
     _hidden: str
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
-        sheet = self._sheet
+        marks = self._marks
         fields = {self._positions[position]: field for field, position in self.mapping.items()}
         hidden = 0
         rows = self._rows(len(self._header.cells))
-        while batch := _take(rows, CHUNK, sheet.name):
+        while batch := _take(rows, CHUNK, marks.name):
             chunk = Chunk([], [])
-            with damage_told(sheet.name):  # openpyxl looks a cell's format up only when it is asked
+            with damage_told(marks.name):  # openpyxl looks a cell's format up only when it is asked
                 for number, cells in batch:
                     self._add(chunk, number, cells, fields)
-            hidden += sum(sheet.hidden_rows[number] for number in chunk.numbers)
+            hidden += sum(marks.hidden_rows[number] for number in chunk.numbers)
             if chunk.rows:
                 yield chunk
         if hidden and self._hidden == "refuse":
@@ -68,7 +68,7 @@ class Workbook(Source):
                 phrase(
                     "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or "
                     "--hidden skip.",
-                    where=sheet.name,
+                    where=marks.name,
                     rows=hidden,
                 )
             )
@@ -87,38 +87,36 @@ class Workbook(Source):
                 texts[place] = f"{texts[place]} {MARK}".lstrip()
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
-        if self._hidden == "skip" and self._sheet.hidden_rows[number]:
+        if self._hidden == "skip" and self._marks.hidden_rows[number]:
             chunk.skipped.add(len(chunk.rows))
         chunk.numbers.append(number)
         chunk.rows.append(list(map(unescape, texts)) if self._header.is_escaped else texts)
 
     def _flaw(self, number: int, position: int, cell: Cell, field: str) -> Violation | None:
-        if _is_marked(self._sheet.uncalculated, position, number):
+        if _is_marked(self._marks.uncalculated, position, number):
             return Violation("cell-formula", field)
-        if _is_marked(self._sheet.merged, position, number):
+        if _is_marked(self._marks.merged, position, number):
             return Violation("cell-merged", field)
         return flaw_of(cell, field)
 
 
-def choose(
-    candidates: Sequence[Candidate], sheet: str | None, name: str, renames: Mapping[str, str]
-) -> tuple[Candidate, Texts, Header]:
+def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tuple[Candidate, Texts, Header]:
     """Return the worksheet named `sheet`, else the only visible one with a header; its first rows, and the header."""
     visible = [one for one in candidates if one.visible]
-    asked = visible if sheet is None else [one for one in candidates if _same(one.title, sheet)]
+    asked = visible if choices.sheet is None else [one for one in candidates if _same(one.title, choices.sheet)]
     if not asked:
-        if sheet is None:
+        if choices.sheet is None:
             raise SourceError(phrase("{name} has no visible sheet: correct the file, or --sheet.", name=name))
         raise SourceError(
             phrase(
                 "{name} has no sheet “{sheet}”, only {sheets}: correct the file, or --sheet.",
                 name=name,
-                sheet=sheet,
+                sheet=choices.sheet,
                 sheets=_titles(visible),
             )
         )
     heads = [(one, _head(one, name)) for one in asked]
-    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, renames, escaped=one.escaped))]
+    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, choices.renames, escaped=one.escaped))]
     if len(found) > 1:
         raise SourceError(
             phrase(
@@ -141,27 +139,25 @@ def choose(
             )
         )
     where = phrase("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
-    raise headers.refuse_rows(where, filled[0][1] if filled else [], renames)
+    raise headers.refuse_rows(where, filled[0][1] if filled else [], choices.renames)
 
 
 def understand(
     path: Path,
     title: str,
-    found: tuple[Sheet, Texts, Header],
+    found: tuple[Marks, Texts, Header],
     rows: Callable[[int], Iterator[tuple[int, Cells]]],
-    *,
-    hidden: str,
-    renames: Mapping[str, str],
-) -> Workbook:
-    """Return the source whose sheet, first rows and header were `found`, and whose `rows` are as `Workbook` wants them.
+    choices: Choices,
+) -> SheetSource:
+    """Return the source whose sheet, first rows and header were `found`, and whose `rows` are as `SheetSource` wants them.
 
     Raises `SourceError` for hidden columns and for a header that is merged or not understood.
     """
     marks, above, header = found
     header.cells.extend([""] * (max(marks.used, default=0) - len(header.cells)))
-    header = _without_hidden(header, marks, hidden)
+    header = _without_hidden(header, marks, choices.hidden)
     unused = {position for position in header.unnamed if position + 1 not in marks.used}
-    selection = headers.select(marks.name, header, unused, renames)
+    selection = headers.select(marks.name, header, unused, choices.renames)
     merged = [field for position, field in header.fields.items() if _is_marked(marks.merged, position, header.number)]
     if merged:
         raise SourceError(
@@ -172,20 +168,19 @@ def understand(
                 fields=", ".join(merged),
             )
         )
-    return Workbook(
+    return SheetSource(
         path=path,
         columns=selection.columns,
         mapping=selection.mapping,
-        letters=[headers.letter(position) for position in selection.positions],
+        letters=selection.letters,
         delimiter=";",
         findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
         warnings=headers.warn_above(header, above),
-        blanks_certain=True,
         _rows=rows,
-        _sheet=marks,
+        _marks=marks,
         _header=header,
         _positions=selection.positions,
-        _hidden=hidden,
+        _hidden=choices.hidden,
     )
 
 
@@ -218,7 +213,7 @@ def _head(candidate: Candidate, name: str) -> Texts:
     return rows
 
 
-def _without_hidden(header: Header, marks: Sheet, hidden: str) -> Header:
+def _without_hidden(header: Header, marks: Marks, hidden: str) -> Header:
     """Return `header` as `hidden` wants it: the fields in hidden columns refused, included, or (but for the id) not sent."""
     concealed = {position: field for position, field in header.fields.items() if position + 1 in marks.hidden_columns}
     if not concealed or hidden == "include":

@@ -4,7 +4,7 @@ Cells and not values, since only a cell tells a blank from an error, a number fr
 """
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from io import FileIO
 from itertools import takewhile
@@ -16,17 +16,17 @@ from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS
 
 from contact_sync.errors import SourceError
 from contact_sync.language import phrase
-from contact_sync.load.archive import Sheet, refuse_unsafe, survey
+from contact_sync.load.archive import Marks, refuse_unsafe, survey
 from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read_texts
-from contact_sync.load.headers import SEARCHED, Header
-from contact_sync.load.sheets import Candidate, Cells, Workbook, choose, damage_told, understand
+from contact_sync.load.headers import SEARCHED, Choices, Header
+from contact_sync.load.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
 from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
 
 
-def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, renames: Mapping[str, str]) -> Workbook:
+def open_workbook(copy: FileIO, path: Path, choices: Choices) -> SheetSource:
     """Return the sheet of contacts of the workbook in `copy`: the one named `sheet`, else the only visible one with a header.
 
-    `hidden` is `refuse`, `include` or `skip`. Raises `SourceError` when the workbook is damaged, unsafe or not understood,
+    Raises `SourceError` when the workbook is damaged, unsafe or not understood,
     `ConfigError` for a rename of a column that is not there.
     """
     name = path.name
@@ -37,10 +37,10 @@ def open_workbook(copy: FileIO, path: Path, *, sheet: str | None, hidden: str, r
         for one in worksheets
         if one.title != to_fix
     ]
-    chosen, above, header = choose(candidates, sheet, name, renames)
+    chosen, above, header = choose(candidates, name, choices)
     marks = _survey(copy, chosen, header, name)
     rows = partial(_rows, copy, chosen.table, meaning, marks)
-    source = understand(path, chosen.title, (marks, above, header), rows, hidden=hidden, renames=renames)
+    source = understand(path, chosen.title, (marks, above, header), rows, choices)
     if not header.is_escaped:
         with zipfile.ZipFile(copy) as archive:
             macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
@@ -103,19 +103,19 @@ def _head(copy: FileIO, part: str, meaning: Meaning) -> Iterator[tuple[int, Cell
         yield from takewhile(lambda row: row[0] <= SEARCHED, read_rows(opened, meaning, WIDEST))
 
 
-def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> Sheet:
+def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> Marks:
     """Return what the XML of a sheet tells beside its cells."""
-    sheet = Sheet(
+    marks = Marks(
         phrase("{name}, sheet “{title}”", name=name, title=chosen.title),
         {position + 1 for position in header.fields},
         header.number,
     )
-    with damage_told(sheet.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
-        survey(part, sheet)
-    return sheet
+    with damage_told(marks.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
+        survey(part, marks)
+    return marks
 
 
-def _rows(copy: FileIO, part: str, meaning: Meaning, marks: Sheet, width: int) -> Iterator[tuple[int, Cells]]:
+def _rows(copy: FileIO, part: str, meaning: Meaning, marks: Marks, width: int) -> Iterator[tuple[int, Cells]]:
     with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
         for number, cells in read_rows(opened, meaning, width):
             if number > marks.header and marks.filled[number]:
