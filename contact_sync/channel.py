@@ -35,12 +35,12 @@ class Channel:
         self._client = None if settings.sandbox else self._reach(settings.base_url)
 
     def _reach(self, base_url: str) -> Client:
-        told = self._settings
+        settings = self._settings
         return Client(
             base_url,
-            rate=told.rate,
-            connections=told.workers,
-            timeout=told.timeout,
+            rate=settings.rate,
+            connections=settings.workers,
+            timeout=settings.timeout,
             clock=time.monotonic,
             sleep=self._stop.sleep,
         )
@@ -69,9 +69,9 @@ class Channel:
             self._stop.trip(ContactSyncError(told))
 
     async def _send(self, ledger: Ledger, watcher: Watcher) -> None:
-        told = self._settings
-        left = None if told.max_duration is None else told.max_duration - (time.monotonic() - self._begun)
-        effort = Effort(told.workers, told.attempts, told.limit, left)
+        settings = self._settings
+        left = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - self._begun)
+        effort = Effort(settings.workers, settings.attempts, settings.limit, left)
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
@@ -79,4 +79,4 @@ class Channel:
 
                 client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
-            await Pool(ledger, client, ContactUpdate(told.key), effort, self._stop, tick=watcher.sent).send()
+            await Pool(ledger, client, ContactUpdate(settings.key), effort, self._stop, tick=watcher.sent).send()

@@ -136,7 +136,7 @@ def report(ctx: click.Context, /, **told: Any) -> int:
 @program.command(cls=_like("contact-sync history --contact C000123"), short_help="how earlier runs went, and what became of whom")
 @options.option("--contact", "contact_id", metavar="ID", help="what became of this contact")
 @options.option("--last", type=click.IntRange(min=1), default=20, metavar="N", help="so many runs [20]")
-@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.LANGUAGE, options.JSON)
+@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.ALWAYS, options.JSON)
 @click.pass_context
 def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: Any) -> int:
     """Tell how the last runs went, or what became of one contact; no values are kept."""
@@ -151,7 +151,7 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: An
 
 @program.command(cls=_like("contact-sync forget C000123"), short_help="delete what is kept of a contact")
 @click.argument("contact_id", metavar="ID")
-@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.LANGUAGE)
+@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.ALWAYS)
 @click.pass_context
 def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
     """Delete all that is kept of a contact: digests, history, and the text of the last run's rows."""
@@ -173,7 +173,7 @@ def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
 @program.command(
     cls=_like("contact-sync doctor --api-key-file /etc/contact-sync.key"), short_help="look whether all is well for the night"
 )
-@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.LANGUAGE, options.JSON)
+@options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.ALWAYS, options.JSON)
 @click.pass_context
 def doctor(ctx: click.Context, /, **told: Any) -> int:
     """Look whether all is well for the night: key, API, clock, state folder, last run, cron's environment; exit code 0 or 2."""
@@ -191,7 +191,7 @@ def doctor(ctx: click.Context, /, **told: Any) -> int:
 @click.argument("source", metavar="FILE", type=options.FILE)
 @click.argument("rest", metavar="[-- OPTIONS]", nargs=-1)
 @options.option("--at", default="01:30", metavar="HH:MM", help="local time [01:30]")
-@options.with_options(options.LANGUAGE)
+@options.with_options(options.ALWAYS)
 @click.pass_obj
 def schedule(console: Console, /, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""

@@ -35,35 +35,35 @@ class Finding(NamedTuple):
 def examine(settings: Callable[[], Settings]) -> list[Finding]:
     """Look at everything; `settings` gives what the command was told, or raises ConfigError."""
     try:
-        told = settings()
+        found = settings()
     except ContactSyncError as error:
         return [Finding(False, str(error)), *_environment()]
-    return [*_api(told), *_folder(told.state_dir), *_ledger(told), *_environment()]
+    return [*_api(found), *_folder(found.state_dir), *_ledger(found), *_environment()]
 
 
-def _api(told: Settings) -> Iterator[Finding]:
-    if not told.key:
+def _api(settings: Settings) -> Iterator[Finding]:
+    if not settings.key:
         yield _ill(phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY."))
         return
     try:
-        reply = asyncio.run(_ask(told))
-        credit = me.credit(reply, told.key)
+        reply = asyncio.run(_ask(settings))
+        credit = me.credit(reply, settings.key)
     except Transient as failure:
-        yield _ill(f"{told.base_url}: {failure.violation.message}")
+        yield _ill(f"{settings.base_url}: {failure.violation.message}")
         return
     except ContactSyncError as error:
         yield _ill(str(error))
         return
-    yield _well(phrase("The API at {url} is reached, and the key is valid.", url=told.base_url))
+    yield _well(phrase("The API at {url} is reached, and the key is valid.", url=settings.base_url))
     if credit:
         yield _well(phrase("Credit: {credit} SMS.", credit=credit))
     yield from _clock(reply)
 
 
-async def _ask(told: Settings) -> Reply:
-    client = Client(told.base_url, rate=0, connections=1, timeout=_PATIENCE, clock=time.monotonic, sleep=asyncio.sleep)
+async def _ask(settings: Settings) -> Reply:
+    client = Client(settings.base_url, rate=0, connections=1, timeout=_PATIENCE, clock=time.monotonic, sleep=asyncio.sleep)
     async with client:
-        return await client.get(me.PATH, me.query(told.key))
+        return await client.get(me.PATH, me.query(settings.key))
 
 
 def _clock(reply: Reply) -> Iterator[Finding]:
@@ -96,12 +96,12 @@ def _folder(folder: Path) -> Iterator[Finding]:
         yield _well(phrase("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
 
 
-def _ledger(told: Settings) -> Iterator[Finding]:
-    if not any(told.state_dir.glob("*.sqlite3")):
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    if not any(settings.state_dir.glob("*.sqlite3")):
         yield _well(phrase("There is no ledger yet: the first run will send every row."))
         return
     try:
-        with kept_ledger(told, alone=False) as ledger:
+        with kept_ledger(settings, alone=False) as ledger:
             runs = ledger.runs(1000)
     except ContactSyncError as error:
         yield _ill(str(error))

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def hold(path: Path) -> int | None:
+def seize(path: Path) -> int | None:
     """Open `path`, made with mode 0600 if need be, for this process alone; None when another process has it.
 
     Returns the descriptor, empty and writable; the file is free again when it is closed, or the process gone. Raises OSError.

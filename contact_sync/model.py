@@ -281,7 +281,7 @@ class Watcher(Protocol):
 
 
 class Workload(NamedTuple):
-    """How much an earlier run of a source had to do."""
+    """How much a run of a source has to do."""
 
     rows: int
     changed: int

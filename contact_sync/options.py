@@ -198,7 +198,7 @@ INBOX = (
     ),
 )
 PING = (option("--ping", metavar="URL", help="tell this address of start and end; a secret"),)
-LANGUAGE = (
+ALWAYS = (
     option("--config", type=FILE, metavar="FILE", is_eager=True, callback=_use_config, help="TOML, keys named like the options"),
     option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_speak, help="en or fr [the locale's]"),
 )
@@ -207,7 +207,7 @@ TALK = (
     option("-v", "--verbose", is_flag=True, help="print more; never the key, never field values"),
     option("--log-file", type=FILE, metavar="PATH", help="write a log there too, after what is in it"),
     _choice("--log-format", "text", "json", help="text or json, an object a line"),
-    *LANGUAGE,
+    *ALWAYS,
 )
 JSON = (option("--json", "as_json", is_flag=True, help="one JSON object on stdout at the end"),)
 

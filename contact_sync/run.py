@@ -165,8 +165,8 @@ class _Night:
 
     def stage(self, source: Source, ledger: Ledger, summary: Summary) -> None:
         """Validate every row of `source` and write it into the ledger."""
-        told = self._settings
-        if told.blank == "clear" and not source.blanks_certain:
+        settings = self._settings
+        if settings.blank == "clear" and not source.blanks_certain:
             raise SourceError(
                 phrase(
                     "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
@@ -175,23 +175,23 @@ class _Night:
                 )
             )
         today = datetime.now().astimezone().date()
-        validator = Validator(source.mapping, Policy(blank=told.blank, region=told.region, today=today))
+        validator = Validator(source.mapping, Policy(blank=settings.blank, region=settings.region, today=today))
         with _uncollected():
             summary.rows = plan.stage(
                 source,
                 validator,
                 ledger,
-                duplicates=told.duplicates,
-                resend=told.resend,
-                sending=told.send,
+                duplicates=settings.duplicates,
+                resend=settings.resend,
+                sending=settings.send,
                 tick=self._watcher.loaded,
             )
-        if summary.rows == 0 and not told.allow_empty:
+        if summary.rows == 0 and not settings.allow_empty:
             raise SourceError(
                 phrase("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
             )
-        changed = 0 if told.resend else ledger.count(None) + ledger.count(Outcome.READY)
-        source.warnings += deviations(ledger.nights(str(told.source), COMPARED), Workload(summary.rows, changed))
+        changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
+        source.warnings += deviations(ledger.nights(str(settings.source), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             phrase("{count} cell(s) of {field}: {what}.", count=count, field=field, what=what)

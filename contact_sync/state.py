@@ -11,7 +11,7 @@ from contact_sync.errors import BusyError, ConfigError, StorageError
 from contact_sync.fingerprint import Fingerprints, installation
 from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
-from contact_sync.lock import hold
+from contact_sync.lock import seize
 from contact_sync.settings import Settings
 
 _SUFFIX = ".sqlite3"
@@ -93,7 +93,7 @@ def _unusable(folder: Path, error: OSError) -> StorageError:
 
 def _lock(path: Path, stack: ExitStack) -> None:
     """Keep other runs for the account away until `stack` ends. The file stays: only whoever holds it may rely on its name."""
-    descriptor = hold(path)
+    descriptor = seize(path)
     if descriptor is None:
         holder = path.read_text(encoding="ascii", errors="replace").strip() or phrase("unknown")
         told = phrase("Another run for this account is under way (process {holder}): wait for it to end.", holder=holder)

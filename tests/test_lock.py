@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from contact_sync import lock
-from contact_sync.lock import hold
+from contact_sync.lock import seize
 
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 """The environment of a process that is killed, lest it leave half a file of coverage behind."""
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 @contextmanager
 def held(path: Path) -> Iterator[int]:
     """Hold a file that is free, and let it go."""
-    descriptor = hold(path)
+    descriptor = seize(path)
     assert descriptor is not None, "another has it"
     try:
         yield descriptor
@@ -55,10 +55,10 @@ def test_it_is_for_one(path: Path) -> None:
     """A file that is held is nobody else's until its descriptor is closed; who asked in vain changes nothing in it."""
     with held(path) as descriptor:
         os.write(descriptor, b"mine")
-        assert hold(path) is None
+        assert seize(path) is None
         assert path.read_bytes() == b"mine"
     with held(path):
-        assert hold(path) is None
+        assert seize(path) is None
     assert path.exists()
 
 
@@ -82,9 +82,9 @@ def test_whoever_dies_lets_it_go(path: Path) -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-from contact_sync.lock import hold
+from contact_sync.lock import seize
 from pathlib import Path
-hold(Path({str(path)!r}))
+seize(Path({str(path)!r}))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -92,7 +92,7 @@ sys.stdin.read()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=UNMEASURED) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        assert hold(path) is None
+        assert seize(path) is None
         holder.kill()
         holder.wait()
         with held(path):
@@ -120,7 +120,7 @@ def test_it_gets_another_name_meanwhile(path: Path, monkeypatch: pytest.MonkeyPa
     with held(path) as descriptor:
         assert complete.read_bytes() == b"a report that is whole"
         assert os.path.samestat(os.fstat(descriptor), path.stat())
-        assert hold(path) is None
+        assert seize(path) is None
         with held(complete):
             pass
 
@@ -132,10 +132,10 @@ def test_it_is_replaced_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     def replace() -> None:
         path.unlink()
-        theirs.append(hold(path))
+        theirs.append(seize(path))
 
     monkeypatch.setattr(lock, "fcntl", flock_after(replace))
-    assert hold(path) is None
+    assert seize(path) is None
     (descriptor,) = theirs
     assert descriptor is not None
     os.close(descriptor)
@@ -148,7 +148,7 @@ def test_a_link_is_not_followed(path: Path, target: str) -> None:
     valuable.write_bytes(b"valuable")
     path.symlink_to(path.with_name(target))
     with pytest.raises(OSError, match="symbolic links") as refused:
-        hold(path)
+        seize(path)
     assert refused.value.errno == errno.ELOOP
     assert valuable.read_bytes() == b"valuable"
     assert sorted(each.name for each in path.parent.iterdir()) == sorted([path.name, "file"])
@@ -157,7 +157,7 @@ def test_a_link_is_not_followed(path: Path, target: str) -> None:
 def test_no_folder(path: Path) -> None:
     """Where there is no folder the error is the operating system's."""
     with pytest.raises(FileNotFoundError):
-        hold(path / "missing")
+        seize(path / "missing")
 
 
 def test_no_descriptor_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,13 +171,13 @@ def test_no_descriptor_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     with held(path):
         before = descriptors()
-        assert hold(path) is None
+        assert seize(path) is None
         assert descriptors() == before
     before = descriptors()
     with monkeypatch.context() as patch:
         patch.setattr(lock, "fcntl", SimpleNamespace(flock=refuse, LOCK_EX=0, LOCK_NB=0))
         with pytest.raises(OSError, match="No locks available"):
-            hold(path)
+            seize(path)
     assert descriptors() == before
     monkeypatch.setattr(lock, "fcntl", flock_after(path.unlink))
     with held(path):
@@ -189,7 +189,7 @@ def _intrude(folder: Path) -> int:
     alone = 0
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
-        descriptor = hold(folder / "draft")
+        descriptor = seize(folder / "draft")
         if descriptor is not None:
             inside = folder / "inside"
             inside.touch(exist_ok=False)

@@ -32,7 +32,7 @@ from contact_sync.errors import (
     UnavailableError,
 )
 from contact_sync.ledger import Ledger
-from contact_sync.lock import hold
+from contact_sync.lock import seize
 from contact_sync.model import Batch, Outcome, Result, Summary
 from contact_sync.packed import pack, unpack
 from contact_sync.run import run
@@ -586,7 +586,7 @@ def test_another_run(night: Night) -> None:
     night.run()
     (path,) = (night.folder / "state").glob("*.lock")
     assert path.read_text() == f"{os.getpid()}\n"
-    descriptor = hold(path)
+    descriptor = seize(path)
     assert descriptor is not None, "the run before still has it"
     os.write(descriptor, b"4000000000\n")
     with pytest.raises(BusyError, match=r"\(process 4000000000\): wait for it to end"):
@@ -618,7 +618,7 @@ def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
     """A lock that is held is a lock, whatever is written in it."""
     night.run()
     (path,) = (night.folder / "state").glob("*.lock")
-    descriptor = hold(path)
+    descriptor = seize(path)
     assert descriptor is not None
     os.write(descriptor, content)
     with pytest.raises(BusyError, match=r"under way \(process .+\): wait"):
@@ -629,7 +629,7 @@ def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
 def test_a_lock_that_cannot_be_written(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that has no room for a number is free again for the next run."""
     fd = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("contact_sync.state.hold", lambda _: fd)
+    monkeypatch.setattr("contact_sync.state.seize", lambda _: fd)
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
         night.run()
     with pytest.raises(OSError, match="Bad file descriptor"):

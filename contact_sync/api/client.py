@@ -1,7 +1,7 @@
-"""How the API is reached: one POST, whole within a deadline, never redirected, and what went wrong when there is no answer.
+"""How the API is reached: a request, whole within a deadline, never redirected, and what went wrong when there is no answer.
 
-The transport is called directly, without httpx's client layer: one endpoint needs no cookies, no authentication and no redirects,
-and the layer costs more than the request (measured, see the README's *Decisions*).
+The transport is called directly, without httpx's client layer: this API needs no cookies, no authentication and no redirects, and
+the layer costs more than the request (measured, see the README's *Decisions*).
 """
 
 import asyncio
@@ -102,7 +102,7 @@ class Transport(httpx.AsyncBaseTransport):
 
 
 class Client:
-    """POSTs to one API (`base_url`, without a slash at the end). Use as an asynchronous context manager.
+    """Asks one API (`base_url`, without a slash at the end). Use as an asynchronous context manager.
 
     `rate` is in attempts a second, 0 = no limit; `connections` bounds those open at a time; `timeout` is the whole of one attempt
     in seconds. `clock` and `sleep` go to the limiter.

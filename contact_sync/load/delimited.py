@@ -114,8 +114,8 @@ class Delimited(Source):
         if self._header.is_report:
             chunk.rows = [list(map(unescape, row)) for row in chunk.rows]
             for position, row in enumerate(chunk.rows):
-                chunk.flaws.setdefault(position, []).extend(headers.marked(row))
-            chunk.flaws = {position: flaws for position, flaws in chunk.flaws.items() if flaws}
+                if flaws := headers.marked(row):
+                    chunk.flaws.setdefault(position, []).extend(flaws)
         return chunk
 
 

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from enum import Enum
+from enum import Enum, auto
 from io import FileIO
 
 from contact_sync.errors import SourceError
@@ -26,13 +26,13 @@ _OTHERS = {
 
 
 class Kind(Enum):
-    """What a source can be; the value is how it is named to the operator."""
+    """What a source can be."""
 
-    CSV = "CSV"
-    XLSX = "an Excel workbook"
-    XLS = "an Excel 97-2003 workbook (.xls)"
-    XLSB = "a binary Excel workbook (.xlsb)"
-    ODS = "an OpenDocument spreadsheet (.ods)"
+    CSV = auto()
+    XLSX = auto()
+    XLS = auto()
+    XLSB = auto()
+    ODS = auto()
 
 
 def recognise(copy: FileIO, name: str) -> Kind:

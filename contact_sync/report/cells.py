@@ -12,7 +12,7 @@ from contact_sync.formula import escape
 from contact_sync.language import phrase
 from contact_sync.model import Outcome
 
-MARK = "[contact-sync]"
+SIGNATURE = "[contact-sync]"
 """Begins what we say in a comment, which may be another's."""
 AUTHOR = "contact-sync"
 
@@ -91,7 +91,7 @@ class Marker:
         if self._left:
             self._left -= 1
             before = cell.comment
-            text = f"{MARK} {_BROKEN.sub(chr(0xFFFD), message)}"
+            text = f"{SIGNATURE} {_BROKEN.sub(chr(0xFFFD), message)}"
             cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else AUTHOR)
 
 
@@ -99,8 +99,8 @@ def unmark(cell: Any) -> None:
     """Take off what a `Marker` has done to `cell`."""
     if cell.has_style and cell.fill.fgColor.rgb == RED:
         cell.fill = PatternFill()
-    if cell.comment and MARK in cell.comment.text:
-        kept = cell.comment.text.partition(MARK)[0].rstrip()
+    if cell.comment and SIGNATURE in cell.comment.text:
+        kept = cell.comment.text.partition(SIGNATURE)[0].rstrip()
         cell.comment = _comment(kept, cell.comment.author) if kept else None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.language import phrase
-from contact_sync.lock import hold
+from contact_sync.lock import seize
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -24,7 +24,7 @@ class Draft:
         self._mode = mode
         # One name, so that what a killed run has left is not left for ever; held, so that no other run writes into it.
         self._draft = path.with_name(f".{path.name}.draft")
-        descriptor = hold(self._draft)
+        descriptor = seize(self._draft)
         if descriptor is None:
             raise BusyError(
                 phrase(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.formula import escape
 from contact_sync.load import Choices, open_source
-from contact_sync.lock import hold
+from contact_sync.lock import seize
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
@@ -240,7 +240,7 @@ def test_a_draft_of_somebody_else() -> None:
         finally:
             os.seteuid(0)
         assert left.read_bytes() == b""
-        descriptor = hold(left)
+        descriptor = seize(left)
         assert descriptor is not None, "it is held for ever"
         os.close(descriptor)
 

@@ -34,7 +34,7 @@ from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack
 from contact_sync.report import cells, workbook
 from contact_sync.report import csv as report_csv
-from contact_sync.report.cells import MARK, RED
+from contact_sync.report.cells import RED, SIGNATURE
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import draft
 
@@ -144,7 +144,7 @@ def test_wrong_cells_are_red_and_say_why(clients: Path) -> None:
     sheet = openpyxl.load_workbook(back)["Clients"]
     assert notes == []
     assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["C3"]
-    assert sheet["C3"].comment.text == f"{MARK} {BAD.message}"
+    assert sheet["C3"].comment.text == f"{SIGNATURE} {BAD.message}"
     assert sheet["C3"].comment.author == "contact-sync"
     assert [cell.value for cell in sheet[1][4:]] == list(COLUMNS)
     assert [cell.value for cell in sheet[3][4:]] == [3, "invalid", "phone-unknown", "phoneNumber", BAD.message, *[None] * 4]
@@ -261,7 +261,7 @@ def test_what_the_operator_made_is_kept(tmp_path: Path) -> None:
     assert isinstance(sheet["D5"].value, CellRichText)
     assert str(sheet["D5"].value) == "a gras b"
     assert sheet["D4"].comment.text == "À rappeler"
-    assert sheet["C5"].comment.text == f"Portable ?\n\n{MARK} {BAD.message}"
+    assert sheet["C5"].comment.text == f"Portable ?\n\n{SIGNATURE} {BAD.message}"
     assert sheet["C5"].comment.author == "Jean"
     assert (sheet.column_dimensions["B"].width, sheet.column_dimensions["D"].hidden) == (33, True)
     assert (sheet.row_dimensions[4].height, sheet.freeze_panes, sheet.auto_filter.ref) == (40, "A4", "A3:F6")
@@ -346,7 +346,7 @@ def test_a_comment_is_not_repeated(clients: Path) -> None:
     """A cell that stays wrong has the message once."""
     first, _ = give_back(clients, BAD)
     second, _ = give_back(first, BAD, place=clients.with_name("second.xlsx"))
-    assert openpyxl.load_workbook(second)["Clients"]["C3"].comment.text == f"{MARK} {BAD.message}"
+    assert openpyxl.load_workbook(second)["Clients"]["C3"].comment.text == f"{SIGNATURE} {BAD.message}"
 
 
 def test_a_renamed_sheet_of_ours(clients: Path) -> None:
@@ -429,7 +429,7 @@ def test_macros(tmp_path: Path) -> None:
         assert b"macroEnabled" in archive.read("[Content_Types].xml")
         assert len(set(archive.namelist())) == len(archive.namelist())
     comments = openpyxl.load_workbook(second)["Clients"]
-    assert (comments["D4"].comment.text, comments["C5"].comment.text.count(MARK)) == ("À rappeler", 1)
+    assert (comments["D4"].comment.text, comments["C5"].comment.text.count(SIGNATURE)) == ("À rappeler", 1)
 
 
 def test_the_calendar_of_1904(tmp_path: Path) -> None:
@@ -459,7 +459,7 @@ def test_more_comments_than_anybody_reads(clients: Path, monkeypatch: pytest.Mon
         back, _ = give_back(source, BAD, Line([], 4, *BAD[2:]), place=clients.with_name("back.xlsx"))
         sheet = openpyxl.load_workbook(back).worksheets[1]
         assert [sheet[place].fill.fgColor.rgb for place in ("C3", "C4")] == [RED, RED]
-        assert (sheet["C3"].comment.text, sheet["C4"].comment) == (f"{MARK} {BAD.message}", None)
+        assert (sheet["C3"].comment.text, sheet["C4"].comment) == (f"{SIGNATURE} {BAD.message}", None)
 
 
 # What cannot come back
@@ -570,7 +570,7 @@ def test_a_new_workbook(tmp_path: Path) -> None:
     assert {(cell.data_type, cell.number_format) for cell in cells} == {("s", "@")}
     assert [cell.value for cell in cells if cell.quotePrefix] == ["+33612345678", "=1+1", "@x"]
     assert sheet["C3"].fill.fgColor.rgb == RED
-    assert sheet["C3"].comment.text == f"{MARK} {BAD.message}"
+    assert sheet["C3"].comment.text == f"{SIGNATURE} {BAD.message}"
     assert book["To fix"]["A3"].hyperlink.location == "'Contacts'!C3"
     assert [cell.value for cell in sheet[3][4:9]] == [3, "invalid", "phone-unknown", "phoneNumber", BAD.message]
     assert sheet.freeze_panes == "A2"
@@ -593,7 +593,7 @@ def test_a_blank_wrong_cell(tmp_path: Path) -> None:
     missing = Line([], 2, "invalid", "id-missing", "contactId", "Fill it in.", 0, None, "", "")
     back, _ = give_back(table(tmp_path / "c.csv", [HEAD, ["", "Zoé", "06", "x"]]), missing)
     cell = openpyxl.load_workbook(back)["Contacts"]["A2"]
-    assert (cell.value, cell.fill.fgColor.rgb, cell.comment.text) == (None, RED, f"{MARK} Fill it in.")
+    assert (cell.value, cell.fill.fgColor.rgb, cell.comment.text) == (None, RED, f"{SIGNATURE} Fill it in.")
 
 
 def test_hostile_text_of_the_api(clients: Path) -> None:
@@ -603,7 +603,7 @@ def test_hostile_text_of_the_api(clients: Path) -> None:
         back, _ = give_back(source, hostile, place=clients.with_name("hostile.xlsx"))
         assert formulas(back) == {}
         sheet = openpyxl.load_workbook(back).worksheets[1]
-        assert sheet["C3"].comment.text == f"{MARK} =cmd|'x'\ufffd\ufffd"
+        assert sheet["C3"].comment.text == f"{SIGNATURE} =cmd|'x'\ufffd\ufffd"
         assert sheet["I3"].value == "=cmd|'x'_x0000__xd800_"
 
 
