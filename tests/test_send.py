@@ -5,10 +5,12 @@ import json
 import random
 import signal
 import sqlite3
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from contact_sync.errors import (
     UnavailableError,
 )
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.ledger import Ledger
+from contact_sync.ledger import CLEARED, Ledger
 from contact_sync.model import FIELDS, Block, Layout, Outcome, Places, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
 from contact_sync.send import CANARIES, Effort, Pool
@@ -1164,3 +1166,45 @@ def test_a_stop_before_a_taken_number_is_asked_for(ledger: Ledger, api: Api, nig
     night_of(night=night, rate=10)
     assert (night.reasons, outcomes(ledger), asked) == ([Interrupted], {1: UPDATED, 2: FAILED}, [])
     assert ledger.attempts() == (2, 0)
+    _, line = lines_of(ledger.batches())
+    assert (line.code, line.http_status, line.api_code) == ("api-number-taken", 400, "15")
+
+
+def test_others_ask_while_the_api_is_down(ledger: Ledger, api: Api, night_of: Perform, no_backoff: None) -> None:
+    """While the API counts as down a row that fails is not asked for again as long as other rows can do the asking."""
+    stage(ledger, 30)
+    silent = range(4, 11)
+    api.answer = lambda call: broken() if row(call) in silent else confirmed(call)
+    night_of(workers=1, attempts=9)
+    asked = Counter(row(call) for call in takewhile(lambda call: row(call) <= silent[-1], api.calls))
+    assert [asked[number] for number in silent] == [9, 9, 2, 1, 1, 1, 1]
+    assert sum(asked[number] for number in silent[:3]) == breaker.FAILURES
+
+
+def test_a_run_taken_up_again_leaves_what_is_beyond_its_limit(
+    ledger: Ledger, api: Api, night_of: Perform, no_backoff: None
+) -> None:
+    """The second pass goes no further than the first: rows below that failed in an earlier run are not its business."""
+    stage(ledger, 4)
+    ledger.advance("run of Zoé", CLEARED)
+    api.answer = lambda call: confirmed(call) if row(call) == 1 else broken()
+    night_of(attempts=1)
+    assert outcomes(ledger) == {1: UPDATED, 2: FAILED, 3: FAILED, 4: FAILED}
+    assert ledger.resume("run of Zoé")
+    api.calls.clear()
+    night_of(attempts=1, limit=2)
+    assert [row(call) for call in api.calls] == [2, 3, 2, 3]
+
+
+def test_moments_are_those_of_utc(ledger: Ledger, api: Api, night_of: Perform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a row was sent is told in UTC, wherever the machine is."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        stage(ledger, 1)
+        night_of()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    (line,) = lines_of(ledger.batches())
+    assert abs(datetime.fromisoformat(line.at) - datetime.now(UTC)) < timedelta(minutes=5)
