@@ -580,6 +580,7 @@ def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
     assert not ledger.is_whole("run-1")
     ledger.stage(block(*map(row, range(2, 7)), plain=[7]))
     ledger.advance("run-1", STAGED)
+    assert ledger.is_whole("run-1")
     assert not ledger.resume("run-1")
     ledger.advance("run-1", CLEARED)
     for taken, outcome in zip(ledger.take(-1, 3), [Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED], strict=True):
@@ -597,10 +598,20 @@ def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
         assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
         assert [pending.number for pending in again.take(-1)] == [5, 6]
         assert [pending.number for pending in again.take(-1, failed=True)] == [3]
+        assert again.pending() == 2
         assert again.resume("run-1")
         assert again.pending() == 3
         assert [pending.number for pending in again.take(-1)] == [3, 5, 6]
         assert [pending.number for pending in again.take(-1, failed=True)] == [3]
+
+
+def test_a_run_that_was_killed(opened: Open, where: Path) -> None:
+    """A run that could not say why it ended comes back as one that was stopped; what was ready in it stays so."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3, "", Outcome.READY)))
+    with Ledger(where, PRINTS, "account") as again:
+        again.reopen("run-1")
+        assert [(line.outcome, line.code) for line in lines_of(again.batches())] == [("unprocessed", "stopped"), ("ready", "")]
 
 
 def test_how_many_are_somebody_else(opened: Open) -> None:

@@ -72,7 +72,6 @@ class Ledger(Books):
         with self._guard():
             query = "SELECT places, mode, layout, rest FROM run WHERE id = ?"
             places, mode, layout, rest = self._db.execute(query, (run,)).fetchone()
-            self._firsts = [first for (first,) in self._db.execute("SELECT first FROM block ORDER BY first")]
         code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": ""}, False)
         self.conclude(Violation(code, detail=detail), ready=ready)
         return Places.unpacked(places, mode), Layout(*json.loads(layout))
