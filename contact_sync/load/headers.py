@@ -1,18 +1,14 @@
-"""Which row names the columns, and which column is which field.
-
-A header is compared without case, accents, spaces and punctuation. One that is close to a field but not equal to one refuses
-the file: a typo (`prenon`) would otherwise mean a field that is not updated for months.
-"""
+"""Which row names the columns, and which of them are kept."""
 
 import dataclasses
 import re
-import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
 from contact_sync.language import phrase
+from contact_sync.load.aliases import match, normalise, resembled
 from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 
 CHUNK = 1000
@@ -20,36 +16,6 @@ CHUNK = 1000
 
 SEARCHED = 20
 """How many rows are searched for the header; titles may stand above it."""
-
-_ALIASES = {
-    ID: "idcontact id identifiant identifiantcontact contactidentifiant idducontact identifiantducontact",
-    "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel "
-    "numerotel numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
-    "telephonemobile telportable telmobile numportable nummobile mobilephonenumber cellphonenumber phonemobile "
-    "numerotelephoneportable numerodetelephoneportable numerotelephonemobile numerodetelephonemobile",
-    "firstname": "prenom prenoms givenname forename",
-    "lastname": "nom nomdefamille nomfamille surname familyname patronyme",
-    "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire "
-    "neele nele birthday birthdate dateofbirth dob",
-    "url": "lien link site siteweb pageweb webpage website websiteurl siteinternet web weburl lienweb adresseweb",
-} | {
-    f"custom{n}": f"champpersonnalise{n} perso{n} champ{n} champs{n} champperso{n} champlibre{n} personnalise{n} customfield{n}"
-    for n in range(1, 5)
-}
-
-
-def normalise(header: str) -> str:
-    """Return `header` as it is compared: lower-case ASCII letters and digits only."""
-    folded = unicodedata.normalize("NFKD", header.casefold().replace("œ", "oe").replace("æ", "ae"))
-    return re.sub("[^a-z0-9]", "", folded.casefold())
-
-
-_CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
-_FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
-_LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
-_TWO_EDITS = 8
-_DIGITS = "0123456789"
-_STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 
 
 @dataclass(frozen=True)
@@ -117,10 +83,10 @@ def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, e
     """
     seen = list(rows)
     for number, cells in seen:
-        if len(fields := _match(cells, renames)) > 1 and ID in fields.values():
+        if len(fields := match(cells, renames)) > 1 and ID in fields.values():
             return _header(number, cells, fields, renames, escaped=escaped)
     for number, cells in seen:
-        header = _header(number, cells, _match(cells, renames), renames, escaped=escaped)
+        header = _header(number, cells, match(cells, renames), renames, escaped=escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.close.values()):
             return header
     return None
@@ -143,7 +109,7 @@ def refuse_rows(
             )
         )
     for number, cells in seen:
-        if ID in _match(cells, renames).values():
+        if ID in match(cells, renames).values():
             return SourceError(
                 phrase(
                     "{where}: the header on row {row} has contactId but no column to send ({fields}): "
@@ -232,23 +198,6 @@ def marked(row: Iterable[str]) -> list[Violation]:
     return [Violation("cells-moved", ROW)] if any(MARK in cell for cell in row) else []
 
 
-def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
-    """Return `--map`'s header → field with both sides normalised; raises `ConfigError` for a field that does not exist."""
-    checked = {}
-    for header, field in renames.items():
-        if normalise(field) not in _CANONICAL:
-            raise ConfigError(
-                phrase(
-                    "--map “{header}={field}”: there is no field {field}, only {fields}.",
-                    header=header,
-                    field=field,
-                    fields=", ".join((ID, *FIELDS)),
-                )
-            )
-        checked[normalise(header)] = _CANONICAL[normalise(field)]
-    return checked
-
-
 def letter(position: int) -> str:
     """Return what a spreadsheet shows above the column at `position`, counted from 0: 0 → A, 27 → AB."""
     name = ""
@@ -259,62 +208,18 @@ def letter(position: int) -> str:
     return name
 
 
-def _match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
-    """Return position → field for each of `cells` that is a field, an alias or renamed to one.
-
-    What the operator chose wins: beside a column renamed to a field, another is not that field by its alias.
-    """
-    names = [normalise(cell) for cell in cells]
-    chosen = {renames[name] for name in names if name in renames}
-    known = {name: field for name, field in _FIELD_OF.items() if field not in chosen} | dict(renames)
-    return {position: known[name] for position, name in enumerate(names) if name in known}
-
-
 def _header(number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str], *, escaped: bool) -> Header:
     is_report = any(map(_is_own, cells))
     if is_report and escaped:
         cells = [unescape(cell) for cell in cells]
-        fields = _match(cells, renames)
+        fields = match(cells, renames)
     others = ((p, normalise(cell)) for p, cell in enumerate(cells) if p not in fields and not _is_own(cell))
-    close = {position: field for position, name in others if (field := _resembled(name, set(fields.values())))}
+    close = {position: field for position, name in others if (field := resembled(name, set(fields.values())))}
     return Header(number, cells, fields, close, is_report, is_report and escaped)
 
 
 def _is_own(cell: str) -> bool:
     return cell.strip().casefold().startswith("sync_")
-
-
-def _resembled(name: str, taken: Collection[str]) -> str | None:
-    """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
-
-    It is none when another column already is that field, nor when only a number at the end sets it apart (`Téléphone 2` is a
-    second number), but for `custom5`, which does not exist.
-    """
-    for known, stem in _STEMS.items():
-        if known not in _CANONICAL and len(stem) < _LEAST:
-            continue
-        if name.rstrip(_DIGITS) == stem and not (known in _CANONICAL and known != stem):
-            continue
-        allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
-        if abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
-            continue
-        if _distance(known, name) <= allowed:
-            return _FIELD_OF[known]
-    return None
-
-
-def _distance(one: str, other: str) -> int:
-    """Return how many insertions, deletions, substitutions and swaps of neighbours lie between two words."""
-    before: list[int] = []
-    row = list(range(len(other) + 1))
-    for i, a in enumerate(one):
-        last, before, row = before, row, [i + 1]
-        for j, b in enumerate(other):
-            cost = min(before[j + 1] + 1, row[j] + 1, before[j] + (a != b))
-            if i and j and a == other[j - 1] and one[i - 1] == b:
-                cost = min(cost, last[j - 1] + 1)
-            row.append(cost)
-    return row[-1]
 
 
 def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool) -> list[str]:

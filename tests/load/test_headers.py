@@ -5,8 +5,9 @@ from itertools import pairwise
 import pytest
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.load import headers
-from contact_sync.load.headers import letter, normalise
+from contact_sync.load import aliases
+from contact_sync.load.aliases import normalise
+from contact_sync.load.headers import letter
 from contact_sync.model import FIELDS, ID
 
 from .reading import read, text
@@ -103,8 +104,8 @@ def test_an_innocent_header(header: str) -> None:
 
 def test_an_alias_is_never_close() -> None:
     """Every alias is the field it stands for."""
-    for alias, field in headers._FIELD_OF.items():
-        assert headers._match([alias], {}) == {0: field}
+    for alias, field in aliases._FIELD_OF.items():
+        assert aliases.match([alias], {}) == {0: field}
 
 
 def test_close_to_a_field_that_is_there() -> None:
@@ -115,8 +116,8 @@ def test_close_to_a_field_that_is_there() -> None:
 def test_distance_is_a_metric_on_words() -> None:
     """Insertions, deletions, substitutions and swaps of neighbours count one each."""
     words = ["firstname", "fisrtname", "fisrtnme", "firstnames", "", "lastname"]
-    assert [headers._distance(a, b) for a, b in pairwise(words)] == [1, 1, 3, 10, 8]
-    assert all(headers._distance(a, b) == headers._distance(b, a) for a in words for b in words)
+    assert [aliases._distance(a, b) for a, b in pairwise(words)] == [1, 1, 3, 10, 8]
+    assert all(aliases._distance(a, b) == aliases._distance(b, a) for a in words for b in words)
 
 
 def test_renames() -> None:

@@ -1,0 +1,104 @@
+"""Which field a header means.
+
+It is compared without case, accents, spaces and punctuation. One that is close to a field but not equal to one refuses the file:
+a typo (`prenon`) would otherwise mean a field that is not updated for months.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
+
+from contact_sync.errors import ConfigError
+from contact_sync.language import phrase
+from contact_sync.model import FIELDS, ID
+
+_ALIASES = {
+    ID: "idcontact id identifiant identifiantcontact contactidentifiant idducontact identifiantducontact",
+    "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel "
+    "numerotel numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
+    "telephonemobile telportable telmobile numportable nummobile mobilephonenumber cellphonenumber phonemobile "
+    "numerotelephoneportable numerodetelephoneportable numerotelephonemobile numerodetelephonemobile",
+    "firstname": "prenom prenoms givenname forename",
+    "lastname": "nom nomdefamille nomfamille surname familyname patronyme",
+    "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire "
+    "neele nele birthday birthdate dateofbirth dob",
+    "url": "lien link site siteweb pageweb webpage website websiteurl siteinternet web weburl lienweb adresseweb",
+} | {
+    f"custom{n}": f"champpersonnalise{n} perso{n} champ{n} champs{n} champperso{n} champlibre{n} personnalise{n} customfield{n}"
+    for n in range(1, 5)
+}
+
+
+def normalise(header: str) -> str:
+    """Return `header` as it is compared: lower-case ASCII letters and digits only."""
+    folded = unicodedata.normalize("NFKD", header.casefold().replace("œ", "oe").replace("æ", "ae"))
+    return re.sub("[^a-z0-9]", "", folded.casefold())
+
+
+_CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
+_FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
+_LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
+_TWO_EDITS = 8
+_DIGITS = "0123456789"
+_STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
+
+
+def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
+    """Return `--map`'s header → field with both sides normalised; raises `ConfigError` for a field that does not exist."""
+    checked = {}
+    for header, field in renames.items():
+        if normalise(field) not in _CANONICAL:
+            raise ConfigError(
+                phrase(
+                    "--map “{header}={field}”: there is no field {field}, only {fields}.",
+                    header=header,
+                    field=field,
+                    fields=", ".join((ID, *FIELDS)),
+                )
+            )
+        checked[normalise(header)] = _CANONICAL[normalise(field)]
+    return checked
+
+
+def match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
+    """Return position → field for each of `cells` that is a field, an alias or renamed to one.
+
+    What the operator chose wins: beside a column renamed to a field, another is not that field by its alias.
+    """
+    names = [normalise(cell) for cell in cells]
+    chosen = {renames[name] for name in names if name in renames}
+    known = {name: field for name, field in _FIELD_OF.items() if field not in chosen} | dict(renames)
+    return {position: known[name] for position, name in enumerate(names) if name in known}
+
+
+def resembled(name: str, taken: Collection[str]) -> str | None:
+    """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
+
+    It is none when another column already is that field, nor when only a number at the end sets it apart (`Téléphone 2` is a
+    second number), but for `custom5`, which does not exist.
+    """
+    for known, stem in _STEMS.items():
+        if known not in _CANONICAL and len(stem) < _LEAST:
+            continue
+        if name.rstrip(_DIGITS) == stem and not (known in _CANONICAL and known != stem):
+            continue
+        allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
+        if abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
+            continue
+        if _distance(known, name) <= allowed:
+            return _FIELD_OF[known]
+    return None
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many insertions, deletions, substitutions and swaps of neighbours lie between two words."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, a in enumerate(one):
+        last, before, row = before, row, [i + 1]
+        for j, b in enumerate(other):
+            cost = min(before[j + 1] + 1, row[j] + 1, before[j] + (a != b))
+            if i and j and a == other[j - 1] and one[i - 1] == b:
+                cost = min(cost, last[j - 1] + 1)
+            row.append(cost)
+    return row[-1]
