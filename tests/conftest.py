@@ -9,7 +9,21 @@ from typing import Any
 
 import pytest
 
+from contact_sync.language import speak
 from contact_sync.sandbox import Sandbox
+
+_SETTINGS = ("LC_ALL", "LC_MESSAGES", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """None of the variables that the program looks at is set, and each test begins in English."""
+    for name in (*_SETTINGS, *_PROXIES, *map(str.lower, _PROXIES)):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    speak("en")
+
 
 Wait = Callable[[Coroutine[Any, Any, Any]], Any]
 

@@ -52,10 +52,11 @@ def test_start_and_end(monitor: Monitor) -> None:
     assert monitor.heard == [("/secret-id/start", ""), ("/secret-id/3", "caf\\udce9.csv: 2 rows")]
 
 
-def test_nobody_to_tell() -> None:
+def test_nobody_to_tell(caplog: pytest.LogCaptureFixture) -> None:
     """Without an address nothing happens."""
     Ping(None).start()
     Ping("").end(0, "")
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("url", ["secret-id", "ftp://host/secret-id", "https:///secret-id", "https://[secret-id"])

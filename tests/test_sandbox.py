@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -459,6 +460,13 @@ def test_latency(sandbox: Serve, post: Post) -> None:
     assert time.monotonic() - started >= 0.03
 
 
+def test_a_sandbox_keeps_to_its_seed(sandbox: Serve, post: Post) -> None:
+    """Two sandboxes with one seed answer alike, and one with another seed does not."""
+    served = [sandbox(faults=Faults(errors=0.5, seed=seed)) for seed in (1, 1, 2)]
+    first, second, other = ([post(one, firstname="A").status_code for _ in range(40)] for one in served)
+    assert first == second != other
+
+
 def test_the_same_seed_means_the_same_faults() -> None:
     """Faults repeat with their seed, in their shares, and differ with another."""
     faults = Faults(errors=0.2, throttled=0.1, drops=0.2, altered=0.1)
@@ -548,7 +556,10 @@ def test_recording_can_be_left_out(sandbox: Serve, post: Post) -> None:
 
 def test_only_loopback(sandbox: Serve) -> None:
     """It is served on the loopback address alone."""
-    assert sandbox().base_url.startswith("http://127.0.0.1:")
+    base_url = sandbox().base_url
+    assert base_url.startswith("http://127.0.0.1:")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", int(base_url.split(":")[2].removesuffix("/v1"))), timeout=5)
 
 
 def test_a_port_in_use(sandbox: Serve) -> None:
