@@ -74,13 +74,13 @@ def match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
 def resembled(name: str, taken: Collection[str]) -> str | None:
     """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
 
-    It is none when another column already is that field, nor when only a number at the end sets it apart (`Téléphone 2` is a
-    second number), but for `custom5`, which does not exist.
+    It is none when another column already is that field, nor when only a number at the end sets it apart from an alias
+    (`Téléphone 2` is a second number).
     """
     for known, stem in _STEMS.items():
         if known not in _CANONICAL and len(stem) < _LEAST:
             continue
-        if name.rstrip(_DIGITS) == stem and not (known in _CANONICAL and known != stem):
+        if name.rstrip(_DIGITS) == stem and known not in _CANONICAL:
             continue
         allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
         if abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:

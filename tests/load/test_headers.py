@@ -67,6 +67,10 @@ def test_normalise() -> None:
         ("urls", "url"),
         ("custom", "custom1"),
         ("custom5", "custom1"),
+        ("date2", "date"),
+        ("url 2", "url"),
+        ("firstname2", "firstname"),
+        ("phoneNumber 2", "phoneNumber"),
         ("l\u0430stname", "lastname"),
     ],
 )
@@ -89,7 +93,7 @@ def test_a_header_close_to_the_id(header: str) -> None:
 
 INNOCENT = """note notes ville email e-mail mail age code groupe pays sexe civilité société adresse cp commentaire statut langue
 contrat client siret fax tel2 mobile2 titre photo contrats portail source newsletter opt-in tags liste points fidélité entreprise
-fonction surnom pseudo date2 url2 champ5 perso5 champs username nickname birthplace
+fonction surnom pseudo champ5 perso5 champs username nickname birthplace
 contact"""
 PHRASES = """Téléphone 2;Téléphone fixe;Nom complet;Nom de naissance;Lieu de naissance;Date de création;Code postal;ID client"""
 
@@ -111,6 +115,7 @@ def test_an_alias_is_never_close() -> None:
 def test_close_to_a_field_that_is_there() -> None:
     """A second, similar column beside the field itself is no typo of it."""
     assert read(text("contactId;Téléphone;Téléphones", "1;a;b")).source.mapping == {ID: 0, "phoneNumber": 1}
+    assert read(text("contactId;Téléphone;phoneNumber2", "1;a;b")).source.mapping == {ID: 0, "phoneNumber": 1}
 
 
 def test_distance_is_a_metric_on_words() -> None:
