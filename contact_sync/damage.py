@@ -86,11 +86,11 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
     """Say in sentences how `tonight` is unlike all of the `earlier` runs of the same source, as a cut or a shifted export is."""
     if len(earlier) < LEAST:
         return []
-    told = []
+    sentences = []
     nights = len(earlier)
     fewest, most = min(night.rows for night in earlier), max(night.rows for night in earlier)
     if tonight.rows < min(fewest / 2, fewest - MANY) or tonight.rows > max(2 * most, most + MANY):
-        told.append(
+        sentences.append(
             phrase(
                 "The source has {rows} rows, where the last {nights} runs had {usual}: check that it is whole.",
                 rows=tonight.rows,
@@ -100,7 +100,7 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
         )
     usual = max(night.changed / max(night.rows, 1) for night in earlier)
     if tonight.changed > max(MANY, tonight.rows / 5, 3 * usual * tonight.rows):
-        told.append(
+        sentences.append(
             phrase(
                 "{changed} of {rows} rows are new or changed, where the last {nights} runs had {percent:.0f}% at most: "
                 "check that the columns are the right ones.",
@@ -110,7 +110,7 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
                 percent=100 * usual,
             )
         )
-    return told
+    return sentences
 
 
 def _range(fewest: int, most: int) -> str:

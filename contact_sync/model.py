@@ -349,9 +349,9 @@ class Batch(NamedTuple):
 
     def lines(self) -> Iterator[Line]:
         """Each of the lines, in order."""
-        told = self.plain[2:]
+        plain = self.plain[2:]
         for number, cells in zip(self.numbers, unpack(self.cells), strict=True):
-            yield self.others.get(number) or Line(cells, number, *told)
+            yield self.others.get(number) or Line(cells, number, *plain)
 
 
 def lines_of(batches: Iterable[Batch]) -> Iterator[Line]:

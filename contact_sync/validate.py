@@ -150,9 +150,7 @@ class _Column:
         else:
             read = self._read_short if max(map(len, cells), default=0) < 40 else self._read  # noqa: PLR2004 - bounds the cache
             readings = list(map(read, cells))
-            odd.update(
-                (at, told) for at, told in enumerate(readings, len(values)) if told.violation or told.note or told.ambiguous
-            )
+            odd.update((at, one) for at, one in enumerate(readings, len(values)) if one.violation or one.note or one.ambiguous)
             values += [self._blank if reading is BLANK else reading.value for reading in readings]
 
 

@@ -121,21 +121,21 @@ def refuse_rows(
             )
     number, cells = seen[0]
     shown = ", ".join(phrase("“{text}”", text=_short(cell)) for cell in list(filter(str.strip, cells))[:10])
-    told = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
+    blanks = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
     if is_text and len(cells) == 1 and re.search("[;,\t|]", cells[0]):
         return SourceError(
             phrase(
                 "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "
                 "Each line is quoted as one cell. "
                 'Add the header, or name the column, as in --map "Réf client=contactId".',
-                **told,
+                **blanks,
             )
         )
     return SourceError(
         phrase(
             "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "
             'Add the header, or name the column, as in --map "Réf client=contactId".',
-            **told,
+            **blanks,
         )
     )
 

@@ -96,22 +96,22 @@ def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Spooled]
     if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise _beyond(name, phrase("time or memory"))
     try:
-        told = json.loads(child.stdout)
+        answer = json.loads(child.stdout)
     except ValueError as error:
         raise SourceError(
             phrase("{name} cannot be read (its reader ended with {code}): save it as .xlsx.", name=name, code=child.returncode)
         ) from error
-    if "refused" in told:
-        raise SourceError(phrase("{name} {refusal}", name=name, refusal=told["refused"]))
-    if "full" in told:
+    if "refused" in answer:
+        raise SourceError(phrase("{name} {refusal}", name=name, refusal=answer["refused"]))
+    if "full" in answer:
         raise StorageError(
-            phrase("There is no room for the rows of {name} ({reason}): free some.", name=name, reason=told["full"])
+            phrase("There is no room for the rows of {name} ({reason}): free some.", name=name, reason=answer["full"])
         )
-    if told.get("failed") == "MemoryError":
+    if answer.get("failed") == "MemoryError":
         raise _beyond(name, phrase("memory"))
-    if "failed" in told:
+    if "failed" in answer:
         raise SourceError(phrase("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
-    return [Spooled(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in told["sheets"]]
+    return [Spooled(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in answer["sheets"]]
 
 
 def _beyond(name: str, what: str) -> SourceError:
@@ -134,44 +134,44 @@ def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
     return {int(column): count for column, count in counts.items()}
 
 
-def _marks(told: Spooled, header: Header, name: str) -> Marks:
+def _marks(sheet: Spooled, header: Header, name: str) -> Marks:
     marks = Marks(
-        phrase("{name}, sheet “{title}”", name=name, title=told.title),
+        phrase("{name}, sheet “{title}”", name=name, title=sheet.title),
         {position + 1 for position in header.fields},
         header.number,
     )
-    marks.used.update(column for column, last in told.last.items() if last > header.number)
-    for first, last in told.hidden_columns:
+    marks.used.update(column for column, last in sheet.last.items() if last > header.number)
+    for first, last in sheet.hidden_columns:
         marks.hidden_columns.update(range(first, last + 1))
-    for first, last in told.hidden_rows:
+    for first, last in sheet.hidden_rows:
         marks.hidden_rows[first : last + 1] = b"\1" * (last + 1 - first)
-    for left, top, right, bottom in told.merged:
+    for left, top, right, bottom in sheet.merged:
         mark_merged(marks, left, top, right, bottom)
     return marks
 
 
-def _lines(spool: IO[bytes], told: Spooled) -> Iterator[tuple[int, int, list[Any]]]:
+def _lines(spool: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, int, list[Any]]]:
     """Yield the lines of a sheet: row number, how many rows are like it, cells."""
-    at = told.start
-    while at < told.end:
+    at = sheet.start
+    while at < sheet.end:
         spool.seek(at)  # another sheet may have been read in between
         number, repeat, row = json.loads(spool.readline())
         at = spool.tell()
         yield number, repeat, row
 
 
-def _head(spool: IO[bytes], told: Spooled) -> Iterator[tuple[int, Cells]]:
-    epoch = _epoch(told)
-    for number, repeat, row in _lines(spool, told):
+def _head(spool: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, Cells]]:
+    epoch = _epoch(sheet)
+    for number, repeat, row in _lines(spool, sheet):
         if number > SEARCHED:
             return
         for like in range(number, min(number + repeat, SEARCHED + 1)):
             yield like, [_cell(cell, epoch) for cell in row]
 
 
-def _below(spool: IO[bytes], told: Spooled, header: int, width: int) -> Iterator[tuple[int, Cells]]:
-    epoch = _epoch(told)
-    for number, repeat, row in _lines(spool, told):
+def _below(spool: IO[bytes], sheet: Spooled, header: int, width: int) -> Iterator[tuple[int, Cells]]:
+    epoch = _epoch(sheet)
+    for number, repeat, row in _lines(spool, sheet):
         decoded = [_cell(cell, epoch) for cell in row[:width]]
         decoded.extend([BLANK] * (width - len(decoded)))
         for like in range(max(number, header + 1), number + repeat):
@@ -184,8 +184,8 @@ def _cell(cell: Any, epoch: dt.datetime) -> Cell:
             return Cell(cell, kind=cells.LITERAL)
         case [mark.NUMBER, number, number_format]:
             return cell_of_number(number, number_format, epoch)
-        case [(mark.MOMENT | mark.DURATION) as kind, told]:
-            return _time(kind, told)
+        case [(mark.MOMENT | mark.DURATION) as kind, value]:
+            return _time(kind, value)
         case [mark.ERROR, error]:
             return Cell(error, kind=cells.ERROR)
         case [mark.UNCALCULATED]:
@@ -193,11 +193,11 @@ def _cell(cell: Any, epoch: dt.datetime) -> Cell:
     return Cell(cell)
 
 
-def _time(kind: str, told: Any) -> Cell:
+def _time(kind: str, value: Any) -> Cell:
     try:
         if kind == mark.MOMENT:
-            return Cell(dt.datetime.fromisoformat(told))
-        duration = dt.timedelta(seconds=told)
+            return Cell(dt.datetime.fromisoformat(value))
+        duration = dt.timedelta(seconds=value)
     except (OverflowError, ValueError):  # as for a number without a day
         return Cell("#VALUE!", kind=cells.ERROR)
     is_time = dt.timedelta() <= duration < dt.timedelta(days=1)  # ODF has no other way to write a time of day
@@ -205,5 +205,5 @@ def _time(kind: str, told: Any) -> Cell:
     return Cell((midnight + duration).time() if is_time else duration)
 
 
-def _epoch(told: Spooled) -> dt.datetime:
-    return CALENDAR_MAC_1904 if told.from_1904 else CALENDAR_WINDOWS_1900
+def _epoch(sheet: Spooled) -> dt.datetime:
+    return CALENDAR_MAC_1904 if sheet.from_1904 else CALENDAR_WINDOWS_1900

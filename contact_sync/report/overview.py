@@ -29,7 +29,7 @@ def overview(summary: Summary, *, masked: bool) -> dict[str, str]:
         "tone": tone,
         "state": state,
         "sentence": joined((element("span", clause) for clause in clauses), " "),
-        "told": _warned(summary),
+        "notices": _notices(summary),
         "reading": _reading(summary),
         "outcomes": _outcomes(summary),
         "causes": _causes(summary, masked=masked),
@@ -108,39 +108,39 @@ def _when(run: str) -> Markup:
     return element("time", words, datetime=f"{began:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _warned(summary: Summary) -> Markup:
+def _notices(summary: Summary) -> Markup:
     stopped, warning = element("b", phrase("Stopped:")), element("b", phrase("Warning:"))
-    told = [element("li", stopped, " ", reason) for reason in summary.reasons]
-    told += [element("li", warning, " ", text, class_="warning") for text in summary.warnings]
-    return element("ul", *told, class_="told") if told else NOTHING
+    items = [element("li", stopped, " ", reason) for reason in summary.reasons]
+    items += [element("li", warning, " ", text, class_="warning") for text in summary.warnings]
+    return element("ul", *items, class_="notices") if items else NOTHING
 
 
 def _reading(summary: Summary) -> Markup:
-    told = [element("li", text) for text in [*summary.findings, *summary.notes]]
-    if not told:
+    items = [element("li", text) for text in [*summary.findings, *summary.notes]]
+    if not items:
         return NOTHING
-    return element("details", element("summary", phrase("How the file was read")), element("ul", *told))
+    return element("details", element("summary", phrase("How the file was read")), element("ul", *items))
 
 
 def facts(summary: Summary, attempts: Counter[str]) -> Markup:
     """Return the file, the run and its numbers; `attempts` are those of each second."""
     folder = str(summary.source.parent) if summary.source.is_absolute() else ""
-    told = [
+    lines = [
         (phrase("File"), _readable(summary.source.name), _readable(folder)),
         (phrase("Run"), summary.run, ""),
     ]
     if summary.requests:
         again = phrase("{count} of them retries", count=number(summary.retries))
-        told.append((phrase("Requests"), number(summary.requests), again))
+        lines.append((phrase("Requests"), number(summary.requests), again))
     if summary.seconds:
-        told.append((phrase("Duration"), _duration(summary.seconds), ""))
+        lines.append((phrase("Duration"), _duration(summary.seconds), ""))
     if attempts:
         begin, end = _span(attempts)
         average = number(attempts.total() / (end - begin), 1)
-        told.append((phrase("Pace"), phrase("{pace} requests a second", pace=average), ""))
+        lines.append((phrase("Pace"), phrase("{pace} requests a second", pace=average), ""))
     return joined(
         element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
-        for name, value, more in told
+        for name, value, more in lines
     )
 
 
@@ -181,9 +181,9 @@ def _outcomes(summary: Summary) -> Markup:
     rows = [(outcome, summary.outcomes[outcome]) for outcome in SHOWN if summary.outcomes.get(outcome)]
     if not rows:
         return NOTHING
-    told = ", ".join(f"{outcome} {number(many)}" for outcome, many in rows)
+    caption = ", ".join(f"{outcome} {number(many)}" for outcome, many in rows)
     shape = {"viewBox": "0 0 1000 1", "preserveAspectRatio": "none"}
-    bar = element("svg", *_lengths(rows), class_="bar", role="img", aria_label=told, **shape)
+    bar = element("svg", *_lengths(rows), class_="bar", role="img", aria_label=caption, **shape)
     meanings = _meanings()
     legend = [
         element("li", _named(outcome), " ", element("b", number(many)), element("p", meanings[outcome]), class_=outcome)
@@ -206,10 +206,10 @@ def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
 
 def _causes(summary: Summary, *, masked: bool) -> Markup:
     """Why rows are not in place, each to be chosen; the stop of the run has a line of its own."""
-    told = [_cause(cause, summary, masked=masked) for cause in summary.causes_of_rows]
-    if not told:
+    items = [_cause(cause, summary, masked=masked) for cause in summary.causes_of_rows]
+    if not items:
         return NOTHING
-    shown, rest = told[:_CAUSES], told[_CAUSES:]
+    shown, rest = items[:_CAUSES], items[_CAUSES:]
     more = element("summary", phrase("{count} more causes", count=number(len(rest))))
     return _section(
         "causes",
@@ -258,7 +258,7 @@ def pace(attempts: Counter[str]) -> Markup:
     for at, many in attempts.items():
         bars[(_second(at) - begin) // width] += many
     most, last = max(bars.values()), max(bars) + 1
-    told = phrase(
+    caption = phrase(
         "Up to {pace} requests a second, between {begin} and {end}",
         pace=number(most / width, 1),
         begin=_clock(begin),
@@ -279,8 +279,8 @@ def pace(attempts: Counter[str]) -> Markup:
     ticks = [element("span", _clock(begin + last * width * part // 4)) for part in range(5)]
     figure = element(
         "figure",
-        element("figcaption", told),
-        element("div", element("svg", *drawn, role="img", aria_label=told, **shape), class_="plot"),
+        element("figcaption", caption),
+        element("div", element("svg", *drawn, role="img", aria_label=caption, **shape), class_="plot"),
         element("div", *ticks, class_="ticks", aria_hidden="true"),
     )
     return _section("pace", phrase("The pace of the night"), figure)

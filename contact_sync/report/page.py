@@ -86,8 +86,8 @@ def _lines(
                 attempts[line.at] += line.attempts
             if places[line.outcome] > 0:
                 places[line.outcome] -= 1
-                told = mask(line)
-                shown.append([told.number, told.outcome, told.code, told.fields, told.message, *told.cells])
+                seen = mask(line)
+                shown.append([seen.number, seen.outcome, seen.code, seen.fields, seen.message, *seen.cells])
         if shown:
             yield between + _json(shown)[1:-1]
             between = ",\n"
@@ -142,12 +142,12 @@ def _note(summary: Summary) -> Markup:
     others = sum(summary.outcomes.values()) - shown
     if not others:
         return NOTHING
-    told = phrase(
+    sentence = phrase(
         "{shown} rows are on this page, those that need attention first; {others} others are in the CSV report only.",
         shown=number(shown),
         others=number(others),
     )
-    return element("p", told, class_="note")
+    return element("p", sentence, class_="note")
 
 
 def _words() -> dict[str, str]:
