@@ -1,7 +1,7 @@
 """Telling a monitor (healthchecks.io and its like) that a run starts, and with which exit code it ended.
 
-A monitor that hears nothing raises the alarm, so a ping that fails is logged and changes nothing else. The address is a secret:
-whoever knows it can say that all is well.
+A monitor that hears nothing raises the alarm, so a ping that fails changes nothing. The address is a secret: whoever knows it can
+say that all is well.
 """
 
 import logging
@@ -16,10 +16,13 @@ log = logging.getLogger(__name__)
 
 
 class Ping:
-    """Pings `url`/start, then `url`/CODE, 0 for success; nothing without a `url`. Raises ConfigError for what is no address."""
+    """Pings `url`/start, then `url`/CODE, 0 for success; nothing without a `url`. Raises ConfigError for what is no address.
+
+    A query stays behind the path, and a fragment is dropped, as no server gets to see it.
+    """
 
     def __init__(self, url: str | None) -> None:
-        self._url = (url or "").rstrip("/")
+        self._url = url or ""
         if self._url and not _is_address(self._url):
             raise ConfigError(phrase("What --ping gives is no address: it must begin with https://."))
 
@@ -37,9 +40,11 @@ class Ping:
         import http.client  # noqa: PLC0415 - slow, and seldom needed
         import urllib.request  # noqa: PLC0415 - the same
 
+        parts = urlsplit(self._url)
+        address = parts._replace(path=f"{parts.path.rstrip('/')}/{what}", fragment="").geturl()
         try:
             data = told.encode(errors="backslashreplace")
-            request = urllib.request.Request(f"{self._url}/{what}", data=data, method="POST")  # noqa: S310 - checked above
+            request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
             with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310
                 pass
         except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may hold the address

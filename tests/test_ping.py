@@ -52,6 +52,23 @@ def test_start_and_end(monitor: Monitor) -> None:
     assert monitor.heard == [("/secret-id/start", ""), ("/secret-id/3", "caf\\udce9.csv: 2 rows")]
 
 
+@pytest.mark.parametrize(
+    ("address", "start", "end"),
+    [
+        ("/secret-id?token=x/y", "/secret-id/start?token=x/y", "/secret-id/3?token=x/y"),
+        ("/secret-id/?token=x", "/secret-id/start?token=x", "/secret-id/3?token=x"),
+        ("?token=x", "/start?token=x", "/3?token=x"),
+        ("/secret-id#top", "/secret-id/start", "/secret-id/3"),
+    ],
+)
+def test_an_address_with_more_than_a_path(monitor: Monitor, address: str, start: str, end: str) -> None:
+    """Start and exit code come at the end of the path, before a query; a failure never reaches the monitor as success."""
+    ping = Ping(f"http://127.0.0.1:{monitor.server_port}{address}")
+    ping.start()
+    ping.end(3, "")
+    assert monitor.heard == [(start, ""), (end, "")]
+
+
 def test_nobody_to_tell(caplog: pytest.LogCaptureFixture) -> None:
     """Without an address nothing happens."""
     Ping(None).start()
