@@ -172,6 +172,7 @@ FRENCH: dict[str, str] = {
     "What --ping gives is no address: it must begin with https://.": (
         "Ce que --ping indique n'est pas une adresse : elle doit commencer par https://."
     ),
+    "The ping could not be sent ({reason}): check --ping.": ("Le ping n'a pas pu être envoyé ({reason}) : vérifiez --ping."),
     "and {count} more causes, in the report.": ("Autres causes, dans le rapport : {count}."),
     "cron does not find the program by its name: write {path} in the crontab.": (
         "cron ne trouve pas le programme par son nom : écrivez {path} dans la crontab."

@@ -44,6 +44,9 @@ def invoke(ctx: click.Context, told: dict[str, Any]) -> int:
         raise
     finally:
         ping.end(code, sentence)
+        if ping.failure and not console.quiet:
+            warning = phrase("The ping could not be sent ({reason}): check --ping.", reason=ping.failure)
+            console.say(phrase("Warning: {warning}", warning=warning))
     return code
 
 

@@ -1,7 +1,7 @@
 """Telling a monitor (healthchecks.io and its like) that a run starts, and with which exit code it ended.
 
-A monitor that hears nothing raises the alarm, so a ping that fails changes nothing. The address is a secret: whoever knows it can
-say that all is well.
+A monitor that hears nothing raises the alarm, so a ping that fails changes nothing and is no reason for a mail; but one that was
+never heard of raises none, so whoever tries the address out is told. It is a secret: whoever knows it can say that all is well.
 """
 
 import logging
@@ -23,6 +23,8 @@ class Ping:
 
     def __init__(self, url: str | None) -> None:
         self._url = url or ""
+        self.failure = ""
+        """What kept the last ping that failed from being sent, without the address."""
         if self._url and not _is_address(self._url):
             raise ConfigError(phrase("What --ping gives is no address: it must begin with https://."))
 
@@ -38,6 +40,7 @@ class Ping:
         if not self._url:
             return
         import http.client  # noqa: PLC0415 - slow, and seldom needed
+        import urllib.error  # noqa: PLC0415 - the same
         import urllib.request  # noqa: PLC0415 - the same
 
         parts = urlsplit(self._url)
@@ -47,8 +50,13 @@ class Ping:
             request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
             with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310
                 pass
+        except urllib.error.HTTPError as error:
+            self.failure = f"HTTP {error.code}"
         except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may hold the address
-            log.warning("the ping could not be sent: %s", type(error).__name__)
+            self.failure = type(error).__name__
+        else:
+            return
+        log.warning("the ping could not be sent: %s", self.failure)
 
 
 def _is_address(url: str) -> bool:

@@ -921,3 +921,12 @@ def test_a_ping_that_is_no_address(main: Main, capsys: pytest.CaptureFixture[str
     assert main("run", write("C1;Zoé"), "--sandbox", "--ping", "nowhere") == 2
     assert "What --ping gives is no address" in capsys.readouterr().err
     assert not Path("contacts.results.csv").exists()
+
+
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_a_ping_that_fails(main: Main, capsys: pytest.CaptureFixture[str], quiet: tuple[str, ...]) -> None:
+    """Whoever tries a run out is told, once, that its pings fail, without the address; no mail is sent for it."""
+    assert main("check", write("C1;Zoé"), "--ping", "http://127.0.0.1:1/secret-id", *quiet) == 0
+    err = capsys.readouterr().err
+    assert err.count("Warning: The ping could not be sent (URLError): check --ping.") == (0 if quiet else 1)
+    assert "secret-id" not in err

@@ -85,10 +85,12 @@ def test_no_address(url: str) -> None:
 
 
 def test_a_monitor_that_is_down(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
-    """A ping that fails is logged, without its address, and changes nothing."""
+    """A ping that fails is noted and logged, without its address, and changes nothing."""
     monitor.status = 500
+    refused, unheard = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id"), Ping("http://127.0.0.1:1/secret-id")
     with caplog.at_level(logging.WARNING, logger="contact_sync"):
-        Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id").start()
-        Ping("http://127.0.0.1:1/secret-id").end(0, "")
+        refused.start()
+        unheard.end(0, "")
+    assert (refused.failure, unheard.failure) == ("HTTP 500", "URLError")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "secret-id" not in caplog.text
