@@ -475,7 +475,7 @@ def test_the_key_appears_nowhere(
     assert len(files) >= 5
     assert KEY not in out + err
     assert all(KEY.encode() not in path.read_bytes() for path in files)
-    assert ("with *** in it" in err) is (how == "bug")
+    assert ("ValueError" in err) is (how == "bug")
 
 
 def test_verbose(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -914,6 +914,29 @@ def test_a_log(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ("", "")
     assert main("run", "contacts.csv", "--sandbox", "--log-file", "gone/n.log") == 7
     assert "cannot be written (No such file or directory): check --log-file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_others_say(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Of exceptions, warnings and other libraries only kind and place get into the log: their words may hold a value."""
+
+    def bug(*_: object) -> None:
+        logging.getLogger("library").error("of %s", "Zoé")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("Zoé", RuntimeWarning, stacklevel=1)
+        cause = ExceptionGroup("Zoé", [LookupError("Zoé")])
+        cause.__cause__ = cause  # as a library may leave it
+        raise ValueError("Zoé") from cause
+
+    monkeypatch.setattr("contact_sync.run.run", bug)
+    assert main("check", "contacts.csv", "-v", "--log-file", "n.log", "--log-format", form) == 1
+    for told in (capsys.readouterr().err, Path("n.log").read_text(encoding="utf-8")):
+        assert "Zo" not in told
+        assert told.index("LookupError") < told.index("ExceptionGroup") < told.index("ValueError")
+        assert re.search(r"test_cli\.py:\d+ bug", told)
+        assert re.search(r"RuntimeWarning at .*test_cli\.py:\d+", told)
+        assert re.search(r"library.*test_cli\.py:\d+", told)
 
 
 def test_a_ping_that_is_no_address(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
