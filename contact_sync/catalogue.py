@@ -74,3 +74,6 @@ CATALOGUE: dict[str, str] = {
     "stopped": "The run stopped before this row. {reason} The next run that is not stopped sends it.",
     "limit": "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.",
 }
+
+QUOTING = {"api-refused"}
+"""Codes whose sentence quotes the API, which may repeat a cell: it stands in the reports, and is told nowhere else."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from contact_sync.catalogue import QUOTING
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.language import phrase, spoken
 from contact_sync.model import Cause, Event, Result, Run, Summary
@@ -161,7 +162,7 @@ class Bars:
 
 def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """One line about all rows that share a cause; with `example` in the words for the first of them."""
-    told = (example and cause.message) or cause.in_general
+    told = (example and cause.code not in QUOTING and cause.message) or cause.in_general
     if cause.field in letters:
         told = phrase("{field}, column {letter}: {told}", field=cause.field, letter=letters[cause.field], told=told)
     if cause.rows > 1:

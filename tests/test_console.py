@@ -111,6 +111,13 @@ def test_the_words_of_a_cause(console: Console, capsys: pytest.CaptureFixture[st
     assert told in capsys.readouterr().err.splitlines()
 
 
+def test_the_words_of_the_api(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the API said of a row, which may repeat a cell, is left to the report."""
+    said = "SMS Partner refused the row (code 99: Zoé is no name): correct the contact."
+    console.conclude(summary(causes=[Cause("rejected", "api-refused", "", 1, 7, said)]))
+    assert "row 7: SMS Partner refused the row (code …: …): correct the contact." in capsys.readouterr().err.splitlines()
+
+
 def test_a_name_that_is_no_unicode(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     """The JSON object is valid wherever it is read, although the name of a file is no UTF-8."""
     console.as_json = True
