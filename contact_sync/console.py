@@ -97,7 +97,9 @@ class Console:
 
 
 def _told_run(run: Run) -> list[str]:
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items()) or phrase("cut short")
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
+    if run.finished is None:
+        outcomes = phrase("cut short")
     pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else phrase("exit {code}", code=run.exit_code)
     return [run.id, _local(run.started), run.source, code, outcomes, f"{run.seconds:.0f} s", pace]

@@ -1,5 +1,6 @@
 """The command line: options, environment, config file, what is printed, and the exit code."""
 
+import contextlib
 import io
 import json
 import logging
@@ -807,6 +808,25 @@ def test_history_and_forget(main: Main, where: tuple[Sandbox, list[str]], capsys
     assert "Nothing is kept of this contact." in capsys.readouterr().err
     assert main("history", *options, "--contact", "C000001", "--json") == 0
     assert lines_in(capsys) == []
+
+
+def test_history_of_empty_nights(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """A run without rows, or whose source was refused, was not cut short; one that was killed was."""
+    _, options = where
+    write()
+    assert main("run", "contacts.csv", *options, "--allow-empty", "-q") == 0
+    assert main("run", "contacts.csv", *options, "-q") == 4
+    capsys.readouterr()
+    assert main("history", *options) == 0
+    out = capsys.readouterr().out
+    assert "exit 0" in out
+    assert "exit 4" in out
+    assert "cut short" not in out
+    (ledger,) = Path("state").glob("*.sqlite3")
+    with contextlib.closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("UPDATE run SET finished = NULL, exit_code = NULL, outcomes = NULL")
+    assert main("history", *options) == 0
+    assert capsys.readouterr().out.count("cut short") == 2
 
 
 def test_doctor(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
