@@ -71,7 +71,10 @@ class Console:
             self.say(phrase("Next: {command}", command=after))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
-            self.print(json.dumps({name: getattr(summary, name) for name in names}, default=_readable))
+            told = {name: getattr(summary, name) for name in names}
+            if summary.reasons:
+                told["error"] = self.clean(" ".join(summary.reasons))
+            self.print(json.dumps(told, default=_readable))
         return summary.exit_code
 
     def tell_history(self, found: Sequence[Run] | Sequence[Event]) -> None:

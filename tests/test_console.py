@@ -150,6 +150,13 @@ def test_json(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_json_of_a_run_that_was_stopped(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
+    """Why a run was stopped is told as why it was refused, without the key."""
+    console.as_json = True
+    console.conclude(summary(exit_code=7, report=None, reasons=[f"The API is down ({KEY}).", "The disk is full."]))
+    assert json.loads(capsys.readouterr().out)["error"] == "The API is down (***). The disk is full."
+
+
 def test_a_refusal(console: Console, capsys: pytest.CaptureFixture[str]) -> None:
     """A refusal is told in one sentence, and as JSON that adds up too, without the key."""
     assert console.refuse(SourceError(f"No. {KEY}")) == 4
