@@ -185,7 +185,7 @@ def _told_at_length(summary: Summary) -> str:
     if len(causes) > _SHOWN_CAUSES:
         lines.append(phrase("and {count} more causes, in the report.", count=len(causes) - _SHOWN_CAUSES))
     lines += [phrase("Stopped: {reason}", reason=reason) for reason in summary.reasons]
-    if summary.requests:
+    if summary.requests and summary.seconds:  # which nobody knows of a run that was killed
         lines.append(
             phrase(
                 "{requests} requests, {retries} of them retries, in {seconds} seconds.",

@@ -3,6 +3,7 @@
 import gc
 import logging
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -100,6 +101,7 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
         summary, layout, places = _last(ledger, settings)
         with drafts(places) as reports:
             _count(ledger, summary)
+            summary.seconds = next(run.seconds for run in ledger.runs(sys.maxsize) if run.id == summary.run)
             night.report(ledger, summary, reports, layout)
     summary.exit_code = _exit_code(night.stop.reasons, {})
     return summary

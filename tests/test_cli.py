@@ -768,6 +768,18 @@ def test_retry_and_report(main: Main, where: tuple[Sandbox, list[str]], capsys: 
         assert f"Only the rows of the last run, {told['run']}, are still kept." in capsys.readouterr().err
 
 
+def test_how_long_a_run_took(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """A report that is written again says how long its run took, where that is known."""
+    _, options = where
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    (ledger,) = Path("state").glob("*.sqlite3")
+    for seconds, told in ((12.5, "1 requests, 0 of them retries, in 12.5 seconds."), (0, "")):
+        with contextlib.closing(sqlite3.connect(ledger)) as db, db:
+            db.execute("UPDATE run SET seconds = ?", (seconds,))
+        assert main("report", *options) == 0
+        assert re.findall(".*seconds.*", capsys.readouterr().err) == [told][: bool(told)]
+
+
 def test_nothing_kept(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     """Where there is no ledger, none of this account, or no run, each command says so."""
     _, options = where
