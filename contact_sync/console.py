@@ -139,7 +139,7 @@ class Bars:
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        self._bar = self._open("loading", None)
+        self._bar = self._open(phrase("loading"), None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,7 +148,7 @@ class Bars:
     def _open(self, what: str, rows: int | None) -> Any:
         from tqdm import tqdm  # noqa: PLC0415 - not for --help
 
-        return tqdm(desc=what, total=rows, unit=" rows", disable=self._disable, file=sys.stderr, leave=False)
+        return tqdm(desc=what, total=rows, unit=f" {phrase('rows')}", disable=self._disable, file=sys.stderr, leave=False)
 
     def loaded(self, rows: int) -> None:
         """Count rows that were loaded and validated."""
@@ -157,7 +157,7 @@ class Bars:
     def sending(self, rows: int) -> None:
         """Begin to count rows that are sent."""
         self._bar.close()
-        self._bar = self._open("sending", rows)
+        self._bar = self._open(phrase("sending"), rows)
 
     def sent(self, result: Result) -> None:
         """Count a row that was sent."""

@@ -180,6 +180,8 @@ FRENCH: dict[str, str] = {
     "cron finds the program: {path}.": ("cron trouve le programme : {path}."),
     "crontab -e, as {user}:": ("crontab -e, en tant que {user} :"),
     "cut short": ("interrompue"),
+    "loading": ("lecture"),
+    "sending": ("envoi"),
     "exit {code}": ("code {code}"),
     "ok": ("ok"),
     "row {number}": ("ligne {number}"),

@@ -10,6 +10,7 @@ import pytest
 
 from contact_sync.console import Bars, Console
 from contact_sync.errors import SourceError
+from contact_sync.language import speak
 from contact_sync.model import Cause, Outcome, Pending, Result, Summary
 
 KEY = "made-up-key-1234"
@@ -236,3 +237,15 @@ def test_bars(stream: type[io.StringIO], monkeypatch: pytest.MonkeyPatch, *, sho
     assert ("sending" in written.getvalue()) is drawn
     assert ("/5" in written.getvalue()) is drawn
     assert written.getvalue() == "" or drawn
+
+
+def test_bars_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress is told in the language of everything else."""
+    written = Terminal()
+    monkeypatch.setattr(sys, "stderr", written)
+    speak("fr")
+    with Bars(shown=True) as bars:
+        bars.loaded(2000)
+        bars.sending(5)
+    assert all(word in written.getvalue() for word in ("lecture: ", " lignes/s", "envoi: "))
+    assert not any(word in written.getvalue() for word in ("loading", "rows", "sending"))
