@@ -15,7 +15,7 @@ from contact_sync.console import Bars, Console
 from contact_sync.errors import RANK, ConfigError, ContactSyncError, SourceError
 from contact_sync.language import phrase
 from contact_sync.logs import keep_log
-from contact_sync.model import LEFT, Summary
+from contact_sync.model import Summary
 from contact_sync.ping import Ping
 from contact_sync.settings import Settings
 
@@ -150,9 +150,8 @@ _ACCOUNT_OPTIONS = ("api_key_file", "base_url", "account", "state_dir", "config"
 
 def _next(ctx: click.Context, summary: Summary) -> str:
     """The command to type next, with the options that say which account it is about; empty where there is nothing to do."""
-    again = {*LEFT} & summary.outcomes.keys()
     rehearsal = ctx.info_name not in {"run", "retry"} or ctx.params.get("sandbox") or ctx.params.get("dry_run")
-    if not again or rehearsal or summary.exit_code == SourceError.exit_code:
+    if not summary.is_open or rehearsal or summary.exit_code == SourceError.exit_code:
         return ""
     given = [name for name in _ACCOUNT_OPTIONS if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     options = [part for name in given for part in (f"--{name.replace('_', '-')}", str(ctx.params[name]))]

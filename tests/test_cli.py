@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import openpyxl
 import pytest
 
 from contact_sync import __version__, cli, inbox
@@ -766,6 +767,24 @@ def test_retry_and_report(main: Main, where: tuple[Sandbox, list[str]], capsys: 
     for command in ("report", "retry"):
         assert main(command, "20000101T000000Z-000000", *options) == 2
         assert f"Only the rows of the last run, {told['run']}, are still kept." in capsys.readouterr().err
+
+
+def test_what_to_type_next(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """A retry is offered where it would send a row, and not for rows that are hidden."""
+    _, options = where
+    write("C000001;Zoé", "C000002;Léa")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "--limit", "1") == 0
+    assert f"Next: contact-sync retry {' '.join(options)}\n" in capsys.readouterr().err
+    book = openpyxl.Workbook()
+    for row in (("contactId", "firstname"), ("C000001", "Zoé"), ("C000002", "Léa")):
+        book.worksheets[0].append(row)
+    book.worksheets[0].row_dimensions[3].hidden = True
+    book.save("contacts.xlsx")
+    os.utime("contacts.xlsx", (time.time() - 60,) * 2)
+    assert main("run", "contacts.xlsx", *options, "--rate", "0", "--workbook", "none", "--hidden", "skip") == 0
+    err = capsys.readouterr().err
+    assert "1 unprocessed" in err
+    assert "Next:" not in err
 
 
 def test_how_long_a_run_took(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
