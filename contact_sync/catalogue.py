@@ -24,6 +24,7 @@ CATALOGUE: dict[str, str] = {
     "cells-moved": "The row still holds <?>, where cells had moved, or no report can show them: correct them, and delete it.",
     "duplicate-ignored": "Row {row} counts for this contact, as --duplicates asks; this one was not sent.",
     "hidden": "The row is hidden and was left out, as --hidden skip asks.",
+    "forgotten": "The contact was forgotten, so the row is not sent.",
     # any text
     "text-length": "{field} has {length} characters, {limit} at most: shorten it.",
     "text-control": "{field} holds a control character or a line break: type it again.",

@@ -275,6 +275,7 @@ FRENCH: dict[str, str] = {
     "The row is hidden and was left out, as --hidden skip asks.": (
         "La ligne est masquée et a été laissée de côté, comme le demande --hidden skip."
     ),
+    "The contact was forgotten, so the row is not sent.": ("Le contact a été oublié, la ligne n'est donc pas envoyée."),
     # of a row, any text
     "{field} has {length} characters, {limit} at most: shorten it.": (
         "{field} a {length} caractères, {limit} au plus : raccourcissez le texte."

@@ -412,4 +412,4 @@ class Summary:
     @property
     def is_open(self) -> bool:
         """Whether another run has rows to send that this one has not, or not for certain."""
-        return any(cause.outcome in LEFT and cause.code != "hidden" for cause in self.causes)
+        return any(cause.outcome in LEFT and cause.code not in {"hidden", "forgotten"} for cause in self.causes)

@@ -860,6 +860,29 @@ def test_history_of_empty_nights(main: Main, where: tuple[Sandbox, list[str]], c
     assert capsys.readouterr().out.count("cut short") == 2
 
 
+@pytest.mark.parametrize("how", ["failed", "left"])
+def test_a_row_that_was_forgotten(
+    main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], how: str
+) -> None:
+    """A row whose contact was forgotten is told as such, in the report and the summary, and is not said to be sent by any run."""
+    served, options = where
+    write("C000001;Zoé", "C000002;Léa")
+    if how == "failed":
+        served.script["C000002"] = [Behaviour(status=400, body=b"")] * 2
+    more = ("--attempts", "1") if how == "failed" else ("--limit", "1")
+    main("run", "contacts.csv", *options, "--rate", "0", "-q", *more)
+    assert main("forget", "C000002", *options) == 0
+    capsys.readouterr()
+    for command in ("report", "retry"):
+        assert main(command, *options) == 0
+        err = capsys.readouterr().err
+        assert "row 3: The contact was forgotten, so the row is not sent." in err
+        assert "next run" not in err
+        assert "Next:" not in err
+        last = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()[-1]
+        assert last.startswith(";;3;unprocessed;forgotten;;The contact was forgotten, so the row is not sent.;")
+
+
 def test_doctor(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     """The doctor finds what is well and what is not, and never shows the key."""
     served, options = where

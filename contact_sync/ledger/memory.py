@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from contact_sync.fingerprint import agree, stranger
 from contact_sync.ledger.database import Database, storable
-from contact_sync.model import Event, Outcome, Places, Run, Workload, stamp
+from contact_sync.model import Event, Outcome, Places, Run, Violation, Workload, stamp
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -151,9 +151,14 @@ class Memory(Database):
             db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", emptied)
         numbers += [number for (number,) in db.execute("SELECT number FROM row WHERE contact_id = ?", (contact_id,))]
         db.executemany(
-            "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '', outcome ="
-            " CASE WHEN outcome IS NULL OR outcome = 'failed' THEN 'unprocessed' ELSE outcome END WHERE number = ?",
+            "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?",
             [(number,) for number in set(numbers)],
+        )
+        told = Violation("forgotten")
+        db.executemany(
+            "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
+            " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
+            [(told.code, told.field, told.message, number) for number in set(numbers)],
         )
         return len(set(numbers))
 
