@@ -55,8 +55,8 @@ FRENCH: dict[str, str] = {
     "The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url.": (
         "L'URL de base doit commencer par https://, sinon la clé API circulerait en clair vers {host} : corrigez --base-url."
     ),
-    "{where} holds no API key: it must be one word of plain characters.": (
-        "{where} ne contient pas de clé API : ce doit être un seul mot de caractères simples."
+    "{where} holds no API key: it must be one word of at least {least} plain characters.": (
+        "{where} ne contient pas de clé API : ce doit être un seul mot d'au moins {least} caractères simples."
     ),
     "Others may read the API key in {path}: run chmod 600 on it.": (
         "D'autres utilisateurs peuvent lire la clé API dans {path} : exécutez chmod 600 sur ce fichier."

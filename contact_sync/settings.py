@@ -21,6 +21,9 @@ NOWHERE = Path("none")
 
 _MINUTE = 60.0
 
+_SHORTEST = 8
+"""Characters of a key at least: what is shorter is none, and could not be kept out of a sentence without spoiling it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -126,9 +129,17 @@ def _is_loopback(host: str) -> bool:
 def api_key(text: str, where: str) -> str:
     """Check the key that was found in `where`; the text of an error never holds it."""
     key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(phrase("{where} holds no API key: it must be one word of plain characters.", where=where))
+    if len(key) < _SHORTEST or not key.isascii() or not key.isprintable() or " " in key:
+        raise _no_key(where)
     return key
+
+
+def _no_key(where: str) -> ConfigError:
+    return ConfigError(
+        phrase(
+            "{where} holds no API key: it must be one word of at least {least} plain characters.", where=where, least=_SHORTEST
+        )
+    )
 
 
 def api_key_file(path: Path) -> str:
@@ -144,4 +155,4 @@ def api_key_file(path: Path) -> str:
         )
         raise ConfigError(told) from error
     except UnicodeDecodeError as error:
-        raise ConfigError(phrase("{where} holds no API key: it must be one word of plain characters.", where=path)) from error
+        raise _no_key(str(path)) from error

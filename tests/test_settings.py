@@ -88,15 +88,17 @@ def test_api_key() -> None:
     assert api_key(f" {KEY}\r\n", "X") == KEY
 
 
-@pytest.mark.parametrize("text", ["", " \n", f"{KEY} x", f"{KEY}\nx", f"{KEY}é", f"\ufeff{KEY}", f"{KEY}\x00", f"{KEY}\t1"])
+@pytest.mark.parametrize(
+    "text", ["", " \n", f"{KEY} x", f"{KEY}\nx", f"{KEY}é", f"\ufeff{KEY}", f"{KEY}\x00", f"{KEY}\t1", "k", "seven77"]
+)
 def test_not_an_api_key(text: str, tmp_path: Path) -> None:
-    """A key is one word of plain characters; what is there instead is not repeated."""
-    with pytest.raises(ConfigError, match=r"^THERE holds no API key: it must be one word of plain characters\.$"):
+    """A key is one word of plain characters, long enough to be one; what is there instead is not repeated."""
+    with pytest.raises(ConfigError, match=r"^THERE holds no API key: it must be one word of at least 8 plain characters\.$"):
         api_key(text, "THERE")
     file = tmp_path / "key"
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
-    with pytest.raises(ConfigError, match=rf"^{file} holds no API key: it must be one word of plain characters\.$"):
+    with pytest.raises(ConfigError, match=rf"^{file} holds no API key: it must be one word of at least 8 plain characters\.$"):
         api_key_file(file)
 
 
