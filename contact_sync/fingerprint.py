@@ -7,6 +7,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from contact_sync.errors import StorageError
@@ -114,13 +115,12 @@ def _create(path: Path) -> None:
     """Put a new key in place whole, unless another process was quicker."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(_KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
     try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
     finally:
         draft.unlink()

@@ -1,5 +1,6 @@
 """Keyed digests, and the key they are made with."""
 
+import errno
 import multiprocessing
 import os
 import stat
@@ -151,6 +152,18 @@ def test_quicker_by_a_moment(tmp_path: Path) -> None:
     _create(key)
     assert key.read_bytes() == theirs
     assert [path.name for path in tmp_path.iterdir()] == ["digest.key"]
+
+
+def test_no_room_for_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that could not be written leaves no piece behind."""
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StorageError, match=r"digest\.key cannot be read or made \(No space left on device\)"):
+        installation(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"", b"k" * 31, b"k" * 33])
