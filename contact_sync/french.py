@@ -197,6 +197,9 @@ FRENCH: dict[str, str] = {
         "Lignes invalides : {invalid} sur {rows}, plus de {most} % ; rien n'a été envoyé : corrigez le "
         "fichier source, ou autorisez-en plus avec --max-invalid."
     ),
+    "{told} (Rows with nothing but a contactId are not counted: {others}.)": (
+        "{told} (Les lignes qui n'ont qu'un contactId ne comptent pas : {others}.)"
+    ),
     "{path} cannot be moved to {folder} ({reason}): check the folder.": (
         "{path} ne peut pas être déplacé vers {folder} ({reason}) : vérifiez le dossier."
     ),

@@ -25,6 +25,8 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
             rows=rows,
             most=f"{settings.max_invalid:g}",
         )
+        if others := ledger.count(Outcome.INVALID) - invalid:
+            told = phrase("{told} (Rows with nothing but a contactId are not counted: {others}.)", told=told, others=others)
         stop.trip(SourceError(told))
     known = ledger.same + ledger.strangers
     if known >= FEW and ledger.strangers * 100 > settings.max_strangers * known:

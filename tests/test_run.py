@@ -301,6 +301,7 @@ def test_too_many_invalid_rows(night: Night, bad: int, code: int) -> None:
     if code == 4:
         (reason,) = summary.reasons
         assert reason.startswith("3 of 4 rows are invalid, more than 50 %, so nothing was sent")
+        assert "not counted" not in reason
         assert reason in night.lines()[3]["sync_message"]
         assert night.run(max_invalid=75).exit_code == 3
 
@@ -310,6 +311,16 @@ def test_rows_with_nothing_to_send_do_not_count(night: Night) -> None:
     night.write(("C000001", "Zoé"), ("C000002",), ("C000003",), ("C000004",))
     summary = night.run()
     assert (summary.exit_code, summary.outcomes) == (3, {"updated": 1, "invalid": 3})
+
+
+def test_rows_that_do_not_count_are_told(night: Night) -> None:
+    """Where the summary has more invalid rows than the stop, the stop says which it does not count."""
+    night.write(("C000001", "x" * 33), ("C000002", "x" * 33), ("C000003",), ("C000004", "Max"))
+    summary = night.run(max_invalid=25)
+    assert summary.outcomes == {"invalid": 3, "unprocessed": 1}
+    (reason,) = summary.reasons
+    assert reason.startswith("2 of 4 rows are invalid, more than 25 %")
+    assert reason.endswith("(Rows with nothing but a contactId are not counted: 1.)")
 
 
 @pytest.mark.parametrize(("allowed", "code"), [(2, 0), (1, 4)])
