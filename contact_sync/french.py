@@ -197,6 +197,12 @@ FRENCH: dict[str, str] = {
         "Lignes invalides : {invalid} sur {rows}, plus de {most} % ; rien n'a été envoyé : corrigez le "
         "fichier source, ou autorisez-en plus avec --max-invalid."
     ),
+    "{name} is no workbook, and --sheet is for workbooks alone.": (
+        "{name} n'est pas un classeur, et --sheet ne vaut que pour les classeurs."
+    ),
+    "{name} is a workbook, and --delimiter and --encoding are for CSV alone.": (
+        "{name} est un classeur, et --delimiter et --encoding ne valent que pour le CSV."
+    ),
     "{told} (Rows with nothing but a contactId are not counted: {others}.)": (
         "{told} (Les lignes qui n'ont qu'un contactId ne comptent pas : {others}.)"
     ),

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from contact_sync.language import phrase
 from contact_sync.load.aliases import check_renames
 from contact_sync.load.delimited import open_delimited
 from contact_sync.load.detect import Kind, recognise
@@ -28,7 +29,7 @@ def open_source(
     choices = replace(choices, renames=check_renames(choices.renames))
     with private_copy(path, clock=clock, sleep=sleep) as copy, ExitStack() as stack:
         source: Source
-        match recognise(copy, path.name):
+        match kind := recognise(copy, path.name):
             case Kind.CSV:
                 source = open_delimited(copy, path, choices)
             case Kind.XLSX:
@@ -36,10 +37,18 @@ def open_source(
                 from contact_sync.load.workbook import open_workbook  # noqa: PLC0415
 
                 source = open_workbook(copy, path, choices)
-            case kind:
+            case _:
                 from contact_sync.load.legacy import open_legacy  # noqa: PLC0415 - the same
 
                 source = stack.enter_context(open_legacy(copy, path, kind.name.lower(), choices))
-        if warning := open_elsewhere(path):
-            source.warnings.append(warning)
+        source.warnings += filter(None, (open_elsewhere(path), _unused(kind, path.name, choices)))
         yield source
+
+
+def _unused(kind: Kind, name: str, choices: Choices) -> str | None:
+    """Return a warning when something was chosen that has no meaning for a file of this kind, else None."""
+    if kind is Kind.CSV:
+        return phrase("{name} is no workbook, and --sheet is for workbooks alone.", name=name) if choices.sheet else None
+    if choices.delimiter or choices.encoding:
+        return phrase("{name} is a workbook, and --delimiter and --encoding are for CSV alone.", name=name)
+    return None

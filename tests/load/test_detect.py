@@ -10,6 +10,10 @@ from contact_sync.errors import SourceError
 from contact_sync.load.detect import Kind, recognise
 
 from .reading import archive, read, sheet, text
+from .writing import xls
+
+ROWS = (["contactId", "firstname"], ["C1", "Zoé"])
+CSV, BOOK = text("contactId;firstname", "C1;Zoé"), sheet(*ROWS)
 
 
 def ole(*streams: str, shift: int = 9) -> bytes:
@@ -102,3 +106,19 @@ def test_old_and_foreign_workbooks(content: bytes, kind: Kind, tmp_path: Path) -
         assert recognise(copy, file.name) is kind
     with pytest.raises(SourceError, match=r"is damaged, or still being copied: open it, and save it as .xlsx"):
         read(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "choices", "warnings"),
+    [
+        (CSV, {"sheet": "Contacts"}, ["contacts.csv is no workbook, and --sheet is for workbooks alone."]),
+        (CSV, {"delimiter": ";", "encoding": "utf-8"}, []),
+        (BOOK, {"delimiter": ";"}, ["contacts.csv is a workbook, and --delimiter and --encoding are for CSV alone."]),
+        (BOOK, {"encoding": "utf-8"}, ["contacts.csv is a workbook, and --delimiter and --encoding are for CSV alone."]),
+        (BOOK, {"sheet": "Contacts"}, []),
+        (xls(*ROWS), {"delimiter": ";"}, ["contacts.csv is a workbook, and --delimiter and --encoding are for CSV alone."]),
+    ],
+)
+def test_a_choice_without_meaning(content: bytes, choices: dict[str, str], warnings: list[str]) -> None:
+    """A choice that has no meaning for a file of this kind is not left out of account without a word."""
+    assert read(content, **choices).source.warnings == warnings
