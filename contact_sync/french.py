@@ -584,6 +584,7 @@ FRENCH: dict[str, str] = {
         "{where} : aucune des {searched} premières lignes n'est un en-tête avec une colonne contactId ; la ligne {row} contient "
         '{shown}. Ajoutez l\'en-tête, ou nommez la colonne, par exemple --map "Réf client=contactId".'
     ),
+    "nothing that names a field": ("des cellules dont aucune ne nomme un champ"),
     "--map names a column “{column}” that {where} does not have: correct the option.": (
         "--map nomme une colonne « {column} » absente de {where} : corrigez l'option."
     ),

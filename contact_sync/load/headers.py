@@ -120,9 +120,13 @@ def refuse_rows(
                 )
             )
     number, cells = seen[0]
-    shown = ", ".join(phrase("“{text}”", text=_short(cell)) for cell in list(filter(str.strip, cells))[:10])
+    parts = re.split("[;,\t|]", cells[0]) if is_text and len(cells) == 1 else cells
+    if match(parts, renames):
+        shown = ", ".join(phrase("“{text}”", text=_short(cell)) for cell in list(filter(str.strip, cells))[:10])
+    else:  # these may be a contact's values, which are nobody's business who gets this as a mail
+        shown = phrase("nothing that names a field")
     blanks = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
-    if is_text and len(cells) == 1 and re.search("[;,\t|]", cells[0]):
+    if len(parts) > len(cells):
         return SourceError(
             phrase(
                 "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "

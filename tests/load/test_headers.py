@@ -188,6 +188,14 @@ def test_letters() -> None:
 
 
 def test_first_row_far_to_the_right() -> None:
-    """The refusal shows what the first row holds, however far to the right it stands."""
-    with pytest.raises(SourceError, match="row 1 reads “titre”"):
-        read(text(";" * 15 + "titre", "a;b"))
+    """The refusal shows what the first row names, however far to the right it stands."""
+    with pytest.raises(SourceError, match="row 1 reads “prénom”"):
+        read(text(";" * 15 + "prénom", "a;b"))
+
+
+@pytest.mark.parametrize("lines", [("001;Dupont;Jean",), ('"001;Dupont;Jean"', '"002;Dupont;Jean"')])
+def test_values_are_not_repeated(lines: tuple[str, ...]) -> None:
+    """The refusal of a file without a header, which may be sent as a mail, repeats no value of its first row."""
+    with pytest.raises(SourceError, match=r"row 1 reads nothing that names a field\.") as refused:
+        read(text(*lines))
+    assert "Dupont" not in str(refused.value)
