@@ -41,12 +41,13 @@ def open_source(
                 from contact_sync.load.legacy import open_legacy  # noqa: PLC0415 - the same
 
                 source = stack.enter_context(open_legacy(copy, path, kind.name.lower(), choices))
-        source.warnings += filter(None, (open_elsewhere(path), _unused(kind, path.name, choices)))
+        source.findings += filter(None, [_unused(kind, path.name, choices)])
+        source.warnings += filter(None, [open_elsewhere(path)])
         yield source
 
 
 def _unused(kind: Kind, name: str, choices: Choices) -> str | None:
-    """Return a warning when something was chosen that has no meaning for a file of this kind, else None."""
+    """Return a sentence when something was chosen that has no meaning for a file of this kind, else None."""
     if kind is Kind.CSV:
         return phrase("{name} is no workbook, and --sheet is for workbooks alone.", name=name) if choices.sheet else None
     if choices.delimiter or choices.encoding:
