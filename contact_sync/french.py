@@ -817,6 +817,8 @@ FRENCH: dict[str, str] = {
     "{count} rows need you": "{count} lignes ont besoin de vous",
     "{count} row is left for the next run": "{count} ligne reste pour la prochaine exécution",
     "{count} rows are left for the next run": "{count} lignes restent pour la prochaine exécution",
+    "{count} row was left out, as was asked": "{count} ligne a été laissée de côté, comme demandé",
+    "{count} rows were left out, as was asked": "{count} lignes ont été laissées de côté, comme demandé",
     "The run was stopped": "L'exécution a été arrêtée",
     "Rows need you": "Des lignes ont besoin de vous",
     "To be continued by the next run": "À continuer par la prochaine exécution",
@@ -848,8 +850,7 @@ FRENCH: dict[str, str] = {
     "contact.",
     "No attempt succeeded for certain: the next run sends it again.": "Aucun essai n'a réussi avec certitude : la "
     "prochaine exécution la renverra.",
-    "The run stopped before its turn: the next run sends it.": "L'exécution s'est arrêtée avant son tour : la prochaine "
-    "l'enverra.",
+    "Its turn did not come: what to do says why.": "Son tour n'est pas venu : la colonne « Que faire » dit pourquoi.",
     "How the rows ended": "Ce que les lignes sont devenues",
     "{count} more causes": "{count} autres causes",
     "Why": "Pourquoi",

@@ -53,7 +53,10 @@ ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
 """Somebody has to look at these rows: no run will put them right."""
 
 LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
-"""Another run sends these rows."""
+"""Another run sends these rows, but for those that were left out."""
+
+_LEFT_OUT = ("hidden", "forgotten")
+"""The codes of rows that are `unprocessed` because somebody asked for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +413,11 @@ class Summary:
         return [cause for cause in self.causes if cause.code != "stopped"]
 
     @property
+    def left_out(self) -> int:
+        """How many rows no run sends, since somebody asked for that."""
+        return sum(cause.rows for cause in self.causes if cause.code in _LEFT_OUT)
+
+    @property
     def is_open(self) -> bool:
         """Whether another run has rows to send that this one has not, or not for certain."""
-        return any(cause.outcome in LEFT and cause.code not in {"hidden", "forgotten"} for cause in self.causes)
+        return any(cause.outcome in LEFT and cause.code not in _LEFT_OUT for cause in self.causes)

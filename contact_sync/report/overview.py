@@ -75,7 +75,7 @@ def _ready(summary: Summary) -> Iterator[str]:
 
 
 def _open(summary: Summary) -> Iterator[str]:
-    needy, left = count(summary, ATTENTION), count(summary, LEFT)
+    needy, left, left_out = count(summary, ATTENTION), _left(summary), summary.left_out
     if needy == 1:
         yield phrase("{count} row needs you", count=number(needy))
     elif needy:
@@ -84,6 +84,15 @@ def _open(summary: Summary) -> Iterator[str]:
         yield phrase("{count} row is left for the next run", count=number(left))
     elif left:
         yield phrase("{count} rows are left for the next run", count=number(left))
+    if left_out == 1:
+        yield phrase("{count} row was left out, as was asked", count=number(left_out))
+    elif left_out:
+        yield phrase("{count} rows were left out, as was asked", count=number(left_out))
+
+
+def _left(summary: Summary) -> int:
+    """How many rows the next run sends."""
+    return count(summary, LEFT) - summary.left_out
 
 
 def _state(summary: Summary) -> tuple[str, str]:
@@ -91,7 +100,7 @@ def _state(summary: Summary) -> tuple[str, str]:
         return "stopped", phrase("The run was stopped")
     if count(summary, ATTENTION):
         return "needed", phrase("Rows need you")
-    if count(summary, LEFT):
+    if _left(summary):
         return "left", phrase("To be continued by the next run")
     return "fine", phrase("All is well")
 
@@ -168,7 +177,7 @@ def _meanings() -> dict[Outcome, str]:
         Outcome.INVALID: phrase("It breaks a rule; nothing was sent: correct the cell."),
         Outcome.REJECTED: phrase("The API refused it, and would again: correct the contact."),
         Outcome.FAILED: phrase("No attempt succeeded for certain: the next run sends it again."),
-        Outcome.UNPROCESSED: phrase("The run stopped before its turn: the next run sends it."),
+        Outcome.UNPROCESSED: phrase("Its turn did not come: what to do says why."),
     }
 
 

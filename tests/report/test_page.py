@@ -176,6 +176,18 @@ def test_sentences(path: Path, outcomes: dict[str, int], sentence: str) -> None:
     assert sentence in Parsed(write(path, lines)).text
 
 
+def test_rows_that_were_left_out(path: Path) -> None:
+    """Rows that no run sends, since they are hidden or forgotten, are not said to be left for the next."""
+    lines = [line(2, "C2"), *(line(row, "", outcome="unprocessed", code="hidden") for row in (3, 4))]
+    asked = [Cause("unprocessed", "hidden", "", 2, 3, "It is hidden.")]
+    text = Parsed(write(path, lines, summed(lines, causes=asked))).text
+    assert "All is well 1 of 3 contacts is in place; 2 rows were left out, as was asked." in text
+    asked += [Cause("unprocessed", "limit", "", 1, 5, "It was one too many.")]
+    lines += [line(5, "C5", outcome="unprocessed", code="limit")]
+    text = Parsed(write(path, lines, summed(lines, causes=asked))).text
+    assert "next run 1 of 4 contacts is in place; 1 row is left for the next run; 2 rows were left out, as was asked." in text
+
+
 def test_a_stopped_run(path: Path) -> None:
     """A run that was stopped says why, and a warning is told beside it."""
     summary = summed(A_NIGHT, reasons=["The API is <down>."], warnings=["Half the rows."])
