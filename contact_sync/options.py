@@ -70,6 +70,18 @@ class _Renaming(click.ParamType[Any]):
         return header.strip(), name.strip()
 
 
+class _Path(click.Path):
+    """A name of a file or folder; what cannot be read or written is for those who open it, each with an exit code of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(readable=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not str(value) or "\0" in str(value):
+            self.fail("write the name of a file or folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class _Finite(click.FloatRange):
     """A range without nan, which no bound stops, and without infinity."""
 
@@ -137,7 +149,7 @@ def _speak(_: click.Context, __: click.Parameter, value: str | None) -> str:
     return language
 
 
-FILE = click.Path(path_type=Path)
+FILE = _Path()
 _SECONDS = _Finite(min=0, min_open=True)
 _AT_LEAST_ONE = click.IntRange(min=1)
 _PERCENT = _Finite(0, 100)

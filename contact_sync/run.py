@@ -142,7 +142,7 @@ def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
         with open_source(settings.source, choices, sleep=sleep) as source:
             yield source
     except SourceError as refused:
-        with suppress(PermissionError):
+        with suppress(OSError):  # it is out of reach, or its name too long
             if settings.report.exists():
                 told = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
                 raise SourceError(told) from refused

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import sys
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +310,14 @@ def test_usage_errors(main: Main, capsys: pytest.CaptureFixture[str], wrong: str
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize("option", ["FILE", "--report", "--workbook", "--page", "--state-dir", "--log-file", "--config"])
+def test_an_empty_name(main: Main, capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """A file or folder without a name is exit 2, as a shell gives one for a variable that is not set."""
+    arguments = [""] if option == "FILE" else [write("C1;Zoé"), option, ""]
+    assert main("check", *arguments) == 2
+    assert f"Invalid value for '{option}': write the name of a file or folder." in capsys.readouterr().err
+
+
 def test_no_command(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
     """Without a command, or with one that does not exist, it is a usage error."""
     assert main() == 2
@@ -399,6 +408,7 @@ def test_the_usual_config_file(told: Callable[..., Settings]) -> None:
         ("map = {a = 'url'}", "has several values for “map”: write one."),
         ("limit = true", "Invalid value for '--limit'"),
         ("map = ['x']", "Invalid value for '--map'"),
+        ('report = "a\\u0000b"', "Invalid value for '--report'"),
     ],
 )
 def test_a_wrong_config_file(main: Main, capsys: pytest.CaptureFixture[str], text: str, sentence: str) -> None:
@@ -554,6 +564,18 @@ def test_quiet(main: Main, capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
+def test_a_name_of_255_bytes(main: Main, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """A source whose name leaves none for its report is refused in words like any other."""
+    name = f"{'n' * 251}.csv"
+    sandbox = ["--sandbox"] if command == "run" else []
+    assert main(command, name, *sandbox) == 4
+    assert "does not exist" in capsys.readouterr().err
+    assert main(command, write("C1;Zoé", name=name), *sandbox) == 7
+    assert "cannot be written (File name too long)" in capsys.readouterr().err
+    assert main("check", name, "--report", "r.csv", "--workbook", "w.xlsx") == 0
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
 def test_json_of_a_refusal(main: Main, capsys: pytest.CaptureFixture[str], command: str) -> None:
     """A refusal is told as JSON too, and adds up."""
     assert main(command, "missing.csv", *(["--sandbox"] if command == "run" else []), "--json") == 4
@@ -650,10 +672,17 @@ def test_serving_a_sandbox(main: Main, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def process(
-    *arguments: str, shell: str = "", output: int = subprocess.PIPE, environment: dict[str, str] | None = None
+    *arguments: str,
+    before: Sequence[str] = (),
+    shell: str = "",
+    output: int = subprocess.PIPE,
+    environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the program as cron does, with next to no environment; `shell` redirects, `output` is where both streams go."""
-    command = [sys.executable, "-m", "contact_sync", *arguments]
+    """Run the program as cron does, with next to no environment.
+
+    `before` is the command that runs it, `shell` redirects, `output` is where both streams go.
+    """
+    command = [*before, sys.executable, "-m", "contact_sync", *arguments]
     env = {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("COVERAGE_")}
     env |= {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | (environment or {})
     if shell:
@@ -696,6 +725,34 @@ def test_whatever_becomes_of_the_output(shell: str, environment: dict[str, str])
     assert process("check", "contacts.csv", "--json", shell=shell, environment=environment).returncode == 3
     lines = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(";")[3] for line in lines[1:]] == ["invalid", "ready", "ready"]
+
+
+_BINDING = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+"""What a command begins with for permissions to bind root, too."""
+
+
+@pytest.mark.skipif(bool(_BINDING) and not shutil.which(_BINDING[0]), reason="permissions do not bind root")
+@pytest.mark.parametrize(
+    ("arguments", "closed", "code", "sentence"),
+    [
+        ("check contacts.csv", "contacts.csv", 4, "contacts.csv cannot be read: permission denied; let this user read it."),
+        ("check closed/contacts.csv", "closed", 4, "permission denied; let this user read it."),
+        ("run closed --sandbox", "closed", 4, "closed cannot be read (Permission denied): check the folder."),
+        ("run contacts.csv -n --account a --state-dir closed", "closed", 7, "(Permission denied): check the folder."),
+        ("run contacts.csv -n --account a --state-dir closed/a/b", "closed", 7, "(Permission denied): check --state-dir."),
+        ("history --state-dir closed", "closed", 7, "The state folder closed cannot be used (Permission denied)"),
+        ("check contacts.csv --report closed/r.csv", "closed", 7, "The report closed/r.csv cannot be written"),
+        ("check contacts.csv --report old.csv", "old.csv", 0, "1 ready"),
+    ],
+)
+def test_what_this_user_may_not_read(arguments: str, closed: str, code: int, sentence: str) -> None:
+    """What permissions keep from a run is told by its own exit code, and an old report need not be read to be replaced."""
+    write("C1;Zoé")
+    Path("old.csv").touch()
+    Path("closed").mkdir()
+    Path(closed).chmod(0)
+    done = process(*arguments.split(), before=_BINDING)
+    assert (done.returncode, sentence in done.stderr) == (code, True), done.stderr
 
 
 def test_closed_streams_are_nobody_elses() -> None:
