@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from contact_sync.api import me
 from contact_sync.api.client import Client, Reply
-from contact_sync.errors import ContactSyncError, Transient
+from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.language import phrase
 from contact_sync.settings import Settings
-from contact_sync.state import kept_ledger
+from contact_sync.state import accounts, is_under_way, kept_ledger
 
 _PATIENCE = 15.0  # seconds for the API's answer
 _ASTRAY = 60  # seconds that the clock may differ
@@ -82,12 +82,12 @@ def _clock(reply: Reply) -> Iterator[Finding]:
 
 def _folder(folder: Path) -> Iterator[Finding]:
     place = folder
-    while not place.exists() and place != place.parent:
+    while not os.path.exists(place) and place != place.parent:  # noqa: PTH110 - which does not raise
         place = place.parent
     if not os.access(place, os.W_OK | os.X_OK):
         yield _ill(phrase("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder))
         return
-    if folder.exists() and folder.stat().st_mode & 0o077:
+    if place == folder and folder.stat().st_mode & 0o077:
         yield _ill(phrase("Others can look into the state folder {path}: run chmod 700 on it.", path=folder))
     free = shutil.disk_usage(place).free
     if free < _ROOM:
@@ -97,18 +97,33 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
-    if not any(settings.state_dir.glob("*.sqlite3")):
-        yield _well(phrase("There is no ledger yet: the first run will send every row."))
-        return
+    own = bool(settings.key or settings.account)
     try:
-        with kept_ledger(settings, alone=False) as ledger:
-            runs = ledger.runs(1000)
+        yield from _runs(settings, own=own)
+    except ConfigError as error:
+        # A key that is simply new is no fault; but an --account left out looks the same, and would hide how every run went.
+        told = phrase(
+            "No ledger in {path} is of this key, --account and --base-url: the next run will send every row, "
+            "unless it is given the --account that earlier runs had.",
+            path=settings.state_dir,
+        )
+        yield _ill(told if own else str(error))
     except ContactSyncError as error:
         yield _ill(str(error))
-        return
+
+
+def _runs(settings: Settings, *, own: bool) -> Iterator[Finding]:
+    runs = []
+    if accounts(settings.state_dir):
+        with kept_ledger(settings, alone=False, own=own) as ledger:
+            runs = ledger.runs(1000)
     if not runs:
         yield _well(phrase("There is no ledger yet: the first run will send every row."))
         return
+    if runs[0].finished is None and is_under_way(settings, own=own):
+        yield _well(phrase("A run is under way, begun {started}.", started=runs.pop(0).started))
+        if not runs:
+            return
     last = runs[0]
     if last.finished is None:
         yield _ill(phrase("The last run ({started}) was cut short: the next one goes on where it ended.", started=last.started))

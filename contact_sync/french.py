@@ -114,8 +114,14 @@ FRENCH: dict[str, str] = {
     "Two files would have the place {path}: correct --report, --workbook or --page.": (
         "Deux fichiers auraient la même place {path} : corrigez --report, --workbook ou --page."
     ),
+    "A run is under way, begun {started}.": "Une exécution est en cours, commencée le {started}.",
     "A bug in contact-sync spoilt the workbook or the page ({bug}): report it.": (
         "Une anomalie de contact-sync a gâché le classeur ou la page ({bug}) : signalez-la."
+    ),
+    "No ledger in {path} is of this key, --account and --base-url: the next run will send every row, "
+    "unless it is given the --account that earlier runs had.": (
+        "Aucun registre de {path} n'est celui de cette clé, de --account et de --base-url : la prochaine exécution enverra "
+        "toutes les lignes, à moins de lui donner le --account des exécutions précédentes."
     ),
     "No run has succeeded yet.": ("Aucune exécution n'a encore réussi."),
     "Nothing is kept of this contact.": ("Rien n'est conservé de ce contact."),

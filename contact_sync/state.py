@@ -11,7 +11,7 @@ from contact_sync.errors import BusyError, ConfigError, StorageError
 from contact_sync.fingerprint import Fingerprints, installation
 from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
-from contact_sync.lock import seize
+from contact_sync.lock import is_held, seize
 from contact_sync.settings import Settings
 
 _SUFFIX = ".sqlite3"
@@ -44,33 +44,52 @@ def kept_ledger(settings: Settings, *, alone: bool = True, own: bool = False) ->
 
     Raises ConfigError when there is none, or when it is not clear which account is meant; beside that what `ledger_of` does.
     """
-    folder = settings.state_dir
+    account = _kept(settings, own=own)
+    with ExitStack() as stack:
+        ledger = _opened(settings.state_dir, account, stack, alone=alone)
+        if alone:
+            ledger.expire(datetime.now(UTC), None)
+        yield ledger
+
+
+def is_under_way(settings: Settings, *, own: bool = False) -> bool:
+    """Whether another process has the lock of the account whose ledger `kept_ledger` lends. Raises what that does."""
+    folder, account = settings.state_dir, _kept(settings, own=own)
     try:
-        accounts = {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
-    except FileNotFoundError:
-        accounts = set()
+        return is_held(folder / f"{account(installation(folder))}.lock")
     except OSError as error:
         raise _unusable(folder, error) from error
-    if not accounts:
+
+
+def accounts(folder: Path) -> set[str]:
+    """The accounts that have a ledger in this state folder. Raises StorageError when it cannot be read."""
+    try:
+        return {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise _unusable(folder, error) from error
+
+
+def _kept(settings: Settings, *, own: bool) -> Callable[[Fingerprints], str]:
+    folder = settings.state_dir
+    known = accounts(folder)
+    if not known:
         raise ConfigError(phrase("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
 
     def account(fingerprints: Fingerprints) -> str:
         named = fingerprints.account(settings.base_url, settings.account or settings.key)
-        if named in accounts:
+        if named in known:
             return named
-        if own or settings.account or len(accounts) > 1:
+        if own or settings.account or len(known) > 1:
             told = phrase(
                 "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.",
                 path=folder,
             )
             raise ConfigError(told)
-        return accounts.pop()
+        return known.pop()
 
-    with ExitStack() as stack:
-        ledger = _opened(folder, account, stack, alone=alone)
-        if alone:
-            ledger.expire(datetime.now(UTC), None)
-        yield ledger
+    return account
 
 
 def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, alone: bool) -> Ledger:

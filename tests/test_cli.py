@@ -25,6 +25,7 @@ import pytest
 from contact_sync import __version__, cli, inbox
 from contact_sync.errors import ConfigError
 from contact_sync.load import Choices, open_source
+from contact_sync.lock import seize
 from contact_sync.run import run as real_run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
@@ -742,6 +743,8 @@ _BINDING = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.ge
         ("run contacts.csv -n --account a --state-dir closed/a/b", "closed", 7, "(Permission denied): check --state-dir."),
         ("history --state-dir closed", "closed", 7, "The state folder closed cannot be used (Permission denied)"),
         ("check contacts.csv --report closed/r.csv", "closed", 7, "The report closed/r.csv cannot be written"),
+        ("doctor --state-dir closed", "closed", 2, "The state folder closed cannot be written"),
+        ("doctor --state-dir closed/a/b", "closed", 2, "The state folder closed/a/b cannot be written"),
         ("check contacts.csv --report old.csv", "old.csv", 0, "1 ready"),
     ],
 )
@@ -752,7 +755,8 @@ def test_what_this_user_may_not_read(arguments: str, closed: str, code: int, sen
     Path("closed").mkdir()
     Path(closed).chmod(0)
     done = process(*arguments.split(), before=_BINDING)
-    assert (done.returncode, sentence in done.stderr) == (code, True), done.stderr
+    assert (done.returncode, sentence in done.stdout + done.stderr) == (code, True), done.stderr
+    assert "There is no ledger" not in done.stdout
 
 
 def test_closed_streams_are_nobody_elses() -> None:
@@ -981,6 +985,46 @@ def test_doctor_of_bad_nights(main: Main, where: tuple[Sandbox, list[str]], caps
     out = capsys.readouterr().out
     assert "was cut short: the next one goes on where it ended" in out
     assert "is the schedule on?" in out
+
+
+def test_doctor_during_a_run(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    """A run that has not ended is under way as long as its process has the lock, be it the first, and cut short only then."""
+    _, options = where
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    (ledger,) = Path("state").glob("*.sqlite3")
+    db = sqlite3.connect(ledger, isolation_level=None)
+    db.execute("INSERT INTO run (id, source, started) VALUES ('z', 'c', '2099-01-01T00:00:00Z')")
+    for code in (0, 2):
+        descriptor = seize(ledger.with_suffix(".lock"))
+        assert descriptor is not None
+        assert main("doctor", *options) == 0
+        out = capsys.readouterr().out
+        assert "ok      A run is under way, begun 2099-01-01T00:00:00Z." in out
+        assert ("succeeded" in out) is (code == 0)
+        os.close(descriptor)
+        assert main("doctor", *options) == 2
+        assert "was cut short" in capsys.readouterr().out
+        db.execute("DELETE FROM run WHERE id <> 'z'")
+    db.close()
+
+
+def test_doctor_of_a_new_key(
+    main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first run with another key it says that every row will be sent, and tells nothing of runs with another."""
+    served, options = where
+    path = write("C000001;Zoé")
+    for key in (f"{KEY}-2", f"{KEY}-3"):
+        assert main("run", path, *options, "--rate", "0", "-q") == 0
+        served.key = key
+        monkeypatch.setenv("CONTACT_SYNC_API_KEY", key)
+        assert main("doctor", *options) == 2
+        out = capsys.readouterr().out
+        assert "TO DO   No ledger in state is of this key, --account and --base-url: the next run will send every row" in out
+        assert "succeeded" not in out
+    assert main("run", path, *options, "--rate", "0", "--json") == 0
+    assert lines_in(capsys)["outcomes"] == {"updated": 1}
+    assert main("doctor", *options) == 0
 
 
 def test_a_folder(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from contact_sync import lock
-from contact_sync.lock import seize
+from contact_sync.lock import is_held, seize
 
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 """The environment of a process that is killed, lest it leave half a file of coverage behind."""
@@ -51,6 +51,19 @@ def flock_after(act: Callable[[], object]) -> SimpleNamespace:
     return SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX, LOCK_NB=fcntl.LOCK_NB)
 
 
+def test_looking_is_not_taking(path: Path) -> None:
+    """Whether a file is held can be seen without making it, writing to it or keeping it."""
+    assert not is_held(path)
+    assert not path.exists()
+    with held(path) as descriptor:
+        os.write(descriptor, b"mine")
+        assert is_held(path)
+        assert path.read_bytes() == b"mine"
+    assert not is_held(path)
+    with held(path):
+        pass
+
+
 def test_it_is_for_one(path: Path) -> None:
     """A file that is held is nobody else's until its descriptor is closed; who asked in vain changes nothing in it."""
     with held(path) as descriptor:
@@ -82,7 +95,7 @@ def test_whoever_dies_lets_it_go(path: Path) -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-from contact_sync.lock import seize
+from contact_sync.lock import is_held, seize
 from pathlib import Path
 seize(Path({str(path)!r}))
 print("held", flush=True)
