@@ -25,9 +25,22 @@ log = logging.getLogger(__name__)
 
 
 class _ExampleFirst(click.Command):
-    """A command whose help begins with an example."""
+    """A command whose help begins with an example, and may have a reader who has seen enough."""
 
     example = ""
+
+    def make_context(self, *told: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*told, **more)  # which is where --help is printed
+        except BrokenPipeError as gone:
+            raise click.exceptions.Exit(0) from gone
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as bug:  # click would take it for that of the output, and leave without a word
+            log.info("a bug", exc_info=True)
+            raise told_bug(bug) from bug
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"Example: {self.example}\n\n")
@@ -248,7 +261,7 @@ def main() -> int:
         code = 130
     except Exception as bug:  # nobody who reads a mail from cron wants a traceback
         log.info("a bug", exc_info=True)
-        if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help or --version
+        if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
             code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
             code = console.refuse(told_bug(bug))

@@ -790,6 +790,32 @@ def test_a_reader_who_has_gone_away() -> None:
     assert Path("contacts.results.csv").exists()
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("--version",)])
+def test_a_reader_of_help_who_has_seen_enough(arguments: tuple[str, ...]) -> None:
+    """Help into a pipe that nobody reads any more is no failure; on a full disk it is."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "contact_sync", *arguments]
+    gone = subprocess.run(command, check=False, stdout=writing, stderr=subprocess.PIPE, cwd=ROOT, timeout=60)
+    os.close(writing)
+    assert (gone.returncode, gone.stderr) == (0, b"")
+    full = process(*arguments, shell=">/dev/full")
+    assert (full.returncode, full.stderr) == (7, "contact-sync: The output cannot be written (No space left on device).\n")
+
+
+def test_a_pipe_that_breaks_at_work(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe that breaks while a command is at work is not taken for that of the output, but told as a bug."""
+
+    def breaks(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("contact_sync.run.run", breaks)
+    assert main("check", "contacts.csv") == 1
+    assert "A bug in contact-sync: BrokenPipeError." in capsys.readouterr().err
+    assert main("check", "contacts.csv", "-v") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
 # ---- the morning after
 
 
