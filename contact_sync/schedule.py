@@ -53,8 +53,17 @@ def lines(source: Path, at: str, rest: Sequence[str]) -> str:
     # cron takes a % for a line break; systemd replaces what follows one, and what follows a $.
     crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(command).replace('%', chr(92) + '%')}"
     systemd = " ".join(_quoted(part) for part in command)
-    units = _UNITS.format(source=path.replace("%", "%%"), user=getpass.getuser(), systemd=systemd, at=at)
-    return f"# {phrase('crontab -e, as {user}:', user=getpass.getuser())}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
+    user = _user()
+    units = _UNITS.format(source=path.replace("%", "%%"), user=user, systemd=systemd, at=at)
+    return f"# {phrase('crontab -e, as {user}:', user=user)}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
+
+
+def _user() -> str:
+    """The name of this user, or the number where, as in many a container, there is no name to it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _absolute(rest: Sequence[str]) -> list[str]:

@@ -46,6 +46,16 @@ def test_options_that_name_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert f"--api-key-file {tmp_path}/k --page {tmp_path}/p.html --workbook none --account=a --quiet" in told
 
 
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user that this machine has no name for, as in a container, is told by its number, which systemd takes as well."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 1_234_567_890)
+    told = schedule.lines(Path("/srv/c.csv"), "01:30", [])
+    assert told.startswith("# crontab -e, as 1234567890:\n")
+    assert "\nUser=1234567890\n" in told
+
+
 @pytest.mark.parametrize("at", ["1:30", "24:00", "01:60", "noon", ""])
 def test_no_time(at: str) -> None:
     """What is no time of day is refused."""
