@@ -219,6 +219,11 @@ FRENCH: dict[str, str] = {
     "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.": (
         "{path} n'a pas de registre de ce compte : indiquez --account ou la clé API, et --base-url, comme lors de l'exécution."
     ),
+    "{path} was changed or replaced while it was run: it stays for the next run, and the report of the one that "
+    "was run is in {folder}.": (
+        "{path} a été modifié ou remplacé pendant son exécution : il reste pour la prochaine exécution, et le rapport de ce "
+        "qui a été exécuté est dans {folder}."
+    ),
     "{path} is now {place}.": ("{path} est maintenant {place}."),
     "{refused} (The report {path} is from an earlier run.)": ("{refused} (Le rapport {path} date d'une exécution précédente.)"),
     "{rows} rows, the first is row {first}: {told}": ("{rows} lignes, la première est la ligne {first} : {told}"),

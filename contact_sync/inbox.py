@@ -1,13 +1,15 @@
 """A folder that files arrive in: each is run once, in order of arrival, and put away with its report beside it.
 
-A file whose run ended (exit codes 0, 3 and 4) goes to `done/` or `failed/`; any other stays, for the next run to try. Whatever is
-cut short between two steps is done again: a run skips the rows that are in place, so nothing is sent twice.
+A file whose run ended (exit codes 0, 3 and 4) goes to `done/` or `failed/`; any other stays, for the next run to try, and so does
+one that was changed or replaced while it was run. Whatever is cut short between two steps is done again: a run skips the rows
+that are in place, so nothing is sent twice. Two runs of one folder pass each other: what one has put away is gone for the other.
 """
 
 import datetime as dt
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,15 +50,21 @@ def each(
 ) -> Iterator[int]:
     """Run each file that has arrived, put it away unless it is a `rehearsal`, and yield the exit codes.
 
-    `moved` is told of what was put away. Raises SourceError when the folder cannot be read, or no file has come today though it
-    is past the time it was `expected` by.
+    `moved` is told of what was put away: the file, its place (with only the reports there if another file has its name by now),
+    and the exit code. Raises SourceError when the folder cannot be read, or no file has come today though it is past the time it
+    was `expected` by.
     """
     found = arrivals(inbox)
     for path in found:
+        was = _mark(path)
+        if was is None:
+            continue
         ended = run(path)
+        if ended.code == SourceError.exit_code and not os.path.lexists(path):
+            continue  # it was gone before it could be opened
         yield ended.code
         if ended.code in PLACES and not ended.is_open and not rehearsal:
-            place = put_away(path, PLACES[ended.code], ended.sentence)
+            place = put_away(path, PLACES[ended.code], ended.sentence, stays=_mark(path) not in {was, None})
             if place:
                 moved(path, place, ended.code)
         if ended.code not in {*PLACES, *_ITS_OWN}:
@@ -74,11 +82,15 @@ def arrivals(inbox: Path) -> list[Path]:
     try:
         files = [path for path in inbox.iterdir() if path.is_file()]
         stems = {name for path in files for name in (path.name, path.stem)}
-        found = [path for path in files if not _is_beside(path.name, stems - {path.name, path.stem})]
-        return sorted(found, key=lambda path: (path.stat().st_ctime_ns, path.name))
+        found: list[tuple[int, str, Path]] = []
+        for path in files:
+            if not _is_beside(path.name, stems - {path.name, path.stem}):
+                with suppress(FileNotFoundError):  # another run has put it away since
+                    found.append((path.stat().st_ctime_ns, path.name, path))
     except OSError as error:
         told = phrase("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
         raise SourceError(told) from error
+    return [path for _, _, path in sorted(found)]
 
 
 def _is_beside(name: str, others: set[str]) -> bool:
@@ -92,15 +104,25 @@ def _is_beside(name: str, others: set[str]) -> bool:
     return match is not None and match["file"] in others
 
 
+def _mark(path: Path) -> tuple[int, ...] | None:
+    """What is another when a file was changed or replaced; None when it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def report_of(path: Path) -> Path:
     """Where the report of a file stands until both are put away."""
     return path.with_name(f"{path.name}{_REPORT}")
 
 
-def put_away(path: Path, folder: str, sentence: str) -> Path | None:
+def put_away(path: Path, folder: str, sentence: str, *, stays: bool = False) -> Path | None:
     """Move a file and its reports to this folder in the inbox; a `sentence` is left beside it, where there is no report.
 
-    Returns the new place of the file, None when somebody has taken it away. Raises StorageError when it cannot be moved.
+    The file itself `stays` where it is another by now. Returns its place there, None when somebody has taken it away. Raises
+    StorageError when it cannot be moved.
     """
     into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
@@ -110,7 +132,8 @@ def put_away(path: Path, folder: str, sentence: str) -> Path | None:
         # The file last: as long as it is here, the next run does it all again.
         for beside in _reports(path):
             beside.rename(place.with_name(place.name + beside.name.removeprefix(path.name)))
-        path.rename(place)
+        if not stays:
+            path.rename(place)
         if sentence:
             told = place.with_name(f"{place.name}.txt")
             told.write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
@@ -131,9 +154,9 @@ def _reports(path: Path) -> list[Path]:
 
 
 def _free(folder: Path, name: str) -> Path:
-    """A place in `folder` that nothing has."""
+    """A place in `folder` that nothing has, nor the report of a file that stayed."""
     place, count = folder / name, 1
-    while os.path.lexists(place):
+    while os.path.lexists(place) or os.path.lexists(report_of(place)):
         count += 1
         place = folder / f"{name[:17]}{count}-{name[17:]}"
     return place

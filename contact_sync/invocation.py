@@ -78,11 +78,20 @@ def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
             return inbox.Ended(console.refuse(told_bug(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
-        from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
+        from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
 
-        with ledger_of(settings_of(ctx, told)) as ledger:
+        with kept_ledger(settings_of(ctx, told), alone=False, own=True) as ledger:  # another run may be at the next file by now
             ledger.moved(path, place)
-        if code or not console.quiet:
+        if not os.path.lexists(place):
+            console.say(
+                phrase(
+                    "{path} was changed or replaced while it was run: it stays for the next run, and the report of the one that "
+                    "was run is in {folder}.",
+                    path=path,
+                    folder=place.parent,
+                )
+            )
+        elif code or not console.quiet:
             console.say(phrase("{path} is now {place}.", path=path, place=place))
 
     codes: list[int] = []

@@ -15,6 +15,7 @@ import time
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -1089,6 +1090,56 @@ def test_a_folder_with_a_bug(
     assert main("run", "in", *options, "--rate", "0", "-q") == 1
     assert "A bug in contact-sync: ValueError." in capsys.readouterr().err
     assert sorted(path.name for path in Path("in").iterdir()) == ["a.csv", "done"]
+
+
+def test_a_folder_whose_file_is_replaced(
+    main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that takes the name of the one under way is told of, and sent by the next run; what was run is reported apart."""
+    served, options = where
+    Path("in").mkdir()
+    path = write("C000001;Zoé", name="in/a.csv")
+
+    def run(*told: Any) -> Any:
+        summary = real_run(*told)
+        write("C000001;Max", name="new.csv").replace(path)
+        return summary
+
+    with monkeypatch.context() as patch:
+        patch.setattr("contact_sync.run.run", run)
+        assert main("run", "in", *options, "--rate", "0", "-q") == 0
+    assert "in/a.csv was changed or replaced while it was run: it stays for the next run" in capsys.readouterr().err
+    assert [found.name for found in Path("in").iterdir() if found.is_file()] == ["a.csv"]
+    (report,) = Path("in/done").iterdir()
+    before = report.read_bytes()
+    report.unlink()
+    assert main("report", *options) == 0
+    assert report.read_bytes() == before
+    assert main("run", "in", *options, "--rate", "0", "-q") == 0
+    assert served.store["C000001"]["firstname"] == "Max"
+    assert [found.name for found in Path("in").iterdir()] == ["done"]
+
+
+def test_two_runs_of_a_folder(
+    main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run puts its file away also when another has the lock by then."""
+    _, options = where
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    real = inbox.put_away
+
+    def put_away(*told: Any, **more: Any) -> Path | None:
+        (lock,) = Path("state").glob("*.lock")
+        descriptor = seize(lock)
+        assert descriptor is not None
+        stack.callback(os.close, descriptor)
+        return real(*told, **more)
+
+    monkeypatch.setattr(inbox, "put_away", put_away)
+    with ExitStack() as stack:
+        assert main("run", "in", *options, "--rate", "0") == 0
+    assert re.search(r"in/a\.csv is now in/done/.*-a\.csv\.", capsys.readouterr().err)
 
 
 def test_schedule_and_completion(main: Main, capsys: pytest.CaptureFixture[str]) -> None:

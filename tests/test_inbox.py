@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -66,8 +67,8 @@ def test_put_away(tmp_path: Path, folder: str) -> None:
     assert len(list((tmp_path / folder).iterdir())) == 6
 
 
-def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of one name in one second do not take each other's place."""
+def stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the clock say one and the same moment."""
 
     class Still(dt.datetime):
         @classmethod
@@ -75,6 +76,11 @@ def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             return cls(2026, 1, 2, 3, 4, 5, tzinfo=tz)
 
     monkeypatch.setattr(dt, "datetime", Still)
+
+
+def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of one name in one second do not take each other's place."""
+    stand_still(monkeypatch)
     places = [inbox.put_away(arrive(tmp_path, "a.csv")[0], "done", "") for _ in range(3)]
     assert [place.name for place in places if place] == [
         "20260102T030405Z-a.csv",
@@ -123,6 +129,83 @@ def test_a_rehearsal(tmp_path: Path) -> None:
     arrive(tmp_path, "a", "b")
     ended = inbox.Ended(0, "", is_open=False)
     assert run_all(tmp_path, {"a": ended, "b": ended}, rehearsal=True) == ([0, 0], ["a", "b"])
+
+
+@pytest.mark.parametrize("code", [0, 3, 4])
+@pytest.mark.parametrize("how", ["renamed", "written"])
+def test_a_file_that_is_replaced(tmp_path: Path, how: str, code: int) -> None:
+    """A file that another took the place of while it was run is put away with its reports alone; the other stays to be run."""
+    (path,) = arrive(tmp_path, "a.csv")
+    path.write_bytes(b"old")
+    told: list[Path] = []
+
+    def run(_: Path) -> inbox.Ended:
+        _, other = arrive(tmp_path, "a.csv.results.csv", "b.part")
+        other.write_bytes(b"new")
+        if how == "renamed":
+            shutil.copystat(path, other)
+            other.replace(path)
+        else:
+            path.write_bytes(b"new")
+        return inbox.Ended(code, "no" if code == 4 else "", is_open=False)
+
+    assert list(inbox.each(tmp_path, run, lambda *put: told.append(put[1]), expected=None, rehearsal=False)) == [code]
+    assert path.read_bytes() == b"new"
+    assert not inbox.report_of(path).exists()
+    (place,) = told
+    assert not place.exists()
+    assert inbox.report_of(place).exists()
+    assert inbox.arrivals(tmp_path) == [path]
+
+
+def test_the_report_of_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does the report of the other, in the same second, take the place of its own."""
+    stand_still(monkeypatch)
+    for stays in (True, False):
+        path, _ = arrive(tmp_path, "a.csv", "a.csv.results.csv")
+        inbox.put_away(path, "done", "", stays=stays)
+    assert sorted(each.name for each in (tmp_path / "done").iterdir()) == [
+        "20260102T030405Z-2-a.csv",
+        "20260102T030405Z-2-a.csv.results.csv",
+        "20260102T030405Z-a.csv.results.csv",
+    ]
+
+
+def test_files_that_another_run_puts_away(tmp_path: Path) -> None:
+    """A file that another run has put away, before its turn, before it could be opened or since, is none of ours."""
+    first, second, third, last = arrive(tmp_path, "a", "b", "c", "d")
+    tried: list[Path] = []
+
+    def run(path: Path) -> inbox.Ended:
+        tried.append(path)
+        if path == first:
+            second.unlink()
+        if path == third:
+            third.unlink()
+            return inbox.Ended(4, "c does not exist", is_open=False)
+        if path == last:
+            last.unlink()
+        return inbox.Ended(0, "", is_open=False)
+
+    told: list[Path] = []
+    assert list(inbox.each(tmp_path, run, lambda *put: told.append(put[0]), expected=None, rehearsal=False)) == [0, 0]
+    assert tried == [first, third, last]
+    assert told == [first]
+
+
+def test_a_file_that_goes_while_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is there at the first look and gone at the second is no reason not to run the others."""
+    gone, stays = arrive(tmp_path, "a", "b")
+    look = Path.stat
+
+    def stat(path: Path, **how: bool) -> os.stat_result:
+        found = look(path, **how)
+        if path == gone:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert run_all(tmp_path, {stays.name: inbox.Ended(0, "", is_open=False)}) == ([0], [])
 
 
 def test_a_file_that_is_taken_away(tmp_path: Path) -> None:
