@@ -1,8 +1,13 @@
 """What the tests share."""
 
 import asyncio
+import gc
+import logging
+import os
+import re
 import selectors
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,16 +17,27 @@ import pytest
 from contact_sync.language import speak
 from contact_sync.sandbox import Sandbox
 
-_SETTINGS = ("LC_ALL", "LC_MESSAGES", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
-_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+_READ = re.compile(r"CONTACT_SYNC_.*|LC_.*|LANG|LANGUAGE|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY")
+"""What the program, or Python for it, reads in the environment; a proxy's variable in either case."""
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """None of the variables that the program looks at is set, and each test begins in English."""
-    for name in (*_SETTINGS, *_PROXIES, *map(str.lower, _PROXIES)):
-        monkeypatch.delenv(name, raising=False)
+    """None of the variables that the program looks at is set, and what a test changes in the process is taken back."""
+    for name in filter(lambda name: _READ.fullmatch(name.upper()), list(os.environ)):
+        monkeypatch.delenv(name)
+    umask = os.umask(0o022)
+    root, ours = logging.getLogger(), logging.getLogger("contact_sync")
+    handlers, levels, raising, showing = root.handlers[:], (root.level, ours.level), logging.raiseExceptions, warnings.showwarning
     yield
+    logging.captureWarnings(capture=False)
+    for handler in set(root.handlers) - set(handlers):
+        handler.close()
+    root.handlers[:], logging.raiseExceptions, warnings.showwarning = handlers, raising, showing
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
+    os.umask(umask)
+    gc.enable()
     speak("en")
 
 
