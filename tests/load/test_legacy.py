@@ -1,14 +1,17 @@
 """Workbooks of old and foreign kinds, as the parent sees them: fixtures saved by office programs, limits, damage."""
 
+import datetime as dt
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +81,29 @@ def test_sheets(kind: str) -> None:
         read(MADE[kind], sheet="Lisez-moi")
 
 
+def same(ours: str, theirs: Any) -> bool:
+    """Whether a cell as it is read here is the value that python-calamine tells."""
+    plain = re.sub(r" ?<\?>$", "", ours)
+    match theirs:
+        case bool() | int() | float():
+            number = {"TRUE": "1"}.get(plain, plain)
+            return float(number.removesuffix("%")) == theirs * (100 if number.endswith("%") else 1)
+        case "":
+            return plain == "" or plain.startswith("#")  # it shows an error as nothing
+        case str() if duration := re.fullmatch(r"PT(\d+)H00M00S", theirs):  # of .ods; it does not read them
+            return plain == str(dt.timedelta(hours=int(duration[1])))
+    return plain == str(theirs)
+
+
 @kinds
 def test_another_reader_agrees(kind: str) -> None:
     """Where an independent reader tells a value, it is the same."""
-    for content in (PLAIN[kind], MADE[kind] if kind != "xlsb" else PLAIN[kind]):  # it takes SheetJS's cells for blanks
+    for content in (PLAIN[kind], MADE[kind]):
         theirs = load_workbook(io.BytesIO(content)).get_sheet_by_name("Contacts").to_python(skip_empty_area=False)
-        for numbered, ours in read(content, hidden="include").numbered:
-            for mine, other in zip(ours, theirs[numbered - 1], strict=True):
-                plain = mine.removesuffix(" <?>")
-                # It knows no durations of .ods, and shows an error as nothing.
-                assert not isinstance(other, str) or other.startswith("PT") or other in ("", plain, plain.strip())
+        for at, ours in read(content, hidden="include").numbered:
+            for mine, other in zip_longest(ours, theirs[at - 1], fillvalue=""):
+                blank = kind == "xlsb" and other == ""  # it takes most of SheetJS's cells for blanks
+                assert blank or same(mine, other), (at, mine, other)
 
 
 @kinds
@@ -269,10 +285,10 @@ def test_the_limit_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_text_that_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """One cell that is larger than the memory is a refused source."""
+    content = ods(table(row(*HEAD), row("1", "ab" * (40 << 20))), packed=False)  # no more than its size
     monkeypatch.setattr(legacy, "MEMORY", 100 << 20)
-    content = ods(table(row(*HEAD), row("1", "ab" * (40 << 20))))
-    with pytest.raises(SourceError, match=r"unpacks to more|takes more memory than any table of contacts"):
-        read(content)
+    with pytest.raises(SourceError, match=r"contacts.ods cannot be read: it takes more memory than any table of contacts"):
+        read(content, "contacts.ods")
 
 
 def test_the_limit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:

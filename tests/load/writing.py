@@ -47,7 +47,7 @@ def table(*rows: str, name: str = "Contacts", columns: str = "", style: str = "t
     return f'<table:table table:name="{name}" table:style-name="{style}">{columns}{"".join(rows)}</table:table>'
 
 
-def ods(*tables: str, styles: str = "", manifest: str = "") -> bytes:
+def ods(*tables: str, styles: str = "", manifest: str = "", packed: bool = True) -> bytes:
     """Return an .ods file of those sheets."""
     names = "".join(f' xmlns:{name}="{space}"' for name, space in _SPACES.items())
     content = (
@@ -60,14 +60,15 @@ def ods(*tables: str, styles: str = "", manifest: str = "") -> bytes:
             "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
             "content.xml": content.encode(),
             "META-INF/manifest.xml": f"<manifest:manifest{names}>{manifest}</manifest:manifest>".encode(),
-        }
+        },
+        packed=packed,
     )
 
 
-def zipped(parts: Mapping[str, bytes]) -> bytes:
+def zipped(parts: Mapping[str, bytes], *, packed: bool = True) -> bytes:
     """Return a zip archive of those parts."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
         for name, part in parts.items():
             archive.writestr(name, part)
     return stream.getvalue()
