@@ -1,7 +1,6 @@
 """The house stands: imports point down, there are no circles, and each library has its owners."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -98,19 +97,51 @@ WALL_CLOCK = {"run", "attempt", "load", "state", "doctor", "inbox", "report"}
 
 def test_nothing_waits_by_the_wall_clock() -> None:
     """The clock that can be set, and is in the night of the clock change, is read by those who write down dates alone."""
-    readers = {_room(name) for name, path in MODULES.items() if any(map(_READS.search, _attributes(path)))}
+    readers = {_room(name) for name, path in MODULES.items() if _reads_the_wall_clock(path.read_text(encoding="utf-8"))}
     assert readers <= WALL_CLOCK
-    assert not [name for name, path in MODULES.items() if {"time.time", "time.time_ns"} & _froms(path)]
 
 
-_READS = re.compile(r"\b(time\.time|time\.time_ns|datetime\.now|datetime\.today|date\.today)$")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import time; time.time()",
+        "import time as t; t.time_ns()",
+        "from time import time; time()",
+        "from time import gmtime as g; g()",
+        "import time; clock = time.time",
+        "import datetime; datetime.datetime.now()",
+        "import datetime as dt; dt.datetime.now(dt.UTC)",
+        "import datetime as dt; dt.date.today()",
+        "from datetime import datetime; datetime.now()",
+        "from datetime import datetime as x; x.utcnow()",
+        "from datetime import date as d; d.today()",
+    ],
+)
+def test_the_wall_clock_has_many_names(code: str) -> None:
+    """Whoever reads the wall clock is known, whatever it is called."""
+    assert _reads_the_wall_clock(code)
 
 
-def _froms(path: Path) -> set[str]:
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return {f"{node.module}.{alias.name}" for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+@pytest.mark.parametrize(
+    "code",
+    ["import time; time.monotonic()", "from datetime import datetime as x; x.fromisoformat('')", "stop.now(); day.today()"],
+)
+def test_another_clock(code: str) -> None:
+    """Who reads another clock, or a moment that is given, is not taken for one who reads the wall clock."""
+    assert not _reads_the_wall_clock(code)
 
 
-def _attributes(path: Path) -> set[str]:
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    return {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+def _reads_the_wall_clock(code: str) -> bool:
+    nodes = list(ast.walk(ast.parse(code)))
+    meant: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            meant.update((alias.asname, alias.name) for alias in node.names if alias.asname)
+        elif isinstance(node, ast.ImportFrom):
+            meant.update((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
+    named = (ast.unparse(node).partition(".") for node in nodes if isinstance(node, (ast.Attribute, ast.Name)))
+    return any(meant.get(first, first) + dot + rest in _READS for first, dot, rest in named)
+
+
+_READS = {f"time.{name}" for name in ("time", "time_ns", "gmtime", "localtime", "ctime", "asctime", "strftime", "clock_gettime")}
+_READS |= {"datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"}
