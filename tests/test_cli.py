@@ -268,47 +268,56 @@ def test_what_a_check_is_told(told: Callable[..., Settings], dry: tuple[str, ...
     assert (settings.send, settings.remember, settings.key, settings.delimiter) == (False, False, "", ",")
 
 
+_RATE = "'--rate': write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit."
+_MODE = "'--report-mode': write permissions in octal, as 600 or 640."
+_MAP = "'--map': write the header, = and the field, as 'Mobile perso=phoneNumber'."
+
+
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "sentence"),
     [
-        "--rate fast",
-        "--rate -1",
-        "--workers 0",
-        "--attempts 0",
-        "--timeout 0",
-        "--timeout nan",
-        "--timeout inf",
-        "--limit 0",
-        "--max-duration nan",
-        "--max-invalid nan",
-        "--max-invalid 101",
-        "--max-invalid -1",
-        "--max-clears -1",
-        "--report-mode 777",
-        "--report-mode 0",
-        "--report-mode 200",
-        "--report-mode rw",
-        "--delimiter ab",
-        '--delimiter "',
-        "--map x",
-        "--map =url",
-        "--map x=",
-        "--blank never",
-        "--duplicates all",
-        "--hidden maybe",
-        "--nonsense",
-        "more.csv",
-        "--base-url http://example.com",
-        "--api-key-file missing",
-        "--config missing",
+        ("--rate fast", _RATE),
+        ("--rate -1", _RATE),
+        ("--workers 0", "'--workers': 0 is not in the range x>=1."),
+        ("--attempts 0", "'--attempts': 0 is not in the range x>=1."),
+        ("--timeout 0", "'--timeout': 0.0 is not in the range x>0."),
+        ("--timeout nan", "'--timeout': 'nan' is not a number."),
+        ("--timeout inf", "'--timeout': 'inf' is not a number."),
+        ("--limit 0", "'--limit': 0 is not in the range x>=1."),
+        ("--max-duration nan", "'--max-duration': 'nan' is not a number."),
+        ("--max-invalid nan", "'--max-invalid': 'nan' is not a number."),
+        ("--max-invalid 101", "'--max-invalid': 101.0 is not in the range 0<=x<=100."),
+        ("--max-invalid -1", "'--max-invalid': -1.0 is not in the range 0<=x<=100."),
+        ("--max-clears -1", "'--max-clears': -1 is not in the range x>=0."),
+        ("--report-mode 777", _MODE),
+        ("--report-mode 0", _MODE),
+        ("--report-mode 200", _MODE),
+        ("--report-mode rw", _MODE),
+        ("--delimiter ab", "'--delimiter': write one character, or tab."),
+        ('--delimiter "', "'--delimiter': write one character, or tab."),
+        ("--map x", _MAP),
+        ("--map =url", _MAP),
+        ("--map x=", _MAP),
+        ("--blank never", "'--blank': 'never' is not one of 'keep', 'clear'."),
+        ("--duplicates all", "'--duplicates': 'all' is not one of 'refuse', 'first', 'last'."),
+        ("--hidden maybe", "'--hidden': 'maybe' is not one of 'refuse', 'include', 'skip'."),
+        ("--nonsense", "No such option '--nonsense'."),
+        ("more.csv", "unexpected extra argument (more.csv)"),
+        ("--base-url http://example.com", "the API key would travel in clear to example.com: correct --base-url."),
+        ("--api-key-file missing", "The API key file missing cannot be read (No such file or directory): check --api-key-file."),
+        ("--config missing", "The config file missing cannot be read (No such file or directory): check --config."),
     ],
 )
-def test_usage_errors(main: Main, capsys: pytest.CaptureFixture[str], wrong: str) -> None:
-    """A wrong option is exit 2, told on stderr; nothing is on stdout."""
-    assert main("run", write("C1;Zoé"), *wrong.split()) == 2
+def test_usage_errors(
+    main: Main, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: str, sentence: str
+) -> None:
+    """A wrong option is exit 2, told on stderr, before anything is done; nothing is on stdout."""
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
+    monkeypatch.setattr("contact_sync.run.run", lambda *_: pytest.fail("nothing was wrong with that"))
+    assert main("run", "contacts.csv", *wrong.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert wrong.split(maxsplit=1)[0].removesuffix(".csv").split("-")[-1] in err
+    assert sentence in err
     assert "Traceback" not in err
 
 
@@ -321,11 +330,12 @@ def test_an_empty_name(main: Main, capsys: pytest.CaptureFixture[str], option: s
 
 
 def test_no_command(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a command, or with one that does not exist, it is a usage error."""
-    assert main() == 2
-    assert main("rum") == 2
-    assert main("run") == 2
-    assert capsys.readouterr().out == ""
+    """Without a command, with one that does not exist, or without a file, it is a usage error."""
+    for given, told in (((), "Usage: contact-sync"), (("rum",), "No such command 'rum'"), (("run",), "Missing argument 'FILE'")):
+        assert main(*given) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert told in err
 
 
 # ---- precedence
