@@ -1,4 +1,4 @@
-"""Any spreadsheet is accepted, flagged or refused, and never mangled: a manifest of files, from their bytes to what is sent.
+"""Any spreadsheet comes through whole or is flagged, and is never mangled: a manifest of files, from their bytes to what is sent.
 
 Case numbers (C01, X07) are those of the project's survey of real files; A.3 to A.7 are its chapters on cells.
 """
@@ -14,17 +14,14 @@ import pytest
 from openpyxl.chart import BarChart
 
 from contact_sync import plan
-from contact_sync.errors import SourceError
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.model import Layout, Places, Violation, lines_of
 from contact_sync.validate import Policy, Validator
 
-from .reading import archive, edited, saved, sheet, text
-from .test_archive import SHEET, extended
-from .test_detect import ole
-from .test_encoding import french
+from .reading import edited, saved, sheet, text
+from .test_archive import SHEET
 from .writing import cell, line, ods, row, table, xls, xlsb
 
 REPORT = Path("contacts.results.csv")
@@ -33,11 +30,11 @@ LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstn
 # ruff: noqa: RUF001 - typographic signs are what is tested
 
 Sent = tuple[str, dict[str, str]]
-Expected = str | dict[int, Sent | str]
-"""What a refusal says; or row number → what is sent for it, or the codes it is flagged with."""
+Expected = dict[int, Sent | str]
+"""Row number → what is sent for it, or the codes it is flagged with."""
 
 
-def judge(content: bytes, folder: Path) -> dict[int, Sent | str]:
+def judge(content: bytes, folder: Path) -> Expected:
     """Load, validate and stage a file, and say of each of its rows what would be sent, or why not."""
     path = folder / "contacts.csv"
     path.write_bytes(content)
@@ -56,7 +53,7 @@ def sent(contact_id: str, **contact: str) -> Sent:
     return contact_id, contact
 
 
-def alike(rows: int, **contact: str) -> dict[int, Sent | str]:
+def alike(rows: int, **contact: str) -> Expected:
     """Return rows 2, 3, … of the contacts 1, 2, …, for each of which the same is sent."""
     return {number + 1: sent(str(number), **contact) for number in range(1, rows + 1)}
 
@@ -92,19 +89,8 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         b"contactId;nom\n1;a\r2;b\r\n3;c",
         {2: sent("1", lastname="a"), 3: sent("2", lastname="b"), 4: sent("3", lastname="c")},
     ),
-    "C23 an open quote": (
-        text(HEAD, "001;Dupont;Jean", '002;"Mar;tin', "003;a;b"),
-        "line 3: the row that starts here has a quote",
-    ),
-    "C24 quotes that swallow rows": (
-        text(HEAD, '001;Dupont;"12 rue', "002;Martin;x", '003;Durand;"y"', "004;Petit;z"),
-        "line 2: the row that starts here has a quote",
-    ),
-    "C25 quotes in a quoted cell": (text(HEAD, "1;a;b", '002;"Martin "Mimi"";y'), "line 3: the row that starts here"),
     "C26 a short row": (text(HEAD, "001;Dupont;Jean", "002;Petit"), {2: DUPONT, 3: "cells-missing"}),
-    "C26 most rows short": (text(HEAD, "1;a;b", "2;c", "3;d"), "2 of 3 rows do not have the 3 cells"),
     "C27 a long row": (text(HEAD, "001;Dupont;Jean", "2;a;b;c"), {2: DUPONT, 3: "cells-surplus"}),
-    "C28 every row too long": (text(HEAD, *["001;Dupont;Jean;EXTRA"] * 9), "9 of 9 rows do not have the 3 cells of the header"),
     "C29 unnamed columns": (text(HEAD + ";;;", "001;Dupont;Jean;;;", ";;;;;"), {2: DUPONT}),
     "C30 trailing delimiters": (
         text(HEAD, "001;Dupont;Jean;", "002;a;b; ; "),
@@ -115,22 +101,12 @@ CSV: dict[str, tuple[bytes, Expected]] = {
     "C33 sep= after a mark": (codecs.BOM_UTF8 + text("sep=|", "contactId|nom", "1|a"), {3: sent("1", lastname="a")}),
     "C34 titles": (text("Contacts du CRM", "", HEAD, "001;Dupont;Jean"), {4: DUPONT}),
     "C35 titles with the delimiter": (text("Contacts;du;CRM", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
-    "C36 two columns of a name": (text("contactId;nom;nom", "1;a;b"), "columns B “nom” and C “nom” both mean lastname"),
-    "C37 two columns of a field": (
-        text("contactId;Prénom;PRENOM ", "1;a;b"),
-        "columns B “Prénom” and C “PRENOM” both mean firstname",
-    ),
     "C38 headers as people write them": (
         text('\u00a0Contact ID\u00a0; Prénom ;Nom\u202f;"Date de\nnaissance"', "001;Jean;Dupont;12/06/1980"),
         {3: sent("001", firstname="Jean", lastname="Dupont", date="1980-06-12")},
     ),
-    "C39 a look-alike in the header": (text("cont\u0430ctId;nom", "1;a"), "is close to contactId"),
-    "C40 no header": (text("001;Dupont;Jean"), "row 1 reads nothing that names a field"),
     "C41 a total": (text(HEAD, "001;Dupont;Jean", "TOTAL;;30"), {2: DUPONT, 3: "id-total contactId"}),
     "C42 a comment": (text("# export CRM", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
-    "C58 empty": (b"", "contacts.csv is empty"),
-    "C59 a mark only": (codecs.BOM_UTF8, "contacts.csv is empty"),
-    "C60 line breaks only": (b"\r\n\r\n \r\n", "contacts.csv is empty"),
     "C61 a header only": (text(HEAD), {}),
     "C63 cut off": (text(HEAD, "001;Dupont;Jean") + b"002;Mar", {2: DUPONT, 3: "cells-missing"}),
     "C65 Ctrl-Z": (text(HEAD, "001;Dupont;Jean") + b"\x1a", {2: DUPONT}),
@@ -138,28 +114,19 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         text("contactId;custom1;nom", "1;a\u2028b;c", "2;a\x85b;c", "3;a\x0cb;c"),
         {2: "text-control custom1", 3: "text-control custom1", 4: "text-control custom1"},
     ),
-    "C67 a login page": (b"\r\n<!DOCTYPE html>\n<html><form>", "is a web page, perhaps a login page"),
-    "C68 a table of HTML": (b"<html xmlns:o='urn:schemas-microsoft-com:office:office'><table>", "is a web page"),
     "C69 a workbook named .csv": (sheet(["contactId", "nom"], ["1", "a"]), {2: sent("1", lastname="a")}),
-    "C70 JSON": (b' [ {"contactId": 1}]', "is JSON"),
     "C71 a cell of 1 MB": (
         text("contactId;nom", "1;" + "a" * 1_000_000, "2;b"),
         {2: "text-length lastname", 3: sent("2", lastname="b")},
     ),
-    "C72 one column": (text("contactId", "001", "002"), "has contactId but no column to send"),
-    "C74 each line quoted": (text('"contactId;lastname"', '"1;a"'), "Each line is quoted as one cell."),
     "C75 single quotes": (
         text("contactId;nom", "'001';'Dupont'", "2;b"),
         {2: "id-characters contactId", 3: sent("2", lastname="b")},
     ),
-    "C76 quotes as MySQL writes them": (text(HEAD, '1;"Du \\"Dudu\\" pont";y'), "line 2: the row that starts here"),
     "C77 spaces after commas": (
         text("contactId, lastname", '001, "Dupont, Jr"', "2, b"),
         {2: "cells-surplus", 3: sent("2", lastname="b")},
     ),
-    "C81 gzip": (b"\x1f\x8b\x08", "is compressed with gzip"),
-    "C82 zip": (archive(**{"contacts.csv": b"contactId;nom"}), "is a zip archive"),
-    "a typo in the header": (text("contactId;fisrtname", "1;a"), "“fisrtname” is close to firstname"),
     "the header again": (
         text(HEAD, "001;Dupont;Jean", HEAD, "2;a;b"),
         {2: DUPONT, 3: "header-again", 4: sent("2", lastname="a", firstname="b")},
@@ -180,18 +147,10 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         text("contactId;nom", "1;Hélène", "2;Zoé", encoding="cp850"),
         {2: sent("1", lastname="Hélène"), 3: sent("2", lastname="Zoé")},
     ),
-    "C16 two encodings": (french(9, "utf-8") + french(9, "cp1252"), "mixes two encodings: lines"),
     "C17 damage that was there before": (
         text("contactId;nom", "1;LefÃ¨vre", "2;b"),
         {2: "text-damaged lastname", 3: sent("2", lastname="b")},
     ),
-    "C18 a NUL": (text("contactId;nom", "1;Du\0pont"), "line 2: there are NUL characters"),
-    "C19 NULs at the end": (text("contactId;nom", "1;a") + bytes(500), "line 3: there are NUL characters"),
-    "C79 surrogates": (
-        text("contactId;nom") + b"1;\xed\xa0\xbd\xed\xb8\x80\r\n",
-        "accented letters cannot be read with certainty",
-    ),
-    "C80 no text": (text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n", "accented letters cannot be read with certainty"),
     # A.3 identifiers
     "A.3 identifiers": (
         text(
@@ -403,22 +362,8 @@ def changed(*rows: Sequence[Any], **cells: tuple[Any, str | None]) -> bytes:
     return sheet(*rows, change=change)
 
 
-def shaped(*rows: Sequence[Any], hidden: Sequence[int] = (), columns: str = "", merged: str = "") -> bytes:
-    """Return a workbook of these rows with hidden rows, hidden columns and merged cells."""
-
-    def change(table: Any) -> None:
-        for number in hidden:
-            table.row_dimensions[number].hidden = True
-        for letter in columns:
-            table.column_dimensions[letter].hidden = True
-        if merged:
-            table.merge_cells(merged)
-
-    return sheet(*rows, change=change)
-
-
 def with_sheets(**sheets: str) -> bytes:
-    """Return a workbook with these sheets, which are `contacts`, `text`, `empty`, `chart`, or one of them `hidden`."""
+    """Return a workbook with these sheets, which are `contacts`, `text`, `chart`, or one of them `hidden`."""
     made: Any = openpyxl.Workbook()
     made.remove(made.active)
     for title, (kind, *state) in ((title, told.split()) for title, told in sheets.items()):
@@ -427,7 +372,7 @@ def with_sheets(**sheets: str) -> bytes:
             made.create_chartsheet(title).add_chart(chart)
             continue
         table = made.create_sheet(title)
-        for values in {"contacts": [ROW, ["1", "a"]], "text": [["Bonjour"]], "empty": []}[kind]:
+        for values in {"contacts": [ROW, ["1", "a"]], "text": [["Bonjour"]]}[kind]:
             table.append(values)
         if state:
             table.sheet_state = "veryHidden"
@@ -509,19 +454,11 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         {2: "cell-error lastname", 3: "cell-error lastname", 4: "cell-error lastname", 5: sent("3", lastname="a")},
     ),
     "X09 merged cells": (
-        shaped(ROW, ["1", "a"], ["2", None], ["3", "c"], merged="B2:B3"),
+        sheet(ROW, ["1", "a"], ["2", None], ["3", "c"], change=lambda table: table.merge_cells("B2:B3")),
         {2: "cell-merged lastname", 3: "cell-merged lastname", 4: sent("3", lastname="c")},
     ),
-    "X09 a merged header": (shaped([*ROW, "prénom"], ["1", "a", "b"], merged="B1:C1"), "the header of lastname is merged"),
-    "X10 hidden rows": (shaped(ROW, ["1", "a"], ["2", "b"], hidden=[3]), "hidden or filtered-out rows, 1 in all"),
-    "X10 a hidden column": (shaped(ROW, ["1", "a"], columns="B"), "the columns of lastname are hidden"),
     "X11 a hidden sheet first": (with_sheets(Param="contacts hidden", Liste="contacts"), {2: A}),
     "X12 a cover sheet first": (with_sheets(LisezMoi="text", Liste="contacts"), {2: A}),
-    "X12b two sheets of contacts": (
-        with_sheets(Janvier="contacts", Mars="contacts"),
-        "several sheets of contacts, “Janvier”, “Mars”",
-    ),
-    "X12c empty sheets": (with_sheets(Feuil1="empty", Feuil2="empty"), "is empty"),
     "X12d a chart first": (with_sheets(Graphique="chart", Liste="contacts"), {2: A}),
     "X13 values in a free field": (
         changed(
@@ -545,42 +482,17 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         edited(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part.replace(b'ref="A1:B2"', b'ref="A1"')}),
         {2: A},
     ),
-    "X15d a stray cell": (changed(ROW, ["1", "a"], XFD1048576=("x", None)), "cell XFD1048576 holds something far right"),
     "X15e a stray space": (changed(ROW, ["1", "a"], A1048576=(" ", None)), {2: A}),
     "X17 escaped characters": (
         sheet(ROW, ["1", "Du_x000D_\n_x0041_"], ["2", "  b "]),
         {2: "text-control lastname", 3: sent("2", lastname="b")},
     ),
-    "X18 strict": (
-        edited(
-            sheet(ROW),
-            {
-                "xl/workbook.xml": lambda part: part.replace(
-                    b"http://schemas.openxmlformats.org/spreadsheetml", b"http://purl.oclc.org/ooxml/spreadsheetml"
-                )
-            },
-        ),
-        "is a Strict Open XML workbook",
-    ),
-    "X20 headers twice": (sheet([*ROW, "Nom"], ["1", "a", "b"]), "columns B “nom” and C “Nom” both mean lastname"),
     "X20 headers of other kinds": (sheet([*ROW, None, 2020, dt.date(2020, 6, 12)], ["1", "a", None, 5, 6]), {2: A}),
     "X21 titles above": (sheet(["Contacts"], [], ROW, ["1", "a"]), {4: A}),
     "X22 a table at C4": (sheet([], [], [], [None, None, *ROW], [None, None, "1", "a"]), {5: A}),
     "X23 blank rows and a total": (sheet(ROW, ["1", "a"], [], [" "], ["TOTAL", 30]), {2: A, 5: "id-total contactId"}),
     "X26 a link that shows a text": (sheet(["contactId", "url"], ["1", "Cliquez ici"]), {2: "url-scheme url"}),
     "X31 a CSV file": (text("contactId;nom", "1;a"), {2: A}),
-    "X32 a shortcut": (b'{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}', "is only a shortcut to Google Drive"),
-    "X33 cut off": (sheet(ROW, ["1", "a"])[:2000], "is damaged, or still being copied"),
-    "X33 NULs": (sheet(ROW)[:4] + bytes(5000), "is damaged, or still being copied"),
-    "X33 half a sheet": (
-        edited(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part[: len(part) // 2]}),
-        "is damaged, or still being copied",
-    ),
-    "X40 an entity": (
-        edited(sheet(ROW), {SHEET: lambda part: part.replace(b"<worksheet", b'<!DOCTYPE x [<!ENTITY a "b">]><worksheet', 1)}),
-        "instructions (a document type)",
-    ),
-    "X41 a password": (ole("EncryptionInfo", "EncryptedPackage"), "is protected by a password"),
     "X42 .xls": (
         xls(["contactId", "nom", "date"], ["00123", "Léa", 43994.0], [7.0, "b", "12/06/2020"]),
         {2: "date-serial date", 3: sent("7", lastname="b", date="2020-06-12")},
@@ -591,17 +503,10 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
     ),
     ".xlsb": (xlsb(line(0, *ROW, None), line(1, "1", "a", None)), {2: A}),
     "X45 a long cell": (sheet(ROW, ["1", "a" * 32_767], ["2", "b"]), {2: "text-length lastname", 3: sent("2", lastname="b")}),
-    "Y1 a bomb": (extended(("xl/bomb.xml", b" " * (11 << 20))), "unpacks to more than 100 times its size"),
 }
 
 
 @pytest.mark.parametrize(("content", "expected"), [*CSV.values(), *BOOKS.values()], ids=[*CSV, *BOOKS])
 def test_manifest(content: bytes, expected: Expected, tmp_path: Path) -> None:
-    """Each file comes out as the manifest says; a refusal names the file first."""
-    if isinstance(expected, str):
-        with pytest.raises(SourceError) as refusal:
-            judge(content, tmp_path)
-        assert str(refusal.value).startswith("contacts.csv")
-        assert expected in str(refusal.value)
-    else:
-        assert judge(content, tmp_path) == expected
+    """Each file comes out as the manifest says."""
+    assert judge(content, tmp_path) == expected

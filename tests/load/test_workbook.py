@@ -219,6 +219,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: sheet(HEAD, ["1"], change=lambda table: table.cell(7, 300, "x")),
         "cell KN7 holds something far right",
     ),
+    "X15d the last cell": (
+        lambda: sheet(HEAD, ["1"], change=lambda table: table.cell(1_048_576, 16_384, "x")),
+        "cell XFD1048576 holds something far right",
+    ),
     "X33 NULs": (lambda: sheet(HEAD)[:4] + bytes(5000), "is damaged, or still being copied"),
 }
 
