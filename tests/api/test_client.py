@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import email.utils
 import gzip
 import socket
 import ssl
@@ -399,9 +400,10 @@ def test_a_compressed_bomb() -> None:
 
 
 async def drip(connection: Connection, text: bytes) -> None:
-    """Send one byte each 50 ms."""
+    """Send one byte each 50 ms, and note each."""
     for position in range(len(text)):
         connection.say(text[position : position + 1])
+        connection.received.append(b"")
         await asyncio.sleep(0.05)
 
 
@@ -428,26 +430,30 @@ async def drip_body(connection: Connection) -> None:
 @pytest.mark.parametrize("script", [never, drip_head, drip_body])
 def test_the_deadline_covers_the_whole_attempt(script: Script) -> None:
     """However steadily bytes come in, an attempt ends when its time is over."""
-    began = time.monotonic()
-    assert failure(attempt(script, timeout=0.2)[0]) == ("api-no-answer", "no answer in time")
-    assert time.monotonic() - began < 0.6
+    outcome, server = attempt(script, timeout=0.2)
+    assert failure(outcome) == ("api-no-answer", "no answer in time")
+    assert len(server.received) <= 1 + 5  # the request, and the bytes of so long, however slow this machine
 
 
 def test_a_connection_is_not_used_again_after_the_deadline() -> None:
     """The late answer to one attempt is never taken for that to the next."""
+    given_up, said = asyncio.Event(), asyncio.Event()
 
     async def script(connection: Connection) -> None:
         await connection.request()
         late = len(connection.received) == 1
-        await asyncio.sleep(0.1 if late else 0)
+        if late:
+            await given_up.wait()
         connection.say(OK if not late else OK.replace(b"200 OK", b"299 Late"))
+        said.set()
         await connection.reader.read()
 
     async def twice() -> tuple[int, int]:
-        async with serving(script) as server, client(server.base_url, timeout=0.05) as kept:
+        async with serving(script) as server, client(server.base_url, timeout=0.3) as kept:
             with pytest.raises(Transient):
                 await kept.post("contact/update", BODY)
-            await asyncio.sleep(0.08)
+            given_up.set()
+            await said.wait()
             return (await kept.post("contact/update", BODY)).status, server.connections
 
     assert asyncio.run(twice()) == (200, 2)
@@ -461,8 +467,8 @@ def test_waiting_for_a_turn_is_not_part_of_the_deadline() -> None:
         connection.say(OK)
 
     async def held() -> int:
-        async with serving(script) as server, client(server.base_url, timeout=0.05) as patient:
-            patient.limiter.hold(0.1)
+        async with serving(script) as server, client(server.base_url, timeout=0.3) as patient:
+            patient.limiter.hold(0.4)
             return (await patient.post("contact/update", BODY)).status
 
     assert asyncio.run(held()) == 200
@@ -708,6 +714,8 @@ def test_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch, status: int, expe
         asyncio.run(through())
     if isinstance(caught.value, Transient):
         assert failure(caught.value) == ("api-unreachable", "")
+    else:
+        assert str(caught.value).startswith("The proxy in HTTPS_PROXY cannot be used: correct the variable")
 
 
 def test_no_more_connections_than_asked_for() -> None:
@@ -784,7 +792,10 @@ def test_no_retry_after() -> None:
     assert reply().retry_after() is None
 
 
-@given(text=st.text(max_size=40), date=st.text(max_size=40))
+HEADERS = st.text(max_size=40) | st.text("0123456789-+.e ", max_size=9) | st.datetimes().map(email.utils.format_datetime)
+
+
+@given(text=HEADERS, date=HEADERS)
 def test_any_retry_after(text: str, date: str) -> None:
     """Whatever the headers hold, what is asked is nothing or a finite number of seconds, and not a negative one."""
     seconds = reply(retry_after=text, date=date).retry_after()

@@ -139,7 +139,7 @@ def test_text_that_is_no_unicode(report: Path) -> None:
 def test_permissions(report: Path, mode: int) -> None:
     """The report has the permissions asked for, whatever the umask and those of the report before it."""
     report.touch(mode=0o666)
-    umask = os.umask(0o022)
+    umask = os.umask(0o077)
     try:
         write(report, mode=mode)
     finally:
