@@ -407,16 +407,20 @@ def test_the_code_alone() -> None:
     assert ENDPOINT.code(reply({"code": 10}, 403)) == ""
 
 
+NAMES = ["success", "code", "message", "error", "errors", "contact", "contactId", "phone", "date"]
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner),
+)
+ECHOES = st.fixed_dictionaries({"contactId": st.just("C000001")}, optional=dict.fromkeys(CONTACT, JSON) | {"phone": JSON})
+ENVELOPES = st.fixed_dictionaries(
+    {"success": st.booleans()},
+    optional=dict.fromkeys(("code", "message", "error", "errors"), JSON) | {"contact": JSON | ECHOES},
+)
+
+
 @given(
-    document=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["success", "code", "message", "error", "errors", "contact", "contactId", "phone", "date"]), inner
-            )
-        ),
-    ),
+    document=JSON | ENVELOPES,
     status=st.sampled_from([200, 204, 302, 400, 401, 404, 429, 500]),
 )
 def test_no_answer_is_a_crash(document: Any, status: int) -> None:
