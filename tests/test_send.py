@@ -262,8 +262,8 @@ def test_an_attempt_that_takes_too_long_is_sent_again(ledger: Ledger, sandbox: S
     """An answer that comes after the deadline counts as lost, though the update is applied late."""
     stage(ledger, 3)
     served = sandbox()
-    served.script["C000003"] = [Behaviour(delay=0.3)]
-    assert go(ledger, served, deadline=0.1).reasons == []
+    served.script["C000003"] = [Behaviour(delay=1)]
+    assert go(ledger, served, deadline=0.5).reasons == []
     assert count(ledger) == {UPDATED: 3}
     assert sent_to(served)[3] == 2
 
