@@ -803,12 +803,22 @@ def test_a_run_that_cannot_be_finished(night: Night, monkeypatch: pytest.MonkeyP
 # ---- the garbage collector
 
 
-def test_the_garbage_collector(night: Night) -> None:
+def test_the_garbage_collector(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """Garbage is not looked for while rows are loaded and reported, but while they are sent, and after the run."""
     seen: list[bool] = []
-    night.watcher.while_loading = night.watcher.then = lambda: seen.append(gc.isenabled())
+    batches = Ledger.batches
+
+    def look() -> None:
+        seen.append(gc.isenabled())
+
+    def reported(ledger: Ledger) -> Iterator[Batch]:
+        look()
+        return batches(ledger)
+
+    monkeypatch.setattr(Ledger, "batches", reported)
+    night.watcher.while_loading = night.watcher.then = look
     night.run()
-    assert seen == [False, True, True, True]
+    assert seen == [False, True, True, True, False]
     assert gc.isenabled()
 
 
