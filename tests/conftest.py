@@ -41,6 +41,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     speak("en")
 
 
+@pytest.fixture
+def french() -> None:
+    """French, for one test."""
+    speak("fr")
+
+
 Wait = Callable[[Coroutine[Any, Any, Any]], Any]
 
 

@@ -101,11 +101,8 @@ def test_an_account_named_in_bytes() -> None:
 def test_the_installation_key(tmp_path: Path) -> None:
     """The key is random, made once, 32 bytes, and its owner's alone; nothing else is left in the folder."""
     (tmp_path / "other").mkdir()
-    umask = os.umask(0)
-    try:
-        first, other = installation(tmp_path), installation(tmp_path / "other")
-    finally:
-        os.umask(umask)
+    os.umask(0)
+    first, other = installation(tmp_path), installation(tmp_path / "other")
     key = tmp_path / "digest.key"
     assert first.account("u", "k") == installation(tmp_path).account("u", "k") != other.account("u", "k")
     assert (key.stat().st_size, stat.S_IMODE(key.stat().st_mode)) == (32, 0o600)
@@ -114,11 +111,8 @@ def test_the_installation_key(tmp_path: Path) -> None:
 
 def test_a_key_is_private_from_the_first_moment(tmp_path: Path) -> None:
     """A key is its owner's alone as soon as it is in its place, whatever the umask."""
-    umask = os.umask(0)
-    try:
-        _create(tmp_path / "digest.key")
-    finally:
-        os.umask(umask)
+    os.umask(0)
+    _create(tmp_path / "digest.key")
     assert stat.S_IMODE((tmp_path / "digest.key").stat().st_mode) == 0o600
 
 

@@ -67,14 +67,6 @@ def faults(french: str) -> list[str]:
     return found + re.findall('["“”]|  ', text)
 
 
-@pytest.fixture
-def in_french() -> Iterator[None]:
-    """French for one test."""
-    speak("fr")
-    yield
-    speak("en")
-
-
 def test_every_sentence_has_its_french() -> None:
     """No sentence that is said, or stands in a table, is missing."""
     assert len(SPELLED) > 100
@@ -145,7 +137,7 @@ def test_english_is_spoken() -> None:
     assert phrase("{name} is empty: export it again.", name="a{b}.csv") == "a{b}.csv is empty: export it again."
 
 
-@pytest.mark.usefixtures("in_french")
+@pytest.mark.usefixtures("french")
 @pytest.mark.parametrize("sentence", FRENCH)
 def test_a_known_sentence_is_said_in_french(sentence: str) -> None:
     """A sentence that has its French is never said in English."""
@@ -153,7 +145,7 @@ def test_a_known_sentence_is_said_in_french(sentence: str) -> None:
     assert phrase(sentence, **filled) == FRENCH[sentence].format(**filled)
 
 
-@pytest.mark.usefixtures("in_french")
+@pytest.mark.usefixtures("french")
 def test_a_violation_in_french() -> None:
     """What is wrong with a row is told in the language in use at the time it is told."""
     found = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
@@ -162,13 +154,13 @@ def test_a_violation_in_french() -> None:
     assert found.message == "lastname has 40 characters, 32 at most: shorten it."
 
 
-@pytest.mark.usefixtures("in_french")
+@pytest.mark.usefixtures("french")
 def test_an_order_to_stop_in_french() -> None:
     """An error is told in French."""
     assert str(Interrupted(15)) == "Interrompu par SIGTERM."
 
 
-@pytest.mark.usefixtures("in_french")
+@pytest.mark.usefixtures("french")
 def test_a_source_in_french(tmp_path: Path) -> None:
     """A source with mistakes is told of in French, from its findings to its rows."""
     path = tmp_path / "contacts.csv"
@@ -195,7 +187,7 @@ def test_a_source_in_french(tmp_path: Path) -> None:
     assert dict(validator.notes) == {("phoneNumber", "0 initial rétabli, qu'un tableur avait supprimé"): 1}
 
 
-@pytest.mark.usefixtures("in_french")
+@pytest.mark.usefixtures("french")
 def test_a_refusal_by_the_child_in_french(tmp_path: Path) -> None:
     """The process that reads workbooks of old kinds speaks the language of its parent."""
     path, content = tmp_path / "contacts.ods", io.BytesIO()

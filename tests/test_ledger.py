@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import resource
 import shutil
 import signal
 import sqlite3
@@ -32,7 +31,6 @@ from contact_sync.model import (
     ID,
     Block,
     Cause,
-    Layout,
     Line,
     Outcome,
     Pending,
@@ -44,8 +42,7 @@ from contact_sync.model import (
     lines_of,
 )
 
-REPORT = Path("contacts.results.csv")
-LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
+from .common import LAYOUT, REPORT, begin_run, files_up_to
 
 PRINTS = Fingerprints(bytes(32))
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -96,13 +93,7 @@ def opened(where: Path) -> Iterator[Open]:
             count += 1
             ledger = stack.enter_context(Ledger(where, PRINTS, "account"))
             if begin:
-                ledger.begin(
-                    f"run-{count}",
-                    Places(Path("contacts.csv"), REPORT, None, None, 0o600),
-                    "2026-01-02T03:04:05Z",
-                    LAYOUT,
-                    keep=keep,
-                )
+                begin_run(ledger, f"run-{count}", "2026-01-02T03:04:05Z", keep=keep)
             return ledger
 
         yield open_
@@ -348,7 +339,7 @@ def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
     ledger.stage(block(plain=[2, 3]))
     ledger.stage(block(row(900)))
     ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
-    ledger.begin("another", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+    begin_run(ledger, "another")
     ledger.stage(block(row(7), plain=[5, 6]))
     ledger.flag([(6, Violation("date-ambiguous", "date"))])
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
@@ -362,7 +353,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
     own = st.sampled_from([None, Outcome.READY, Outcome.UNCHANGED, Outcome.DUPLICATE])
     truth: dict[int, str] = {}
     with Ledger(None, PRINTS) as ledger:
-        ledger.begin("run", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=data.draw(st.booleans()))
+        begin_run(ledger, "run", keep=data.draw(st.booleans()))
         while rest := [number for number in numbers if number not in truth]:
             part = rest[: data.draw(st.integers(1, len(rest)))]
             shared = data.draw(st.sampled_from([Outcome.READY, Outcome.UNCHANGED]))
@@ -620,7 +611,7 @@ def test_how_many_are_somebody_else(opened: Open) -> None:
     who = {"firstname": "A", "lastname": "B", "phoneNumber": "+33612345678"}
     for number in range(2, 7):
         confirm(ledger, number, f"C{number}", **who)
-    ledger.begin("night", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+    begin_run(ledger, "night")
     other = {"firstname": "X", "lastname": "Y", "phoneNumber": "+33612345679"}
     changed = [who, who, who | {"lastname": "Y"}, who | {"lastname": "Z"}, other, other]
     rows = [(f"C{number}", payload(**values)) for number, values in enumerate(changed, 2)]
@@ -634,7 +625,7 @@ def test_lost_results(opened: Open) -> None:
     """Rows whose results could not be made durable end failed, told as such with their attempts; the next run sends them."""
     ledger = opened()
     confirm(ledger, 2, "C3", firstname="A")
-    ledger.begin("night", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+    begin_run(ledger, "night")
     ledger.stage(block(row(2), row(3, firstname="B"), row(4), row(5), plain=[6]))
     kept, *lost = ledger.take(-1)[:3]
     ledger.record(ended(kept, attempts=2))
@@ -760,9 +751,9 @@ def test_earlier_nights(opened: Open) -> None:
             ("contacts-2026-01-06.csv", 3, {"altered": 1, "rejected": 2, "failed": 3, "unprocessed": 4}),
         )
     ):
-        ledger.begin(f"run-{night}", Places(Path(source), REPORT, None, None, 0o600), f"2026-01-0{night}", LAYOUT, keep=True)
+        begin_run(ledger, f"run-{night}", f"2026-01-0{night}", source=source)
         ledger.finish(Summary(f"run-{night}", Path(), None, outcomes=outcomes, exit_code=exit_code), "")
-    ledger.begin("now", Places(Path("contacts-2026-01-07.csv"), REPORT, None, None, 0o600), "2026-01-07", LAYOUT, keep=True)
+    begin_run(ledger, "now", "2026-01-07", source="contacts-2026-01-07.csv")
     assert ledger.nights("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
     assert ledger.nights("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
     assert ledger.nights("contacts.csv", 3) == []
@@ -784,7 +775,7 @@ def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.Mo
     """A ledger without a path works and leaves no file."""
     monkeypatch.chdir(tmp_path)
     with Ledger(None, PRINTS) as ledger:
-        ledger.begin("run", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+        begin_run(ledger, "run")
         ledger.stage(block(row(2, "", Outcome.READY)))
         assert ledger.outcomes() == {"ready": 1}
     assert list(tmp_path.iterdir()) == []
@@ -795,11 +786,8 @@ def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_file_is_private(opened: Open, where: Path) -> None:
     """The ledger and the files beside it are their owner's alone, whatever the umask."""
-    umask = os.umask(0)
-    try:
-        opened().stage(block(row(2)))
-    finally:
-        os.umask(umask)
+    os.umask(0)
+    opened().stage(block(row(2)))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in where.parent.iterdir()}
     assert modes == dict.fromkeys([where.name, f"{where.name}-wal", f"{where.name}-shm"], 0o600)
 
@@ -911,7 +899,7 @@ def test_somebody_elses_database(where: Path) -> None:
 def test_a_torn_file(opened: Open, where: Path) -> None:
     """A ledger that lost its end is an error with a sentence wherever that is noticed."""
     with Ledger(where, PRINTS, "account") as ledger:
-        ledger.begin("run", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+        begin_run(ledger, "run")
         ledger.stage(block(*[row(number) for number in range(1, 2000)]))
     os.truncate(where, where.stat().st_size // 2)
     with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
@@ -943,13 +931,9 @@ def test_a_full_disk(opened: Open, where: Path) -> None:
     taken = ledger.take(-1)
     for pending in taken:
         ledger.record(ended(pending))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (where.with_name(f"{where.name}-wal").stat().st_size + 5000, hard))
-    try:
-        with pytest.raises(StorageError, match="cannot be used"):
-            ledger.flush()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    size = where.with_name(f"{where.name}-wal").stat().st_size
+    with files_up_to(size + 5000), pytest.raises(StorageError, match="cannot be used"):
+        ledger.flush()
     assert opened(begin=False).count(Outcome.UPDATED) == 0
     ledger.flush()
     assert opened(begin=False).count(Outcome.UPDATED) == 400
@@ -1061,7 +1045,7 @@ class Nights(RuleBasedStateMachine):
     def run(self, fate: str, *, resend: bool, flushed: bool) -> None:
         """A night: what is not in place is sent, and meets its fate."""
         self.runs += 1
-        self.ledger.begin(f"run-{self.runs}", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+        begin_run(self.ledger, f"run-{self.runs}")
         asked = [(contact_id, payload(**values)) for contact_id, values in self.wanted.items()]
         settled = [False] * len(asked) if resend else self.ledger.in_place(asked)
         rows = zip(asked, settled, strict=True)

@@ -77,12 +77,9 @@ def test_it_is_for_one(path: Path) -> None:
 
 def test_it_is_empty_and_private(path: Path) -> None:
     """A file that is held is empty, whatever the last holder has left, and one that was made is its owner's alone."""
-    umask = os.umask(0)
-    try:
-        with held(path) as descriptor:
-            os.write(descriptor, b"something long")
-    finally:
-        os.umask(umask)
+    os.umask(0)
+    with held(path) as descriptor:
+        os.write(descriptor, b"something long")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with held(path) as descriptor:
         assert path.read_bytes() == b""

@@ -16,11 +16,10 @@ from contact_sync import plan
 from contact_sync.damage import CERTAIN, SERIES
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, ROW, Chunk, Layout, Line, Outcome, Places, Result, Source, Violation, lines_of
+from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.validate import Policy, Validator
 
-REPORT = Path("contacts.results.csv")
-LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
+from .common import begin_run
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
 TODAY = dt.date(2026, 1, 2)
@@ -73,7 +72,7 @@ def ledger() -> Iterator[Ledger]:
 def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     """Stage a source as a new run."""
     stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
-    ledger.begin(f"run-{stage.runs}", Places(Path("contacts.csv"), REPORT, None, None, 0o600), "", LAYOUT, keep=True)  # type: ignore[attr-defined]
+    begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
     told: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
     return plan.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
 

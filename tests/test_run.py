@@ -39,6 +39,8 @@ from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
 
+from .common import as_root, somebody_else
+
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
 Row = tuple[str, ...]
@@ -570,17 +572,13 @@ def test_no_source(night: Night, source: str) -> None:
         night.run(source=path, report=path.parent / "missing.results.csv")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@as_root
 def test_a_folder_that_is_out_of_reach(night: Night) -> None:
     """A source in a folder that this user may not enter is a refused source."""
     night.folder.chmod(0o700)
     state = night.folder.parent
-    os.seteuid(65534)
-    try:
-        with pytest.raises(SourceError, match="cannot be read"):
-            night.run(send=False, remember=False, state_dir=state)
-    finally:
-        os.seteuid(0)
+    with somebody_else(), pytest.raises(SourceError, match="cannot be read"):
+        night.run(send=False, remember=False, state_dir=state)
 
 
 def test_an_empty_source(night: Night) -> None:
@@ -707,11 +705,8 @@ def test_an_error_elsewhere_is_not_the_state_folders(night: Night) -> None:
 
 def test_the_state_is_private(night: Night) -> None:
     """Whatever the umask, the state folder and all that is in it are this user's alone."""
-    umask = os.umask(0)
-    try:
-        night.run()
-    finally:
-        os.umask(umask)
+    os.umask(0)
+    night.run()
     state = night.folder / "state"
     assert {path.stat().st_mode & 0o077 for path in (state, *state.iterdir())} == {0}
     assert len(list(state.iterdir())) == 3

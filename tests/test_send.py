@@ -31,13 +31,12 @@ from contact_sync.errors import (
 )
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import CLEARED, Ledger
-from contact_sync.model import FIELDS, Block, Layout, Outcome, Places, Result, Staged, lines_of
+from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
 from contact_sync.send import CANARIES, Effort, Pool
 from contact_sync.stop import Stop, Stopped
 
-REPORT = Path("contacts.results.csv")
-LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
+from .common import begin_run
 
 Serve = Callable[..., Sandbox]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -60,13 +59,7 @@ def payload(number: int, name: str = "Zoé") -> tuple[str | None, ...]:
 
 def stage(ledger: Ledger, rows: int, name: str = "Zoé") -> None:
     """Begin a run of so many pending rows, numbered from 1, each for the contact with its number: C000001."""
-    ledger.begin(
-        f"run of {name}",
-        Places(Path("contacts.csv"), REPORT, None, None, 0o600),
-        "2026-01-01T00:00:00Z",
-        LAYOUT,
-        keep=name == "Zoé",
-    )
+    begin_run(ledger, f"run of {name}", "2026-01-01T00:00:00Z", keep=name == "Zoé")
     if rows:
         ids = {number: f"C{number:06}" for number in range(1, rows + 1)}
         pending = [Staged(number, contact_id, payload(number, name), None) for number, contact_id in ids.items()]

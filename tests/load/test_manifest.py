@@ -17,15 +17,13 @@ from contact_sync import plan
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
-from contact_sync.model import Layout, Places, Violation, lines_of
+from contact_sync.model import Violation, lines_of
 from contact_sync.validate import Policy, Validator
+from tests.common import begin_run
 
 from .reading import edited, saved, sheet, text
 from .test_archive import SHEET
 from .writing import cell, line, ods, row, table, xls, xlsb
-
-REPORT = Path("contacts.results.csv")
-LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
 
 # ruff: noqa: RUF001 - typographic signs are what is tested
 
@@ -39,7 +37,7 @@ def judge(content: bytes, folder: Path) -> Expected:
     path = folder / "contacts.csv"
     path.write_bytes(content)
     with Ledger(None, Fingerprints(bytes(32))) as ledger, open_source(path, Choices(), clock=lambda: 4e9) as source:
-        ledger.begin("run", Places(path, REPORT, None, None, 0o600), "", LAYOUT, keep=True)
+        begin_run(ledger, "run")
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
         plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}

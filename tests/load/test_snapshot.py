@@ -2,7 +2,6 @@
 
 import io
 import os
-import resource
 import socket
 import stat
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import pytest
 from contact_sync.errors import BusyError, SourceError, StorageError
 from contact_sync.load import Choices, open_source
 from contact_sync.load.snapshot import _read, open_elsewhere, private_copy
+from tests.common import files_up_to
 
 NOW = 1_000_000_000.0
 
@@ -212,13 +212,8 @@ def test_no_folder_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_full_disk(tmp_path: Path) -> None:
     """A copy that does not fit is an error of storage too."""
     path = written(tmp_path / "a.csv", b"a" * 5000, 60)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
-    try:
-        with pytest.raises(StorageError, match="There is no room"):
-            content_of(path, Time())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_up_to(1000), pytest.raises(StorageError, match="There is no room"):
+        content_of(path, Time())
 
 
 @pytest.mark.parametrize("name", ["~$contacts.xlsx", ".~lock.contacts.xlsx#"])

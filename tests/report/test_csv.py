@@ -3,7 +3,6 @@
 import csv
 import errno
 import os
-import resource
 import shutil
 import stat
 import time
@@ -25,6 +24,7 @@ from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import draft
+from tests.common import as_root, files_up_to, somebody_else
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
 
@@ -139,23 +139,17 @@ def test_text_that_is_no_unicode(report: Path) -> None:
 def test_permissions(report: Path, mode: int) -> None:
     """The report has the permissions asked for, whatever the umask and those of the report before it."""
     report.touch(mode=0o666)
-    umask = os.umask(0o077)
-    try:
-        write(report, mode=mode)
-    finally:
-        os.umask(umask)
+    os.umask(0o077)
+    write(report, mode=mode)
     assert stat.S_IMODE(report.stat().st_mode) == mode
 
 
 def test_a_draft_is_private(report: Path) -> None:
     """Until it is complete nobody else can read a report either, nor find it by its name."""
-    umask = os.umask(0)
-    try:
-        with draft(report, 0o644):
-            (begun,) = report.parent.iterdir()
-            assert (begun.name, stat.S_IMODE(begun.stat().st_mode)) == (".contacts.results.csv.draft", 0o600)
-    finally:
-        os.umask(umask)
+    os.umask(0)
+    with draft(report, 0o644):
+        (begun,) = report.parent.iterdir()
+        assert (begun.name, stat.S_IMODE(begun.stat().st_mode)) == (".contacts.results.csv.draft", 0o600)
     assert list(report.parent.iterdir()) == []
 
 
@@ -224,7 +218,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@as_root
 def test_a_draft_of_somebody_else() -> None:
     """A draft that somebody else has put there for all to read is refused."""
     with TemporaryDirectory(dir="/tmp") as folder:
@@ -233,12 +227,8 @@ def test_a_draft_of_somebody_else() -> None:
         left.touch()
         left.chmod(0o666)
         Path(folder).chmod(0o777)
-        os.seteuid(65534)
-        try:
-            with pytest.raises(StorageError, match=r"\(Operation not permitted\)"):
-                write(report, line(2, "C1", ""))
-        finally:
-            os.seteuid(0)
+        with somebody_else(), pytest.raises(StorageError, match=r"\(Operation not permitted\)"):
+            write(report, line(2, "C1", ""))
         assert left.read_bytes() == b""
         descriptor = seize(left)
         assert descriptor is not None, "it is held for ever"
@@ -264,15 +254,11 @@ def test_a_full_disk(report: Path) -> None:
     """When there is no room the old report stays as it was, nothing else is left, and there is a sentence."""
     write(report, line(2, "old", ""))
     before = report.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
-    try:
-        with pytest.raises(
-            StorageError, match=r"results\.csv cannot be written \(File too large\): check its folder and the disk"
-        ):
-            write(report, *(line(number, "new", "") for number in range(5000)))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with (
+        files_up_to(10_000),
+        pytest.raises(StorageError, match=r"results\.csv cannot be written \(File too large\): check its folder and the disk"),
+    ):
+        write(report, *(line(number, "new", "") for number in range(5000)))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
 
@@ -309,19 +295,15 @@ def test_no_regular_file(tmp_path: Path) -> None:
             pytest.fail("this cannot be replaced")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@as_root
 def test_a_folder_that_others_own(tmp_path: Path) -> None:
     """A folder that this user may not write in is told before anything else happens."""
     tmp_path.chmod(0o755)
-    os.seteuid(65534)
-    try:
-        with pytest.raises(StorageError, match=r"\(Permission denied\)"), draft(Path("/report.csv"), 0o600):
-            pytest.fail("nobody may write there")
-    finally:
-        os.seteuid(0)
+    with somebody_else(), pytest.raises(StorageError, match=r"\(Permission denied\)"), draft(Path("/report.csv"), 0o600):
+        pytest.fail("nobody may write there")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@as_root
 def test_a_folder_that_cannot_be_listed() -> None:
     """A folder that takes files but cannot be read, as a drop box, takes a report too."""
     with TemporaryDirectory(dir="/tmp") as folder:
@@ -329,11 +311,8 @@ def test_a_folder_that_cannot_be_listed() -> None:
         box.mkdir()
         box.chmod(0o733)
         Path(folder).chmod(0o755)
-        os.seteuid(65534)
-        try:
+        with somebody_else():
             assert write(box / "report.csv", line(2, "C1", "")) == 1
-        finally:
-            os.seteuid(0)
         assert len(read(box / "report.csv")) == 2
 
 

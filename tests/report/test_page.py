@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contact_sync.errors import StorageError
-from contact_sync.language import speak
 from contact_sync.model import Batch, Cause, Layout, Line, Outcome, Summary
 from contact_sync.packed import pack
 from contact_sync.report import page as report_page
@@ -119,14 +118,6 @@ class Parsed(HTMLParser):
 def path(tmp_path: Path) -> Path:
     """Where the page goes."""
     return tmp_path / "contacts.results.html"
-
-
-@pytest.fixture
-def french() -> Iterator[None]:
-    """French, for one test."""
-    speak("fr")
-    yield
-    speak("en")
 
 
 A_NIGHT = [

@@ -27,8 +27,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table
 from python_calamine import CalamineWorkbook
 
-from contact_sync import language
 from contact_sync.errors import SourceError, StorageError
+from contact_sync.language import speak
 from contact_sync.load import Choices, open_source
 from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack
@@ -176,13 +176,10 @@ def test_nothing_to_fix(clients: Path) -> None:
     assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [["No row needs attention."]]
 
 
-def test_in_french(clients: Path) -> None:
+def test_in_french(clients: Path, french: None) -> None:
     """The first sheet is in the language in use, and is not taken for the contacts."""
-    language.speak("fr")
-    try:
-        back, _ = give_back(clients, BAD)
-    finally:
-        language.speak("en")
+    back, _ = give_back(clients, BAD)
+    speak("en")
     book = openpyxl.load_workbook(back)
     assert book.sheetnames == ["À corriger", "Clients"]
     assert book.worksheets[0]["A2"].value == "Ligne"

@@ -1,0 +1,43 @@
+"""What tests of several modules do alike."""
+
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from contact_sync.ledger import Ledger
+from contact_sync.model import Layout, Places
+
+REPORT = Path("contacts.results.csv")
+LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+def begin_run(ledger: Ledger, run: str, started: str = "", source: str = "contacts.csv", *, keep: bool = True) -> None:
+    """Begin a run of contacts with a name."""
+    ledger.begin(run, Places(Path(source), REPORT, None, None, 0o600), started, LAYOUT, keep=keep)
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Be a user who may do nothing."""
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
