@@ -14,7 +14,7 @@ import sys
 import time
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -85,28 +85,15 @@ ALL = {"run", "check", "retry", "report", "history", "forget", "doctor", "schedu
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty home that is the current folder, and no setting from outside; what `main` does to the process is taken back."""
-    for name in [name for name in os.environ if name.startswith("CONTACT_SYNC_")]:
-        monkeypatch.delenv(name)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home that is the current folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    umask = os.umask(0o022)
-    root, ours = logging.getLogger(), logging.getLogger("contact_sync")
-    before = root.handlers[:], root.level, ours.level, logging.raiseExceptions, warnings.showwarning
-    yield work
-    logging.captureWarnings(capture=False)
-    for handler in root.handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.close()
-    root.handlers[:], level, own, logging.raiseExceptions, warnings.showwarning = before
-    root.setLevel(level)
-    ours.setLevel(own)
-    os.umask(umask)
+    return work
 
 
 @pytest.fixture
