@@ -372,7 +372,7 @@ class Cause(NamedTuple):
     first: int
     """The number of the first of them."""
     message: str
-    """What the report says of that row, where this is all it says."""
+    """What the report says of it in that row; empty where it is not known any more."""
 
     @property
     def in_general(self) -> str:

@@ -201,16 +201,30 @@ def test_causes(opened: Open) -> None:
 
 
 def test_the_words_of_a_cause(opened: Open) -> None:
-    """A cause is told in the words for its first row, and in none where that row has more to say."""
+    """A cause is told in the words for its first row, whatever else is wrong with that row, and whenever that was found."""
     ledger = opened()
-    serial = Violation("date-serial", "date")
+    serial, conflict = Violation("date-serial", "date"), Violation("duplicate-conflict", ID, {"rows": "2 and 4"})
     first, second = (Violation("text-length", "url", {"length": length, "limit": "255"}) for length in ("300", "301"))
     ledger.stage(block(row(2, "", Outcome.INVALID, serial, first), row(3, "", Outcome.INVALID, second)))
     ledger.stage(block(row(4, "", Outcome.INVALID, second), row(5, "", Outcome.INVALID, serial)))
+    ledger.flag([(2, conflict), (4, conflict)])
     assert ledger.causes() == [
-        Cause("invalid", "text-length", "url", 3, 2, ""),
-        Cause("invalid", "date-serial", "date", 2, 2, ""),
+        Cause("invalid", "text-length", "url", 3, 2, first.message),
+        Cause("invalid", "date-serial", "date", 2, 2, serial.message),
+        Cause("invalid", "duplicate-conflict", ID, 2, 2, conflict.message),
     ]
+    assert next(lines_of(ledger.batches())).message == f"{serial.message} {first.message} {conflict.message}"
+
+
+def test_words_that_were_not_kept_apart(opened: Open) -> None:
+    """What an earlier version wrote of a row is told as it wrote it, and its causes without words where it had several."""
+    ledger = opened()
+    serial, long_ = Violation("date-serial", "date"), Violation("text-length", "url", {"length": "300", "limit": "255"})
+    ledger.stage(block(row(2, "", Outcome.INVALID, serial, long_), row(3, "", Outcome.INVALID, long_)))
+    told = f"{serial.message} {long_.message}"
+    ledger._db.execute("UPDATE row SET message = ? WHERE number = 2", (told,))
+    assert [line.message for line in lines_of(ledger.batches())] == [told, long_.message]
+    assert [(cause.code, cause.message) for cause in ledger.causes()] == [("text-length", ""), ("date-serial", "")]
 
 
 def test_flags_add_up(opened: Open) -> None:

@@ -10,6 +10,9 @@ from contact_sync.ledger.memory import Memory
 from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Result, Summary, Violation
 from contact_sync.packed import unpack
 
+BETWEEN = "\n"
+"""Stands between the sentences of a row; each is one line."""
+
 
 class _Rest(NamedTuple):
     """What is told of the rows whose turn did not come."""
@@ -83,11 +86,13 @@ class Books(Memory):
                 "SELECT outcome, code, fields, count(*), min(number), message FROM row WHERE code <> '' GROUP BY 1, 2, 3"
             ).fetchall()
         for outcome, codes, fields, count, number, message in groups:
-            for code, field in zip(codes.split(","), fields.split(","), strict=True):
+            every, sentences = codes.split(","), message.split(BETWEEN)
+            if len(sentences) != len(every):  # of a version that did not keep them apart
+                sentences = [""] * len(every)
+            for code, field, sentence in zip(every, fields.split(","), sentences, strict=True):
                 cause = (outcome, code, field)
                 rows[cause] += count
-                told = (number, message if code == codes else "")
-                first[cause] = min(told, first.get(cause, told))
+                first[cause] = min((number, sentence), first.get(cause, (number, sentence)))
         found = [Cause(*cause, count, *first[cause]) for cause, count in rows.items()]
         return sorted([*found, *self._causes_of_the_rest()], key=lambda cause: (-cause.rows, cause.first))
 
@@ -147,6 +152,7 @@ class Books(Memory):
         if self._rest and read != outcome:
             code, fields, message = as_text([self._rest.violation])
         fields = ",".join(dict.fromkeys(filter(None, fields.split(","))))
+        message = message.replace(BETWEEN, " ")
         return Line(cells, number, read, code, fields, message, attempts, http_status, api_code, at)
 
     def _lost(self, cells: list[str], result: Result) -> Line:
@@ -170,11 +176,11 @@ class Books(Memory):
 
 
 def as_text(violations: Sequence[Violation]) -> tuple[str, str, str]:
-    """Codes, fields and sentences of a row's violations, each as one text; the first two in step."""
+    """Codes, fields and sentences of a row's violations, each as one text; the three in step."""
     if not violations:
         return "", "", ""
     return (
         ",".join(v.code for v in violations),
         ",".join(v.field for v in violations),
-        storable(" ".join(v.message for v in violations)),
+        storable(BETWEEN.join(v.message for v in violations)),
     )

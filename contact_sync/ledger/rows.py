@@ -10,7 +10,7 @@ from pathlib import Path
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
 from contact_sync.language import phrase
-from contact_sync.ledger.books import Books, as_text
+from contact_sync.ledger.books import BETWEEN, Books, as_text
 from contact_sync.ledger.database import ROWS, storable
 from contact_sync.ledger.memory import GROUP
 from contact_sync.model import (
@@ -114,8 +114,8 @@ class Ledger(Books):
             db.executemany(
                 "UPDATE row SET outcome = 'invalid', code = CASE WHEN code = '' THEN ? ELSE code || ',' || ? END,"
                 " fields = CASE WHEN code = '' THEN ? ELSE fields || ',' || ? END,"
-                " message = ltrim(message || ' ' || ?) WHERE number = ?",
-                ((v.code, v.code, v.field, v.field, v.message, number) for number, v in flags),
+                " message = CASE WHEN code = '' THEN ? ELSE message || ? || ? END WHERE number = ?",
+                ((v.code, v.code, v.field, v.field, v.message, BETWEEN, v.message, number) for number, v in flags),
             )
 
     def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
