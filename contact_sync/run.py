@@ -37,10 +37,12 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     """Do the whole job and say what came of it.
 
     Raises a ContactSyncError where there is nothing to report on: a refused source (SourceError), a lock that is held
-    (BusyError), a ledger or report that cannot be opened (StorageError), a proxy that cannot be used (ConfigError).
+    (BusyError), a ledger or report that cannot be opened (StorageError), a proxy that cannot be used or a region that is none
+    (ConfigError).
     """
     started = datetime.now(UTC)
     night = _Night(settings, watcher)
+    policy = Policy(blank=settings.blank, region=settings.region, today=started.astimezone().date())
     summary = Summary(
         f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}", settings.source, settings.report
     )
@@ -54,7 +56,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             with drafts(places) as reports:
                 ledger.begin(summary.run, places, stamp(started), source.layout, keep=keep)
                 try:
-                    night.stage(source, ledger, summary)
+                    night.stage(source, policy, ledger, summary)
                 except SourceError as refused:
                     summary.exit_code = refused.exit_code
                     if keep:
@@ -165,7 +167,7 @@ class _Night:
 
         return Channel(self._settings, self.stop, self._begun)
 
-    def stage(self, source: Source, ledger: Ledger, summary: Summary) -> None:
+    def stage(self, source: Source, policy: Policy, ledger: Ledger, summary: Summary) -> None:
         """Validate every row of `source` and write it into the ledger."""
         settings = self._settings
         if settings.blank == "clear" and not source.blanks_certain:
@@ -176,8 +178,7 @@ class _Night:
                     name=source.path.name,
                 )
             )
-        today = datetime.now().astimezone().date()
-        validator = Validator(source.mapping, Policy(blank=settings.blank, region=settings.region, today=today))
+        validator = Validator(source.mapping, policy)
         with _uncollected():
             summary.rows = plan.stage(
                 source,

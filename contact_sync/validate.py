@@ -44,7 +44,7 @@ Look: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What the operator decides about cells."""
+    """What the operator decides about cells. Raises ConfigError for a region without a numbering plan."""
 
     blank: Literal["keep", "clear"] = "keep"
     """What an empty cell means: leave the stored value, or empty it. A blank phone number always leaves it."""
@@ -53,19 +53,18 @@ class Policy:
     today: dt.date
     """A date may lie two years after it."""
 
+    def __post_init__(self) -> None:
+        if self.region.upper() not in phonenumbers.SUPPORTED_REGIONS:
+            raise ConfigError(
+                phrase("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=self.region)
+            )
+
 
 class Validator:
-    """Judges the rows of one source; `mapping` is the source's own.
-
-    Raises `ConfigError` for a region without a numbering plan.
-    """
+    """Judges the rows of one source; `mapping` is the source's own."""
 
     def __init__(self, mapping: Mapping[str, int], policy: Policy) -> None:
         region = policy.region.upper()
-        if region not in phonenumbers.SUPPORTED_REGIONS:
-            raise ConfigError(
-                phrase("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=policy.region)
-            )
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
         columns = {

@@ -99,15 +99,14 @@ class Night:
 
     def run(self, **told: Any) -> Summary:
         """Run once."""
-        options: dict[str, Any] = {
-            "source": self.source,
-            "report": self.report,
-            "key": KEY,
-            "base_url": self.sandbox.base_url,
-            "state_dir": self.folder / "state",
-            "rate": 0,
-        }
-        return run(Settings(**options | told), self.watcher)
+        return run(Settings(**self._options() | {"source": self.source, "report": self.report} | told), self.watcher)
+
+    def retry(self, **told: Any) -> Summary:
+        """Take up the last run again."""
+        return module.retry(Settings(**self._options() | told), self.watcher)
+
+    def _options(self) -> dict[str, Any]:
+        return {"key": KEY, "base_url": self.sandbox.base_url, "state_dir": self.folder / "state", "rate": 0}
 
     def lines(self) -> list[dict[str, str]]:
         """The lines of the report."""
@@ -591,10 +590,13 @@ def test_an_empty_source(night: Night) -> None:
 
 
 def test_a_region_that_is_none(night: Night) -> None:
-    """A region without a numbering plan is a wrong option; nothing is sent and no report is written."""
+    """A region without a numbering plan is a wrong option, told before anything is touched: the last run can be taken up."""
+    night.run(limit=1)
+    before = night.report.read_bytes()
     with pytest.raises(ConfigError, match="XX"):
         night.run(region="XX")
-    assert not night.report.exists()
+    assert night.report.read_bytes() == before
+    assert night.retry().outcomes == {"updated": 3}
 
 
 # ---- what cannot be read or written
