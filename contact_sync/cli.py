@@ -17,7 +17,7 @@ import click
 
 from contact_sync import __version__, options
 from contact_sync.console import Console
-from contact_sync.errors import ContactSyncError, StorageError
+from contact_sync.errors import ConfigError, ContactSyncError, StorageError
 from contact_sync.invocation import invoke, settings_of, told_bug
 from contact_sync.language import phrase
 
@@ -169,10 +169,14 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: An
 def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
     """Delete all that is kept of a contact: digests, history, and the text of the last run's rows."""
     console: Console = ctx.obj
-    from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
+    from contact_sync.rules import bare_id  # noqa: PLC0415 - not for --help
+    from contact_sync.state import kept_ledger  # noqa: PLC0415
 
+    contact_id = bare_id(contact_id)
+    if not contact_id:
+        raise ConfigError(phrase("There is no contactId: name the contact that is to be forgotten."))
     with kept_ledger(settings_of(ctx, told)) as ledger:
-        found = ledger.forget(contact_id)
+        found = ledger.forget(contact_id, bare_id)
     if found:
         console.say(phrase("Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.", count=found))
     else:

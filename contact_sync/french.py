@@ -124,6 +124,7 @@ FRENCH: dict[str, str] = {
         "toutes les lignes, à moins de lui donner le --account des exécutions précédentes."
     ),
     "No run has succeeded yet.": ("Aucune exécution n'a encore réussi."),
+    "There is no contactId: name the contact that is to be forgotten.": "Le contactId manque : indiquez le contact à oublier.",
     "Nothing is kept of this contact.": ("Rien n'est conservé de ce contact."),
     "Only the rows of the last run, {run}, are still kept.": (
         "Seules les lignes de la dernière exécution, {run}, sont encore conservées."

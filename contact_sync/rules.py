@@ -222,12 +222,15 @@ def _settled(field: str, text: str) -> Reading | None:
     return Reading(None, violation) if violation else None
 
 
+def bare_id(cell: str) -> str:
+    """Return what a cell of ids says, right or wrong: without what is not seen, and what was put around it."""
+    return unprotect(trim(cell)).translate(_FULL_WIDTH)
+
+
 def read_id(cell: str) -> Reading:
     """Read a contactId: 1 to 80 visible ASCII characters."""
-    trimmed = trim(cell)
-    bare = unprotect(trimmed)
-    note = "" if bare == trimmed else phrase("lost the apostrophe or the formula around the id")
-    text = bare.translate(_FULL_WIDTH)
+    text = bare_id(cell)
+    note = "" if len(text) == len(trim(cell)) else phrase("lost the apostrophe or the formula around the id")
     if not text:
         return Reading(None, Violation("id-missing", ID))
     return _settled(ID, text) or Reading(text, note=note)

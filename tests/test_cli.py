@@ -968,6 +968,31 @@ def test_a_row_that_was_forgotten(
         assert last.startswith(";;3;unprocessed;forgotten;;The contact was forgotten, so the row is not sent.;")
 
 
+@pytest.mark.parametrize("nobody", ["", " ", "\u200b"])
+def test_forget_nobody(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], nobody: str) -> None:
+    """An id that is none is a wrong option, and nothing is forgotten, though there are rows without an id."""
+    _, options = where
+    write("C000001;Zoé", ";Max")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "-q") == 3
+    before = Path("contacts.results.csv").read_bytes()
+    assert main("forget", nobody, *options) == 2
+    assert "There is no contactId: name the contact" in capsys.readouterr().err
+    assert main("report", *options, "-q") == 0
+    assert Path("contacts.results.csv").read_bytes() == before
+
+
+def test_forget_an_id_as_it_stands_in_the_file(
+    main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An id is cleaned as one in a file is."""
+    _, options = where
+    write("'C000001;Zoé")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "-q") == 0
+    capsys.readouterr()
+    assert main("forget", " 'C000001", *options) == 0
+    assert "Forgotten, in 2 places." in capsys.readouterr().err
+
+
 def test_doctor(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     """The doctor finds what is well and what is not, and never shows the key."""
     served, options = where

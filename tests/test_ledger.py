@@ -41,6 +41,7 @@ from contact_sync.model import (
     Violation,
     lines_of,
 )
+from contact_sync.rules import bare_id
 
 from .common import LAYOUT, REPORT, begin_run, files_up_to
 
@@ -793,6 +794,49 @@ def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.Mo
         ledger.stage(block(row(2, "", Outcome.READY)))
         assert ledger.outcomes() == {"ready": 1}
     assert list(tmp_path.iterdir()) == []
+
+
+# ---- forgetting
+
+
+def told_of(ledger: Ledger) -> dict[int, list[str]]:
+    """What is still told of each row: its cells, or nothing where all are empty."""
+    return {line.number: list(filter(None, line.cells)) for line in lines_of(ledger.batches())}
+
+
+def of_cells(*rows: list[str], ids: Sequence[str] = ()) -> Block:
+    """A chunk of invalid rows with these cells, from row 2 on; those without an id in `ids` have none for certain."""
+    ids = [*ids, *[""] * (len(rows) - len(ids))]
+    wrong = Violation("text-control", "firstname")
+    staged = [Staged(number, contact_id, payload(), Outcome.INVALID, [wrong]) for number, contact_id in enumerate(ids, 2)]
+    return Block([row.number for row in staged], ids, list(rows), Outcome.UNCHANGED, staged)
+
+
+def test_forgetting_nobody_else(opened: Open) -> None:
+    """Another contact who has that id as a name, or as a part of theirs, is not forgotten, whether or not their id is certain."""
+    ledger = opened()
+    rows = [["C1", "Zoé"], ["C2", "C1"], ["C11", "Léa"], ["C 3", "C1"], ["", "C1"]]
+    ledger.stage(of_cells(*rows, ids=["C1", "C2", "C11"]))
+    assert ledger.forget("C1", bare_id) == 1
+    assert told_of(ledger) == {2: [], 3: rows[1], 4: rows[2], 5: rows[3], 6: rows[4][1:]}
+
+
+@pytest.mark.parametrize("cell", ["C1", " C1 ", "C\u200b1", "\ufeffC1", "'C1", '="C1"', "C\uff11"])
+def test_forgetting_a_row_whose_id_is_not_certain(opened: Open, where: Path, cell: str) -> None:
+    """A row without a certain id is forgotten by what its cell of ids says, whatever stands around or between it."""
+    ledger = opened()
+    ledger.stage(of_cells(["C2", "Max"], [cell, "Zoé"], ids=["C2"]))
+    assert ledger.forget("C1", bare_id) == 1
+    assert told_of(ledger) == {2: ["C2", "Max"], 3: []}
+    assert "Zoé".encode() not in where.read_bytes()
+
+
+def test_forgetting_a_row_whose_cells_have_moved(opened: Open) -> None:
+    """Where cells have moved, any of them may be the id."""
+    ledger = opened()
+    ledger.stage(of_cells(["Zoé", "C1", "<?>"], ["Max", "C2 <?> more"], ["Léa", "C1"]))
+    assert ledger.forget("C1", bare_id) == 1
+    assert told_of(ledger) == {2: [], 3: ["Max", "C2 <?> more"], 4: ["Léa", "C1"]}
 
 
 # ---- the file

@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
 from contact_sync.fingerprint import agree, stranger
 from contact_sync.ledger.database import Database, storable
-from contact_sync.model import Event, Outcome, Places, Run, Violation, Workload, stamp
+from contact_sync.model import ID, MARK, Event, Layout, Outcome, Places, Run, Violation, Workload, stamp
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -125,42 +125,51 @@ class Memory(Database):
 
     # ---- forgetting
 
-    def forget(self, contact_id: str) -> int:
-        """Delete all that is kept of a contact, so that no trace is left in the file, and return how many places it was in."""
+    def forget(self, contact_id: str, bare: Callable[[str], str]) -> int:
+        """Delete all that is kept of a contact, so that no trace is left in the file, and return how many places it was in.
+
+        `bare` is what a cell of ids says, certain or not.
+        """
         with self._transaction() as db:
             found = db.execute("DELETE FROM confirmed WHERE contact_id = ?", (contact_id,)).rowcount
             found += db.execute("DELETE FROM history WHERE contact_id = ?", (contact_id,)).rowcount
-            found += self._blank_out(db, contact_id)
+            found += self._blank_out(db, contact_id, bare)
         with self._guard():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return found
 
-    def _blank_out(self, db: Connection, contact_id: str) -> int:
+    def _blank_out(self, db: Connection, contact_id: str, bare: Callable[[str], str]) -> int:
         """Empty the cells of a contact's rows in the last run, also where the id was not certain; none is sent any more."""
-        numbers = []
-        blocks = db.execute(
-            "SELECT first, numbers, ids, cells FROM block WHERE instr(cells, ?)", (contact_id.encode(),)
-        ).fetchall()
-        for first, packed_numbers, packed_ids, packed_cells in blocks:
-            ids, cells = json.loads(packed_ids), unpack(packed_cells.decode(errors="surrogatepass"))
-            for position, number in enumerate(json.loads(packed_numbers)):
-                if contact_id in {ids[position], *map(str.strip, cells[position])}:
-                    ids[position], cells[position] = "", [""] * len(cells[position])
-                    numbers.append(number)
-            emptied = (json.dumps(ids), pack(cells).encode(errors="surrogatepass"), first)
-            db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", emptied)
-        numbers += [number for (number,) in db.execute("SELECT number FROM row WHERE contact_id = ?", (contact_id,))]
+        numbers: list[int] = []
+        query = """SELECT first, layout FROM block, run WHERE run.id = ? AND (instr(ids, ?) OR instr(ids, '""'))"""
+        for first, layout in db.execute(query, (self.last(), json.dumps(contact_id))).fetchall():
+            place = Layout(*json.loads(layout)).mapping[ID]
+            texts = db.execute("SELECT numbers, ids, cells FROM block WHERE first = ?", (first,)).fetchone()
+            ids, cells = json.loads(texts[1]), unpack(texts[2].decode(errors="surrogatepass"))
+            found = [
+                position
+                for position, row in enumerate(cells)
+                if contact_id == ids[position]
+                # Where cells have moved, any of them may be the id.
+                or (not ids[position] and contact_id in map(bare, row if MARK in "".join(row) else [row[place]]))
+            ]
+            for position in found:
+                ids[position], cells[position] = "", [""] * len(cells[position])
+            if found:
+                emptied = (json.dumps(ids), pack(cells).encode(errors="surrogatepass"), first)
+                db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", emptied)
+                numbers += map(json.loads(texts[0]).__getitem__, found)
         db.executemany(
             "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?",
-            [(number,) for number in set(numbers)],
+            [(number,) for number in numbers],
         )
         told = Violation("forgotten")
         db.executemany(
             "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
             " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
-            [(told.code, told.field, told.message, number) for number in set(numbers)],
+            [(told.code, told.field, told.message, number) for number in numbers],
         )
-        return len(set(numbers))
+        return len(numbers)
 
     def expire(self, now: datetime, keep_days: int | None) -> None:
         """Delete the text of rows that is older than `TEXT_DAYS`, and, if that is said, the history older than `keep_days`."""
