@@ -15,7 +15,7 @@ from contact_sync.damage import COMPARED, deviations
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.guard import guard
 from contact_sync.language import phrase
-from contact_sync.ledger import CLEARED, STAGED, Ledger
+from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.places import Drafts, drafts, places_again, places_of
@@ -56,16 +56,16 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             with drafts(places) as reports:
                 ledger.begin(summary.run, places, stamp(started), source.layout, keep=keep)
                 try:
-                    night.stage(source, policy, ledger, summary)
+                    with ledger.staging():
+                        night.stage(source, policy, ledger, summary)
                 except SourceError as refused:
                     summary.exit_code = refused.exit_code
                     if keep:
                         night.finish(ledger, summary)
                     raise
-                ledger.advance(summary.run, STAGED)
                 guard(settings, ledger, summary.rows, night.stop)
                 if channel and not night.stop.reasons:
-                    ledger.advance(summary.run, CLEARED)
+                    ledger.clear(summary.run)
                     channel.send(ledger, reports.csv, summary.rows, watcher)
                 night.conclude(ledger, summary)
                 night.report(ledger, summary, reports, source.layout, source.original)
@@ -112,7 +112,7 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
 def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Places]:
     """The last run as it was left, and where its reports go; it must be the one asked for, if one is."""
     last = ledger.last()
-    if not last or not ledger.is_whole(last):
+    if not last:
         raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
     if settings.run not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))

@@ -17,9 +17,13 @@ LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstn
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 
 
-def begin_run(ledger: Ledger, run: str, started: str = "", source: str = "contacts.csv", *, keep: bool = True) -> None:
-    """Begin a run of contacts with a name."""
+def begin_run(
+    ledger: Ledger, run: str = "run", source: str = "contacts.csv", started: str = "2026-01-02T03:04:05Z", *, keep: bool = True
+) -> None:
+    """Begin a run of contacts with a name, whose rows take the place of the last one's before any of them is staged."""
     ledger.begin(run, Places(Path(source), REPORT, None, None, 0o600), started, LAYOUT, keep=keep)
+    with ledger.staging():
+        pass
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The ledger, on a real SQLite file: what was staged, what was confirmed, and what a stolen or torn file gives."""
 
 import dataclasses
+import json
 import os
 import shutil
 import signal
@@ -22,9 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from contact_sync.errors import StorageError
+from contact_sync.errors import SourceError, StorageError
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.ledger import CLEARED, STAGED, VERSION, Ledger
+from contact_sync.ledger import VERSION, Ledger
 from contact_sync.ledger.database import _SCHEMA
 from contact_sync.model import (
     FIELDS,
@@ -41,6 +42,7 @@ from contact_sync.model import (
     Violation,
     lines_of,
 )
+from contact_sync.packed import pack
 from contact_sync.rules import bare_id
 
 from .common import LAYOUT, REPORT, begin_run, files_up_to
@@ -94,7 +96,7 @@ def opened(where: Path) -> Iterator[Open]:
             count += 1
             ledger = stack.enter_context(Ledger(where, PRINTS, "account"))
             if begin:
-                begin_run(ledger, f"run-{count}", "2026-01-02T03:04:05Z", keep=keep)
+                begin_run(ledger, f"run-{count}", keep=keep)
             return ledger
 
         yield open_
@@ -368,7 +370,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
     own = st.sampled_from([None, Outcome.READY, Outcome.UNCHANGED, Outcome.DUPLICATE])
     truth: dict[int, str] = {}
     with Ledger(None, PRINTS) as ledger:
-        begin_run(ledger, "run", keep=data.draw(st.booleans()))
+        begin_run(ledger, keep=data.draw(st.booleans()))
         while rest := [number for number in numbers if number not in truth]:
             part = rest[: data.draw(st.integers(1, len(rest)))]
             shared = data.draw(st.sampled_from([Outcome.READY, Outcome.UNCHANGED]))
@@ -396,13 +398,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
 def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
     """The name of a source, the API's code and a reason are kept although they are not valid Unicode."""
     with Ledger(where, PRINTS, "account") as ledger:
-        ledger.begin(
-            "run",
-            Places(Path(os.fsdecode(b"pr\xe9noms.csv")), REPORT, None, None, 0o600),
-            "2026-01-02T03:04:05Z",
-            LAYOUT,
-            keep=True,
-        )
+        begin_run(ledger, source=os.fsdecode(b"pr\xe9noms.csv"))
         ledger.stage(block(row(2), row(3), row(4)))
         ledger.record(
             ended(ledger.take(-1)[0], Outcome.REJECTED, Violation("api-number-taken", "phoneNumber"), api_code="\ud800")
@@ -583,12 +579,9 @@ def test_the_end_writes_nothing(opened: Open) -> None:
 def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
     """The last run comes back with all that was told of its rows; once it is resumed, those that failed are pending too."""
     ledger = opened()
-    assert not ledger.is_whole("run-1")
     ledger.stage(block(*map(row, range(2, 7)), plain=[7]))
-    ledger.advance("run-1", STAGED)
-    assert ledger.is_whole("run-1")
     assert not ledger.resume("run-1")
-    ledger.advance("run-1", CLEARED)
+    ledger.clear("run-1")
     for taken, outcome in zip(ledger.take(-1, 3), [Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED], strict=True):
         ledger.record(ended(taken, outcome, *[Violation("api-throttled")] * (outcome is not Outcome.UPDATED)))
     ledger.flush()
@@ -598,7 +591,6 @@ def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
 
     with Ledger(where, PRINTS, "account") as again:
         assert again.last() == "run-1"
-        assert again.is_whole("run-1")
         assert again.reopen("run-1") == (Places(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600), LAYOUT)
         assert list(lines_of(again.batches())) == before
         assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
@@ -754,6 +746,59 @@ def test_a_run_takes_the_place_of_the_last_ones_rows(opened: Open, where: Path) 
     assert second.runs(1) == second.runs(2)[:1]
 
 
+def test_rows_that_cannot_all_be_staged(opened: Open, where: Path) -> None:
+    """Until all rows of a run are staged, and where they never are, everybody finds the last run's; both runs are known."""
+    first = opened()
+    first.stage(block(row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), plain=[4]))
+    first.clear("run-1")
+    ledger = opened(begin=False)
+    before = list(lines_of(ledger.batches()))
+    ledger.begin("run-2", Places(Path("other.csv"), REPORT, None, None, 0o600), "2026-01-03T03:04:05Z", LAYOUT, keep=True)
+
+    def stage_some() -> None:
+        with ledger.staging():
+            ledger.stage(block(row(7), row(8)))
+            ledger.flag([(8, Violation("date-ambiguous", "date"))])
+            assert ledger.outcomes() == {"invalid": 1, "": 1}
+            with Ledger(where, PRINTS, "account") as reader:
+                assert (reader.last(), list(lines_of(reader.batches()))) == ("run-1", before)
+            raise SourceError("The rest is damaged.")
+
+    with pytest.raises(SourceError, match="damaged"):
+        stage_some()
+    ledger.finish(Summary("run-2", Path(), None, exit_code=4), "2026-01-03T04:00:00Z")
+    with Ledger(where, PRINTS, "account") as later:
+        assert (later.last(), list(lines_of(later.batches()))) == ("run-1", before)
+        assert [(run.id, run.exit_code) for run in later.runs(9)] == [("run-2", 4), ("run-1", None)]
+        assert later.resume("run-1")
+
+
+def test_a_kill_while_rows_are_staged(where: Path, opened: Open) -> None:
+    """After kill -9 in the middle of it the last run's rows are there as before, and the run is known to be cut short."""
+    ledger = opened()
+    ledger.stage(block(row(2), plain=[3]))
+    before = list(lines_of(ledger.batches()))
+    script = f"""
+import os, signal, sys
+sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+from contact_sync.fingerprint import Fingerprints
+from contact_sync.ledger import Ledger
+from contact_sync.model import Block, Layout, Places, Outcome
+from pathlib import Path
+ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
+ledger.begin("run-2", Places(Path("c.csv"), Path("r.csv"), None, None, 0o600), "9", Layout([], [], {{}}, ";"), keep=True)
+with ledger.staging():
+    for number in range(20):
+        ledger.stage(Block([number], ["C1"], [["x" * 2_000_000]], Outcome.UNCHANGED, []))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False, env=UNMEASURED).returncode == -signal.SIGKILL
+    assert where.with_name(f"{where.name}-wal").stat().st_size > 20_000_000, "nothing of it was in the file"
+    later = opened(begin=False)
+    assert (later.last(), list(lines_of(later.batches()))) == ("run-1", before)
+    assert [(run.id, run.finished) for run in later.runs(1)] == [("run-2", None)]
+
+
 def test_earlier_nights(opened: Open) -> None:
     """The last runs of a source that were not stopped are told, newest first, whatever day is in its name."""
     ledger = opened(begin=False)
@@ -766,9 +811,9 @@ def test_earlier_nights(opened: Open) -> None:
             ("contacts-2026-01-06.csv", 3, {"altered": 1, "rejected": 2, "failed": 3, "unprocessed": 4}),
         )
     ):
-        begin_run(ledger, f"run-{night}", f"2026-01-0{night}", source=source)
+        begin_run(ledger, f"run-{night}", source, f"2026-01-0{night}")
         ledger.finish(Summary(f"run-{night}", Path(), None, outcomes=outcomes, exit_code=exit_code), "")
-    begin_run(ledger, "now", "2026-01-07", source="contacts-2026-01-07.csv")
+    begin_run(ledger, "now", "contacts-2026-01-07.csv", "2026-01-07")
     assert ledger.nights("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
     assert ledger.nights("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
     assert ledger.nights("contacts.csv", 3) == []
@@ -787,11 +832,14 @@ def test_a_dry_run_leaves_the_last_runs_rows(opened: Open, where: Path) -> None:
 
 
 def test_a_ledger_nobody_needs_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger without a path works and leaves no file."""
+    """A ledger without a path works, takes back what fails, and leaves no file."""
     monkeypatch.chdir(tmp_path)
     with Ledger(None, PRINTS) as ledger:
-        begin_run(ledger, "run")
+        begin_run(ledger)
         ledger.stage(block(row(2, "", Outcome.READY)))
+        assert ledger.outcomes() == {"ready": 1}
+        with pytest.raises(StorageError, match="UNIQUE"):
+            ledger.stage(block(row(3), row(3)))
         assert ledger.outcomes() == {"ready": 1}
     assert list(tmp_path.iterdir()) == []
 
@@ -937,6 +985,51 @@ def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
     db.close()
 
 
+def second_version(where: Path, stage: int) -> None:
+    """Write a ledger as the second version did, whose last run has come so far: 0 = some rows, 1 = all staged, 2 = cleared."""
+    db = sqlite3.connect(where)
+    for statement in (*_SCHEMA[0], *_SCHEMA[1]):
+        db.execute(statement)
+    db.execute("INSERT INTO meta VALUES ('account', 'account'), ('rows', 'old')")
+    places = Places(Path("contacts.csv"), REPORT, None, None, 0o600).packed()
+    db.execute(
+        "INSERT INTO run (id, source, started, layout, places, staged) VALUES ('old', 'c.csv', '2026-01-01T00:00:00Z', ?, ?, ?)",
+        (json.dumps(LAYOUT), places, stage),
+    )
+    db.execute(
+        "INSERT INTO block VALUES (2, '[2, 3]', '[\"C2\", \"C3\"]', ?, 'unchanged', 1)", (pack([["C2"], ["C3"]]).encode(),)
+    )
+    db.execute(
+        "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message, attempts)"
+        " VALUES (3, 'C3', '{}', 0, 'failed', 'api-throttled', '', 'Too many.', 4)"
+    )
+    db.execute("PRAGMA user_version = 2")
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize(("stage", "resumed"), [(1, False), (2, True)])
+def test_a_ledger_of_the_second_version(opened: Open, where: Path, stage: int, *, resumed: bool) -> None:
+    """The last run in a ledger of an earlier version is told as it was, and taken up again if it ever came to send."""
+    second_version(where, stage)
+    ledger = opened(begin=False)
+    assert ledger.last() == "old"
+    assert ledger.reopen("old")[1] == LAYOUT
+    told = [(line.number, line.cells, line.outcome, line.message) for line in lines_of(ledger.batches())]
+    assert told == [(2, ["C2"], "unchanged", ""), (3, ["C3"], "failed", "Too many.")]
+    assert ledger.resume("old") is resumed
+
+
+def test_half_a_run_of_the_second_version(opened: Open, where: Path) -> None:
+    """Of a run that an earlier version staged in part, and was killed, no row is left."""
+    second_version(where, 0)
+    ledger = opened(begin=False)
+    assert ledger.last() == ""
+    assert list(lines_of(ledger.batches())) == []
+    assert ledger.outcomes() == {}
+    assert [run.id for run in ledger.runs(9)] == ["old"]
+
+
 def test_not_a_ledger(where: Path) -> None:
     """A file that is no database is refused, and left as it was."""
     where.write_text("contactId;firstname\n" * 100)
@@ -957,7 +1050,7 @@ def test_somebody_elses_database(where: Path) -> None:
 def test_a_torn_file(opened: Open, where: Path) -> None:
     """A ledger that lost its end is an error with a sentence wherever that is noticed."""
     with Ledger(where, PRINTS, "account") as ledger:
-        begin_run(ledger, "run")
+        begin_run(ledger)
         ledger.stage(block(*[row(number) for number in range(1, 2000)]))
     os.truncate(where, where.stat().st_size // 2)
     with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late

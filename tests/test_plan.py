@@ -74,7 +74,8 @@ def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
     begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
     told: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
-    return plan.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
+    with ledger.staging():
+        return plan.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
 
 
 def confirm(ledger: Ledger, *rows: Row) -> None:

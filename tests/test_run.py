@@ -31,6 +31,7 @@ from contact_sync.errors import (
     StorageError,
     UnavailableError,
 )
+from contact_sync.fingerprint import installation
 from contact_sync.ledger import Ledger
 from contact_sync.lock import seize
 from contact_sync.model import Batch, Outcome, Result, Summary
@@ -104,6 +105,10 @@ class Night:
     def retry(self, **told: Any) -> Summary:
         """Take up the last run again."""
         return module.retry(Settings(**self._options() | told), self.watcher)
+
+    def rewrite(self) -> Summary:
+        """Write the last run's report once more."""
+        return module.rewrite(Settings(**self._options()), self.watcher)
 
     def _options(self) -> dict[str, Any]:
         return {"key": KEY, "base_url": self.sandbox.base_url, "state_dir": self.folder / "state", "rate": 0}
@@ -561,6 +566,24 @@ def test_a_source_that_turns_out_to_be_damaged(night: Night) -> None:
     assert night.sandbox.calls == []
     night.write(*THREE)
     assert night.run().outcomes == {"updated": 3}
+
+
+@pytest.mark.parametrize("content", ["", "C000004;Zoé\n" * 5000 + 'C000005;"Léa\n'])
+def test_a_refused_source_leaves_the_last_run(night: Night, content: str) -> None:
+    """A source that is empty, or turns out to be damaged, does not take the place of the last run's rows; the history has it."""
+    night.run(limit=1)
+    report = night.report.read_bytes()
+    night.source.write_text(f"contactId;firstname\n{content}", encoding="utf-8")
+    age(night.source)
+    with pytest.raises(SourceError):
+        night.run()
+    (path,) = (night.folder / "state").glob("*.sqlite3")
+    with Ledger(path, installation(path.parent), path.stem) as ledger:
+        assert [(told.exit_code, told.outcomes) for told in ledger.runs(9)] == [(4, {}), (0, {"updated": 1, "unprocessed": 2})]
+    night.report.unlink()
+    night.rewrite()
+    assert night.report.read_bytes() == report
+    assert night.retry().outcomes == {"updated": 3}
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "missing/contacts.csv", ".", "contacts.csv/contacts.csv"])

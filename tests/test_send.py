@@ -30,7 +30,7 @@ from contact_sync.errors import (
     UnavailableError,
 )
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.ledger import CLEARED, Ledger
+from contact_sync.ledger import Ledger
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
 from contact_sync.send import CANARIES, Effort, Pool
@@ -59,7 +59,7 @@ def payload(number: int, name: str = "Zoé") -> tuple[str | None, ...]:
 
 def stage(ledger: Ledger, rows: int, name: str = "Zoé") -> None:
     """Begin a run of so many pending rows, numbered from 1, each for the contact with its number: C000001."""
-    begin_run(ledger, f"run of {name}", "2026-01-01T00:00:00Z", keep=name == "Zoé")
+    begin_run(ledger, f"run of {name}", keep=name == "Zoé")
     if rows:
         ids = {number: f"C{number:06}" for number in range(1, rows + 1)}
         pending = [Staged(number, contact_id, payload(number, name), None) for number, contact_id in ids.items()]
@@ -1179,7 +1179,7 @@ def test_a_run_taken_up_again_leaves_what_is_beyond_its_limit(
 ) -> None:
     """The second pass goes no further than the first: rows below that failed in an earlier run are not its business."""
     stage(ledger, 4)
-    ledger.advance("run of Zoé", CLEARED)
+    ledger.clear("run of Zoé")
     api.answer = lambda call: confirmed(call) if row(call) == 1 else broken()
     night_of(attempts=1)
     assert outcomes(ledger) == {1: UPDATED, 2: FAILED, 3: FAILED, 4: FAILED}

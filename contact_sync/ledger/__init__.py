@@ -9,6 +9,6 @@ durably withdrawn before it may leave (`take`), and only the API's confirmation 
 """
 
 from contact_sync.ledger.database import VERSION
-from contact_sync.ledger.rows import CLEARED, STAGED, Ledger
+from contact_sync.ledger.rows import Ledger
 
-__all__ = ["CLEARED", "STAGED", "VERSION", "Ledger"]
+__all__ = ["VERSION", "Ledger"]

@@ -51,6 +51,14 @@ _SCHEMA = (
         ) WITHOUT ROWID""",
         "CREATE INDEX history_of_contact ON history (contact_id)",
     ),
+    (
+        # What a run had staged in part when it was killed.
+        "DELETE FROM meta WHERE key = 'rows' AND value IN (SELECT id FROM run WHERE staged = 0)",
+        "DELETE FROM block WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'rows')",
+        "DELETE FROM row WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'rows')",
+        "ALTER TABLE run RENAME COLUMN staged TO cleared",
+        "UPDATE run SET cleared = cleared > 1",
+    ),
 )
 """What each version of the file added to the one before."""
 
@@ -77,7 +85,7 @@ class Database:
             try:
                 # Without a bound the cache grows to what looks like a leak on a large source.
                 self._db.execute("PRAGMA cache_size = -8000")
-                self._journal("WAL" if path else "OFF")
+                self._journal("WAL" if path else "MEMORY")
                 self._db.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
                 self._db.execute("PRAGMA secure_delete = ON")  # what is deleted does not stay in the file
                 self._prepare(account)
@@ -133,7 +141,11 @@ class Database:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all that is written within, or nothing; within another transaction it is a part of that one."""
         with self._guard():
+            if self._db.in_transaction:
+                yield self._db
+                return
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db

@@ -66,18 +66,19 @@ class Memory(Database):
     # ---- runs
 
     def _register(self, db: Connection, run: str, started: str, places: Places, layout: str) -> None:
-        """Note that a run begins, whose rows take the place of the last one's; of those the history keeps the outcomes."""
-        self._archive(db)
+        """Note that a run begins."""
         db.execute(
             "INSERT INTO run (id, source, started, layout, places, mode) VALUES (?, ?, ?, ?, ?, ?)",
             (run, storable(str(places.source)), started, layout, places.packed(), places.mode),
         )
-        db.execute("INSERT OR REPLACE INTO meta VALUES ('rows', ?)", (run,))
 
     @staticmethod
-    def _archive(db: Connection) -> None:
-        """Put into the history what became of the last run's rows."""
+    def _delete_rows(db: Connection) -> None:
+        """Delete the last run's rows; the history keeps what became of them."""
         db.execute(f"INSERT OR IGNORE INTO history (run, {_COLUMNS}) {_EVENTS}")
+        db.execute("DELETE FROM block")
+        db.execute("DELETE FROM row")
+        db.execute("DELETE FROM meta WHERE key = 'rows'")
 
     def last(self) -> str:
         """The id of the run whose rows are in the ledger; empty when there is none."""
@@ -181,10 +182,7 @@ class Memory(Database):
                 db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, last))
             old = db.execute("SELECT 1 FROM run WHERE id = ? AND started < ?", (last, stamp(now - timedelta(days=TEXT_DAYS))))
             if old.fetchone():
-                self._archive(db)
-                db.execute("DELETE FROM block")
-                db.execute("DELETE FROM row")
-                db.execute("DELETE FROM meta WHERE key = 'rows'")
+                self._delete_rows(db)
 
 
 def _undated(name: str) -> str:

@@ -4,6 +4,7 @@ import json
 import shutil
 from bisect import bisect
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -30,10 +31,6 @@ _LOG, _RESULT = 8 << 20, 200
 """Bytes that SQLite's log grows to, and that a row's result takes."""
 
 
-STAGED, CLEARED = 1, 2
-"""Stages of a run: all rows are in the ledger; and no guard keeps them from being sent."""
-
-
 class Ledger(Books):
     """The memory of one account, and the rows of the run that is under way."""
 
@@ -51,21 +48,29 @@ class Ledger(Books):
     # ---- staging
 
     def begin(self, run: str, places: Places, started: str, layout: Layout, *, keep: bool) -> None:
-        """Start a run. Its rows take the place of the last run's, or, unless `keep`, live in a temporary table beside them."""
+        """Start a run. Unless it is to `keep` its rows, they live in temporary tables beside the last run's."""
         with self._transaction() as db:
             if keep:
                 self._register(db, run, started, places, json.dumps(layout))
-                db.execute("DELETE FROM block")
-                db.execute("DELETE FROM row")
             else:
                 for statement in ROWS:
                     db.execute(statement.format(temporary="TEMPORARY"))
         self._renew()
+        self._kept = run if keep else ""
 
-    def advance(self, run: str, stage: int) -> None:
-        """Note how far a run has come: `STAGED` or `CLEARED`."""
+    @contextmanager
+    def staging(self) -> Iterator[None]:
+        """Let the rows that are staged within take the place of the last run's: all of them or, where that fails, none."""
         with self._transaction() as db:
-            db.execute("UPDATE run SET staged = ? WHERE id = ?", (stage, run))
+            if self._kept:
+                self._delete_rows(db)
+                db.execute("INSERT INTO meta VALUES ('rows', ?)", (self._kept,))
+            yield
+
+    def clear(self, run: str) -> None:
+        """Note that no guard keeps the rows of a run from being sent."""
+        with self._transaction() as db:
+            db.execute("UPDATE run SET cleared = 1 WHERE id = ?", (run,))
 
     def reopen(self, run: str) -> tuple[Places, Layout]:
         """Read the rows of the last run again, as it left them; return where its files are, and its layout."""
@@ -76,16 +81,12 @@ class Ledger(Books):
         self.conclude(Violation(code, detail=detail), ready=ready)
         return Places.unpacked(places, mode), Layout(*json.loads(layout))
 
-    def is_whole(self, run: str) -> bool:
-        """Whether all rows of the last run were staged, and not only those before a kill or before where the file is damaged."""
-        return self._number("SELECT staged FROM run WHERE id = ?", run) >= STAGED
-
     def resume(self, run: str) -> bool:
         """Have the rows of the last run that failed taken once more; False when it never came so far as to send.
 
         Until a row's turn comes it is still told as it was.
         """
-        if self._number("SELECT staged FROM run WHERE id = ?", run) < CLEARED:
+        if not self._number("SELECT cleared FROM run WHERE id = ?", run):
             return False
         self._rest, self._resumed = None, True
         return True
