@@ -50,7 +50,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
     with heeding_signals(night.stop), lent as ledger:
         keep = settings.send  # a rehearsal leaves the last run's rows where they are
-        ledger.expire(started, settings.keep_days if keep else None)
+        if keep:
+            ledger.expire_history(started, settings.keep_days)
         with _opened(settings, night.stop) as source:
             places = places_of(settings, source.original)
             with drafts(places) as reports:

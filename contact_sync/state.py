@@ -3,18 +3,18 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from contact_sync.errors import BusyError, ConfigError, StorageError
+from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
 from contact_sync.fingerprint import Fingerprints, installation
 from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.lock import is_held, seize
 from contact_sync.settings import Settings
 
-_SUFFIX = ".sqlite3"
+_SUFFIX, _LOCK = ".sqlite3", ".lock"
 
 
 @contextmanager
@@ -46,17 +46,14 @@ def kept_ledger(settings: Settings, *, alone: bool = True, own: bool = False) ->
     """
     account = _kept(settings, own=own)
     with ExitStack() as stack:
-        ledger = _opened(settings.state_dir, account, stack, alone=alone)
-        if alone:
-            ledger.expire(datetime.now(UTC), None)
-        yield ledger
+        yield _opened(settings.state_dir, account, stack, alone=alone)
 
 
 def is_under_way(settings: Settings, *, own: bool = False) -> bool:
     """Whether another process has the lock of the account whose ledger `kept_ledger` lends. Raises what that does."""
     folder, account = settings.state_dir, _kept(settings, own=own)
     try:
-        return is_held(folder / f"{account(installation(folder))}.lock")
+        return is_held(folder / f"{account(installation(folder))}{_LOCK}")
     except OSError as error:
         raise _unusable(folder, error) from error
 
@@ -98,10 +95,28 @@ def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitSta
         fingerprints = installation(folder)
         name = account(fingerprints)
         if alone:
-            _lock(folder / f"{name}.lock", stack)
-        return stack.enter_context(Ledger(folder / f"{name}{_SUFFIX}", fingerprints, name))
+            _lock(folder / f"{name}{_LOCK}", stack)
+        ledger = stack.enter_context(Ledger(folder / f"{name}{_SUFFIX}", fingerprints, name))
+        if alone:
+            now = datetime.now(UTC)
+            ledger.expire(now)
+            for other in {path.stem for path in folder.glob(f"*{_LOCK}")} - {name}:
+                _expire(folder, other, fingerprints, now)
     except OSError as error:
         raise _unusable(folder, error) from error
+    return ledger
+
+
+def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetime) -> None:
+    """Delete text that is too old from the ledger of another account, such as that of a former key, unless it is in use."""
+    path = folder / f"{account}{_SUFFIX}"
+    # One that is locked, damaged or of a newer version is left to a later run.
+    with suppress(ContactSyncError, OSError), ExitStack() as stack:
+        if path.exists():
+            ledger = stack.enter_context(Ledger(path, fingerprints, account))
+            if ledger.has_old_text(now):  # or else a run that begins now would find its ledger locked for nothing
+                _lock(folder / f"{account}{_LOCK}", stack)
+                ledger.expire(now)
 
 
 def _unusable(folder: Path, error: OSError) -> StorageError:

@@ -6,12 +6,14 @@ import gc
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -34,7 +36,7 @@ from contact_sync.errors import (
 from contact_sync.fingerprint import installation
 from contact_sync.ledger import Ledger
 from contact_sync.lock import seize
-from contact_sync.model import Batch, Outcome, Result, Summary
+from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
 from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
@@ -818,6 +820,73 @@ def test_a_run_that_cannot_be_finished(night: Night, monkeypatch: pytest.MonkeyP
     assert (summary.exit_code, summary.reasons, summary.outcomes) == (7, ["The ledger is full."], {"updated": 3})
     assert balanced(summary, night)
     assert night.run().outcomes == {"unchanged": 3}
+
+
+# ---- what is kept of whom
+
+
+def grow_old(ledger: Path, days: float) -> None:
+    """Let the runs in a ledger have been so many days ago."""
+    then = stamp(datetime.now(UTC) - timedelta(days=days))
+    with closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("UPDATE run SET started = ?", (then,))
+
+
+def kept(night: Night) -> bytes:
+    """All that is in the state folder."""
+    return b"".join(path.read_bytes() for path in sorted((night.folder / "state").iterdir()))
+
+
+def test_the_text_of_a_former_key(night: Night) -> None:
+    """A run deletes text of more than seven days from the ledgers of other accounts, too; what became of the rows is kept."""
+    night.run(key="old")
+    (former,) = (night.folder / "state").glob("*.sqlite3")
+    night.write(("C000004", "Éponine"))
+    grow_old(former, days=6.9)
+    night.run()
+    assert "Zoé".encode() in kept(night)
+    grow_old(former, days=7.1)
+    night.run()
+    assert "Zoé".encode() not in kept(night)
+    assert "Éponine".encode() in kept(night)
+    with Ledger(former, installation(former.parent), former.stem) as ledger:
+        assert [event.outcome for event in ledger.history("C000001")] == ["updated"]
+
+
+@pytest.mark.parametrize("how", ["locked", "damaged", "newer", "gone", "of another program"])
+def test_a_former_ledger_that_is_not_to_be_had(night: Night, how: str) -> None:
+    """A ledger of another account that is in use or cannot be read is left as it is, and the run goes on."""
+    night.run(key="old")
+    (former,) = (night.folder / "state").glob("*.sqlite3")
+    grow_old(former, days=30)
+    lock = seize(former.with_suffix(".lock")) if how == "locked" else None
+    if how == "damaged":
+        former.write_bytes(b"not a database" * 1000)
+    elif how == "newer":
+        with closing(sqlite3.connect(former)) as db:
+            db.execute("PRAGMA user_version = 99")
+    elif how == "gone":
+        former.unlink()
+    elif how == "of another program":
+        former = former.with_name("notes.sqlite3")
+        with closing(sqlite3.connect(former)) as db:
+            db.execute("CREATE TABLE note (text)")
+    before = former.exists() and former.read_bytes()
+    files = {path.name for path in former.parent.iterdir()}
+    assert night.run(account="new").outcomes == {"updated": 3}
+    assert (former.exists() and former.read_bytes()) == before
+    assert len({path.name for path in former.parent.iterdir()} - files) == 2, "there is more than a new ledger and its lock"
+    if lock:
+        os.close(lock)
+
+
+def test_nobody_waits_for_another_account(night: Night) -> None:
+    """A run does not hold the lock of another account whose text is not old."""
+    night.run(key="old")
+    (lock,) = (night.folder / "state").glob("*.lock")
+    before = lock.read_bytes(), lock.stat().st_mtime_ns
+    night.run()
+    assert (lock.read_bytes(), lock.stat().st_mtime_ns) == before
 
 
 # ---- the garbage collector

@@ -172,17 +172,23 @@ class Memory(Database):
         )
         return len(numbers)
 
-    def expire(self, now: datetime, keep_days: int | None) -> None:
-        """Delete the text of rows that is older than `TEXT_DAYS`, and, if that is said, the history older than `keep_days`."""
-        last = self.last()
+    def has_old_text(self, now: datetime) -> bool:
+        """Whether the text of the last run's rows has been kept for more than `TEXT_DAYS`."""
+        oldest = stamp(now - timedelta(days=TEXT_DAYS))
+        return bool(self._number("SELECT EXISTS (SELECT 1 FROM run WHERE id = ? AND started < ?)", self.last(), oldest))
+
+    def expire(self, now: datetime) -> None:
+        """Delete the last run's rows if their text is too old."""
         with self._transaction() as db:
-            if keep_days is not None:
-                oldest = stamp(now - timedelta(days=keep_days))
-                db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
-                db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, last))
-            old = db.execute("SELECT 1 FROM run WHERE id = ? AND started < ?", (last, stamp(now - timedelta(days=TEXT_DAYS))))
-            if old.fetchone():
+            if self.has_old_text(now):
                 self._delete_rows(db)
+
+    def expire_history(self, now: datetime, days: int) -> None:
+        """Delete what is older than so many days of the history, but for the last run."""
+        oldest = stamp(now - timedelta(days=days))
+        with self._transaction() as db:
+            db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
+            db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, self.last()))
 
 
 def _undated(name: str) -> str:
