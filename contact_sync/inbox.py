@@ -56,7 +56,7 @@ def each(
     """
     found = arrivals(inbox)
     for path in found:
-        was = _mark(path)
+        was = _identity(path)
         if was is None:
             continue
         ended = run(path)
@@ -64,7 +64,7 @@ def each(
             continue  # it was gone before it could be opened
         yield ended.code
         if ended.code in PLACES and not ended.is_open and not rehearsal:
-            place = put_away(path, PLACES[ended.code], ended.sentence, stays=_mark(path) not in {was, None})
+            place = put_away(path, PLACES[ended.code], ended.sentence, stays=_identity(path) not in {was, None})
             if place:
                 moved(path, place, ended.code)
         if ended.code not in {*PLACES, *_ITS_OWN}:
@@ -104,7 +104,7 @@ def _is_beside(name: str, others: set[str]) -> bool:
     return match is not None and match["file"] in others
 
 
-def _mark(path: Path) -> tuple[int, ...] | None:
+def _identity(path: Path) -> tuple[int, ...] | None:
     """What is another when a file was changed or replaced; None when it is gone."""
     try:
         found = path.stat()

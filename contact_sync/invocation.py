@@ -1,5 +1,6 @@
 """What is around the work of a command: its settings, the console, the log, the ping, a folder's many files, the exit code."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -12,7 +13,7 @@ from click.core import ParameterSource
 
 from contact_sync import inbox, settings
 from contact_sync.console import Bars, Console
-from contact_sync.errors import RANK, ConfigError, ContactSyncError, SourceError
+from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, SourceError
 from contact_sync.language import phrase
 from contact_sync.logs import keep_log
 from contact_sync.model import Summary
@@ -78,9 +79,10 @@ def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
             return inbox.Ended(console.refuse(told_bug(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
-        from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
+        from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
 
-        with kept_ledger(settings_of(ctx, told), alone=False, own=True) as ledger:  # another run may be at the next file by now
+        # Another run may be at the next file by now: then its rows take the place of these, and nobody asks where they went.
+        with contextlib.suppress(BusyError), ledger_of(settings_of(ctx, told)) as ledger:
             ledger.moved(path, place)
         if not os.path.lexists(place):
             console.say(
