@@ -172,12 +172,12 @@ class Attempts:
     def give_up(self) -> None:
         """Stop the run, since the API is down."""
         if self.proven:
-            told = phrase("The API is down or does not answer as documented: run again later.")
+            sentence = phrase("The API is down or does not answer as documented: run again later.")
         else:
-            told = phrase(
+            sentence = phrase(
                 "Nothing answered as the API does: run again later, or check that --base-url is right (it ends in /v1)."
             )
-        self._stop.trip(UnavailableError(told))
+        self._stop.trip(UnavailableError(sentence))
 
     async def _ask(self, delivery: _Delivery) -> Answer:
         if self._stop.reasons:  # given while this row waited for its turn to probe

@@ -63,10 +63,10 @@ class Channel:
             self._stop.trip(reason)
         except Exception as bug:  # whatever happened, the report must be written
             log.exception("while sending")
-            told = phrase(
+            sentence = phrase(
                 "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.", bug=type(bug).__name__
             )
-            self._stop.trip(ContactSyncError(told))
+            self._stop.trip(ContactSyncError(sentence))
 
     async def _send(self, ledger: Ledger, watcher: Watcher) -> None:
         settings = self._settings

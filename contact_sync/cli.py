@@ -18,7 +18,7 @@ import click
 from contact_sync import __version__, options
 from contact_sync.console import Console
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError
-from contact_sync.invocation import invoke, settings_of, told_bug
+from contact_sync.invocation import invoke, settings_of, unexpected
 from contact_sync.language import phrase
 
 log = logging.getLogger(__name__)
@@ -29,9 +29,9 @@ class _ExampleFirst(click.Command):
 
     example = ""
 
-    def make_context(self, *told: Any, **more: Any) -> click.Context:
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
         try:
-            return super().make_context(*told, **more)  # which is where --help is printed
+            return super().make_context(*args, **more)  # which is where --help is printed
         except BrokenPipeError as gone:
             raise click.exceptions.Exit(0) from gone
 
@@ -40,7 +40,7 @@ class _ExampleFirst(click.Command):
             return super().invoke(ctx)
         except BrokenPipeError as bug:  # click would take it for that of the output, and leave without a word
             log.info("a bug", exc_info=True)
-            raise told_bug(bug) from bug
+            raise unexpected(bug) from bug
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"Example: {self.example}\n\n")
@@ -87,12 +87,12 @@ def program() -> None:
     options.JSON,
 )
 @click.pass_context
-def run(ctx: click.Context, /, **told: Any) -> int:
+def run(ctx: click.Context, /, **params: Any) -> int:
     """Load FILE, validate it, send the rows that are not in place, and write the results report.
 
     FILE may be a folder: each file that has arrived in it is run, and put away into done/ or failed/ with its report.
     """
-    return invoke(ctx, told)
+    return invoke(ctx, params)
 
 
 @program.command(cls=_like("contact-sync check contacts.xlsx"), short_help="load, validate, write the report; nothing is sent")
@@ -108,9 +108,9 @@ def run(ctx: click.Context, /, **told: Any) -> int:
     options.JSON,
 )
 @click.pass_context
-def check(ctx: click.Context, /, **told: Any) -> int:
+def check(ctx: click.Context, /, **params: Any) -> int:
     """Load and validate FILE and write the report; nothing is sent, and no key is needed."""
-    return invoke(ctx, told | {"dry_run": True, "remember": False})
+    return invoke(ctx, params | {"dry_run": True, "remember": False})
 
 
 # ---- the morning after
@@ -132,18 +132,18 @@ def check(ctx: click.Context, /, **told: Any) -> int:
     options.JSON,
 )
 @click.pass_context
-def retry(ctx: click.Context, /, **told: Any) -> int:
+def retry(ctx: click.Context, /, **params: Any) -> int:
     """Take up the last run again: send its rows that failed or did not have their turn, and bring its report up to date."""
-    return invoke(ctx, told)
+    return invoke(ctx, params)
 
 
 @program.command(cls=_like("contact-sync report --report /tmp/again.csv"), short_help="write the last run's report again")
 @click.argument("run", metavar="[RUN]", default="")
 @options.with_options(options.KEY, options.ACCOUNT, options.REPORTS, options.STATE, options.TALK, options.JSON)
 @click.pass_context
-def report(ctx: click.Context, /, **told: Any) -> int:
+def report(ctx: click.Context, /, **params: Any) -> int:
     """Write the last run's report again, from the ledger."""
-    return invoke(ctx, told)
+    return invoke(ctx, params)
 
 
 @program.command(cls=_like("contact-sync history --contact C000123"), short_help="how earlier runs went, and what became of whom")
@@ -151,13 +151,13 @@ def report(ctx: click.Context, /, **told: Any) -> int:
 @options.option("--last", type=click.IntRange(min=1), default=20, metavar="N", help="so many runs [20]")
 @options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.ALWAYS, options.JSON)
 @click.pass_context
-def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: Any) -> int:
+def history(ctx: click.Context, /, contact_id: str | None, last: int, **params: Any) -> int:
     """Tell how the last runs went, or what became of one contact; no values are kept."""
     console: Console = ctx.obj
     from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
 
-    console.as_json = told.pop("as_json")
-    with kept_ledger(settings_of(ctx, told), alone=False) as ledger:
+    console.as_json = params.pop("as_json")
+    with kept_ledger(settings_of(ctx, params), alone=False) as ledger:
         console.tell_history(ledger.history(contact_id) if contact_id else ledger.runs(last))
     return 0
 
@@ -166,7 +166,7 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **told: An
 @click.argument("contact_id", metavar="ID")
 @options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.ALWAYS)
 @click.pass_context
-def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
+def forget(ctx: click.Context, /, contact_id: str, **params: Any) -> int:
     """Delete all that is kept of a contact: digests, history, and the text of the last run's rows."""
     console: Console = ctx.obj
     from contact_sync.rules import bare_id  # noqa: PLC0415 - not for --help
@@ -175,7 +175,7 @@ def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
     contact_id = bare_id(contact_id)
     if not contact_id:
         raise ConfigError(phrase("There is no contactId: name the contact that is to be forgotten."))
-    with kept_ledger(settings_of(ctx, told)) as ledger:
+    with kept_ledger(settings_of(ctx, params)) as ledger:
         found = ledger.forget(contact_id, bare_id)
     if found:
         console.say(phrase("Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.", count=found))
@@ -192,13 +192,13 @@ def forget(ctx: click.Context, /, contact_id: str, **told: Any) -> int:
 )
 @options.with_options(options.KEY, options.ACCOUNT, options.STATE, options.ALWAYS, options.JSON)
 @click.pass_context
-def doctor(ctx: click.Context, /, **told: Any) -> int:
+def doctor(ctx: click.Context, /, **params: Any) -> int:
     """Look whether all is well for the night: key, API, clock, state folder, last run, cron's environment; exit code 0 or 2."""
     console: Console = ctx.obj
     from contact_sync.doctor import examine  # noqa: PLC0415 - not for --help
 
-    console.as_json = told.pop("as_json")
-    return console.diagnose(examine(lambda: settings_of(ctx, told)))
+    console.as_json = params.pop("as_json")
+    return console.diagnose(examine(lambda: settings_of(ctx, params)))
 
 
 @program.command(
@@ -268,7 +268,7 @@ def main() -> int:
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
             code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
-            code = console.refuse(told_bug(bug))
+            code = console.refuse(unexpected(bug))
     _give_up_broken_streams()
     return code
 

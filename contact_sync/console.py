@@ -56,25 +56,25 @@ class Console:
         """Tell why there is no report, and return the exit code."""
         self.say(f"contact-sync: {error}")
         if self.as_json:
-            told: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
-            told |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
-            self.print(json.dumps(told, default=_readable))
+            document: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
+            document |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
+            self.print(json.dumps(document, default=_readable))
         return error.exit_code
 
     def conclude(self, summary: Summary, after: str = "") -> int:
         """Tell what came of a run, and, if there is one, the command to type next; return the exit code."""
         if not self.quiet:
-            self.say(_told_at_length(summary))
+            self.say(_at_length(summary))
         elif summary.exit_code or summary.warnings:
-            self.say(_told_briefly(summary))
+            self.say(_briefly(summary))
         if after and not (self.quiet and not summary.exit_code):
             self.say(phrase("Next: {command}", command=after))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
-            told = {name: getattr(summary, name) for name in names}
+            document = {name: getattr(summary, name) for name in names}
             if summary.reasons:
-                told["error"] = self.clean(" ".join(summary.reasons))
-            self.print(json.dumps(told, default=_readable))
+                document["error"] = self.clean(" ".join(summary.reasons))
+            self.print(json.dumps(document, default=_readable))
         return summary.exit_code
 
     def tell_history(self, found: Sequence[Run] | Sequence[Event]) -> None:
@@ -84,7 +84,7 @@ class Console:
         elif not found:
             self.say(phrase("The history has nothing to tell of that."))
         else:
-            rows = [_told_run(each) if isinstance(each, Run) else _told_event(each) for each in found]
+            rows = [_run_cells(each) if isinstance(each, Run) else _event_cells(each) for each in found]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
             for row in rows:
                 self.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -99,7 +99,7 @@ class Console:
         return 0 if all(well for well, _ in findings) else ConfigError.exit_code
 
 
-def _told_run(run: Run) -> list[str]:
+def _run_cells(run: Run) -> list[str]:
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
     if run.finished is None:
         outcomes = phrase("cut short")
@@ -108,7 +108,7 @@ def _told_run(run: Run) -> list[str]:
     return [run.id, _local(run.started), run.source, code, outcomes, f"{run.seconds:.0f} s", pace]
 
 
-def _told_event(event: Event) -> list[str]:
+def _event_cells(event: Event) -> list[str]:
     row = phrase("row {number}", number=event.number)
     return [
         _local(event.at or event.started),
@@ -167,15 +167,17 @@ class Bars:
 
 def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """One line about all rows that share a cause; with `example` in the words for the first of them."""
-    told = (example and cause.code not in QUOTING and cause.message) or cause.in_general
+    sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
     if cause.field in letters:
-        told = phrase("{field}, column {letter}: {told}", field=cause.field, letter=letters[cause.field], told=told)
+        sentence = phrase(
+            "{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence
+        )
     if cause.rows > 1:
-        return phrase("{rows} rows, the first is row {first}: {told}", rows=cause.rows, first=cause.first, told=told)
-    return phrase("row {number}: {told}", number=cause.first, told=told)
+        return phrase("{rows} rows, the first is row {first}: {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
+    return phrase("row {number}: {sentence}", number=cause.first, sentence=sentence)
 
 
-def _told_at_length(summary: Summary) -> str:
+def _at_length(summary: Summary) -> str:
     lines = [phrase("{source}: {rows} rows.", source=summary.source, rows=summary.rows), *summary.findings]
     lines += _warned(summary)
     lines += summary.notes
@@ -211,7 +213,7 @@ def _warned(summary: Summary) -> list[str]:
     return [phrase("Warning: {warning}", warning=warning) for warning in summary.warnings]
 
 
-def _told_briefly(summary: Summary) -> str:
+def _briefly(summary: Summary) -> str:
     """What somebody has to know who gets it as a mail: no names, no numbers."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]

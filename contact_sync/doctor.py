@@ -102,12 +102,12 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         yield from _runs(settings, own=own)
     except ConfigError as error:
         # A key that is simply new is no fault; but an --account left out looks the same, and would hide how every run went.
-        told = phrase(
+        sentence = phrase(
             "No ledger in {path} is of this key, --account and --base-url: the next run will send every row, "
             "unless it is given the --account that earlier runs had.",
             path=settings.state_dir,
         )
-        yield _ill(told if own else str(error))
+        yield _ill(sentence if own else str(error))
     except ContactSyncError as error:
         yield _ill(str(error))
 

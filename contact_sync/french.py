@@ -192,13 +192,13 @@ FRENCH: dict[str, str] = {
     "exit {code}": ("code {code}"),
     "ok": ("ok"),
     "row {number}": ("ligne {number}"),
-    "row {number}: {told}": ("ligne {number} : {told}"),
+    "row {number}: {sentence}": ("ligne {number} : {sentence}"),
     "{clears} cells would empty a stored field, more than {most}, so nothing was sent: check the source, "
     "or allow more with --max-clears.": (
         "Cellules qui videraient un champ enregistré : {clears}, plus de {most} ; rien n'a été envoyé : "
         "vérifiez le fichier source, ou autorisez-en plus avec --max-clears."
     ),
-    "{field}, column {letter}: {told}": ("{field}, colonne {letter} : {told}"),
+    "{field}, column {letter}: {sentence}": ("{field}, colonne {letter} : {sentence}"),
     "{invalid} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, "
     "or allow more with --max-invalid.": (
         "Lignes invalides : {invalid} sur {rows}, plus de {most} % ; rien n'a été envoyé : corrigez le "
@@ -210,8 +210,8 @@ FRENCH: dict[str, str] = {
     "{name} is a workbook, and --delimiter and --encoding are for CSV alone.": (
         "{name} est un classeur, et --delimiter et --encoding ne valent que pour le CSV."
     ),
-    "{told} (Rows with nothing but a contactId are not counted: {others}.)": (
-        "{told} (Les lignes qui n'ont qu'un contactId ne comptent pas : {others}.)"
+    "{sentence} (Rows with nothing but a contactId are not counted: {others}.)": (
+        "{sentence} (Les lignes qui n'ont qu'un contactId ne comptent pas : {others}.)"
     ),
     "{path} cannot be moved to {folder} ({reason}): check the folder.": (
         "{path} ne peut pas être déplacé vers {folder} ({reason}) : vérifiez le dossier."
@@ -227,7 +227,7 @@ FRENCH: dict[str, str] = {
     ),
     "{path} is now {place}.": ("{path} est maintenant {place}."),
     "{refused} (The report {path} is from an earlier run.)": ("{refused} (Le rapport {path} date d'une exécution précédente.)"),
-    "{rows} rows, the first is row {first}: {told}": ("{rows} lignes, la première est la ligne {first} : {told}"),
+    "{rows} rows, the first is row {first}: {sentence}": ("{rows} lignes, la première est la ligne {first} : {sentence}"),
     "{strangers} of {known} known contacts change first name, last name and phone number at once, more "
     "than {most} %, as when a column is sorted alone, so nothing was sent: check that each contactId "
     "stands beside its own person, or allow more with --max-strangers.": (
@@ -558,9 +558,6 @@ FRENCH: dict[str, str] = {
         "CSV, séparateur {delimiter}, encodage {encoding}, en-tête à la ligne {line}."
     ),
     "tab": "tabulation",
-    "--delimiter “{delimiter}” cannot part cells: give one of ; , tab |.": (
-        "--delimiter « {delimiter} » ne peut pas séparer des cellules : indiquez « ; », « , », « | » ou tab."
-    ),
     "The last row is short and does not end in a line break: the file may be incomplete.": (
         "La dernière ligne est trop courte et ne se termine pas par un saut de ligne : le fichier est peut-être incomplet."
     ),

@@ -18,7 +18,7 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
     """Stop before the first request when most rows are invalid, many become somebody else, or many fields would be emptied."""
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     if invalid * 100 > settings.max_invalid * rows:
-        told = phrase(
+        sentence = phrase(
             "{invalid} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
             invalid=invalid,
@@ -26,11 +26,13 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
             most=f"{settings.max_invalid:g}",
         )
         if others := ledger.count(Outcome.INVALID) - invalid:
-            told = phrase("{told} (Rows with nothing but a contactId are not counted: {others}.)", told=told, others=others)
-        stop.trip(SourceError(told))
+            sentence = phrase(
+                "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
+            )
+        stop.trip(SourceError(sentence))
     known = ledger.same + ledger.strangers
     if known >= FEW and ledger.strangers * 100 > settings.max_strangers * known:
-        told = phrase(
+        sentence = phrase(
             "{strangers} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when a column is sorted alone, so nothing was sent: check that each contactId stands beside its own person, or "
             "allow more with --max-strangers.",
@@ -38,13 +40,13 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
             known=known,
             most=f"{settings.max_strangers:g}",
         )
-        stop.trip(SourceError(told))
+        stop.trip(SourceError(sentence))
     clears = ledger.clears()
     if clears > settings.max_clears:
-        told = phrase(
+        sentence = phrase(
             "{clears} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
             "with --max-clears.",
             clears=clears,
             most=settings.max_clears,
         )
-        stop.trip(SourceError(told))
+        stop.trip(SourceError(sentence))

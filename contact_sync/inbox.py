@@ -88,8 +88,8 @@ def arrivals(inbox: Path) -> list[Path]:
                 with suppress(FileNotFoundError):  # another run has put it away since
                     found.append((path.stat().st_ctime_ns, path.name, path))
     except OSError as error:
-        told = phrase("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
-        raise SourceError(told) from error
+        sentence = phrase("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
+        raise SourceError(sentence) from error
     return [path for _, _, path in sorted(found)]
 
 
@@ -135,8 +135,8 @@ def put_away(path: Path, folder: str, sentence: str, *, stays: bool = False) -> 
         if not stays:
             path.rename(place)
         if sentence:
-            told = place.with_name(f"{place.name}.txt")
-            told.write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
+            note = place.with_name(f"{place.name}.txt")
+            note.write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
     except FileNotFoundError:
         return None
     except OSError as error:

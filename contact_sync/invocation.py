@@ -23,23 +23,23 @@ from contact_sync.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def invoke(ctx: click.Context, told: dict[str, Any]) -> int:
+def invoke(ctx: click.Context, params: dict[str, Any]) -> int:
     """Do what a command is for, tell of it, and return the exit code."""
     console: Console = ctx.obj
-    console.quiet, console.as_json = told.pop("quiet"), told.pop("as_json")
+    console.quiet, console.as_json = params.pop("quiet"), params.pop("as_json")
     try:
-        ping = Ping(told.get("ping"))
-        console.secrets.append(told.get("ping") or "")
-        keep_log(console.clean, verbose=told["verbose"], path=told["log_file"], as_json=told["log_format"] == "json")
+        ping = Ping(params.get("ping"))
+        console.secrets.append(params.get("ping") or "")
+        keep_log(console.clean, verbose=params["verbose"], path=params["log_file"], as_json=params["log_format"] == "json")
     except ContactSyncError as error:
-        return console.refuse(error, told.get("source"))
+        return console.refuse(error, params.get("source"))
     ping.start()
     code, sentence = ContactSyncError.exit_code, ""
     try:
-        if "expect_by" in told and os.path.isdir(told["source"]):  # noqa: PTH112 - which does not raise
-            code, sentence = _each(ctx, told)
+        if "expect_by" in params and os.path.isdir(params["source"]):  # noqa: PTH112 - which does not raise
+            code, sentence = _each(ctx, params)
         else:
-            code, sentence, _ = _one(ctx, told)
+            code, sentence, _ = _one(ctx, params)
     except KeyboardInterrupt:
         code = 130
         raise
@@ -51,38 +51,38 @@ def invoke(ctx: click.Context, told: dict[str, Any]) -> int:
     return code
 
 
-def _one(ctx: click.Context, told: dict[str, Any]) -> inbox.Ended:
+def _one(ctx: click.Context, params: dict[str, Any]) -> inbox.Ended:
     """Do it for one file, and tell how that ended."""
     console: Console = ctx.obj
     try:
-        chosen = settings_of(ctx, told)
+        chosen = settings_of(ctx, params)
         from contact_sync import run as works  # noqa: PLC0415 - not for --help
 
         work = {"retry": works.retry, "report": works.rewrite}.get(str(ctx.info_name), works.run)
         with Bars(shown=not console.quiet) as bars:
             summary = work(chosen, bars)
     except ContactSyncError as error:
-        return inbox.Ended(console.refuse(error, told.get("source")), console.clean(str(error)), is_open=False)
+        return inbox.Ended(console.refuse(error, params.get("source")), console.clean(str(error)), is_open=False)
     return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open)
 
 
-def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
+def _each(ctx: click.Context, params: dict[str, Any]) -> tuple[int, str]:
     """Do it for each file that has arrived in a folder; return the exit code, and what is missing."""
     console: Console = ctx.obj
-    folder: Path = told["source"]
+    folder: Path = params["source"]
 
     def one(path: Path) -> inbox.Ended:
         try:
-            return _one(ctx, told | {"source": path, "report": inbox.report_of(path)})
+            return _one(ctx, params | {"source": path, "report": inbox.report_of(path)})
         except Exception as bug:  # which must not keep the others from being run
             log.exception("with %s", path.name)
-            return inbox.Ended(console.refuse(told_bug(bug), path), "", is_open=True)
+            return inbox.Ended(console.refuse(unexpected(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
         from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
 
         # Another run may be at the next file by now: then its rows take the place of these, and nobody asks where they went.
-        with contextlib.suppress(BusyError), ledger_of(settings_of(ctx, told)) as ledger:
+        with contextlib.suppress(BusyError), ledger_of(settings_of(ctx, params)) as ledger:
             ledger.moved(path, place)
         if not os.path.lexists(place):
             console.say(
@@ -98,15 +98,15 @@ def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
 
     codes: list[int] = []
     try:
-        if told["report"] or told["page"] or told["workbook"] not in {None, settings.NOWHERE}:
+        if params["report"] or params["page"] or params["workbook"] not in {None, settings.NOWHERE}:
             raise ConfigError(
                 phrase(
                     "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
                     path=folder,
                 )
             )
-        rehearsal = told["sandbox"] or told["dry_run"]
-        codes.extend(inbox.each(folder, one, moved, expected=told["expect_by"], rehearsal=rehearsal))
+        rehearsal = params["sandbox"] or params["dry_run"]
+        codes.extend(inbox.each(folder, one, moved, expected=params["expect_by"], rehearsal=rehearsal))
         if not codes and not console.quiet:
             console.say(phrase("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:
@@ -114,21 +114,21 @@ def _each(ctx: click.Context, told: dict[str, Any]) -> tuple[int, str]:
     return min(filter(None, codes), key=RANK.index, default=0), ""
 
 
-def settings_of(ctx: click.Context, told: dict[str, Any]) -> Settings:
+def settings_of(ctx: click.Context, params: dict[str, Any]) -> Settings:
     """What a command was told, checked."""
     known = {field.name for field in dataclasses.fields(Settings)}
-    chosen = {name: value for name, value in told.items() if name in known and value is not None}
+    chosen = {name: value for name, value in params.items() if name in known and value is not None}
     if "source" in chosen:
         source: Path = chosen["source"]
         chosen.setdefault("report", source.parent / f"{source.stem}.results.csv")
-    chosen["send"] = not told.get("dry_run")
+    chosen["send"] = not params.get("dry_run")
     chosen.setdefault("state_dir", _default_state_dir())
-    chosen["renames"] = dict(told.get("renames", ()))
+    chosen["renames"] = dict(params.get("renames", ()))
     if "base_url" in chosen:
         chosen["base_url"] = settings.base_url(chosen["base_url"])
-        chosen["key"] = "sandbox" if told.get("sandbox") else _key(ctx, told["api_key_file"])
+        chosen["key"] = "sandbox" if params.get("sandbox") else _key(ctx, params["api_key_file"])
         may_send = "rate" in chosen
-        if may_send and not (chosen["key"] or (told["account"] and not chosen["send"])):
+        if may_send and not (chosen["key"] or (params["account"] and not chosen["send"])):
             raise ConfigError(
                 phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
             )
@@ -169,7 +169,7 @@ def _next(ctx: click.Context, summary: Summary) -> str:
     return shlex.join(["contact-sync", "retry", *options])
 
 
-def told_bug(bug: Exception) -> ContactSyncError:
+def unexpected(bug: Exception) -> ContactSyncError:
     """What an operator is told of a bug."""
     return ContactSyncError(
         phrase("A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__)

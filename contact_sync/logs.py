@@ -31,10 +31,15 @@ class _Clean(logging.Formatter):
             record = logging.makeLogRecord(vars(record) | {"msg": f"{record.pathname}:{record.lineno}", "args": None})
         if not self._as_json:
             return self._clean(super().format(record))
-        told = {"at": self.formatTime(record), "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        document = {
+            "at": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
-        return self._clean(json.dumps(told))
+            document["exception"] = self.formatException(record.exc_info)
+        return self._clean(json.dumps(document))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging calls it
         return "\n".join(_traced(ei[1], set()))
@@ -72,8 +77,8 @@ def keep_log(clean: Callable[[str], str], *, verbose: bool, path: Path | None, a
             if path.is_file():
                 path.chmod(0o600)
         except OSError as error:
-            told = phrase("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
-            raise StorageError(told) from error
+            sentence = phrase("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
+            raise StorageError(sentence) from error
         handlers[-1].setFormatter(_Clean(clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
     heard = verbose or path is not None
     logging.basicConfig(handlers=handlers, level=logging.WARNING if heard else logging.CRITICAL, force=True)

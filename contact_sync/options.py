@@ -42,9 +42,9 @@ class _Delimiter(click.ParamType[Any]):
     name = "character"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        delimiter = {"tab": "\t", "\\t": "\t"}.get(str(value), str(value))
-        if len(delimiter) != 1 or delimiter in '"\r\n':
-            self.fail("write one character, or tab.", param, ctx)
+        delimiter = {"tab": "\t", "\\t": "\t"}.get(str(value).casefold(), str(value))
+        if len(delimiter) != 1 or delimiter in '"\r\n\0 ' or delimiter.isalnum():
+            self.fail("write one of ; , tab | or another character that can part cells.", param, ctx)
         return delimiter
 
 
@@ -108,8 +108,8 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
     except OSError as error:
         if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
-        told = phrase("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
-        raise ConfigError(told) from error
+        sentence = phrase("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
+        raise ConfigError(sentence) from error
     except ValueError as error:
         raise ConfigError(phrase("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
     # A config file serves every command, so that what only `run` understands does not trouble `check`.

@@ -32,11 +32,11 @@ class Ping:
         """Tell that a run starts."""
         self._send("start", "")
 
-    def end(self, code: int, told: str) -> None:
-        """Tell that a run ended so; `told` holds no personal data."""
-        self._send(str(code), told)
+    def end(self, code: int, sentence: str) -> None:
+        """Tell that a run ended so; `sentence` holds no personal data."""
+        self._send(str(code), sentence)
 
-    def _send(self, what: str, told: str) -> None:
+    def _send(self, what: str, sentence: str) -> None:
         if not self._url:
             return
         import http.client  # noqa: PLC0415 - slow, and seldom needed
@@ -46,7 +46,7 @@ class Ping:
         parts = urlsplit(self._url)
         address = parts._replace(path=f"{parts.path.rstrip('/')}/{what}", fragment="").geturl()
         try:
-            data = told.encode(errors="backslashreplace")
+            data = sentence.encode(errors="backslashreplace")
             request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
             with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310
                 pass

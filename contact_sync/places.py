@@ -61,8 +61,8 @@ def drafts(places: Places) -> Iterator[Drafts]:
     """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
     for one, other in combinations(filter(None, places[:4]), 2):
         if _same(one, other):
-            told = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
-            raise ConfigError(told)
+            sentence = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
+            raise ConfigError(sentence)
     workbook, warnings = _kept(places.workbook)
     with ExitStack() as stack:
 
@@ -79,10 +79,10 @@ def _kept(workbook: Path | None) -> tuple[Path | None, list[str]]:
         return workbook, []
     others = (workbook.with_stem(f"{workbook.stem}-{number}") for number in count(2))
     place = next(other for other in others if not is_edited(other))
-    told = phrase(
+    sentence = phrase(
         "{path} was changed since it was written, and is kept: the new workbook is {place}.", path=workbook, place=place.name
     )
-    return place, [told]
+    return place, [sentence]
 
 
 def _is_workbook(source: Path) -> bool:

@@ -147,8 +147,8 @@ def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
     except SourceError as refused:
         with suppress(OSError):  # it is out of reach, or its name too long
             if settings.report.exists():
-                told = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
-                raise SourceError(told) from refused
+                sentence = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
+                raise SourceError(sentence) from refused
         raise
 
 
@@ -223,13 +223,13 @@ class _Night:
             self.stop.trip(reason)
             summary.report = None
         if not summary.rows == accounted == lines:
-            told = phrase(
+            sentence = phrase(
                 "A bug in contact-sync lost count: {rows} rows were read, {lines} reported and {accounted} accounted for.",
                 rows=summary.rows,
                 lines=lines if summary.report else None,
                 accounted=accounted,
             )
-            self.stop.trip(ContactSyncError(told))
+            self.stop.trip(ContactSyncError(sentence))
         summary.warnings = [*summary.warnings, *reports.warnings]
         self._judge(summary)
         try:
@@ -238,8 +238,8 @@ class _Night:
             self.stop.trip(reason)
         except Exception as bug:  # the rows are sent, and the report is written
             log.exception("while writing the workbook and the page")
-            told = phrase("A bug in contact-sync spoilt the workbook or the page ({bug}): report it.", bug=type(bug).__name__)
-            self.stop.trip(ContactSyncError(told))
+            sentence = phrase("A bug in contact-sync spoilt the workbook or the page ({bug}): report it.", bug=type(bug).__name__)
+            self.stop.trip(ContactSyncError(sentence))
         self._judge(summary)
 
     def _write_others(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout, original: Original | None) -> None:

@@ -109,11 +109,11 @@ def base_url(text: str) -> str:
     if not host or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query or parts.fragment:
         raise ConfigError(phrase("The base URL is not an address such as https://api.smspartner.fr/v1: correct --base-url."))
     if parts.scheme == "http" and not _is_loopback(host):
-        told = phrase(
+        sentence = phrase(
             "The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url.",
             host=host,
         )
-        raise ConfigError(told)
+        raise ConfigError(sentence)
     return parts.geturl()  # with the scheme in lower case
 
 
@@ -150,9 +150,9 @@ def api_key_file(path: Path) -> str:
                 raise ConfigError(phrase("Others may read the API key in {path}: run chmod 600 on it.", path=path))
             return api_key(file.read(1000), str(path))
     except OSError as error:
-        told = phrase(
+        sentence = phrase(
             "The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror
         )
-        raise ConfigError(told) from error
+        raise ConfigError(sentence) from error
     except UnicodeDecodeError as error:
         raise _no_key(str(path)) from error

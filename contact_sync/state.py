@@ -79,11 +79,11 @@ def _kept(settings: Settings, *, own: bool) -> Callable[[Fingerprints], str]:
         if named in known:
             return named
         if own or settings.account or len(known) > 1:
-            told = phrase(
+            sentence = phrase(
                 "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.",
                 path=folder,
             )
-            raise ConfigError(told)
+            raise ConfigError(sentence)
         return known.pop()
 
     return account
@@ -130,7 +130,7 @@ def _lock(path: Path, stack: ExitStack) -> None:
     descriptor = seize(path)
     if descriptor is None:
         holder = path.read_text(encoding="ascii", errors="replace").strip() or phrase("unknown")
-        told = phrase("Another run for this account is under way (process {holder}): wait for it to end.", holder=holder)
-        raise BusyError(told)
+        sentence = phrase("Another run for this account is under way (process {holder}): wait for it to end.", holder=holder)
+        raise BusyError(sentence)
     stack.callback(os.close, descriptor)
     os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -280,8 +280,6 @@ _MAP = "'--map': write the header, = and the field, as 'Mobile perso=phoneNumber
         ("--report-mode 0", _MODE),
         ("--report-mode 200", _MODE),
         ("--report-mode rw", _MODE),
-        ("--delimiter ab", "'--delimiter': write one character, or tab."),
-        ('--delimiter "', "'--delimiter': write one character, or tab."),
         ("--map x", _MAP),
         ("--map =url", _MAP),
         ("--map x=", _MAP),
@@ -306,6 +304,19 @@ def test_usage_errors(
     assert out == ""
     assert sentence in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "a", "é", "7", " "])
+def test_a_delimiter_that_cannot_be(main: Main, capsys: pytest.CaptureFixture[str], delimiter: str) -> None:
+    """--delimiter must be one character that can part cells."""
+    assert main("check", write("C1;Zoé"), "--delimiter", delimiter) == 2
+    assert "'--delimiter': write one of ; , tab | or another character that can part cells." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "meant"), [("|", "|"), ("^", "^"), ("tab", "\t"), ("TAB", "\t"), ("\\t", "\t"), ("\t", "\t")])
+def test_a_delimiter(told: Callable[..., Settings], given: str, meant: str) -> None:
+    """--delimiter is a character, or a name of the tab, which is hard to type."""
+    assert told("check", "c.csv", "--delimiter", given).delimiter == meant
 
 
 @pytest.mark.parametrize("option", ["FILE", "--report", "--workbook", "--page", "--state-dir", "--log-file", "--config"])

@@ -25,14 +25,14 @@ def credit(reply: Reply, key: str) -> str:
     """
     envelope = envelope_of(reply.body)
     if envelope is None:
-        told = phrase("The API answered HTTP {status}, but not in its own words: check the base URL.", status=reply.status)
-        raise UnavailableError(told)
+        sentence = phrase("The API answered HTTP {status}, but not in its own words: check the base URL.", status=reply.status)
+        raise UnavailableError(sentence)
     if envelope["success"] is not True:
-        told = phrase(
+        sentence = phrase(
             "The API refused the key (code {code}: {text}).",
             code=quoted(code_of(envelope), key),
             text=quoted(text_of(envelope), key),
         )
-        raise AccessError(told)
+        raise AccessError(sentence)
     credits_ = envelope.get("credits")
     return quoted(str(credits_.get("creditSms", "")), key) if isinstance(credits_, dict) else ""

@@ -125,14 +125,14 @@ class Books(Memory):
                     "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
                     " WHERE number BETWEEN ? AND ?"
                 )
-                told = {number: line for number, *line in self._db.execute(query, (first, numbers[-1]))}
+                own = {number: line for number, *line in self._db.execute(query, (first, numbers[-1]))}
             others = {}
-            if told or lost:
+            if own or lost:
                 for number, texts in zip(numbers, unpack(cells), strict=True):
                     if number in lost:
                         others[number] = self._lost(texts, lost[number])
-                    elif number in told:
-                        others[number] = self._line(texts, number, *told[number])
+                    elif number in own:
+                        others[number] = self._line(texts, number, *own[number])
             yield Batch(numbers, cells, self._line([], 0, outcome), others)
 
     def _line(  # noqa: PLR0917 - the columns of a row, in their order

@@ -107,10 +107,10 @@ class Database:
             os.fchmod(descriptor, 0o600)
             os.close(descriptor)
         except OSError as error:
-            told = phrase(
+            sentence = phrase(
                 "The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror
             )
-            raise StorageError(told) from error
+            raise StorageError(sentence) from error
 
     def _journal(self, mode: str) -> None:
         """Choose the journal; SQLite does not wait by itself while another process is at the same thing."""
@@ -158,8 +158,8 @@ class Database:
     def _prepare(self, account: str) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
-            told = phrase("The ledger {path} was written by a newer contact-sync: install that version.", path=self._where)
-            raise StorageError(told)
+            sentence = phrase("The ledger {path} was written by a newer contact-sync: install that version.", path=self._where)
+            raise StorageError(sentence)
         if version < VERSION:
             with self._transaction() as db:
                 (version,) = db.execute("PRAGMA user_version").fetchone()  # another process may have been quicker
@@ -169,8 +169,8 @@ class Database:
                     db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
                 db.execute(f"PRAGMA user_version = {VERSION}")
         if self._db.execute("SELECT value FROM meta WHERE key = 'account'").fetchone() != (account,):
-            told = phrase("The ledger {path} belongs to another account: move it out of the state folder.", path=self._where)
-            raise StorageError(told)
+            sentence = phrase("The ledger {path} belongs to another account: move it out of the state folder.", path=self._where)
+            raise StorageError(sentence)
 
     def _number(self, query: str, *values: str | None) -> int:
         with self._guard():

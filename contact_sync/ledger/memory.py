@@ -110,7 +110,7 @@ class Memory(Database):
         query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
         with self._guard():
             runs = self._db.execute(query).fetchall()
-        outcomes = [json.loads(told) for name, told in runs if _undated(name) == _undated(storable(source))]
+        outcomes = [json.loads(counts) for name, counts in runs if _undated(name) == _undated(storable(source))]
         return [Workload(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
 
     def history(self, contact_id: str) -> list[Event]:
@@ -164,11 +164,11 @@ class Memory(Database):
             "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?",
             [(number,) for number in numbers],
         )
-        told = Violation("forgotten")
+        forgotten = Violation("forgotten")
         db.executemany(
             "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
             " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
-            [(told.code, told.field, told.message, number) for number in numbers],
+            [(forgotten.code, forgotten.field, forgotten.message, number) for number in numbers],
         )
         return len(numbers)
 

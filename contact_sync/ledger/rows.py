@@ -227,10 +227,10 @@ class Ledger(Books):
         try:
             free = shutil.disk_usage(self._path.parent).free
         except OSError as error:
-            told = phrase(
+            sentence = phrase(
                 "The ledger {path} is out of reach ({reason}): check the state folder.", path=self._path, reason=error.strerror
             )
-            raise StorageError(told) from error
+            raise StorageError(sentence) from error
         if free < _LOG + _RESULT * rows:
             raise StorageError(phrase("The disk of the ledger {path} has no room for the results: free some.", path=self._path))
 

@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from contact_sync.errors import ConfigError, SourceError
+from contact_sync.errors import SourceError
 from contact_sync.formula import unescape
 from contact_sync.language import phrase
 from contact_sync.load import headers
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
 
 _DELIMITERS = (";", ",", "\t", "|")
-_SPELLED = {"tab": "\t", "\\t": "\t"}
 _SEPARATOR = re.compile(r'sep=([^"\r\n])[\r\n]*', re.IGNORECASE)
 _BREAK = re.compile(r"\r\n|\r|\n")
 _WIDEST = 16_384  # the columns of a spreadsheet
@@ -122,7 +121,7 @@ class Delimited(Source):
 def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
     """Return the CSV in `copy`, having found out what `choices` leave open.
 
-    Raises `SourceError` when it cannot be understood, `ConfigError` for a choice that makes no sense.
+    Raises `SourceError` when it cannot be understood, `ConfigError` for an encoding or a renamed column that does not exist.
     """
     name = path.name
     csv.field_size_limit(LINE_LIMIT)
@@ -163,10 +162,7 @@ def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
 def _candidates(copy: FileIO, encoding: str, override: str | None) -> list[str]:
     """Return the delimiters to try: the operator's, or that of a `sep=` line (Excel's own), which may lie, and all."""
     if override is not None:
-        chosen = _SPELLED.get(override.casefold(), override)
-        if len(chosen) != 1 or chosen in '"\r\n\0 ' or chosen.isalnum():
-            raise ConfigError(phrase("--delimiter “{delimiter}” cannot part cells: give one of ; , tab |.", delimiter=override))
-        return [chosen]
+        return [override]
     with _text(copy, encoding) as lines:
         declared = _SEPARATOR.fullmatch(next(lines))
     return [*([declared[1]] if declared else []), *_DELIMITERS]

@@ -25,7 +25,7 @@ class Choices:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
-    """One character, or `tab`."""
+    """One character."""
     hidden: str = "refuse"
     """`refuse`, `include` or `skip` hidden rows and columns of a workbook."""
     renames: Mapping[str, str] = dataclasses.field(default_factory=dict)

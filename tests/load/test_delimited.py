@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync.errors import ConfigError, SourceError
+from contact_sync.errors import SourceError
 from contact_sync.load import delimited
 
 from .reading import read, text
@@ -157,19 +157,12 @@ def test_text_in_a_column_beyond_the_header() -> None:
     assert reading.flaws == {3: [("cells-surplus", "")]}
 
 
-@pytest.mark.parametrize(("delimiter", "wanted"), [(";", ";"), ("tab", "\t"), ("\\t", "\t"), ("^", "^")])
-def test_a_delimiter_that_is_given(delimiter: str, wanted: str) -> None:
-    """--delimiter is taken as it is, and its names for the tab are understood."""
-    reading = read(text(f"contactId{wanted}nom", f"1{wanted}a,b"), delimiter=delimiter)
+@pytest.mark.parametrize("delimiter", [";", "\t", "^"])
+def test_a_delimiter_that_is_given(delimiter: str) -> None:
+    """--delimiter is taken as it is."""
+    reading = read(text(f"contactId{delimiter}nom", f"1{delimiter}a,b"), delimiter=delimiter)
     assert reading.rows == [["1", "a,b"]]
-    assert reading.source.delimiter == wanted
-
-
-@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "a", "é", " "])
-def test_a_delimiter_that_cannot_be(delimiter: str) -> None:
-    """--delimiter must be one character that can part cells."""
-    with pytest.raises(ConfigError, match="--delimiter"):
-        read(text("contactId;nom", "1;a"), delimiter=delimiter)
+    assert reading.source.delimiter == delimiter
 
 
 def test_a_wrong_delimiter_that_is_given() -> None:
