@@ -100,7 +100,7 @@ def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitSta
         if alone:
             now = datetime.now(UTC)
             ledger.expire(now)
-            for other in {path.stem for path in folder.glob(f"*{_LOCK}")} - {name}:
+            for other in accounts(folder) - {name}:
                 _expire(folder, other, fingerprints, now)
     except OSError as error:
         raise _unusable(folder, error) from error
@@ -109,13 +109,13 @@ def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitSta
 
 def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetime) -> None:
     """Delete text that is too old from the ledger of another account, such as that of a former key, unless it is in use."""
-    path = folder / f"{account}{_SUFFIX}"
+    lock = folder / f"{account}{_LOCK}"
     # One that is locked, damaged or of a newer version is left to a later run.
     with suppress(ContactSyncError, OSError), ExitStack() as stack:
-        if path.exists():
-            ledger = stack.enter_context(Ledger(path, fingerprints, account))
-            if ledger.has_old_text(now):  # or else a run that begins now would find its ledger locked for nothing
-                _lock(folder / f"{account}{_LOCK}", stack)
+        if lock.exists():  # or else it is none of ours
+            ledger = stack.enter_context(Ledger(folder / f"{account}{_SUFFIX}", fingerprints, account))
+            if ledger.has_old_text(now):  # so that a run that begins now does not find its ledger locked for nothing
+                _lock(lock, stack)
                 ledger.expire(now)
 
 
