@@ -45,7 +45,7 @@ from contact_sync.model import (
 from contact_sync.packed import pack
 from contact_sync.rules import bare_id
 
-from .common import LAYOUT, REPORT, begin_run, files_up_to
+from .circumstances import LAYOUT, REPORT, begin_run, files_up_to
 
 PRINTS = Fingerprints(bytes(32))
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

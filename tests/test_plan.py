@@ -19,7 +19,7 @@ from contact_sync.ledger import Ledger
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.validate import Policy, Validator
 
-from .common import begin_run
+from .circumstances import begin_run
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
 TODAY = dt.date(2026, 1, 2)

@@ -42,7 +42,7 @@ from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
 
-from .common import as_root, somebody_else
+from .circumstances import as_root, somebody_else
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]

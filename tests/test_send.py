@@ -36,7 +36,7 @@ from contact_sync.sandbox import Behaviour, Call, Sandbox
 from contact_sync.send import CANARIES, Effort, Pool
 from contact_sync.stop import Stop, Stopped
 
-from .common import begin_run
+from .circumstances import begin_run
 
 Serve = Callable[..., Sandbox]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

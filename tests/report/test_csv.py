@@ -24,7 +24,7 @@ from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.draft import draft
-from tests.common import as_root, files_up_to, somebody_else
+from tests.circumstances import as_root, files_up_to, somebody_else
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
 
