@@ -1,11 +1,15 @@
 """The morning after a night: what failed is sent again, the report is written again, the past is told, and forgotten."""
 
+import csv
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -447,23 +451,48 @@ def test_one_place_for_many_files(night: Night, option: str) -> None:
     assert names(night) == {"a.csv"}
 
 
+_KILLED_AT_A_STEP = """
+import os, signal, sys
+steps, folder = int(sys.argv[1]), sys.argv[2]
+
+def count(event, arguments):
+    global steps
+    if event in {"os.mkdir", "os.rename", "os.remove"} and os.fspath(arguments[0]).startswith(folder):
+        steps -= 1
+        if not steps:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(count)
+sys.argv[:] = sys.argv[3:]
+from contact_sync.cli import main
+sys.exit(main())
+"""
+"""Runs the program and kills it right before it makes, moves or deletes something in a folder for the so-manieth time."""
+
+
 def test_an_inbox_killed_at_any_step(night: Night) -> None:
-    """However often the run is killed, each row is sent to its end once and each file is put away once."""
+    """However often the run is killed, each row is sent to its end once and each file is put away once, with its report."""
     for number in range(4):
-        arrive(night, f"{number}.csv", 40, version=f"-{number}")
-    for moment in (0.5, 0.7, 0.9, 1.1, 1.3):
-        command = night.command("--rate", "200")
-        command[command.index(str(night.source))] = str(night.folder / "inbox")
-        process = subprocess.Popen(command, env=night.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        night.processes.append(process)
-        time.sleep(moment)
-        process.kill()
-        process.wait()
-    assert inbox_run(night).returncode == 0
-    put_away = [name for name in names(night) if not name.endswith(".results.csv")]
-    assert sorted(put_away) == [f"done/STAMP-{number}.csv" for number in range(4)]
+        arrive(night, f"{number}.csv", 10, version=f"-{number}")
+    inbox = night.folder / "inbox"
+    command = night.command()
+    command[command.index(str(night.source))] = str(inbox)
+    for step in range(1, 50):
+        killed = [sys.executable, "-c", _KILLED_AT_A_STEP, str(step), str(inbox), *command]
+        code = subprocess.run(killed, check=False, capture_output=True, env=night.environment, timeout=60).returncode
+        if code != -signal.SIGKILL:
+            break
+    assert code == 0
+    assert step > 6
+    files = [path for path in files_in(inbox) if path.suffix == ".csv" and ".results" not in path.name]
+    assert sorted(path.name.partition("-")[2] for path in files) == [f"{number}.csv" for number in range(4)]
+    assert {path.parent.name for path in files_in(inbox)} == {"done"}
+    for path in files:
+        with path.with_name(f"{path.name}.results.csv").open(encoding="utf-8-sig", newline="") as report:
+            assert {line["sync_outcome"] for line in csv.DictReader(report, delimiter=";")} <= {"updated", "unchanged"}
+    sent = Counter((call.contact["lastname"][-2:], call.contact_id) for call in night.served.calls)
+    assert sent == {(f"-{number}", contact.contact_id): 1 for number in range(4) for contact in night.contacts}
     assert all(map(night.in_place, night.contacts))
-    assert Path(night.folder / "inbox").is_dir()
 
 
 # ---- the workbook and the page
