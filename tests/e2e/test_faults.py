@@ -3,7 +3,6 @@
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from contact_sync.sandbox import Behaviour, Faults
 
 from . import front
 from .front import Odd
-from .night import Night, assert_books, busiest_second, made_up, show
+from .night import Night, assert_books, made_up, show
 
 
 def json_of(document: bytes, **how: bytes) -> bytes:
@@ -86,7 +85,6 @@ def test_rows_in_trouble(nightly: Callable[..., Night]) -> None:
         expected = dict.fromkeys(seen, ("updated", "", 1))
         expected |= {contact_id: (one.outcome, one.code, one.attempts) for contact_id, one in troubled.items()}
         assert seen == expected
-        assert busiest_second(first.calls) <= 101
         show(f"{dict(outcomes)}, {first.told['requests']} requests, {first.told['retries']} of them retries")
         night.served.script.clear()
         assert assert_books(night, night.run(*where), 0)["updated"] == 2 + 1 + 2  # failed, rejected, altered
@@ -96,7 +94,7 @@ def test_rows_in_trouble(nightly: Callable[..., Night]) -> None:
 # ---- whole nights
 
 
-ROWS = 40
+ROWS, WORKERS = 40, 8
 FIRST, ONE = (made_up(ROWS)[at].contact_id for at in (0, 7))
 
 
@@ -111,7 +109,7 @@ class Fault:
     requests: tuple[int, int] = (1, 1)
     """At least, and at most."""
     silence: float = 0.0
-    """Seconds without any request, at least once."""
+    """Seconds after a 429 in which nothing is asked but what was on its way."""
 
 
 FAULTS = {
@@ -135,13 +133,14 @@ def test_a_fault(nightly: Callable[..., Night], fault: Fault) -> None:
     night = nightly(faults=fault.faults)
     night.export(made_up(ROWS))
     night.served.script = {contact_id: list(behaviours) for contact_id, behaviours in fault.script.items()}
-    first = night.run("--rate", "100")
+    first = night.run("--rate", "100", "--workers", str(WORKERS))
     outcomes = assert_books(night, first, fault.code)
     assert outcomes["failed"] == fault.failed
     assert outcomes["unprocessed"] == (ROWS - fault.failed - outcomes["updated"] if fault.code else 0)
     assert fault.requests[0] <= len(first.calls) <= fault.requests[1]
-    assert max((later.at - call.at for call, later in pairwise(first.calls)), default=0) >= fault.silence
-    assert busiest_second(first.calls) <= 101
+    throttled = [call.at for call in first.calls if call.status == 429]
+    assert bool(throttled) >= bool(fault.silence)
+    assert sum(at < call.at < at + fault.silence for call in first.calls for at in throttled) < WORKERS
     show(f"{dict(outcomes)}, exit {first.code}, {len(first.calls)} requests, {first.told['retries']} of them retries")
     night.served.script, night.served.faults = {}, Faults()
     again = assert_books(night, night.run(), 0)

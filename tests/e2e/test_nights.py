@@ -44,13 +44,26 @@ def test_a_happy_night_and_the_one_after(night: Night, name: str) -> None:
 def test_the_pace(night: Night) -> None:
     """300 rows at 50 a second: no second with more than 50 (one more by jitter), and no sooner than that takes."""
     night.export(made_up(300))
-    finished = night.run("--rate", "50")
+    # With one worker nothing is late but the one request that is on its way, however busy the machine is.
+    finished = night.run("--rate", "50", "--workers", "1")
     assert assert_books(night, finished, 0) == {"updated": 300}
     seconds = finished.calls[-1].at - finished.calls[0].at
     busiest = busiest_second(finished.calls)
     show(f"300 rows at 50/s: {seconds:.2f} s (ideal {299 / 50:.2f}), busiest second {busiest}")
     assert busiest <= 51
     assert seconds >= 299 / 50 - 0.05
+
+
+def test_the_pace_of_all_attempts(night: Night) -> None:
+    """All workers share one pace, and attempts that are made again are counted as well."""
+    night.export(made_up(150))
+    night.served.script = {contact.contact_id: [Behaviour(status=500)] for contact in night.contacts[::3]}
+    finished = night.run("--rate", "100", "--workers", "8")
+    assert assert_books(night, finished, 0) == {"updated": 150}
+    assert len(finished.calls) == 200
+    busiest = busiest_second(finished.calls)
+    show(f"200 attempts for 150 rows at 100/s: busiest second {busiest}")
+    assert busiest <= 100 + 8  # each worker may have one on its way when the second begins
 
 
 def test_transient_failures_are_overcome(nightly: Nightly) -> None:
@@ -120,9 +133,10 @@ def test_a_redirect(night: Night, sandbox: Callable[..., Sandbox], status: int) 
 def test_a_time_budget(night: Night) -> None:
     """When the time budget is used up the run ends with exit 6, and the next one sends the rest."""
     night.export(made_up(100))
-    finished = night.run("--rate", "20", "--max-duration", "1")
+    # It begins with the program, which on a busy machine takes a while to come to the first row.
+    finished = night.run("--rate", "20", "--max-duration", "3")
     outcomes = assert_books(night, finished, 6)
-    assert 0 < outcomes["updated"] <= 21
+    assert 0 < outcomes["updated"] <= 61
     assert outcomes.keys() == {"updated", "unprocessed"}
     rest = night.run()
     assert assert_books(night, rest, 0) == {"unchanged": outcomes["updated"], "updated": outcomes["unprocessed"]}
