@@ -4,7 +4,6 @@ Run as a script (`make docs`), this writes the generated parts anew.
 """
 
 import re
-import shlex
 from pathlib import Path
 
 import click
@@ -67,31 +66,6 @@ def test_report_columns() -> None:
     """Every column of the report is named in the README."""
     readme = README.read_text(encoding="utf-8")
     assert all(f"`{column}`" in readme for column in COLUMNS)
-
-
-def _commands() -> list[list[str]]:
-    """Every command line of ours that the README shows, without its comment."""
-    text = README.read_text(encoding="utf-8")
-    lines = re.findall(
-        r"^\$ (contact-sync .+)$|^[^#\n]*?(?:bin/|`)(contact-sync (?:run|schedule) [^`\n]+)", text, flags=re.MULTILINE
-    )
-    return [shlex.split(one or other, comments=True)[1:] for one, other in lines]
-
-
-@pytest.mark.parametrize("command", _commands(), ids=" ".join)
-def test_commands(command: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every command line that the README shows is understood."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    name, *arguments = command
-    if "--help" in arguments:
-        return
-    parent = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
-    cli.program.commands[name].make_context(name, arguments, parent=parent)
-
-
-def test_commands_are_found() -> None:
-    """The README shows more than a handful of them."""
-    assert len(_commands()) > 10
 
 
 if __name__ == "__main__":
