@@ -197,8 +197,8 @@ def test_a_signal_while_the_program_starts(night: Night, signum: signal.Signals,
 
     wait_until(is_being_read)
     at = running.signal(signum)
-    stopped = running.finish()
     os.close(*writers)
+    stopped = running.finish()
     assert stopped.code == code
     assert stopped.at - at < 3
     assert (stopped.calls, stopped.stdout, stopped.stderr.strip()) == ([], b"", b"")
