@@ -496,7 +496,7 @@ def test_an_inbox_killed_at_any_step(night: Night) -> None:
     assert code == 0
     assert step > 6
     files = [path for path in files_in(inbox) if path.suffix == ".csv" and ".results" not in path.name]
-    assert sorted(path.name.partition("-")[2] for path in files) == [f"{number}.csv" for number in range(4)]
+    assert sorted(path.name.rpartition("-")[2] for path in files) == [f"{number}.csv" for number in range(4)]
     assert {path.parent.name for path in files_in(inbox)} == {"done"}
     for path in files:
         with path.with_name(f"{path.name}.results.csv").open(encoding="utf-8-sig", newline="") as report:
