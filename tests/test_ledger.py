@@ -14,7 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -858,6 +858,16 @@ def of_cells(*rows: list[str], ids: Sequence[str] = ()) -> Block:
     wrong = Violation("text-control", "firstname")
     staged = [Staged(number, contact_id, payload(), Outcome.INVALID, [wrong]) for number, contact_id in enumerate(ids, 2)]
     return Block([row.number for row in staged], ids, list(rows), Outcome.UNCHANGED, staged)
+
+
+def test_forgetting_while_somebody_looks(opened: Open, where: Path) -> None:
+    """What is forgotten is gone from the folder at once, also while another process has the ledger open."""
+    with closing(sqlite3.connect(where)) as another:
+        ledger = opened()
+        ledger.stage(block(row(2, "SOMEBODY")))
+        another.execute("SELECT count(*) FROM run").fetchone()
+        assert ledger.forget("SOMEBODY", bare_id)
+        assert [path.name for path in where.parent.iterdir() if b"SOMEBODY" in path.read_bytes()] == []
 
 
 def test_forgetting_nobody_else(opened: Open) -> None:

@@ -51,3 +51,18 @@ def test_a_copy_in_whole_seconds(ours: Path, seconds: int) -> None:
 def test_nothing_there(tmp_path: Path) -> None:
     """Where no file is, none was edited."""
     assert not is_edited(tmp_path / "report.xlsx")
+
+
+def test_it_is_on_the_disk_before_it_is_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report is on the disk, to its last byte, before it takes its place, and its name there after that."""
+    path, synced = tmp_path / "report.csv", list[tuple[int, int, bool]]()
+
+    def note(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, os.fstat(descriptor).st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    with draft(path, 0o600) as begun:
+        begun.file.write(b"whole")
+        begun.place()
+    assert synced[0] == (path.stat().st_ino, len(b"whole"), False)
+    assert [(inode, is_there) for inode, _, is_there in synced[1:]] == [(tmp_path.stat().st_ino, True)]
