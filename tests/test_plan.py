@@ -153,6 +153,18 @@ def test_an_invalid_row(ledger: Ledger) -> None:
     ]
 
 
+def test_the_header_again(ledger: Ledger) -> None:
+    """A row that names the columns once more, all of them, is invalid as a whole, and the rows around it are not."""
+    damaged = {4: Violation("cell-merged", "firstname")}
+    stage(ledger, table(("C1", "Zoé"), tuple(COLUMNS), tuple(COLUMNS), ("C2", *COLUMNS[1:2]), flaws=damaged))
+    assert told(ledger) == [
+        PENDING,
+        ("invalid", "header-again", ""),
+        ("invalid", "header-again,cell-merged", "firstname"),
+        PENDING,
+    ]
+
+
 def test_a_hidden_row(ledger: Ledger) -> None:
     """A hidden row that is to be skipped is unprocessed whatever it holds, in place, invalid or with an ambiguous date."""
     confirm(ledger, ("C1", "Zoé"))
