@@ -650,6 +650,10 @@ def test_lost_results(opened: Open) -> None:
     assert lines[1].cells == ["C3", "é;'=\n"]
     assert lines[2][3:8] == ("not-recorded", "", message, 1, 429)
     assert ledger.outcomes() == {"updated": 1, "unchanged": 1, "failed": 2, "unprocessed": 1}
+    assert ledger.causes() == [
+        Cause("failed", "not-recorded", "", 2, 3, message),
+        Cause("unprocessed", REST.code, "", 1, 5, REST.message),
+    ]
     assert ledger.attempts() == (6, 3)
     later = opened(begin=False)
     assert not in_place(later, "C3", firstname="A")
@@ -674,6 +678,8 @@ def test_lost_results_of_the_second_pass(opened: Open) -> None:
     told = [(line.outcome, line.code, line.attempts) for line in lines_of(ledger.batches())]
     assert told == [("updated", "", 5), ("failed", "not-recorded", 5), ("failed", "api-throttled", 4)]
     assert ledger.outcomes() == {"updated": 1, "failed": 2}
+    causes = [(cause.code, cause.rows, cause.first) for cause in ledger.causes()]
+    assert causes == [("not-recorded", 1, 3), ("api-throttled", 1, 4)]
     assert ledger.attempts() == (14, 11)
 
 

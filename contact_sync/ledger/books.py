@@ -78,12 +78,15 @@ class Books(Memory):
 
     def causes(self) -> list[Cause]:
         """Why rows are not in place: for each outcome, code and field how many rows, the most frequent first."""
+        lost = [result.row.number for result in self._results]
         rows: Counter[tuple[str, str, str]] = Counter()
         first: dict[tuple[str, str, str], tuple[int, str]] = {}
         with self._guard():
             groups = self._db.execute(
                 # SQLite takes the message from the row that has the smallest number.
-                "SELECT outcome, code, fields, count(*), min(number), message FROM row WHERE code <> '' GROUP BY 1, 2, 3"
+                "SELECT outcome, code, fields, count(*), min(number), message FROM row"
+                " WHERE code <> '' AND number NOT IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3",
+                (json.dumps(lost),),
             ).fetchall()
         for outcome, codes, fields, count, number, message in groups:
             every, sentences = codes.split(","), message.split(BETWEEN)
@@ -94,11 +97,10 @@ class Books(Memory):
                 rows[cause] += count
                 first[cause] = min((number, sentence), first.get(cause, (number, sentence)))
         found = [Cause(*cause, count, *first[cause]) for cause, count in rows.items()]
-        return sorted([*found, *self._causes_of_the_rest()], key=lambda cause: (-cause.rows, cause.first))
+        return sorted([*found, *self._causes_of_the_rest(lost)], key=lambda cause: (-cause.rows, cause.first))
 
-    def _causes_of_the_rest(self) -> Iterator[Cause]:
-        """Why rows are not in place of which the file says nothing: their turn, or their result, did not come into it."""
-        lost = {result.row.number for result in self._results}
+    def _causes_of_the_rest(self, lost: list[int]) -> Iterator[Cause]:
+        """Why rows are not in place of which the file does not say it: their results are `lost`, or their turn did not come."""
         if lost:
             yield Cause(Outcome.FAILED, "not-recorded", ROW, len(lost), min(lost), Violation("not-recorded").message)
         if self._rest:
@@ -106,7 +108,7 @@ class Books(Memory):
                 "SELECT count(*), min(number) FROM row WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?))"
             )
             with self._guard():
-                left, number = self._db.execute(query, (json.dumps([*lost]),)).fetchone()
+                left, number = self._db.execute(query, (json.dumps(lost),)).fetchone()
             if left:
                 why = self._rest.violation
                 yield Cause(Outcome.UNPROCESSED, why.code, ROW, left, number, why.message)
