@@ -253,7 +253,7 @@ def read_phone(cell: str, region: str) -> Reading:
         note = "" if plain["prefix"] else phrase("got back the leading 0 that a spreadsheet took")
         return Reading("+33" + plain["mobile"], note=note)
     note = ""
-    number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{9,15}", digits) else None
+    number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{7,15}", digits) else None
     if number is None and region == "FR" and (number := _overseas(digits)):
         note = phrase("got the country code of an overseas department")
     if number is None:

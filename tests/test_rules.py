@@ -346,7 +346,13 @@ def test_phone_of_two_departments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "region", "value"), [("+32 470 12 34 56", "FR", "+32470123456"), ("0470 12 34 56", "BE", "+32470123456")]
+    ("cell", "region", "value"),
+    [
+        ("+32 470 12 34 56", "FR", "+32470123456"),
+        ("0470 12 34 56", "BE", "+32470123456"),
+        ("406 12 345", "NO", "+4740612345"),
+        ("+290 51234", "FR", "+29051234"),
+    ],
 )
 def test_phone_abroad(cell: str, region: str, value: str) -> None:
     """A number with a country code is read anywhere, one without as a number of the region."""
