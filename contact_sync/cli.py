@@ -154,11 +154,12 @@ def report(ctx: click.Context, /, **params: Any) -> int:
 def history(ctx: click.Context, /, contact_id: str | None, last: int, **params: Any) -> int:
     """Tell how the last runs went, or what became of one contact; no values are kept."""
     console: Console = ctx.obj
-    from contact_sync.state import kept_ledger  # noqa: PLC0415 - not for --help
+    from contact_sync.rules import bare_id  # noqa: PLC0415 - not for --help
+    from contact_sync.state import kept_ledger  # noqa: PLC0415 - the same
 
     console.as_json = params.pop("as_json")
     with kept_ledger(settings_of(ctx, params), alone=False) as ledger:
-        console.tell_history(ledger.history(contact_id) if contact_id else ledger.runs(last))
+        console.tell_history(ledger.history(bare_id(contact_id)) if contact_id else ledger.runs(last))
     return 0
 
 

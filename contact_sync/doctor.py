@@ -16,7 +16,7 @@ from contact_sync.api.client import Client, Reply
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.language import phrase
 from contact_sync.settings import Settings
-from contact_sync.state import accounts, is_under_way, kept_ledger
+from contact_sync.state import accounts, is_locked, kept_ledger
 
 _PATIENCE = 15.0  # seconds for the API's answer
 _ASTRAY = 60  # seconds that the clock may differ
@@ -97,33 +97,38 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
-    own = bool(settings.key or settings.account)
+    exactly = bool(settings.key or settings.account)
     try:
-        yield from _runs(settings, own=own)
+        yield from _runs(settings, exactly=exactly)
     except ConfigError as error:
+        if not exactly:
+            yield _ill(str(error))
+            return
         # A key that is simply new is no fault; but an --account left out looks the same, and would hide how every run went.
         sentence = phrase(
             "No ledger in {path} is of this key, --account and --base-url: the next run will send every row, "
             "unless it is given the --account that earlier runs had.",
             path=settings.state_dir,
         )
-        yield _ill(sentence if own else str(error))
+        yield _ill(sentence)
     except ContactSyncError as error:
         yield _ill(str(error))
 
 
-def _runs(settings: Settings, *, own: bool) -> Iterator[Finding]:
+def _runs(settings: Settings, *, exactly: bool) -> Iterator[Finding]:
     runs = []
     if accounts(settings.state_dir):
-        with kept_ledger(settings, alone=False, own=own) as ledger:
+        with kept_ledger(settings, alone=False, exactly=exactly) as ledger:
             runs = ledger.runs(1000)
+        if is_locked(settings, exactly=exactly):
+            yield _well(phrase("A run is under way."))
+            if runs and runs[0].finished is None:
+                del runs[0]
+            if not runs:
+                return
     if not runs:
         yield _well(phrase("There is no ledger yet: the first run will send every row."))
         return
-    if runs[0].finished is None and is_under_way(settings, own=own):
-        yield _well(phrase("A run is under way, begun {started}.", started=runs.pop(0).started))
-        if not runs:
-            return
     last = runs[0]
     if last.finished is None:
         yield _ill(phrase("The last run ({started}) was cut short: the next one goes on where it ended.", started=last.started))

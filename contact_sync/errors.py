@@ -108,7 +108,7 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
 
 
 # Several can apply to one run (a stop, then a report that cannot be written): the first of these wins.
-PRECEDENCE = (1, 7, 5, 2, 130, 143, 4, 6, 3)
+PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, 3)
 
 RANK = (*PRECEDENCE, BusyError.exit_code, 0)
 """The same for the exit codes of several runs."""

@@ -114,7 +114,7 @@ FRENCH: dict[str, str] = {
     "Two files would have the place {path}: correct --report, --workbook or --page.": (
         "Deux fichiers auraient la même place {path} : corrigez --report, --workbook ou --page."
     ),
-    "A run is under way, begun {started}.": "Une exécution est en cours, commencée le {started}.",
+    "A run is under way.": "Une exécution est en cours.",
     "A bug in contact-sync spoilt the workbook or the page ({bug}): report it.": (
         "Une anomalie de contact-sync a gâché le classeur ou la page ({bug}) : signalez-la."
     ),

@@ -5,7 +5,6 @@ from contact_sync.language import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Outcome
 from contact_sync.settings import Settings
-from contact_sync.stop import Stop
 
 NOTHING_TO_SEND = "nothing-to-send"
 """A row that holds nothing but a contactId is no sign of a damaged source."""
@@ -14,8 +13,9 @@ FEW = 20
 """Fewer known contacts than this tell nothing about their column."""
 
 
-def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
-    """Stop before the first request when most rows are invalid, many become somebody else, or many fields would be emptied."""
+def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
+    """Why nothing is to be sent: most rows are invalid, many become somebody else, or many fields would be emptied."""
+    found = []
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     if invalid * 100 > settings.max_invalid * rows:
         sentence = phrase(
@@ -29,7 +29,7 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
             sentence = phrase(
                 "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
             )
-        stop.trip(SourceError(sentence))
+        found.append(SourceError(sentence))
     known = ledger.same + ledger.strangers
     if known >= FEW and ledger.strangers * 100 > settings.max_strangers * known:
         sentence = phrase(
@@ -40,7 +40,7 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
             known=known,
             most=f"{settings.max_strangers:g}",
         )
-        stop.trip(SourceError(sentence))
+        found.append(SourceError(sentence))
     clears = ledger.clears()
     if clears > settings.max_clears:
         sentence = phrase(
@@ -49,4 +49,5 @@ def guard(settings: Settings, ledger: Ledger, rows: int, stop: Stop) -> None:
             clears=clears,
             most=settings.max_clears,
         )
-        stop.trip(SourceError(sentence))
+        found.append(SourceError(sentence))
+    return found

@@ -2,15 +2,19 @@
 
 import fcntl
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
+_PATIENCE = 0.3  # seconds: who only looks, or looks after another account's ledger, holds a lock for less
+
 
 def seize(path: Path) -> int | None:
-    """Open `path`, made with mode 0600 if need be, for this process alone; None when another process has it.
+    """Open `path`, made with mode 0600 if need be, for this process alone; None when another process has it and keeps it.
 
     Returns the descriptor, empty and writable; the file is free again when it is closed, or the process gone. Raises OSError.
     """
+    until = time.monotonic() + _PATIENCE
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -21,8 +25,10 @@ def seize(path: Path) -> int | None:
                     os.ftruncate(descriptor, 0)
                     return descriptor
         except BlockingIOError:
-            os.close(descriptor)
-            return None
+            if time.monotonic() >= until:
+                os.close(descriptor)
+                return None
+            time.sleep(0.01)
         except OSError:
             os.close(descriptor)
             raise
@@ -30,7 +36,7 @@ def seize(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process has seized `path`; nobody can for the moment that looking takes. Raises OSError."""
+    """Whether another process has seized `path`. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

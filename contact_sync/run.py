@@ -59,15 +59,18 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                 try:
                     with ledger.staging():
                         night.stage(source, policy, ledger, summary)
-                except SourceError as refused:
+                except ContactSyncError as refused:
                     summary.exit_code = refused.exit_code
                     if keep:
                         night.finish(ledger, summary)
                     raise
-                guard(settings, ledger, summary.rows, night.stop)
-                if channel and not night.stop.reasons:
-                    ledger.clear(summary.run)
-                    channel.send(ledger, reports.csv, summary.rows, watcher)
+                refusals = guard(settings, ledger, summary.rows)
+                for reason in refusals:
+                    night.stop.trip(reason)
+                if channel and not refusals:
+                    ledger.release(summary.run)
+                    if not night.stop.reasons:
+                        channel.send(ledger, reports.csv, summary.rows, watcher)
                 night.conclude(ledger, summary)
                 night.report(ledger, summary, reports, source.layout, source.original)
         if keep:
@@ -83,7 +86,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     """
     night = _Night(settings, watcher)
     channel = night.channel()
-    with heeding_signals(night.stop), kept_ledger(settings, own=True) as ledger:
+    with heeding_signals(night.stop), kept_ledger(settings, exactly=True) as ledger:
         summary, layout, places = _last(ledger, settings)
         with drafts(places) as reports:
             before = ledger.attempts()

@@ -39,19 +39,20 @@ def ledger_of(settings: Settings) -> Iterator[Ledger]:
 
 
 @contextmanager
-def kept_ledger(settings: Settings, *, alone: bool = True, own: bool = False) -> Iterator[Ledger]:
-    """Lend a ledger that is there already: that of the account, or, unless it must be its `own`, the only one; `alone`: locked.
+def kept_ledger(settings: Settings, *, alone: bool = True, exactly: bool = False) -> Iterator[Ledger]:
+    """Lend a ledger that is there already: that of the account or, unless it is asked for `exactly`, the only one there is.
 
-    Raises ConfigError when there is none, or when it is not clear which account is meant; beside that what `ledger_of` does.
+    It is locked where it is for this process `alone`. Raises ConfigError when there is none, or when it is not clear which
+    account is meant; beside that what `ledger_of` does.
     """
-    account = _kept(settings, own=own)
+    account = _account_of(settings, exactly=exactly)
     with ExitStack() as stack:
         yield _opened(settings.state_dir, account, stack, alone=alone)
 
 
-def is_under_way(settings: Settings, *, own: bool = False) -> bool:
+def is_locked(settings: Settings, *, exactly: bool = False) -> bool:
     """Whether another process has the lock of the account whose ledger `kept_ledger` lends. Raises what that does."""
-    folder, account = settings.state_dir, _kept(settings, own=own)
+    folder, account = settings.state_dir, _account_of(settings, exactly=exactly)
     try:
         return is_held(folder / f"{account(installation(folder))}{_LOCK}")
     except OSError as error:
@@ -68,7 +69,8 @@ def accounts(folder: Path) -> set[str]:
         raise _unusable(folder, error) from error
 
 
-def _kept(settings: Settings, *, own: bool) -> Callable[[Fingerprints], str]:
+def _account_of(settings: Settings, *, exactly: bool) -> Callable[[Fingerprints], str]:
+    """What names, once the installation's key is known, the account that has a ledger and is meant."""
     folder = settings.state_dir
     known = accounts(folder)
     if not known:
@@ -78,7 +80,7 @@ def _kept(settings: Settings, *, own: bool) -> Callable[[Fingerprints], str]:
         named = fingerprints.account(settings.base_url, settings.account or settings.key)
         if named in known:
             return named
-        if own or settings.account or len(known) > 1:
+        if exactly or settings.account or len(known) > 1:
             sentence = phrase(
                 "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.",
                 path=folder,
@@ -113,10 +115,8 @@ def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetim
     # One that is locked, damaged or of a newer version is left to a later run.
     with suppress(ContactSyncError, OSError), ExitStack() as stack:
         if lock.exists():  # or else it is none of ours
-            ledger = stack.enter_context(Ledger(folder / f"{account}{_SUFFIX}", fingerprints, account))
-            if ledger.has_old_text(now):  # so that a run that begins now does not find its ledger locked for nothing
-                _lock(lock, stack)
-                ledger.expire(now)
+            _lock(lock, stack)
+            stack.enter_context(Ledger(folder / f"{account}{_SUFFIX}", fingerprints, account)).expire(now)
 
 
 def _unusable(folder: Path, error: OSError) -> StorageError:

@@ -927,8 +927,9 @@ def test_history_and_forget(main: Main, where: tuple[Sandbox, list[str]], capsys
     assert re.search(r"contacts\.csv  exit 3  1 updated, 1 invalid  \d+ s", line)
     assert main("history", *options, "--contact", "C000002") == 0
     assert "invalid  text-length  firstname  contacts.csv  row 3" in capsys.readouterr().out
-    assert main("history", *options, "--contact", "C000001", "--json") == 0
-    assert [(event["outcome"], event["sent"]) for event in lines_in(capsys)] == [("updated", "firstname")]
+    for contact in ("C000001", " C00\u200b0001"):  # as it may come out of a spreadsheet
+        assert main("history", *options, "--contact", contact, "--json") == 0
+        assert [(event["outcome"], event["sent"]) for event in lines_in(capsys)] == [("updated", "firstname")]
     assert main("forget", "C000001", *options) == 0
     assert "Forgotten, in 2 places." in capsys.readouterr().err
     assert main("forget", "C000001", *options) == 0
@@ -1059,7 +1060,8 @@ def test_doctor_during_a_run(main: Main, where: tuple[Sandbox, list[str]], capsy
         assert descriptor is not None
         assert main("doctor", *options) == 0
         out = capsys.readouterr().out
-        assert "ok      A run is under way, begun 2099-01-01T00:00:00Z." in out
+        assert "ok      A run is under way." in out
+        assert "cut short" not in out
         assert ("succeeded" in out) is (code == 0)
         os.close(descriptor)
         assert main("doctor", *options) == 2

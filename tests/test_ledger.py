@@ -581,7 +581,7 @@ def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
     ledger = opened()
     ledger.stage(block(*map(row, range(2, 7)), plain=[7]))
     assert not ledger.resume("run-1")
-    ledger.clear("run-1")
+    ledger.release("run-1")
     for taken, outcome in zip(ledger.take(-1, 3), [Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED], strict=True):
         ledger.record(ended(taken, outcome, *[Violation("api-throttled")] * (outcome is not Outcome.UPDATED)))
     ledger.flush()
@@ -756,7 +756,7 @@ def test_rows_that_cannot_all_be_staged(opened: Open, where: Path) -> None:
     """Until all rows of a run are staged, and where they never are, everybody finds the last run's; both runs are known."""
     first = opened()
     first.stage(block(row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), plain=[4]))
-    first.clear("run-1")
+    first.release("run-1")
     ledger = opened(begin=False)
     before = list(lines_of(ledger.batches()))
     ledger.begin("run-2", Places(Path("other.csv"), REPORT, None, None, 0o600), "2026-01-03T03:04:05Z", LAYOUT, keep=True)
@@ -1002,7 +1002,7 @@ def test_a_ledger_of_the_first_version(opened: Open, where: Path) -> None:
 
 
 def second_version(where: Path, stage: int) -> None:
-    """Write a ledger as the second version did, whose last run has come so far: 0 = some rows, 1 = all staged, 2 = cleared."""
+    """Write a ledger as the second version did, whose last run has come so far: 0 = some rows, 1 = all staged, 2 = released."""
     db = sqlite3.connect(where)
     for statement in (*_SCHEMA[0], *_SCHEMA[1]):
         db.execute(statement)

@@ -28,6 +28,14 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "account.lock"
 
 
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long who wants a file that is held has waited for it, in no time."""
+    naps: list[float] = []
+    monkeypatch.setattr(lock, "time", SimpleNamespace(monotonic=lambda: sum(naps), sleep=naps.append))
+    return naps
+
+
 @contextmanager
 def held(path: Path) -> Iterator[int]:
     """Hold a file that is free, and let it go."""
@@ -73,6 +81,17 @@ def test_it_is_for_one(path: Path) -> None:
     with held(path):
         assert seize(path) is None
     assert path.exists()
+
+
+def test_a_moment_is_waited_out(path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
+    """Who holds a file for a moment, as to look, keeps nobody away; who keeps it longer does, soon."""
+    descriptor = seize(path)
+    assert descriptor is not None
+    assert seize(path) is None
+    assert 0.2 < sum(waits) < 0.5
+    monkeypatch.setattr("contact_sync.lock.time.sleep", lambda _: os.close(descriptor))
+    with held(path):
+        pass
 
 
 def test_it_is_empty_and_private(path: Path) -> None:

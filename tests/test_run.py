@@ -488,6 +488,18 @@ def test_a_signal_while_loading(night: Night) -> None:
     summary = night.run()
     assert (summary.exit_code, summary.outcomes) == (143, {"unprocessed": 3})
     assert night.sandbox.calls == []
+    night.watcher.while_loading = lambda: None
+    assert night.retry().outcomes == {"updated": 3}
+
+
+def test_a_signal_before_a_guard(night: Night) -> None:
+    """Where a guard stops a run that was interrupted, too, the source has to be corrected: there is nothing to take up."""
+    night.write(*THREE, header=("contactId", "date", "firstname"))
+    night.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    summary = night.run()
+    assert (summary.exit_code, summary.outcomes) == (4, {"invalid": 3})
+    with pytest.raises(ConfigError, match="ended before anything was sent"):
+        night.retry()
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -784,6 +796,20 @@ def test_a_ledger_that_breaks(night: Night) -> None:
     assert len(night.sandbox.calls) - before < 60
 
 
+def test_a_ledger_that_takes_no_row(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose rows find no room in the ledger was not cut short: it ended, and with which exit code is kept."""
+
+    def stage(*_: object) -> None:
+        raise StorageError("full")
+
+    monkeypatch.setattr(Ledger, "stage", stage)
+    with pytest.raises(StorageError, match="full"):
+        night.run()
+    (path,) = (night.folder / "state").glob("*.sqlite3")
+    with Ledger(path, installation(path.parent), path.stem) as ledger:
+        assert [(told.exit_code, told.finished is None) for told in ledger.runs(9)] == [(7, False)]
+
+
 def test_a_ledger_that_takes_nothing_more(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that cannot be written any more is exit 7, and the report and the requests tell of every row all the same."""
 
@@ -880,13 +906,12 @@ def test_a_former_ledger_that_is_not_to_be_had(night: Night, how: str) -> None:
         os.close(lock)
 
 
-def test_nobody_waits_for_another_account(night: Night) -> None:
-    """A run does not hold the lock of another account whose text is not old."""
+def test_another_account_is_free_again(night: Night) -> None:
+    """A run has let go of the locks of other accounts before it sends."""
     night.run(key="old")
     (lock,) = (night.folder / "state").glob("*.lock")
-    before = lock.read_bytes(), lock.stat().st_mtime_ns
+    night.watcher.then = lambda: os.close(seize(lock) or pytest.fail("it is held"))
     night.run()
-    assert (lock.read_bytes(), lock.stat().st_mtime_ns) == before
 
 
 # ---- the garbage collector

@@ -1179,7 +1179,7 @@ def test_a_run_taken_up_again_leaves_what_is_beyond_its_limit(
 ) -> None:
     """The second pass goes no further than the first: rows below that failed in an earlier run are not its business."""
     stage(ledger, 4)
-    ledger.clear("run of Zoé")
+    ledger.release("run of Zoé")
     api.answer = lambda call: confirmed(call) if row(call) == 1 else broken()
     night_of(attempts=1)
     assert outcomes(ledger) == {1: UPDATED, 2: FAILED, 3: FAILED, 4: FAILED}

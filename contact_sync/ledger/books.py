@@ -48,7 +48,7 @@ class Books(Memory):
 
     def attempts(self) -> tuple[int, int]:
         """How many attempts were made for the rows of this run, and how many of them were repetitions."""
-        with self._guard():
+        with self._in_words():
             query = "SELECT ifnull(sum(attempts), 0), ifnull(sum(attempts - 1), 0) FROM row WHERE attempts > 0"
             requests, retries = self._db.execute(query).fetchone()
         for result in self._results:  # which are lost; but what the first pass came to stands in the file
@@ -60,7 +60,7 @@ class Books(Memory):
     def outcomes(self) -> dict[str, int]:
         """How many rows ended in each outcome that occurred."""
         found: Counter[str] = Counter()
-        with self._guard():
+        with self._in_words():
             for outcome, rows in self._db.execute(
                 "SELECT outcome, count(*) FROM row GROUP BY 1 UNION ALL SELECT outcome, sum(plain) FROM block GROUP BY 1"
             ):
@@ -81,7 +81,7 @@ class Books(Memory):
         lost = [result.row.number for result in self._results]
         rows: Counter[tuple[str, str, str]] = Counter()
         first: dict[tuple[str, str, str], tuple[int, str]] = {}
-        with self._guard():
+        with self._in_words():
             groups = self._db.execute(
                 # SQLite takes the message from the row that has the smallest number.
                 "SELECT outcome, code, fields, count(*), min(number), message FROM row"
@@ -107,7 +107,7 @@ class Books(Memory):
             query = (
                 "SELECT count(*), min(number) FROM row WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?))"
             )
-            with self._guard():
+            with self._in_words():
                 left, number = self._db.execute(query, (json.dumps(lost),)).fetchone()
             if left:
                 why = self._rest.violation
@@ -115,11 +115,11 @@ class Books(Memory):
 
     def batches(self) -> Iterator[Batch]:
         """Every row of the run in source order, many at a time."""
-        with self._guard():
+        with self._in_words():
             firsts = self._db.execute("SELECT first FROM block ORDER BY first").fetchall()
         lost = {result.row.number: result for result in self._results}
         for (first,) in firsts:
-            with self._guard():
+            with self._in_words():
                 query = "SELECT numbers, cells, outcome FROM block WHERE first = ?"
                 packed_numbers, packed_cells, outcome = self._db.execute(query, (first,)).fetchone()
                 numbers, cells = json.loads(packed_numbers), packed_cells.decode(errors="surrogatepass")

@@ -56,8 +56,8 @@ _SCHEMA = (
         "DELETE FROM meta WHERE key = 'rows' AND value IN (SELECT id FROM run WHERE staged = 0)",
         "DELETE FROM block WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'rows')",
         "DELETE FROM row WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'rows')",
-        "ALTER TABLE run RENAME COLUMN staged TO cleared",
-        "UPDATE run SET cleared = cleared > 1",
+        "ALTER TABLE run RENAME COLUMN staged TO released",
+        "UPDATE run SET released = released > 1",
     ),
 )
 """What each version of the file added to the one before."""
@@ -80,7 +80,7 @@ class Database:
         self._fingerprints = fingerprints
         if path is not None:
             self._make_private(path)
-        with self._guard():
+        with self._in_words():
             self._db = sqlite3.connect(path or "", isolation_level=None)
             try:
                 # Without a bound the cache grows to what looks like a leak on a large source.
@@ -126,7 +126,8 @@ class Database:
                 return
 
     @contextmanager
-    def _guard(self) -> Iterator[None]:
+    def _in_words(self) -> Iterator[None]:
+        """Turn what SQLite raises into a StorageError."""
         try:
             yield
         except sqlite3.Error as error:
@@ -142,7 +143,7 @@ class Database:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Write all that is written within, or nothing; within another transaction it is a part of that one."""
-        with self._guard():
+        with self._in_words():
             if self._db.in_transaction:
                 yield self._db
                 return
@@ -173,7 +174,7 @@ class Database:
             raise StorageError(sentence)
 
     def _number(self, query: str, *values: str | None) -> int:
-        with self._guard():
+        with self._in_words():
             (number,) = self._db.execute(query, values).fetchone()
         return int(number)
 

@@ -45,7 +45,7 @@ class Memory(Database):
         if not self._number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
             return [False] * len(rows)
         known: dict[str, tuple[bytes | None, bytes]] = {}
-        with self._guard():
+        with self._in_words():
             for start in range(0, len(rows), GROUP):
                 ids = [contact_id for contact_id, _ in rows[start : start + GROUP]]
                 marks = ",".join("?" * len(ids))
@@ -82,7 +82,7 @@ class Memory(Database):
 
     def last(self) -> str:
         """The id of the run whose rows are in the ledger; empty when there is none."""
-        with self._guard():
+        with self._in_words():
             found = self._db.execute("SELECT value FROM meta WHERE key = 'rows'").fetchone()
         return str(found[0]) if found else ""
 
@@ -101,14 +101,14 @@ class Memory(Database):
             "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds FROM run"
             " ORDER BY started DESC, id DESC LIMIT ?"
         )
-        with self._guard():
+        with self._in_words():
             found = self._db.execute(query, (most,)).fetchall()
         return [Run._make([*values[:5], json.loads(values[5]), *values[6:]]) for values in found]
 
     def nights(self, source: str, most: int) -> list[Workload]:
         """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
         query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
-        with self._guard():
+        with self._in_words():
             runs = self._db.execute(query).fetchall()
         outcomes = [json.loads(counts) for name, counts in runs if _undated(name) == _undated(storable(source))]
         return [Workload(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
@@ -120,7 +120,7 @@ class Memory(Database):
             f" FROM (SELECT run, {_COLUMNS} FROM history UNION {_EVENTS}) AS event JOIN run ON run.id = event.run"
             " WHERE contact_id = ? ORDER BY run.started DESC, run.id DESC, number"
         )
-        with self._guard():
+        with self._in_words():
             found = self._db.execute(query, (contact_id,)).fetchall()
         return [Event(*values) for values in found]
 
@@ -135,7 +135,7 @@ class Memory(Database):
             found = db.execute("DELETE FROM confirmed WHERE contact_id = ?", (contact_id,)).rowcount
             found += db.execute("DELETE FROM history WHERE contact_id = ?", (contact_id,)).rowcount
             found += self._blank_out(db, contact_id, bare)
-        with self._guard():
+        with self._in_words():
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return found
 
@@ -172,15 +172,11 @@ class Memory(Database):
         )
         return len(numbers)
 
-    def has_old_text(self, now: datetime) -> bool:
-        """Whether the text of the last run's rows has been kept for more than `TEXT_DAYS`."""
-        oldest = stamp(now - timedelta(days=TEXT_DAYS))
-        return bool(self._number("SELECT EXISTS (SELECT 1 FROM run WHERE id = ? AND started < ?)", self.last(), oldest))
-
     def expire(self, now: datetime) -> None:
-        """Delete the last run's rows if their text is too old."""
-        with self._transaction() as db:
-            if self.has_old_text(now):
+        """Delete the last run's rows if their text has been kept for more than `TEXT_DAYS`."""
+        oldest = stamp(now - timedelta(days=TEXT_DAYS))
+        if self._number("SELECT EXISTS (SELECT 1 FROM run WHERE id = ? AND started < ?)", self.last(), oldest):
+            with self._transaction() as db:
                 self._delete_rows(db)
 
     def expire_history(self, now: datetime, days: int) -> None:

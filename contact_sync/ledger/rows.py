@@ -28,7 +28,7 @@ from contact_sync.model import (
 from contact_sync.packed import pack
 
 _LOG, _RESULT = 8 << 20, 200
-"""Bytes that SQLite's log grows to, and that a row's result takes."""
+"""Bytes that SQLite's log grows to while rows are sent, and that a row's result takes."""
 
 
 class Ledger(Books):
@@ -67,14 +67,14 @@ class Ledger(Books):
                 db.execute("INSERT INTO meta VALUES ('rows', ?)", (self._kept,))
             yield
 
-    def clear(self, run: str) -> None:
+    def release(self, run: str) -> None:
         """Note that no guard keeps the rows of a run from being sent."""
         with self._transaction() as db:
-            db.execute("UPDATE run SET cleared = 1 WHERE id = ?", (run,))
+            db.execute("UPDATE run SET released = 1 WHERE id = ?", (run,))
 
     def reopen(self, run: str) -> tuple[Places, Layout]:
         """Read the rows of the last run again, as it left them; return where its files are, and its layout."""
-        with self._guard():
+        with self._in_words():
             query = "SELECT places, mode, layout, rest FROM run WHERE id = ?"
             places, mode, layout, rest = self._db.execute(query, (run,)).fetchone()
         code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": ""}, False)
@@ -86,7 +86,7 @@ class Ledger(Books):
 
         Until a row's turn comes it is still told as it was.
         """
-        if not self._number("SELECT cleared FROM run WHERE id = ?", run):
+        if not self._number("SELECT released FROM run WHERE id = ?", run):
             return False
         self._rest, self._resumed = None, True
         return True
@@ -143,7 +143,7 @@ class Ledger(Books):
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
         """The contactId of each of these rows."""
         found: dict[int, str] = {}
-        with self._guard():
+        with self._in_words():
             for first, members in self._by_block(numbers):
                 (ids,) = self._db.execute("SELECT ids FROM block WHERE first = ?", (first,)).fetchone()
                 contact_ids = dict(zip(self._numbers(first), json.loads(ids), strict=True))
