@@ -18,7 +18,7 @@ import click
 from contact_sync import __version__, options
 from contact_sync.console import Console
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError
-from contact_sync.invocation import invoke, settings_of, unexpected
+from contact_sync.invocation import error_of, invoke, settings_of
 from contact_sync.language import phrase
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class _ExampleFirst(click.Command):
             return super().invoke(ctx)
         except BrokenPipeError as bug:  # click would take it for that of the output, and leave without a word
             log.info("a bug", exc_info=True)
-            raise unexpected(bug) from bug
+            raise error_of(bug) from bug
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(f"Example: {self.example}\n\n")
@@ -134,7 +134,7 @@ def check(ctx: click.Context, /, **params: Any) -> int:
 @click.pass_context
 def retry(ctx: click.Context, /, **params: Any) -> int:
     """Take up the last run again: send its rows that failed or did not have their turn, and bring its report up to date."""
-    return invoke(ctx, params)
+    return invoke(ctx, params, "retry")
 
 
 @program.command(cls=_like("contact-sync report --report /tmp/again.csv"), short_help="write the last run's report again")
@@ -143,7 +143,7 @@ def retry(ctx: click.Context, /, **params: Any) -> int:
 @click.pass_context
 def report(ctx: click.Context, /, **params: Any) -> int:
     """Write the last run's report again, from the ledger."""
-    return invoke(ctx, params)
+    return invoke(ctx, params, "rewrite")
 
 
 @program.command(cls=_like("contact-sync history --contact C000123"), short_help="how earlier runs went, and what became of whom")
@@ -269,7 +269,7 @@ def main() -> int:
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
             code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
-            code = console.refuse(unexpected(bug))
+            code = console.refuse(error_of(bug))
     _give_up_broken_streams()
     return code
 

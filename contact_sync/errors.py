@@ -39,6 +39,10 @@ class SourceError(ContactSyncError):
     exit_code = 4
 
 
+class MissingError(SourceError):
+    """There is no such source."""
+
+
 class AccessError(ContactSyncError):
     """The API refused the key or the account; trying again is useless."""
 

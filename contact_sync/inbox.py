@@ -1,8 +1,9 @@
 """A folder that files arrive in: each is run once, in order of arrival, and put away with its report beside it.
 
 A file whose run ended (exit codes 0, 3 and 4) goes to `done/` or `failed/`; any other stays, for the next run to try, and so does
-one that was changed or replaced while it was run. Whatever is cut short between two steps is done again: a run skips the rows
-that are in place, so nothing is sent twice. Two runs of one folder pass each other: what one has put away is gone for the other.
+one with rows that are still to be sent, or that was changed or replaced while it was run. Whatever is cut short between two steps
+is done again: a run skips the rows that are in place, so nothing is sent twice. Two runs of one folder pass each other: what one
+has put away is gone for the other.
 """
 
 import datetime as dt
@@ -13,8 +14,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from contact_sync.errors import BusyError, ContactSyncError, SourceError, StorageError
+from contact_sync.errors import BusyError, ContactSyncError, MissingError, SourceError, StorageError
 from contact_sync.language import phrase
+from contact_sync.load.snapshot import identity_of
+from contact_sync.model import Identity
 
 DONE, FAILED = "done", "failed"
 
@@ -38,6 +41,8 @@ class Ended(NamedTuple):
     """Why there is no report; empty where there is one."""
     is_open: bool
     """Whether the next run has rows of it to send."""
+    identity: Identity | None = None
+    """Of the file that was run, where it could be read."""
 
 
 def each(
@@ -50,21 +55,22 @@ def each(
 ) -> Iterator[int]:
     """Run each file that has arrived, put it away unless it is a `rehearsal`, and yield the exit codes.
 
-    `moved` is told of what was put away: the file, its place (with only the reports there if another file has its name by now),
-    and the exit code. Raises SourceError when the folder cannot be read, or no file has come today though it is past the time it
-    was `expected` by.
+    `run` may raise MissingError: the file is gone. `moved` is told of what was put away: the file, its place (with only the
+    reports there if another file has its name by now), and the exit code. Raises SourceError when the folder cannot be read, or
+    no file has come today though it is past the time it was `expected` by.
     """
     found = arrivals(inbox)
     for path in found:
         was = _identity(path)
-        if was is None:
-            continue
-        ended = run(path)
-        if ended.code == SourceError.exit_code and not os.path.lexists(path):
-            continue  # it was gone before it could be opened
+        try:
+            ended = run(path)
+        except MissingError:
+            continue  # another run has put it away
         yield ended.code
-        if ended.code in PLACES and not ended.is_open and not rehearsal:
-            place = put_away(path, PLACES[ended.code], ended.sentence, stays=_identity(path) not in {was, None})
+        is_over = not ended.is_open or ended.code == SourceError.exit_code  # what a guard stops would be stopped again
+        if ended.code in PLACES and is_over and not rehearsal:
+            is_another = _identity(path) not in {ended.identity or was, None}
+            place = put_away(path, PLACES[ended.code], ended.sentence, reports_only=is_another)
             if place:
                 moved(path, place, ended.code)
         if ended.code not in {*PLACES, *_ITS_OWN}:
@@ -104,13 +110,11 @@ def _is_beside(name: str, others: set[str]) -> bool:
     return match is not None and match["file"] in others
 
 
-def _identity(path: Path) -> tuple[int, ...] | None:
-    """What is another when a file was changed or replaced; None when it is gone."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+def _identity(path: Path) -> Identity | None:
+    """Which file that is by now; None where it cannot be seen."""
+    with suppress(SourceError):
+        return identity_of(path)
+    return None
 
 
 def report_of(path: Path) -> Path:
@@ -118,10 +122,10 @@ def report_of(path: Path) -> Path:
     return path.with_name(f"{path.name}{_REPORT}")
 
 
-def put_away(path: Path, folder: str, sentence: str, *, stays: bool = False) -> Path | None:
+def put_away(path: Path, folder: str, sentence: str, *, reports_only: bool = False) -> Path | None:
     """Move a file and its reports to this folder in the inbox; a `sentence` is left beside it, where there is no report.
 
-    The file itself `stays` where it is another by now. Returns its place there, None when somebody has taken it away. Raises
+    With `reports_only` the file itself stays. Returns its place there, None when somebody has taken it away. Raises
     StorageError when it cannot be moved.
     """
     into = path.parent / folder
@@ -132,7 +136,7 @@ def put_away(path: Path, folder: str, sentence: str, *, stays: bool = False) -> 
         # The file last: as long as it is here, the next run does it all again.
         for beside in _reports(path):
             beside.rename(place.with_name(place.name + beside.name.removeprefix(path.name)))
-        if not stays:
+        if not reports_only:
             path.rename(place)
         if sentence:
             note = place.with_name(f"{place.name}.txt")

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from contact_sync import inbox, settings
 from contact_sync.console import Bars, Console
-from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, SourceError
+from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.language import phrase
 from contact_sync.logs import keep_log
 from contact_sync.model import Summary
@@ -23,8 +23,8 @@ from contact_sync.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def invoke(ctx: click.Context, params: dict[str, Any]) -> int:
-    """Do what a command is for, tell of it, and return the exit code."""
+def invoke(ctx: click.Context, params: dict[str, Any], work: str = "run") -> int:
+    """Do the `work` of a command, a function of `contact_sync.run`, tell of it, and return the exit code."""
     console: Console = ctx.obj
     console.quiet, console.as_json = params.pop("quiet"), params.pop("as_json")
     try:
@@ -37,9 +37,11 @@ def invoke(ctx: click.Context, params: dict[str, Any]) -> int:
     code, sentence = ContactSyncError.exit_code, ""
     try:
         if "expect_by" in params and os.path.isdir(params["source"]):  # noqa: PTH112 - which does not raise
-            code, sentence = _each(ctx, params)
+            code, sentence = _each(ctx, params, work)
         else:
-            code, sentence, _ = _one(ctx, params)
+            code, sentence, *_ = _done(ctx, params, work)
+    except ContactSyncError as error:
+        code, sentence, *_ = _refused(ctx, error, params.get("source"))
     except KeyboardInterrupt:
         code = 130
         raise
@@ -51,32 +53,38 @@ def invoke(ctx: click.Context, params: dict[str, Any]) -> int:
     return code
 
 
-def _one(ctx: click.Context, params: dict[str, Any]) -> inbox.Ended:
-    """Do it for one file, and tell how that ended."""
+def _done(ctx: click.Context, params: dict[str, Any], work: str) -> inbox.Ended:
+    """Do the work for one file, tell what came of it, and how it ended; raises ContactSyncError where there is no report."""
     console: Console = ctx.obj
-    try:
-        chosen = settings_of(ctx, params)
-        from contact_sync import run as works  # noqa: PLC0415 - not for --help
+    chosen = settings_of(ctx, params)
+    from contact_sync import run as works  # noqa: PLC0415 - not for --help
 
-        work = {"retry": works.retry, "report": works.rewrite}.get(str(ctx.info_name), works.run)
-        with Bars(shown=not console.quiet) as bars:
-            summary = work(chosen, bars)
-    except ContactSyncError as error:
-        return inbox.Ended(console.refuse(error, params.get("source")), console.clean(str(error)), is_open=False)
-    return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open)
+    with Bars(shown=not console.quiet) as bars:
+        summary: Summary = getattr(works, work)(chosen, bars)
+    return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open, summary.identity)
 
 
-def _each(ctx: click.Context, params: dict[str, Any]) -> tuple[int, str]:
+def _refused(ctx: click.Context, error: ContactSyncError, source: Path | None) -> inbox.Ended:
+    """Tell why there is no report."""
+    console: Console = ctx.obj
+    return inbox.Ended(console.refuse(error, source), console.clean(str(error)), is_open=False)
+
+
+def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, str]:
     """Do it for each file that has arrived in a folder; return the exit code, and what is missing."""
     console: Console = ctx.obj
     folder: Path = params["source"]
 
     def one(path: Path) -> inbox.Ended:
         try:
-            return _one(ctx, params | {"source": path, "report": inbox.report_of(path)})
+            return _done(ctx, params | {"source": path, "report": inbox.report_of(path)}, work)
+        except MissingError:
+            raise
+        except ContactSyncError as error:
+            return _refused(ctx, error, path)
         except Exception as bug:  # which must not keep the others from being run
             log.exception("with %s", path.name)
-            return inbox.Ended(console.refuse(unexpected(bug), path), "", is_open=True)
+            return inbox.Ended(console.refuse(error_of(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
         from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
@@ -98,13 +106,7 @@ def _each(ctx: click.Context, params: dict[str, Any]) -> tuple[int, str]:
 
     codes: list[int] = []
     try:
-        if params["report"] or params["page"] or params["workbook"] not in {None, settings.NOWHERE}:
-            raise ConfigError(
-                phrase(
-                    "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
-                    path=folder,
-                )
-            )
+        _refuse_places(folder, params)
         rehearsal = params["sandbox"] or params["dry_run"]
         codes.extend(inbox.each(folder, one, moved, expected=params["expect_by"], rehearsal=rehearsal))
         if not codes and not console.quiet:
@@ -112,6 +114,16 @@ def _each(ctx: click.Context, params: dict[str, Any]) -> tuple[int, str]:
     except ContactSyncError as error:
         return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
     return min(filter(None, codes), key=RANK.index, default=0), ""
+
+
+def _refuse_places(folder: Path, params: dict[str, Any]) -> None:
+    """Raise ConfigError where one place is given for the reports of many files."""
+    if params["report"] or params["page"] or params["workbook"] not in {None, settings.NOWHERE}:
+        raise ConfigError(
+            phrase(
+                "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder
+            )
+        )
 
 
 def settings_of(ctx: click.Context, params: dict[str, Any]) -> Settings:
@@ -169,7 +181,7 @@ def _next(ctx: click.Context, summary: Summary) -> str:
     return shlex.join(["contact-sync", "retry", *options])
 
 
-def unexpected(bug: Exception) -> ContactSyncError:
+def error_of(bug: Exception) -> ContactSyncError:
     """What an operator is told of a bug."""
     return ContactSyncError(
         phrase("A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__)

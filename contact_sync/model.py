@@ -162,6 +162,16 @@ class Original:
         return ".xlsm" if self.macros else ".xlsx"
 
 
+class Identity(NamedTuple):
+    """What is another where a file was changed or replaced."""
+
+    modified: float
+    modified_ns: int
+    size: int
+    inode: int
+    device: int
+
+
 @dataclass(slots=True)
 class Source(ABC):
     """A file of contacts, opened and understood."""
@@ -180,6 +190,8 @@ class Source(ABC):
     """What was found out, in sentences for the summary (encoding, delimiter, header row, columns that are not sent)."""
     warnings: list[str]
     """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
+    identity: Identity | None = dataclasses.field(default=None, kw_only=True)
+    """Of the file that was read."""
     blanks_certain: bool = dataclasses.field(default=True, kw_only=True)
     """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
     original: Original | None = dataclasses.field(default=None, kw_only=True)
@@ -406,6 +418,8 @@ class Summary:
     """Field → the letter of its column."""
     workbook: Path | None = None
     page: Path | None = None
+    identity: Identity | None = None
+    """Of the file that was run; None where the last run was taken up again."""
 
     @property
     def causes_of_rows(self) -> list[Cause]:

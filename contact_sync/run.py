@@ -53,6 +53,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         if keep:
             ledger.expire_history(started, settings.keep_days)
         with _opened(settings, night.stop) as source:
+            summary.identity = source.identity
             places = places_of(settings, source.original)
             with drafts(places) as reports:
                 ledger.begin(summary.run, places, stamp(started), source.layout, keep=keep)

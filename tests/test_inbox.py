@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from contact_sync import inbox
-from contact_sync.errors import SourceError, StorageError
+from contact_sync.errors import MissingError, SourceError, StorageError
+from contact_sync.load.snapshot import identity_of
 
 NOW = dt.datetime.now().astimezone()
 
@@ -109,6 +110,7 @@ def run_all(folder: Path, ends: dict[str, inbox.Ended], *, rehearsal: bool = Fal
         (inbox.Ended(0, "", is_open=False), ["c"]),
         (inbox.Ended(3, "", is_open=False), ["c"]),
         (inbox.Ended(4, "no", is_open=False), ["c"]),
+        (inbox.Ended(4, "", is_open=True), ["c"]),  # a guard
         (inbox.Ended(0, "", is_open=True), ["a", "c"]),  # --limit
         (inbox.Ended(3, "", is_open=True), ["a", "c"]),
         (inbox.Ended(1, "", is_open=True), ["a", "c"]),
@@ -118,7 +120,7 @@ def run_all(folder: Path, ends: dict[str, inbox.Ended], *, rehearsal: bool = Fal
     ],
 )
 def test_what_stays(tmp_path: Path, ended: inbox.Ended, left: list[str]) -> None:
-    """A file stays as long as the next run has rows of it to send, and the others wait where they would fare no better."""
+    """A file with rows for the next run to send stays, but not one that a guard stops; others wait where they would fare no better."""
     arrive(tmp_path, "a", "b", "c")
     well = inbox.Ended(0, "", is_open=False)
     assert run_all(tmp_path, {"a": ended, "b": well, "c": inbox.Ended(6, "", is_open=True)})[1] == left
@@ -161,9 +163,9 @@ def test_a_file_that_is_replaced(tmp_path: Path, how: str, code: int) -> None:
 def test_the_report_of_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor does the report of the other, in the same second, take the place of its own."""
     stand_still(monkeypatch)
-    for stays in (True, False):
+    for reports_only in (True, False):
         path, _ = arrive(tmp_path, "a.csv", "a.csv.results.csv")
-        inbox.put_away(path, "done", "", stays=stays)
+        inbox.put_away(path, "done", "", reports_only=reports_only)
     assert sorted(each.name for each in (tmp_path / "done").iterdir()) == [
         "20260102T030405Z-2-a.csv",
         "20260102T030405Z-2-a.csv.results.csv",
@@ -172,25 +174,46 @@ def test_the_report_of_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pyt
 
 
 def test_files_that_another_run_puts_away(tmp_path: Path) -> None:
-    """A file that another run has put away, before its turn, before it could be opened or since, is none of ours."""
-    first, second, third, last = arrive(tmp_path, "a", "b", "c", "d")
+    """A file that another run has put away, before it could be opened or since, is none of ours."""
+    first, second, last = arrive(tmp_path, "a", "b", "c")
     tried: list[Path] = []
 
     def run(path: Path) -> inbox.Ended:
         tried.append(path)
-        if path == first:
+        if path == second:
             second.unlink()
-        if path == third:
-            third.unlink()
-            return inbox.Ended(4, "c does not exist", is_open=False)
+            raise MissingError("b does not exist")
         if path == last:
             last.unlink()
         return inbox.Ended(0, "", is_open=False)
 
     told: list[Path] = []
     assert list(inbox.each(tmp_path, run, lambda *put: told.append(put[0]), expected=None, rehearsal=False)) == [0, 0]
-    assert tried == [first, third, last]
+    assert tried == [first, second, last]
     assert told == [first]
+
+
+def test_a_refused_file_that_is_taken_away(tmp_path: Path) -> None:
+    """A file that was refused is told so, whoever has taken it away since."""
+    (path,) = arrive(tmp_path, "a")
+
+    def run(_: Path) -> inbox.Ended:
+        path.unlink()
+        return inbox.Ended(4, "It has no header.", is_open=False)
+
+    assert list(inbox.each(tmp_path, run, lambda *_: None, expected=None, rehearsal=False)) == [4]
+
+
+def test_a_file_that_was_not_yet_complete(tmp_path: Path) -> None:
+    """A file that grew until it was read was not replaced: it is put away."""
+    (path,) = arrive(tmp_path, "a")
+
+    def run(_: Path) -> inbox.Ended:
+        path.write_bytes(b"all of it")
+        return inbox.Ended(0, "", is_open=False, identity=identity_of(path))
+
+    assert list(inbox.each(tmp_path, run, lambda *_: None, expected=None, rehearsal=False)) == [0]
+    assert not path.exists()
 
 
 def test_a_file_that_goes_while_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ from contact_sync.errors import (
 )
 from contact_sync.fingerprint import installation
 from contact_sync.ledger import Ledger
+from contact_sync.load.snapshot import identity_of
 from contact_sync.lock import seize
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
@@ -144,6 +145,13 @@ def balanced(summary: Summary, night: Night) -> bool:
 
 
 # ---- nights that end well
+
+
+def test_which_file_was_run(night: Night) -> None:
+    """A summary says which file was read, whatever has its name by the end of the run."""
+    before = identity_of(night.source)
+    night.watcher.then = lambda: night.write(("C000004", "Éponine"))
+    assert night.run().identity == before != identity_of(night.source)
 
 
 def test_a_night(night: Night) -> None:

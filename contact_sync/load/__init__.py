@@ -27,7 +27,7 @@ def open_source(
     refused, `BusyError` for one that is still being written, `ConfigError` for a choice that does not fit it.
     """
     choices = replace(choices, renames=check_renames(choices.renames))
-    with private_copy(path, clock=clock, sleep=sleep) as copy, ExitStack() as stack:
+    with private_copy(path, clock=clock, sleep=sleep) as (copy, identity), ExitStack() as stack:
         source: Source
         match kind := recognise(copy, path.name):
             case Kind.CSV:
@@ -41,8 +41,11 @@ def open_source(
                 from contact_sync.load.legacy import open_legacy  # noqa: PLC0415 - the same
 
                 source = stack.enter_context(open_legacy(copy, path, kind.name.lower(), choices))
-        source.findings += filter(None, [_unused(kind, path.name, choices)])
-        source.warnings += filter(None, [open_elsewhere(path)])
+        source.identity = identity
+        if finding := _unused(kind, path.name, choices):
+            source.findings.append(finding)
+        if warning := open_elsewhere(path):
+            source.warnings.append(warning)
         yield source
 
 

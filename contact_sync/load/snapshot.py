@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
-from contact_sync.errors import BusyError, SourceError, StorageError
+from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
 from contact_sync.language import phrase
+from contact_sync.model import Identity
 
 QUIET = 2.0
 """Seconds without a change after which a file counts as written."""
@@ -24,25 +25,17 @@ _PAUSE = 0.25
 _BLOCK = 1 << 20
 
 
-class _Stamp(NamedTuple):
-    """What differs when a file was changed or replaced."""
-
-    modified: float
-    modified_ns: int
-    size: int
-    inode: int
-    device: int
-
-
 @contextmanager
-def private_copy(path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> Iterator[FileIO]:
-    """Lend an unlinked copy of `path`, readable by its user alone and unbuffered.
+def private_copy(
+    path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]
+) -> Iterator[tuple[FileIO, Identity]]:
+    """Lend an unlinked copy of `path`, readable by its user alone and unbuffered, and say which file that is a copy of.
 
     Raises `SourceError` when there is no regular file to read, `BusyError` when it keeps changing, `StorageError` when there is
     no room for the copy.
     """
     _refuse_owner_file(path)
-    _stamp(path)
+    identity_of(path)
     try:
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - what is written to it may fail too, for other reasons
     except OSError as error:
@@ -54,8 +47,7 @@ def private_copy(path: Path, *, clock: Callable[[], float], sleep: Callable[[flo
             )
         ) from error
     with opened as copy:
-        _take(path, copy, clock, sleep)
-        yield copy
+        yield copy, _take(path, copy, clock, sleep)
 
 
 def open_elsewhere(path: Path) -> str | None:
@@ -80,11 +72,11 @@ def _refuse_owner_file(path: Path) -> None:
         )
 
 
-def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
+def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
     deadline = clock() + PATIENCE
-    stamp = _stamp(path)
+    identity = identity_of(path)
     # A time in the future (a clock that is ahead, a share) tells nothing: then only watching counts.
-    since = min(stamp.modified, clock())
+    since = min(identity.modified, clock())
     while True:
         while clock() - since < QUIET:
             if clock() >= deadline:
@@ -96,15 +88,16 @@ def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[
                     )
                 )
             sleep(_PAUSE)
-            if (now := _stamp(path)) != stamp:
-                stamp, since = now, clock()
+            if (now := identity_of(path)) != identity:
+                identity, since = now, clock()
         _copy(path, copy)
-        if (now := _stamp(path)) == stamp:
-            return
-        stamp, since = now, clock()
+        if (now := identity_of(path)) == identity:
+            return now
+        identity, since = now, clock()
 
 
-def _stamp(path: Path) -> _Stamp:
+def identity_of(path: Path) -> Identity:
+    """Say which file `path` is by now; raises `SourceError` when there is no regular file to read."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -113,7 +106,7 @@ def _stamp(path: Path) -> _Stamp:
         raise SourceError(phrase("{name} is a folder: give a file of contacts.", name=path.name or path))
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(phrase("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name))
-    return _Stamp(found.st_mtime, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+    return Identity(found.st_mtime, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
 def _copy(path: Path, copy: FileIO) -> None:
@@ -149,7 +142,7 @@ def _write(path: Path, block: bytes, copy: FileIO) -> None:
 
 def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:
     if isinstance(error, FileNotFoundError):
-        return SourceError(phrase("{path} does not exist: check the name, and whether the export has run.", path=path))
+        return MissingError(phrase("{path} does not exist: check the name, and whether the export has run.", path=path))
     if isinstance(error, PermissionError):
         return SourceError(phrase("{path} cannot be read: permission denied; let this user read it.", path=path))
     return SourceError(phrase("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error))

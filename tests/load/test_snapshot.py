@@ -48,7 +48,7 @@ def written(path: Path, content: bytes, age: float) -> Path:
 
 def content_of(path: Path, time: Time) -> bytes:
     """Return what a copy of the file holds."""
-    with private_copy(path, clock=time.clock, sleep=time.sleep) as copy:
+    with private_copy(path, clock=time.clock, sleep=time.sleep) as (copy, _):
         return os.pread(copy.fileno(), 1 << 20, 0)
 
 
@@ -119,7 +119,7 @@ def test_a_file_that_is_replaced(tmp_path: Path) -> None:
 
 def test_the_copy_is_private(tmp_path: Path) -> None:
     """The copy has no name, and no one else may read it."""
-    with private_copy(written(tmp_path / "a.csv", b"abc", 60), clock=lambda: NOW, sleep=lambda _: None) as copy:
+    with private_copy(written(tmp_path / "a.csv", b"abc", 60), clock=lambda: NOW, sleep=lambda _: None) as (copy, _):
         status = os.fstat(copy.fileno())
         assert status.st_nlink == 0
         assert stat.S_IMODE(status.st_mode) & 0o077 == 0
