@@ -5,8 +5,6 @@ Nothing here may stop a run because a terminal, a pipe or a disk that takes the 
 
 import contextlib
 import json
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,12 +14,10 @@ from typing import Any, Self, TextIO
 from contact_sync.catalogue import QUOTING
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.language import phrase, spoken
-from contact_sync.model import Cause, Event, Result, Run, Summary
+from contact_sync.model import Cause, Event, Result, Run, Summary, readable
 
 _SHOWN_CAUSES = 10
 _BRIEF = 10  # lines
-
-log = logging.getLogger(__name__)
 
 
 class Console:
@@ -37,6 +33,10 @@ class Console:
         for secret in filter(None, self.secrets):
             text = text.replace(secret, "***")
         return text
+
+    def warn(self, warning: str) -> None:
+        """Tell people of what they should look at."""
+        self.say(phrase("Warning: {warning}", warning=warning))
 
     def say(self, text: str) -> None:
         """Tell people, on stderr."""
@@ -58,7 +58,7 @@ class Console:
         if self.as_json:
             document: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
             document |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
-            self.print(json.dumps(document, default=_readable))
+            self.print(json.dumps(document, default=readable))
         return error.exit_code
 
     def conclude(self, summary: Summary, after: str = "") -> int:
@@ -74,7 +74,7 @@ class Console:
             document = {name: getattr(summary, name) for name in names}
             if summary.reasons:
                 document["error"] = self.clean(" ".join(summary.reasons))
-            self.print(json.dumps(document, default=_readable))
+            self.print(json.dumps(document, default=readable))
         return summary.exit_code
 
     def tell_history(self, found: Sequence[Run] | Sequence[Event]) -> None:
@@ -126,11 +126,6 @@ def _local(stamp: str) -> str:
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
 
 
-def _readable(path: Any) -> str:
-    """The name of a file as text that is valid anywhere, whatever bytes it is made of."""
-    return os.fsencode(path).decode(errors="replace")
-
-
 class Bars:
     """Progress on a terminal: rows loaded, then rows sent, with rate and time left."""
 
@@ -159,9 +154,8 @@ class Bars:
         self._bar.close()
         self._bar = self._open(phrase("sending"), rows)
 
-    def sent(self, result: Result) -> None:
+    def sent(self, _: Result) -> None:
         """Count a row that was sent."""
-        log.info("row %d, contact %s: %s", result.row.number, result.row.contact_id, result.outcome)
         self._bar.update()
 
 

@@ -48,8 +48,7 @@ def invoke(ctx: click.Context, params: dict[str, Any], work: str = "run") -> int
     finally:
         ping.end(code, sentence)
         if ping.failure and not console.quiet:
-            warning = phrase("The ping could not be sent ({reason}): check --ping.", reason=ping.failure)
-            console.say(phrase("Warning: {warning}", warning=warning))
+            console.warn(phrase("The ping could not be sent ({reason}): check --ping.", reason=ping.failure))
     return code
 
 

@@ -32,6 +32,11 @@ def stamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
+def readable(name: str | Path) -> str:
+    """The name of a file as text that is valid anywhere, whatever bytes it is made of."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 class Outcome(StrEnum):
     """How a data row ended; exactly one for each."""
 

@@ -63,7 +63,7 @@ def drafts(places: Places) -> Iterator[Drafts]:
         if _same(one, other):
             sentence = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
             raise ConfigError(sentence)
-    workbook, warnings = _kept(places.workbook)
+    workbook, warnings = _spared(places.workbook)
     with ExitStack() as stack:
 
         def begun(path: Path | None) -> Draft | None:
@@ -73,7 +73,7 @@ def drafts(places: Places) -> Iterator[Drafts]:
         yield Drafts(report, begun(workbook), begun(places.page), warnings)
 
 
-def _kept(workbook: Path | None) -> tuple[Path | None, list[str]]:
+def _spared(workbook: Path | None) -> tuple[Path | None, list[str]]:
     """Another place for the workbook where somebody has corrected the one that is there, and a sentence that says so."""
     if workbook is None or not is_edited(workbook):
         return workbook, []

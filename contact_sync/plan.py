@@ -110,7 +110,7 @@ def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, 
     else:
         outcome, apart = Outcome.READY, dict.fromkeys(unchanged, Outcome.UNCHANGED)
         apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
-    others = [Staged(chunk.numbers[p], ids[p], payloads[p], own) for p, own in apart.items()]
+    others = [Staged(chunk.numbers[p], ids[p], payloads[p], outcome) for p, outcome in apart.items()]
     for position, found in violations.items():
         if any(violation.field in (ID, ROW) for violation in found):
             ids[position] = ""  # not known for certain, so it is no other row's twin

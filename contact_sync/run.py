@@ -3,7 +3,6 @@
 import gc
 import logging
 import secrets
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -108,7 +107,6 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
         summary, layout, places = _last(ledger, settings)
         with drafts(places) as reports:
             _count(ledger, summary)
-            summary.seconds = next(run.seconds for run in ledger.runs(sys.maxsize) if run.id == summary.run)
             night.report(ledger, summary, reports, layout)
     summary.exit_code = _exit_code(night.stop.reasons, {})
     return summary
@@ -121,10 +119,11 @@ def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Places]:
         raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
     if settings.run not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
-    were, layout = ledger.reopen(last)
+    were, layout, seconds = ledger.reopen(last)
     places = places_again(settings, were)
     rows = sum(ledger.outcomes().values())
-    return Summary(last, were.source, places.report, rows=rows, letters=layout.letters_of_fields), layout, places
+    summary = Summary(last, were.source, places.report, rows=rows, seconds=seconds, letters=layout.letters_of_fields)
+    return summary, layout, places
 
 
 @contextmanager
@@ -213,7 +212,7 @@ class _Night:
             rest = Violation("limit", detail={"limit": str(self._settings.limit)})
         else:
             rest = Violation("stopped", detail={"reason": str(reasons[0]) if reasons else ""})
-        ledger.conclude(rest, ready=any(isinstance(reason, SourceError) for reason in reasons))
+        ledger.read_rest_as(rest, ready=any(isinstance(reason, SourceError) for reason in reasons))
         _count(ledger, summary)
         summary.seconds = round(time.monotonic() - self._begun, 1)
 

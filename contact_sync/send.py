@@ -5,6 +5,7 @@ needs no lock.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from contact_sync.stop import Stop
 
 CANARIES = 5
 """So many rows may fail, one at a time, before the API counts as down without ever having answered."""
+
+log = logging.getLogger(__name__)
 
 _DURABLE = 0.2  # seconds until a result is on the disk at the latest
 
@@ -138,6 +141,7 @@ class Pool:
             result = await self._attempts.deliver(row)
             if result is not None:
                 self._ledger.record(result)
+                log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
                 self._tick(result)
         except ContactSyncError as reason:
             self._stop.trip(reason)

@@ -30,7 +30,6 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root, ours = logging.getLogger(), logging.getLogger("contact_sync")
     handlers, levels, raising, showing = root.handlers[:], (root.level, ours.level), logging.raiseExceptions, warnings.showwarning
     yield
-    logging.captureWarnings(capture=False)
     for handler in set(root.handlers) - set(handlers):
         handler.close()
     root.handlers[:], logging.raiseExceptions, warnings.showwarning = handlers, raising, showing

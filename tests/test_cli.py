@@ -505,7 +505,7 @@ def test_verbose(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: py
     write("C000001;Zoé", "C000002;Léa")
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-v") == 0
     err = capsys.readouterr().err
-    assert "INFO contact_sync.console: row 2, contact C000001: updated" in err
+    assert "INFO contact_sync.send: row 2, contact C000001: updated" in err
     assert "Zoé" not in err
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0") == 0
     assert "INFO" not in capsys.readouterr().err

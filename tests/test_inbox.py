@@ -120,7 +120,7 @@ def run_all(folder: Path, ends: dict[str, inbox.Ended], *, rehearsal: bool = Fal
     ],
 )
 def test_what_stays(tmp_path: Path, ended: inbox.Ended, left: list[str]) -> None:
-    """A file with rows for the next run to send stays, but not one that a guard stops; others wait where they would fare no better."""
+    """A file with rows for the next run stays, but not one that a guard stops; others wait where they would fare no better."""
     arrive(tmp_path, "a", "b", "c")
     well = inbox.Ended(0, "", is_open=False)
     assert run_all(tmp_path, {"a": ended, "b": well, "c": inbox.Ended(6, "", is_open=True)})[1] == left

@@ -165,7 +165,7 @@ def test_counts(opened: Open) -> None:
     assert ledger.count(Outcome.INVALID) == 3
     assert ledger.count(Outcome.INVALID, without="nothing-to-send") == 2
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 3, "": 2}
-    ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
+    ledger.read_rest_as(Violation("limit", detail={"limit": "0"}), ready=False)
     assert ledger.outcomes() == {"unprocessed": 2, "invalid": 3, "unchanged": 1}
 
 
@@ -355,7 +355,7 @@ def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(plain=[2, 3]))
     ledger.stage(block(row(900)))
-    ledger.conclude(Violation("limit", detail={"limit": "0"}), ready=False)
+    ledger.read_rest_as(Violation("limit", detail={"limit": "0"}), ready=False)
     begin_run(ledger, "another")
     ledger.stage(block(row(7), plain=[5, 6]))
     ledger.flag([(6, Violation("date-ambiguous", "date"))])
@@ -405,7 +405,7 @@ def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
         )
         ledger.flush()
         ledger.record(ended(ledger.take(-1)[0], Outcome.FAILED, Violation("api-throttled"), api_code="\ud801"))
-        ledger.conclude(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
+        ledger.read_rest_as(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
         first, second, third = lines_of(ledger.batches())
         assert second.api_code == r"\ud801"
         assert first.api_code == r"\ud800"
@@ -551,7 +551,7 @@ def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
     ledger = opened()
     ledger.stage(block(row(2), row(3, "", Outcome.READY), row(4, "", Outcome.INVALID, Violation("hidden")), plain=[5]))
     ledger.stage(block(row(7), plain=[6, 8], outcome=Outcome.READY))
-    ledger.conclude(REST, ready=ready)
+    ledger.read_rest_as(REST, ready=ready)
     lines = list(lines_of(ledger.batches()))
     found = ["unprocessed", expected, "invalid", "unchanged", expected, "unprocessed", expected]
     assert [line.outcome for line in lines] == found
@@ -568,7 +568,7 @@ def test_the_end_writes_nothing(opened: Open) -> None:
     other = opened(begin=False)
     before = other._db.execute("PRAGMA data_version").fetchone()
     ledger._db.execute("PRAGMA query_only = ON")
-    ledger.conclude(REST, ready=True)
+    ledger.read_rest_as(REST, ready=True)
     assert ledger.outcomes() == {"unprocessed": 2, "unchanged": 1}
     assert [line.code for line in lines_of(ledger.batches())] == ["stopped", "stopped", ""]
     assert other._db.execute("PRAGMA data_version").fetchone() == before
@@ -585,13 +585,15 @@ def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
     for taken, outcome in zip(ledger.take(-1, 3), [Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED], strict=True):
         ledger.record(ended(taken, outcome, *[Violation("api-throttled")] * (outcome is not Outcome.UPDATED)))
     ledger.flush()
-    ledger.conclude(REST, ready=False)
-    ledger.finish(Summary("run-1", Path("contacts.csv"), REPORT, outcomes=ledger.outcomes()), "2026-01-02T04:00:00Z")
+    ledger.read_rest_as(REST, ready=False)
+    summary = Summary("run-1", Path("contacts.csv"), REPORT, outcomes=ledger.outcomes(), seconds=19.8)
+    ledger.finish(summary, "2026-01-02T04:00:00Z")
     before = list(lines_of(ledger.batches()))
 
     with Ledger(where, PRINTS, "account") as again:
         assert again.last() == "run-1"
-        assert again.reopen("run-1") == (Places(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600), LAYOUT)
+        places = Places(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600)
+        assert again.reopen("run-1") == (places, LAYOUT, 19.8)
         assert list(lines_of(again.batches())) == before
         assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
         assert [pending.number for pending in again.take(-1)] == [5, 6]
@@ -642,7 +644,7 @@ def test_lost_results(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="cannot be used"):
         ledger.flush()
-    ledger.conclude(REST, ready=False)
+    ledger.read_rest_as(REST, ready=False)
     message = "The answer to this row could not be recorded: the next run sends it again."
     lines = list(lines_of(ledger.batches()))
     assert [line.outcome for line in lines] == ["updated", "failed", "failed", "unprocessed", "unchanged"]
@@ -674,7 +676,7 @@ def test_lost_results_of_the_second_pass(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="cannot be used"):
         ledger.flush()
-    ledger.conclude(REST, ready=False)
+    ledger.read_rest_as(REST, ready=False)
     told = [(line.outcome, line.code, line.attempts) for line in lines_of(ledger.batches())]
     assert told == [("updated", "", 5), ("failed", "not-recorded", 5), ("failed", "api-throttled", 4)]
     assert ledger.outcomes() == {"updated": 1, "failed": 2}
@@ -703,7 +705,7 @@ def test_results_that_find_room_after_all(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = OFF")
     ledger.record(ended(second))
     ledger.flush()
-    ledger.conclude(REST, ready=False)
+    ledger.read_rest_as(REST, ready=False)
     assert ledger.outcomes() == {"updated": 2}
     assert ledger.attempts() == (2, 0)
 

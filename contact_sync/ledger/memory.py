@@ -48,8 +48,8 @@ class Memory(Database):
         with self._in_words():
             for start in range(0, len(rows), GROUP):
                 ids = [contact_id for contact_id, _ in rows[start : start + GROUP]]
-                marks = ",".join("?" * len(ids))
-                query = f"SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN ({marks})"  # noqa: S608 - only marks
+                blanks = ",".join("?" * len(ids))
+                query = f"SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN ({blanks})"  # noqa: S608 - only ?, ?, …
                 known.update((contact_id, (row, fields)) for contact_id, row, fields in self._db.execute(query, ids))
         return [contact_id in known and self._agrees(contact_id, payload, *known[contact_id]) for contact_id, payload in rows]
 

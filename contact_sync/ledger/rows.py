@@ -72,14 +72,14 @@ class Ledger(Books):
         with self._transaction() as db:
             db.execute("UPDATE run SET released = 1 WHERE id = ?", (run,))
 
-    def reopen(self, run: str) -> tuple[Places, Layout]:
-        """Read the rows of the last run again, as it left them; return where its files are, and its layout."""
+    def reopen(self, run: str) -> tuple[Places, Layout, float]:
+        """Read the rows of the last run again, as it left them; return where its files are, its layout, and its seconds."""
         with self._in_words():
-            query = "SELECT places, mode, layout, rest FROM run WHERE id = ?"
-            places, mode, layout, rest = self._db.execute(query, (run,)).fetchone()
+            query = "SELECT places, mode, layout, seconds, rest FROM run WHERE id = ?"
+            places, mode, layout, seconds, rest = self._db.execute(query, (run,)).fetchone()
         code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": ""}, False)
-        self.conclude(Violation(code, detail=detail), ready=ready)
-        return Places.unpacked(places, mode), Layout(*json.loads(layout))
+        self.read_rest_as(Violation(code, detail=detail), ready=ready)
+        return Places.unpacked(places, mode), Layout(*json.loads(layout)), seconds
 
     def resume(self, run: str) -> bool:
         """Have the rows of the last run that failed taken once more; False when it never came so far as to send.

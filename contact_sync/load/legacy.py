@@ -24,8 +24,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.language import phrase, spoken
-from contact_sync.load import cells
-from contact_sync.load import spool as mark
+from contact_sync.load import cells, spool
 from contact_sync.load.archive import RATIO, Marks, mark_merged, refuse_unsafe
 from contact_sync.load.cells import BLANK, Cell, cell_of_number
 from contact_sync.load.headers import SEARCHED, Choices, Header
@@ -55,12 +54,12 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
         with damage_told(name), zipfile.ZipFile(copy) as archive:
             # Of an .ods the manifest and macros may well declare a type, and are not parsed.
             refuse_unsafe(archive, name, _RATIOS[kind], lambda part: kind != "ods" or part == "content.xml")
-    with tempfile.TemporaryFile() as spool:
-        sheets = _read(copy, spool, kind, name)
-        candidates = [Candidate(one.title, one.visible, partial(_head, spool, one), one) for one in sheets]
+    with tempfile.TemporaryFile() as file:
+        sheets = _read(copy, file, kind, name)
+        candidates = [Candidate(one.title, one.visible, partial(_head, file, one), one) for one in sheets]
         chosen, above, header = choose(candidates, name, choices)
         marks = _marks(chosen.table, header, name)
-        rows = partial(_below, spool, chosen.table, header.number)
+        rows = partial(_below, file, chosen.table, header.number)
         source = understand(path, chosen.title, (marks, above, header), rows, choices)
         silent = sum(count for column, count in chosen.table.silent.items() if column - 1 in header.fields)
         if silent:
@@ -75,18 +74,18 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
         yield source
 
 
-def _read(copy: FileIO, spool: IO[bytes], kind: str, name: str) -> list[Spooled]:
-    """Let a child write the rows of all worksheets into `spool`, and return what it tells of them."""
+def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[Spooled]:
+    """Let a child write the rows of all worksheets into `file`, and return what it tells of them."""
     given = (spoken(), str(MEMORY), str(SECONDS))
     module = ("-P", "-m", "contact_sync.load.legacy_child", kind)
     try:
         child = subprocess.run(  # noqa: S603 - ourselves
-            [sys.executable, *module, str(copy.fileno()), str(spool.fileno()), *given],
+            [sys.executable, *module, str(copy.fileno()), str(file.fileno()), *given],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # a traceback may hold what is in the cells
             env=_environment(),
-            pass_fds=(copy.fileno(), spool.fileno()),
+            pass_fds=(copy.fileno(), file.fileno()),
             process_group=0,  # Ctrl-C at a terminal is for the parent
             timeout=PATIENCE,
             check=False,
@@ -150,28 +149,28 @@ def _marks(sheet: Spooled, header: Header, name: str) -> Marks:
     return marks
 
 
-def _lines(spool: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, int, list[Any]]]:
+def _lines(file: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, int, list[Any]]]:
     """Yield the lines of a sheet: row number, how many rows are like it, cells."""
     at = sheet.start
     while at < sheet.end:
-        spool.seek(at)  # another sheet may have been read in between
-        number, repeat, row = json.loads(spool.readline())
-        at = spool.tell()
+        file.seek(at)  # another sheet may have been read in between
+        number, repeat, row = json.loads(file.readline())
+        at = file.tell()
         yield number, repeat, row
 
 
-def _head(spool: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, Cells]]:
+def _head(file: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, Cells]]:
     epoch = _epoch(sheet)
-    for number, repeat, row in _lines(spool, sheet):
+    for number, repeat, row in _lines(file, sheet):
         if number > SEARCHED:
             return
         for like in range(number, min(number + repeat, SEARCHED + 1)):
             yield like, [_cell(cell, epoch) for cell in row]
 
 
-def _below(spool: IO[bytes], sheet: Spooled, header: int, width: int) -> Iterator[tuple[int, Cells]]:
+def _below(file: IO[bytes], sheet: Spooled, header: int, width: int) -> Iterator[tuple[int, Cells]]:
     epoch = _epoch(sheet)
-    for number, repeat, row in _lines(spool, sheet):
+    for number, repeat, row in _lines(file, sheet):
         decoded = [_cell(cell, epoch) for cell in row[:width]]
         decoded.extend([BLANK] * (width - len(decoded)))
         for like in range(max(number, header + 1), number + repeat):
@@ -182,20 +181,20 @@ def _cell(cell: Any, epoch: dt.datetime) -> Cell:
     match cell:
         case str():
             return Cell(cell, kind=cells.LITERAL)
-        case [mark.NUMBER, number, number_format]:
+        case [spool.NUMBER, number, number_format]:
             return cell_of_number(number, number_format, epoch)
-        case [(mark.MOMENT | mark.DURATION) as kind, value]:
+        case [(spool.MOMENT | spool.DURATION) as kind, value]:
             return _time(kind, value)
-        case [mark.ERROR, error]:
+        case [spool.ERROR, error]:
             return Cell(error, kind=cells.ERROR)
-        case [mark.UNCALCULATED]:
+        case [spool.UNCALCULATED]:
             return Cell(None, kind=cells.UNCALCULATED)
     return Cell(cell)
 
 
 def _time(kind: str, value: Any) -> Cell:
     try:
-        if kind == mark.MOMENT:
+        if kind == spool.MOMENT:
             return Cell(dt.datetime.fromisoformat(value))
         duration = dt.timedelta(seconds=value)
     except (OverflowError, ValueError):  # as for a number without a day

@@ -54,10 +54,10 @@ def _write(book: Any, sheet: Any, spooled: Spooled, pen: Pen, index: int) -> Non
     for top, bottom, left, right in sheet.merged_cells:
         spooled.merge(left + 1, top + 1, right, bottom)
     spooled.hidden_columns = [
-        (column + 1, column + 1) for column, shown in sheet.colinfo_map.items() if shown.hidden or not shown.width
+        (column + 1, column + 1) for column, about in sheet.colinfo_map.items() if about.hidden or not about.width
     ]
-    for row, shown in sorted(sheet.rowinfo_map.items()):
-        if shown.hidden or shown.height == 0:
+    for row, about in sorted(sheet.rowinfo_map.items()):
+        if about.hidden or about.height == 0:
             spooled.hide_row(row + 1, row + 1)
     # The first is General, by whichever name: French programs of old called it Standard, which looks like a date's.
     formats = [book.format_map[style.format_key].format_str if style.format_key else "General" for style in book.xf_list]

@@ -1,12 +1,11 @@
 """What the page says above the rows: what happened in a sentence, why, in what numbers, and at what pace."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from contact_sync.language import phrase
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number
 from contact_sync.report.masking import without_long_numbers
 
@@ -24,7 +23,7 @@ def overview(summary: Summary, *, masked: bool) -> dict[str, str]:
     clauses = _sentence(summary)
     tone, state = _state(summary)
     return {
-        "title": f"{_readable(summary.source.name)}: {' '.join(clauses)}",
+        "title": f"{readable(summary.source.name)}: {' '.join(clauses)}",
         "when": _when(summary.run),
         "tone": tone,
         "state": state,
@@ -40,10 +39,6 @@ def overview(summary: Summary, *, masked: bool) -> dict[str, str]:
 def count(summary: Summary, outcomes: Iterable[Outcome]) -> int:
     """Return how many rows ended in one of these outcomes."""
     return sum(summary.outcomes.get(outcome, 0) for outcome in outcomes)
-
-
-def _readable(name: str) -> str:
-    return os.fsencode(name).decode(errors="replace")
 
 
 def _sentence(summary: Summary) -> list[str]:
@@ -135,7 +130,7 @@ def facts(summary: Summary, attempts: Counter[str]) -> Markup:
     """Return the file, the run and its numbers; `attempts` are those of each second."""
     folder = str(summary.source.parent) if summary.source.is_absolute() else ""
     lines = [
-        (phrase("File"), _readable(summary.source.name), _readable(folder)),
+        (phrase("File"), readable(summary.source.name), readable(folder)),
         (phrase("Run"), summary.run, ""),
     ]
     if summary.requests:

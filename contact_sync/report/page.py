@@ -86,8 +86,8 @@ def _lines(
                 attempts[line.at] += line.attempts
             if places[line.outcome] > 0:
                 places[line.outcome] -= 1
-                seen = mask(line)
-                shown.append([seen.number, seen.outcome, seen.code, seen.fields, seen.message, *seen.cells])
+                number, outcome, code, fields, message = (masked := mask(line))[1:6]
+                shown.append([number, outcome, code, fields, message, *masked.cells])
         if shown:
             yield between + _json(shown)[1:-1]
             between = ",\n"
