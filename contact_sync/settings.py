@@ -27,7 +27,7 @@ _SHORTEST = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a run or a check is told; the options of the command line by their names."""
+    """Everything a run or a check is told: the options of the command line, and what follows from the command."""
 
     source: Path = Path()
     """Not looked at where the last run is taken up again."""

@@ -11,7 +11,7 @@ from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Result, Summary
 from contact_sync.packed import unpack
 
 BETWEEN = "\n"
-"""Stands between the sentences of a row; each is one line."""
+"""Stands between the sentences of a row; each is one line, for what the API says is put on one (`envelope.quoted`)."""
 
 
 class _Rest(NamedTuple):
