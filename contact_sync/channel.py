@@ -33,6 +33,8 @@ class Channel:
         self._stop = stop
         self._begun = begun
         self._client = None if settings.sandbox else self._reach(settings.base_url)
+        self.notes: list[str] = []
+        """What an operator should know of the way, in sentences."""
 
     def _reach(self, base_url: str) -> Client:
         settings = self._settings
@@ -79,4 +81,13 @@ class Channel:
 
                 client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
-            await Pool(ledger, client, ContactUpdate(settings.key), effort, self._stop, tick=watcher.sent).send()
+            try:
+                await Pool(ledger, client, ContactUpdate(settings.key), effort, self._stop, tick=watcher.sent).send()
+            finally:
+                if client.limiter.eased:
+                    self.notes.append(
+                        phrase(
+                            "The API asked for fewer requests, so the pace was halved {times} time(s).",
+                            times=client.limiter.eased,
+                        )
+                    )

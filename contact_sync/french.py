@@ -114,6 +114,9 @@ FRENCH: dict[str, str] = {
     "Two files would have the place {path}: correct --report, --workbook or --page.": (
         "Deux fichiers auraient la même place {path} : corrigez --report, --workbook ou --page."
     ),
+    "The API asked for fewer requests, so the pace was halved {times} time(s).": (
+        "L'API a demandé moins de requêtes : le rythme a été réduit de moitié {times} fois."
+    ),
     "A run is under way.": "Une exécution est en cours.",
     "A bug in contact-sync spoilt the workbook or the page ({bug}): report it.": (
         "Une anomalie de contact-sync a gâché le classeur ou la page ({bug}) : signalez-la."

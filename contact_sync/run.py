@@ -71,6 +71,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                     ledger.release(summary.run)
                     if not night.stop.reasons:
                         channel.send(ledger, reports.csv, summary.rows, watcher)
+                        summary.notes += channel.notes
                 night.conclude(ledger, summary)
                 night.report(ledger, summary, reports, source.layout, source.original)
         if keep:
@@ -93,6 +94,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
             channel.send(ledger, reports.csv, summary.rows, watcher)
+            summary.notes += channel.notes
             night.conclude(ledger, summary)
             summary.requests, summary.retries = (now - then for now, then in zip(ledger.attempts(), before, strict=True))
             night.report(ledger, summary, reports, layout)

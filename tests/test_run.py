@@ -590,6 +590,14 @@ def test_a_source_that_turns_out_to_be_damaged(night: Night) -> None:
     assert night.run().outcomes == {"updated": 3}
 
 
+def test_a_night_of_less_pace(night: Night) -> None:
+    """An API that asked for fewer requests is told of, for it is why a night takes long."""
+    night.sandbox.script["C000002"] = [Behaviour(status=429)]
+    summary = night.run()
+    assert summary.outcomes == {"updated": 3}
+    assert summary.notes == ["The API asked for fewer requests, so the pace was halved 1 time(s)."]
+
+
 @pytest.mark.parametrize("content", ["", "C000004;Zoé\n" * 5000 + 'C000005;"Léa\n'])
 def test_a_refused_source_leaves_the_last_run(night: Night, content: str) -> None:
     """A source that is empty, or turns out to be damaged, does not take the place of the last run's rows; the history has it."""

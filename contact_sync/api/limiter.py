@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 _SLOWEST = 0.2
 """Attempts a second: the pace is never halved below."""
 
-_RECOVERY = 1.05 ** (1 / 10)
-"""The factor by which an eased pace grows in a second."""
+_RECOVERY = 0.05 / 10
+"""The share of the whole pace by which an eased pace grows in a second."""
 
 _REMEMBERED = 1000  # starts, where there is no rate to go by
 
@@ -25,7 +25,7 @@ class Limiter:
     """
 
     def __init__(self, rate: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._rate = self._pace = rate or math.inf
+        self._rate = self._pace = self._whole = rate or math.inf
         self._clock = clock
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
@@ -33,20 +33,24 @@ class Limiter:
         self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate)) if rate else _REMEMBERED)
         self.turns = 0
         """How many turns were granted: the attempts made."""
+        self.eased = 0
+        """How often the pace was halved."""
 
     def hold(self, seconds: float) -> None:
         """Grant nobody a turn for so many seconds from now."""
         self._held_until = max(self._held_until, self._clock() + seconds)
 
     def ease(self) -> None:
-        """Halve the pace, since the API asked for fewer requests; calm brings it back, a twentieth every ten seconds."""
+        """Halve the pace, since the API asked for fewer requests; calm brings it back (`_RECOVERY`)."""
         now = self._clock()
         if now - self._eased < 1:  # what was in flight together is answered together, and counts once
             return
         if self._rate == math.inf:  # half of nothing in particular: half of what was
             self._pace = min(self._pace, sum(start > now - 1 for start in self._starts))
+            self._whole = min(self._whole, self._pace)
         self._pace = max(self._pace / 2, min(_SLOWEST, self._rate))
         self._eased = now
+        self.eased += 1
 
     async def turn(self) -> None:
         """Wait until an attempt may start."""
@@ -59,7 +63,7 @@ class Limiter:
             self._slot = max(self._due(), now - (gap if self._rate >= 1 else 0.0))
             if self._pace < self._rate:
                 since = now - max(self._eased, self._starts[-1])
-                self._pace = min(self._rate, self._pace * _RECOVERY ** max(0.0, since))
+                self._pace = min(self._rate, self._pace + self._whole * _RECOVERY * max(0.0, since))
             self._starts.append(now)
             self.turns += 1
 

@@ -235,6 +235,24 @@ def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:
     assert busiest_second(calm) <= 10
 
 
+def test_an_eased_pace_grows_by_the_same(in_no_time: Run) -> None:
+    """Calm brings back a twentieth of the whole pace every ten seconds, however slow it has become."""
+
+    async def eased() -> float:
+        limiter = here(64)
+        for _ in range(5):
+            await take(limiter, 1)
+            await asyncio.sleep(1.1)
+            limiter.ease()
+        for _ in range(40):
+            await asyncio.sleep(1)
+            await take(limiter, 1)
+        starts = await take(limiter, 20)
+        return 18 / (starts[-1] - starts[1])
+
+    assert in_no_time(eased()) == pytest.approx(64 * (1 / 32 + 0.2), rel=0.1)
+
+
 def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
     """However often it is eased, an attempt starts every five seconds."""
 
