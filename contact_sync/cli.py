@@ -155,11 +155,15 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **params: 
     """Tell how the last runs went, or what became of one contact; no values are kept."""
     console: Console = ctx.obj
     from contact_sync.rules import bare_id  # noqa: PLC0415 - not for --help
-    from contact_sync.state import kept_ledger  # noqa: PLC0415 - the same
+    from contact_sync.state import is_locked, kept_ledger  # noqa: PLC0415 - the same
 
     console.as_json = params.pop("as_json")
-    with kept_ledger(settings_of(ctx, params), alone=False) as ledger:
-        console.tell_history(ledger.history(bare_id(contact_id)) if contact_id else ledger.runs(last))
+    settings = settings_of(ctx, params)
+    with kept_ledger(settings, alone=False) as ledger:
+        if contact_id:
+            console.tell_history(ledger.history(bare_id(contact_id)))
+        else:
+            console.tell_history(ledger.runs(last), under_way=is_locked(settings))
     return 0
 
 

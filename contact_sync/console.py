@@ -77,14 +77,20 @@ class Console:
             self.print(json.dumps(document, default=readable))
         return summary.exit_code
 
-    def tell_history(self, found: Sequence[Run] | Sequence[Event]) -> None:
-        """Give how runs went, or what became of a contact: a table, or with `as_json` a list of objects."""
+    def tell_history(self, found: Sequence[Run] | Sequence[Event], *, under_way: bool = False) -> None:
+        """Give how runs went, or what became of a contact: a table, or with `as_json` a list of objects.
+
+        `under_way` tells that a run is, which is the first where that has not finished.
+        """
         if self.as_json:
             self.print(json.dumps([each._asdict() for each in found]))
         elif not found:
             self.say(phrase("The history has nothing to tell of that."))
         else:
-            rows = [_run_cells(each) if isinstance(each, Run) else _event_cells(each) for each in found]
+            rows = [
+                _run_cells(each, under_way=under_way and each is found[0]) if isinstance(each, Run) else _event_cells(each)
+                for each in found
+            ]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
             for row in rows:
                 self.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -99,10 +105,10 @@ class Console:
         return 0 if all(well for well, _ in findings) else ConfigError.exit_code
 
 
-def _run_cells(run: Run) -> list[str]:
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
+def _run_cells(run: Run, *, under_way: bool) -> list[str]:
     if run.finished is None:
-        outcomes = phrase("cut short")
+        return [run.id, _local(run.started), run.source, "", phrase("under way") if under_way else phrase("cut short"), "", ""]
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
     pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else phrase("exit {code}", code=run.exit_code)
     return [run.id, _local(run.started), run.source, code, outcomes, f"{run.seconds:.0f} s", pace]

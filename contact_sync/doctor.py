@@ -48,8 +48,12 @@ def _api(settings: Settings) -> Iterator[Finding]:
     try:
         reply = asyncio.run(_ask(settings))
         credit = me.credit(reply, settings.key)
-    except Transient as failure:
-        yield _ill(f"{settings.base_url}: {failure.violation.message}")
+    except Transient:
+        sentence = phrase(
+            "The API at {url} cannot be reached, or does not answer: check --base-url, the network and the proxy.",
+            url=settings.base_url,
+        )
+        yield _ill(sentence)
         return
     except ContactSyncError as error:
         yield _ill(str(error))

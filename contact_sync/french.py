@@ -179,8 +179,8 @@ FRENCH: dict[str, str] = {
     ),
     "The history has nothing to tell of that.": "L'historique n'a rien à en dire.",
     "Times of day are those of {zone}.": ("Les heures sont celles de {zone}."),
-    "What --ping gives is no address: it must begin with https://.": (
-        "Ce que --ping indique n'est pas une adresse : elle doit commencer par https://."
+    "What --ping gives is no address: it must begin with https:// or http://.": (
+        "Ce que --ping indique n'est pas une adresse : elle doit commencer par https:// ou http://."
     ),
     "The ping could not be sent ({reason}): check --ping.": ("Le ping n'a pas pu être envoyé ({reason}) : vérifiez --ping."),
     "and {count} more causes, in the report.": ("Autres causes, dans le rapport : {count}."),
@@ -190,6 +190,19 @@ FRENCH: dict[str, str] = {
     "cron finds the program: {path}.": ("cron trouve le programme : {path}."),
     "crontab -e, as {user}:": ("crontab -e, en tant que {user} :"),
     "cut short": ("interrompue"),
+    "under way": ("en cours"),
+    "It was cut short.": ("Elle a été interrompue."),
+    "The log would take the place of {path}: correct --log-file.": (
+        "Le journal prendrait la place de {path} : corrigez --log-file."
+    ),
+    "The API at {url} cannot be reached, or does not answer: check --base-url, the network and the proxy.": (
+        "L'API à l'adresse {url} est injoignable, ou ne répond pas : vérifiez --base-url, le réseau et le proxy."
+    ),
+    "{name}: parted by “{delimiter}”, none of the first {searched} rows is a header with a contactId column: "
+    "correct --delimiter, or leave it out.": (
+        "{name} : séparée par « {delimiter} », aucune des {searched} premières lignes n'est un en-tête avec une "
+        "colonne contactId : corrigez --delimiter, ou omettez-le."
+    ),
     "loading": ("lecture"),
     "sending": ("envoi"),
     "exit {code}": ("code {code}"),

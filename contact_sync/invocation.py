@@ -28,6 +28,7 @@ def invoke(ctx: click.Context, params: dict[str, Any], work: str = "run") -> int
     console: Console = ctx.obj
     console.quiet, console.as_json = params.pop("quiet"), params.pop("as_json")
     try:
+        _refuse_log(params)
         ping = Ping(params.get("ping"))
         console.secrets.append(params.get("ping") or "")
         keep_log(console.clean, verbose=params["verbose"], path=params["log_file"], as_json=params["log_format"] == "json")
@@ -113,6 +114,15 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
     except ContactSyncError as error:
         return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
     return min(filter(None, codes), key=RANK.index, default=0), ""
+
+
+def _refuse_log(params: dict[str, Any]) -> None:
+    """Raise ConfigError where the log would be written into the source, or where a report goes."""
+    source, log_file = params.get("source"), params["log_file"]
+    report = params["report"] or (source and source.with_name(f"{source.stem}.results.csv"))
+    for other in filter(None, (source, report, params["workbook"], params["page"])):
+        if log_file and os.path.realpath(log_file) == os.path.realpath(other):
+            raise ConfigError(phrase("The log would take the place of {path}: correct --log-file.", path=other))
 
 
 def _refuse_places(folder: Path, params: dict[str, Any]) -> None:

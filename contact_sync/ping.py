@@ -26,7 +26,7 @@ class Ping:
         self.failure = ""
         """What kept the last ping that failed from being sent, without the address."""
         if self._url and not _is_address(self._url):
-            raise ConfigError(phrase("What --ping gives is no address: it must begin with https://."))
+            raise ConfigError(phrase("What --ping gives is no address: it must begin with https:// or http://."))
 
     def start(self) -> None:
         """Tell that a run starts."""

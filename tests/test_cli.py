@@ -938,8 +938,22 @@ def test_history_and_forget(main: Main, where: tuple[Sandbox, list[str]], capsys
     assert lines_in(capsys) == []
 
 
+@pytest.mark.parametrize("place", ["source", "report", "workbook", "page"])
+def test_a_log_in_the_place_of_something_else(main: Main, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    """A log that would be written into the source, or where a report goes, is refused before anything is written."""
+    path = write("C1;Zoé")
+    before = path.read_bytes()
+    wanted = {"source": "contacts.csv", "report": "contacts.results.csv", "workbook": "w.xlsx", "page": "p.html"}[place]
+    given = () if place in {"source", "report"} else (f"--{place}", wanted)
+    Path("link").symlink_to(wanted)
+    assert main("check", path, *given, "--log-file", "link") == 2
+    assert f"The log would take the place of {wanted}: correct --log-file." in capsys.readouterr().err
+    assert {each.name for each in Path().iterdir()} == {"contacts.csv", "link"}
+    assert path.read_bytes() == before
+
+
 def test_history_of_empty_nights(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str]) -> None:
-    """A run without rows, or whose source was refused, was not cut short; one that was killed was."""
+    """A run without rows, or whose source was refused, was not cut short; one that was killed was, unless it is under way."""
     _, options = where
     write()
     assert main("run", "contacts.csv", *options, "--allow-empty", "-q") == 0
@@ -955,6 +969,13 @@ def test_history_of_empty_nights(main: Main, where: tuple[Sandbox, list[str]], c
         db.execute("UPDATE run SET finished = NULL, exit_code = NULL, outcomes = NULL")
     assert main("history", *options) == 0
     assert capsys.readouterr().out.count("cut short") == 2
+    descriptor = seize(ledger.with_suffix(".lock"))
+    assert descriptor is not None
+    assert main("history", *options) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith("under way")
+    assert second.endswith("cut short")
+    os.close(descriptor)
 
 
 @pytest.mark.parametrize("how", ["failed", "left"])
@@ -1019,7 +1040,7 @@ def test_doctor(main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.Cap
     assert "TO DO   The API refused the key (code 10" in out
     assert KEY not in out
     assert main("doctor", "--base-url", "http://127.0.0.1:1/v1", "--state-dir", "state") == 2
-    assert "The API could not be reached" in capsys.readouterr().out
+    assert "cannot be reached, or does not answer: check --base-url" in capsys.readouterr().out
     assert main("doctor", "--base-url", f"{served.base_url}/none", "--state-dir", "state") == 2
     assert "The API answered HTTP 404, but not in its own words: check the base URL." in capsys.readouterr().out
     assert main("doctor", "--base-url", "ftp://x") == 2

@@ -77,7 +77,7 @@ class Ledger(Books):
         with self._in_words():
             query = "SELECT places, mode, layout, seconds, rest FROM run WHERE id = ?"
             places, mode, layout, seconds, rest = self._db.execute(query, (run,)).fetchone()
-        code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": ""}, False)
+        code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": phrase("It was cut short.")}, False)
         self.read_rest_as(Violation(code, detail=detail), ready=ready)
         return Places.unpacked(places, mode), Layout(*json.loads(layout)), seconds
 

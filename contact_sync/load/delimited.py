@@ -184,6 +184,16 @@ def _find(
     if found:
         chosen = max(found, key=lambda candidate: found[candidate].known)
         return chosen, heads[chosen], found[chosen]
+    if len(candidates) == 1:
+        raise SourceError(
+            phrase(
+                "{name}: parted by “{delimiter}”, none of the first {searched} rows is a header with a contactId column: "
+                "correct --delimiter, or leave it out.",
+                name=name,
+                delimiter=candidates[0],
+                searched=SEARCHED,
+            )
+        )
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
     with _records(copy, encoding, likely, name) as records:
         raise headers.refuse_rows(name, list(islice(records, SEARCHED)), renames, is_text=True)

@@ -308,7 +308,7 @@ def test_a_healthy_night(night: Night) -> None:
     [
         ("key", "The API refused the key (code 10"),
         ("no key", "There is no API key"),
-        ("down", "The API could not be reached"),
+        ("down", "cannot be reached, or does not answer"),
         ("failed", "ended with exit code 3"),
         ("open", "Others can look into the state folder"),
         ("old", "is the schedule on?"),
