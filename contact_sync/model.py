@@ -197,6 +197,8 @@ class Source(ABC):
     """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
     identity: Identity | None = dataclasses.field(default=None, kw_only=True)
     """Of the file that was read."""
+    is_workbook: bool = dataclasses.field(default=False, kw_only=True)
+    """Whether it is one by its content, whatever its name."""
     blanks_certain: bool = dataclasses.field(default=True, kw_only=True)
     """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
     original: Original | None = dataclasses.field(default=None, kw_only=True)

@@ -8,16 +8,16 @@ from typing import NamedTuple
 
 from contact_sync.errors import ConfigError
 from contact_sync.language import phrase
-from contact_sync.model import Original, Places
+from contact_sync.model import Places, Source
 from contact_sync.report.draft import Draft, draft, is_edited
 from contact_sync.settings import NOWHERE, Settings
 
 
-def places_of(settings: Settings, original: Original | None) -> Places:
+def places_of(settings: Settings, source: Source) -> Places:
     """Where the reports go; a workbook also, unless there is to be none, where the source is one."""
     workbook = _chosen(settings.workbook)
-    suffix = original.suffix if original else ".xlsx"
-    if settings.workbook is None and (original or _is_workbook(settings.source)):
+    suffix = source.original.suffix if source.original else ".xlsx"
+    if settings.workbook is None and source.is_workbook:
         workbook = settings.report.with_suffix(suffix)
         if _same(workbook, settings.source):
             workbook = settings.report.with_suffix(f".results{suffix}")
@@ -83,7 +83,3 @@ def _spared(workbook: Path | None) -> tuple[Path | None, list[str]]:
         "{path} was changed since it was written, and is kept: the new workbook is {place}.", path=workbook, place=place.name
     )
     return place, [sentence]
-
-
-def _is_workbook(source: Path) -> bool:
-    return source.suffix.lower() in {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}

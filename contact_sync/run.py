@@ -53,7 +53,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             ledger.expire_history(started, settings.keep_days)
         with _opened(settings, night.stop) as source:
             summary.identity = source.identity
-            places = places_of(settings, source.original)
+            places = places_of(settings, source)
             with drafts(places) as reports:
                 ledger.begin(summary.run, places, stamp(started), source.layout, keep=keep)
                 try:

@@ -868,6 +868,18 @@ def of_cells(*rows: list[str], ids: Sequence[str] = ()) -> Block:
     return Block([row.number for row in staged], ids, list(rows), Outcome.UNCHANGED, staged)
 
 
+def test_in_how_many_places_somebody_was(opened: Open) -> None:
+    """Forgetting counts what was confirmed, each night of the history, and each row of the last run."""
+    ledger = opened()
+    confirm(ledger, 2, "C1", firstname="A")
+    begin_run(ledger, "second")
+    confirm(ledger, 2, "C1", firstname="B")
+    begin_run(ledger, "third")
+    ledger.stage(block(row(2, "C1"), row(3, "C1"), row(4, "C2")))
+    assert ledger.forget("C1", bare_id) == 1 + 2 + 2
+    assert ledger.forget("C1", bare_id) == 0
+
+
 def test_forgetting_while_somebody_looks(opened: Open, where: Path) -> None:
     """What is forgotten is gone from the folder at once, also while another process has the ledger open."""
     with closing(sqlite3.connect(where)) as another:

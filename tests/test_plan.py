@@ -415,6 +415,7 @@ def test_ambiguous_dates(ledger: Ledger, size: int, *, last: bool) -> None:
     codes = ["date-ambiguous", "", "", "", ""]
     assert [line.code for line in lines(ledger)] == ([*codes, "date-month-first"] if last else ["date-month-first", *codes])
     assert outcomes(ledger).count("invalid") == 2
+    assert {line.fields for line in lines(ledger) if line.code} == {"date"}
 
 
 def test_no_month_first(ledger: Ledger) -> None:

@@ -147,6 +147,19 @@ def balanced(summary: Summary, night: Night) -> bool:
 # ---- nights that end well
 
 
+def test_a_workbook_by_its_content(night: Night) -> None:
+    """A workbook comes back where the source is one, whatever its name: the name alone makes none."""
+    csv_file, book = night.folder / "named.xlsx", night.folder / "named.csv"
+    night.source.rename(csv_file)
+    sheet = openpyxl.Workbook()
+    for row in (("contactId", "firstname"), ("C000001", "Zoé")):
+        sheet.active.append(row)  # type: ignore[union-attr]
+    sheet.save(book)
+    age(book)
+    assert night.run(source=csv_file).workbook is None
+    assert night.run(source=book).workbook == night.folder / "contacts.results.xlsx"
+
+
 def test_which_file_was_run(night: Night) -> None:
     """A summary says which file was read, whatever has its name by the end of the run."""
     before = identity_of(night.source)

@@ -889,6 +889,14 @@ def test_the_time_budget(ledger: Ledger, api: Api, night_of: Perform, seconds: f
     assert count(ledger)[UPDATED] + count(ledger)[PENDING] == 100
 
 
+def test_a_short_time_budget(ledger: Ledger, api: Api, night_of: Perform) -> None:
+    """Also less than a second is used."""
+    stage(ledger, 100)
+    night = night_of(rate=5, seconds=0.9)
+    assert night.reasons == [UnavailableError]
+    assert 4 <= count(ledger)[UPDATED] <= 5
+
+
 @pytest.mark.parametrize("seconds", [0.0, -5.0])
 def test_a_time_budget_that_is_used_up_already(ledger: Ledger, api: Api, night_of: Perform, seconds: float) -> None:
     """When loading took all the time there is, nothing is sent."""

@@ -174,6 +174,7 @@ def understand(
         mapping=selection.mapping,
         letters=selection.letters,
         delimiter=";",
+        is_workbook=True,
         findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
         warnings=headers.warn_above(header, above),
         _rows=rows,
