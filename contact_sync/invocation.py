@@ -119,7 +119,7 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
 def _refuse_log(params: dict[str, Any]) -> None:
     """Raise ConfigError where the log would be written into the source, or where a report goes."""
     source, log_file = params.get("source"), params["log_file"]
-    report = params["report"] or (source and source.with_name(f"{source.stem}.results.csv"))
+    report = params["report"] or (source and _report_beside(source))
     for other in filter(None, (source, report, params["workbook"], params["page"])):
         if log_file and os.path.realpath(log_file) == os.path.realpath(other):
             raise ConfigError(phrase("The log would take the place of {path}: correct --log-file.", path=other))
@@ -141,7 +141,7 @@ def settings_of(ctx: click.Context, params: dict[str, Any]) -> Settings:
     chosen = {name: value for name, value in params.items() if name in known and value is not None}
     if "source" in chosen:
         source: Path = chosen["source"]
-        chosen.setdefault("report", source.parent / f"{source.stem}.results.csv")
+        chosen.setdefault("report", _report_beside(source))
     chosen["send"] = not params.get("dry_run")
     chosen.setdefault("state_dir", _default_state_dir())
     chosen["renames"] = dict(params.get("renames", ()))
@@ -154,6 +154,10 @@ def settings_of(ctx: click.Context, params: dict[str, Any]) -> Settings:
                 phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
             )
     return Settings(**chosen)
+
+
+def _report_beside(source: Path) -> Path:
+    return source.parent / f"{source.stem}.results.csv"
 
 
 def _key(ctx: click.Context, path: Path | None) -> str:

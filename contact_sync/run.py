@@ -153,7 +153,7 @@ def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
         with suppress(OSError):  # it is out of reach, or its name too long
             if settings.report.exists():
                 sentence = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
-                raise SourceError(sentence) from refused
+                raise type(refused)(sentence) from refused
         raise
 
 

@@ -1176,6 +1176,15 @@ def test_a_folder_whose_file_is_replaced(
     assert [found.name for found in Path("in").iterdir()] == ["done"]
 
 
+@pytest.mark.parametrize("folder", [".", ".."])
+def test_a_folder_without_a_name(main: Main, capsys: pytest.CaptureFixture[str], folder: str) -> None:
+    """A folder may be named by where it is."""
+    Path("in").mkdir()
+    os.chdir("in")
+    assert main("run", folder, "--sandbox", "-n", "--log-file", "n.log") in {0, 4}
+    assert "bug" not in capsys.readouterr().err
+
+
 def test_two_runs_of_a_folder(
     main: Main, where: tuple[Sandbox, list[str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,6 +29,7 @@ from contact_sync.errors import (
     ConfigError,
     ContactSyncError,
     Interrupted,
+    MissingError,
     SourceError,
     StorageError,
     UnavailableError,
@@ -158,6 +159,14 @@ def test_a_workbook_by_its_content(night: Night) -> None:
     age(book)
     assert night.run(source=csv_file).workbook is None
     assert night.run(source=book).workbook == night.folder / "contacts.results.xlsx"
+
+
+def test_a_source_that_is_gone(night: Night) -> None:
+    """That a source is gone can be told from any other refusal, whether or not an earlier report is there."""
+    for _ in range(2):
+        with pytest.raises(MissingError, match="does not exist"):
+            night.run(source=night.folder / "gone.csv")
+        night.report.touch()
 
 
 def test_which_file_was_run(night: Night) -> None:
