@@ -1176,12 +1176,12 @@ def test_a_folder_whose_file_is_replaced(
     assert [found.name for found in Path("in").iterdir()] == ["done"]
 
 
-@pytest.mark.parametrize("folder", [".", ".."])
-def test_a_folder_without_a_name(main: Main, capsys: pytest.CaptureFixture[str], folder: str) -> None:
+@pytest.mark.parametrize("named", [".", ".."])
+def test_a_folder_without_a_name(main: Main, capsys: pytest.CaptureFixture[str], named: str) -> None:
     """A folder may be named by where it is."""
     Path("in").mkdir()
     os.chdir("in")
-    assert main("run", folder, "--sandbox", "-n", "--log-file", "n.log") in {0, 4}
+    assert main("run", named, "--sandbox", "-n", "--log-file", "n.log") == 0
     assert "bug" not in capsys.readouterr().err
 
 
