@@ -890,6 +890,14 @@ def test_forgetting_while_somebody_looks(opened: Open, where: Path) -> None:
         assert [path.name for path in where.parent.iterdir() if b"SOMEBODY" in path.read_bytes()] == []
 
 
+def test_forgetting_one_after_the_other(opened: Open) -> None:
+    """Of a chunk one contact can be forgotten after the other."""
+    ledger = opened()
+    ledger.stage(of_cells(["C1", "Zoé"], ["C2", "Max"], ["C3", "Léa"], ids=["C1", "C2", "C3"]))
+    assert [ledger.forget(contact, bare_id) for contact in ("C1", "C3", "C1")] == [1, 1, 0]
+    assert told_of(ledger) == {2: [], 3: ["C2", "Max"], 4: []}
+
+
 def test_forgetting_nobody_else(opened: Open) -> None:
     """Another contact who has that id as a name, or as a part of theirs, is not forgotten, whether or not their id is certain."""
     ledger = opened()

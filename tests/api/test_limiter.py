@@ -279,6 +279,7 @@ def test_what_comes_together_eases_once(in_no_time: Run, apart: float, times: in
         limiter.ease()
         await asyncio.sleep(apart)
         limiter.ease()
+        assert limiter.eased == times
         return await take(limiter, 6)
 
     starts = in_no_time(eased())
