@@ -46,8 +46,10 @@ class Limiter:
         if now - self._eased < 1:  # what was in flight together is answered together, and counts once
             return
         if self._rate == math.inf:  # half of nothing in particular: half of what was
-            self._pace = min(self._pace, sum(start > now - 1 for start in self._starts))
-            self._whole = min(self._whole, self._pace)
+            went = sum(start > self._starts[-1] - 1 for start in self._starts)
+            self._pace = min(self._pace, went)
+            if self._whole == math.inf:
+                self._whole = went
         self._pace = max(self._pace / 2, min(_SLOWEST, self._rate))
         self._eased = now
         self.eased += 1

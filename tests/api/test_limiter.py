@@ -286,6 +286,26 @@ def test_what_comes_together_eases_once(in_no_time: Run, apart: float, times: in
     assert starts[-1] - starts[1] == pytest.approx(4 * 2**times / 40, rel=0.03)
 
 
+def test_no_limit_comes_back(in_no_time: Run) -> None:
+    """Without a rate, too, calm brings a twentieth of what was back every ten seconds, however late and often it is eased."""
+
+    async def eased() -> float:
+        limiter = here(0)
+        for _ in range(40):
+            await limiter.turn()
+            await asyncio.sleep(0.025)
+        for _ in range(3):
+            await asyncio.sleep(2)  # an answer that took its time
+            limiter.ease()
+        await take(limiter, 1)
+        await asyncio.sleep(100)
+        await take(limiter, 1)
+        starts = await take(limiter, 20)
+        return 18 / (starts[-1] - starts[1])
+
+    assert in_no_time(eased()) == pytest.approx(40 * (1 / 8 + 0.5), rel=0.1)
+
+
 def test_no_limit_is_eased_to_half_of_what_was(in_no_time: Run) -> None:
     """Without a rate, easing halves what went in the second before."""
 
