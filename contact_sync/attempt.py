@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_ran
 from contact_sync.api.client import Client, Reply
 from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transient, UnavailableError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stamp
 from contact_sync.stop import Stop, Stopped
 

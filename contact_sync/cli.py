@@ -18,8 +18,8 @@ import click
 from contact_sync import __version__, options
 from contact_sync.console import Console
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError
+from contact_sync.i18n import phrase
 from contact_sync.invocation import error_of, invoke, settings_of
-from contact_sync.language import phrase
 
 log = logging.getLogger(__name__)
 

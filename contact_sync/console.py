@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, TextIO
 
-from contact_sync.catalogue import QUOTING
 from contact_sync.errors import ConfigError, ContactSyncError
-from contact_sync.language import phrase, spoken
+from contact_sync.i18n import phrase, spoken
+from contact_sync.i18n.catalogue import QUOTING
 from contact_sync.model import Cause, Event, Result, Run, Summary, readable
 
 _SHOWN_CAUSES = 10

@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import compress, pairwise
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import FIELDS, PHONE, Workload
 
 SERIES = 5

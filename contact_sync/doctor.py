@@ -14,7 +14,7 @@ from typing import NamedTuple
 from contact_sync.api import me
 from contact_sync.api.client import Client, Reply
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.settings import Settings
 from contact_sync.state import accounts, is_locked, kept_ledger
 

@@ -17,7 +17,7 @@ rule is a value (`contact_sync.model.Violation`), never one of these.
 
 import signal
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import Violation
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contact_sync.errors import StorageError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import FIELDS
 
 _KNOWN_BYTES = 8

@@ -1,7 +1,7 @@
 """Guards before the first request: a source that looks damaged as a whole is not sent at all."""
 
 from contact_sync.errors import SourceError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Outcome
 from contact_sync.settings import Settings

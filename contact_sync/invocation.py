@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from contact_sync import inbox, settings
 from contact_sync.console import Bars, Console
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.logs import keep_log
 from contact_sync.model import Summary
 from contact_sync.ping import Ping

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contact_sync.errors import StorageError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 _OURS = "contact_sync"
 

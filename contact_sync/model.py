@@ -11,8 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self
 
-from contact_sync.catalogue import CATALOGUE
-from contact_sync.language import phrase, translated
+from contact_sync.i18n import phrase, translated
+from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.packed import unpack
 
 ID = "contactId"
@@ -69,7 +69,7 @@ class Violation:
     """Something an operator has to know of one row: a stable code, the field, and the sentence's blanks."""
 
     code: str
-    """A key of `contact_sync.catalogue.CATALOGUE`."""
+    """A key of `contact_sync.i18n.catalogue.CATALOGUE`."""
     field: str = ROW
     """`ID`, one of `FIELDS`, or `ROW`."""
     detail: dict[str, str] = dataclasses.field(default_factory=dict)

@@ -12,7 +12,7 @@ import click
 
 from contact_sync import settings
 from contact_sync.errors import ConfigError
-from contact_sync.language import LANGUAGES, phrase, speak
+from contact_sync.i18n import LANGUAGES, phrase, speak
 
 
 class _Rate(click.ParamType[Any]):

@@ -8,7 +8,7 @@ import logging
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 _PATIENCE = 10.0  # seconds
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import phonenumbers
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import FIELDS, ID, PHONE, Violation
 
 DATE, URL = "date", "url"
@@ -116,7 +116,7 @@ class Rule(NamedTuple):
 
     fields: tuple[str, ...]
     code: str
-    """A key of `contact_sync.catalogue.CATALOGUE`."""
+    """A key of `contact_sync.i18n.catalogue.CATALOGUE`."""
     wrong: Wrong
 
 

@@ -13,7 +13,7 @@ from contact_sync import plan
 from contact_sync.damage import COMPARED, deviations
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.guard import guard
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contact_sync.errors import ConfigError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 

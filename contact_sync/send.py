@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from contact_sync.api.client import Client
 from contact_sync.attempt import Attempts, Endpoint
 from contact_sync.errors import ContactSyncError, UnavailableError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Pending, Result
 from contact_sync.stop import Stop

@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 BASE_URL = "https://api.smspartner.fr/v1"
 

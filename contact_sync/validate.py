@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 import phonenumbers
 
 from contact_sync.errors import ConfigError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Verdicts, Violation
 from contact_sync.rules import (
     BLANK,

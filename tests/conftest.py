@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from contact_sync.language import speak
+from contact_sync.i18n import speak
 from contact_sync.sandbox import Sandbox
 
 _READ = re.compile(r"CONTACT_SYNC_.*|LC_.*|LANG|LANGUAGE|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY")

@@ -35,7 +35,7 @@ KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
 Main = Callable[..., int]
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 COMMANDS = dict(cli.program.commands.items())
 SHARED = [
     "--dry-run",

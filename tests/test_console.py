@@ -10,7 +10,7 @@ import pytest
 
 from contact_sync.console import Bars, Console
 from contact_sync.errors import SourceError
-from contact_sync.language import speak
+from contact_sync.i18n import speak
 from contact_sync.model import Cause, Outcome, Pending, Result, Summary
 
 KEY = "made-up-key-1234"

@@ -10,11 +10,11 @@ import click
 import pytest
 
 from contact_sync import cli, errors
-from contact_sync.catalogue import CATALOGUE
+from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.model import Outcome
 from contact_sync.report.csv import COLUMNS
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[1] / "README.md"
 
 
 def _help(command: str) -> str:

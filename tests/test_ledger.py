@@ -714,7 +714,7 @@ def test_a_kill_before_the_flush(where: Path, opened: Open) -> None:
     """After kill -9 what was flushed is in place, and what was only recorded is pending again."""
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import Block, Layout, Places, Outcome, Result, Staged
@@ -788,7 +788,7 @@ def test_a_kill_while_rows_are_staged(where: Path, opened: Open) -> None:
     before = list(lines_of(ledger.batches()))
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import Block, Layout, Places, Outcome
@@ -1171,7 +1171,7 @@ def test_memory_stays_flat() -> None:
     """Staging many megabytes takes the memory of a few."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import Block, Layout, Places, Outcome, Staged, lines_of

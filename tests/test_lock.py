@@ -110,7 +110,7 @@ def test_whoever_dies_lets_it_go(path: Path) -> None:
     """A file is free as soon as the process that held it is killed."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from contact_sync.lock import is_held, seize
 from pathlib import Path
 seize(Path({str(path)!r}))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync.catalogue import CATALOGUE
+from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.model import FIELDS, ID
 from contact_sync.rules import (
     BLANK,

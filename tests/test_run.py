@@ -574,7 +574,7 @@ class Watcher:
         print("still here", flush=True)
 run(Settings(source=Path({str(night.source)!r}), report=Path({str(night.report)!r}), send=False, remember=False), Watcher())
 """
-    root = Path(__file__).parent.parent
+    root = Path(__file__).parents[1]
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # it does not end in good order
     done = subprocess.run([sys.executable, "-c", script], cwd=root, check=False, capture_output=True, text=True, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")

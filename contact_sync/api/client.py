@@ -20,7 +20,7 @@ import httpx
 from contact_sync import __version__
 from contact_sync.api.limiter import Limiter
 from contact_sync.errors import ConfigError, Transient
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import Violation
 
 MAX_BODY = 1 << 20

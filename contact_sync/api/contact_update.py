@@ -15,7 +15,7 @@ from contact_sync.api.client import Reply
 from contact_sync.api.echo import differences
 from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import ID, PHONE, ROW, Answer, Outcome, Pending, Violation
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode

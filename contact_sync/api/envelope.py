@@ -6,7 +6,7 @@ Source: the API's pages, which show six shapes of it; `code` is a number or a te
 import json
 from typing import Any
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 _QUOTED = 200
 """Characters of the API's own words that are reported at most."""

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from contact_sync.api.client import Reply
 from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, UnavailableError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 PATH = "me"
 

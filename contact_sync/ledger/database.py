@@ -10,7 +10,7 @@ from typing import Self
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import Fingerprints
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 ROWS = (
     """CREATE {temporary} TABLE block (

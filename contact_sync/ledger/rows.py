@@ -10,7 +10,7 @@ from pathlib import Path
 
 from contact_sync.errors import StorageError
 from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.ledger.books import BETWEEN, Books, as_text
 from contact_sync.ledger.database import ROWS, storable
 from contact_sync.ledger.memory import GROUP

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.aliases import check_renames
 from contact_sync.load.delimited import open_delimited
 from contact_sync.load.detect import Kind, recognise

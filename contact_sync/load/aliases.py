@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 
 from contact_sync.errors import ConfigError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import FIELDS, ID
 
 _ALIASES = {

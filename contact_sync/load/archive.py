@@ -15,7 +15,7 @@ from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.headers import letter
 from contact_sync.model import LAST_ROW, WIDEST
 

@@ -9,7 +9,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelt
 from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import ID, Violation
 
 ERROR = "error"

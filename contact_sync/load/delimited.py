@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import SourceError
 from contact_sync.formula import unescape
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load import headers
 from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
 from contact_sync.load.headers import CHUNK, SEARCHED, Choices, Header

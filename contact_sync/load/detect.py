@@ -6,7 +6,7 @@ from enum import Enum, auto
 from io import FileIO
 
 from contact_sync.errors import SourceError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 _HEAD = 8192
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import FileIO
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 
 LINE_LIMIT = 16 << 20
 """Characters a line, or a cell, may have: what keeps memory bounded."""

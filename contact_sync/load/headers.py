@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.formula import unescape
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.aliases import match, normalise, resembled
 from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 

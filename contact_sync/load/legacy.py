@@ -23,7 +23,7 @@ from typing import IO, Any
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
-from contact_sync.language import phrase, spoken
+from contact_sync.i18n import phrase, spoken
 from contact_sync.load import cells, spool
 from contact_sync.load.archive import RATIO, Marks, mark_merged, refuse_unsafe
 from contact_sync.load.cells import BLANK, Cell, cell_of_number

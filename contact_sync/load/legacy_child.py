@@ -16,7 +16,7 @@ import sys
 from io import FileIO
 from typing import Any
 
-from contact_sync.language import speak
+from contact_sync.i18n import speak
 from contact_sync.load.spool import Pen, RefusedError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -11,7 +11,7 @@ from io import FileIO
 from typing import Any
 from xml.parsers import expat
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.spool import (
     DURATION,
     ERROR,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from contact_sync.errors import SourceError
 from contact_sync.formula import unescape
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load import headers
 from contact_sync.load.archive import Marks
 from contact_sync.load.cells import Cell, flaw_of, text_of

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import Identity
 
 QUIET = 2.0

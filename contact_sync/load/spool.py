@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import LAST_ROW, WIDEST
 
 NUMBER = "n"

@@ -15,7 +15,7 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.archive import Marks, refuse_unsafe, survey
 from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read_texts
 from contact_sync.load.headers import SEARCHED, Choices, Header

@@ -13,7 +13,7 @@ from typing import Any
 
 import xlrd
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled
 
 _EOF = 0x0A

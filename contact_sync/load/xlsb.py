@@ -12,7 +12,7 @@ from io import FileIO
 from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.load.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled, check_place
 from contact_sync.model import WIDEST
 

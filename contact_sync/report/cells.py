@@ -9,7 +9,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from contact_sync.formula import escape
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import Outcome
 
 SIGNATURE = "[contact-sync]"

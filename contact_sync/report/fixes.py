@@ -7,7 +7,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import quote_sheetname
 from openpyxl.workbook.defined_name import DefinedName
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import ID, MARK, TO_FIX, Line
 from contact_sync.report.cells import BOLD, FILLS, WRAPPED, link, put
 

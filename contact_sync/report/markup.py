@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from contact_sync.language import spoken
+from contact_sync.i18n import spoken
 
 
 class Markup(str):

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number
 from contact_sync.report.masking import without_long_numbers

@@ -22,7 +22,7 @@ from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report import fixes
 from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, unmark

@@ -18,7 +18,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
-from contact_sync.language import phrase
+from contact_sync.i18n import phrase
 from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Layout, Line, Original, lines_of
 from contact_sync.report import fixes, returned
 from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put

@@ -28,7 +28,7 @@ from openpyxl.worksheet.table import Table
 from python_calamine import CalamineWorkbook
 
 from contact_sync.errors import SourceError, StorageError
-from contact_sync.language import speak
+from contact_sync.i18n import speak
 from contact_sync.load import Choices, open_source
 from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack

@@ -12,15 +12,15 @@ from string import Formatter
 import pytest
 
 from contact_sync.api import contact_update
-from contact_sync.catalogue import CATALOGUE
 from contact_sync.errors import ContactSyncError, Interrupted, SourceError
-from contact_sync.french import FRENCH
-from contact_sync.language import LANGUAGES, phrase, speak, spoken
+from contact_sync.i18n import LANGUAGES, phrase, speak, spoken
+from contact_sync.i18n.catalogue import CATALOGUE
+from contact_sync.i18n.french import FRENCH
 from contact_sync.load import Choices, detect, open_source
 from contact_sync.model import Violation
 from contact_sync.validate import Policy, Validator
 
-PACKAGE = Path(__file__).parent.parent / "contact_sync"
+PACKAGE = Path(__file__).parents[2] / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
 TABLES = {
     "model.py": CATALOGUE.values(),

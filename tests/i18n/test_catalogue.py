@@ -8,10 +8,10 @@ from string import Formatter
 
 import pytest
 
-from contact_sync.catalogue import CATALOGUE
+from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.model import Violation
 
-PACKAGE = Path(__file__).parent.parent / "contact_sync"
+PACKAGE = Path(__file__).parents[2] / "contact_sync"
 
 
 def _blanks(code: str) -> set[str]:

@@ -3,7 +3,7 @@
 A sentence is named by its English words, and what differs from case to case stands in `{blanks}`.
 """
 
-from contact_sync.french import FRENCH
+from contact_sync.i18n.french import FRENCH
 
 LANGUAGES = ("en", "fr")
 
