@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack
 from contact_sync.api.client import Client
 from contact_sync.api.contact_update import ContactUpdate
 from contact_sync.errors import ContactSyncError, StorageError
+from contact_sync.files.atomic import Draft
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
-from contact_sync.report.draft import Draft
 from contact_sync.send import Effort, Pool
 from contact_sync.settings import Settings
 from contact_sync.stop import Stop

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.errors import BusyError, ContactSyncError, MissingError, SourceError, StorageError
+from contact_sync.files.snapshot import identity_of
 from contact_sync.i18n import phrase
-from contact_sync.load.snapshot import identity_of
 from contact_sync.model import Identity
 
 DONE, FAILED = "done", "failed"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.errors import ConfigError
+from contact_sync.files.atomic import Draft, draft, is_edited
 from contact_sync.i18n import phrase
 from contact_sync.model import Places, Source
-from contact_sync.report.draft import Draft, draft, is_edited
 from contact_sync.settings import NOWHERE, Settings
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from contact_sync import inbox
 from contact_sync.errors import MissingError, SourceError, StorageError
-from contact_sync.load.snapshot import identity_of
+from contact_sync.files.snapshot import identity_of
 
 NOW = dt.datetime.now().astimezone()
 

@@ -34,10 +34,10 @@ from contact_sync.errors import (
     StorageError,
     UnavailableError,
 )
+from contact_sync.files.lock import seize
+from contact_sync.files.snapshot import identity_of
 from contact_sync.fingerprint import installation
 from contact_sync.ledger import Ledger
-from contact_sync.load.snapshot import identity_of
-from contact_sync.lock import seize
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
 from contact_sync.run import run

@@ -6,12 +6,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from contact_sync.files.snapshot import open_elsewhere, private_copy
 from contact_sync.i18n import phrase
 from contact_sync.load.aliases import check_renames
 from contact_sync.load.delimited import open_delimited
 from contact_sync.load.detect import Kind, recognise
 from contact_sync.load.headers import Choices
-from contact_sync.load.snapshot import open_elsewhere, private_copy
 from contact_sync.model import Source
 
 __all__ = ["Choices", "open_source"]

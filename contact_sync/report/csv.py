@@ -6,10 +6,10 @@ UTF-8 with BOM and the source's own delimiter, so that the spreadsheet program t
 import csv
 from collections.abc import Iterable, Sequence
 
+from contact_sync.files.atomic import Draft, unwritable
 from contact_sync.formula import escape, harmless
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
-from contact_sync.report.draft import Draft, unwritable
 
 COLUMNS = (
     "sync_row",

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 
+from contact_sync.files.atomic import Draft, unwritable
 from contact_sync.i18n import phrase, spoken
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, PHONE, Batch, Layout, Line, Outcome, Summary
-from contact_sync.report.draft import Draft, unwritable
 from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.masking import masked as without_phone
 from contact_sync.report.overview import SHOWN, count, facts, overview, pace

@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from contact_sync import lock
-from contact_sync.lock import is_held, seize
+from contact_sync.files import lock
+from contact_sync.files.lock import is_held, seize
 
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 """The environment of a process that is killed, lest it leave half a file of coverage behind."""
@@ -89,7 +89,7 @@ def test_a_moment_is_waited_out(path: Path, monkeypatch: pytest.MonkeyPatch, wai
     assert descriptor is not None
     assert seize(path) is None
     assert 0.2 < sum(waits) < 0.5
-    monkeypatch.setattr("contact_sync.lock.time.sleep", lambda _: os.close(descriptor))
+    monkeypatch.setattr("contact_sync.files.lock.time.sleep", lambda _: os.close(descriptor))
     with held(path):
         pass
 
@@ -110,8 +110,8 @@ def test_whoever_dies_lets_it_go(path: Path) -> None:
     """A file is free as soon as the process that held it is killed."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from contact_sync.lock import is_held, seize
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from contact_sync.files.lock import is_held, seize
 from pathlib import Path
 seize(Path({str(path)!r}))
 print("held", flush=True)

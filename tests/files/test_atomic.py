@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.report.draft import draft, is_edited
+from contact_sync.files.atomic import draft, is_edited
 
 
 @pytest.fixture

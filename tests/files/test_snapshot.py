@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from contact_sync.errors import BusyError, SourceError, StorageError
+from contact_sync.files.snapshot import _read, open_elsewhere, private_copy
 from contact_sync.load import Choices, open_source
-from contact_sync.load.snapshot import _read, open_elsewhere, private_copy
 from tests.circumstances import files_up_to
 
 NOW = 1_000_000_000.0
@@ -102,7 +102,7 @@ def test_a_change_during_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         copied.append(block)
         return block
 
-    monkeypatch.setattr("contact_sync.load.snapshot._read", lambda _, source: read(source, 1 << 20))
+    monkeypatch.setattr("contact_sync.files.snapshot._read", lambda _, source: read(source, 1 << 20))
     time = Time()
     assert content_of(path, time) == b"second, and longer"
     assert time.slept == 2

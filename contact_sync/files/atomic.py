@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
+from contact_sync.files.lock import seize
 from contact_sync.i18n import phrase
-from contact_sync.lock import seize
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
