@@ -12,11 +12,11 @@ from itertools import compress
 
 import numpy as np
 
-from contact_sync.damage import Damage
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
-from contact_sync.validate import Validator
+from contact_sync.rules.anomalies import Damage
+from contact_sync.rules.columns import Validator
 
 MONTH_FIRST = "date-month-first"
 _LISTED = 5

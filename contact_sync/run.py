@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from contact_sync import plan
-from contact_sync.damage import COMPARED, deviations
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.guard import guard
 from contact_sync.i18n import phrase
@@ -19,10 +18,11 @@ from contact_sync.load import Choices, open_source
 from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
+from contact_sync.rules.anomalies import COMPARED, deviations
+from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
 from contact_sync.state import kept_ledger, ledger_of, throwaway
 from contact_sync.stop import Stop, heeding_signals
-from contact_sync.validate import Policy, Validator
 
 if TYPE_CHECKING:
     from contact_sync.channel import Channel

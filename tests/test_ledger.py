@@ -43,7 +43,7 @@ from contact_sync.model import (
     lines_of,
 )
 from contact_sync.packed import pack
-from contact_sync.rules import bare_id
+from contact_sync.rules.cells import bare_id
 
 from .circumstances import LAYOUT, REPORT, begin_run, files_up_to
 

@@ -8,9 +8,9 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from contact_sync.formula import escape
 from contact_sync.i18n import phrase
 from contact_sync.model import Outcome
+from contact_sync.rules.formula import escape
 
 SIGNATURE = "[contact-sync]"
 """Begins what we say in a comment, which may be another's."""

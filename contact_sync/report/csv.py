@@ -7,9 +7,9 @@ import csv
 from collections.abc import Iterable, Sequence
 
 from contact_sync.files.atomic import Draft, unwritable
-from contact_sync.formula import escape, harmless
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
+from contact_sync.rules.formula import escape, harmless
 
 COLUMNS = (
     "sync_row",

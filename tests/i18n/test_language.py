@@ -18,7 +18,7 @@ from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.i18n.french import FRENCH
 from contact_sync.load import Choices, detect, open_source
 from contact_sync.model import Violation
-from contact_sync.validate import Policy, Validator
+from contact_sync.rules.columns import Policy, Validator
 
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}

@@ -18,7 +18,7 @@ from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.load import Choices, open_source
 from contact_sync.model import Violation, lines_of
-from contact_sync.validate import Policy, Validator
+from contact_sync.rules.columns import Policy, Validator
 from tests.circumstances import begin_run
 
 from .reading import edited, saved, sheet, text

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError
 from contact_sync.model import FIELDS, ID, Chunk, Verdicts, Violation
-from contact_sync.rules import BLANK, TEXTS, Reading, read_date, read_id, read_phone, read_text, read_url
-from contact_sync.validate import Policy, Validator
+from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, read_phone, read_text, read_url
+from contact_sync.rules.columns import Policy, Validator
 
 TODAY = dt.date(2025, 11, 24)
 MAPPING = {field: place for place, field in enumerate((ID, *FIELDS))}

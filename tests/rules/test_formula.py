@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from contact_sync.formula import escape, harmless, unescape
 from contact_sync.packed import pack
+from contact_sync.rules.formula import escape, harmless, unescape
 
 TRIGGERS = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001 - the full-width forms
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.damage import CERTAIN, SERIES, Damage, deviations
 from contact_sync.model import FIELDS, Workload
+from contact_sync.rules.anomalies import CERTAIN, SERIES, Damage, deviations
 
 Payload = tuple[str | None, ...]
 

@@ -19,7 +19,7 @@ import phonenumbers
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import phrase
 from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Verdicts, Violation
-from contact_sync.rules import (
+from contact_sync.rules.cells import (
     BLANK,
     DATE,
     DECIMAL,

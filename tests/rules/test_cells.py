@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.model import FIELDS, ID
-from contact_sync.rules import (
+from contact_sync.rules.cells import (
     BLANK,
     EARLIEST,
     RULES,
@@ -341,7 +341,7 @@ def test_phone_overseas(cell: str, value: str) -> None:
 
 def test_phone_of_two_departments(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that two overseas departments know is not read as one of theirs."""
-    monkeypatch.setattr("contact_sync.rules._valid_number", lambda _, region: None if region == "FR" else region)
+    monkeypatch.setattr("contact_sync.rules.cells._valid_number", lambda _, region: None if region == "FR" else region)
     assert code(read("phoneNumber", "0692123456")) == "phone-unknown"
 
 

@@ -2,7 +2,7 @@
 
 The limits come from the API's page of `contact/update` (names: 32 characters; date: YYYY-MM-DD; url: begins with http:// or
 https://). Where the page is silent (contactId, custom1-4, the length of url) they are the widths of the vendor's own tables.
-Everything here is pure and about one cell; `contact_sync.validate` applies it to whole columns.
+Everything here is pure and about one cell; `contact_sync.rules.columns` applies it to whole columns.
 """
 
 import datetime as dt
