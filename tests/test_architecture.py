@@ -128,7 +128,7 @@ def _is_within(name: str, rooms: set[str]) -> bool:
 WALL_CLOCK = {
     "run",
     "attempt",
-    "load",
+    "source",
     "files",
     "ledger",
     "state",

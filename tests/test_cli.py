@@ -26,10 +26,10 @@ import pytest
 from contact_sync import __version__, cli, inbox
 from contact_sync.errors import ConfigError
 from contact_sync.files.lock import seize
-from contact_sync.load import Choices, open_source
 from contact_sync.run import run as real_run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
+from contact_sync.source import Choices, open_source
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]

@@ -13,7 +13,7 @@ import pytest
 
 from contact_sync.errors import BusyError, SourceError, StorageError
 from contact_sync.files.snapshot import _read, open_elsewhere, private_copy
-from contact_sync.load import Choices, open_source
+from contact_sync.source import Choices, open_source
 from tests.circumstances import files_up_to
 
 NOW = 1_000_000_000.0

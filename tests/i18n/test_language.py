@@ -16,15 +16,15 @@ from contact_sync.errors import ContactSyncError, Interrupted, SourceError
 from contact_sync.i18n import LANGUAGES, phrase, speak, spoken
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.i18n.french import FRENCH
-from contact_sync.load import Choices, detect, open_source
 from contact_sync.model import Violation
 from contact_sync.rules.columns import Policy, Validator
+from contact_sync.source import Choices, detect, open_source
 
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
 TABLES = {
     "model.py": CATALOGUE.values(),
-    "load/detect.py": detect._OTHERS.values(),
+    "source/detect.py": detect._OTHERS.values(),
     "api/contact_update.py": contact_update._ACCESS.values(),
 }
 """Where `phrase` is given a sentence out of a table, and the sentences of that table."""

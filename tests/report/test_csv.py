@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.files.atomic import draft
 from contact_sync.files.lock import seize
-from contact_sync.load import Choices, open_source
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
 from contact_sync.rules.formula import escape
+from contact_sync.source import Choices, open_source
 from tests.circumstances import as_root, files_up_to, somebody_else
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.errors import SourceError
-from contact_sync.load.detect import Kind, recognise
+from contact_sync.source.detect import Kind, recognise
 
 from .reading import archive, read, sheet, text
 from .writing import xls

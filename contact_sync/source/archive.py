@@ -16,8 +16,8 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
-from contact_sync.load.headers import letter
 from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.source.header import letter
 
 _ENTRIES = 2000
 _TOTAL = 1 << 30

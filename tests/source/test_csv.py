@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contact_sync.errors import SourceError
-from contact_sync.load import delimited
+from contact_sync.source import csv as delimited
 
 from .reading import read, text
 

@@ -17,7 +17,7 @@ from openpyxl.utils.cell import column_index_from_string
 from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.load.cells import BLANK, ERROR, Cell, cell_of_number
+from contact_sync.source.cells import BLANK, ERROR, Cell, cell_of_number
 
 _BLOCK = 1 << 16
 _ROW, _CELL, _VALUE, _TEXT, _SHARED, _PHONETIC = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "v", "t", "si", "rPh"))
@@ -193,7 +193,7 @@ def _column(letters: str) -> int:
 def read_rows(part: IO[bytes], meaning: Meaning, width: int) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the numbered rows of a sheet's XML, each with its first `width` cells.
 
-    Rows and cells must be in order (`contact_sync.load.archive.survey`). Raises `expat.ExpatError` for broken XML, `ValueError`
+    Rows and cells must be in order (`contact_sync.source.archive.survey`). Raises `expat.ExpatError` for broken XML, `ValueError`
     or `IndexError` for a cell that refers to nothing.
     """
     grid = _Grid(meaning.cell, width)

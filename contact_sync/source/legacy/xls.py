@@ -14,7 +14,7 @@ from typing import Any
 import xlrd
 
 from contact_sync.i18n import phrase
-from contact_sync.load.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled
+from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled
 
 _EOF = 0x0A
 _FORMULAS = (0x06, 0x206, 0x406)
@@ -67,7 +67,7 @@ def _write(book: Any, sheet: Any, spooled: Spooled, pen: Pen, index: int) -> Non
 
 
 def _cell_of(kind: int, value: Any, style: int, formats: list[str]) -> Any:
-    """Return a cell as `contact_sync.load.spool` writes it."""
+    """Return a cell as `contact_sync.source.legacy.spool` writes it."""
     match kind:
         case xlrd.XL_CELL_TEXT:
             return value

@@ -2,7 +2,7 @@
 
 A child process reads them, within limits of memory and time, since readers of such files can be made to take all there is: it
 gets the private copy by descriptor and none of this program's secrets. It ends before the first row is looked at; the rows then
-stand in an unlinked file, a JSON document a line (`contact_sync.load.spool`).
+stand in an unlinked file, a JSON document a line (`contact_sync.source.legacy.spool`).
 """
 
 import datetime as dt
@@ -24,12 +24,13 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.i18n import phrase, spoken
-from contact_sync.load import cells, spool
-from contact_sync.load.archive import RATIO, Marks, mark_merged, refuse_unsafe
-from contact_sync.load.cells import BLANK, Cell, cell_of_number
-from contact_sync.load.headers import SEARCHED, Choices, Header
-from contact_sync.load.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
-from contact_sync.load.spool import Spooled
+from contact_sync.source import cells
+from contact_sync.source.archive import RATIO, Marks, mark_merged, refuse_unsafe
+from contact_sync.source.cells import BLANK, Cell, cell_of_number
+from contact_sync.source.header import SEARCHED, Choices, Header
+from contact_sync.source.legacy import spool
+from contact_sync.source.legacy.spool import Spooled
+from contact_sync.source.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
 
 MEMORY = 1 << 30
 """Bytes that the child may use; 100,000 rows take a tenth."""
@@ -37,7 +38,7 @@ SECONDS = 300
 """Of CPU that the child may use; 100,000 rows take a fiftieth."""
 PATIENCE = 1800.0
 """Seconds after which a child that has not ended is ended."""
-_PACKAGES = Path(__file__).parents[2]
+_PACKAGES = Path(__file__).parents[3]
 _RATIOS = {"xlsb": RATIO, "ods": 1000}
 """How many times its size a part may unpack to: 180 was measured of honest .ods, with nine columns of one word."""
 
@@ -77,7 +78,7 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
 def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[Spooled]:
     """Let a child write the rows of all worksheets into `file`, and return what it tells of them."""
     given = (spoken(), str(MEMORY), str(SECONDS))
-    module = ("-P", "-m", "contact_sync.load.legacy_child", kind)
+    module = ("-P", "-m", "contact_sync.source.legacy.child", kind)
     try:
         child = subprocess.run(  # noqa: S603 - ourselves
             [sys.executable, *module, str(copy.fileno()), str(file.fileno()), *given],

@@ -13,8 +13,8 @@ from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
 from contact_sync.i18n import phrase
-from contact_sync.load.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled, check_place
 from contact_sync.model import WIDEST
+from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled, check_place
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618

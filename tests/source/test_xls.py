@@ -8,7 +8,7 @@ import pytest
 import xlwt
 
 from contact_sync.errors import SourceError
-from contact_sync.load import xls as reader
+from contact_sync.source.legacy import xls as reader
 
 from .reading import read
 from .writing import HEAD, xls

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from contact_sync.files.snapshot import open_elsewhere, private_copy
 from contact_sync.i18n import phrase
-from contact_sync.load.aliases import check_renames
-from contact_sync.load.delimited import open_delimited
-from contact_sync.load.detect import Kind, recognise
-from contact_sync.load.headers import Choices
 from contact_sync.model import Source
+from contact_sync.source.aliases import check_renames
+from contact_sync.source.csv import open_delimited
+from contact_sync.source.detect import Kind, recognise
+from contact_sync.source.header import Choices
 
 __all__ = ["Choices", "open_source"]
 
@@ -34,11 +34,11 @@ def open_source(
                 source = open_delimited(copy, path, choices)
             case Kind.XLSX:
                 # Not before it is needed: openpyxl is slow to import, and the child that reads other workbooks comes by here.
-                from contact_sync.load.workbook import open_workbook  # noqa: PLC0415
+                from contact_sync.source.xlsx.workbook import open_workbook  # noqa: PLC0415
 
                 source = open_workbook(copy, path, choices)
             case _:
-                from contact_sync.load.legacy import open_legacy  # noqa: PLC0415 - the same
+                from contact_sync.source.legacy.reader import open_legacy  # noqa: PLC0415 - the same
 
                 source = stack.enter_context(open_legacy(copy, path, kind.name.lower(), choices))
         source.identity = identity

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from contact_sync.errors import SourceError
-from contact_sync.load import archive as archives
+from contact_sync.source import archive as archives
 
 from .reading import edited, read, sheet
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
-from contact_sync.load import headers
-from contact_sync.load.archive import Marks
-from contact_sync.load.cells import Cell, flaw_of, text_of
-from contact_sync.load.headers import CHUNK, SEARCHED, Choices, Header
 from contact_sync.model import ID, MARK, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
+from contact_sync.source import header as headers
+from contact_sync.source.archive import Marks
+from contact_sync.source.cells import Cell, flaw_of, text_of
+from contact_sync.source.header import CHUNK, SEARCHED, Choices, Header
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import phrase
-from contact_sync.load.aliases import match, normalise, resembled
 from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 from contact_sync.rules.formula import unescape
+from contact_sync.source.aliases import match, normalise, resembled
 
 CHUNK = 1000
 """Rows a chunk; more do not stay in the processor's cache."""

@@ -16,9 +16,9 @@ from openpyxl.chart import BarChart
 from contact_sync import plan
 from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.load import Choices, open_source
 from contact_sync.model import Violation, lines_of
 from contact_sync.rules.columns import Policy, Validator
+from contact_sync.source import Choices, open_source
 from tests.circumstances import begin_run
 
 from .reading import edited, saved, sheet, text

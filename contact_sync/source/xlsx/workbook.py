@@ -1,4 +1,4 @@
-"""Excel workbooks (.xlsx, .xlsm): which sheets there are is told by openpyxl, what is in them by `contact_sync.load.grid`.
+"""Excel workbooks (.xlsx, .xlsm): which sheets there are is told by openpyxl, what is in them by `contact_sync.source.xlsx.grid`.
 
 Cells and not values, since only a cell tells a blank from an error, a number from its format and a date from a number.
 """
@@ -16,11 +16,11 @@ from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
-from contact_sync.load.archive import Marks, refuse_unsafe, survey
-from contact_sync.load.grid import Meaning, Texts, read_formats, read_rows, read_texts
-from contact_sync.load.headers import SEARCHED, Choices, Header
-from contact_sync.load.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
 from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
+from contact_sync.source.archive import Marks, refuse_unsafe, survey
+from contact_sync.source.header import SEARCHED, Choices, Header
+from contact_sync.source.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
+from contact_sync.source.xlsx.grid import Meaning, Texts, read_formats, read_rows, read_texts
 
 
 def open_workbook(copy: FileIO, path: Path, choices: Choices) -> SheetSource:

@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 from python_calamine import load_workbook
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
-from contact_sync.load import Choices, legacy, open_source, spool
-from contact_sync.load.legacy_child import _read
+from contact_sync.source import Choices, open_source
+from contact_sync.source.legacy import reader as legacy
+from contact_sync.source.legacy import spool
+from contact_sync.source.legacy.child import _read
 
 from .reading import read
 from .writing import HEAD, cell, line, number, ods, row, table, xls, xlsb, zipped
@@ -360,7 +362,7 @@ def test_what_the_child_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_child_is_light() -> None:
     """What reads the rows imports nothing heavy, so it starts in a moment."""
-    ours = ", ".join(f"contact_sync.load.{name}" for name in ("legacy_child", *KINDS))
+    ours = ", ".join(f"contact_sync.source.legacy.{name}" for name in ("child", *KINDS))
     code = f"import sys, {ours}; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"openpyxl", "pandas", "numpy", "aiohttp", "phonenumbers"} & set(modules)

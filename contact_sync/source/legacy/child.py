@@ -1,7 +1,7 @@
-"""Reads a workbook of an old or foreign kind for `contact_sync.load.legacy`, in a process of its own with limits.
+"""Reads a workbook of an old or foreign kind for `contact_sync.source.legacy.reader`, in a process of its own with limits.
 
-Run as `python -m contact_sync.load.legacy_child KIND SOURCE SPOOL LANGUAGE MEMORY SECONDS`: file descriptors of the workbook and
-of the file for its rows, the language of what it says, then limits in bytes of memory and seconds of CPU. It writes one JSON
+Run as `python -m contact_sync.source.legacy.child KIND SOURCE SPOOL LANGUAGE MEMORY SECONDS`: file descriptors of the workbook
+and of the file for its rows, the language of what it says, then limits in bytes of memory and seconds of CPU. It writes one JSON
 object to stdout: `{"sheets": [...]}`, `{"refused": the rest of a sentence}`, `{"full": why there is no room}` or
 `{"failed": the name of an exception}`. It must start fast, so nothing heavy may be imported here.
 """
@@ -17,7 +17,7 @@ from io import FileIO
 from typing import Any
 
 from contact_sync.i18n import speak
-from contact_sync.load.spool import Pen, RefusedError
+from contact_sync.source.legacy.spool import Pen, RefusedError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -38,7 +38,7 @@ def _read(kind: str, source: int, spool: int) -> dict[str, Any]:
         with FileIO(source) as copy, os.fdopen(spool, "wb") as rows:
             copy.seek(0)  # the parent has read in it
             pen = Pen(rows.write)
-            importlib.import_module(f"contact_sync.load.{kind}").read(copy, pen)
+            importlib.import_module(f"contact_sync.source.legacy.{kind}").read(copy, pen)
         return {"sheets": [dataclasses.asdict(sheet) for sheet in pen.sheets]}
     except RefusedError as refused:
         return {"refused": str(refused)}

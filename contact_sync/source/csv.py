@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
-from contact_sync.load import headers
-from contact_sync.load.encoding import LINE_LIMIT, Decision, Lines, decide
-from contact_sync.load.headers import CHUNK, SEARCHED, Choices, Header
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
+from contact_sync.source import header as headers
+from contact_sync.source.encoding import LINE_LIMIT, Decision, Lines, decide
+from contact_sync.source.header import CHUNK, SEARCHED, Choices, Header
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it

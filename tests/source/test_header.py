@@ -5,10 +5,10 @@ from itertools import pairwise
 import pytest
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.load import aliases
-from contact_sync.load.aliases import normalise
-from contact_sync.load.headers import letter
 from contact_sync.model import FIELDS, ID
+from contact_sync.source import aliases
+from contact_sync.source.aliases import normalise
+from contact_sync.source.header import letter
 
 from .reading import read, text
 

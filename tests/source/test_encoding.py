@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.load import encoding as encodings
+from contact_sync.source import encoding as encodings
 
 from .reading import read, text
 

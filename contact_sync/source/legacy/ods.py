@@ -12,7 +12,8 @@ from typing import Any
 from xml.parsers import expat
 
 from contact_sync.i18n import phrase
-from contact_sync.load.spool import (
+from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.source.legacy.spool import (
     DURATION,
     ERROR,
     MOMENT,
@@ -24,7 +25,6 @@ from contact_sync.load.spool import (
     check_place,
     is_blank,
 )
-from contact_sync.model import LAST_ROW, WIDEST
 
 _BLOCK = 1 << 18
 _NAMES = {
@@ -226,7 +226,7 @@ def _count(attributes: dict[str, str], name: str) -> int:
 
 
 def _cell_of(attributes: dict[str, str], texts: list[str]) -> Any:
-    """Return a cell as `contact_sync.load.spool` writes it."""
+    """Return a cell as `contact_sync.source.legacy.spool` writes it."""
     shown = "\n".join(texts)
     kind = attributes.get("office:value-type")
     # Old programs give an error the value 0; a text that only looks like one is left to the rules.

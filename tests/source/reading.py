@@ -10,8 +10,8 @@ from typing import Any
 
 import openpyxl
 
-from contact_sync.load import Choices, open_source
 from contact_sync.model import Source
+from contact_sync.source import Choices, open_source
 
 LATER = 4e9
 

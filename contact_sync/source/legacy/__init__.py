@@ -1,0 +1,1 @@
+"""Workbooks that a child process reads within limits: .xls, .xlsb and .ods."""

@@ -1,0 +1,1 @@
+"""Excel workbooks (.xlsx, .xlsm), read cell by cell from their XML."""
