@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack
 
 from contact_sync.api.client import Client
-from contact_sync.api.contact_update import ContactUpdate
+from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import ContactSyncError, StorageError
 from contact_sync.files.atomic import Draft
 from contact_sync.i18n import phrase

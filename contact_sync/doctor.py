@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from contact_sync.api import me
 from contact_sync.api.client import Client, Reply
+from contact_sync.api.smspartner import me
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import phrase
 from contact_sync.settings import Settings

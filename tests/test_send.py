@@ -19,7 +19,7 @@ import pytest
 
 from contact_sync import breaker
 from contact_sync.api.client import Client
-from contact_sync.api.contact_update import ContactUpdate
+from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.attempt import LONGEST_HOLD
 from contact_sync.errors import (
     AccessError,

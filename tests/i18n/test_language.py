@@ -11,7 +11,7 @@ from string import Formatter
 
 import pytest
 
-from contact_sync.api import contact_update
+from contact_sync.api.smspartner import contact_update
 from contact_sync.errors import ContactSyncError, Interrupted, SourceError
 from contact_sync.i18n import LANGUAGES, phrase, speak, spoken
 from contact_sync.i18n.catalogue import CATALOGUE
@@ -25,7 +25,7 @@ TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-
 TABLES = {
     "model.py": CATALOGUE.values(),
     "source/detect.py": detect._OTHERS.values(),
-    "api/contact_update.py": contact_update._ACCESS.values(),
+    "api/smspartner/contact_update.py": contact_update._ACCESS.values(),
 }
 """Where `phrase` is given a sentence out of a table, and the sentences of that table."""
 

@@ -10,10 +10,10 @@ contact itself that has it, from an attempt tonight or before that had no answer
 import json
 from typing import Any
 
-from contact_sync.api import contact_detail
 from contact_sync.api.client import Reply
-from contact_sync.api.echo import differences
-from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
+from contact_sync.api.smspartner import contact_detail
+from contact_sync.api.smspartner.echo import differences
+from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
 from contact_sync.i18n import phrase
 from contact_sync.model import ID, PHONE, ROW, Answer, Outcome, Pending, Violation

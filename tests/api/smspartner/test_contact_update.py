@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.api.client import Reply
-from contact_sync.api.contact_update import ContactUpdate
+from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AccessError, ConfigError, ContactSyncError, Rejected, Transient
 from contact_sync.model import Outcome, Pending, Violation
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import parse_qs
 
-from contact_sync.api import contact_detail
+from contact_sync.api.smspartner import contact_detail
 from contact_sync.model import Pending
 
 

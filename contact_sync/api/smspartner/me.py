@@ -6,7 +6,7 @@ Source: the API's page "Vérifier ses crédits". The key travels in the query he
 from urllib.parse import urlencode
 
 from contact_sync.api.client import Reply
-from contact_sync.api.envelope import code_of, envelope_of, quoted, text_of
+from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, UnavailableError
 from contact_sync.i18n import phrase
 

@@ -1,0 +1,1 @@
+"""The endpoints of SMS Partner, one file each; the quirks of an endpoint stay inside its file."""
