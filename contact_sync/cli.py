@@ -154,8 +154,8 @@ def report(ctx: click.Context, /, **params: Any) -> int:
 def history(ctx: click.Context, /, contact_id: str | None, last: int, **params: Any) -> int:
     """Tell how the last runs went, or what became of one contact; no values are kept."""
     console: Console = ctx.obj
+    from contact_sync.ledger.state_dir import is_locked, kept_ledger  # noqa: PLC0415 - the same
     from contact_sync.rules.cells import bare_id  # noqa: PLC0415 - not for --help
-    from contact_sync.state import is_locked, kept_ledger  # noqa: PLC0415 - the same
 
     console.as_json = params.pop("as_json")
     settings = settings_of(ctx, params)
@@ -174,8 +174,8 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **params: 
 def forget(ctx: click.Context, /, contact_id: str, **params: Any) -> int:
     """Delete all that is kept of a contact: digests, history, and the text of the last run's rows."""
     console: Console = ctx.obj
+    from contact_sync.ledger.state_dir import kept_ledger  # noqa: PLC0415
     from contact_sync.rules.cells import bare_id  # noqa: PLC0415 - not for --help
-    from contact_sync.state import kept_ledger  # noqa: PLC0415
 
     contact_id = bare_id(contact_id)
     if not contact_id:

@@ -15,8 +15,8 @@ from contact_sync.api.client import Client, Reply
 from contact_sync.api.smspartner import me
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import phrase
+from contact_sync.ledger.state_dir import accounts, is_locked, kept_ledger
 from contact_sync.settings import Settings
-from contact_sync.state import accounts, is_locked, kept_ledger
 
 _PATIENCE = 15.0  # seconds for the API's answer
 _ASTRAY = 60  # seconds that the clock may differ

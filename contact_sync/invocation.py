@@ -87,7 +87,7 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
             return inbox.Ended(console.refuse(error_of(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
-        from contact_sync.state import ledger_of  # noqa: PLC0415 - not for --help
+        from contact_sync.ledger.state_dir import ledger_of  # noqa: PLC0415 - not for --help
 
         # Another run may be at the next file by now: then its rows take the place of these, and nobody asks where they went.
         with contextlib.suppress(BusyError), ledger_of(settings_of(ctx, params)) as ledger:

@@ -14,6 +14,7 @@ from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, Sourc
 from contact_sync.guard import guard
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
+from contact_sync.ledger.state_dir import kept_ledger, ledger_of, throwaway
 from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
@@ -21,7 +22,6 @@ from contact_sync.rules.anomalies import COMPARED, deviations
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
-from contact_sync.state import kept_ledger, ledger_of, throwaway
 from contact_sync.stop import Stop, heeding_signals
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ FLOORS = (
 """Folders and single modules from top to bottom; each imports only from itself and from the floors below its own."""
 
 OWNERS = {
-    "sqlite3": {"ledger.database", "ledger.memory", "ledger.sqlite"},
+    "sqlite3": {"ledger.sqlite"},
     "fcntl": {"files.lock"},
     "click": {"cli", "invocation", "options"},
     "tqdm": {"console", "cli.console"},

@@ -13,13 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contact_sync import plan
-from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
+from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.rules.anomalies import CERTAIN, SERIES
 from contact_sync.rules.columns import Policy, Validator
-
-from .circumstances import begin_run
+from tests.circumstances import begin_run
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
 TODAY = dt.date(2026, 1, 2)

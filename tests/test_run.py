@@ -36,15 +36,14 @@ from contact_sync.errors import (
 )
 from contact_sync.files.lock import seize
 from contact_sync.files.snapshot import identity_of
-from contact_sync.fingerprint import installation
 from contact_sync.ledger import Ledger
+from contact_sync.ledger.digests import installation
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
 from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
-
-from .circumstances import as_root, somebody_else
+from tests.circumstances import as_root, somebody_else
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
@@ -725,7 +724,7 @@ def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
 def test_a_lock_that_cannot_be_written(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that has no room for a number is free again for the next run."""
     fd = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("contact_sync.state.seize", lambda _: fd)
+    monkeypatch.setattr("contact_sync.ledger.state_dir.seize", lambda _: fd)
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
         night.run()
     with pytest.raises(OSError, match="Bad file descriptor"):

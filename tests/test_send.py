@@ -29,14 +29,13 @@ from contact_sync.errors import (
     StorageError,
     UnavailableError,
 )
-from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
+from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
 from contact_sync.send import CANARIES, Effort, Pool
 from contact_sync.stop import Stop, Stopped
-
-from .circumstances import begin_run
+from tests.circumstances import begin_run
 
 Serve = Callable[..., Sandbox]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]

@@ -8,7 +8,7 @@ And what stands under `confirmed` is never newer than the API's own yes: the dig
 durably withdrawn before it may leave (`take`), and only the API's confirmation puts new ones in (`record`).
 """
 
-from contact_sync.ledger.database import VERSION
-from contact_sync.ledger.rows import Ledger
+from contact_sync.ledger.sqlite.database import VERSION
+from contact_sync.ledger.sqlite.rows import Ledger
 
 __all__ = ["VERSION", "Ledger"]

@@ -14,8 +14,8 @@ import pytest
 from openpyxl.chart import BarChart
 
 from contact_sync import plan
-from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import Ledger
+from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import Violation, lines_of
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.source import Choices, open_source

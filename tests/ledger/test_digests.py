@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import StorageError
-from contact_sync.fingerprint import NOTHING, Fingerprints, _create, agree, installation, renewed, without
+from contact_sync.ledger.digests import NOTHING, Fingerprints, _create, agree, installation, renewed, without
 from contact_sync.model import FIELDS
 
 PRINTS = Fingerprints(bytes(32))

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
-from contact_sync.fingerprint import agree, stranger
-from contact_sync.ledger.database import Database, storable
+from contact_sync.ledger.digests import agree, stranger
+from contact_sync.ledger.sqlite.database import Database, storable
 from contact_sync.model import ID, MARK, Event, Layout, Outcome, Places, Run, Violation, Workload, stamp
 from contact_sync.packed import pack, unpack
 

@@ -9,11 +9,11 @@ from itertools import groupby
 from pathlib import Path
 
 from contact_sync.errors import StorageError
-from contact_sync.fingerprint import NOTHING, Fingerprints, renewed, without
 from contact_sync.i18n import phrase
-from contact_sync.ledger.books import BETWEEN, Books, as_text
-from contact_sync.ledger.database import ROWS, storable
-from contact_sync.ledger.memory import GROUP
+from contact_sync.ledger.digests import NOTHING, Fingerprints, renewed, without
+from contact_sync.ledger.sqlite.books import BETWEEN, Books, as_text
+from contact_sync.ledger.sqlite.database import ROWS, storable
+from contact_sync.ledger.sqlite.memory import GROUP
 from contact_sync.model import (
     FIELDS,
     Block,

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from contact_sync.errors import SourceError, StorageError
-from contact_sync.fingerprint import Fingerprints
 from contact_sync.ledger import VERSION, Ledger
-from contact_sync.ledger.database import _SCHEMA
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.sqlite.database import _SCHEMA
 from contact_sync.model import (
     FIELDS,
     ID,
@@ -44,8 +44,7 @@ from contact_sync.model import (
 )
 from contact_sync.packed import pack
 from contact_sync.rules.cells import bare_id
-
-from .circumstances import LAYOUT, REPORT, begin_run, files_up_to
+from tests.circumstances import LAYOUT, REPORT, begin_run, files_up_to
 
 PRINTS = Fingerprints(bytes(32))
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -714,8 +713,8 @@ def test_a_kill_before_the_flush(where: Path, opened: Open) -> None:
     """After kill -9 what was flushed is in place, and what was only recorded is pending again."""
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from contact_sync.fingerprint import Fingerprints
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import Block, Layout, Places, Outcome, Result, Staged
 from pathlib import Path
@@ -788,8 +787,8 @@ def test_a_kill_while_rows_are_staged(where: Path, opened: Open) -> None:
     before = list(lines_of(ledger.batches()))
     script = f"""
 import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from contact_sync.fingerprint import Fingerprints
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import Block, Layout, Places, Outcome
 from pathlib import Path
@@ -1100,7 +1099,7 @@ def test_a_torn_file(opened: Open, where: Path) -> None:
 def test_a_first_start_that_was_cut(where: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger whose making was cut short is made whole by the next run."""
     with monkeypatch.context() as patch:
-        patch.setattr("contact_sync.ledger.database._SCHEMA", (("CREATE TABLE meta (key TEXT, value TEXT)",), ("no SQL",)))
+        patch.setattr("contact_sync.ledger.sqlite.database._SCHEMA", (("CREATE TABLE meta (key TEXT, value TEXT)",), ("no SQL",)))
         with pytest.raises(StorageError):
             Ledger(where, PRINTS, "account")
     confirm(opened(), 2, "C1", firstname="Zoé")
@@ -1171,8 +1170,8 @@ def test_memory_stays_flat() -> None:
     """Staging many megabytes takes the memory of a few."""
     script = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from contact_sync.fingerprint import Fingerprints
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger import Ledger
 from contact_sync.model import Block, Layout, Places, Outcome, Staged, lines_of
 from pathlib import Path

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Self
 
 from contact_sync.errors import StorageError
-from contact_sync.fingerprint import Fingerprints
 from contact_sync.i18n import phrase
+from contact_sync.ledger.digests import Fingerprints
 
 ROWS = (
     """CREATE {temporary} TABLE block (

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from contact_sync.ledger.database import storable
-from contact_sync.ledger.memory import Memory
+from contact_sync.ledger.sqlite.database import storable
+from contact_sync.ledger.sqlite.memory import Memory
 from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Result, Summary, Violation
 from contact_sync.packed import unpack
 

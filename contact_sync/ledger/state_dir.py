@@ -9,9 +9,9 @@ from pathlib import Path
 
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
 from contact_sync.files.lock import is_held, seize
-from contact_sync.fingerprint import Fingerprints, installation
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
+from contact_sync.ledger.digests import Fingerprints, installation
 from contact_sync.settings import Settings
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
