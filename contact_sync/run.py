@@ -250,12 +250,12 @@ class _Night:
     def _write_others(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout, original: Original | None) -> None:
         """Write the workbook and the page, where they are asked for; what they need is imported when it is needed."""
         if reports.workbook:
-            from contact_sync.report import workbook  # noqa: PLC0415
+            from contact_sync.report.xlsx import workbook  # noqa: PLC0415
 
             summary.notes += workbook.write(reports.workbook, original, layout, ledger.batches(), rows=summary.rows)
             summary.workbook = reports.workbook.path
         if reports.page:
-            from contact_sync.report import page  # noqa: PLC0415
+            from contact_sync.report.html import page  # noqa: PLC0415
 
             masked = not self._settings.show_phones
             page.write(reports.page, summary, layout, ledger.batches(), masked=masked)

@@ -18,7 +18,7 @@ from contact_sync.errors import StorageError
 from contact_sync.files.atomic import draft
 from contact_sync.model import Batch, Cause, Layout, Line, Outcome, Summary
 from contact_sync.packed import pack
-from contact_sync.report import page as report_page
+from contact_sync.report.html import page as report_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage

@@ -32,10 +32,10 @@ from contact_sync.files.atomic import draft
 from contact_sync.i18n import speak
 from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack
-from contact_sync.report import cells, workbook
 from contact_sync.report import csv as report_csv
-from contact_sync.report.cells import RED, SIGNATURE
 from contact_sync.report.csv import COLUMNS
+from contact_sync.report.xlsx import cells, workbook
+from contact_sync.report.xlsx.cells import RED, SIGNATURE
 from contact_sync.source import Choices, open_source
 
 LATER = 4e9

@@ -24,9 +24,9 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.i18n import phrase
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
-from contact_sync.report import fixes
-from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put, unmark
 from contact_sync.report.csv import COLUMNS
+from contact_sync.report.xlsx import fixes
+from contact_sync.report.xlsx.cells import BOLD, FILLS, WIDTHS, Marker, put, unmark
 
 _KEPT = re.compile(
     r"\[content_types\]\.xml|_rels/\.rels|docprops/.*|docmetadata/.*|customxml/.*|xl/_rels/workbook\.xml\.rels"

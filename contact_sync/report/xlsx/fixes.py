@@ -9,7 +9,7 @@ from openpyxl.workbook.defined_name import DefinedName
 
 from contact_sync.i18n import phrase
 from contact_sync.model import ID, MARK, TO_FIX, Line
-from contact_sync.report.cells import BOLD, FILLS, WRAPPED, link, put
+from contact_sync.report.xlsx.cells import BOLD, FILLS, WRAPPED, link, put
 
 _WIDTHS = (9, 14, 22, 70, 22, 40)
 _HEADER = 2

@@ -21,9 +21,9 @@ from openpyxl.xml.constants import XLSM, XLSX
 from contact_sync.files.atomic import Draft, unwritable
 from contact_sync.i18n import phrase
 from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Layout, Line, Original, lines_of
-from contact_sync.report import fixes, returned
-from contact_sync.report.cells import BOLD, FILLS, WIDTHS, Marker, put
 from contact_sync.report.csv import COLUMNS
+from contact_sync.report.xlsx import fixes, returned
+from contact_sync.report.xlsx.cells import BOLD, FILLS, WIDTHS, Marker, put
 
 LIMIT = 20_000
 """Rows of a workbook that comes back; of a larger source, only those that need attention."""

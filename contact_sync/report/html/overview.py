@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from contact_sync.i18n import phrase
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable
-from contact_sync.report.markup import NOTHING, Markup, element, joined, number
-from contact_sync.report.masking import without_long_numbers
+from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number
+from contact_sync.report.html.masking import without_long_numbers
 
 SHOWN = (*IN_PLACE, Outcome.READY, *ATTENTION, *LEFT)
 """The outcomes, in the order in which people read of them."""

@@ -15,9 +15,9 @@ from importlib.resources import files
 from contact_sync.files.atomic import Draft, unwritable
 from contact_sync.i18n import phrase, spoken
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, PHONE, Batch, Layout, Line, Outcome, Summary
-from contact_sync.report.markup import NOTHING, Markup, element, joined, number, safe
-from contact_sync.report.masking import masked as without_phone
-from contact_sync.report.overview import SHOWN, count, facts, overview, pace
+from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, safe
+from contact_sync.report.html.masking import masked as without_phone
+from contact_sync.report.html.overview import SHOWN, count, facts, overview, pace
 
 LIMIT = 50_000
 """Rows that a browser searches and sorts at once; of more, those that need attention come first."""
@@ -35,7 +35,7 @@ def write(
     masked: bool,
 ) -> None:
     """Write all of it and put it in its place; with `masked`, phone numbers lose their middle. Raises StorageError."""
-    template = files("contact_sync.report").joinpath("page.html").read_text(encoding="utf-8")
+    template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
     before, _, after = template.partition("[[lines]]")
     parts = _policy(template) | _words() | overview(summary, masked=masked) | _table(summary, layout)
     unsent = set(range(len(layout.columns))) - set(layout.mapping.values())
