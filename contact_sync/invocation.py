@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from contact_sync import inbox, settings
+from contact_sync import settings
 from contact_sync.console import Bars, Console
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.i18n import phrase
@@ -19,12 +19,13 @@ from contact_sync.logs import keep_log
 from contact_sync.model import Summary
 from contact_sync.ping import Ping
 from contact_sync.settings import Settings
+from contact_sync.sync import inbox
 
 log = logging.getLogger(__name__)
 
 
 def invoke(ctx: click.Context, params: dict[str, Any], work: str = "run") -> int:
-    """Do the `work` of a command, a function of `contact_sync.run`, tell of it, and return the exit code."""
+    """Do the `work` of a command, a function of `contact_sync.sync.run`, tell of it, and return the exit code."""
     console: Console = ctx.obj
     console.quiet, console.as_json = params.pop("quiet"), params.pop("as_json")
     try:
@@ -57,7 +58,7 @@ def _done(ctx: click.Context, params: dict[str, Any], work: str) -> inbox.Ended:
     """Do the work for one file, tell what came of it, and how it ended; raises ContactSyncError where there is no report."""
     console: Console = ctx.obj
     chosen = settings_of(ctx, params)
-    from contact_sync import run as works  # noqa: PLC0415 - not for --help
+    from contact_sync.sync import run as works  # noqa: PLC0415 - not for --help
 
     with Bars(shown=not console.quiet) as bars:
         summary: Summary = getattr(works, work)(chosen, bars)

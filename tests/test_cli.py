@@ -23,13 +23,14 @@ import click
 import openpyxl
 import pytest
 
-from contact_sync import __version__, cli, inbox
+from contact_sync import __version__, cli
 from contact_sync.errors import ConfigError
 from contact_sync.files.lock import seize
-from contact_sync.run import run as real_run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
+from contact_sync.sync import inbox
+from contact_sync.sync.run import run as real_run
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
@@ -118,9 +119,9 @@ def told(main: Main, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Settings]
             seen.append(settings)
             raise ConfigError("far enough")
 
-        monkeypatch.setattr("contact_sync.run.run", run)
+        monkeypatch.setattr("contact_sync.sync.run.run", run)
         assert main(*arguments) == 2
-        monkeypatch.setattr("contact_sync.run.run", real_run)
+        monkeypatch.setattr("contact_sync.sync.run.run", real_run)
         (settings,) = seen
         return settings
 
@@ -298,7 +299,7 @@ def test_usage_errors(
 ) -> None:
     """A wrong option is exit 2, told on stderr, before anything is done; nothing is on stdout."""
     monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
-    monkeypatch.setattr("contact_sync.run.run", lambda *_: pytest.fail("nothing was wrong with that"))
+    monkeypatch.setattr("contact_sync.sync.run.run", lambda *_: pytest.fail("nothing was wrong with that"))
     assert main("run", "contacts.csv", *wrong.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -487,7 +488,7 @@ def test_the_key_appears_nowhere(
         def bug(*_: object, **__: object) -> None:
             raise ValueError(f"with {KEY} in it")
 
-        monkeypatch.setattr("contact_sync.channel.Pool", bug)
+        monkeypatch.setattr("contact_sync.sync.channel.Pool", bug)
     monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
     write("C000001;Zoé", "C000002;Léa")
     code = main("run", "contacts.csv", "--base-url", server.base_url, "--state-dir", "state", "-v", "--json", "--rate", "0")
@@ -505,7 +506,7 @@ def test_verbose(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: py
     write("C000001;Zoé", "C000002;Léa")
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-v") == 0
     err = capsys.readouterr().err
-    assert "INFO contact_sync.send: row 2, contact C000001: updated" in err
+    assert "INFO contact_sync.sync.send: row 2, contact C000001: updated" in err
     assert "Zoé" not in err
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0") == 0
     assert "INFO" not in capsys.readouterr().err
@@ -608,7 +609,7 @@ def test_a_bug(main: Main, capsys: pytest.CaptureFixture[str], monkeypatch: pyte
     def bug(*_: object) -> None:
         raise LookupError("inside")
 
-    monkeypatch.setattr("contact_sync.run.run", bug)
+    monkeypatch.setattr("contact_sync.sync.run.run", bug)
     assert main("check", "contacts.csv", "--json") == 1
     out, err = capsys.readouterr()
     assert err == "contact-sync: A bug in contact-sync: LookupError. Run it again with -v, and report what it prints.\n"
@@ -623,7 +624,7 @@ def test_ctrl_c_before_the_run(main: Main, monkeypatch: pytest.MonkeyPatch) -> N
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("contact_sync.run.run", interrupt)
+    monkeypatch.setattr("contact_sync.sync.run.run", interrupt)
     assert main("check", "contacts.csv") == 130
 
 
@@ -818,7 +819,7 @@ def test_a_pipe_that_breaks_at_work(main: Main, capsys: pytest.CaptureFixture[st
     def breaks(*_: object) -> None:
         raise BrokenPipeError(32, "Broken pipe")
 
-    monkeypatch.setattr("contact_sync.run.run", breaks)
+    monkeypatch.setattr("contact_sync.sync.run.run", breaks)
     assert main("check", "contacts.csv") == 1
     assert "A bug in contact-sync: BrokenPipeError." in capsys.readouterr().err
     assert main("check", "contacts.csv", "-v") == 1
@@ -1162,7 +1163,7 @@ def test_a_folder_whose_file_is_replaced(
         return summary
 
     with monkeypatch.context() as patch:
-        patch.setattr("contact_sync.run.run", run)
+        patch.setattr("contact_sync.sync.run.run", run)
         assert main("run", "in", *options, "--rate", "0", "-q") == 0
     assert "in/a.csv was changed or replaced while it was run: it stays for the next run" in capsys.readouterr().err
     assert [found.name for found in Path("in").iterdir() if found.is_file()] == ["a.csv"]
@@ -1246,7 +1247,7 @@ def test_what_others_say(main: Main, capsys: pytest.CaptureFixture[str], monkeyp
         cause.__cause__ = cause  # as a library may leave it
         raise ValueError("Zoé") from cause
 
-    monkeypatch.setattr("contact_sync.run.run", bug)
+    monkeypatch.setattr("contact_sync.sync.run.run", bug)
     assert main("check", "contacts.csv", "-v", "--log-file", "n.log", "--log-format", form) == 1
     for told in (capsys.readouterr().err, Path("n.log").read_text(encoding="utf-8")):
         assert "Zo" not in told

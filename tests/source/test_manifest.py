@@ -13,12 +13,12 @@ import openpyxl
 import pytest
 from openpyxl.chart import BarChart
 
-from contact_sync import plan
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import Violation, lines_of
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.source import Choices, open_source
+from contact_sync.sync.stage import stage
 from tests.circumstances import begin_run
 
 from .reading import edited, saved, sheet, text
@@ -39,7 +39,7 @@ def judge(content: bytes, folder: Path) -> Expected:
     with Ledger(None, Fingerprints(bytes(32))) as ledger, open_source(path, Choices(), clock=lambda: 4e9) as source:
         begin_run(ledger, "run")
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
-        plan.stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
+        stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}
         ledger.read_rest_as(Violation("stopped", detail={"reason": ""}), ready=False)
         told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.batches())}

@@ -13,11 +13,11 @@ from typing import Protocol, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_random_exponential
 
 from contact_sync.api.client import Client, Reply
-from contact_sync.breaker import PAUSE, Breaker
 from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transient, UnavailableError
 from contact_sync.i18n import phrase
 from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stamp
-from contact_sync.stop import Stop, Stopped
+from contact_sync.sync.breaker import PAUSE, Breaker
+from contact_sync.sync.shutdown import Stop, Stopped
 
 LONGEST_HOLD = 300.0
 """Seconds; a server that asks for more, or goes on asking for as long, is not coming back tonight."""

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync import inbox
 from contact_sync.errors import MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
+from contact_sync.sync import inbox
 
 NOW = dt.datetime.now().astimezone()
 

@@ -22,7 +22,6 @@ import openpyxl
 import pytest
 import xlwt
 
-from contact_sync import run as module
 from contact_sync.errors import (
     AccessError,
     BusyError,
@@ -40,9 +39,10 @@ from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import installation
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
-from contact_sync.run import run
 from contact_sync.sandbox import Behaviour, Sandbox
 from contact_sync.settings import Settings
+from contact_sync.sync import run as module
+from contact_sync.sync.run import run
 from tests.circumstances import as_root, somebody_else
 
 KEY = "made-up-key-1234"
@@ -542,7 +542,7 @@ def test_a_signal_while_the_source_is_watched(night: Night, monkeypatch: pytest.
         naps.append(seconds)
         os.kill(os.getpid(), signum)
 
-    monkeypatch.setattr("contact_sync.run.time.sleep", sleep)
+    monkeypatch.setattr("contact_sync.sync.run.time.sleep", sleep)
     with pytest.raises(Interrupted, match=rf"^Interrupted by {signal.Signals(signum).name}\.$") as stopped:
         night.run()
     assert stopped.value.exit_code == code
@@ -564,7 +564,7 @@ def test_a_second_signal(night: Night) -> None:
     script = f"""
 import os, signal, sys
 from pathlib import Path
-from contact_sync.run import run
+from contact_sync.sync.run import run
 from contact_sync.settings import Settings
 class Watcher:
     def loaded(self, rows):
@@ -573,7 +573,7 @@ class Watcher:
         print("still here", flush=True)
 run(Settings(source=Path({str(night.source)!r}), report=Path({str(night.report)!r}), send=False, remember=False), Watcher())
 """
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # it does not end in good order
     done = subprocess.run([sys.executable, "-c", script], cwd=root, check=False, capture_output=True, text=True, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")

@@ -1,6 +1,6 @@
 """The breaker, with a clock that stands still unless told otherwise."""
 
-from contact_sync.breaker import FAILURES, PATIENCE, Breaker
+from contact_sync.sync.breaker import FAILURES, PATIENCE, Breaker
 
 
 class Clock:

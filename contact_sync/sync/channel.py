@@ -13,9 +13,9 @@ from contact_sync.files.atomic import Draft
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
-from contact_sync.send import Effort, Pool
 from contact_sync.settings import Settings
-from contact_sync.stop import Stop
+from contact_sync.sync.send import Effort, Pool
+from contact_sync.sync.shutdown import Stop
 
 _LINE = 150  # bytes that a report tells of a row beside its cells
 

@@ -9,23 +9,23 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from contact_sync import plan
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
-from contact_sync.guard import guard
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.state_dir import kept_ledger, ledger_of, throwaway
 from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp
-from contact_sync.places import Drafts, drafts, places_again, places_of
 from contact_sync.report import csv
 from contact_sync.rules.anomalies import COMPARED, deviations
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
-from contact_sync.stop import Stop, heeding_signals
+from contact_sync.sync.guards import guard
+from contact_sync.sync.outputs import Drafts, drafts, places_again, places_of
+from contact_sync.sync.shutdown import Stop, heeding_signals
+from contact_sync.sync.stage import stage
 
 if TYPE_CHECKING:
-    from contact_sync.channel import Channel
+    from contact_sync.sync.channel import Channel
 
 _PARTIAL = 3
 
@@ -169,7 +169,7 @@ class _Night:
     def channel(self) -> "Channel":
         """Make ready what sends; raises ConfigError where a proxy or the certificates of this machine are no good."""
         # Imported when it is needed: a check of a small file takes half the time without aiohttp and httpx.
-        from contact_sync.channel import Channel  # noqa: PLC0415
+        from contact_sync.sync.channel import Channel  # noqa: PLC0415
 
         return Channel(self._settings, self.stop, self._begun)
 
@@ -186,7 +186,7 @@ class _Night:
             )
         validator = Validator(source.mapping, policy)
         with _uncollected():
-            summary.rows = plan.stage(
+            summary.rows = stage(
                 source,
                 validator,
                 ledger,

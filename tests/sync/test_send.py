@@ -17,10 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from contact_sync import breaker
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.contact_update import ContactUpdate
-from contact_sync.attempt import LONGEST_HOLD
 from contact_sync.errors import (
     AccessError,
     ConfigError,
@@ -33,8 +31,10 @@ from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox import Behaviour, Call, Sandbox
-from contact_sync.send import CANARIES, Effort, Pool
-from contact_sync.stop import Stop, Stopped
+from contact_sync.sync import breaker
+from contact_sync.sync.delivery import LONGEST_HOLD
+from contact_sync.sync.send import CANARIES, Effort, Pool
+from contact_sync.sync.shutdown import Stop, Stopped
 from tests.circumstances import begin_run
 
 Serve = Callable[..., Sandbox]

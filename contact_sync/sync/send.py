@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from contact_sync.api.client import Client
-from contact_sync.attempt import Attempts, Endpoint
 from contact_sync.errors import ContactSyncError, UnavailableError
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Pending, Result
-from contact_sync.stop import Stop
+from contact_sync.sync.delivery import Attempts, Endpoint
+from contact_sync.sync.shutdown import Stop
 
 CANARIES = 5
 """So many rows may fail, one at a time, before the API counts as down without ever having answered."""

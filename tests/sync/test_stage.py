@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync import plan
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.rules.anomalies import CERTAIN, SERIES
 from contact_sync.rules.columns import Policy, Validator
+from contact_sync.sync import stage as module
 from tests.circumstances import begin_run
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
@@ -74,7 +74,7 @@ def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
     told: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
     with ledger.staging():
-        return plan.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
+        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
 
 
 def confirm(ledger: Ledger, *rows: Row) -> None:
@@ -278,14 +278,14 @@ def test_twins_in_place(ledger: Ledger) -> None:
 
 def test_ids_with_one_hash(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contacts whose ids have one hash are not taken for one."""
-    monkeypatch.setattr(plan, "hash", lambda what: 7 if isinstance(what, str) else hash(what), raising=False)
+    monkeypatch.setattr(module, "hash", lambda what: 7 if isinstance(what, str) else hash(what), raising=False)
     stage(ledger, table(("C1", "Zoé"), ("C2", "Zoé"), ("C3", "Max"), ("C1", "Zoé")))
     assert told(ledger) == [PENDING, PENDING, PENDING, AGREEING]
 
 
 def test_many_twins(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twins are settled in groups, and none is lost between two of them."""
-    monkeypatch.setattr(plan, "_GROUP", 3)
+    monkeypatch.setattr(module, "_GROUP", 3)
     stage(ledger, table(*[(f"C{n % 10}", f"n{n % 20}") for n in range(40)]), duplicates="first")
     assert outcomes(ledger) == [""] * 10 + ["duplicate"] * 30
     assert [line.code for line in lines(ledger)][10:] == ["duplicate-ignored"] * 10 + [""] * 10 + ["duplicate-ignored"] * 10
@@ -298,9 +298,11 @@ def test_many_twins_in_many_chunks(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, group: int, size: int, *, alike: bool
 ) -> None:
     """However many chunks and groups there are, and whether or not ids share a hash, each contact is settled by itself."""
-    monkeypatch.setattr(plan, "_GROUP", group)
+    monkeypatch.setattr(module, "_GROUP", group)
     if alike:
-        monkeypatch.setattr(plan, "hash", lambda what: int(what[1:]) % 3 if isinstance(what, str) else hash(what), raising=False)
+        monkeypatch.setattr(
+            module, "hash", lambda what: int(what[1:]) % 3 if isinstance(what, str) else hash(what), raising=False
+        )
     agreeing = [(f"C{n}", "Zoé") for n in range(7)]
     disagreeing = [(f"C{n}", "Léa") for n in range(10, 17)]
     rows = [*agreeing, *disagreeing, ("C30", "Max"), *agreeing, *[(contact_id, "Eve") for contact_id, _ in disagreeing]]
