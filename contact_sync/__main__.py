@@ -2,7 +2,7 @@
 
 import sys
 
-from contact_sync.cli import main
+from contact_sync.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

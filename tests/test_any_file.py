@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync import cli
+from contact_sync.cli import main as cli
 
 TABLE = '''contactId;nom;prénom;date
 1;Lefèvre;Zoé;12/06/1980

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from contact_sync import cli, errors
+from contact_sync import errors
+from contact_sync.cli import main as cli
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.model import Outcome
 from contact_sync.report.csv import COLUMNS

@@ -475,7 +475,7 @@ def count(event, arguments):
 
 sys.addaudithook(count)
 sys.argv[:] = sys.argv[3:]
-from contact_sync.cli import main
+from contact_sync.cli.main import main
 sys.exit(main())
 """
 """Runs the program and kills it right before it makes, moves or deletes something in a folder for the so-manieth time."""

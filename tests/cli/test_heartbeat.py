@@ -7,8 +7,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from contact_sync.cli.heartbeat import Ping
 from contact_sync.errors import ConfigError
-from contact_sync.ping import Ping
 
 
 class Monitor(HTTPServer):

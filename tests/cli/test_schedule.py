@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync import schedule
+from contact_sync.cli.commands import schedule
 from contact_sync.errors import ConfigError
 
 

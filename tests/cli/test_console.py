@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.console import Bars, Console
+from contact_sync.cli.console import Bars, Console
 from contact_sync.errors import SourceError
 from contact_sync.i18n import speak
 from contact_sync.model import Cause, Outcome, Pending, Result, Summary

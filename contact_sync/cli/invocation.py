@@ -12,12 +12,12 @@ import click
 from click.core import ParameterSource
 
 from contact_sync import settings
-from contact_sync.console import Bars, Console
+from contact_sync.cli.console import Bars, Console
+from contact_sync.cli.heartbeat import Ping
+from contact_sync.cli.logging import keep_log
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.i18n import phrase
-from contact_sync.logs import keep_log
 from contact_sync.model import Summary
-from contact_sync.ping import Ping
 from contact_sync.settings import Settings
 from contact_sync.sync import inbox
 

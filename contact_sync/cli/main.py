@@ -15,11 +15,12 @@ from typing import Any
 
 import click
 
-from contact_sync import __version__, options
-from contact_sync.console import Console
+from contact_sync import __version__
+from contact_sync.cli import options
+from contact_sync.cli.console import Console
+from contact_sync.cli.invocation import error_of, invoke, settings_of
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError
 from contact_sync.i18n import phrase
-from contact_sync.invocation import error_of, invoke, settings_of
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ def forget(ctx: click.Context, /, contact_id: str, **params: Any) -> int:
 def doctor(ctx: click.Context, /, **params: Any) -> int:
     """Look whether all is well for the night: key, API, clock, state folder, last run, cron's environment; exit code 0 or 2."""
     console: Console = ctx.obj
-    from contact_sync.doctor import examine  # noqa: PLC0415 - not for --help
+    from contact_sync.cli.commands.doctor import examine  # noqa: PLC0415 - not for --help
 
     console.as_json = params.pop("as_json")
     return console.diagnose(examine(lambda: settings_of(ctx, params)))
@@ -217,7 +218,7 @@ def doctor(ctx: click.Context, /, **params: Any) -> int:
 @click.pass_obj
 def schedule(console: Console, /, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
-    from contact_sync.schedule import lines  # noqa: PLC0415 - not for --help
+    from contact_sync.cli.commands.schedule import lines  # noqa: PLC0415 - not for --help
 
     console.print(lines(source, at, rest))
     return 0

@@ -23,7 +23,8 @@ import click
 import openpyxl
 import pytest
 
-from contact_sync import __version__, cli
+from contact_sync import __version__
+from contact_sync.cli import main as cli
 from contact_sync.errors import ConfigError
 from contact_sync.files.lock import seize
 from contact_sync.sandbox import Behaviour, Sandbox
@@ -36,7 +37,7 @@ KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
 Main = Callable[..., int]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 COMMANDS = dict(cli.program.commands.items())
 SHARED = [
     "--dry-run",
@@ -706,13 +707,13 @@ def test_as_a_module() -> None:
     done = process("--version")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert declared == {"contact-sync": "contact_sync.cli:main"}
+    assert declared == {"contact-sync": "contact_sync.cli.main:main"}
 
 
 def test_help_need_not_wait() -> None:
     """Importing the command line imports none of the slow libraries, and neither does help."""
     script = (
-        "import sys; from contact_sync import cli; sys.argv = ['contact-sync', 'run', '--help']; code = cli.main();"
+        "import sys; from contact_sync.cli import main as cli; sys.argv = ['contact-sync', 'run', '--help']; code = cli.main();"
         "slow = {'pandas', 'numpy', 'httpx', 'aiohttp', 'openpyxl', 'tqdm', 'tenacity', 'phonenumbers', 'asyncio'};"
         "print(code, sorted(slow & sys.modules.keys()))"
     )
@@ -772,7 +773,7 @@ def test_what_this_user_may_not_read(arguments: str, closed: str, code: int, sen
 def test_closed_streams_are_nobody_elses() -> None:
     """Where cron closed the standard streams, no file is opened in their place for a print to write into."""
     script = (
-        "import os, sys; from contact_sync import cli; sys.argv = ['contact-sync', '--version']; cli.main();"
+        "import os, sys; from contact_sync.cli import main as cli; sys.argv = ['contact-sync', '--version']; cli.main();"
         "os._exit(os.open('contacts.csv', os.O_RDONLY))"
     )
     write("C1;Zoé")
@@ -1252,9 +1253,9 @@ def test_what_others_say(main: Main, capsys: pytest.CaptureFixture[str], monkeyp
     for told in (capsys.readouterr().err, Path("n.log").read_text(encoding="utf-8")):
         assert "Zo" not in told
         assert told.index("LookupError") < told.index("ExceptionGroup") < told.index("ValueError")
-        assert re.search(r"test_cli\.py:\d+ bug", told)
-        assert re.search(r"RuntimeWarning at .*test_cli\.py:\d+", told)
-        assert re.search(r"library.*test_cli\.py:\d+", told)
+        assert re.search(r"test_main\.py:\d+ bug", told)
+        assert re.search(r"RuntimeWarning at .*test_main\.py:\d+", told)
+        assert re.search(r"library.*test_main\.py:\d+", told)
 
 
 def test_a_ping_that_is_no_address(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
