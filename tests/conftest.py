@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from contact_sync.i18n import speak
-from contact_sync.sandbox import Sandbox
+from contact_sync.sandbox.server import Sandbox
 
 _READ = re.compile(r"CONTACT_SYNC_.*|LC_.*|LANG|LANGUAGE|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY")
 """What the program, or Python for it, reads in the environment; a proxy's variable in either case."""

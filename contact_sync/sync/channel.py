@@ -77,7 +77,7 @@ class Channel:
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
-                from contact_sync.sandbox import Sandbox  # noqa: PLC0415 - a server, which a real night need not load
+                from contact_sync.sandbox.server import Sandbox  # noqa: PLC0415 - a server, which a real night need not load
 
                 client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)

@@ -27,7 +27,7 @@ from contact_sync import __version__
 from contact_sync.cli import main as cli
 from contact_sync.errors import ConfigError
 from contact_sync.files.lock import seize
-from contact_sync.sandbox import Behaviour, Sandbox
+from contact_sync.sandbox.server import Behaviour, Sandbox
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
 from contact_sync.sync import inbox
@@ -671,7 +671,7 @@ def test_serving_a_sandbox(main: Main, monkeypatch: pytest.MonkeyPatch, capsys: 
         seen.append((port, faults.errors))
         announce("http://127.0.0.1:1/v1")
 
-    monkeypatch.setattr("contact_sync.sandbox.serve_forever", serve)
+    monkeypatch.setattr("contact_sync.sandbox.server.serve_forever", serve)
     assert main("sandbox") == 0
     monkeypatch.setenv("CONTACT_SYNC_PORT", "9")
     assert main("sandbox", "--faults", "500=5%") == 0

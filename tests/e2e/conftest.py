@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contact_sync.sandbox import Sandbox
+from contact_sync.sandbox.server import Sandbox
 
 from .night import Night
 

@@ -14,7 +14,7 @@ from io import BufferedIOBase
 from threading import Thread
 from urllib.parse import urlsplit
 
-from contact_sync.sandbox import Sandbox
+from contact_sync.sandbox.server import Sandbox
 
 _PIECE = 1 << 16
 

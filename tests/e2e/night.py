@@ -17,7 +17,7 @@ from typing import Any
 import openpyxl
 
 from contact_sync.model import Outcome
-from contact_sync.sandbox import Call, Sandbox
+from contact_sync.sandbox.server import Call, Sandbox
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "contact-sync"
 KEY = "k3y-of-nobody-9f2c71"

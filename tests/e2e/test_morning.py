@@ -17,7 +17,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from contact_sync.sandbox import Behaviour, Faults
+from contact_sync.sandbox.server import Behaviour, Faults
 
 from .night import KEY, PROGRAM, Finished, Night, age, assert_books, assert_refused, files_in, made_up, mode, wait_until
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from contact_sync.model import Outcome
-from contact_sync.sandbox import Behaviour, Faults, Sandbox
+from contact_sync.sandbox.server import Behaviour, Faults, Sandbox
 
 from .night import Contact, Night, assert_books, assert_refused, busiest_second, files_in, made_up, show
 

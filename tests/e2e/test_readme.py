@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from contact_sync.sandbox import Sandbox
+from contact_sync.sandbox.server import Sandbox
 
 from .night import KEY, PROGRAM, age
 

@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from contact_sync import sandbox as module
 from contact_sync.errors import ConfigError
-from contact_sync.sandbox import Behaviour, Call, Faults, Sandbox, parse_faults, serve_forever
+from contact_sync.sandbox import server as module
+from contact_sync.sandbox.server import Behaviour, Call, Faults, Sandbox, parse_faults, serve_forever
 
 Serve = Callable[..., Sandbox]
 Post = Callable[..., httpx.Response]
