@@ -14,7 +14,7 @@ from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
 from contact_sync.settings import Settings
-from contact_sync.sync.send import Effort, Pool
+from contact_sync.sync.send import Pool, SendLimits
 from contact_sync.sync.shutdown import Stop
 
 _LINE = 150  # bytes that a report tells of a row beside its cells
@@ -73,7 +73,7 @@ class Channel:
     async def _send(self, ledger: Ledger, watcher: Watcher) -> None:
         settings = self._settings
         left = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - self._begun)
-        effort = Effort(settings.workers, settings.attempts, settings.limit, left)
+        limits = SendLimits(settings.workers, settings.attempts, settings.limit, left)
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
@@ -82,7 +82,7 @@ class Channel:
                 client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
             try:
-                await Pool(ledger, client, ContactUpdate(settings.key), effort, self._stop, tick=watcher.sent).send()
+                await Pool(ledger, client, ContactUpdate(settings.key), limits, self._stop, tick=watcher.sent).send()
             finally:
                 if client.limiter.eased:
                     self.notes.append(

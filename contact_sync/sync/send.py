@@ -27,7 +27,7 @@ _DURABLE = 0.2  # seconds until a result is on the disk at the latest
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class SendLimits:
     """How hard to try."""
 
     workers: int
@@ -47,21 +47,21 @@ class Pool:
         ledger: Ledger,
         client: Client,
         endpoint: Endpoint,
-        effort: Effort,
+        limits: SendLimits,
         stop: Stop,
         *,
         tick: Callable[[Result], None],
     ) -> None:
         self._ledger = ledger
-        self._effort = effort
+        self._effort = limits
         self._stop = stop
         self._tick = tick
         self._attempts = Attempts(client, endpoint, stop, others=lambda: bool(self._rows))
-        self._attempts.grant(effort.attempts)
+        self._attempts.grant(limits.attempts)
         self._rows: deque[Pending] = deque()
         self._after = -1
         self._until: int | None = None
-        self._left = effort.limit
+        self._left = limits.limit
         self._second_pass = False
 
     async def send(self) -> None:

@@ -33,7 +33,7 @@ from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox.server import Behaviour, Call, Sandbox
 from contact_sync.sync import breaker
 from contact_sync.sync.delivery import LONGEST_HOLD
-from contact_sync.sync.send import CANARIES, Effort, Pool
+from contact_sync.sync.send import CANARIES, Pool, SendLimits
 from contact_sync.sync.shutdown import Stop, Stopped
 from tests.circumstances import begin_run
 
@@ -120,8 +120,8 @@ async def work(
     client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=night.stop.sleep)
     try:
         async with client:
-            effort = Effort(workers, attempts, limit, seconds)
-            await Pool(ledger, client, ContactUpdate(key), effort, night.stop, tick=note).send()
+            limits = SendLimits(workers, attempts, limit, seconds)
+            await Pool(ledger, client, ContactUpdate(key), limits, night.stop, tick=note).send()
     finally:
         night.requests, night.seconds = client.limiter.turns, clock() - began
     return night
