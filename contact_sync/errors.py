@@ -100,14 +100,14 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
         api_code: str = "",
         spoke: bool = False,
         throttled: bool = False,
-        hold: float | None = None,
+        pause: float | None = None,
     ) -> None:
         super().__init__(violation, http_status=http_status, api_code=api_code)
         self.spoke = spoke
         """Whether the API itself answered (a JSON object with a boolean `success`), not something before it."""
         self.throttled = throttled
         """Whether the API asked for fewer requests."""
-        self.hold = hold
+        self.pause = pause
         """Seconds for which the API asked everybody to be silent."""
 
 

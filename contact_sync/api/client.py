@@ -152,7 +152,7 @@ class Client:
 
     async def _ask(self, request: httpx.Request) -> Reply:
         """The one way out: every attempt waits for its turn, and the deadline begins when that has come."""
-        await self.limiter.turn()
+        await self.limiter.acquire()
         try:
             # httpx's own timeouts are per read: a server that drips one byte at a time passes them for ever.
             async with asyncio.timeout(self._timeout):

@@ -29,21 +29,21 @@ class Limiter:
         self._clock = clock
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
-        self._slot = self._held_until = self._eased = -math.inf
+        self._slot = self._paused_until = self._backed_off = -math.inf
         self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate)) if rate else _REMEMBERED)
-        self.turns = 0
+        self.acquired = 0
         """How many turns were granted: the attempts made."""
-        self.eased = 0
+        self.backoffs = 0
         """How often the pace was halved."""
 
-    def hold(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         """Grant nobody a turn for so many seconds from now."""
-        self._held_until = max(self._held_until, self._clock() + seconds)
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
 
-    def ease(self) -> None:
+    def back_off(self) -> None:
         """Halve the pace, since the API asked for fewer requests; calm brings it back (`_RECOVERY`)."""
         now = self._clock()
-        if now - self._eased < 1:  # what was in flight together is answered together, and counts once
+        if now - self._backed_off < 1:  # what was in flight together is answered together, and counts once
             return
         if self._rate == math.inf:  # half of nothing in particular: half of what was
             went = sum(start > self._starts[-1] - 1 for start in self._starts)
@@ -51,10 +51,10 @@ class Limiter:
             if self._whole == math.inf:
                 self._whole = went
         self._pace = max(self._pace / 2, min(_SLOWEST, self._rate))
-        self._eased = now
-        self.eased += 1
+        self._backed_off = now
+        self.backoffs += 1
 
-    async def turn(self) -> None:
+    async def acquire(self) -> None:
         """Wait until an attempt may start."""
         async with self._queue:
             while (wait := self._due() - self._clock()) > 0:
@@ -64,13 +64,13 @@ class Limiter:
             # Below one a second a slot is long enough for lateness not to matter, and too long to be made up.
             self._slot = max(self._due(), now - (gap if self._rate >= 1 else 0.0))
             if self._pace < self._rate:
-                since = now - max(self._eased, self._starts[-1])
+                since = now - max(self._backed_off, self._starts[-1])
                 self._pace = min(self._rate, self._pace + self._whole * _RECOVERY * max(0.0, since))
             self._starts.append(now)
-            self.turns += 1
+            self.acquired += 1
 
     def _due(self) -> float:
-        due = max(self._slot + 1 / self._pace, self._held_until)
+        due = max(self._slot + 1 / self._pace, self._paused_until)
         if self._rate < math.inf and len(self._starts) == self._starts.maxlen:
             due = max(due, self._starts[0] + 1)
         return due

@@ -84,10 +84,10 @@ class Channel:
             try:
                 await Pool(ledger, client, ContactUpdate(settings.key), limits, self._stop, tick=watcher.sent).send()
             finally:
-                if client.limiter.eased:
+                if client.limiter.backoffs:
                     self.notes.append(
                         phrase(
                             "The API asked for fewer requests, so the pace was halved {times} time(s).",
-                            times=client.limiter.eased,
+                            times=client.limiter.backoffs,
                         )
                     )

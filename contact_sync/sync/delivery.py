@@ -19,7 +19,7 @@ from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stam
 from contact_sync.sync.breaker import PAUSE, Breaker
 from contact_sync.sync.shutdown import Stop, Stopped
 
-LONGEST_HOLD = 300.0
+LONGEST_PAUSE = 300.0
 """Seconds; a server that asks for more, or goes on asking for as long, is not coming back tonight."""
 
 _Read = TypeVar("_Read")
@@ -108,7 +108,7 @@ class Attempts:
     @property
     def affordable(self) -> bool:
         """Whether the run's budget has a retry left."""
-        return self._retries + 1 <= _ALLOWANCE + _SHARE * self._client.limiter.turns
+        return self._retries + 1 <= _ALLOWANCE + _SHARE * self._client.limiter.acquired
 
     @property
     def down(self) -> bool:
@@ -117,7 +117,7 @@ class Attempts:
 
     def suspect(self) -> None:
         """Take the API for down, unless nothing was asked of it."""
-        if self._client.limiter.turns:
+        if self._client.limiter.acquired:
             self._breaker.trip()
 
     async def deliver(self, row: Pending) -> Result | None:
@@ -224,19 +224,19 @@ class Attempts:
         self.proven = self.proven or failure.spoke
         self._breaker.failure()
         if failure.throttled:
-            self._client.limiter.ease()
-        if failure.hold is not None:
-            self._hold(failure.hold)
+            self._client.limiter.back_off()
+        if failure.pause is not None:
+            self._pause(failure.pause)
 
-    def _hold(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         """Silence all workers, as the API asks; raises UnavailableError where it asks too much."""
         now = self._clock()
         self._silent_since = now if self._silent_since is None else self._silent_since
-        if max(seconds, now - self._silent_since) > LONGEST_HOLD:
+        if max(seconds, now - self._silent_since) > LONGEST_PAUSE:
             raise UnavailableError(
                 phrase("The API asks to wait for {seconds:.0f} seconds more: run again later.", seconds=seconds)
             )
-        self._client.limiter.hold(seconds)
+        self._client.limiter.pause(seconds)
 
 
 def _failure(error: AttemptError) -> Answer:

@@ -468,7 +468,7 @@ def test_waiting_for_a_turn_is_not_part_of_the_deadline() -> None:
 
     async def held() -> int:
         async with serving(script) as server, client(server.base_url, timeout=0.3) as patient:
-            patient.limiter.hold(0.4)
+            patient.limiter.pause(0.4)
             return (await patient.post("contact/update", BODY)).status
 
     assert asyncio.run(held()) == 200

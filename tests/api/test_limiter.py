@@ -35,11 +35,11 @@ def late(seed: int, at_most: float = 0.001) -> Sleep:
     return sleep
 
 
-async def take(limiter: Limiter, turns: int) -> list[float]:
+async def take(limiter: Limiter, acquired: int) -> list[float]:
     """When each of so many turns started, that are asked for one after the other."""
     starts = []
-    for _ in range(turns):
-        await limiter.turn()
+    for _ in range(acquired):
+        await limiter.acquire()
         starts.append(asyncio.get_running_loop().time())
     return starts
 
@@ -78,24 +78,24 @@ def test_whatever_comes_the_pace_is_kept(
         async def arrive(number: int, at: float) -> None:
             await asyncio.sleep(at)
             came.append(number)
-            await limiter.turn()
+            await limiter.acquire()
             went.append((number, loop.time()))
 
-        async def hold(at: float, seconds: float) -> None:
+        async def pause(at: float, seconds: float) -> None:
             await asyncio.sleep(at)
             silences.append((loop.time(), loop.time() + seconds))
-            limiter.hold(seconds)
+            limiter.pause(seconds)
 
         async def stall(at: float, seconds: float) -> None:
             await asyncio.sleep(at)
             loop.stall(seconds)
 
         async with asyncio.TaskGroup() as tasks:
-            for order in (*(hold(*each) for each in holds), *(stall(*each) for each in stalls)):
+            for order in (*(pause(*each) for each in holds), *(stall(*each) for each in stalls)):
                 tasks.create_task(order)
             for number, at in enumerate(arrivals):
                 tasks.create_task(arrive(number, at))
-        assert limiter.turns == len(arrivals)
+        assert limiter.acquired == len(arrivals)
 
     in_no_time(everything())
     starts = [start for _, start in went]
@@ -110,11 +110,11 @@ def test_whatever_comes_the_pace_is_kept(
 @pytest.mark.parametrize("rate", [1, 2, 5, 50, 500])
 def test_the_rate_is_used(in_no_time: Run, rate: int) -> None:
     """While turns are wanted, at least 98 % of the rate is granted, though every sleep takes up to a millisecond too long."""
-    turns = max(20, 4 * rate)
+    acquired = max(20, 4 * rate)
     starts: list[float] = []
 
     async def worker(limiter: Limiter) -> None:
-        starts.extend(await take(limiter, turns // 4))
+        starts.extend(await take(limiter, acquired // 4))
 
     async def busy() -> None:
         limiter = here(rate, late(1))
@@ -124,7 +124,7 @@ def test_the_rate_is_used(in_no_time: Run, rate: int) -> None:
 
     in_no_time(busy())
     starts.sort()
-    assert (turns - 1) / (starts[-1] - starts[0]) >= 0.98 * rate
+    assert (acquired - 1) / (starts[-1] - starts[0]) >= 0.98 * rate
     assert busiest_second(starts) <= rate
 
 
@@ -179,8 +179,8 @@ def test_without_a_limit_a_hold_still_holds(in_no_time: Run) -> None:
 
     async def held() -> list[float]:
         limiter = here(0)
-        limiter.hold(3)
-        limiter.hold(1)
+        limiter.pause(3)
+        limiter.pause(1)
         return await take(limiter, 2)
 
     assert in_no_time(held()) == [3.0, 3.0]
@@ -192,7 +192,7 @@ def test_a_hold_reaches_those_who_wait_already(in_no_time: Run) -> None:
     async def held() -> list[float]:
         limiter = here(1)
         await take(limiter, 1)
-        asyncio.get_running_loop().call_later(0.5, limiter.hold, 4)
+        asyncio.get_running_loop().call_later(0.5, limiter.pause, 4)
         return await take(limiter, 2)
 
     assert in_no_time(held()) == pytest.approx([4.5, 5.5])
@@ -210,9 +210,9 @@ def test_who_is_sent_away_takes_no_turn(in_no_time: Run) -> None:
             await asyncio.sleep(seconds)
 
         limiter = here(1, sleep)
-        await limiter.turn()
-        outcomes = await asyncio.gather(limiter.turn(), limiter.turn(), return_exceptions=True)
-        return [type(outcome) for outcome in outcomes], limiter.turns, asyncio.get_running_loop().time()
+        await limiter.acquire()
+        outcomes = await asyncio.gather(limiter.acquire(), limiter.acquire(), return_exceptions=True)
+        return [type(outcome) for outcome in outcomes], limiter.acquired, asyncio.get_running_loop().time()
 
     assert in_no_time(sent_away()) == ([KeyError, type(None)], 2, 1.0)
 
@@ -220,16 +220,16 @@ def test_who_is_sent_away_takes_no_turn(in_no_time: Run) -> None:
 def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:
     """Once eased the pace is half, refusals that come together count once, and calm brings the whole pace back, never more."""
 
-    async def eased() -> tuple[list[float], list[float]]:
+    async def backoffs() -> tuple[list[float], list[float]]:
         limiter = here(10)
         await take(limiter, 20)
         for _ in range(5):
-            limiter.ease()
+            limiter.back_off()
         slow = await take(limiter, 20)
         await asyncio.sleep(200)
         return slow, await take(limiter, 100)
 
-    slow, calm = in_no_time(eased())
+    slow, calm = in_no_time(backoffs())
     assert slow[-1] - slow[0] == pytest.approx(19 / 5, rel=0.03)
     assert calm[-1] - calm[1] == pytest.approx(98 / 10, rel=0.02)
     assert busiest_second(calm) <= 10
@@ -238,34 +238,34 @@ def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:
 def test_an_eased_pace_grows_by_the_same(in_no_time: Run) -> None:
     """Calm brings back a twentieth of the whole pace every ten seconds, however slow it has become."""
 
-    async def eased() -> float:
+    async def backoffs() -> float:
         limiter = here(64)
         for _ in range(5):
             await take(limiter, 1)
             await asyncio.sleep(1.1)
-            limiter.ease()
+            limiter.back_off()
         for _ in range(40):
             await asyncio.sleep(1)
             await take(limiter, 1)
         starts = await take(limiter, 20)
         return 18 / (starts[-1] - starts[1])
 
-    assert in_no_time(eased()) == pytest.approx(64 * (1 / 32 + 0.2), rel=0.1)
+    assert in_no_time(backoffs()) == pytest.approx(64 * (1 / 32 + 0.2), rel=0.1)
 
 
 def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
     """However often it is eased, an attempt starts every five seconds."""
 
-    async def eased() -> list[float]:
+    async def backoffs() -> list[float]:
         limiter = here(5)
         starts = []
         for _ in range(12):
             starts += await take(limiter, 1)
             await asyncio.sleep(1)
-            limiter.ease()
+            limiter.back_off()
         return starts
 
-    starts = in_no_time(eased())
+    starts = in_no_time(backoffs())
     assert max(later - earlier for earlier, later in pairwise(starts)) <= 5 + EPSILON
 
 
@@ -273,51 +273,51 @@ def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
 def test_what_comes_together_eases_once(in_no_time: Run, apart: float, times: int) -> None:
     """Two requests for fewer requests count once within a second, and twice a while apart."""
 
-    async def eased() -> list[float]:
+    async def backoffs() -> list[float]:
         limiter = here(40)
         await take(limiter, 1)
-        limiter.ease()
+        limiter.back_off()
         await asyncio.sleep(apart)
-        limiter.ease()
-        assert limiter.eased == times
+        limiter.back_off()
+        assert limiter.backoffs == times
         return await take(limiter, 6)
 
-    starts = in_no_time(eased())
+    starts = in_no_time(backoffs())
     assert starts[-1] - starts[1] == pytest.approx(4 * 2**times / 40, rel=0.03)
 
 
 def test_no_limit_comes_back(in_no_time: Run) -> None:
     """Without a rate, too, calm brings a twentieth of what was back every ten seconds, however late and often it is eased."""
 
-    async def eased() -> float:
+    async def backoffs() -> float:
         limiter = here(0)
         for _ in range(40):
-            await limiter.turn()
+            await limiter.acquire()
             await asyncio.sleep(0.025)
         for _ in range(3):
             await asyncio.sleep(2)  # an answer that took its time
-            limiter.ease()
+            limiter.back_off()
         await take(limiter, 1)
         await asyncio.sleep(100)
         await take(limiter, 1)
         starts = await take(limiter, 20)
         return 18 / (starts[-1] - starts[1])
 
-    assert in_no_time(eased()) == pytest.approx(40 * (1 / 8 + 0.5), rel=0.1)
+    assert in_no_time(backoffs()) == pytest.approx(40 * (1 / 8 + 0.5), rel=0.1)
 
 
 def test_no_limit_is_eased_to_half_of_what_was(in_no_time: Run) -> None:
     """Without a rate, easing halves what went in the second before."""
 
-    async def eased() -> list[float]:
+    async def backoffs() -> list[float]:
         limiter = here(0)
         await take(limiter, 30)
         await asyncio.sleep(0.5)
         for _ in range(40):
-            await limiter.turn()
+            await limiter.acquire()
             await asyncio.sleep(0.025)
-        limiter.ease()
+        limiter.back_off()
         return await take(limiter, 21)
 
-    starts = in_no_time(eased())
+    starts = in_no_time(backoffs())
     assert starts[-1] - starts[0] == pytest.approx(20 / 20, rel=0.06)

@@ -32,7 +32,7 @@ from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox.server import Behaviour, Call, Sandbox
 from contact_sync.sync import breaker
-from contact_sync.sync.delivery import LONGEST_HOLD
+from contact_sync.sync.delivery import LONGEST_PAUSE
 from contact_sync.sync.send import CANARIES, Pool, SendLimits
 from contact_sync.sync.shutdown import Stop, Stopped
 from tests.circumstances import begin_run
@@ -123,7 +123,7 @@ async def work(
             limits = SendLimits(workers, attempts, limit, seconds)
             await Pool(ledger, client, ContactUpdate(key), limits, night.stop, tick=note).send()
     finally:
-        night.requests, night.seconds = client.limiter.turns, clock() - began
+        night.requests, night.seconds = client.limiter.acquired, clock() - began
     return night
 
 
@@ -743,7 +743,7 @@ def test_a_hold_that_is_just_short_enough(ledger: Ledger, api: Api, night_of: Pe
     """Five minutes are waited for, once, for all who were told so."""
     stage(ledger, 100)
     api.answer = lambda call: (
-        confirmed(call) if api.now > 100 else answered({"success": False}, 503, retry_after=f"{LONGEST_HOLD:.0f}")
+        confirmed(call) if api.now > 100 else answered({"success": False}, 503, retry_after=f"{LONGEST_PAUSE:.0f}")
     )
     night = night_of(workers=8)
     assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
@@ -764,7 +764,7 @@ def test_holds_with_answers_between_them(ledger: Ledger, api: Api, night_of: Per
     api.answer = answer
     night = night_of(workers=2)
     assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
-    assert night.seconds > 3 * LONGEST_HOLD
+    assert night.seconds > 3 * LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("asked", ["0", "1", "2", "60", "300", "soon", "-1"])
@@ -774,7 +774,7 @@ def test_an_api_that_throttles_for_ever(ledger: Ledger, api: Api, night_of: Perf
     api.answer = lambda _: answered({"success": False, "code": 429}, 429, retry_after=asked)
     night = night_of(workers=8, rate=5)
     assert night.reasons == [UnavailableError]
-    assert night.seconds < 2 * LONGEST_HOLD + 60
+    assert night.seconds < 2 * LONGEST_PAUSE + 60
     assert count(ledger)[PENDING] > 600
 
 

@@ -133,5 +133,5 @@ def _again(reply: Reply, why: str, code: str, *, spoke: bool = False) -> Transie
     else:
         reason = f"HTTP {why}" if why == str(reply.status) else phrase("code {code}", code=why)
         violation = Violation("api-error", detail={"reason": reason})
-    hold = reply.retry_after()
-    return Transient(violation, http_status=reply.status, api_code=code, spoke=spoke, throttled=throttled, hold=hold)
+    pause = reply.retry_after()
+    return Transient(violation, http_status=reply.status, api_code=code, spoke=spoke, throttled=throttled, pause=pause)

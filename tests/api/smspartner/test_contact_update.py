@@ -239,7 +239,7 @@ def test_statuses_after_which_it_goes_on(status: int, spoke: bool) -> None:
     failure = caught.value
     assert failure.violation.code == ("api-throttled" if status == 429 else "api-error")
     assert (failure.http_status, failure.api_code) == (status, str(status) if spoke else "")
-    assert (failure.hold, failure.spoke) == (7.0, spoke)
+    assert (failure.pause, failure.spoke) == (7.0, spoke)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_codes_after_which_it_goes_on(code: object, status: int, expected: str) 
     """A code of the same meaning counts as the status would, and throttling goes before any other error."""
     with pytest.raises(Transient) as caught:
         answer(refusal(code), status)
-    assert (caught.value.violation.code, caught.value.api_code, caught.value.hold) == (expected, str(code), None)
+    assert (caught.value.violation.code, caught.value.api_code, caught.value.pause) == (expected, str(code), None)
 
 
 @pytest.mark.parametrize(("code", "status", "reason"), [(500, 200, "code 500"), (503, 500, "HTTP 500"), (9, 502, "HTTP 502")])
