@@ -73,7 +73,7 @@ class Settings:
     region: str = "FR"
     max_invalid: float = 50.0
     """Percent of the rows."""
-    max_strangers: float = 50.0
+    max_identity_changes: float = 50.0
     """Percent of the contacts that the ledger knows."""
     max_clears: int = 100
     allow_empty: bool = False

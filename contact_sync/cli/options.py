@@ -92,10 +92,28 @@ class _Finite(click.FloatRange):
         return number
 
 
-def option(*names: str, **attributes: Any) -> Callable[[Any], Any]:
-    """Define an option that also reads CONTACT_SYNC_ and its own name."""
-    long = next(name for name in names if name.startswith("--")).removeprefix("--")
-    return click.option(*names, envvar=f"CONTACT_SYNC_{long.upper().replace('-', '_')}", **attributes)
+class Option(click.Option):
+    """An option that may have a former name, which still works and is not shown."""
+
+    def __init__(self, *args: Any, former: str = "", **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.former = former
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Describe the option, without its former name."""
+        names, self.opts = self.opts, [name for name in self.opts if name != self.former]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = names
+
+
+def option(*names: str, former: str = "", **attributes: Any) -> Callable[[Any], Any]:
+    """Define an option that also reads CONTACT_SYNC_ and its own name; `former` is a name that it had before."""
+    long = [name for name in (*names, former) if name.startswith("--")]
+    variables = [f"CONTACT_SYNC_{name.removeprefix('--').upper().replace('-', '_')}" for name in long]
+    names = (*names, former) if former else names
+    return click.option(*names, cls=Option, former=former, envvar=variables, **attributes)
 
 
 def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
@@ -116,7 +134,7 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
     program = ctx.find_root().command
     commands = program.commands.values() if isinstance(program, click.Group) else ()
     options = [each for command in commands for each in command.params if each.param_type_name == "option"]
-    known = {_long(each): str(each.name) for each in options}
+    known = {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
     if unknown := sorted(written.keys() - (known.keys() - {"config"})):
         raise ConfigError(
             phrase(
@@ -135,10 +153,6 @@ def _plain(name: str, setting: Any, path: Path) -> str | list[str]:
     if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
         raise ConfigError(phrase("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
     return texts if name == "map" else texts[0]
-
-
-def _long(parameter: click.Parameter) -> str:
-    return max(parameter.opts, key=len).removeprefix("--")
 
 
 def _speak(_: click.Context, __: click.Parameter, value: str | None) -> str:
@@ -197,7 +211,13 @@ GUARDS = (
     option("--max-invalid", type=_PERCENT, default=50.0, metavar="PERCENT", help="send nothing if more rows are invalid [50]"),
     option("--max-clears", type=click.IntRange(0), default=100, metavar="N", help="send nothing if more cells are emptied [100]"),
     option(
-        "--max-strangers", type=_PERCENT, default=50.0, metavar="PERCENT", help="send nothing if more change name and number [50]"
+        "--max-identity-changes",
+        "max_identity_changes",
+        former="--max-strangers",
+        type=_PERCENT,
+        default=50.0,
+        metavar="PERCENT",
+        help="send nothing if more change name and number [50]",
     ),
     option("--allow-empty", is_flag=True, help="a source without a data row is no error"),
 )

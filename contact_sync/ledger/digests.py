@@ -59,7 +59,7 @@ def agree(carried: bytes, known: bytes) -> bool:
     return all(one in (_UNKNOWN, other) for one, other in zip(_split(carried), _split(known), strict=True))
 
 
-def stranger(carried: bytes, known: bytes) -> bool | None:
+def changes_identity(carried: bytes, known: bytes) -> bool | None:
     """Whether name and number are all others than were known; None where not all of them are both carried and known."""
     pairs = [(new, old) for field, new, old in zip(FIELDS, _split(carried), _split(known), strict=True) if field in _PERSON]
     if any(_UNKNOWN in pair for pair in pairs):

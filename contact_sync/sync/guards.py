@@ -30,15 +30,15 @@ def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
                 "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
             )
         found.append(SourceError(sentence))
-    known = ledger.same + ledger.strangers
-    if known >= FEW and ledger.strangers * 100 > settings.max_strangers * known:
+    known = ledger.same + ledger.identity_changes
+    if known >= FEW and ledger.identity_changes * 100 > settings.max_identity_changes * known:
         sentence = phrase(
-            "{strangers} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
+            "{identity_changes} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when a column is sorted alone, so nothing was sent: check that each contactId stands beside its own person, or "
-            "allow more with --max-strangers.",
-            strangers=ledger.strangers,
+            "allow more with --max-identity-changes.",
+            identity_changes=ledger.identity_changes,
             known=known,
-            most=f"{settings.max_strangers:g}",
+            most=f"{settings.max_identity_changes:g}",
         )
         found.append(SourceError(sentence))
     clears = ledger.clears()

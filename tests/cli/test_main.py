@@ -57,7 +57,7 @@ SHARED = [
     "--region",
     "--max-invalid",
     "--max-clears",
-    "--max-strangers",
+    "--max-identity-changes",
     "--allow-empty",
     "--ping",
     "--log-file",
@@ -167,7 +167,7 @@ def test_the_options() -> None:
     assert set(COMMANDS) == ALL
     assert sorted(options("run")) == sorted([*SHARED, *SENDING])
     assert sorted(options("check")) == sorted(SHARED)
-    shorts = {name: option.opts[0] for name, option in options("run").items() if len(option.opts) > 1}
+    shorts = {name: option.opts[0] for name, option in options("run").items() if not option.opts[0].startswith("--")}
     assert shorts == {"--dry-run": "-n", "--quiet": "-q", "--verbose": "-v"}
 
 
@@ -175,7 +175,23 @@ def test_the_options() -> None:
 def test_every_option_has_a_variable(command: str) -> None:
     """Every option --some-name also reads CONTACT_SYNC_SOME_NAME."""
     for name, option in options(command).items():
-        assert option.envvar == f"CONTACT_SYNC_{name[2:].upper().replace('-', '_')}"
+        assert option.envvar
+        assert option.envvar[0] == f"CONTACT_SYNC_{name[2:].upper().replace('-', '_')}"
+
+
+@pytest.mark.parametrize("place", ["option", "environment", "file"])
+def test_a_former_name(told: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str) -> None:
+    """An option that was renamed still answers to its former name, wherever it is given, and the help shows the new one alone."""
+    given: tuple[str, ...] = ()
+    if place == "option":
+        given = ("--max-strangers", "7")
+    elif place == "environment":
+        monkeypatch.setenv("CONTACT_SYNC_MAX_STRANGERS", "7")
+    else:
+        (tmp_path / "config.toml").write_text("max-strangers = 7", encoding="utf-8")
+        given = ("--config", str(tmp_path / "config.toml"))
+    assert told("check", "c.csv", *given).max_identity_changes == 7
+    assert "--max-strangers" not in COMMANDS["check"].get_help(click.Context(COMMANDS["check"]))
 
 
 def test_no_option_takes_the_key(main: Main, capsys: pytest.CaptureFixture[str]) -> None:
@@ -217,7 +233,7 @@ def test_every_option(told: Callable[..., Settings]) -> None:
         "--base-url https://example.com/v2/ --rate 300/min --workers 3 --attempts 2 --timeout 1.5 --account shop --resend "
         "--limit 7 --max-duration 60 -n --report r.csv --report-mode 640 --state-dir s --blank clear --duplicates last "
         "--map A=b=url --map B=custom1 --sheet S --encoding cp1252 --delimiter tab --hidden skip --region BE --max-invalid 2.5 "
-        "--max-clears 0 --max-strangers 10 --allow-empty"
+        "--max-clears 0 --max-identity-changes 10 --allow-empty"
     )
     assert told("run", "c.csv", "--api-key-file", key_file(), *given.split()) == Settings(
         source=Path("c.csv"),
@@ -245,7 +261,7 @@ def test_every_option(told: Callable[..., Settings]) -> None:
         region="BE",
         max_invalid=2.5,
         max_clears=0,
-        max_strangers=10,
+        max_identity_changes=10,
         allow_empty=True,
     )
 

@@ -624,9 +624,9 @@ def test_how_many_are_somebody_else(opened: Open) -> None:
     changed = [who, who, who | {"lastname": "Y"}, who | {"lastname": "Z"}, other, other]
     rows = [(f"C{number}", payload(**values)) for number, values in enumerate(changed, 2)]
     assert ledger.in_place(rows[:5]) == [True, True, False, False, False]
-    assert (ledger.same, ledger.strangers) == (4, 1)
+    assert (ledger.same, ledger.identity_changes) == (4, 1)
     assert ledger.in_place([("C2", payload(**other)), ("C99", payload(**other))]) == [False, False]
-    assert (ledger.same, ledger.strangers) == (4, 2)
+    assert (ledger.same, ledger.identity_changes) == (4, 2)
 
 
 def test_lost_results(opened: Open) -> None:

@@ -416,7 +416,7 @@ def test_a_column_sorted_alone(tmp_path: Path, sandbox: Serve) -> None:
         summary = night.run(resend=resend)
         assert (summary.exit_code, summary.requests, summary.outcomes) == (4, 0, {"unprocessed": 30})
         assert "30 of 30 known contacts change first name, last name and phone number at once" in summary.reasons[0]
-    assert night.run(max_strangers=100).outcomes == {"updated": 30}
+    assert night.run(max_identity_changes=100).outcomes == {"updated": 30}
 
 
 def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
@@ -429,7 +429,7 @@ def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
     night.write(*people(range(19), range(40, 59)), header=PERSON)
     assert night.run().outcomes == {"updated": 19}
     night.write(*((*row[:2], "Léa", "Max") for row in people(range(30, 60), range(30, 60))), header=PERSON)
-    assert night.run(max_strangers=0).outcomes == {"updated": 30}
+    assert night.run(max_identity_changes=0).outcomes == {"updated": 30}
 
 
 def test_a_night_unlike_the_last_ones(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

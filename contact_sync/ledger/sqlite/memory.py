@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from sqlite3 import Connection
 
-from contact_sync.ledger.digests import agree, stranger
+from contact_sync.ledger.digests import agree, changes_identity
 from contact_sync.ledger.sqlite.database import Database, storable
 from contact_sync.model import ID, MARK, Event, Layout, Outcome, Places, Run, Violation, Workload, stamp
 from contact_sync.packed import pack, unpack
@@ -35,7 +35,7 @@ class Memory(Database):
 
     same: int
     """How many rows of this run name the person that the API last confirmed."""
-    strangers: int
+    identity_changes: int
     """How many have another name and number."""
 
     # ---- confirmed
@@ -58,9 +58,9 @@ class Memory(Database):
             self.same += 1
             return True
         carried = self._fingerprints.fields(contact_id, payload)
-        another = stranger(carried, known)
+        another = changes_identity(carried, known)
         self.same += another is False
-        self.strangers += another is True
+        self.identity_changes += another is True
         return agree(carried, known)
 
     # ---- runs

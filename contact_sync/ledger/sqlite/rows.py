@@ -43,7 +43,7 @@ class Ledger(Books):
         self._results, self._rest = [], None
         self._firsts: list[int] = []
         self._resumed = False
-        self.same = self.strangers = 0
+        self.same = self.identity_changes = 0
 
     # ---- staging
 
