@@ -20,7 +20,9 @@ README = Path(__file__).parents[1] / "README.md"
 
 def _help(command: str) -> str:
     program = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
-    context = click.Context(cli.program.commands[command], parent=program, info_name=command, terminal_width=80)
+    context = cli.program.commands[command].context_class(
+        cli.program.commands[command], parent=program, info_name=command, terminal_width=80
+    )
     return f"```console\n$ contact-sync {command} --help\n{context.get_help()}\n```"
 
 

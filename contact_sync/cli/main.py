@@ -9,6 +9,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,21 @@ from contact_sync.i18n import phrase
 log = logging.getLogger(__name__)
 
 
+class _Formatter(click.HelpFormatter):
+    """A formatter with a narrow first column, so that one long option does not move all descriptions to the right."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 24, col_spacing: int = 2) -> None:
+        super().write_dl(rows, col_max, col_spacing)
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
 class _ExampleFirst(click.Command):
     """A command whose help begins with an example, and may have a reader who has seen enough."""
 
+    context_class = _Context
     example = ""
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
@@ -156,13 +169,13 @@ def history(ctx: click.Context, /, contact_id: str | None, last: int, **params: 
     """Tell how the last runs went, or what became of one contact; no values are kept."""
     console: Console = ctx.obj
     from contact_sync.ledger.state_dir import is_locked, kept_ledger  # noqa: PLC0415 - the same
-    from contact_sync.rules.cells import bare_id  # noqa: PLC0415 - not for --help
+    from contact_sync.rules.cells import normalise_id  # noqa: PLC0415 - not for --help
 
     console.as_json = params.pop("as_json")
     settings = settings_of(ctx, params)
     with kept_ledger(settings, alone=False) as ledger:
         if contact_id:
-            console.tell_history(ledger.history(bare_id(contact_id)))
+            console.tell_history(ledger.history(normalise_id(contact_id)))
         else:
             console.tell_history(ledger.runs(last), under_way=is_locked(settings))
     return 0
@@ -176,13 +189,13 @@ def forget(ctx: click.Context, /, contact_id: str, **params: Any) -> int:
     """Delete all that is kept of a contact: digests, history, and the text of the last run's rows."""
     console: Console = ctx.obj
     from contact_sync.ledger.state_dir import kept_ledger  # noqa: PLC0415
-    from contact_sync.rules.cells import bare_id  # noqa: PLC0415 - not for --help
+    from contact_sync.rules.cells import normalise_id  # noqa: PLC0415 - not for --help
 
-    contact_id = bare_id(contact_id)
+    contact_id = normalise_id(contact_id)
     if not contact_id:
         raise ConfigError(phrase("There is no contactId: name the contact that is to be forgotten."))
     with kept_ledger(settings_of(ctx, params)) as ledger:
-        found = ledger.forget(contact_id, bare_id)
+        found = ledger.forget(contact_id, normalise_id)
     if found:
         console.say(phrase("Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.", count=found))
     else:

@@ -170,7 +170,7 @@ _PERCENT = _Finite(0, 100)
 
 
 def _choice(name: str, *words: str, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's own name
-    return option(name, type=click.Choice(words), default=words[0], metavar="HOW", help=f"{help} [{words[0]}]")
+    return option(name, type=click.Choice(words), default=words[0], help=f"{help} [{words[0]}]")
 
 
 KEY = (
@@ -198,13 +198,13 @@ REPORTS = (
     option("--report-mode", type=_Mode(), metavar="MODE", help="permissions of the report [600]"),
 )
 SOURCE = (
-    _choice("--blank", "keep", "clear", help="an empty cell: keep or clear"),
-    _choice("--duplicates", "refuse", "first", "last", help="rows that disagree: refuse, first or last"),
+    _choice("--blank", "keep", "clear", help="an empty cell keeps the stored value, or clears it"),
+    _choice("--duplicates", "refuse", "first", "last", help="rows of one contact that disagree"),
     option("--map", "renames", type=_Renaming(), multiple=True, metavar="H=FIELD", help="a column not recognised; repeatable"),
     option("--sheet", metavar="NAME", help="sheet of a workbook [found out]"),
     option("--encoding", metavar="NAME", help="encoding of a CSV file [found out]"),
     option("--delimiter", type=_Delimiter(), metavar="C", help="delimiter of a CSV file [found out]"),
-    _choice("--hidden", "refuse", "include", "skip", help="hidden rows: refuse, include or skip"),
+    _choice("--hidden", "refuse", "include", "skip", help="hidden rows"),
     option("--region", default="FR", metavar="CC", help="how a national phone number is read [FR]"),
 )
 GUARDS = (
@@ -238,7 +238,7 @@ TALK = (
     option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
     option("-v", "--verbose", is_flag=True, help="print more; never the key, never field values"),
     option("--log-file", type=FILE, metavar="PATH", help="write a log there too, after what is in it"),
-    _choice("--log-format", "text", "json", help="text or json, an object a line"),
+    _choice("--log-format", "text", "json", help="form of the log; json: one object a line"),
     *ALWAYS,
 )
 JSON = (option("--json", "as_json", is_flag=True, help="one JSON object on stdout at the end"),)

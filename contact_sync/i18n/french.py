@@ -244,10 +244,10 @@ FRENCH: dict[str, str] = {
     "{path} is now {place}.": ("{path} est maintenant {place}."),
     "{refused} (The report {path} is from an earlier run.)": ("{refused} (Le rapport {path} date d'une exécution précédente.)"),
     "{rows} rows, the first is row {first}: {sentence}": ("{rows} lignes, la première est la ligne {first} : {sentence}"),
-    "{identity_changes} of {known} known contacts change first name, last name and phone number at once, more "
+    "{changed} of {known} known contacts change first name, last name and phone number at once, more "
     "than {most} %, as when a column is sorted alone, so nothing was sent: check that each contactId "
     "stands beside its own person, or allow more with --max-identity-changes.": (
-        "Contacts connus qui changent à la fois de prénom, de nom et de numéro de téléphone : {identity_changes} "
+        "Contacts connus qui changent à la fois de prénom, de nom et de numéro de téléphone : {changed} "
         "sur {known}, plus de {most} %, comme lorsqu'une colonne est triée seule ; rien n'a été envoyé : "
         "vérifiez que chaque contactId est à côté de la bonne personne, ou autorisez-en plus avec "
         "--max-identity-changes."

@@ -37,7 +37,7 @@ class Damage:
         self._number = 0  # the last row's telephone number, 0 for none
         self._first = self._last = self._length = 0  # rows of the series that it is in
 
-    def look(self, numbers: Sequence[int], ids: Sequence[str], payloads: Sequence[tuple[str | None, ...]]) -> None:
+    def observe(self, numbers: Sequence[int], ids: Sequence[str], payloads: Sequence[tuple[str | None, ...]]) -> None:
         """Look at rows: their row numbers, their contactIds (empty where not known), and what they send."""
         if max(map(len, ids), default=0) > _KEPT:
             self._long += sum(map(bool, map(_LONG.fullmatch, ids)))

@@ -28,7 +28,7 @@ EARLIEST = dt.date(1900, 3, 1)
 
 # What a text is found wrong by ------------------------------------------------------------------------------------------
 
-Wrong: TypeAlias = Callable[[str], dict[str, str] | None]
+Check: TypeAlias = Callable[[str], dict[str, str] | None]
 """A finding: what the blanks of the catalogue's sentence stand for, or None when nothing is wrong."""
 
 CLEAR = r"(?i:<\s*(?:clear|vider)\s*>)"
@@ -59,25 +59,25 @@ MIDNIGHT = r"[ T]00:00(?::00)?"
 NOT_IN_URL = ' \\<>"^`{|}'
 
 
-def matches(pattern: str) -> Wrong:
+def reject_match(pattern: str) -> Check:
     """Return what finds a text wrong when all of it is `pattern`; named groups fill the blanks of the sentence."""
     fullmatch = re.compile(pattern, re.DOTALL).fullmatch
     return lambda text: found.groupdict() if (found := fullmatch(text)) else None
 
 
-def lacks(pattern: str) -> Wrong:
+def require_match(pattern: str) -> Check:
     """Return what finds a text wrong unless all of it is `pattern`."""
     fullmatch = re.compile(pattern, re.ASCII).fullmatch
     return lambda text: None if fullmatch(text) else {}
 
 
-def holds(pattern: str) -> Wrong:
+def reject_containing(pattern: str) -> Check:
     """Return what finds a text wrong when `pattern` is somewhere in it."""
     search = re.compile(pattern).search
     return lambda text: {} if search(text) else None
 
 
-def longer_than(limit: int) -> Wrong:
+def longer_than(limit: int) -> Check:
     """Return what finds a text wrong when it has more than `limit` code points."""
     return lambda text: {"length": str(len(text)), "limit": str(limit)} if len(text) > limit else None
 
@@ -117,45 +117,45 @@ class Rule(NamedTuple):
     fields: tuple[str, ...]
     code: str
     """A key of `contact_sync.i18n.catalogue.CATALOGUE`."""
-    wrong: Wrong
+    check: Check
 
 
 # A cell is told of the first rule it breaks, so what an operator has to know first comes first. `<clear>` in a field that can
 # be emptied never gets here, nor does a blank cell.
 RULES = (
-    Rule((ID,), "id-clear", matches(CLEAR)),
-    Rule((PHONE,), "phone-clear", matches(CLEAR)),
-    Rule((ID, *FIELDS), "cell-error", matches(CELL_ERROR)),
-    Rule((*TEXTS, DATE, URL), "cell-formula", matches(FORMULA)),
-    Rule((ID, *FIELDS), "cell-null", matches(NULL)),
+    Rule((ID,), "id-clear", reject_match(CLEAR)),
+    Rule((PHONE,), "phone-clear", reject_match(CLEAR)),
+    Rule((ID, *FIELDS), "cell-error", reject_match(CELL_ERROR)),
+    Rule((*TEXTS, DATE, URL), "cell-formula", reject_match(FORMULA)),
+    Rule((ID, *FIELDS), "cell-null", reject_match(NULL)),
     # contactId: opaque on the API's page; varchar(80)
-    Rule((ID,), "id-total", matches(TOTAL)),
-    Rule((ID,), "id-damaged", matches(SCIENTIFIC)),
-    Rule((ID,), "id-decimal", matches(DECIMAL % 1)),
-    Rule((ID,), "id-characters", lacks(VISIBLE_ASCII)),
+    Rule((ID,), "id-total", reject_match(TOTAL)),
+    Rule((ID,), "id-damaged", reject_match(SCIENTIFIC)),
+    Rule((ID,), "id-decimal", reject_match(DECIMAL % 1)),
+    Rule((ID,), "id-characters", require_match(VISIBLE_ASCII)),
     Rule((ID,), "id-length", longer_than(LIMITS[ID])),
     # firstname, lastname: 32 characters; custom1-4: varchar(255)
-    Rule(TEXTS, "text-damaged", holds(DAMAGED)),
-    Rule(TEXTS, "text-control", holds(CONTROL)),
-    Rule(NAMES, "text-quoted", matches(QUOTED)),
+    Rule(TEXTS, "text-damaged", reject_containing(DAMAGED)),
+    Rule(TEXTS, "text-control", reject_containing(CONTROL)),
+    Rule(NAMES, "text-quoted", reject_match(QUOTED)),
     Rule(NAMES, "text-length", longer_than(LIMITS["firstname"])),
     Rule(CUSTOM, "text-length", longer_than(LIMITS["custom1"])),
     # phoneNumber: sent in E.164; `read_phone` goes on where these end
-    Rule((PHONE,), "phone-damaged", matches(SCIENTIFIC)),
-    Rule((PHONE,), "phone-damaged", matches(DECIMAL % 6)),
+    Rule((PHONE,), "phone-damaged", reject_match(SCIENTIFIC)),
+    Rule((PHONE,), "phone-damaged", reject_match(DECIMAL % 6)),
     Rule((PHONE,), "phone-several", several_numbers),
-    Rule((PHONE,), "phone-characters", lacks(PHONE_SHAPE)),
+    Rule((PHONE,), "phone-characters", require_match(PHONE_SHAPE)),
     # date: a closed list of forms, day first unless ISO; `read_date` goes on where these end
-    Rule((DATE,), "date-serial", matches(r"[0-9]{5}(?:[.,][0-9]+)?")),
-    Rule((DATE,), "date-two-digits", matches(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
-    Rule((DATE,), "date-time", matches(rf"{DAY}[ T](?!00:00(?::00)?\Z)\d.*")),
-    Rule((DATE,), "date-unknown", lacks(f"{DAY}(?:{MIDNIGHT})?")),
+    Rule((DATE,), "date-serial", reject_match(r"[0-9]{5}(?:[.,][0-9]+)?")),
+    Rule((DATE,), "date-two-digits", reject_match(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
+    Rule((DATE,), "date-time", reject_match(rf"{DAY}[ T](?!00:00(?::00)?\Z)\d.*")),
+    Rule((DATE,), "date-unknown", require_match(f"{DAY}(?:{MIDNIGHT})?")),
     # url: begins with http:// or https://; varchar(255)
-    Rule((URL,), "url-scheme", lacks(r"(?is:https?://.*)")),
+    Rule((URL,), "url-scheme", require_match(r"(?is:https?://.*)")),
     Rule((URL,), "url-characters", unprintable),
-    Rule((URL,), "url-characters", holds(rf"[\s{re.escape(NOT_IN_URL)}]")),
-    Rule((URL,), "text-damaged", holds(DAMAGED)),
-    Rule((URL,), "url-login", matches(r"\w+://[^/?#]*@.*")),
+    Rule((URL,), "url-characters", reject_containing(rf"[\s{re.escape(NOT_IN_URL)}]")),
+    Rule((URL,), "text-damaged", reject_containing(DAMAGED)),
+    Rule((URL,), "url-login", reject_match(r"\w+://[^/?#]*@.*")),
     Rule((URL,), "url-host", no_host),
     Rule((URL,), "text-length", longer_than(LIMITS[URL])),
 )
@@ -165,10 +165,10 @@ _is_clear = re.compile(CLEAR).fullmatch
 _is_damaged = re.compile(DAMAGED).search
 
 
-def first_broken(field: str, text: str) -> Violation | None:
+def first_violation(field: str, text: str) -> Violation | None:
     """Return the first of `RULES` that the cleaned, not empty `text` of a `field` breaks."""
     for rule in _RULES_OF[field]:
-        if (detail := rule.wrong(text)) is not None:
+        if (detail := rule.check(text)) is not None:
             return Violation(rule.code, field, detail)
     return None
 
@@ -206,7 +206,7 @@ def trim(cell: str, kept: str = "") -> str:
     return unicodedata.normalize("NFC", cell).strip(_EDGES)
 
 
-def unprotect(text: str) -> str:
+def strip_excel_quoting(text: str) -> str:
     """Take off what was put around a number to keep Excel from changing it: '00123 or ="00123"."""
     text = text.removeprefix("'")
     return (text[2:-1] if re.fullmatch('="[^"]*"', text) else text).strip(_EDGES)
@@ -218,18 +218,18 @@ def _settled(field: str, text: str) -> Reading | None:
         return BLANK
     if field not in (ID, PHONE) and _is_clear(text):
         return Reading("")
-    violation = first_broken(field, text)
+    violation = first_violation(field, text)
     return Reading(None, violation) if violation else None
 
 
-def bare_id(cell: str) -> str:
+def normalise_id(cell: str) -> str:
     """Return what a cell of ids says, right or wrong: without what is not seen, and what was put around it."""
-    return unprotect(trim(cell)).translate(_FULL_WIDTH)
+    return strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH)
 
 
 def read_id(cell: str) -> Reading:
     """Read a contactId: 1 to 80 visible ASCII characters."""
-    text = bare_id(cell)
+    text = normalise_id(cell)
     note = "" if len(text) == len(trim(cell)) else phrase("lost the apostrophe or the formula around the id")
     if not text:
         return Reading(None, Violation("id-missing", ID))
@@ -245,7 +245,7 @@ def read_text(cell: str, field: str) -> Reading:
 
 def read_phone(cell: str, region: str) -> Reading:
     """Read the number of a mobile telephone as E.164; `region` says how a national number is read."""
-    text = " ".join(unprotect(trim(cell)).translate(_FULL_WIDTH | _ARABIC).split())
+    text = " ".join(strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH | _ARABIC).split())
     if settled := _settled(PHONE, text):
         return settled
     digits = re.sub("[^0-9+]", "", text)

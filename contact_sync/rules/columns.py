@@ -38,7 +38,7 @@ from contact_sync.rules.cells import (
     read_url,
 )
 
-Look: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
+FastPath: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 """Cells → what is sent for each of them, empty for a blank one; None when one of them may be odd."""
 
 
@@ -68,13 +68,11 @@ class Validator:
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
         columns = {
-            ID: _Column(look_at_ids, read_id),
-            PHONE: _Column(look_at_french_phones if region == "FR" else None, partial(read_phone, region=region)),
+            ID: _Column(fast_ids, read_id),
+            PHONE: _Column(fast_french_phones if region == "FR" else None, partial(read_phone, region=region)),
             DATE: _Column(None, partial(read_date, latest=latest), blank),
-            URL: _Column(look_at_urls, read_url, blank),
-        } | {
-            field: _Column(partial(look_at_texts, limit=LIMITS[field]), partial(read_text, field=field), blank) for field in TEXTS
-        }
+            URL: _Column(fast_urls, read_url, blank),
+        } | {field: _Column(partial(fast_texts, limit=LIMITS[field]), partial(read_text, field=field), blank) for field in TEXTS}
         self._columns = {field: (mapping[field], columns[field]) for field in (ID, *FIELDS) if field in mapping}
         self._width = 1 + max(place for place, _ in self._columns.values())
         self.notes: Counter[tuple[str, str]] = Counter()
@@ -101,12 +99,12 @@ class Validator:
         values = dict.fromkeys(FIELDS, unmapped)
         cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
-            values[field], odd = column.read(cells[place], flawed[ROW] | flawed[field])
-            for position, reading in odd.items():
+            values[field], irregular = column.read(cells[place], flawed[ROW] | flawed[field])
+            for position, reading in irregular.items():
                 if reading.violation:
                     violations[position].append(reading.violation)
-            ambiguous += [position for position, reading in odd.items() if reading.ambiguous]
-            self.notes.update((field, reading.note) for reading in odd.values() if reading.note)
+            ambiguous += [position for position, reading in irregular.items() if reading.ambiguous]
+            self.notes.update((field, reading.note) for reading in irregular.values() if reading.note)
         for found in violations.values():
             found.sort(key=lambda violation: _RANKS[violation.field])
         ids = [contact or "" for contact in values.pop(ID)]
@@ -121,49 +119,51 @@ _NOTHING = (None,) * len(FIELDS)
 
 
 class _Column:
-    """How the cells of one field are read: all at once by `look`, one by one by `read` where that fails."""
+    """How the cells of one field are read: all at once by `fast_path`, one by one by `read` where that fails."""
 
-    def __init__(self, look: Look | None, read: Callable[[str], Reading], blank: str | None = None) -> None:
-        self._look = look
+    def __init__(self, fast_path: FastPath | None, read: Callable[[str], Reading], blank: str | None = None) -> None:
+        self._fast_path = fast_path
         self._read = read
-        self._read_short = read if look else lru_cache(32_768)(read)  # the days of a century fit in
+        self._read_short = read if fast_path else lru_cache(32_768)(read)  # the days of a century fit in
         self._blank = blank
 
-    def read(self, cells: Sequence[str], spared: Collection[int]) -> tuple[list[str | None], dict[int, Reading]]:
-        """Return the value of each cell, and by their positions the readings that tell more; `spared` cells have neither."""
+    def read(self, cells: Sequence[str], skipped: Collection[int]) -> tuple[list[str | None], dict[int, Reading]]:
+        """Return the value of each cell, and by their positions the readings that tell more; `skipped` cells have neither."""
         values: list[str | None] = []
-        odd: dict[int, Reading] = {}
-        self._fill(cells, values, odd)
-        for position in spared:
+        irregular: dict[int, Reading] = {}
+        self._fill(cells, values, irregular)
+        for position in skipped:
             values[position] = None
-            odd.pop(position, None)
-        return values, odd
+            irregular.pop(position, None)
+        return values, irregular
 
-    def _fill(self, cells: Sequence[str], values: list[str | None], odd: dict[int, Reading]) -> None:
-        if self._look and (texts := self._look(cells)) is not None:
+    def _fill(self, cells: Sequence[str], values: list[str | None], irregular: dict[int, Reading]) -> None:
+        if self._fast_path and (texts := self._fast_path(cells)) is not None:
             values += [text or self._blank for text in texts] if "" in texts else texts
-        elif self._look and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than looked at
+        elif self._fast_path and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than looked at
             part = len(cells) // 8 + 1
             for start in range(0, len(cells), part):
-                self._fill(cells[start : start + part], values, odd)
+                self._fill(cells[start : start + part], values, irregular)
         else:
             read = self._read_short if max(map(len, cells), default=0) < 40 else self._read  # noqa: PLR2004 - bounds the cache
             readings = list(map(read, cells))
-            odd.update((at, one) for at, one in enumerate(readings, len(values)) if one.violation or one.note or one.ambiguous)
+            irregular.update(
+                (at, one) for at, one in enumerate(readings, len(values)) if one.violation or one.note or one.ambiguous
+            )
             values += [self._blank if reading is BLANK else reading.value for reading in readings]
 
 
 # Looks ------------------------------------------------------------------------------------------------------------------
 
-_ODD_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)")
-_IN_ODD_IDS = ("'", '"', "#", "<", "=", " ", "\\", "err:", "total", "somme")
-_IN_ODD_TEXTS = ('"', "#", "<", "=", "\\", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
+_IRREGULAR_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)")
+_IN_IRREGULAR_IDS = ("'", '"', "#", "<", "=", " ", "\\", "err:", "total", "somme")
+_IN_IRREGULAR_TEXTS = ('"', "#", "<", "=", "\\", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
 _french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 
-def look_at_ids(cells: Sequence[str]) -> Sequence[str] | None:
+def fast_ids(cells: Sequence[str]) -> Sequence[str] | None:
     """Pass ids of plain ASCII that nothing was done to."""
     text = "".join(cells)
     if not (text.isascii() and all(cells) and max(map(len, cells), default=0) <= LIMITS[ID]):
@@ -171,15 +171,15 @@ def look_at_ids(cells: Sequence[str]) -> Sequence[str] | None:
     if text.isdigit():
         return cells
     small = text.lower()
-    if not text.isprintable() or any(mark in small for mark in _IN_ODD_IDS):
+    if not text.isprintable() or any(mark in small for mark in _IN_IRREGULAR_IDS):
         return None
-    return None if _ODD_ID.search("\n" + "\n".join(cells) + "\n") else cells
+    return None if _IRREGULAR_ID.search("\n" + "\n".join(cells) + "\n") else cells
 
 
-def look_at_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
+def fast_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
     """Pass printable texts in NFC of at most `limit` characters."""
     text = " ".join(cells)
-    if not text.isprintable() or any(mark in text for mark in _IN_ODD_TEXTS):
+    if not text.isprintable() or any(mark in text for mark in _IN_IRREGULAR_TEXTS):
         return None
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         return None
@@ -187,7 +187,7 @@ def look_at_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
     return texts if max(map(len, texts), default=0) <= limit else None
 
 
-def look_at_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
+def fast_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
     """Pass French mobiles that begin with 0 or +33, with spaces anywhere or in pairs with points or hyphens."""
     lines = "\n".join(cells).replace(" ", "")
     if lines.count("\n") != len(cells) - 1:
@@ -198,7 +198,7 @@ def look_at_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
     return ["+33" + number if number else "" for number in found] if len(found) == len(cells) else None
 
 
-def look_at_urls(cells: Sequence[str]) -> Sequence[str] | None:
+def fast_urls(cells: Sequence[str]) -> Sequence[str] | None:
     """Pass addresses in ASCII, of lower-case scheme, whose host has neither port nor login."""
     text = "".join(cells)
     if not (text.isascii() and text.isprintable() and max(map(len, cells), default=0) <= LIMITS[URL]):

@@ -33,10 +33,10 @@ def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
     known = ledger.same + ledger.identity_changes
     if known >= FEW and ledger.identity_changes * 100 > settings.max_identity_changes * known:
         sentence = phrase(
-            "{identity_changes} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
+            "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when a column is sorted alone, so nothing was sent: check that each contactId stands beside its own person, or "
             "allow more with --max-identity-changes.",
-            identity_changes=ledger.identity_changes,
+            changed=ledger.identity_changes,
             known=known,
             most=f"{settings.max_identity_changes:g}",
         )

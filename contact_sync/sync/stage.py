@@ -69,7 +69,7 @@ def stage(
         block = _settled(chunk, verdicts, ledger, resend=resend, sending=sending)
         ledger.stage(block)
         seen.add(block, verdicts.payloads)
-        damage.look(block.numbers, block.ids, verdicts.payloads)
+        damage.observe(block.numbers, block.ids, verdicts.payloads)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         month_first = month_first or any(v.code == MONTH_FIRST for found in verdicts.violations.values() for v in found)
         rows += len(block.numbers)

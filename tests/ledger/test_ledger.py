@@ -43,7 +43,7 @@ from contact_sync.model import (
     lines_of,
 )
 from contact_sync.packed import pack
-from contact_sync.rules.cells import bare_id
+from contact_sync.rules.cells import normalise_id
 from tests.circumstances import LAYOUT, REPORT, begin_run, files_up_to
 
 PRINTS = Fingerprints(bytes(32))
@@ -875,8 +875,8 @@ def test_in_how_many_places_somebody_was(opened: Open) -> None:
     confirm(ledger, 2, "C1", firstname="B")
     begin_run(ledger, "third")
     ledger.stage(block(row(2, "C1"), row(3, "C1"), row(4, "C2")))
-    assert ledger.forget("C1", bare_id) == 1 + 2 + 2
-    assert ledger.forget("C1", bare_id) == 0
+    assert ledger.forget("C1", normalise_id) == 1 + 2 + 2
+    assert ledger.forget("C1", normalise_id) == 0
 
 
 def test_forgetting_while_somebody_looks(opened: Open, where: Path) -> None:
@@ -885,7 +885,7 @@ def test_forgetting_while_somebody_looks(opened: Open, where: Path) -> None:
         ledger = opened()
         ledger.stage(block(row(2, "SOMEBODY")))
         another.execute("SELECT count(*) FROM run").fetchone()
-        assert ledger.forget("SOMEBODY", bare_id)
+        assert ledger.forget("SOMEBODY", normalise_id)
         assert [path.name for path in where.parent.iterdir() if b"SOMEBODY" in path.read_bytes()] == []
 
 
@@ -893,7 +893,7 @@ def test_forgetting_one_after_the_other(opened: Open) -> None:
     """Of a chunk one contact can be forgotten after the other."""
     ledger = opened()
     ledger.stage(of_cells(["C1", "Zoé"], ["C2", "Max"], ["C3", "Léa"], ids=["C1", "C2", "C3"]))
-    assert [ledger.forget(contact, bare_id) for contact in ("C1", "C3", "C1")] == [1, 1, 0]
+    assert [ledger.forget(contact, normalise_id) for contact in ("C1", "C3", "C1")] == [1, 1, 0]
     assert told_of(ledger) == {2: [], 3: ["C2", "Max"], 4: []}
 
 
@@ -902,7 +902,7 @@ def test_forgetting_nobody_else(opened: Open) -> None:
     ledger = opened()
     rows = [["C1", "Zoé"], ["C2", "C1"], ["C11", "Léa"], ["C 3", "C1"], ["", "C1"]]
     ledger.stage(of_cells(*rows, ids=["C1", "C2", "C11"]))
-    assert ledger.forget("C1", bare_id) == 1
+    assert ledger.forget("C1", normalise_id) == 1
     assert told_of(ledger) == {2: [], 3: rows[1], 4: rows[2], 5: rows[3], 6: rows[4][1:]}
 
 
@@ -911,7 +911,7 @@ def test_forgetting_a_row_whose_id_is_not_certain(opened: Open, where: Path, cel
     """A row without a certain id is forgotten by what its cell of ids says, whatever stands around or between it."""
     ledger = opened()
     ledger.stage(of_cells(["C2", "Max"], [cell, "Zoé"], ids=["C2"]))
-    assert ledger.forget("C1", bare_id) == 1
+    assert ledger.forget("C1", normalise_id) == 1
     assert told_of(ledger) == {2: ["C2", "Max"], 3: []}
     assert "Zoé".encode() not in where.read_bytes()
 
@@ -920,7 +920,7 @@ def test_forgetting_a_row_whose_cells_have_moved(opened: Open) -> None:
     """Where cells have moved, any of them may be the id."""
     ledger = opened()
     ledger.stage(of_cells(["Zoé", "C1", "<?>"], ["Max", "C2 <?> more"], ["Léa", "C1"]))
-    assert ledger.forget("C1", bare_id) == 1
+    assert ledger.forget("C1", normalise_id) == 1
     assert told_of(ledger) == {2: [], 3: ["Max", "C2 <?> more"], 4: ["Léa", "C1"]}
 
 

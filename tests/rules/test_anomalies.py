@@ -22,7 +22,7 @@ def looked(phones: list[int | None], ids: list[str] | None = None, chunk: int = 
     for start in range(0, len(phones), chunk):
         some = slice(start, start + chunk)
         numbers = list(range(start + 2, start + 2 + len(phones[some])))
-        damage.look(numbers, ids[some], list(map(sends, phones[some])))
+        damage.observe(numbers, ids[some], list(map(sends, phones[some])))
     return damage
 
 
