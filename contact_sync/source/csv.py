@@ -20,9 +20,18 @@ from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source import header as headers
 from contact_sync.source.encoding import LINE_LIMIT, Decision, Lines, decide
-from contact_sync.source.header import CHUNK, SEARCHED, Choices, Header
+from contact_sync.source.header import (
+    CHUNK,
+    SEARCHED,
+    Choices,
+    Header,
+    find_header,
+    marked,
+    no_header_error,
+    select_columns,
+    warn_above,
+)
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
@@ -113,7 +122,7 @@ class Delimited(Source):
         if self._header.is_report:
             chunk.rows = [list(map(unescape, row)) for row in chunk.rows]
             for position, row in enumerate(chunk.rows):
-                if flaws := headers.marked(row):
+                if flaws := marked(row):
                     chunk.flaws.setdefault(position, []).extend(flaws)
         return chunk
 
@@ -137,7 +146,7 @@ def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
                 widest=_WIDEST,
             )
         )
-    selection = headers.select(name, header, _unused(copy, decision.encoding, chosen, name, header), choices.renames)
+    selection = select_columns(name, header, _unused(copy, decision.encoding, chosen, name, header), choices.renames)
     found = phrase(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
         delimiter=phrase("tab") if chosen == "\t" else chosen,
@@ -151,7 +160,7 @@ def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
         letters=selection.letters,
         delimiter=chosen,
         findings=[found, *selection.findings],
-        warnings=[*decision.warnings, *headers.warn_above(header, above)],
+        warnings=[*decision.warnings, *warn_above(header, above)],
         _copy=copy,
         _decision=decision,
         _header=header,
@@ -179,7 +188,7 @@ def _find(
         # Under a wrong delimiter quotes may seem wrong; the right one meets them again below.
         with _records(copy, encoding, candidate, name) as records, suppress(SourceError):
             rows.extend(islice(records, SEARCHED))
-        if header := headers.find(rows, renames):
+        if header := find_header(rows, renames):
             found[candidate] = header
     if found:
         chosen = max(found, key=lambda candidate: found[candidate].known)
@@ -196,7 +205,7 @@ def _find(
         )
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
     with _records(copy, encoding, likely, name) as records:
-        raise headers.refuse_rows(name, list(islice(records, SEARCHED)), renames, is_text=True)
+        raise no_header_error(name, list(islice(records, SEARCHED)), renames, is_text=True)
 
 
 def _unused(copy: FileIO, encoding: str, delimiter: str, name: str, header: Header) -> set[int]:

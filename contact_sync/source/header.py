@@ -76,7 +76,7 @@ class Selection:
         return [letter(position) for position in self.positions]
 
 
-def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, escaped: bool = True) -> Header | None:
+def find_header(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, escaped: bool = True) -> Header | None:
     """Return the first of the numbered `rows` that names the id and another field, else the first that nearly does, else None.
 
     `escaped` tells that a report here has the apostrophes of a CSV.
@@ -92,7 +92,7 @@ def find(rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, e
     return None
 
 
-def refuse_rows(
+def no_header_error(
     where: str, rows: Iterable[tuple[int, list[str]]], renames: Mapping[str, str], *, is_text: bool = False
 ) -> SourceError:
     """Return the error that says why none of the numbered `rows`, the first of a source, is a header.
@@ -144,7 +144,7 @@ def refuse_rows(
     )
 
 
-def select(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
+def select_columns(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
     """Return what to keep of each row below `header`.
 
     `unused` are the positions of unnamed columns without any text, which are dropped. Raises `SourceError` for a header that is
@@ -190,7 +190,7 @@ def select(where: str, header: Header, unused: Collection[int], renames: Mapping
             )
         taken[field] = position
     if ID not in taken or len(taken) == 1:
-        raise refuse_rows(where, [(header.number, cells)], renames)
+        raise no_header_error(where, [(header.number, cells)], renames)
     positions = [p for p, cell in enumerate(cells) if not _is_own(cell) and p not in unused]
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}

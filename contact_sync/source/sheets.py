@@ -13,10 +13,19 @@ from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
 from contact_sync.model import ID, MARK, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source import header as headers
 from contact_sync.source.archive import Marks
 from contact_sync.source.cells import Cell, flaw_of, text_of
-from contact_sync.source.header import CHUNK, SEARCHED, Choices, Header
+from contact_sync.source.header import (
+    CHUNK,
+    SEARCHED,
+    Choices,
+    Header,
+    find_header,
+    marked,
+    no_header_error,
+    select_columns,
+    warn_above,
+)
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +90,7 @@ class SheetSource(Source):
         if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
             return
         if self._header.is_report:
-            flaws += headers.marked(texts)
+            flaws += marked(texts)
         for place, position in enumerate(self._positions):
             if (flaw := found.get(position)) and flaw.code != "cell-error":  # whose text tells of it
                 texts[place] = f"{texts[place]} {MARK}".lstrip()
@@ -116,7 +125,7 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
             )
         )
     heads = [(one, _head(one, name)) for one in asked]
-    found = [(one, rows, header) for one, rows in heads if (header := headers.find(rows, choices.renames, escaped=one.escaped))]
+    found = [(one, rows, header) for one, rows in heads if (header := find_header(rows, choices.renames, escaped=one.escaped))]
     if len(found) > 1:
         raise SourceError(
             phrase(
@@ -139,10 +148,10 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
             )
         )
     where = phrase("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
-    raise headers.refuse_rows(where, filled[0][1] if filled else [], choices.renames)
+    raise no_header_error(where, filled[0][1] if filled else [], choices.renames)
 
 
-def understand(
+def build_source(
     path: Path,
     title: str,
     found: tuple[Marks, Texts, Header],
@@ -157,7 +166,7 @@ def understand(
     header.cells.extend([""] * (max(marks.used, default=0) - len(header.cells)))
     header = _without_hidden(header, marks, choices.hidden)
     unused = {position for position in header.unnamed if position + 1 not in marks.used}
-    selection = headers.select(marks.name, header, unused, choices.renames)
+    selection = select_columns(marks.name, header, unused, choices.renames)
     merged = [field for position, field in header.fields.items() if _is_marked(marks.merged, position, header.number)]
     if merged:
         raise SourceError(
@@ -176,7 +185,7 @@ def understand(
         delimiter=";",
         is_workbook=True,
         findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
-        warnings=headers.warn_above(header, above),
+        warnings=warn_above(header, above),
         _rows=rows,
         _marks=marks,
         _header=header,

@@ -30,7 +30,7 @@ from contact_sync.source.cells import BLANK, Cell, cell_of_number
 from contact_sync.source.header import SEARCHED, Choices, Header
 from contact_sync.source.legacy import spool
 from contact_sync.source.legacy.spool import Spooled
-from contact_sync.source.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
+from contact_sync.source.sheets import Candidate, Cells, SheetSource, build_source, choose, damage_told
 
 MEMORY = 1 << 30
 """Bytes that the child may use; 100,000 rows take a tenth."""
@@ -61,7 +61,7 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
         chosen, above, header = choose(candidates, name, choices)
         marks = _marks(chosen.table, header, name)
         rows = partial(_below, file, chosen.table, header.number)
-        source = understand(path, chosen.title, (marks, above, header), rows, choices)
+        source = build_source(path, chosen.title, (marks, above, header), rows, choices)
         silent = sum(count for column, count in chosen.table.silent.items() if column - 1 in header.fields)
         if silent:
             source.blanks_certain = False

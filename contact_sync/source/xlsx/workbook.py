@@ -19,7 +19,7 @@ from contact_sync.i18n import phrase
 from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
 from contact_sync.source.archive import Marks, refuse_unsafe, survey
 from contact_sync.source.header import SEARCHED, Choices, Header
-from contact_sync.source.sheets import Candidate, Cells, SheetSource, choose, damage_told, understand
+from contact_sync.source.sheets import Candidate, Cells, SheetSource, build_source, choose, damage_told
 from contact_sync.source.xlsx.grid import Meaning, Texts, read_formats, read_rows, read_texts
 
 
@@ -40,7 +40,7 @@ def open_workbook(copy: FileIO, path: Path, choices: Choices) -> SheetSource:
     chosen, above, header = choose(candidates, name, choices)
     marks = _survey(copy, chosen, header, name)
     rows = partial(_rows, copy, chosen.table, meaning, marks)
-    source = understand(path, chosen.title, (marks, above, header), rows, choices)
+    source = build_source(path, chosen.title, (marks, above, header), rows, choices)
     if not header.is_escaped:
         with zipfile.ZipFile(copy) as archive:
             macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
