@@ -87,7 +87,7 @@ def _refuse_doctype(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
 
 
 @dataclass(slots=True)
-class Marks:
+class SheetMetadata:
     """What the XML of a sheet tells beside its cells. Rows and columns are counted from 1."""
 
     name: str
@@ -109,16 +109,16 @@ class Marks:
     """Of `marked` columns: 1 at each row where the cell is part of merged cells."""
 
 
-def survey(part: IO[bytes], marks: Marks) -> None:
-    """Fill `marks` from its XML; raises `SourceError` for what openpyxl would get wrong, `expat.ExpatError` for broken XML."""
-    _Survey(marks).parse(part)
+def scan(part: IO[bytes], metadata: SheetMetadata) -> None:
+    """Fill `metadata` from its XML; raises `SourceError` for what openpyxl would get wrong, `expat.ExpatError` for broken XML."""
+    _Survey(metadata).parse(part)
 
 
 class _Survey:
     """The state of one pass over a sheet's XML; memory does not grow with the sheet."""
 
-    def __init__(self, marks: Marks) -> None:
-        self._marks = marks
+    def __init__(self, metadata: SheetMetadata) -> None:
+        self._marks = metadata
         self._row = self._column = 0
         self._type = ""
         self._has_formula = self._has_value = self._has_text = self._inside = False
@@ -226,10 +226,10 @@ class _Survey:
         mark_merged(self._marks, *cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"])))
 
 
-def mark_merged(marks: Marks, left: int, top: int, right: int, bottom: int) -> None:
+def mark_merged(metadata: SheetMetadata, left: int, top: int, right: int, bottom: int) -> None:
     """Note that these cells are one."""
-    for column in marks.marked.intersection(range(left, right + 1)):
-        _rows(marks.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
+    for column in metadata.marked.intersection(range(left, right + 1)):
+        _rows(metadata.merged, column)[top : bottom + 1] = b"\1" * (bottom + 1 - top)
 
 
 def _rows(columns: dict[int, bytearray], column: int) -> bytearray:

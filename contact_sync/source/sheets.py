@@ -13,7 +13,7 @@ from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
 from contact_sync.model import ID, MARK, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.archive import Marks
+from contact_sync.source.archive import SheetMetadata
 from contact_sync.source.cells import Cell, flaw_of, text_of
 from contact_sync.source.header import (
     CHUNK,
@@ -53,23 +53,23 @@ class SheetSource(Source):
 
     _rows: Callable[[int], Iterator[tuple[int, Cells]]]
     """Given how many cells a row has: the rows below the header that hold anything, with their numbers."""
-    _marks: Marks
+    _marks: SheetMetadata
     _header: Header
     _positions: list[int]
     _hidden: str
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
-        marks = self._marks
+        metadata = self._marks
         fields = {self._positions[position]: field for field, position in self.mapping.items()}
         hidden = 0
         rows = self._rows(len(self._header.cells))
-        while batch := _take(rows, CHUNK, marks.name):
+        while batch := _take(rows, CHUNK, metadata.name):
             chunk = Chunk([], [])
-            with damage_told(marks.name):  # openpyxl looks a cell's format up only when it is asked
+            with damage_told(metadata.name):  # openpyxl looks a cell's format up only when it is asked
                 for number, cells in batch:
                     self._add(chunk, number, cells, fields)
-            hidden += sum(marks.hidden_rows[number] for number in chunk.numbers)
+            hidden += sum(metadata.hidden_rows[number] for number in chunk.numbers)
             if chunk.rows:
                 yield chunk
         if hidden and self._hidden == "refuse":
@@ -77,7 +77,7 @@ class SheetSource(Source):
                 phrase(
                     "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or "
                     "--hidden skip.",
-                    where=marks.name,
+                    where=metadata.name,
                     rows=hidden,
                 )
             )
@@ -154,7 +154,7 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
 def build_source(
     path: Path,
     title: str,
-    found: tuple[Marks, Texts, Header],
+    found: tuple[SheetMetadata, Texts, Header],
     rows: Callable[[int], Iterator[tuple[int, Cells]]],
     choices: Choices,
 ) -> SheetSource:
@@ -162,17 +162,17 @@ def build_source(
 
     Raises `SourceError` for hidden columns and for a header that is merged or not understood.
     """
-    marks, above, header = found
-    header.cells.extend([""] * (max(marks.used, default=0) - len(header.cells)))
-    header = _without_hidden(header, marks, choices.hidden)
-    unused = {position for position in header.unnamed if position + 1 not in marks.used}
-    selection = select_columns(marks.name, header, unused, choices.renames)
-    merged = [field for position, field in header.fields.items() if _is_marked(marks.merged, position, header.number)]
+    metadata, above, header = found
+    header.cells.extend([""] * (max(metadata.used, default=0) - len(header.cells)))
+    header = _without_hidden(header, metadata, choices.hidden)
+    unused = {position for position in header.unnamed if position + 1 not in metadata.used}
+    selection = select_columns(metadata.name, header, unused, choices.renames)
+    merged = [field for position, field in header.fields.items() if _is_marked(metadata.merged, position, header.number)]
     if merged:
         raise SourceError(
             phrase(
                 "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
-                where=marks.name,
+                where=metadata.name,
                 row=header.number,
                 fields=", ".join(merged),
             )
@@ -187,7 +187,7 @@ def build_source(
         findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
         warnings=warn_above(header, above),
         _rows=rows,
-        _marks=marks,
+        _marks=metadata,
         _header=header,
         _positions=selection.positions,
         _hidden=choices.hidden,
@@ -223,24 +223,24 @@ def _head(candidate: Candidate, name: str) -> Texts:
     return rows
 
 
-def _without_hidden(header: Header, marks: Marks, hidden: str) -> Header:
+def _without_hidden(header: Header, metadata: SheetMetadata, hidden: str) -> Header:
     """Return `header` as `hidden` wants it: the fields in hidden columns refused, included, or (but for the id) not sent."""
-    concealed = {position: field for position, field in header.fields.items() if position + 1 in marks.hidden_columns}
+    concealed = {position: field for position, field in header.fields.items() if position + 1 in metadata.hidden_columns}
     if not concealed or hidden == "include":
         return header
     if hidden == "refuse":
         raise SourceError(
             phrase(
                 "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
-                where=marks.name,
+                where=metadata.name,
                 fields=", ".join(concealed.values()),
             )
         )
     return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
 
 
-def _is_marked(marks: Mapping[int, bytearray], position: int, number: int) -> bool:
-    return position + 1 in marks and marks[position + 1][number] == 1
+def _is_marked(metadata: Mapping[int, bytearray], position: int, number: int) -> bool:
+    return position + 1 in metadata and metadata[position + 1][number] == 1
 
 
 def _same(title: str, wanted: str) -> bool:

@@ -385,14 +385,14 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
 
 def test_pages_are_checked() -> None:
     """A row may not stand above the one before, and not be larger than any honest one."""
-    pen = spool.Pen(lambda _: None)
-    pen.begin("Contacts", visible=True)
-    pen.row(5, ["x"], 3)
+    writer = spool.SpoolWriter(lambda _: None)
+    writer.begin("Contacts", visible=True)
+    writer.row(5, ["x"], 3)
     with pytest.raises(spool.RefusedError, match="out of order at row 7"):
-        pen.row(7, ["x"])
+        writer.row(7, ["x"])
     with pytest.raises(spool.RefusedError, match="holds more text than a table of contacts, at row 9"):
-        pen.row(9, ["x" * (33 << 20)])
-    leaf = pen.begin("Autres", visible=True)
+        writer.row(9, ["x" * (33 << 20)])
+    leaf = writer.begin("Autres", visible=True)
     for top in range(1, 100_001):
         leaf.merge(1, top, 2, top)
     with pytest.raises(spool.RefusedError, match="has more than 100000 merged cells: unmerge them"):

@@ -17,7 +17,7 @@ from io import FileIO
 from typing import Any
 
 from contact_sync.i18n import speak
-from contact_sync.source.legacy.spool import Pen, RefusedError
+from contact_sync.source.legacy.spool import RefusedError, SpoolWriter
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -37,9 +37,9 @@ def _read(kind: str, source: int, spool: int) -> dict[str, Any]:
     try:
         with FileIO(source) as copy, os.fdopen(spool, "wb") as rows:
             copy.seek(0)  # the parent has read in it
-            pen = Pen(rows.write)
-            importlib.import_module(f"contact_sync.source.legacy.{kind}").read(copy, pen)
-        return {"sheets": [dataclasses.asdict(sheet) for sheet in pen.sheets]}
+            writer = SpoolWriter(rows.write)
+            importlib.import_module(f"contact_sync.source.legacy.{kind}").read(copy, writer)
+        return {"sheets": [dataclasses.asdict(sheet) for sheet in writer.sheets]}
     except RefusedError as refused:
         return {"refused": str(refused)}
     except OSError as error:

@@ -19,9 +19,9 @@ from contact_sync.source.legacy.spool import (
     MOMENT,
     NUMBER,
     UNCALCULATED,
-    Pen,
     RefusedError,
-    Spooled,
+    SpooledSheet,
+    SpoolWriter,
     check_place,
     is_blank,
 )
@@ -51,13 +51,16 @@ _PARAGRAPHS = ("text:p", "text:h")
 _ASIDE = ("text:note", "text:ruby-text")
 
 
-def read(copy: FileIO, pen: Pen) -> None:
-    """Write all sheets with `pen`; raises whatever zipfile and expat do on damage, `RefusedError` for what must not be read."""
+def read(copy: FileIO, writer: SpoolWriter) -> None:
+    """Write all sheets with `writer`.
+
+    Raises what zipfile and expat do on damage, `RefusedError` for what must not be read.
+    """
     with zipfile.ZipFile(copy) as archive:
         if "META-INF/manifest.xml" in archive.namelist() and b"encryption-data" in archive.read("META-INF/manifest.xml"):
             raise RefusedError(phrase("is protected by a password: save it without one."))
         with archive.open("content.xml") as part:
-            reader = _Reader(pen)
+            reader = _Reader(writer)
             while block := part.read(_BLOCK):
                 reader.parser.Parse(block, False)
             reader.parser.Parse(b"", True)
@@ -66,14 +69,14 @@ def read(copy: FileIO, pen: Pen) -> None:
 class _Reader:
     """The state of the pass; memory does not grow with the sheets."""
 
-    def __init__(self, pen: Pen) -> None:
+    def __init__(self, writer: SpoolWriter) -> None:
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
         self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._characters
-        self._pen = pen
-        self._sheet = Spooled("", visible=False)
+        self._pen = writer
+        self._sheet = SpooledSheet("", visible=False)
         self._tags: dict[str, str] = {}
         self._skipped = 0  # how deep inside an element that is not looked into
         self._style = ""

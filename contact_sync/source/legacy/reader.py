@@ -25,11 +25,11 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.i18n import phrase, spoken
 from contact_sync.source import cells
-from contact_sync.source.archive import RATIO, Marks, mark_merged, refuse_unsafe
+from contact_sync.source.archive import RATIO, SheetMetadata, mark_merged, refuse_unsafe
 from contact_sync.source.cells import BLANK, Cell, cell_of_number
 from contact_sync.source.header import SEARCHED, Choices, Header
 from contact_sync.source.legacy import spool
-from contact_sync.source.legacy.spool import Spooled
+from contact_sync.source.legacy.spool import SpooledSheet
 from contact_sync.source.sheets import Candidate, Cells, SheetSource, build_source, choose, damage_told
 
 MEMORY = 1 << 30
@@ -59,9 +59,9 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
         sheets = _read(copy, file, kind, name)
         candidates = [Candidate(one.title, one.visible, partial(_head, file, one), one) for one in sheets]
         chosen, above, header = choose(candidates, name, choices)
-        marks = _marks(chosen.table, header, name)
+        metadata = _marks(chosen.table, header, name)
         rows = partial(_below, file, chosen.table, header.number)
-        source = build_source(path, chosen.title, (marks, above, header), rows, choices)
+        source = build_source(path, chosen.title, (metadata, above, header), rows, choices)
         silent = sum(count for column, count in chosen.table.silent.items() if column - 1 in header.fields)
         if silent:
             source.blanks_certain = False
@@ -75,7 +75,7 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
         yield source
 
 
-def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[Spooled]:
+def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[SpooledSheet]:
     """Let a child write the rows of all worksheets into `file`, and return what it tells of them."""
     given = (spoken(), str(MEMORY), str(SECONDS))
     module = ("-P", "-m", "contact_sync.source.legacy.child", kind)
@@ -111,7 +111,8 @@ def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[Spooled]:
         raise _beyond(name, phrase("memory"))
     if "failed" in answer:
         raise SourceError(phrase("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
-    return [Spooled(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in answer["sheets"]]
+    sheets = answer["sheets"]
+    return [SpooledSheet(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in sheets]
 
 
 def _beyond(name: str, what: str) -> SourceError:
@@ -134,23 +135,23 @@ def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
     return {int(column): count for column, count in counts.items()}
 
 
-def _marks(sheet: Spooled, header: Header, name: str) -> Marks:
-    marks = Marks(
+def _marks(sheet: SpooledSheet, header: Header, name: str) -> SheetMetadata:
+    metadata = SheetMetadata(
         phrase("{name}, sheet “{title}”", name=name, title=sheet.title),
         {position + 1 for position in header.fields},
         header.number,
     )
-    marks.used.update(column for column, last in sheet.last.items() if last > header.number)
+    metadata.used.update(column for column, last in sheet.last.items() if last > header.number)
     for first, last in sheet.hidden_columns:
-        marks.hidden_columns.update(range(first, last + 1))
+        metadata.hidden_columns.update(range(first, last + 1))
     for first, last in sheet.hidden_rows:
-        marks.hidden_rows[first : last + 1] = b"\1" * (last + 1 - first)
+        metadata.hidden_rows[first : last + 1] = b"\1" * (last + 1 - first)
     for left, top, right, bottom in sheet.merged:
-        mark_merged(marks, left, top, right, bottom)
-    return marks
+        mark_merged(metadata, left, top, right, bottom)
+    return metadata
 
 
-def _lines(file: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, int, list[Any]]]:
+def _lines(file: IO[bytes], sheet: SpooledSheet) -> Iterator[tuple[int, int, list[Any]]]:
     """Yield the lines of a sheet: row number, how many rows are like it, cells."""
     at = sheet.start
     while at < sheet.end:
@@ -160,7 +161,7 @@ def _lines(file: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, int, list[Any
         yield number, repeat, row
 
 
-def _head(file: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, Cells]]:
+def _head(file: IO[bytes], sheet: SpooledSheet) -> Iterator[tuple[int, Cells]]:
     epoch = _epoch(sheet)
     for number, repeat, row in _lines(file, sheet):
         if number > SEARCHED:
@@ -169,7 +170,7 @@ def _head(file: IO[bytes], sheet: Spooled) -> Iterator[tuple[int, Cells]]:
             yield like, [_cell(cell, epoch) for cell in row]
 
 
-def _below(file: IO[bytes], sheet: Spooled, header: int, width: int) -> Iterator[tuple[int, Cells]]:
+def _below(file: IO[bytes], sheet: SpooledSheet, header: int, width: int) -> Iterator[tuple[int, Cells]]:
     epoch = _epoch(sheet)
     for number, repeat, row in _lines(file, sheet):
         decoded = [_cell(cell, epoch) for cell in row[:width]]
@@ -205,5 +206,5 @@ def _time(kind: str, value: Any) -> Cell:
     return Cell((midnight + duration).time() if is_time else duration)
 
 
-def _epoch(sheet: Spooled) -> dt.datetime:
+def _epoch(sheet: SpooledSheet) -> dt.datetime:
     return CALENDAR_MAC_1904 if sheet.from_1904 else CALENDAR_WINDOWS_1900

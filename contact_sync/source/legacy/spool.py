@@ -36,7 +36,7 @@ class RefusedError(Exception):
 
 
 @dataclass(slots=True)
-class Spooled:
+class SpooledSheet:
     """A sheet. Rows and columns are counted from 1."""
 
     title: str
@@ -74,17 +74,17 @@ class Spooled:
         self.silent[column] = self.silent.get(column, 0) + 1
 
 
-class Pen:
+class SpoolWriter:
     """Writes the rows of one sheet after the other. `write` takes bytes, and never a part of them."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
         self._at = self._row = self._total = 0
-        self.sheets: list[Spooled] = []
+        self.sheets: list[SpooledSheet] = []
 
-    def begin(self, title: str, *, visible: bool) -> Spooled:
+    def begin(self, title: str, *, visible: bool) -> SpooledSheet:
         """Begin a sheet."""
-        sheet = Spooled(title, visible, start=self._at, end=self._at)
+        sheet = SpooledSheet(title, visible, start=self._at, end=self._at)
         self.sheets.append(sheet)
         self._row = 0
         return sheet

@@ -14,7 +14,7 @@ from typing import Any
 import xlrd
 
 from contact_sync.i18n import phrase
-from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled
+from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, RefusedError, SpooledSheet, SpoolWriter
 
 _EOF = 0x0A
 _FORMULAS = (0x06, 0x206, 0x406)
@@ -26,8 +26,8 @@ _UNUSED = {
 }
 
 
-def read(copy: FileIO, pen: Pen) -> None:
-    """Write all sheets with `pen`; raises whatever xlrd does on damage, `RefusedError` for what must not be read."""
+def read(copy: FileIO, writer: SpoolWriter) -> None:
+    """Write all sheets with `writer`; raises whatever xlrd does on damage, `RefusedError` for what must not be read."""
     for place, methods in _UNUSED.items():  # it has no option for that
         for method in methods:
             setattr(place, method, lambda *_: None)
@@ -42,11 +42,11 @@ def read(copy: FileIO, pen: Pen) -> None:
             raise
         for index in range(book.nsheets):
             sheet = book.sheet_by_index(index)
-            _write(book, sheet, pen.begin(sheet.name, visible=sheet.visibility == 0), pen, index)
+            _write(book, sheet, writer.begin(sheet.name, visible=sheet.visibility == 0), writer, index)
             book.unload_sheet(index)
 
 
-def _write(book: Any, sheet: Any, spooled: Spooled, pen: Pen, index: int) -> None:
+def _write(book: Any, sheet: Any, spooled: SpooledSheet, writer: SpoolWriter, index: int) -> None:
     for body in _formulas(book.mem, book._sh_abs_posn[index]):  # noqa: SLF001 - xlrd has no public name for it
         if body[6:7] == _SHOWS_NOTHING[0] and body[12:14] == _SHOWS_NOTHING[1]:
             spooled.note_silent(int.from_bytes(body[2:4], "little") + 1)
@@ -63,7 +63,7 @@ def _write(book: Any, sheet: Any, spooled: Spooled, pen: Pen, index: int) -> Non
     formats = [book.format_map[style.format_key].format_str if style.format_key else "General" for style in book.xf_list]
     for row in range(sheet.nrows):
         kinds, values, styles = sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row]  # noqa: SLF001 - the same
-        pen.row(row + 1, [_cell_of(*cell, formats) for cell in zip(kinds, values, styles, strict=True)])
+        writer.row(row + 1, [_cell_of(*cell, formats) for cell in zip(kinds, values, styles, strict=True)])
 
 
 def _cell_of(kind: int, value: Any, style: int, formats: list[str]) -> Any:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from contact_sync.i18n import phrase
 from contact_sync.model import WIDEST
-from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, Pen, RefusedError, Spooled, check_place
+from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, RefusedError, SpooledSheet, SpoolWriter, check_place
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618
@@ -28,8 +28,11 @@ _SAME = {_FORMULA_NUMBER: _REAL, _FORMULA_BOOLEAN: _BOOLEAN, _FORMULA_ERROR: _ER
 """A formula begins with its value."""
 
 
-def read(copy: FileIO, pen: Pen) -> None:
-    """Write all sheets with `pen`; raises whatever zipfile and struct do on damage, `RefusedError` for what must not be read."""
+def read(copy: FileIO, writer: SpoolWriter) -> None:
+    """Write all sheets with `writer`.
+
+    Raises what zipfile and struct do on damage, `RefusedError` for what must not be read.
+    """
     with zipfile.ZipFile(copy) as archive:
         parts = _parts(archive)
         texts = _texts(archive, parts)
@@ -43,9 +46,9 @@ def read(copy: FileIO, pen: Pen) -> None:
                 title, _ = _text(body, at)
                 kind, path = parts[identity]
                 if kind.endswith("/worksheet"):
-                    sheet = pen.begin(title, visible=struct.unpack_from("<I", body)[0] == 0)
+                    sheet = writer.begin(title, visible=struct.unpack_from("<I", body)[0] == 0)
                     sheet.from_1904 = from_1904
-                    _Reader(sheet, pen, texts, formats).read(_records(archive, path))
+                    _Reader(sheet, writer, texts, formats).read(_records(archive, path))
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
@@ -113,8 +116,8 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
 class _Reader:
     """The state of one pass over a sheet's records; memory does not grow with the sheet."""
 
-    def __init__(self, sheet: Spooled, pen: Pen, texts: list[str], formats: list[str | int]) -> None:
-        self._sheet, self._pen = sheet, pen
+    def __init__(self, sheet: SpooledSheet, writer: SpoolWriter, texts: list[str], formats: list[str | int]) -> None:
+        self._sheet, self._pen = sheet, writer
         self._shared, self._formats = texts, formats
         self._row = self._column = -1
         self._cells: list[Any] = []

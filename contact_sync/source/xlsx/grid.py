@@ -110,7 +110,7 @@ def read_formats(part: IO[bytes]) -> list[str | int]:
 
 
 @dataclass(slots=True)
-class Meaning:
+class WorkbookContext:
     """What the cells of a workbook refer to."""
 
     texts: Texts
@@ -190,10 +190,10 @@ def _column(letters: str) -> int:
     return column_index_from_string(letters)
 
 
-def read_rows(part: IO[bytes], meaning: Meaning, width: int) -> Iterator[tuple[int, list[Cell]]]:
+def read_rows(part: IO[bytes], meaning: WorkbookContext, width: int) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the numbered rows of a sheet's XML, each with its first `width` cells.
 
-    Rows and cells must be in order (`contact_sync.source.archive.survey`). Raises `expat.ExpatError` for broken XML, `ValueError`
+    Rows and cells must be in order (`contact_sync.source.archive.scan`). Raises `expat.ExpatError` for broken XML, `ValueError`
     or `IndexError` for a cell that refers to nothing.
     """
     grid = _Grid(meaning.cell, width)

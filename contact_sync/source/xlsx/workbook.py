@@ -17,10 +17,10 @@ from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS
 from contact_sync.errors import SourceError
 from contact_sync.i18n import phrase
 from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
-from contact_sync.source.archive import Marks, refuse_unsafe, survey
+from contact_sync.source.archive import SheetMetadata, refuse_unsafe, scan
 from contact_sync.source.header import SEARCHED, Choices, Header
 from contact_sync.source.sheets import Candidate, Cells, SheetSource, build_source, choose, damage_told
-from contact_sync.source.xlsx.grid import Meaning, Texts, read_formats, read_rows, read_texts
+from contact_sync.source.xlsx.grid import Texts, WorkbookContext, read_formats, read_rows, read_texts
 
 
 def open_workbook(copy: FileIO, path: Path, choices: Choices) -> SheetSource:
@@ -38,9 +38,9 @@ def open_workbook(copy: FileIO, path: Path, choices: Choices) -> SheetSource:
         if one.title != to_fix
     ]
     chosen, above, header = choose(candidates, name, choices)
-    marks = _survey(copy, chosen, header, name)
-    rows = partial(_rows, copy, chosen.table, meaning, marks)
-    source = build_source(path, chosen.title, (marks, above, header), rows, choices)
+    metadata = _survey(copy, chosen, header, name)
+    rows = partial(_rows, copy, chosen.table, meaning, metadata)
+    source = build_source(path, chosen.title, (metadata, above, header), rows, choices)
     if not header.is_escaped:
         with zipfile.ZipFile(copy) as archive:
             macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
@@ -55,7 +55,7 @@ class _Worksheet(NamedTuple):
     """Its name in the archive."""
 
 
-def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning, str | None]:
+def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], WorkbookContext, str | None]:
     """Return the worksheets, once the workbook is known to be harmless, what their cells refer to, and `_to_fix`."""
     with zipfile.ZipFile(copy) as archive:
         refuse_unsafe(archive, name)
@@ -68,7 +68,7 @@ def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], Meaning, str | N
             for sheet, relation in reader.parser.find_sheets()
             if relation.Type.endswith("/worksheet") and relation.target in reader.valid_files
         ]
-        meaning = Meaning(Texts(), [], reader.wb.epoch)
+        meaning = WorkbookContext(Texts(), [], reader.wb.epoch)
         if shared := _part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
             with archive.open(shared) as part:
                 meaning.texts = read_texts(part)
@@ -98,27 +98,27 @@ def _key(name: str) -> str:
     return name.lstrip("/").casefold()
 
 
-def _head(copy: FileIO, part: str, meaning: Meaning) -> Iterator[tuple[int, Cells]]:
+def _head(copy: FileIO, part: str, meaning: WorkbookContext) -> Iterator[tuple[int, Cells]]:
     with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
         yield from takewhile(lambda row: row[0] <= SEARCHED, read_rows(opened, meaning, WIDEST))
 
 
-def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> Marks:
+def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> SheetMetadata:
     """Return what the XML of a sheet tells beside its cells."""
-    marks = Marks(
+    metadata = SheetMetadata(
         phrase("{name}, sheet “{title}”", name=name, title=chosen.title),
         {position + 1 for position in header.fields},
         header.number,
     )
-    with damage_told(marks.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
-        survey(part, marks)
-    return marks
+    with damage_told(metadata.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
+        scan(part, metadata)
+    return metadata
 
 
-def _rows(copy: FileIO, part: str, meaning: Meaning, marks: Marks, width: int) -> Iterator[tuple[int, Cells]]:
+def _rows(copy: FileIO, part: str, meaning: WorkbookContext, metadata: SheetMetadata, width: int) -> Iterator[tuple[int, Cells]]:
     with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
         for number, cells in read_rows(opened, meaning, width):
-            if number > marks.header and marks.filled[number]:
+            if number > metadata.header and metadata.filled[number]:
                 yield number, cells
 
 
