@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import phrase
 
-_PATIENCE = 10.0  # seconds
+_PING_TIMEOUT_S = 10.0  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Ping:
         try:
             data = sentence.encode(errors="backslashreplace")
             request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
-            with urllib.request.urlopen(request, timeout=_PATIENCE):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=_PING_TIMEOUT_S):  # noqa: S310
                 pass
         except urllib.error.HTTPError as error:
             self.failure = f"HTTP {error.code}"

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
-from contact_sync.files.lock import seize
+from contact_sync.files.lock import acquire
 from contact_sync.i18n import phrase
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -31,7 +31,7 @@ class Draft:
         self._mode = mode
         # One name, so that what a killed run has left is not left for ever; held, so that no other run writes into it.
         self._draft = path.with_name(f".{path.name}.draft")
-        descriptor = seize(self._draft)
+        descriptor = acquire(self._draft)
         if descriptor is None:
             raise BusyError(
                 phrase(

@@ -6,15 +6,15 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-_PATIENCE = 0.3  # seconds: who only looks, or looks after another account's ledger, holds a lock for less
+_LOCK_TIMEOUT_S = 0.3  # seconds: who only looks, or looks after another account's ledger, holds a lock for less
 
 
-def seize(path: Path) -> int | None:
+def acquire(path: Path) -> int | None:
     """Open `path`, made with mode 0600 if need be, for this process alone; None when another process has it and keeps it.
 
     Returns the descriptor, empty and writable; the file is free again when it is closed, or the process gone. Raises OSError.
     """
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _LOCK_TIMEOUT_S
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:

@@ -19,7 +19,7 @@ from contact_sync.model import Identity
 
 QUIET = 2.0
 """Seconds without a change after which a file counts as written."""
-PATIENCE = 30.0
+QUIET_TIMEOUT_S = 30.0
 """Seconds after which a file that still changes is left for another time."""
 _PAUSE = 0.25
 _BLOCK = 1 << 20
@@ -73,7 +73,7 @@ def _refuse_owner_file(path: Path) -> None:
 
 
 def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
-    deadline = clock() + PATIENCE
+    deadline = clock() + QUIET_TIMEOUT_S
     identity = identity_of(path)
     # A time in the future (a clock that is ahead, a share) tells nothing: then only watching counts.
     since = min(identity.modified, clock())
@@ -84,7 +84,7 @@ def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[
                     phrase(
                         "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
                         name=path.name,
-                        seconds=PATIENCE,
+                        seconds=QUIET_TIMEOUT_S,
                     )
                 )
             sleep(_PAUSE)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
-from contact_sync.files.lock import is_held, seize
+from contact_sync.files.lock import acquire, is_held
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints, installation
@@ -127,7 +127,7 @@ def _unusable(folder: Path, error: OSError) -> StorageError:
 
 def _lock(path: Path, stack: ExitStack) -> None:
     """Keep other runs for the account away until `stack` ends. The file stays: only whoever holds it may rely on its name."""
-    descriptor = seize(path)
+    descriptor = acquire(path)
     if descriptor is None:
         holder = path.read_text(encoding="ascii", errors="replace").strip() or phrase("unknown")
         sentence = phrase("Another run for this account is under way (process {holder}): wait for it to end.", holder=holder)

@@ -12,7 +12,7 @@ WINDOW, SHARE = 100, 0.5
 PAUSE = 5.0
 """Seconds between two probes."""
 
-PATIENCE = 45.0
+PROBE_TIMEOUT_S = 45.0
 """Seconds of probing before the run gives up."""
 
 
@@ -33,8 +33,8 @@ class Breaker:
 
     @property
     def gave_up(self) -> bool:
-        """Whether the API has been down for longer than `PATIENCE`."""
-        return self._opened is not None and self._clock() - self._opened >= PATIENCE
+        """Whether the API has been down for longer than `PROBE_TIMEOUT_S`."""
+        return self._opened is not None and self._clock() - self._opened >= PROBE_TIMEOUT_S
 
     def success(self) -> None:
         """Note that the API answered, if only to refuse a row."""

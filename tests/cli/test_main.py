@@ -26,7 +26,7 @@ import pytest
 from contact_sync import __version__
 from contact_sync.cli import main as cli
 from contact_sync.errors import ConfigError
-from contact_sync.files.lock import seize
+from contact_sync.files.lock import acquire
 from contact_sync.sandbox.server import Behaviour, Sandbox
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
@@ -987,7 +987,7 @@ def test_history_of_empty_nights(main: Main, where: tuple[Sandbox, list[str]], c
         db.execute("UPDATE run SET finished = NULL, exit_code = NULL, outcomes = NULL")
     assert main("history", *options) == 0
     assert capsys.readouterr().out.count("cut short") == 2
-    descriptor = seize(ledger.with_suffix(".lock"))
+    descriptor = acquire(ledger.with_suffix(".lock"))
     assert descriptor is not None
     assert main("history", *options) == 0
     first, second = capsys.readouterr().out.splitlines()
@@ -1095,7 +1095,7 @@ def test_doctor_during_a_run(main: Main, where: tuple[Sandbox, list[str]], capsy
     db = sqlite3.connect(ledger, isolation_level=None)
     db.execute("INSERT INTO run (id, source, started) VALUES ('z', 'c', '2099-01-01T00:00:00Z')")
     for code in (0, 2):
-        descriptor = seize(ledger.with_suffix(".lock"))
+        descriptor = acquire(ledger.with_suffix(".lock"))
         assert descriptor is not None
         assert main("doctor", *options) == 0
         out = capsys.readouterr().out
@@ -1214,7 +1214,7 @@ def test_two_runs_of_a_folder(
 
     def put_away(*told: Any, **more: Any) -> Path | None:
         (lock,) = Path("state").glob("*.lock")
-        descriptor = seize(lock)
+        descriptor = acquire(lock)
         assert descriptor is not None
         stack.callback(os.close, descriptor)
         return real(*told, **more)

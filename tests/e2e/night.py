@@ -26,7 +26,7 @@ KEY = "k3y-of-nobody-9f2c71"
 HEADER = ("contactId", "Téléphone", "Prénom", "Nom")
 _FIRSTNAMES = ("Zoé", "Léa", "Inès", "Noël", "Chloé", "Hugo", "Anaïs", "Théo", "Maëlle", "Jean-Luc")
 _LASTNAMES = ("Dupré", "Lefèvre", "Martin", "Nuñez", "D'Arcy", "Garçon", "Roux")
-_PATIENCE = 90  # seconds for anything; far more than it takes
+_TIMEOUT_S = 90  # seconds for anything; far more than it takes
 
 
 def busiest_second(calls: Iterable[Call]) -> int:
@@ -80,7 +80,7 @@ def age(path: Path) -> None:
     os.utime(path, (then, then))
 
 
-def wait_until(condition: Callable[[], bool], *, seconds: float = _PATIENCE) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = _TIMEOUT_S) -> None:
     """Wait for `condition`, and fail when it does not come true."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -130,7 +130,7 @@ class Running:
     def kill(self) -> float:
         """End it at once, as the kernel does when memory is short, and return when; nothing is asserted of it."""
         at = self.signal(signal.SIGKILL)
-        self.process.communicate(timeout=_PATIENCE)
+        self.process.communicate(timeout=_TIMEOUT_S)
         return at
 
     def arrived(self) -> list[Call]:
@@ -144,7 +144,7 @@ class Running:
 
     def finish(self) -> Finished:
         """Wait for its end."""
-        stdout, stderr = self.process.communicate(timeout=_PATIENCE)
+        stdout, stderr = self.process.communicate(timeout=_TIMEOUT_S)
         return Finished(self.process.returncode, stdout or b"", stderr or b"", self.arrived(), time.monotonic())
 
 

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 
 from contact_sync.files import lock
-from contact_sync.files.lock import is_held, seize
+from contact_sync.files.lock import acquire, is_held
 
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 """The environment of a process that is killed, lest it leave half a file of coverage behind."""
@@ -39,7 +39,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @contextmanager
 def held(path: Path) -> Iterator[int]:
     """Hold a file that is free, and let it go."""
-    descriptor = seize(path)
+    descriptor = acquire(path)
     assert descriptor is not None, "another has it"
     try:
         yield descriptor
@@ -76,18 +76,18 @@ def test_it_is_for_one(path: Path) -> None:
     """A file that is held is nobody else's until its descriptor is closed; who asked in vain changes nothing in it."""
     with held(path) as descriptor:
         os.write(descriptor, b"mine")
-        assert seize(path) is None
+        assert acquire(path) is None
         assert path.read_bytes() == b"mine"
     with held(path):
-        assert seize(path) is None
+        assert acquire(path) is None
     assert path.exists()
 
 
 def test_a_moment_is_waited_out(path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
     """Who holds a file for a moment, as to look, keeps nobody away; who keeps it longer does, soon."""
-    descriptor = seize(path)
+    descriptor = acquire(path)
     assert descriptor is not None
-    assert seize(path) is None
+    assert acquire(path) is None
     assert 0.2 < sum(waits) < 0.5
     monkeypatch.setattr("contact_sync.files.lock.time.sleep", lambda _: os.close(descriptor))
     with held(path):
@@ -111,9 +111,9 @@ def test_whoever_dies_lets_it_go(path: Path) -> None:
     script = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from contact_sync.files.lock import is_held, seize
+from contact_sync.files.lock import is_held, acquire
 from pathlib import Path
-seize(Path({str(path)!r}))
+acquire(Path({str(path)!r}))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -121,7 +121,7 @@ sys.stdin.read()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=UNMEASURED) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        assert seize(path) is None
+        assert acquire(path) is None
         holder.kill()
         holder.wait()
         with held(path):
@@ -149,7 +149,7 @@ def test_it_gets_another_name_meanwhile(path: Path, monkeypatch: pytest.MonkeyPa
     with held(path) as descriptor:
         assert complete.read_bytes() == b"a report that is whole"
         assert os.path.samestat(os.fstat(descriptor), path.stat())
-        assert seize(path) is None
+        assert acquire(path) is None
         with held(complete):
             pass
 
@@ -161,10 +161,10 @@ def test_it_is_replaced_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     def replace() -> None:
         path.unlink()
-        theirs.append(seize(path))
+        theirs.append(acquire(path))
 
     monkeypatch.setattr(lock, "fcntl", flock_after(replace))
-    assert seize(path) is None
+    assert acquire(path) is None
     (descriptor,) = theirs
     assert descriptor is not None
     os.close(descriptor)
@@ -177,7 +177,7 @@ def test_a_link_is_not_followed(path: Path, target: str) -> None:
     valuable.write_bytes(b"valuable")
     path.symlink_to(path.with_name(target))
     with pytest.raises(OSError, match="symbolic links") as refused:
-        seize(path)
+        acquire(path)
     assert refused.value.errno == errno.ELOOP
     assert valuable.read_bytes() == b"valuable"
     assert sorted(each.name for each in path.parent.iterdir()) == sorted([path.name, "file"])
@@ -186,7 +186,7 @@ def test_a_link_is_not_followed(path: Path, target: str) -> None:
 def test_no_folder(path: Path) -> None:
     """Where there is no folder the error is the operating system's."""
     with pytest.raises(FileNotFoundError):
-        seize(path / "missing")
+        acquire(path / "missing")
 
 
 def test_no_descriptor_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,13 +200,13 @@ def test_no_descriptor_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
     with held(path):
         before = descriptors()
-        assert seize(path) is None
+        assert acquire(path) is None
         assert descriptors() == before
     before = descriptors()
     with monkeypatch.context() as patch:
         patch.setattr(lock, "fcntl", SimpleNamespace(flock=refuse, LOCK_EX=0, LOCK_NB=0))
         with pytest.raises(OSError, match="No locks available"):
-            seize(path)
+            acquire(path)
     assert descriptors() == before
     monkeypatch.setattr(lock, "fcntl", flock_after(path.unlink))
     with held(path):
@@ -218,7 +218,7 @@ def _intrude(folder: Path) -> int:
     alone = 0
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
-        descriptor = seize(folder / "draft")
+        descriptor = acquire(folder / "draft")
         if descriptor is not None:
             inside = folder / "inside"
             inside.touch(exist_ok=False)

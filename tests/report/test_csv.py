@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.files.atomic import draft
-from contact_sync.files.lock import seize
+from contact_sync.files.lock import acquire
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
@@ -230,7 +230,7 @@ def test_a_draft_of_somebody_else() -> None:
         with somebody_else(), pytest.raises(StorageError, match=r"\(Operation not permitted\)"):
             write(report, line(2, "C1", ""))
         assert left.read_bytes() == b""
-        descriptor = seize(left)
+        descriptor = acquire(left)
         assert descriptor is not None, "it is held for ever"
         os.close(descriptor)
 

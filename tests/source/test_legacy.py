@@ -300,7 +300,7 @@ def test_the_limit_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that does not end is ended."""
-    assert limited(monkeypatch, PATIENCE=0.01) == BEYOND.format("time")
+    assert limited(monkeypatch, READ_TIMEOUT_S=0.01) == BEYOND.format("time")
 
 
 def child(monkeypatch: pytest.MonkeyPatch, code: str) -> None:

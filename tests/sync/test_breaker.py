@@ -1,6 +1,6 @@
 """The breaker, with a clock that stands still unless told otherwise."""
 
-from contact_sync.sync.breaker import FAILURES, PATIENCE, Breaker
+from contact_sync.sync.breaker import FAILURES, PROBE_TIMEOUT_S, Breaker
 
 
 class Clock:
@@ -72,7 +72,7 @@ def test_an_answer_closes_it() -> None:
     clock = Clock()
     breaker = Breaker(clock)
     failing(breaker, FAILURES)
-    clock.now += 10 * PATIENCE
+    clock.now += 10 * PROBE_TIMEOUT_S
     breaker.success()
     assert not breaker.is_open
     assert not breaker.gave_up
@@ -86,7 +86,7 @@ def test_it_gives_up_after_its_patience() -> None:
     breaker = Breaker(clock)
     assert not breaker.gave_up
     failing(breaker, FAILURES)
-    clock.now += PATIENCE - 0.001
+    clock.now += PROBE_TIMEOUT_S - 0.001
     breaker.failure()
     breaker.trip()
     assert breaker.is_open

@@ -33,7 +33,7 @@ from contact_sync.errors import (
     StorageError,
     UnavailableError,
 )
-from contact_sync.files.lock import seize
+from contact_sync.files.lock import acquire
 from contact_sync.files.snapshot import identity_of
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import installation
@@ -681,7 +681,7 @@ def test_another_run(night: Night) -> None:
     night.run()
     (path,) = (night.folder / "state").glob("*.lock")
     assert path.read_text() == f"{os.getpid()}\n"
-    descriptor = seize(path)
+    descriptor = acquire(path)
     assert descriptor is not None, "the run before still has it"
     os.write(descriptor, b"4000000000\n")
     with pytest.raises(BusyError, match=r"\(process 4000000000\): wait for it to end"):
@@ -713,7 +713,7 @@ def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
     """A lock that is held is a lock, whatever is written in it."""
     night.run()
     (path,) = (night.folder / "state").glob("*.lock")
-    descriptor = seize(path)
+    descriptor = acquire(path)
     assert descriptor is not None
     os.write(descriptor, content)
     with pytest.raises(BusyError, match=r"under way \(process .+\): wait"):
@@ -724,7 +724,7 @@ def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
 def test_a_lock_that_cannot_be_written(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that has no room for a number is free again for the next run."""
     fd = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("contact_sync.ledger.state_dir.seize", lambda _: fd)
+    monkeypatch.setattr("contact_sync.ledger.state_dir.acquire", lambda _: fd)
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
         night.run()
     with pytest.raises(OSError, match="Bad file descriptor"):
@@ -922,7 +922,7 @@ def test_a_former_ledger_that_is_not_to_be_had(night: Night, how: str) -> None:
     night.run(key="old")
     (former,) = (night.folder / "state").glob("*.sqlite3")
     grow_old(former, days=30)
-    lock = seize(former.with_suffix(".lock")) if how == "locked" else None
+    lock = acquire(former.with_suffix(".lock")) if how == "locked" else None
     if how == "damaged":
         former.write_bytes(b"not a database" * 1000)
     elif how == "newer":
@@ -947,7 +947,7 @@ def test_another_account_is_free_again(night: Night) -> None:
     """A run has let go of the locks of other accounts before it sends."""
     night.run(key="old")
     (lock,) = (night.folder / "state").glob("*.lock")
-    night.watcher.then = lambda: os.close(seize(lock) or pytest.fail("it is held"))
+    night.watcher.then = lambda: os.close(acquire(lock) or pytest.fail("it is held"))
     night.run()
 
 

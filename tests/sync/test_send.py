@@ -581,7 +581,7 @@ def test_an_api_that_stays_down(ledger: Ledger, api: Api, night_of: Perform, row
     assert night.requests <= 20 + 50
     assert len(api.calls) == night.requests == ledger.attempts()[0]
     if rows >= 20:
-        assert night.seconds >= breaker.PATIENCE
+        assert night.seconds >= breaker.PROBE_TIMEOUT_S
         assert count(ledger)[PENDING] >= rows - 20
 
 
@@ -624,7 +624,7 @@ def test_an_api_that_never_answers(ledger: Ledger, api: Api, night_of: Perform) 
     api.latency = 1e6
     night = night_of(workers=8, deadline=1.0)
     assert night.reasons == [UnavailableError]
-    assert night.seconds < 20 + 10 + breaker.PATIENCE + 2 * breaker.PAUSE
+    assert night.seconds < 20 + 10 + breaker.PROBE_TIMEOUT_S + 2 * breaker.PAUSE
     assert {line.code for line in lines_of(ledger.batches()) if line.outcome == FAILED} == {"api-no-answer"}
 
 

@@ -18,7 +18,7 @@ from contact_sync.i18n import phrase
 from contact_sync.ledger.state_dir import accounts, is_locked, kept_ledger
 from contact_sync.settings import Settings
 
-_PATIENCE = 15.0  # seconds for the API's answer
+_API_TIMEOUT_S = 15.0  # seconds for the API's answer
 _ASTRAY = 60  # seconds that the clock may differ
 _ROOM = 100 << 20
 _FRESH = dt.timedelta(hours=26)
@@ -65,7 +65,7 @@ def _api(settings: Settings) -> Iterator[Finding]:
 
 
 async def _ask(settings: Settings) -> Reply:
-    client = Client(settings.base_url, rate=0, connections=1, timeout=_PATIENCE, clock=time.monotonic, sleep=asyncio.sleep)
+    client = Client(settings.base_url, rate=0, connections=1, timeout=_API_TIMEOUT_S, clock=time.monotonic, sleep=asyncio.sleep)
     async with client:
         return await client.get(me.PATH, me.query(settings.key))
 

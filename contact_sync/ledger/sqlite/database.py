@@ -65,7 +65,7 @@ _SCHEMA = (
 VERSION = len(_SCHEMA)
 """Of the file's schema, kept as `user_version`."""
 
-_PATIENCE = 5.0  # seconds that SQLite waits for another process, too
+_BUSY_TIMEOUT_S = 5.0  # seconds that SQLite waits for another process, too
 
 
 class Database:
@@ -114,12 +114,12 @@ class Database:
 
     def _journal(self, mode: str) -> None:
         """Choose the journal; SQLite does not wait by itself while another process is at the same thing."""
-        patience = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _BUSY_TIMEOUT_S
         while True:
             try:
                 self._db.execute(f"PRAGMA journal_mode = {mode}")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.01)
             else:

@@ -36,7 +36,7 @@ MEMORY = 1 << 30
 """Bytes that the child may use; 100,000 rows take a tenth."""
 SECONDS = 300
 """Of CPU that the child may use; 100,000 rows take a fiftieth."""
-PATIENCE = 1800.0
+READ_TIMEOUT_S = 1800.0
 """Seconds after which a child that has not ended is ended."""
 _PACKAGES = Path(__file__).parents[3]
 _RATIOS = {"xlsb": RATIO, "ods": 1000}
@@ -88,7 +88,7 @@ def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[SpooledSh
             env=_environment(),
             pass_fds=(copy.fileno(), file.fileno()),
             process_group=0,  # Ctrl-C at a terminal is for the parent
-            timeout=PATIENCE,
+            timeout=READ_TIMEOUT_S,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
