@@ -49,9 +49,9 @@ class Breaker:
         self._failures += 1
         self._lately.append(True)
         if self._failures >= FAILURES or sum(self._lately) >= SHARE * WINDOW:
-            self.trip()
+            self.open()
 
-    def trip(self) -> None:
+    def open(self) -> None:
         """Take the API for down."""
         if self._opened is None:
             self._opened = self._clock()

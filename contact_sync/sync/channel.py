@@ -15,7 +15,7 @@ from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
 from contact_sync.settings import Settings
 from contact_sync.sync.send import Pool, SendLimits
-from contact_sync.sync.shutdown import Stop
+from contact_sync.sync.shutdown import Shutdown
 
 _LINE = 150  # bytes that a report tells of a row beside its cells
 
@@ -28,9 +28,9 @@ class Channel:
     Raises ConfigError where a proxy or the certificates of this machine are no good.
     """
 
-    def __init__(self, settings: Settings, stop: Stop, begun: float) -> None:
+    def __init__(self, settings: Settings, shutdown: Shutdown, begun: float) -> None:
         self._settings = settings
-        self._stop = stop
+        self._shutdown = shutdown
         self._begun = begun
         self._client = None if settings.sandbox else self._reach(settings.base_url)
         self.notes: list[str] = []
@@ -44,7 +44,7 @@ class Channel:
             connections=settings.workers,
             timeout=settings.timeout,
             clock=time.monotonic,
-            sleep=self._stop.sleep,
+            sleep=self._shutdown.sleep,
         )
 
     def send(self, ledger: Ledger, report: Draft, rows: int, watcher: Watcher) -> None:
@@ -56,19 +56,19 @@ class Channel:
             report.reserve(ledger.size() + _LINE * rows)
             ledger.check_room(pending)
         except StorageError as reason:
-            self._stop.trip(reason)
+            self._shutdown.request(reason)
             return
         watcher.sending(min(pending, self._settings.limit or sys.maxsize))
         try:
             asyncio.run(self._send(ledger, watcher))
         except ContactSyncError as reason:
-            self._stop.trip(reason)
+            self._shutdown.request(reason)
         except Exception as bug:  # whatever happened, the report must be written
             log.exception("while sending")
             sentence = phrase(
                 "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.", bug=type(bug).__name__
             )
-            self._stop.trip(ContactSyncError(sentence))
+            self._shutdown.request(ContactSyncError(sentence))
 
     async def _send(self, ledger: Ledger, watcher: Watcher) -> None:
         settings = self._settings
@@ -82,7 +82,7 @@ class Channel:
                 client = self._reach(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
             try:
-                await Pool(ledger, client, ContactUpdate(settings.key), limits, self._stop, tick=watcher.sent).send()
+                await Pool(ledger, client, ContactUpdate(settings.key), limits, self._shutdown, tick=watcher.sent).send()
             finally:
                 if client.limiter.backoffs:
                     self.notes.append(

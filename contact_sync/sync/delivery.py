@@ -17,7 +17,7 @@ from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transi
 from contact_sync.i18n import phrase
 from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stamp
 from contact_sync.sync.breaker import PAUSE, Breaker
-from contact_sync.sync.shutdown import Stop, Stopped
+from contact_sync.sync.shutdown import Shutdown, Stopped
 
 LONGEST_PAUSE = 300.0
 """Seconds; a server that asks for more, or goes on asking for as long, is not coming back tonight."""
@@ -65,10 +65,10 @@ class Attempts:
     `others` tells whether there are rows left that can do the asking in a row's place.
     """
 
-    def __init__(self, client: Client, endpoint: Endpoint, stop: Stop, others: Callable[[], bool]) -> None:
+    def __init__(self, client: Client, endpoint: Endpoint, shutdown: Shutdown, others: Callable[[], bool]) -> None:
         self._client = client
         self._endpoint = endpoint
-        self._stop = stop
+        self._shutdown = shutdown
         self._others = others
         self._clock = asyncio.get_running_loop().time
         self._breaker = Breaker(self._clock)
@@ -88,7 +88,7 @@ class Attempts:
             wait=wait_random_exponential(multiplier=0.25, max=20),
             retry=self._again,
             before_sleep=self.note_retry,
-            sleep=self._stop.sleep,
+            sleep=self._shutdown.sleep,
             reraise=True,
         )
 
@@ -118,7 +118,7 @@ class Attempts:
     def suspect(self) -> None:
         """Take the API for down, unless nothing was asked of it."""
         if self._client.limiter.acquired:
-            self._breaker.trip()
+            self._breaker.open()
 
     async def deliver(self, row: Pending) -> Result | None:
         """How `row` ended; None when its turn did not come."""
@@ -132,7 +132,7 @@ class Attempts:
                 return None
             answer = _failure(delivery.last)
         except ContactSyncError as reason:
-            self._stop.trip(reason)
+            self._shutdown.request(reason)
             status, code = None, ""
             if delivery.reply is not None:
                 status, code = delivery.reply.status, self._endpoint.code(delivery.reply)
@@ -165,7 +165,7 @@ class Attempts:
                 if self._breaker.gave_up:
                     self.give_up()
                 if self._breaker.is_open:
-                    await self._stop.sleep(PAUSE)
+                    await self._shutdown.sleep(PAUSE)
                     return await self._ask(delivery)
         return await self._ask(delivery)
 
@@ -177,10 +177,10 @@ class Attempts:
             sentence = phrase(
                 "Nothing answered as the API does: run again later, or check that --base-url is right (it ends in /v1)."
             )
-        self._stop.trip(UnavailableError(sentence))
+        self._shutdown.request(UnavailableError(sentence))
 
     async def _ask(self, delivery: _Delivery) -> Answer:
-        if self._stop.reasons:  # given while this row waited for its turn to probe
+        if self._shutdown.reasons:  # given while this row waited for its turn to probe
             raise Stopped
         endpoint, row = self._endpoint, delivery.row
         answer: Answer | None

@@ -21,7 +21,7 @@ from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
 from contact_sync.sync.guards import guard
 from contact_sync.sync.outputs import Drafts, drafts, places_again, places_of
-from contact_sync.sync.shutdown import Stop, heeding_signals
+from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.stage import stage
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     )
     channel = night.channel() if settings.send else None
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
-    with heeding_signals(night.stop), lent as ledger:
+    with handle_signals(night.shutdown), lent as ledger:
         keep = settings.send  # a rehearsal leaves the last run's rows where they are
         if keep:
             ledger.expire_history(started, settings.keep_days)
-        with _opened(settings, night.stop) as source:
+        with _opened(settings, night.shutdown) as source:
             summary.identity = source.identity
             places = places_of(settings, source)
             with drafts(places) as reports:
@@ -66,10 +66,10 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                     raise
                 refusals = guard(settings, ledger, summary.rows)
                 for reason in refusals:
-                    night.stop.trip(reason)
+                    night.shutdown.request(reason)
                 if channel and not refusals:
                     ledger.release(summary.run)
-                    if not night.stop.reasons:
+                    if not night.shutdown.reasons:
                         channel.send(ledger, reports.csv, summary.rows, watcher)
                         summary.notes += channel.notes
                 night.conclude(ledger, summary)
@@ -87,7 +87,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     """
     night = _Night(settings, watcher)
     channel = night.channel()
-    with heeding_signals(night.stop), kept_ledger(settings, exactly=True) as ledger:
+    with handle_signals(night.shutdown), kept_ledger(settings, exactly=True) as ledger:
         summary, layout, places = _last(ledger, settings)
         with drafts(places) as reports:
             before = ledger.attempts()
@@ -110,7 +110,7 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
         with drafts(places) as reports:
             _count(ledger, summary)
             night.report(ledger, summary, reports, layout)
-    summary.exit_code = _exit_code(night.stop.reasons, {})
+    summary.exit_code = _exit_code(night.shutdown.reasons, {})
     return summary
 
 
@@ -139,11 +139,11 @@ def _uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(settings: Settings, stop: Stop) -> Iterator[Source]:
+def _opened(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
     def sleep(seconds: float) -> None:
         time.sleep(seconds)
-        if stop.reasons:  # while the source was watched
-            raise stop.reasons[0]
+        if shutdown.reasons:  # while the source was watched
+            raise shutdown.reasons[0]
 
     choices = Choices(settings.sheet, settings.encoding, settings.delimiter, settings.hidden, settings.renames)
     try:
@@ -164,14 +164,14 @@ class _Night:
         self._settings = settings
         self._watcher = watcher
         self._begun = time.monotonic()
-        self.stop = Stop()
+        self.shutdown = Shutdown()
 
     def channel(self) -> "Channel":
         """Make ready what sends; raises ConfigError where a proxy or the certificates of this machine are no good."""
         # Imported when it is needed: a check of a small file takes half the time without aiohttp and httpx.
         from contact_sync.sync.channel import Channel  # noqa: PLC0415
 
-        return Channel(self._settings, self.stop, self._begun)
+        return Channel(self._settings, self.shutdown, self._begun)
 
     def stage(self, source: Source, policy: Policy, ledger: Ledger, summary: Summary) -> None:
         """Validate every row of `source` and write it into the ledger."""
@@ -209,7 +209,7 @@ class _Night:
 
     def conclude(self, ledger: Ledger, summary: Summary) -> None:
         """Say of the rows whose turn did not come why it did not, and count how all of them ended."""
-        reasons = self.stop.reasons
+        reasons = self.shutdown.reasons
         if self._settings.limit and not reasons:
             rest = Violation("limit", detail={"limit": str(self._settings.limit)})
         else:
@@ -225,7 +225,7 @@ class _Night:
             with _uncollected():
                 lines = csv.write(reports.csv, layout, ledger.batches())
         except StorageError as reason:
-            self.stop.trip(reason)
+            self.shutdown.request(reason)
             summary.report = None
         if not summary.rows == accounted == lines:
             sentence = phrase(
@@ -234,17 +234,17 @@ class _Night:
                 lines=lines if summary.report else None,
                 accounted=accounted,
             )
-            self.stop.trip(ContactSyncError(sentence))
+            self.shutdown.request(ContactSyncError(sentence))
         summary.warnings = [*summary.warnings, *reports.warnings]
         self._judge(summary)
         try:
             self._write_others(ledger, summary, reports, layout, original)
         except StorageError as reason:
-            self.stop.trip(reason)
+            self.shutdown.request(reason)
         except Exception as bug:  # the rows are sent, and the report is written
             log.exception("while writing the workbook and the page")
             sentence = phrase("A bug in contact-sync spoilt the workbook or the page ({bug}): report it.", bug=type(bug).__name__)
-            self.stop.trip(ContactSyncError(sentence))
+            self.shutdown.request(ContactSyncError(sentence))
         self._judge(summary)
 
     def _write_others(self, ledger: Ledger, summary: Summary, reports: Drafts, layout: Layout, original: Original | None) -> None:
@@ -266,12 +266,12 @@ class _Night:
         try:
             ledger.finish(summary, stamp(datetime.now(UTC)))
         except StorageError as reason:
-            self.stop.trip(reason)
+            self.shutdown.request(reason)
             self._judge(summary)
 
     def _judge(self, summary: Summary) -> None:
-        summary.exit_code = _exit_code(self.stop.reasons, summary.outcomes)
-        summary.reasons = [str(reason) for reason in self.stop.reasons]
+        summary.exit_code = _exit_code(self.shutdown.reasons, summary.outcomes)
+        summary.reasons = [str(reason) for reason in self.shutdown.reasons]
 
 
 def _count(ledger: Ledger, summary: Summary) -> None:

@@ -16,7 +16,7 @@ from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.model import Pending, Result
 from contact_sync.sync.delivery import Attempts, Endpoint
-from contact_sync.sync.shutdown import Stop
+from contact_sync.sync.shutdown import Shutdown
 
 CANARIES = 5
 """So many rows may fail, one at a time, before the API counts as down without ever having answered."""
@@ -48,15 +48,15 @@ class Pool:
         client: Client,
         endpoint: Endpoint,
         limits: SendLimits,
-        stop: Stop,
+        shutdown: Shutdown,
         *,
         tick: Callable[[Result], None],
     ) -> None:
         self._ledger = ledger
-        self._effort = limits
-        self._stop = stop
+        self._limits = limits
+        self._shutdown = shutdown
         self._tick = tick
-        self._attempts = Attempts(client, endpoint, stop, others=lambda: bool(self._rows))
+        self._attempts = Attempts(client, endpoint, shutdown, others=lambda: bool(self._rows))
         self._attempts.grant(limits.attempts)
         self._rows: deque[Pending] = deque()
         self._after = -1
@@ -67,7 +67,7 @@ class Pool:
     async def send(self) -> None:
         """Do it; raises StorageError when the ledger cannot be written at the end.
 
-        Ends early when `stop` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay
+        Ends early when `shutdown` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay
         pending.
         """
         flusher = asyncio.create_task(self._keep_durable())
@@ -77,7 +77,7 @@ class Pool:
             await self._work()
             self._begin_second_pass()
             await self._work()
-            if self._attempts.down and not self._attempts.well and not self._stop.reasons:
+            if self._attempts.down and not self._attempts.well and not self._shutdown.reasons:
                 self._attempts.give_up()
         finally:
             flusher.cancel()
@@ -86,13 +86,13 @@ class Pool:
             self._ledger.flush()
 
     def _timer(self) -> asyncio.TimerHandle | None:
-        if self._effort.seconds is None:
+        if self._limits.seconds is None:
             return None
         reason = UnavailableError(phrase("The time budget (--max-duration) is used up: the next run goes on with the rest."))
-        if self._effort.seconds <= 0:
-            self._stop.trip(reason)
+        if self._limits.seconds <= 0:
+            self._shutdown.request(reason)
             return None
-        return asyncio.get_running_loop().call_later(self._effort.seconds, self._stop.trip, reason)
+        return asyncio.get_running_loop().call_later(self._limits.seconds, self._shutdown.request, reason)
 
     async def _keep_durable(self) -> None:
         try:
@@ -100,7 +100,7 @@ class Pool:
                 await asyncio.sleep(_DURABLE)
                 self._ledger.flush()
         except ContactSyncError as reason:
-            self._stop.trip(reason)
+            self._shutdown.request(reason)
 
     async def _prove(self) -> None:
         """Send one row at a time until the API has answered in its own words."""
@@ -125,7 +125,7 @@ class Pool:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as workers:
-            for _ in range(self._effort.workers):
+            for _ in range(self._limits.workers):
                 workers.create_task(self._worker())
 
     async def _worker(self) -> None:
@@ -144,11 +144,11 @@ class Pool:
                 log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
                 self._tick(result)
         except ContactSyncError as reason:
-            self._stop.trip(reason)
-        return not self._stop.reasons
+            self._shutdown.request(reason)
+        return not self._shutdown.reasons
 
     def _next(self) -> Pending | None:
-        if self._stop.reasons or self._left == 0:
+        if self._shutdown.reasons or self._left == 0:
             return None
         if self._second_pass and (not self._attempts.affordable or (self._attempts.well and self._attempts.down)):
             return None

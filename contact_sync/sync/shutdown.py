@@ -14,7 +14,7 @@ class Stopped(Exception):  # noqa: N818 - no error: the row's turn does not come
     """The run is to stop; raised in those who wait."""
 
 
-class Stop:
+class Shutdown:
     """The order to take no new row. What is in flight is awaited; whoever waits is sent away with Stopped."""
 
     def __init__(self) -> None:
@@ -23,7 +23,7 @@ class Stop:
         self._sleepers: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def trip(self, reason: ContactSyncError) -> None:
+    def request(self, reason: ContactSyncError) -> None:
         """Give the order; may be called from a signal. A reason that all workers come back with is noted once."""
         if str(reason) not in map(str, self.reasons):
             self.reasons.append(reason)
@@ -51,13 +51,13 @@ class Stop:
 
 
 @contextmanager
-def heeding_signals(stop: Stop) -> Iterator[None]:
+def handle_signals(shutdown: Shutdown) -> Iterator[None]:
     """Let the first SIGINT or SIGTERM stop the run in good order, and the second end it at once."""
 
     def order(signum: int, _: FrameType | None) -> None:
-        if any(isinstance(reason, Interrupted) for reason in stop.reasons):
+        if any(isinstance(reason, Interrupted) for reason in shutdown.reasons):
             os._exit(128 + signum)  # the ledger survives that; nothing else is worth waiting for
-        stop.trip(Interrupted(signum))
+        shutdown.request(Interrupted(signum))
 
     before = {signum: signal.signal(signum, order) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -88,7 +88,7 @@ def test_it_gives_up_after_its_patience() -> None:
     failing(breaker, FAILURES)
     clock.now += PROBE_TIMEOUT_S - 0.001
     breaker.failure()
-    breaker.trip()
+    breaker.open()
     assert breaker.is_open
     assert not breaker.gave_up
     clock.now += 0.001
@@ -98,7 +98,7 @@ def test_it_gives_up_after_its_patience() -> None:
 def test_it_can_be_opened_by_hand() -> None:
     """Whoever knows better need not wait for twenty failures."""
     breaker = Breaker(Clock())
-    breaker.trip()
+    breaker.open()
     assert breaker.is_open
     breaker.success()
     assert not breaker.is_open

@@ -34,7 +34,7 @@ from contact_sync.sandbox.server import Behaviour, Call, Sandbox
 from contact_sync.sync import breaker
 from contact_sync.sync.delivery import LONGEST_PAUSE
 from contact_sync.sync.send import CANARIES, Pool, SendLimits
-from contact_sync.sync.shutdown import Stop, Stopped
+from contact_sync.sync.shutdown import Shutdown, Stopped
 from tests.circumstances import begin_run
 
 Serve = Callable[..., Sandbox]
@@ -83,14 +83,14 @@ class Night:
     """What came of sending."""
 
     results: list[Result] = field(default_factory=list)
-    stop: Stop = field(default_factory=Stop)
+    shutdown: Shutdown = field(default_factory=Shutdown)
     requests: int = 0
     seconds: float = 0.0
 
     @property
     def reasons(self) -> list[type[ContactSyncError]]:
         """Why it ended early."""
-        return [type(reason) for reason in self.stop.reasons]
+        return [type(reason) for reason in self.shutdown.reasons]
 
 
 async def work(
@@ -117,11 +117,11 @@ async def work(
         noted.append(result)
         tick(result)
 
-    client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=night.stop.sleep)
+    client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=night.shutdown.sleep)
     try:
         async with client:
             limits = SendLimits(workers, attempts, limit, seconds)
-            await Pool(ledger, client, ContactUpdate(key), limits, night.stop, tick=note).send()
+            await Pool(ledger, client, ContactUpdate(key), limits, night.shutdown, tick=note).send()
     finally:
         night.requests, night.seconds = client.limiter.acquired, clock() - began
     return night
@@ -348,7 +348,7 @@ def test_a_wrong_key_is_not_shown(ledger: Ledger, sandbox: Serve) -> None:
     """What the run says of a wrong key does not hold it."""
     stage(ledger, 2)
     night = go(ledger, sandbox(key="another"))
-    assert [str(reason) for reason in night.stop.reasons] == ["The API refused: the API key is wrong (code 10)."]
+    assert [str(reason) for reason in night.shutdown.reasons] == ["The API refused: the API key is wrong (code 10)."]
     assert KEY not in repr(ContactUpdate(KEY))
 
 
@@ -374,7 +374,7 @@ def test_a_redirect_stops_and_is_not_followed(ledger: Ledger, sandbox: Serve, st
     served.script["C000001"] = [Behaviour(status=status, headers={"Location": f"{elsewhere.base_url}/contact/update"})]
     night = go(ledger, served)
     assert (night.reasons, served.requests, elsewhere.requests) == ([ConfigError], 1, 0)
-    assert elsewhere.base_url in str(night.stop.reasons[0])
+    assert elsewhere.base_url in str(night.shutdown.reasons[0])
     assert [(result.outcome, result.http_status, result.api_code) for result in night.results] == [(FAILED, status, str(status))]
 
 
@@ -419,7 +419,7 @@ def test_the_key_is_in_no_file(ledger: Ledger, sandbox: Serve, tmp_path: Path, n
     assert night.reasons == [ConfigError]
     assert REJECTED in count(ledger)
     assert "*** ?" in next(lines_of(ledger.batches())).message
-    told = [str(reason) for reason in night.stop.reasons] + [repr(result) for result in night.results]
+    told = [str(reason) for reason in night.shutdown.reasons] + [repr(result) for result in night.results]
     told += [repr(line) for line in lines_of(ledger.batches())]
     assert not [text for text in told if KEY in text]
     files = list(tmp_path.iterdir())
@@ -574,7 +574,7 @@ def test_an_api_that_stays_down(ledger: Ledger, api: Api, night_of: Perform, row
         api.answer = lambda _: broken()
     night = night_of(workers=8)
     assert night.reasons == [UnavailableError]
-    assert "check that --base-url is right" in str(night.stop.reasons[0])
+    assert "check that --base-url is right" in str(night.shutdown.reasons[0])
     assert UPDATED not in count(ledger)
     assert breaker.PAUSE <= night.seconds <= 60
     assert within_budget(night, min(rows, count(ledger)[FAILED]))
@@ -669,7 +669,7 @@ def test_an_api_that_is_down_at_the_end(ledger: Ledger, api: Api, night_of: Perf
     api.answer = lambda call: confirmed(call) if row(call) <= 70 else broken()
     night = night_of(workers=8)
     assert night.reasons == [UnavailableError]
-    assert "The API is down" in str(night.stop.reasons[0])
+    assert "The API is down" in str(night.shutdown.reasons[0])
     assert count(ledger)[UPDATED] == 70
 
 
@@ -733,7 +733,7 @@ def test_a_hold_that_is_too_long(ledger: Ledger, api: Api, night_of: Perform, as
     api.answer = lambda call: confirmed(call) if row(call) < 50 else answered({"success": False}, 429, retry_after=asked)
     night = night_of(workers=8)
     assert night.reasons == [UnavailableError]
-    assert "asks to wait for" in str(night.stop.reasons[0])
+    assert "asks to wait for" in str(night.shutdown.reasons[0])
     assert night.seconds < 10
     assert count(ledger)[PENDING] >= 100 - 49 - 8
     assert {result.http_status for result in night.results if result.outcome is FAILED} == {429}
@@ -798,7 +798,7 @@ def test_a_stop_wakes_those_in_backoff(ledger: Ledger, api: Api, night_of: Perfo
     monkeypatch.setattr(random, "uniform", lambda _low, _high: 1000.0)
     api.answer = lambda call: confirmed(call) if row(call) == 1 else broken(502)
     night = Night()
-    night_of(night=night, workers=8, tick=at(2.0, lambda: night.stop.trip(Interrupted(15))))
+    night_of(night=night, workers=8, tick=at(2.0, lambda: night.shutdown.request(Interrupted(15))))
     assert night.reasons == [Interrupted]
     assert night.seconds == pytest.approx(2.0 + api.latency)
     assert count(ledger) == {UPDATED: 1, FAILED: 8, PENDING: 91}
@@ -810,7 +810,7 @@ def test_a_stop_with_many_rows_queued(ledger: Ledger, api: Api, night_of: Perfor
     stage(ledger, 600)
     api.latency = 3.0
     night = Night()
-    night_of(night=night, workers=8, rate=2, tick=at(5.25, lambda: night.stop.trip(Interrupted(15))))
+    night_of(night=night, workers=8, rate=2, tick=at(5.25, lambda: night.shutdown.request(Interrupted(15))))
     ordered = 3.0 + 5.25
     assert night.reasons == [Interrupted]
     assert [call for call in api.calls if call.at > ordered] == []
@@ -825,7 +825,7 @@ def test_a_stop_while_a_hold_lasts(ledger: Ledger, api: Api, night_of: Perform) 
     stage(ledger, 100)
     api.answer = lambda call: confirmed(call) if row(call) < 9 else answered({"success": False}, 429, retry_after="200")
     night = Night()
-    night_of(night=night, workers=8, tick=at(10, lambda: night.stop.trip(Interrupted(2))))
+    night_of(night=night, workers=8, tick=at(10, lambda: night.shutdown.request(Interrupted(2))))
     assert night.reasons == [Interrupted]
     assert night.seconds < 11
     assert PENDING in count(ledger)
@@ -841,7 +841,7 @@ def test_a_stop_while_the_api_is_down(ledger: Ledger, api: Api, night_of: Perfor
     def answer(call: Call) -> httpx.Response:
         if api.now < 20:
             return confirmed(call) if row(call) < 20 else broken()
-        night.stop.trip(Interrupted(15))
+        night.shutdown.request(Interrupted(15))
         return confirmed(call)
 
     api.answer = answer
@@ -857,7 +857,7 @@ def test_a_stop_before_the_start(ledger: Ledger, api: Api, night_of: Perform) ->
     api.calls.clear()
     stage(ledger, 10, "Léa")
     night = Night()
-    night.stop.trip(Interrupted(15))
+    night.shutdown.request(Interrupted(15))
     night_of(night=night)
     assert (night.reasons, api.calls, count(ledger)) == ([Interrupted], [], {PENDING: 10})
     assert ledger.in_place([(f"C{number:06}", payload(number)) for number in range(1, 11)]) == [True] * 10
@@ -868,7 +868,7 @@ def test_a_stop_during_the_canary(ledger: Ledger, api: Api, night_of: Perform) -
     stage(ledger, 10)
     api.answer = lambda _: broken()
     night = Night()
-    night_of(night=night, attempts=1, tick=at(0, lambda: night.stop.trip(Interrupted(15))))
+    night_of(night=night, attempts=1, tick=at(0, lambda: night.shutdown.request(Interrupted(15))))
     assert night.reasons == [Interrupted]
     assert len(api.calls) <= 2
 
@@ -882,7 +882,7 @@ def test_the_time_budget(ledger: Ledger, api: Api, night_of: Perform, seconds: f
         assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
         return
     assert night.reasons == [UnavailableError]
-    assert "--max-duration" in str(night.stop.reasons[0])
+    assert "--max-duration" in str(night.shutdown.reasons[0])
     assert night.seconds == pytest.approx(seconds, abs=0.1)
     assert 48 <= count(ledger)[UPDATED] <= 52
     assert count(ledger)[UPDATED] + count(ledger)[PENDING] == 100
@@ -1046,13 +1046,13 @@ def test_an_order_reaches_every_sleeper(in_no_time: Run) -> None:
     """Whoever sleeps is woken at once, whoever lies down later is sent away at once, and whoever slept out is none the wiser."""
 
     async def sleepers() -> list[object]:
-        stop = Stop()
+        shutdown = Shutdown()
         loop = asyncio.get_running_loop()
-        loop.call_later(1.0, stop.trip, UnavailableError("Enough."))
-        ended = await asyncio.gather(stop.sleep(0.5), stop.sleep(1000), stop.sleep(2000), return_exceptions=True)
+        loop.call_later(1.0, shutdown.request, UnavailableError("Enough."))
+        ended = await asyncio.gather(shutdown.sleep(0.5), shutdown.sleep(1000), shutdown.sleep(2000), return_exceptions=True)
         assert loop.time() == pytest.approx(1.0)
         with pytest.raises(Stopped):
-            await stop.sleep(1000)
+            await shutdown.sleep(1000)
         assert loop.time() == pytest.approx(1.0)
         return [type(each) for each in ended]
 
@@ -1064,16 +1064,16 @@ def test_a_sleep_that_ends_as_the_order_comes(in_no_time: Run, order_first: bool
     """An order in the very moment a sleep ends does no harm, whichever of the two comes first."""
 
     async def together() -> tuple[BaseException | None, list[object]]:
-        stop = Stop()
+        shutdown = Shutdown()
         loop = asyncio.get_running_loop()
         mishaps: list[object] = []
         loop.set_exception_handler(lambda _, context: mishaps.append(context))
         if order_first:
-            loop.call_at(1.0, stop._wake)
-        sleeping = asyncio.create_task(stop.sleep(1.0))
+            loop.call_at(1.0, shutdown._wake)
+        sleeping = asyncio.create_task(shutdown.sleep(1.0))
         await asyncio.sleep(0)
         if not order_first:
-            loop.call_at(1.0, stop._wake)
+            loop.call_at(1.0, shutdown._wake)
         await asyncio.wait([sleeping])
         return sleeping.exception(), mishaps
 
@@ -1084,18 +1084,18 @@ def test_a_sleep_that_ends_as_the_order_comes(in_no_time: Run, order_first: bool
 
 def test_a_reason_is_noted_once() -> None:
     """What all workers come back with is one reason; another is another."""
-    stop = Stop()
+    shutdown = Shutdown()
     for text in ("one", "two", "one"):
-        stop.trip(AccessError(text))
-    assert [str(reason) for reason in stop.reasons] == ["one", "two"]
+        shutdown.request(AccessError(text))
+    assert [str(reason) for reason in shutdown.reasons] == ["one", "two"]
 
 
 def test_an_order_after_the_loop_has_ended(in_no_time: Run) -> None:
     """A signal that comes while the report is written is noted."""
-    stop = Stop()
-    in_no_time(stop.sleep(0.1))
-    stop.trip(Interrupted(15))
-    assert len(stop.reasons) == 1
+    shutdown = Shutdown()
+    in_no_time(shutdown.sleep(0.1))
+    shutdown.request(Interrupted(15))
+    assert len(shutdown.reasons) == 1
 
 
 def test_an_api_that_throttles(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -1155,7 +1155,7 @@ def test_a_stop_before_a_taken_number_is_asked_for(ledger: Ledger, api: Api, nig
     def taken(call: Call) -> httpx.Response:
         if row(call) != 2:
             return confirmed(call)
-        night.stop.trip(Interrupted(signal.SIGTERM))
+        night.shutdown.request(Interrupted(signal.SIGTERM))
         return answered({"success": False, "code": 15}, 400)
 
     def detail() -> httpx.Response:
