@@ -95,7 +95,7 @@ class Chunk:
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
 
-class Places(NamedTuple):
+class OutputPaths(NamedTuple):
     """Where the source of a run is, and where its reports go; absolute, for who comes later stands elsewhere."""
 
     source: Path
@@ -310,7 +310,7 @@ class Workload(NamedTuple):
     """How many of them were not yet in place."""
 
 
-class Run(NamedTuple):
+class PastRun(NamedTuple):
     """How an earlier run went."""
 
     id: str

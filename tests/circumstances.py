@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.ledger import Ledger
-from contact_sync.model import Layout, Places
+from contact_sync.model import Layout, OutputPaths
 
 REPORT = Path("contacts.results.csv")
 LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
@@ -21,7 +21,7 @@ def begin_run(
     ledger: Ledger, run: str = "run", source: str = "contacts.csv", started: str = "2026-01-02T03:04:05Z", *, keep: bool = True
 ) -> None:
     """Begin a run of contacts with a name, whose rows take the place of the last one's before any of them is staged."""
-    ledger.begin(run, Places(Path(source), REPORT, None, None, 0o600), started, LAYOUT, keep=keep)
+    ledger.begin(run, OutputPaths(Path(source), REPORT, None, None, 0o600), started, LAYOUT, keep=keep)
     with ledger.staging():
         pass
 

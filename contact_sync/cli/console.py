@@ -14,7 +14,7 @@ from typing import Any, Self, TextIO
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.i18n import phrase, spoken
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Event, Result, Run, Summary, readable
+from contact_sync.model import Cause, Event, PastRun, Result, Summary, readable
 
 _SHOWN_CAUSES = 10
 _BRIEF = 10  # lines
@@ -77,7 +77,7 @@ class Console:
             self.print(json.dumps(document, default=readable))
         return summary.exit_code
 
-    def tell_history(self, found: Sequence[Run] | Sequence[Event], *, under_way: bool = False) -> None:
+    def tell_history(self, found: Sequence[PastRun] | Sequence[Event], *, under_way: bool = False) -> None:
         """Give how runs went, or what became of a contact: a table, or with `as_json` a list of objects.
 
         `under_way` tells that a run is, which is the first where that has not finished.
@@ -88,7 +88,7 @@ class Console:
             self.say(phrase("The history has nothing to tell of that."))
         else:
             rows = [
-                _run_cells(each, under_way=under_way and each is found[0]) if isinstance(each, Run) else _event_cells(each)
+                _run_cells(each, under_way=under_way and each is found[0]) if isinstance(each, PastRun) else _event_cells(each)
                 for each in found
             ]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -105,7 +105,7 @@ class Console:
         return 0 if all(well for well, _ in findings) else ConfigError.exit_code
 
 
-def _run_cells(run: Run, *, under_way: bool) -> list[str]:
+def _run_cells(run: PastRun, *, under_way: bool) -> list[str]:
     if run.finished is None:
         return [run.id, _local(run.started), run.source, "", phrase("under way") if under_way else phrase("cut short"), "", ""]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())

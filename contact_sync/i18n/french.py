@@ -886,7 +886,7 @@ FRENCH: dict[str, str] = {
     "row": "ligne",
     "rows": "lignes",
     "Up to {pace} requests a second, between {begin} and {end}": "Jusqu'à {pace} requêtes par seconde, entre {begin} et {end}",
-    "The pace of the night": "Le rythme de la nuit",
+    "Requests over time": "Requêtes au fil du temps",
     "Row": "Ligne",
     "Outcome": "Résultat",
     "Code": "Code",

@@ -88,7 +88,7 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
         return []
     sentences = []
     nights = len(earlier)
-    fewest, most = min(night.rows for night in earlier), max(night.rows for night in earlier)
+    fewest, most = min(workload.rows for workload in earlier), max(workload.rows for workload in earlier)
     if tonight.rows < min(fewest / 2, fewest - MANY) or tonight.rows > max(2 * most, most + MANY):
         sentences.append(
             phrase(
@@ -98,7 +98,7 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
                 usual=_range(fewest, most),
             )
         )
-    usual = max(night.changed / max(night.rows, 1) for night in earlier)
+    usual = max(workload.changed / max(workload.rows, 1) for workload in earlier)
     if tonight.changed > max(MANY, tonight.rows / 5, 3 * usual * tonight.rows):
         sentences.append(
             phrase(

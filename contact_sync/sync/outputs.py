@@ -9,11 +9,11 @@ from typing import NamedTuple
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import Draft, draft, is_edited
 from contact_sync.i18n import phrase
-from contact_sync.model import Places, Source
+from contact_sync.model import OutputPaths, Source
 from contact_sync.settings import NOWHERE, Settings
 
 
-def places_of(settings: Settings, source: Source) -> Places:
+def output_paths(settings: Settings, source: Source) -> OutputPaths:
     """Where the reports go; a workbook also, unless there is to be none, where the source is one."""
     workbook = _chosen(settings.workbook)
     suffix = source.original.suffix if source.original else ".xlsx"
@@ -22,12 +22,12 @@ def places_of(settings: Settings, source: Source) -> Places:
         if _same(workbook, settings.source):
             workbook = settings.report.with_suffix(f".results{suffix}")
     mode = 0o600 if settings.report_mode is None else settings.report_mode
-    return Places(settings.source, settings.report, workbook, settings.page, mode)
+    return OutputPaths(settings.source, settings.report, workbook, settings.page, mode)
 
 
-def places_again(settings: Settings, were: Places) -> Places:
+def former_output_paths(settings: Settings, were: OutputPaths) -> OutputPaths:
     """Where the reports of a run go that is taken up again: to their former places, unless others are asked for."""
-    return Places(
+    return OutputPaths(
         were.source,
         were.report if settings.report == Path() else settings.report,
         _chosen(settings.workbook) if settings.workbook else were.workbook,
@@ -57,20 +57,20 @@ class Drafts(NamedTuple):
 
 
 @contextmanager
-def drafts(places: Places) -> Iterator[Drafts]:
+def drafts(paths: OutputPaths) -> Iterator[Drafts]:
     """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
-    for one, other in combinations(filter(None, places[:4]), 2):
+    for one, other in combinations(filter(None, paths[:4]), 2):
         if _same(one, other):
             sentence = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
             raise ConfigError(sentence)
-    workbook, warnings = _spared(places.workbook)
+    workbook, warnings = _spared(paths.workbook)
     with ExitStack() as stack:
 
         def begun(path: Path | None) -> Draft | None:
-            return stack.enter_context(draft(path, places.mode)) if path else None
+            return stack.enter_context(draft(path, paths.mode)) if path else None
 
-        report = stack.enter_context(draft(places.report, places.mode))
-        yield Drafts(report, begun(workbook), begun(places.page), warnings)
+        report = stack.enter_context(draft(paths.report, paths.mode))
+        yield Drafts(report, begun(workbook), begun(paths.page), warnings)
 
 
 def _spared(workbook: Path | None) -> tuple[Path | None, list[str]]:

@@ -13,14 +13,26 @@ from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, Sourc
 from contact_sync.i18n import phrase
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.state_dir import kept_ledger, ledger_of, throwaway
-from contact_sync.model import ATTENTION, Layout, Original, Outcome, Places, Source, Summary, Violation, Watcher, Workload, stamp
+from contact_sync.model import (
+    ATTENTION,
+    Layout,
+    Original,
+    Outcome,
+    OutputPaths,
+    Source,
+    Summary,
+    Violation,
+    Watcher,
+    Workload,
+    stamp,
+)
 from contact_sync.report import csv
 from contact_sync.rules.anomalies import COMPARED, deviations
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
 from contact_sync.sync.guards import guard
-from contact_sync.sync.outputs import Drafts, drafts, places_again, places_of
+from contact_sync.sync.outputs import Drafts, drafts, former_output_paths, output_paths
 from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.stage import stage
 
@@ -40,42 +52,42 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     (ConfigError).
     """
     started = datetime.now(UTC)
-    night = _Night(settings, watcher)
+    run = _Run(settings, watcher)
     policy = Policy(blank=settings.blank, region=settings.region, today=started.astimezone().date())
     summary = Summary(
         f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}", settings.source, settings.report
     )
-    channel = night.channel() if settings.send else None
+    channel = run.channel() if settings.send else None
     lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
-    with handle_signals(night.shutdown), lent as ledger:
+    with handle_signals(run.shutdown), lent as ledger:
         keep = settings.send  # a rehearsal leaves the last run's rows where they are
         if keep:
             ledger.expire_history(started, settings.keep_days)
-        with _opened(settings, night.shutdown) as source:
+        with _opened(settings, run.shutdown) as source:
             summary.identity = source.identity
-            places = places_of(settings, source)
-            with drafts(places) as reports:
-                ledger.begin(summary.run, places, stamp(started), source.layout, keep=keep)
+            paths = output_paths(settings, source)
+            with drafts(paths) as reports:
+                ledger.begin(summary.run, paths, stamp(started), source.layout, keep=keep)
                 try:
                     with ledger.staging():
-                        night.stage(source, policy, ledger, summary)
+                        run.stage(source, policy, ledger, summary)
                 except ContactSyncError as refused:
                     summary.exit_code = refused.exit_code
                     if keep:
-                        night.finish(ledger, summary)
+                        run.finish(ledger, summary)
                     raise
                 refusals = guard(settings, ledger, summary.rows)
                 for reason in refusals:
-                    night.shutdown.request(reason)
+                    run.shutdown.request(reason)
                 if channel and not refusals:
                     ledger.release(summary.run)
-                    if not night.shutdown.reasons:
+                    if not run.shutdown.reasons:
                         channel.send(ledger, reports.csv, summary.rows, watcher)
                         summary.notes += channel.notes
-                night.conclude(ledger, summary)
-                night.report(ledger, summary, reports, source.layout, source.original)
+                run.conclude(ledger, summary)
+                run.report(ledger, summary, reports, source.layout, source.original)
         if keep:
-            night.finish(ledger, summary)
+            run.finish(ledger, summary)
     return summary
 
 
@@ -85,36 +97,36 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     Of `settings` what has to do with the file does not count. Raises what `run` does, and ConfigError when there is nothing to
     take up.
     """
-    night = _Night(settings, watcher)
-    channel = night.channel()
-    with handle_signals(night.shutdown), kept_ledger(settings, exactly=True) as ledger:
-        summary, layout, places = _last(ledger, settings)
-        with drafts(places) as reports:
+    run = _Run(settings, watcher)
+    channel = run.channel()
+    with handle_signals(run.shutdown), kept_ledger(settings, exactly=True) as ledger:
+        summary, layout, paths = _last(ledger, settings)
+        with drafts(paths) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
                 raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
             channel.send(ledger, reports.csv, summary.rows, watcher)
             summary.notes += channel.notes
-            night.conclude(ledger, summary)
+            run.conclude(ledger, summary)
             summary.requests, summary.retries = (now - then for now, then in zip(ledger.attempts(), before, strict=True))
-            night.report(ledger, summary, reports, layout)
-        night.finish(ledger, summary)
+            run.report(ledger, summary, reports, layout)
+        run.finish(ledger, summary)
     return summary
 
 
 def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     """Write the last run's report once more. Raises ConfigError when its rows are not kept any more, StorageError."""
-    night = _Night(settings, watcher)
+    run = _Run(settings, watcher)
     with kept_ledger(settings) as ledger:
-        summary, layout, places = _last(ledger, settings)
-        with drafts(places) as reports:
+        summary, layout, paths = _last(ledger, settings)
+        with drafts(paths) as reports:
             _count(ledger, summary)
-            night.report(ledger, summary, reports, layout)
-    summary.exit_code = _exit_code(night.shutdown.reasons, {})
+            run.report(ledger, summary, reports, layout)
+    summary.exit_code = _exit_code(run.shutdown.reasons, {})
     return summary
 
 
-def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Places]:
+def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, OutputPaths]:
     """The last run as it was left, and where its reports go; it must be the one asked for, if one is."""
     last = ledger.last()
     if not last:
@@ -122,10 +134,10 @@ def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Places]:
     if settings.run not in {"", last}:
         raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
     were, layout, seconds = ledger.reopen(last)
-    places = places_again(settings, were)
+    paths = former_output_paths(settings, were)
     rows = sum(ledger.outcomes().values())
-    summary = Summary(last, were.source, places.report, rows=rows, seconds=seconds, letters=layout.letters_of_fields)
-    return summary, layout, places
+    summary = Summary(last, were.source, paths.report, rows=rows, seconds=seconds, letters=layout.letters_of_fields)
+    return summary, layout, paths
 
 
 @contextmanager
@@ -157,7 +169,7 @@ def _opened(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
         raise
 
 
-class _Night:
+class _Run:
     """A run under way: what it was told, when it began, and whether it is to stop."""
 
     def __init__(self, settings: Settings, watcher: Watcher) -> None:
@@ -200,7 +212,7 @@ class _Night:
                 phrase("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
             )
         changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
-        source.warnings += deviations(ledger.nights(str(settings.source), COMPARED), Workload(summary.rows, changed))
+        source.warnings += deviations(ledger.workloads(str(settings.source), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             phrase("{count} cell(s) of {field}: {what}.", count=count, field=field, what=what)
@@ -214,7 +226,7 @@ class _Night:
             rest = Violation("limit", detail={"limit": str(self._settings.limit)})
         else:
             rest = Violation("stopped", detail={"reason": str(reasons[0]) if reasons else ""})
-        ledger.read_rest_as(rest, ready=any(isinstance(reason, SourceError) for reason in reasons))
+        ledger.report_unsent_as(rest, ready=any(isinstance(reason, SourceError) for reason in reasons))
         _count(ledger, summary)
         summary.seconds = round(time.monotonic() - self._begun, 1)
 

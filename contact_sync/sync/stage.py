@@ -77,7 +77,7 @@ def stage(
     if month_first:
         _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
-    _settle_twins(seen, ledger, duplicates)
+    _resolve_duplicates(seen, ledger, duplicates)
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
     return rows
@@ -122,20 +122,20 @@ def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, 
     return Block(chunk.numbers, ids, chunk.rows, outcome, others)
 
 
-def _settle_twins(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
+def _resolve_duplicates(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
     """Settle the rows of each contact that has several, so that at most one of them is sent."""
     flags: list[tuple[int, Violation]] = []
     settled: list[tuple[int, Outcome, Violation | None]] = []
-    for twins in _twins(seen, ledger):
-        agree = len({payload for _, payload in twins}) == 1
+    for rows in _duplicates(seen, ledger):
+        agree = len({payload for _, payload in rows}) == 1
         if not agree and duplicates == "refuse":
-            flags.extend((number, Violation("duplicate-conflict", ID, {"rows": _listed(twins)})) for number, _ in twins)
+            flags.extend((number, Violation("duplicate-conflict", ID, {"rows": _listed(rows)})) for number, _ in rows)
         else:
-            counting = twins[-1 if duplicates == "last" and not agree else 0]
+            counting = rows[-1 if duplicates == "last" and not agree else 0]
             reason = Violation("duplicate-ignored", ID, {"row": str(counting[0])})
             settled.extend(
                 (number, Outcome.DUPLICATE, None if payload == counting[1] else reason)
-                for number, payload in twins
+                for number, payload in rows
                 if number != counting[0]
             )
         if len(flags) + len(settled) >= _GROUP:
@@ -146,7 +146,7 @@ def _settle_twins(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
     ledger.settle(settled)
 
 
-def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
+def _duplicates(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
     """For each contact with several rows, their numbers and payload hashes in source order."""
     ids = np.sort(np.frombuffer(seen.ids, dtype=np.int64))
     if not (ids[1:] == ids[:-1]).any():
@@ -169,9 +169,9 @@ def _twins(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
         start = end
 
 
-def _listed(twins: list[tuple[int, int]]) -> str:
+def _listed(duplicates: list[tuple[int, int]]) -> str:
     """Their numbers, as "3, 9 and 12", or the first few of many."""
-    numbers = [str(number) for number, _ in twins]
+    numbers = [str(number) for number, _ in duplicates]
     if len(numbers) > _LISTED:
         return phrase("{rows} and {more} more", rows=", ".join(numbers[:_LISTED]), more=len(numbers) - _LISTED)
     return phrase("{rows} and {last}", rows=", ".join(numbers[:-1]), last=numbers[-1])

@@ -8,28 +8,28 @@ import pytest
 
 from contact_sync.sandbox.server import Sandbox
 
-from .night import Night
+from .workspace import Workspace
 
 
 @pytest.fixture
-def nightly(tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Iterator[Callable[..., Night]]:
+def nightly(tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Iterator[Callable[..., Workspace]]:
     """A function that takes what `Sandbox` takes and returns a night; its processes end with the test."""
-    nights: list[Night] = []
+    workspaces: list[Workspace] = []
 
-    def begin(**options: Any) -> Night:
-        folder = tmp_path / f"night-{len(nights)}"
+    def begin(**options: Any) -> Workspace:
+        folder = tmp_path / f"night-{len(workspaces)}"
         folder.mkdir()
-        nights.append(Night(folder, sandbox(**{"open_store": True} | options)))
-        return nights[-1]
+        workspaces.append(Workspace(folder, sandbox(**{"open_store": True} | options)))
+        return workspaces[-1]
 
     yield begin
-    for process in [process for night in nights for process in night.processes]:
+    for process in [process for workspace in workspaces for process in workspace.processes]:
         if process.poll() is None:
             process.kill()
             process.communicate()
 
 
 @pytest.fixture
-def night(nightly: Callable[..., Night]) -> Night:
+def workspace(nightly: Callable[..., Workspace]) -> Workspace:
     """A night with a sandbox that knows everyone and does as documented."""
     return nightly()

@@ -11,7 +11,7 @@ from contact_sync.sandbox.server import Behaviour, Faults
 
 from . import front
 from .front import Odd
-from .night import Night, assert_books, made_up, show
+from .workspace import Workspace, assert_books, made_up, show
 
 
 def json_of(document: bytes, **how: bytes) -> bytes:
@@ -65,30 +65,32 @@ SPREAD = 4
 """Every so many rows one is in trouble: more side by side would look like an API that is down."""
 
 
-def test_rows_in_trouble(nightly: Callable[..., Night]) -> None:
+def test_rows_in_trouble(nightly: Callable[..., Workspace]) -> None:
     """Each row in trouble ends as the table says, after so many attempts, and no other row is hurt."""
-    night = nightly()
-    night.export(made_up(SPREAD * len(TROUBLES) + 40))
+    workspace = nightly()
+    workspace.export(made_up(SPREAD * len(TROUBLES) + 40))
     troubled = {
-        contact.contact_id: trouble for contact, trouble in zip(night.contacts[1::SPREAD], TROUBLES.values(), strict=False)
+        contact.contact_id: trouble for contact, trouble in zip(workspace.contacts[1::SPREAD], TROUBLES.values(), strict=False)
     }
-    with front.serve(night.served) as before:
+    with front.serve(workspace.served) as before:
         for contact_id, trouble in troubled.items():
-            script: dict[str, Any] = before.script if isinstance(trouble.meets[0], Odd) else night.served.script
+            script: dict[str, Any] = before.script if isinstance(trouble.meets[0], Odd) else workspace.served.script
             script[contact_id] = list(trouble.meets)
         where = ("--base-url", before.base_url, "--timeout", "2", "--rate", "100")
-        first = night.run(*where)
-        outcomes = assert_books(night, first, 3, unseen=2)  # a look with contact/detail, and the update that was not handed on
+        first = workspace.run(*where)
+        outcomes = assert_books(
+            workspace, first, 3, unseen=2
+        )  # a look with contact/detail, and the update that was not handed on
         seen = {
-            line["contactId"]: (line["sync_outcome"], line["sync_code"], int(line["sync_attempts"])) for line in night.lines()
+            line["contactId"]: (line["sync_outcome"], line["sync_code"], int(line["sync_attempts"])) for line in workspace.lines()
         }
         expected = dict.fromkeys(seen, ("updated", "", 1))
         expected |= {contact_id: (one.outcome, one.code, one.attempts) for contact_id, one in troubled.items()}
         assert seen == expected
         show(f"{dict(outcomes)}, {first.told['requests']} requests, {first.told['retries']} of them retries")
-        night.served.script.clear()
-        assert assert_books(night, night.run(*where), 0)["updated"] == 2 + 1 + 2  # failed, rejected, altered
-        assert night.run(*where).calls == []
+        workspace.served.script.clear()
+        assert assert_books(workspace, workspace.run(*where), 0)["updated"] == 2 + 1 + 2  # failed, rejected, altered
+        assert workspace.run(*where).calls == []
 
 
 # ---- whole nights
@@ -128,13 +130,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault(nightly: Callable[..., Night], fault: Fault) -> None:
+def test_a_fault(nightly: Callable[..., Workspace], fault: Fault) -> None:
     """The night ends as the table says, within its requests; the next puts everything in place, and the next is idle."""
-    night = nightly(faults=fault.faults)
-    night.export(made_up(ROWS))
-    night.served.script = {contact_id: list(behaviours) for contact_id, behaviours in fault.script.items()}
-    first = night.run("--rate", "100", "--workers", str(WORKERS))
-    outcomes = assert_books(night, first, fault.code)
+    workspace = nightly(faults=fault.faults)
+    workspace.export(made_up(ROWS))
+    workspace.served.script = {contact_id: list(behaviours) for contact_id, behaviours in fault.script.items()}
+    first = workspace.run("--rate", "100", "--workers", str(WORKERS))
+    outcomes = assert_books(workspace, first, fault.code)
     assert outcomes["failed"] == fault.failed
     assert outcomes["unprocessed"] == (ROWS - fault.failed - outcomes["updated"] if fault.code else 0)
     assert fault.requests[0] <= len(first.calls) <= fault.requests[1]
@@ -142,7 +144,7 @@ def test_a_fault(nightly: Callable[..., Night], fault: Fault) -> None:
     assert bool(throttled) >= bool(fault.silence)
     assert sum(at < call.at < at + fault.silence for call in first.calls for at in throttled) < WORKERS
     show(f"{dict(outcomes)}, exit {first.code}, {len(first.calls)} requests, {first.told['retries']} of them retries")
-    night.served.script, night.served.faults = {}, Faults()
-    again = assert_books(night, night.run(), 0)
+    workspace.served.script, workspace.served.faults = {}, Faults()
+    again = assert_books(workspace, workspace.run(), 0)
     assert again["unchanged"] == outcomes["updated"]
-    assert night.run().calls == []
+    assert workspace.run().calls == []

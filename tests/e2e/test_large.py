@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
-from .night import PROGRAM, age, show
+from .workspace import PROGRAM, age, show
 
 HEADER = ["contactId", "Téléphone", "Prénom", "Nom", "Champ 1"]
 MEMORY = 120

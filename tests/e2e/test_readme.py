@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contact_sync.sandbox.server import Sandbox
 
-from .night import KEY, PROGRAM, age
+from .workspace import KEY, PROGRAM, age
 
 HERE = Path(__file__).parents[2]
 

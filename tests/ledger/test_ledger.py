@@ -34,8 +34,8 @@ from contact_sync.model import (
     Cause,
     Line,
     Outcome,
+    OutputPaths,
     Pending,
-    Places,
     Result,
     Staged,
     Summary,
@@ -164,7 +164,7 @@ def test_counts(opened: Open) -> None:
     assert ledger.count(Outcome.INVALID) == 3
     assert ledger.count(Outcome.INVALID, without="nothing-to-send") == 2
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 3, "": 2}
-    ledger.read_rest_as(Violation("limit", detail={"limit": "0"}), ready=False)
+    ledger.report_unsent_as(Violation("limit", detail={"limit": "0"}), ready=False)
     assert ledger.outcomes() == {"unprocessed": 2, "invalid": 3, "unchanged": 1}
 
 
@@ -354,7 +354,7 @@ def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(plain=[2, 3]))
     ledger.stage(block(row(900)))
-    ledger.read_rest_as(Violation("limit", detail={"limit": "0"}), ready=False)
+    ledger.report_unsent_as(Violation("limit", detail={"limit": "0"}), ready=False)
     begin_run(ledger, "another")
     ledger.stage(block(row(7), plain=[5, 6]))
     ledger.flag([(6, Violation("date-ambiguous", "date"))])
@@ -404,7 +404,7 @@ def test_text_that_is_no_unicode(opened: Open, where: Path) -> None:
         )
         ledger.flush()
         ledger.record(ended(ledger.take(-1)[0], Outcome.FAILED, Violation("api-throttled"), api_code="\ud801"))
-        ledger.read_rest_as(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
+        ledger.report_unsent_as(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
         first, second, third = lines_of(ledger.batches())
         assert second.api_code == r"\ud801"
         assert first.api_code == r"\ud800"
@@ -550,7 +550,7 @@ def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
     ledger = opened()
     ledger.stage(block(row(2), row(3, "", Outcome.READY), row(4, "", Outcome.INVALID, Violation("hidden")), plain=[5]))
     ledger.stage(block(row(7), plain=[6, 8], outcome=Outcome.READY))
-    ledger.read_rest_as(REST, ready=ready)
+    ledger.report_unsent_as(REST, ready=ready)
     lines = list(lines_of(ledger.batches()))
     found = ["unprocessed", expected, "invalid", "unchanged", expected, "unprocessed", expected]
     assert [line.outcome for line in lines] == found
@@ -567,7 +567,7 @@ def test_the_end_writes_nothing(opened: Open) -> None:
     other = opened(begin=False)
     before = other._db.execute("PRAGMA data_version").fetchone()
     ledger._db.execute("PRAGMA query_only = ON")
-    ledger.read_rest_as(REST, ready=True)
+    ledger.report_unsent_as(REST, ready=True)
     assert ledger.outcomes() == {"unprocessed": 2, "unchanged": 1}
     assert [line.code for line in lines_of(ledger.batches())] == ["stopped", "stopped", ""]
     assert other._db.execute("PRAGMA data_version").fetchone() == before
@@ -584,15 +584,15 @@ def test_a_run_taken_up_again(opened: Open, where: Path) -> None:
     for taken, outcome in zip(ledger.take(-1, 3), [Outcome.UPDATED, Outcome.FAILED, Outcome.REJECTED], strict=True):
         ledger.record(ended(taken, outcome, *[Violation("api-throttled")] * (outcome is not Outcome.UPDATED)))
     ledger.flush()
-    ledger.read_rest_as(REST, ready=False)
+    ledger.report_unsent_as(REST, ready=False)
     summary = Summary("run-1", Path("contacts.csv"), REPORT, outcomes=ledger.outcomes(), seconds=19.8)
     ledger.finish(summary, "2026-01-02T04:00:00Z")
     before = list(lines_of(ledger.batches()))
 
     with Ledger(where, PRINTS, "account") as again:
         assert again.last() == "run-1"
-        places = Places(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600)
-        assert again.reopen("run-1") == (places, LAYOUT, 19.8)
+        paths = OutputPaths(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600)
+        assert again.reopen("run-1") == (paths, LAYOUT, 19.8)
         assert list(lines_of(again.batches())) == before
         assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
         assert [pending.number for pending in again.take(-1)] == [5, 6]
@@ -643,7 +643,7 @@ def test_lost_results(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="cannot be used"):
         ledger.flush()
-    ledger.read_rest_as(REST, ready=False)
+    ledger.report_unsent_as(REST, ready=False)
     message = "The answer to this row could not be recorded: the next run sends it again."
     lines = list(lines_of(ledger.batches()))
     assert [line.outcome for line in lines] == ["updated", "failed", "failed", "unprocessed", "unchanged"]
@@ -675,7 +675,7 @@ def test_lost_results_of_the_second_pass(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = ON")
     with pytest.raises(StorageError, match="cannot be used"):
         ledger.flush()
-    ledger.read_rest_as(REST, ready=False)
+    ledger.report_unsent_as(REST, ready=False)
     told = [(line.outcome, line.code, line.attempts) for line in lines_of(ledger.batches())]
     assert told == [("updated", "", 5), ("failed", "not-recorded", 5), ("failed", "api-throttled", 4)]
     assert ledger.outcomes() == {"updated": 1, "failed": 2}
@@ -704,7 +704,7 @@ def test_results_that_find_room_after_all(opened: Open) -> None:
     ledger._db.execute("PRAGMA query_only = OFF")
     ledger.record(ended(second))
     ledger.flush()
-    ledger.read_rest_as(REST, ready=False)
+    ledger.report_unsent_as(REST, ready=False)
     assert ledger.outcomes() == {"updated": 2}
     assert ledger.attempts() == (2, 0)
 
@@ -716,10 +716,10 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Layout, Places, Outcome, Result, Staged
+from contact_sync.model import Block, Layout, OutputPaths, Outcome, Result, Staged
 from pathlib import Path
 ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
-ledger.begin("run", Places(Path("contacts.csv"), Path("r.csv"), None, None, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
+ledger.begin("run", OutputPaths(Path("contacts.csv"), Path("r.csv"), None, None, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
 rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
 ledger.stage(Block([2, 3], ["C2", "C3"], [[], []], Outcome.UNCHANGED, rows))
 first, second = ledger.take(-1)
@@ -760,7 +760,7 @@ def test_rows_that_cannot_all_be_staged(opened: Open, where: Path) -> None:
     first.release("run-1")
     ledger = opened(begin=False)
     before = list(lines_of(ledger.batches()))
-    ledger.begin("run-2", Places(Path("other.csv"), REPORT, None, None, 0o600), "2026-01-03T03:04:05Z", LAYOUT, keep=True)
+    ledger.begin("run-2", OutputPaths(Path("other.csv"), REPORT, None, None, 0o600), "2026-01-03T03:04:05Z", LAYOUT, keep=True)
 
     def stage_some() -> None:
         with ledger.staging():
@@ -790,10 +790,10 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Layout, Places, Outcome
+from contact_sync.model import Block, Layout, OutputPaths, Outcome
 from pathlib import Path
 ledger = Ledger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
-ledger.begin("run-2", Places(Path("c.csv"), Path("r.csv"), None, None, 0o600), "9", Layout([], [], {{}}, ";"), keep=True)
+ledger.begin("run-2", OutputPaths(Path("c.csv"), Path("r.csv"), None, None, 0o600), "9", Layout([], [], {{}}, ";"), keep=True)
 with ledger.staging():
     for number in range(20):
         ledger.stage(Block([number], ["C1"], [["x" * 2_000_000]], Outcome.UNCHANGED, []))
@@ -809,7 +809,7 @@ with ledger.staging():
 def test_earlier_nights(opened: Open) -> None:
     """The last runs of a source that were not stopped are told, newest first, whatever day is in its name."""
     ledger = opened(begin=False)
-    for night, (source, exit_code, outcomes) in enumerate(
+    for run, (source, exit_code, outcomes) in enumerate(
         (
             ("contacts-2026-01-02.csv", 0, {"updated": 7}),
             ("contacts-2026-01-03.csv", 3, {"unchanged": 5, "updated": 2, "invalid": 1, "duplicate": 1}),
@@ -818,12 +818,12 @@ def test_earlier_nights(opened: Open) -> None:
             ("contacts-2026-01-06.csv", 3, {"altered": 1, "rejected": 2, "failed": 3, "unprocessed": 4}),
         )
     ):
-        begin_run(ledger, f"run-{night}", source, f"2026-01-0{night}")
-        ledger.finish(Summary(f"run-{night}", Path(), None, outcomes=outcomes, exit_code=exit_code), "")
+        begin_run(ledger, f"run-{run}", source, f"2026-01-0{run}")
+        ledger.finish(Summary(f"run-{run}", Path(), None, outcomes=outcomes, exit_code=exit_code), "")
     begin_run(ledger, "now", "contacts-2026-01-07.csv", "2026-01-07")
-    assert ledger.nights("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
-    assert ledger.nights("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
-    assert ledger.nights("contacts.csv", 3) == []
+    assert ledger.workloads("contacts-2026-01-07.csv", 3) == [(10, 10), (9, 2), (7, 7)]
+    assert ledger.workloads("contacts-2026-01-07.csv", 2) == [(10, 10), (9, 2)]
+    assert ledger.workloads("contacts.csv", 3) == []
 
 
 def test_a_dry_run_leaves_the_last_runs_rows(opened: Open, where: Path) -> None:
@@ -1028,10 +1028,10 @@ def second_version(where: Path, stage: int) -> None:
     for statement in (*_SCHEMA[0], *_SCHEMA[1]):
         db.execute(statement)
     db.execute("INSERT INTO meta VALUES ('account', 'account'), ('rows', 'old')")
-    places = Places(Path("contacts.csv"), REPORT, None, None, 0o600).packed()
+    paths = OutputPaths(Path("contacts.csv"), REPORT, None, None, 0o600).packed()
     db.execute(
         "INSERT INTO run (id, source, started, layout, places, staged) VALUES ('old', 'c.csv', '2026-01-01T00:00:00Z', ?, ?, ?)",
-        (json.dumps(LAYOUT), places, stage),
+        (json.dumps(LAYOUT), paths, stage),
     )
     db.execute(
         "INSERT INTO block VALUES (2, '[2, 3]', '[\"C2\", \"C3\"]', ?, 'unchanged', 1)", (pack([["C2"], ["C3"]]).encode(),)
@@ -1173,12 +1173,13 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger import Ledger
-from contact_sync.model import Block, Layout, Places, Outcome, Staged, lines_of
+from contact_sync.model import Block, Layout, OutputPaths, Outcome, Staged, lines_of
 from pathlib import Path
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 with Ledger(None, Fingerprints(bytes(32))) as ledger:
-    ledger.begin("run", Places(Path("contacts.csv"), Path("r.csv"), None, None, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
+    paths = OutputPaths(Path("contacts.csv"), Path("r.csv"), None, None, 0o600)
+    ledger.begin("run", paths, "", Layout([], [], {{}}, ";"), keep=True)
     before = peak()  # of this program alone: what getrusage tells begins at its parent's
     for start in range(0, 40_000, 1000):
         numbers = list(range(start, start + 1000))

@@ -189,7 +189,7 @@ def test_a_good_night(path: Path) -> None:
     """Where all is well nothing is asked for, and what has nothing to show is not there."""
     parsed = Parsed(write(path, [line(2, "C2", "", "", "", outcome="unchanged")]))
     assert "All is well" in parsed.text
-    for absent in ("Why", "The pace of the night", "Requests", "How the file was read", "those that need you"):
+    for absent in ("Why", "Requests over time", "Requests", "How the file was read", "those that need you"):
         assert absent not in parsed.text
     assert "To be continued by the next run" in Parsed(write(path, [line(2, "C2", "", "", "", outcome="failed")])).text
 
@@ -627,7 +627,7 @@ def test_what_a_screen_reader_finds(browse: Open) -> None:
         ("heading", "11 of 12 contacts are in place; 1 row needs you."),
         ("region", "How the rows ended"),
         ("region", "Why"),
-        ("region", "The pace of the night"),
+        ("region", "Requests over time"),
         ("img", "updated 10, unchanged 1, invalid 1"),
         ("img", "Up to 1.0 requests a second"),
         ("search", None),

@@ -41,7 +41,7 @@ def judge(content: bytes, folder: Path) -> Expected:
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
         stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}
-        ledger.read_rest_as(Violation("stopped", detail={"reason": ""}), ready=False)
+        ledger.report_unsent_as(Violation("stopped", detail={"reason": ""}), ready=False)
         told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.batches())}
     return told | pending
 

@@ -82,8 +82,8 @@ def stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of one name in one second do not take each other's place."""
     stand_still(monkeypatch)
-    places = [inbox.put_away(arrive(tmp_path, "a.csv")[0], "done", "") for _ in range(3)]
-    assert [place.name for place in places if place] == [
+    paths = [inbox.put_away(arrive(tmp_path, "a.csv")[0], "done", "") for _ in range(3)]
+    assert [place.name for place in paths if place] == [
         "20260102T030405Z-a.csv",
         "20260102T030405Z-2-a.csv",
         "20260102T030405Z-3-a.csv",

@@ -78,7 +78,7 @@ class Watcher:
 
 
 @dataclass
-class Night:
+class Workspace:
     """A folder with a source, and the API it is sent to."""
 
     folder: Path
@@ -132,229 +132,229 @@ def age(path: Path) -> None:
 
 
 @pytest.fixture
-def night(tmp_path: Path, sandbox: Serve) -> Night:
+def workspace(tmp_path: Path, sandbox: Serve) -> Workspace:
     """A night with three rows to send."""
-    night = Night(tmp_path, sandbox())
-    night.write(*THREE)
-    return night
+    workspace = Workspace(tmp_path, sandbox())
+    workspace.write(*THREE)
+    return workspace
 
 
-def balanced(summary: Summary, night: Night) -> bool:
+def balanced(summary: Summary, workspace: Workspace) -> bool:
     """Whether rows in = lines in the report = sum of the outcomes."""
-    return summary.rows == len(night.lines()) == sum(summary.outcomes.values())
+    return summary.rows == len(workspace.lines()) == sum(summary.outcomes.values())
 
 
 # ---- nights that end well
 
 
-def test_a_workbook_by_its_content(night: Night) -> None:
+def test_a_workbook_by_its_content(workspace: Workspace) -> None:
     """A workbook comes back where the source is one, whatever its name: the name alone makes none."""
-    csv_file, book = night.folder / "named.xlsx", night.folder / "named.csv"
-    night.source.rename(csv_file)
+    csv_file, book = workspace.folder / "named.xlsx", workspace.folder / "named.csv"
+    workspace.source.rename(csv_file)
     sheet = openpyxl.Workbook()
     for row in (("contactId", "firstname"), ("C000001", "Zoé")):
         sheet.active.append(row)  # type: ignore[union-attr]
     sheet.save(book)
     age(book)
-    assert night.run(source=csv_file).workbook is None
-    assert night.run(source=book).workbook == night.folder / "contacts.results.xlsx"
+    assert workspace.run(source=csv_file).workbook is None
+    assert workspace.run(source=book).workbook == workspace.folder / "contacts.results.xlsx"
 
 
-def test_a_source_that_is_gone(night: Night) -> None:
+def test_a_source_that_is_gone(workspace: Workspace) -> None:
     """That a source is gone can be told from any other refusal, whether or not an earlier report is there."""
     for _ in range(2):
         with pytest.raises(MissingError, match="does not exist"):
-            night.run(source=night.folder / "gone.csv")
-        night.report.touch()
+            workspace.run(source=workspace.folder / "gone.csv")
+        workspace.report.touch()
 
 
-def test_which_file_was_run(night: Night) -> None:
+def test_which_file_was_run(workspace: Workspace) -> None:
     """A summary says which file was read, whatever has its name by the end of the run."""
-    before = identity_of(night.source)
-    night.watcher.then = lambda: night.write(("C000004", "Éponine"))
-    assert night.run().identity == before != identity_of(night.source)
+    before = identity_of(workspace.source)
+    workspace.watcher.then = lambda: workspace.write(("C000004", "Éponine"))
+    assert workspace.run().identity == before != identity_of(workspace.source)
 
 
-def test_a_night(night: Night) -> None:
+def test_a_night(workspace: Workspace) -> None:
     """Every row is sent, confirmed and reported, and the summary adds up."""
-    summary = night.run()
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes, summary.requests, summary.retries) == (0, {"updated": 3}, 3, 0)
-    assert balanced(summary, night)
+    assert balanced(summary, workspace)
     assert (summary.reasons, summary.warnings, summary.causes, summary.notes) == ([], [], [], [])
     assert summary.letters == {"contactId": "A", "firstname": "B", "date": "C"}
-    assert (night.watcher.rows, night.watcher.announced, len(night.watcher.results)) == (3, [3], 3)
-    first = night.lines()[0]
+    assert (workspace.watcher.rows, workspace.watcher.announced, len(workspace.watcher.results)) == (3, [3], 3)
+    first = workspace.lines()[0]
     assert first.pop("sync_at").endswith("Z")
     assert list(first.values()) == ["C000001", "Zoé", "", "2", "updated", "", "", "", "1", "200", "200"]
-    assert night.sandbox.store["C000001"]["firstname"] == "Zoé"
+    assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
 
 
-def test_the_second_night_sends_nothing(night: Night) -> None:
+def test_the_second_night_sends_nothing(workspace: Workspace) -> None:
     """Run twice, the second finds everything in place; an edit is sent alone; `resend` sends all again."""
-    night.run()
-    summary = night.run()
+    workspace.run()
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes, summary.requests) == (0, {"unchanged": 3}, 0)
-    night.write(*THREE[:2], ("C000003", "Eve"))
-    assert night.run().outcomes == {"unchanged": 2, "updated": 1}
-    assert night.run(resend=True).outcomes == {"updated": 3}
-    assert night.run().outcomes == {"unchanged": 3}
-    assert len(night.sandbox.calls) == 3 + 0 + 1 + 3
+    workspace.write(*THREE[:2], ("C000003", "Eve"))
+    assert workspace.run().outcomes == {"unchanged": 2, "updated": 1}
+    assert workspace.run(resend=True).outcomes == {"updated": 3}
+    assert workspace.run().outcomes == {"unchanged": 3}
+    assert len(workspace.sandbox.calls) == 3 + 0 + 1 + 3
 
 
-def test_an_account_that_is_named(night: Night) -> None:
+def test_an_account_that_is_named(workspace: Workspace) -> None:
     """A rotated key keeps the memory of an account with a name, and loses it without one."""
-    assert night.run(account="shop", key="old").outcomes == {"updated": 3}
-    assert night.run(account="shop", key="new").outcomes == {"unchanged": 3}
-    assert night.run(key="new").outcomes == {"updated": 3}
-    assert night.run(key="newer").outcomes == {"updated": 3}
+    assert workspace.run(account="shop", key="old").outcomes == {"updated": 3}
+    assert workspace.run(account="shop", key="new").outcomes == {"unchanged": 3}
+    assert workspace.run(key="new").outcomes == {"updated": 3}
+    assert workspace.run(key="newer").outcomes == {"updated": 3}
 
 
-def test_a_dry_run(night: Night) -> None:
+def test_a_dry_run(workspace: Workspace) -> None:
     """A dry run tells what is in place and what would be sent, sends nothing, and changes no memory."""
-    night.run()
-    night.write(*THREE[:2], ("C000003", "Eve"))
-    before = len(night.sandbox.calls)
+    workspace.run()
+    workspace.write(*THREE[:2], ("C000003", "Eve"))
+    before = len(workspace.sandbox.calls)
     for _ in range(2):
-        summary = night.run(send=False)
-        assert (summary.exit_code, night.outcomes()) == (0, ["unchanged", "unchanged", "ready"])
-        assert balanced(summary, night)
-    assert len(night.sandbox.calls) == before
-    assert night.run().outcomes == {"unchanged": 2, "updated": 1}
+        summary = workspace.run(send=False)
+        assert (summary.exit_code, workspace.outcomes()) == (0, ["unchanged", "unchanged", "ready"])
+        assert balanced(summary, workspace)
+    assert len(workspace.sandbox.calls) == before
+    assert workspace.run().outcomes == {"unchanged": 2, "updated": 1}
 
 
-def test_a_check(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check needs no key and no network, knows no memory, and leaves nothing but the report."""
-    night.write(*THREE, ("C000004", "x" * 33))
+    workspace.write(*THREE, ("C000004", "x" * 33))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("there is no network"))
-    summary = night.run(send=False, remember=False, key="", base_url="", state_dir=night.folder / "never")
-    assert (summary.exit_code, night.outcomes()) == (3, ["ready"] * 3 + ["invalid"])
-    assert sorted(path.name for path in night.folder.iterdir()) == ["contacts.csv", "contacts.results.csv"]
+    summary = workspace.run(send=False, remember=False, key="", base_url="", state_dir=workspace.folder / "never")
+    assert (summary.exit_code, workspace.outcomes()) == (3, ["ready"] * 3 + ["invalid"])
+    assert sorted(path.name for path in workspace.folder.iterdir()) == ["contacts.csv", "contacts.results.csv"]
 
 
-def test_the_embedded_sandbox(night: Night) -> None:
+def test_the_embedded_sandbox(workspace: Workspace) -> None:
     """A rehearsal is the whole job without key, network or memory, and knows every contact of the source."""
-    night.write(("anybody", "Zoé"))
+    workspace.write(("anybody", "Zoé"))
     for _ in range(2):
-        summary = night.run(sandbox=True, key="sandbox", base_url="https://example.com", state_dir=night.folder / "never")
+        summary = workspace.run(sandbox=True, key="sandbox", base_url="https://example.com", state_dir=workspace.folder / "never")
         assert (summary.exit_code, summary.outcomes) == (0, {"updated": 1})
-    assert night.sandbox.calls == []
-    assert not (night.folder / "never").exists()
+    assert workspace.sandbox.calls == []
+    assert not (workspace.folder / "never").exists()
 
 
-def test_a_limit(night: Night) -> None:
+def test_a_limit(workspace: Workspace) -> None:
     """With a limit so many rows are sent; the rest end unprocessed, do not make the exit code, and come next."""
-    summary = night.run(limit=2)
-    assert (summary.exit_code, night.outcomes()) == (0, ["updated", "updated", "unprocessed"])
-    assert night.lines()[2]["sync_code"] == "limit"
-    assert "2 rows at most" in night.lines()[2]["sync_message"]
-    assert night.watcher.announced == [2]
-    assert night.run(limit=2).outcomes == {"unchanged": 2, "updated": 1}
+    summary = workspace.run(limit=2)
+    assert (summary.exit_code, workspace.outcomes()) == (0, ["updated", "updated", "unprocessed"])
+    assert workspace.lines()[2]["sync_code"] == "limit"
+    assert "2 rows at most" in workspace.lines()[2]["sync_message"]
+    assert workspace.watcher.announced == [2]
+    assert workspace.run(limit=2).outcomes == {"unchanged": 2, "updated": 1}
 
 
-def test_a_limit_of_rows_that_are_in_place(night: Night) -> None:
+def test_a_limit_of_rows_that_are_in_place(workspace: Workspace) -> None:
     """What `--limit` leaves out of a `--resend` stays known to be in place."""
-    night.run()
-    assert night.run(resend=True, limit=1).outcomes == {"updated": 1, "unprocessed": 2}
-    assert night.run().outcomes == {"unchanged": 3}
+    workspace.run()
+    assert workspace.run(resend=True, limit=1).outcomes == {"updated": 1, "unprocessed": 2}
+    assert workspace.run().outcomes == {"unchanged": 3}
 
 
-def test_hidden_rows(night: Night) -> None:
+def test_hidden_rows(workspace: Workspace) -> None:
     """Hidden rows that are to be skipped end unprocessed and do not make the exit code; refused, nothing is sent."""
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     for row in (("contactId", "firstname"), *THREE):
         sheet.append(row)
     sheet.row_dimensions[3].hidden = True
-    source = night.folder / "contacts.xlsx"
+    source = workspace.folder / "contacts.xlsx"
     book.save(source)
     age(source)
-    summary = night.run(source=source, hidden="skip")
-    assert (summary.exit_code, night.outcomes()) == (0, ["updated", "unprocessed", "updated"])
+    summary = workspace.run(source=source, hidden="skip")
+    assert (summary.exit_code, workspace.outcomes()) == (0, ["updated", "unprocessed", "updated"])
     with pytest.raises(SourceError, match="hidden or filtered-out rows, 1 in all"):
-        night.run(source=source)
-    assert len(night.sandbox.calls) == 2
-    assert night.run(source=source, hidden="include").outcomes == {"unchanged": 2, "updated": 1}
+        workspace.run(source=source)
+    assert len(workspace.sandbox.calls) == 2
+    assert workspace.run(source=source, hidden="include").outcomes == {"unchanged": 2, "updated": 1}
 
 
-def test_two_columns_in_turn(night: Night) -> None:
+def test_two_columns_in_turn(workspace: Workspace) -> None:
     """Two sources with different columns do not undo each other: the second night of both sends nothing."""
     dates = [("C000001", "2020-12-31")]
     for expected in ("updated", "unchanged"):
-        night.write(THREE[0])
-        assert night.run().outcomes == {expected: 1}
-        night.write(*dates, header=("contactId", "date"))
-        assert night.run().outcomes == {expected: 1}
+        workspace.write(THREE[0])
+        assert workspace.run().outcomes == {expected: 1}
+        workspace.write(*dates, header=("contactId", "date"))
+        assert workspace.run().outcomes == {expected: 1}
 
 
-def test_a_name_that_is_no_unicode(night: Night) -> None:
+def test_a_name_that_is_no_unicode(workspace: Workspace) -> None:
     """A source whose name is no UTF-8 is a source like any other."""
-    source = night.folder / os.fsdecode(b"pr\xe9noms.csv")
-    shutil.copy2(night.source, source)
-    assert night.run(source=source).exit_code == 0
+    source = workspace.folder / os.fsdecode(b"pr\xe9noms.csv")
+    shutil.copy2(workspace.source, source)
+    assert workspace.run(source=source).exit_code == 0
 
 
 # ---- rows that need attention
 
 
-def test_rows_that_need_attention(night: Night) -> None:
+def test_rows_that_need_attention(workspace: Workspace) -> None:
     """Each kind of bad row is told in its line, and the exit code is 3."""
-    night.write(*THREE, ("nobody", "Eve"), ("C000005", "x" * 33), ("C000006", "Noé"), ("C000001", "Zoé"), ("C000007", "Ève"))
-    night.sandbox.script["C000002"] = [Behaviour(alter={"firstname": "L"})]
-    night.sandbox.script["C000006"] = [Behaviour(status=500)] * 9
-    summary = night.run(attempts=1)
+    workspace.write(*THREE, ("nobody", "Eve"), ("C000005", "x" * 33), ("C000006", "Noé"), ("C000001", "Zoé"), ("C000007", "Ève"))
+    workspace.sandbox.script["C000002"] = [Behaviour(alter={"firstname": "L"})]
+    workspace.sandbox.script["C000006"] = [Behaviour(status=500)] * 9
+    summary = workspace.run(attempts=1)
     expected = ["updated", "altered", "updated", "rejected", "invalid", "failed", "duplicate", "updated"]
-    assert (summary.exit_code, night.outcomes()) == (3, expected)
-    assert balanced(summary, night)
+    assert (summary.exit_code, workspace.outcomes()) == (3, expected)
+    assert balanced(summary, workspace)
     codes = ["", "echo-differs", "", "api-contact-unknown", "text-length", "api-error", "", ""]
-    assert [line["sync_code"] for line in night.lines()] == codes
-    assert (summary.requests, summary.retries) == (len(night.sandbox.calls), 1) == (7, 1)
-    assert night.lines()[5]["sync_attempts"] == "2"
+    assert [line["sync_code"] for line in workspace.lines()] == codes
+    assert (summary.requests, summary.retries) == (len(workspace.sandbox.calls), 1) == (7, 1)
+    assert workspace.lines()[5]["sync_attempts"] == "2"
     assert {cause.code for cause in summary.causes} == set(filter(None, codes))
 
 
-def test_unanswered_and_back(night: Night) -> None:
+def test_unanswered_and_back(workspace: Workspace) -> None:
     """A, then B applied without a yes, then A again: A is sent."""
-    night.run()
-    night.sandbox.script["C000001"] = [Behaviour(status=500, applied=True)] * 9
-    night.write(("C000001", "Eve"), *THREE[1:])
-    assert night.run(attempts=1).outcomes == {"failed": 1, "unchanged": 2}
-    del night.sandbox.script["C000001"]
-    night.write(*THREE)
-    assert night.run().outcomes == {"updated": 1, "unchanged": 2}
-    assert night.sandbox.store["C000001"]["firstname"] == "Zoé"
+    workspace.run()
+    workspace.sandbox.script["C000001"] = [Behaviour(status=500, applied=True)] * 9
+    workspace.write(("C000001", "Eve"), *THREE[1:])
+    assert workspace.run(attempts=1).outcomes == {"failed": 1, "unchanged": 2}
+    del workspace.sandbox.script["C000001"]
+    workspace.write(*THREE)
+    assert workspace.run().outcomes == {"updated": 1, "unchanged": 2}
+    assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
 
 
 # ---- nights that stop
 
 
 @pytest.mark.parametrize(("bad", "code"), [(2, 3), (3, 4)])
-def test_too_many_invalid_rows(night: Night, bad: int, code: int) -> None:
+def test_too_many_invalid_rows(workspace: Workspace, bad: int, code: int) -> None:
     """More invalid rows than allowed: nothing is sent, the report is written, and valid rows are unprocessed."""
-    night.write(*[(f"C00000{n}", "x" * 33 if n <= bad else "Zoé") for n in range(1, 5)])
-    summary = night.run(max_invalid=50)
+    workspace.write(*[(f"C00000{n}", "x" * 33 if n <= bad else "Zoé") for n in range(1, 5)])
+    summary = workspace.run(max_invalid=50)
     assert summary.exit_code == code
-    assert night.outcomes() == ["invalid"] * bad + ["updated" if code == 3 else "unprocessed"] * (4 - bad)
-    assert balanced(summary, night)
-    assert bool(night.sandbox.calls) is (code == 3)
+    assert workspace.outcomes() == ["invalid"] * bad + ["updated" if code == 3 else "unprocessed"] * (4 - bad)
+    assert balanced(summary, workspace)
+    assert bool(workspace.sandbox.calls) is (code == 3)
     if code == 4:
         (reason,) = summary.reasons
         assert reason.startswith("3 of 4 rows are invalid, more than 50 %, so nothing was sent")
         assert "not counted" not in reason
-        assert reason in night.lines()[3]["sync_message"]
-        assert night.run(max_invalid=75).exit_code == 3
+        assert reason in workspace.lines()[3]["sync_message"]
+        assert workspace.run(max_invalid=75).exit_code == 3
 
 
-def test_rows_with_nothing_to_send_do_not_count(night: Night) -> None:
+def test_rows_with_nothing_to_send_do_not_count(workspace: Workspace) -> None:
     """Rows with nothing but a contactId are invalid, but no sign of a damaged source."""
-    night.write(("C000001", "Zoé"), ("C000002",), ("C000003",), ("C000004",))
-    summary = night.run()
+    workspace.write(("C000001", "Zoé"), ("C000002",), ("C000003",), ("C000004",))
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (3, {"updated": 1, "invalid": 3})
 
 
-def test_rows_that_do_not_count_are_told(night: Night) -> None:
+def test_rows_that_do_not_count_are_told(workspace: Workspace) -> None:
     """Where the summary has more invalid rows than the stop, the stop says which it does not count."""
-    night.write(("C000001", "x" * 33), ("C000002", "x" * 33), ("C000003",), ("C000004", "Max"))
-    summary = night.run(max_invalid=25)
+    workspace.write(("C000001", "x" * 33), ("C000002", "x" * 33), ("C000003",), ("C000004", "Max"))
+    summary = workspace.run(max_invalid=25)
     assert summary.outcomes == {"invalid": 3, "unprocessed": 1}
     (reason,) = summary.reasons
     assert reason.startswith("2 of 4 rows are invalid, more than 25 %")
@@ -362,39 +362,39 @@ def test_rows_that_do_not_count_are_told(night: Night) -> None:
 
 
 @pytest.mark.parametrize(("allowed", "code"), [(2, 0), (1, 4)])
-def test_too_many_cells_emptied(night: Night, allowed: int, code: int) -> None:
+def test_too_many_cells_emptied(workspace: Workspace, allowed: int, code: int) -> None:
     """More cells emptied than allowed: nothing is sent, and the rows are unprocessed."""
-    night.write(*THREE, ("C000005", "<clear>", "2020-12-31"), ("C000006", "<vider>"))
-    summary = night.run(max_clears=allowed)
+    workspace.write(*THREE, ("C000005", "<clear>", "2020-12-31"), ("C000006", "<vider>"))
+    summary = workspace.run(max_clears=allowed)
     assert summary.exit_code == code
     assert summary.outcomes == ({"unprocessed": 5} if code else {"updated": 5})
     assert bool(summary.reasons and "2 cells would empty a stored field, more than 1" in summary.reasons[0]) is bool(code)
-    assert bool(night.sandbox.calls) is not bool(code)
-    assert night.watcher.announced == ([] if code else [5])
+    assert bool(workspace.sandbox.calls) is not bool(code)
+    assert workspace.watcher.announced == ([] if code else [5])
 
 
-def test_blank_cells_that_clear(night: Night) -> None:
+def test_blank_cells_that_clear(workspace: Workspace) -> None:
     """What blank cells would empty counts, and what is in place does not count again."""
-    night.write(*THREE)
-    assert night.run(blank="clear", max_clears=2).exit_code == 4
-    assert night.run(blank="clear", max_clears=3).exit_code == 0
-    assert night.run(blank="clear", max_clears=0).outcomes == {"unchanged": 3}
-    assert night.sandbox.store["C000001"]["date"] == ""
+    workspace.write(*THREE)
+    assert workspace.run(blank="clear", max_clears=2).exit_code == 4
+    assert workspace.run(blank="clear", max_clears=3).exit_code == 0
+    assert workspace.run(blank="clear", max_clears=0).outcomes == {"unchanged": 3}
+    assert workspace.sandbox.store["C000001"]["date"] == ""
 
 
 @pytest.mark.parametrize("remember", [True, False])
-def test_a_guard_without_sending(night: Night, *, remember: bool) -> None:
+def test_a_guard_without_sending(workspace: Workspace, *, remember: bool) -> None:
     """A guard stops a check and a dry run too: nothing is ready then."""
-    night.write(*THREE, *[(f"D{n}", "x" * 33) for n in range(4)])
-    summary = night.run(send=False, remember=remember)
+    workspace.write(*THREE, *[(f"D{n}", "x" * 33) for n in range(4)])
+    summary = workspace.run(send=False, remember=remember)
     assert (summary.exit_code, summary.outcomes) == (4, {"unprocessed": 3, "invalid": 4})
-    assert balanced(summary, night)
+    assert balanced(summary, workspace)
 
 
-def test_both_guards(night: Night) -> None:
+def test_both_guards(workspace: Workspace) -> None:
     """When both guards stop a run it says so of both."""
-    night.write(("C000001", "<clear>"), ("C000002", "x" * 33), ("C000003", "x" * 33))
-    summary = night.run(max_clears=0)
+    workspace.write(("C000001", "<clear>"), ("C000002", "x" * 33), ("C000003", "x" * 33))
+    summary = workspace.run(max_clears=0)
     assert (summary.exit_code, len(summary.reasons)) == (4, 2)
 
 
@@ -408,133 +408,135 @@ def people(ids: Iterable[int], who: Iterable[int]) -> list[Row]:
 
 def test_a_column_sorted_alone(tmp_path: Path, sandbox: Serve) -> None:
     """When most known contacts become somebody else at once nothing is sent, whatever `--resend` says, unless that is allowed."""
-    night = Night(tmp_path, sandbox(open_store=True))
-    night.write(*people(range(30), range(30)), header=PERSON)
-    assert night.run().outcomes == {"updated": 30}
-    night.write(*people(range(30), reversed(range(30))), header=PERSON)
+    workspace = Workspace(tmp_path, sandbox(open_store=True))
+    workspace.write(*people(range(30), range(30)), header=PERSON)
+    assert workspace.run().outcomes == {"updated": 30}
+    workspace.write(*people(range(30), reversed(range(30))), header=PERSON)
     for resend in (False, True):
-        summary = night.run(resend=resend)
+        summary = workspace.run(resend=resend)
         assert (summary.exit_code, summary.requests, summary.outcomes) == (4, 0, {"unprocessed": 30})
         assert "30 of 30 known contacts change first name, last name and phone number at once" in summary.reasons[0]
-    assert night.run(max_identity_changes=100).outcomes == {"updated": 30}
+    assert workspace.run(max_identity_changes=100).outcomes == {"updated": 30}
 
 
 def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
     """Half of the known contacts, a handful, or new ones may be anybody; so may those of whom only the name changes."""
-    night = Night(tmp_path, sandbox(open_store=True))
-    night.write(*people(range(30), range(30)), header=PERSON)
-    assert night.run().exit_code == 0
-    night.write(*people(range(60), [*range(15), *range(60, 75), *range(30, 60)]), header=PERSON)
-    assert night.run().outcomes == {"updated": 45, "unchanged": 15}
-    night.write(*people(range(19), range(40, 59)), header=PERSON)
-    assert night.run().outcomes == {"updated": 19}
-    night.write(*((*row[:2], "Léa", "Max") for row in people(range(30, 60), range(30, 60))), header=PERSON)
-    assert night.run(max_identity_changes=0).outcomes == {"updated": 30}
+    workspace = Workspace(tmp_path, sandbox(open_store=True))
+    workspace.write(*people(range(30), range(30)), header=PERSON)
+    assert workspace.run().exit_code == 0
+    workspace.write(*people(range(60), [*range(15), *range(60, 75), *range(30, 60)]), header=PERSON)
+    assert workspace.run().outcomes == {"updated": 45, "unchanged": 15}
+    workspace.write(*people(range(19), range(40, 59)), header=PERSON)
+    assert workspace.run().outcomes == {"updated": 19}
+    workspace.write(*((*row[:2], "Léa", "Max") for row in people(range(30, 60), range(30, 60))), header=PERSON)
+    assert workspace.run(max_identity_changes=0).outcomes == {"updated": 30}
 
 
 def test_a_night_unlike_the_last_ones(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source with half of its rows, or whose rows change as they never did, is sent, and warned of; `--resend` is no change."""
     moments = count(1)
     monkeypatch.setattr(module, "stamp", lambda _: f"2999-01-01T{next(moments):06}")
-    night = Night(tmp_path, sandbox(open_store=True))
+    workspace = Workspace(tmp_path, sandbox(open_store=True))
     everybody = people(range(60), range(0, 120, 2))
-    night.write(*everybody, header=PERSON)
+    workspace.write(*everybody, header=PERSON)
     for _ in range(9):
-        assert night.run().warnings == []
-    night.write(*everybody[:29], header=PERSON)
-    summary = night.run()
+        assert workspace.run().warnings == []
+    workspace.write(*everybody[:29], header=PERSON)
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 29})
     assert summary.warnings == ["The source has 29 rows, where the last 7 runs had 60: check that it is whole."]
-    night.write(*((*row, "x") for row in everybody), header=(*PERSON, "custom1"))
-    (warning,) = night.run(send=False).warnings
+    workspace.write(*((*row, "x") for row in everybody), header=(*PERSON, "custom1"))
+    (warning,) = workspace.run(send=False).warnings
     assert warning.startswith("60 of 60 rows are new or changed, where the last 7 runs had 0% at most")
-    night.write(*everybody, header=PERSON)
-    assert night.run(resend=True).warnings == []
+    workspace.write(*everybody, header=PERSON)
+    assert workspace.run(resend=True).warnings == []
 
 
-def test_the_key_is_refused(night: Night) -> None:
+def test_the_key_is_refused(workspace: Workspace) -> None:
     """A key that the API refuses stops the run after one request; the rest is unprocessed."""
-    night.sandbox.key = "another"
-    summary = night.run()
-    assert (summary.exit_code, night.outcomes()) == (5, ["failed", "unprocessed", "unprocessed"])
-    assert (summary.requests, len(night.sandbox.calls)) == (1, 1)
-    assert balanced(summary, night)
-    assert all(summary.reasons[0] in line["sync_message"] for line in night.lines()[1:])
+    workspace.sandbox.key = "another"
+    summary = workspace.run()
+    assert (summary.exit_code, workspace.outcomes()) == (5, ["failed", "unprocessed", "unprocessed"])
+    assert (summary.requests, len(workspace.sandbox.calls)) == (1, 1)
+    assert balanced(summary, workspace)
+    assert all(summary.reasons[0] in line["sync_message"] for line in workspace.lines()[1:])
 
 
-def test_a_proxy_that_cannot_be_used(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_that_cannot_be_used(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is wrong with the way to the API is told before the source is looked at."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-    night.source.unlink()
+    workspace.source.unlink()
     with pytest.raises(ConfigError, match="HTTPS_PROXY"):
-        night.run(base_url="https://api.example/v1")
+        workspace.run(base_url="https://api.example/v1")
 
 
-def test_the_time_budget(night: Night) -> None:
+def test_the_time_budget(workspace: Workspace) -> None:
     """When the time is used up the rest is unprocessed, and the exit code says to run again."""
 
     def use_up() -> None:
         loop: Any = asyncio.get_running_loop()
         loop.time = lambda: time.monotonic() + 3600
 
-    night.watcher.then = use_up
-    summary = night.run(rate=1, max_duration=3600)
-    assert (summary.exit_code, night.outcomes()) == (6, ["updated", "unprocessed", "unprocessed"])
-    night.watcher.then = lambda: None
-    assert night.run().outcomes == {"unchanged": 1, "updated": 2}
+    workspace.watcher.then = use_up
+    summary = workspace.run(rate=1, max_duration=3600)
+    assert (summary.exit_code, workspace.outcomes()) == (6, ["updated", "unprocessed", "unprocessed"])
+    workspace.watcher.then = lambda: None
+    assert workspace.run().outcomes == {"unchanged": 1, "updated": 2}
 
 
-def test_a_time_budget_that_loading_took(night: Night) -> None:
+def test_a_time_budget_that_loading_took(workspace: Workspace) -> None:
     """A budget that is used up before the first request sends nothing."""
-    summary = night.run(max_duration=1e-9)
+    summary = workspace.run(max_duration=1e-9)
     assert (summary.exit_code, summary.outcomes) == (6, {"unprocessed": 3})
-    assert night.sandbox.calls == []
+    assert workspace.sandbox.calls == []
 
 
-def test_a_time_budget_that_nothing_needs(night: Night) -> None:
+def test_a_time_budget_that_nothing_needs(workspace: Workspace) -> None:
     """Where nothing is to be sent, no time is missing."""
-    night.run()
-    summary = night.run(max_duration=1e-9)
+    workspace.run()
+    summary = workspace.run(max_duration=1e-9)
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 3})
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal(night: Night, signum: int, code: int) -> None:
+def test_a_signal(workspace: Workspace, signum: int, code: int) -> None:
     """A signal stops the run in good order: the report is complete, the next run goes on, and the old handler is back."""
     before = signal.getsignal(signum)
-    night.watcher.then = lambda: os.kill(os.getpid(), signum)
-    summary = night.run(workers=1, rate=50)
-    assert (summary.exit_code, night.outcomes()) == (code, ["updated", "unprocessed", "unprocessed"])
+    workspace.watcher.then = lambda: os.kill(os.getpid(), signum)
+    summary = workspace.run(workers=1, rate=50)
+    assert (summary.exit_code, workspace.outcomes()) == (code, ["updated", "unprocessed", "unprocessed"])
     assert summary.reasons == [f"Interrupted by {signal.Signals(signum).name}."]
     assert signal.getsignal(signum) == before
-    night.watcher.then = lambda: None
-    assert night.run().outcomes == {"unchanged": 1, "updated": 2}
+    workspace.watcher.then = lambda: None
+    assert workspace.run().outcomes == {"unchanged": 1, "updated": 2}
 
 
-def test_a_signal_while_loading(night: Night) -> None:
+def test_a_signal_while_loading(workspace: Workspace) -> None:
     """A signal before the first request sends nothing, and the report is complete."""
-    night.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    summary = night.run()
+    workspace.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (143, {"unprocessed": 3})
-    assert night.sandbox.calls == []
-    night.watcher.while_loading = lambda: None
-    assert night.retry().outcomes == {"updated": 3}
+    assert workspace.sandbox.calls == []
+    workspace.watcher.while_loading = lambda: None
+    assert workspace.retry().outcomes == {"updated": 3}
 
 
-def test_a_signal_before_a_guard(night: Night) -> None:
+def test_a_signal_before_a_guard(workspace: Workspace) -> None:
     """Where a guard stops a run that was interrupted, too, the source has to be corrected: there is nothing to take up."""
-    night.write(*THREE, header=("contactId", "date", "firstname"))
-    night.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    summary = night.run()
+    workspace.write(*THREE, header=("contactId", "date", "firstname"))
+    workspace.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (4, {"invalid": 3})
     with pytest.raises(ConfigError, match="ended before anything was sent"):
-        night.retry()
+        workspace.retry()
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_while_the_source_is_watched(night: Night, monkeypatch: pytest.MonkeyPatch, signum: int, code: int) -> None:
+def test_a_signal_while_the_source_is_watched(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, signum: int, code: int
+) -> None:
     """A signal ends a run that waits for its source to be quiet: soon, with its own exit code, and with nothing written."""
-    os.utime(night.source)
+    os.utime(workspace.source)
     naps: list[float] = []
 
     def sleep(seconds: float) -> None:
@@ -544,22 +546,22 @@ def test_a_signal_while_the_source_is_watched(night: Night, monkeypatch: pytest.
 
     monkeypatch.setattr("contact_sync.sync.run.time.sleep", sleep)
     with pytest.raises(Interrupted, match=rf"^Interrupted by {signal.Signals(signum).name}\.$") as stopped:
-        night.run()
+        workspace.run()
     assert stopped.value.exit_code == code
     assert len(naps) == 1
-    assert night.sandbox.calls == []
-    assert not night.report.exists()
+    assert workspace.sandbox.calls == []
+    assert not workspace.report.exists()
 
 
-def test_a_source_that_is_watched(night: Night) -> None:
+def test_a_source_that_is_watched(workspace: Workspace) -> None:
     """A source that was written just now is waited for, and then sent like any other."""
-    os.utime(night.source, (time.time() - 1.5,) * 2)
+    os.utime(workspace.source, (time.time() - 1.5,) * 2)
     begun = time.monotonic()
-    assert night.run().outcomes == {"updated": 3}
+    assert workspace.run().outcomes == {"updated": 3}
     assert 0.4 < time.monotonic() - begun < 2
 
 
-def test_a_second_signal(night: Night) -> None:
+def test_a_second_signal(workspace: Workspace) -> None:
     """The second signal ends the program at once, with its exit code and without a report."""
     script = f"""
 import os, signal, sys
@@ -571,269 +573,270 @@ class Watcher:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         print("still here", flush=True)
-run(Settings(source=Path({str(night.source)!r}), report=Path({str(night.report)!r}), send=False, remember=False), Watcher())
+source, report = Path({str(workspace.source)!r}), Path({str(workspace.report)!r})
+run(Settings(source=source, report=report, send=False, remember=False), Watcher())
 """
     root = Path(__file__).parents[2]
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # it does not end in good order
     done = subprocess.run([sys.executable, "-c", script], cwd=root, check=False, capture_output=True, text=True, env=env)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
-    assert not night.report.exists()
+    assert not workspace.report.exists()
 
 
 # ---- sources that are refused
 
 
-def test_a_refused_source(night: Night) -> None:
+def test_a_refused_source(workspace: Workspace) -> None:
     """A source refused for its structure writes no report, sends nothing, and names the older report."""
-    night.write(*THREE, header=("contactId", "fisrtname", "date"))
+    workspace.write(*THREE, header=("contactId", "fisrtname", "date"))
     with pytest.raises(SourceError, match="fisrtname") as refused:
-        night.run()
+        workspace.run()
     assert "earlier run" not in str(refused.value)
-    assert not night.report.exists()
-    night.write(*THREE)
-    night.run()
-    before = night.report.read_bytes()
-    night.write(*THREE, header=("contactId", "fisrtname", "date"))
-    with pytest.raises(SourceError, match=rf"fisrtname.*\(The report {night.report} is from an earlier run\.\)"):
-        night.run()
-    assert night.report.read_bytes() == before
-    assert sorted(path.name for path in night.folder.iterdir()) == ["contacts.csv", "contacts.results.csv", "state"]
+    assert not workspace.report.exists()
+    workspace.write(*THREE)
+    workspace.run()
+    before = workspace.report.read_bytes()
+    workspace.write(*THREE, header=("contactId", "fisrtname", "date"))
+    with pytest.raises(SourceError, match=rf"fisrtname.*\(The report {workspace.report} is from an earlier run\.\)"):
+        workspace.run()
+    assert workspace.report.read_bytes() == before
+    assert sorted(path.name for path in workspace.folder.iterdir()) == ["contacts.csv", "contacts.results.csv", "state"]
 
 
-def test_a_source_that_turns_out_to_be_damaged(night: Night) -> None:
+def test_a_source_that_turns_out_to_be_damaged(workspace: Workspace) -> None:
     """Damage found in the middle sends nothing, and the next run is not hindered."""
-    night.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
-    age(night.source)
+    workspace.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
+    age(workspace.source)
     with pytest.raises(SourceError, match="quote"):
-        night.run()
-    assert night.sandbox.calls == []
-    night.write(*THREE)
-    assert night.run().outcomes == {"updated": 3}
+        workspace.run()
+    assert workspace.sandbox.calls == []
+    workspace.write(*THREE)
+    assert workspace.run().outcomes == {"updated": 3}
 
 
-def test_a_night_of_less_pace(night: Night) -> None:
+def test_a_night_of_less_pace(workspace: Workspace) -> None:
     """An API that asked for fewer requests is told of, for it is why a night takes long."""
-    night.sandbox.script["C000002"] = [Behaviour(status=429)]
-    summary = night.run()
+    workspace.sandbox.script["C000002"] = [Behaviour(status=429)]
+    summary = workspace.run()
     assert summary.outcomes == {"updated": 3}
     assert summary.notes == ["The API asked for fewer requests, so the pace was halved 1 time(s)."]
 
 
 @pytest.mark.parametrize("content", ["", "C000004;Zoé\n" * 5000 + 'C000005;"Léa\n'])
-def test_a_refused_source_leaves_the_last_run(night: Night, content: str) -> None:
+def test_a_refused_source_leaves_the_last_run(workspace: Workspace, content: str) -> None:
     """A source that is empty, or turns out to be damaged, does not take the place of the last run's rows; the history has it."""
-    night.run(limit=1)
-    report = night.report.read_bytes()
-    night.source.write_text(f"contactId;firstname\n{content}", encoding="utf-8")
-    age(night.source)
+    workspace.run(limit=1)
+    report = workspace.report.read_bytes()
+    workspace.source.write_text(f"contactId;firstname\n{content}", encoding="utf-8")
+    age(workspace.source)
     with pytest.raises(SourceError):
-        night.run()
-    (path,) = (night.folder / "state").glob("*.sqlite3")
+        workspace.run()
+    (path,) = (workspace.folder / "state").glob("*.sqlite3")
     with Ledger(path, installation(path.parent), path.stem) as ledger:
         assert [(told.exit_code, told.outcomes) for told in ledger.runs(9)] == [(4, {}), (0, {"updated": 1, "unprocessed": 2})]
-    night.report.unlink()
-    night.rewrite()
-    assert night.report.read_bytes() == report
-    assert night.retry().outcomes == {"updated": 3}
+    workspace.report.unlink()
+    workspace.rewrite()
+    assert workspace.report.read_bytes() == report
+    assert workspace.retry().outcomes == {"updated": 3}
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "missing/contacts.csv", ".", "contacts.csv/contacts.csv"])
-def test_no_source(night: Night, source: str) -> None:
+def test_no_source(workspace: Workspace, source: str) -> None:
     """A source that does not exist is a refused source, also when the folder of its report does not exist either."""
-    path = night.folder / source
+    path = workspace.folder / source
     with pytest.raises(SourceError):
-        night.run(source=path, report=path.parent / "missing.results.csv")
+        workspace.run(source=path, report=path.parent / "missing.results.csv")
 
 
 @as_root
-def test_a_folder_that_is_out_of_reach(night: Night) -> None:
+def test_a_folder_that_is_out_of_reach(workspace: Workspace) -> None:
     """A source in a folder that this user may not enter is a refused source."""
-    night.folder.chmod(0o700)
-    state = night.folder.parent
+    workspace.folder.chmod(0o700)
+    state = workspace.folder.parent
     with somebody_else(), pytest.raises(SourceError, match="cannot be read"):
-        night.run(send=False, remember=False, state_dir=state)
+        workspace.run(send=False, remember=False, state_dir=state)
 
 
-def test_an_empty_source(night: Night) -> None:
+def test_an_empty_source(workspace: Workspace) -> None:
     """A source without a data row is refused, or allowed and reported as such."""
-    night.write()
+    workspace.write()
     with pytest.raises(SourceError, match="has no data row: check the export, or allow it with --allow-empty"):
-        night.run()
-    summary = night.run(allow_empty=True)
-    assert (summary.exit_code, summary.rows, summary.outcomes, night.lines()) == (0, 0, {}, [])
+        workspace.run()
+    summary = workspace.run(allow_empty=True)
+    assert (summary.exit_code, summary.rows, summary.outcomes, workspace.lines()) == (0, 0, {}, [])
 
 
-def test_a_region_that_is_none(night: Night) -> None:
+def test_a_region_that_is_none(workspace: Workspace) -> None:
     """A region without a numbering plan is a wrong option, told before anything is touched: the last run can be taken up."""
-    night.run(limit=1)
-    before = night.report.read_bytes()
+    workspace.run(limit=1)
+    before = workspace.report.read_bytes()
     with pytest.raises(ConfigError, match="XX"):
-        night.run(region="XX")
-    assert night.report.read_bytes() == before
-    assert night.retry().outcomes == {"updated": 3}
+        workspace.run(region="XX")
+    assert workspace.report.read_bytes() == before
+    assert workspace.retry().outcomes == {"updated": 3}
 
 
 # ---- what cannot be read or written
 
 
-def test_another_run(night: Night) -> None:
+def test_another_run(workspace: Workspace) -> None:
     """While another run has the account this one is refused; another account is not concerned."""
-    night.run()
-    (path,) = (night.folder / "state").glob("*.lock")
+    workspace.run()
+    (path,) = (workspace.folder / "state").glob("*.lock")
     assert path.read_text() == f"{os.getpid()}\n"
     descriptor = acquire(path)
     assert descriptor is not None, "the run before still has it"
     os.write(descriptor, b"4000000000\n")
     with pytest.raises(BusyError, match=r"\(process 4000000000\): wait for it to end"):
-        night.run()
-    assert night.run(account="other").exit_code == 0
+        workspace.run()
+    assert workspace.run(account="other").exit_code == 0
     os.close(descriptor)
-    assert night.run().outcomes == {"unchanged": 3}
+    assert workspace.run().outcomes == {"unchanged": 3}
     assert path.read_text() == f"{os.getpid()}\n"
 
 
-def test_a_run_in_a_run(night: Night) -> None:
+def test_a_run_in_a_run(workspace: Workspace) -> None:
     """As long as a run goes on, until its report is in place, another is refused and told by which process."""
     refused: list[str] = []
 
     def another() -> None:
         with pytest.raises(BusyError) as error:
-            Night(night.folder, night.sandbox).run(report=night.folder / "other.csv")
+            Workspace(workspace.folder, workspace.sandbox).run(report=workspace.folder / "other.csv")
         refused.append(str(error.value))
 
-    night.watcher.then = night.watcher.while_loading = another
-    assert night.run().outcomes == {"updated": 3}
+    workspace.watcher.then = workspace.watcher.while_loading = another
+    assert workspace.run().outcomes == {"updated": 3}
     told = f"Another run for this account is under way (process {os.getpid()}): wait for it to end."
     assert refused == [told] * 4
-    assert len(night.sandbox.calls) == 3
+    assert len(workspace.sandbox.calls) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_a_lock_without_a_name(night: Night, content: bytes) -> None:
+def test_a_lock_without_a_name(workspace: Workspace, content: bytes) -> None:
     """A lock that is held is a lock, whatever is written in it."""
-    night.run()
-    (path,) = (night.folder / "state").glob("*.lock")
+    workspace.run()
+    (path,) = (workspace.folder / "state").glob("*.lock")
     descriptor = acquire(path)
     assert descriptor is not None
     os.write(descriptor, content)
     with pytest.raises(BusyError, match=r"under way \(process .+\): wait"):
-        night.run()
+        workspace.run()
     os.close(descriptor)
 
 
-def test_a_lock_that_cannot_be_written(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_cannot_be_written(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that has no room for a number is free again for the next run."""
     fd = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr("contact_sync.ledger.state_dir.acquire", lambda _: fd)
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
-        night.run()
+        workspace.run()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
 
 
-def test_another_run_for_the_same_report(night: Night) -> None:
+def test_another_run_for_the_same_report(workspace: Workspace) -> None:
     """While another run, of whatever account, writes the same report this one is refused before anything is sent."""
     refused: list[int] = []
 
     def another() -> None:
-        with pytest.raises(BusyError, match=rf"Another run is writing the report {night.report}") as error:
-            Night(night.folder, night.sandbox).run(account="other")
+        with pytest.raises(BusyError, match=rf"Another run is writing the report {workspace.report}") as error:
+            Workspace(workspace.folder, workspace.sandbox).run(account="other")
         refused.append(error.value.exit_code)
 
-    night.watcher.while_loading = another
-    summary = night.run()
+    workspace.watcher.while_loading = another
+    summary = workspace.run()
     assert (summary.outcomes, refused) == ({"updated": 3}, [75])
-    assert balanced(summary, night)
-    assert len(night.sandbox.calls) == 3
+    assert balanced(summary, workspace)
+    assert len(workspace.sandbox.calls) == 3
 
 
-def test_a_draft_that_is_a_link(night: Night) -> None:
+def test_a_draft_that_is_a_link(workspace: Workspace) -> None:
     """A link in the place of the report's draft is refused before anything is sent, and not followed."""
-    valuable = night.folder / "valuable"
+    valuable = workspace.folder / "valuable"
     valuable.write_bytes(b"valuable")
-    (night.folder / f".{night.report.name}.draft").symlink_to(valuable)
+    (workspace.folder / f".{workspace.report.name}.draft").symlink_to(valuable)
     with pytest.raises(StorageError, match=r"cannot be written \(Too many levels of symbolic links\)"):
-        night.run()
-    assert (valuable.read_bytes(), night.sandbox.calls) == (b"valuable", [])
+        workspace.run()
+    assert (valuable.read_bytes(), workspace.sandbox.calls) == (b"valuable", [])
 
 
-def test_no_state_folder(night: Night) -> None:
+def test_no_state_folder(workspace: Workspace) -> None:
     """A state folder that cannot be made, or a damaged key in it, stops the run before anything is sent."""
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(.*\): check --state-dir"):
-        night.run(state_dir=night.source)
-    (night.folder / "state").mkdir()
-    (night.folder / "state" / "digest.key").write_bytes(b"short")
+        workspace.run(state_dir=workspace.source)
+    (workspace.folder / "state").mkdir()
+    (workspace.folder / "state" / "digest.key").write_bytes(b"short")
     with pytest.raises(StorageError, match="damaged"):
-        night.run()
-    assert night.sandbox.calls == []
+        workspace.run()
+    assert workspace.sandbox.calls == []
 
 
-def test_an_error_elsewhere_is_not_the_state_folders(night: Night) -> None:
+def test_an_error_elsewhere_is_not_the_state_folders(workspace: Workspace) -> None:
     """An error that has nothing to do with the state folder is not blamed on it."""
 
     def fail() -> None:
         raise OSError(5, "something else")
 
-    night.watcher.while_loading = fail
+    workspace.watcher.while_loading = fail
     with pytest.raises(OSError, match="something else"):
-        night.run()
+        workspace.run()
 
 
-def test_the_state_is_private(night: Night) -> None:
+def test_the_state_is_private(workspace: Workspace) -> None:
     """Whatever the umask, the state folder and all that is in it are this user's alone."""
     os.umask(0)
-    night.run()
-    state = night.folder / "state"
+    workspace.run()
+    state = workspace.folder / "state"
     assert {path.stat().st_mode & 0o077 for path in (state, *state.iterdir())} == {0}
     assert len(list(state.iterdir())) == 3
 
 
-def test_a_report_that_has_no_place(night: Night) -> None:
+def test_a_report_that_has_no_place(workspace: Workspace) -> None:
     """A report that cannot be written is found out before anything is sent."""
     with pytest.raises(StorageError, match="cannot be written"):
-        night.run(report=night.folder / "missing" / "report.csv")
-    assert night.sandbox.calls == []
+        workspace.run(report=workspace.folder / "missing" / "report.csv")
+    assert workspace.sandbox.calls == []
 
 
-def test_a_report_that_loses_its_place(night: Night) -> None:
+def test_a_report_that_loses_its_place(workspace: Workspace) -> None:
     """A report that cannot be written at the end is exit 7; what was confirmed is not forgotten."""
-    place = night.folder / "place"
+    place = workspace.folder / "place"
     place.mkdir()
-    night.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
-    summary = night.run(report=place / "report.csv")
+    workspace.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
+    summary = workspace.run(report=place / "report.csv")
     assert (summary.exit_code, summary.outcomes, summary.report) == (7, {"updated": 3}, None)
     assert "cannot be written" in summary.reasons[0]
-    assert night.run().outcomes == {"unchanged": 3}
+    assert workspace.run().outcomes == {"unchanged": 3}
 
 
-def test_a_disk_that_is_nearly_full(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_nearly_full(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without room for the results nothing is sent, and the report says why; with nothing to send no room is needed."""
-    night.run()
+    workspace.run()
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
-    assert night.run().outcomes == {"unchanged": 3}
-    summary = night.run(resend=True)
+    assert workspace.run().outcomes == {"unchanged": 3}
+    summary = workspace.run(resend=True)
     assert (summary.exit_code, summary.requests, summary.outcomes) == (7, 0, {"unprocessed": 3})
-    assert "no room for the results" in night.lines()[0]["sync_message"]
+    assert "no room for the results" in workspace.lines()[0]["sync_message"]
 
 
-def test_a_ledger_that_breaks(night: Night) -> None:
+def test_a_ledger_that_breaks(workspace: Workspace) -> None:
     """A ledger that is torn while rows are sent stops the run, and the rest is not sent."""
-    night.write(*[(f"C{number:06}", "Zoé") for number in range(1, 61)])
-    night.run(account="a")
+    workspace.write(*[(f"C{number:06}", "Zoé") for number in range(1, 61)])
+    workspace.run(account="a")
 
     def tear() -> None:
-        for path in (night.folder / "state").glob("*.sqlite3*"):
+        for path in (workspace.folder / "state").glob("*.sqlite3*"):
             path.write_bytes(b"not a database" * 1000)
 
-    night.watcher.then = tear
-    before = len(night.sandbox.calls)
+    workspace.watcher.then = tear
+    before = len(workspace.sandbox.calls)
     with pytest.raises(StorageError, match="cannot be used"):
-        night.run(account="a", resend=True, workers=1, rate=20)
-    assert len(night.sandbox.calls) - before < 60
+        workspace.run(account="a", resend=True, workers=1, rate=20)
+    assert len(workspace.sandbox.calls) - before < 60
 
 
-def test_a_ledger_that_takes_no_row(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_takes_no_row(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose rows find no room in the ledger was not cut short: it ended, and with which exit code is kept."""
 
     def stage(*_: object) -> None:
@@ -841,13 +844,13 @@ def test_a_ledger_that_takes_no_row(night: Night, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Ledger, "stage", stage)
     with pytest.raises(StorageError, match="full"):
-        night.run()
-    (path,) = (night.folder / "state").glob("*.sqlite3")
+        workspace.run()
+    (path,) = (workspace.folder / "state").glob("*.sqlite3")
     with Ledger(path, installation(path.parent), path.stem) as ledger:
         assert [(told.exit_code, told.finished is None) for told in ledger.runs(9)] == [(7, False)]
 
 
-def test_a_ledger_that_takes_nothing_more(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ledger_that_takes_nothing_more(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that cannot be written any more is exit 7, and the report and the requests tell of every row all the same."""
 
     @contextmanager
@@ -855,23 +858,23 @@ def test_a_ledger_that_takes_nothing_more(night: Night, monkeypatch: pytest.Monk
         raise StorageError("The ledger is full.")
         yield
 
-    night.run(account="shop")
-    night.write(*THREE[:2], ("C000003", "Eve"), ("C000004", "Léo"), ("C000005", "x" * 33))
-    before = len(night.sandbox.calls)
-    night.watcher.then = lambda: monkeypatch.setattr(Ledger, "_transaction", full)
-    summary = night.run(account="shop", workers=1, rate=1)
+    workspace.run(account="shop")
+    workspace.write(*THREE[:2], ("C000003", "Eve"), ("C000004", "Léo"), ("C000005", "x" * 33))
+    before = len(workspace.sandbox.calls)
+    workspace.watcher.then = lambda: monkeypatch.setattr(Ledger, "_transaction", full)
+    summary = workspace.run(account="shop", workers=1, rate=1)
     monkeypatch.undo()
-    night.watcher.then = lambda: None
+    workspace.watcher.then = lambda: None
     assert (summary.exit_code, summary.reasons) == (7, ["The ledger is full."])
-    assert night.outcomes() == ["unchanged", "unchanged", "failed", "unprocessed", "invalid"]
-    assert [line["sync_code"] for line in night.lines()] == ["", "", "not-recorded", "stopped", "text-length"]
-    assert "The ledger is full." in night.lines()[3]["sync_message"]
-    assert balanced(summary, night)
-    assert (summary.requests, summary.retries) == (len(night.sandbox.calls) - before, 0) == (1, 0)
-    assert night.run(account="shop").outcomes == {"unchanged": 2, "updated": 2, "invalid": 1}
+    assert workspace.outcomes() == ["unchanged", "unchanged", "failed", "unprocessed", "invalid"]
+    assert [line["sync_code"] for line in workspace.lines()] == ["", "", "not-recorded", "stopped", "text-length"]
+    assert "The ledger is full." in workspace.lines()[3]["sync_message"]
+    assert balanced(summary, workspace)
+    assert (summary.requests, summary.retries) == (len(workspace.sandbox.calls) - before, 0) == (1, 0)
+    assert workspace.run(account="shop").outcomes == {"unchanged": 2, "updated": 2, "invalid": 1}
 
 
-def test_a_run_that_cannot_be_finished(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_be_finished(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that fails at the very last is exit 7; nothing that was confirmed is forgotten."""
 
     def full(*_: object) -> None:
@@ -879,10 +882,10 @@ def test_a_run_that_cannot_be_finished(night: Night, monkeypatch: pytest.MonkeyP
 
     with monkeypatch.context() as patch:
         patch.setattr(Ledger, "finish", full)
-        summary = night.run()
+        summary = workspace.run()
     assert (summary.exit_code, summary.reasons, summary.outcomes) == (7, ["The ledger is full."], {"updated": 3})
-    assert balanced(summary, night)
-    assert night.run().outcomes == {"unchanged": 3}
+    assert balanced(summary, workspace)
+    assert workspace.run().outcomes == {"unchanged": 3}
 
 
 # ---- what is kept of whom
@@ -895,32 +898,32 @@ def grow_old(ledger: Path, days: float) -> None:
         db.execute("UPDATE run SET started = ?", (then,))
 
 
-def kept(night: Night) -> bytes:
+def kept(workspace: Workspace) -> bytes:
     """All that is in the state folder."""
-    return b"".join(path.read_bytes() for path in sorted((night.folder / "state").iterdir()))
+    return b"".join(path.read_bytes() for path in sorted((workspace.folder / "state").iterdir()))
 
 
-def test_the_text_of_a_former_key(night: Night) -> None:
+def test_the_text_of_a_former_key(workspace: Workspace) -> None:
     """A run deletes text of more than seven days from the ledgers of other accounts, too; what became of the rows is kept."""
-    night.run(key="old")
-    (former,) = (night.folder / "state").glob("*.sqlite3")
-    night.write(("C000004", "Éponine"))
+    workspace.run(key="old")
+    (former,) = (workspace.folder / "state").glob("*.sqlite3")
+    workspace.write(("C000004", "Éponine"))
     grow_old(former, days=6.9)
-    night.run()
-    assert "Zoé".encode() in kept(night)
+    workspace.run()
+    assert "Zoé".encode() in kept(workspace)
     grow_old(former, days=7.1)
-    night.run()
-    assert "Zoé".encode() not in kept(night)
-    assert "Éponine".encode() in kept(night)
+    workspace.run()
+    assert "Zoé".encode() not in kept(workspace)
+    assert "Éponine".encode() in kept(workspace)
     with Ledger(former, installation(former.parent), former.stem) as ledger:
         assert [event.outcome for event in ledger.history("C000001")] == ["updated"]
 
 
 @pytest.mark.parametrize("how", ["locked", "damaged", "newer", "gone", "of another program"])
-def test_a_former_ledger_that_is_not_to_be_had(night: Night, how: str) -> None:
+def test_a_former_ledger_that_is_not_to_be_had(workspace: Workspace, how: str) -> None:
     """A ledger of another account that is in use or cannot be read is left as it is, and the run goes on."""
-    night.run(key="old")
-    (former,) = (night.folder / "state").glob("*.sqlite3")
+    workspace.run(key="old")
+    (former,) = (workspace.folder / "state").glob("*.sqlite3")
     grow_old(former, days=30)
     lock = acquire(former.with_suffix(".lock")) if how == "locked" else None
     if how == "damaged":
@@ -936,25 +939,25 @@ def test_a_former_ledger_that_is_not_to_be_had(night: Night, how: str) -> None:
             db.execute("CREATE TABLE note (text)")
     before = former.exists() and former.read_bytes()
     files = {path.name for path in former.parent.iterdir()}
-    assert night.run(account="new").outcomes == {"updated": 3}
+    assert workspace.run(account="new").outcomes == {"updated": 3}
     assert (former.exists() and former.read_bytes()) == before
     assert len({path.name for path in former.parent.iterdir()} - files) == 2, "there is more than a new ledger and its lock"
     if lock:
         os.close(lock)
 
 
-def test_another_account_is_free_again(night: Night) -> None:
+def test_another_account_is_free_again(workspace: Workspace) -> None:
     """A run has let go of the locks of other accounts before it sends."""
-    night.run(key="old")
-    (lock,) = (night.folder / "state").glob("*.lock")
-    night.watcher.then = lambda: os.close(acquire(lock) or pytest.fail("it is held"))
-    night.run()
+    workspace.run(key="old")
+    (lock,) = (workspace.folder / "state").glob("*.lock")
+    workspace.watcher.then = lambda: os.close(acquire(lock) or pytest.fail("it is held"))
+    workspace.run()
 
 
 # ---- the garbage collector
 
 
-def test_the_garbage_collector(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_garbage_collector(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Garbage is not looked for while rows are loaded and reported, but while they are sent, and after the run."""
     seen: list[bool] = []
     batches = Ledger.batches
@@ -967,39 +970,39 @@ def test_the_garbage_collector(night: Night, monkeypatch: pytest.MonkeyPatch) ->
         return batches(ledger)
 
     monkeypatch.setattr(Ledger, "batches", reported)
-    night.watcher.while_loading = night.watcher.then = look
-    night.run()
+    workspace.watcher.while_loading = workspace.watcher.then = look
+    workspace.run()
     assert seen == [False, True, True, True, False]
     assert gc.isenabled()
 
 
-def test_the_garbage_collector_after_a_refusal(night: Night) -> None:
+def test_the_garbage_collector_after_a_refusal(workspace: Workspace) -> None:
     """Garbage is looked for again when a run is refused in the middle."""
-    night.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
-    age(night.source)
+    workspace.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
+    age(workspace.source)
     with pytest.raises(SourceError, match="quote"):
-        night.run()
+        workspace.run()
     assert gc.isenabled()
 
 
 # ---- bugs
 
 
-def test_a_bug_while_sending(night: Night) -> None:
+def test_a_bug_while_sending(workspace: Workspace) -> None:
     """A bug while sending is exit 1, and the report is written all the same."""
 
     def bug() -> None:
         raise ValueError(KEY)
 
-    night.watcher.then = bug
-    summary = night.run()
+    workspace.watcher.then = bug
+    summary = workspace.run()
     assert summary.exit_code == 1
-    assert balanced(summary, night)
+    assert balanced(summary, workspace)
     assert summary.reasons[0].startswith("A bug in contact-sync ended the sending (ValueError")
-    assert set(night.outcomes()) == {"updated", "unprocessed"}
+    assert set(workspace.outcomes()) == {"updated", "unprocessed"}
 
 
-def test_a_line_that_is_lost(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_line_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report that lost a line is a bug, and is told with the counts."""
     pages = Ledger.batches
 
@@ -1008,19 +1011,19 @@ def test_a_line_that_is_lost(night: Night, monkeypatch: pytest.MonkeyPatch) -> N
             yield page._replace(numbers=page.numbers[1:], cells=pack(unpack(page.cells)[1:]))
 
     monkeypatch.setattr(Ledger, "batches", short)
-    summary = night.run()
+    summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (1, {"updated": 3})
     assert summary.reasons == ["A bug in contact-sync lost count: 3 rows were read, 2 reported and 3 accounted for."]
 
 
-def test_a_row_that_is_lost(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that lost its outcome is a bug, also when the report could not be written."""
     monkeypatch.setattr(Ledger, "outcomes", lambda _: {"updated": 2})
-    assert night.run().exit_code == 1
-    place = night.folder / "place"
+    assert workspace.run().exit_code == 1
+    place = workspace.folder / "place"
     place.mkdir()
-    night.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
-    summary = night.run(resend=True, report=place / "report.csv")
+    workspace.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
+    summary = workspace.run(resend=True, report=place / "report.csv")
     assert (summary.exit_code, len(summary.reasons)) == (1, 2)
 
 
@@ -1050,16 +1053,16 @@ def test_the_exit_code_that_wins(reasons: list[type[ContactSyncError]], outcomes
     assert module._exit_code(made, found) == module._exit_code(made[::-1], found) == code
 
 
-def test_blanks_that_are_not_certain(night: Night) -> None:
+def test_blanks_that_are_not_certain(workspace: Workspace) -> None:
     """--blank clear is refused for a source in which a blank may be a formula that was never calculated."""
     book: Any = xlwt.Workbook()
     sheet = book.add_sheet("Contacts")
     for column, (name, value) in enumerate({"contactId": "C000001", "firstname": xlwt.Formula('UPPER("b")'), "url": ""}.items()):
         sheet.write(0, column, name)
         sheet.write(1, column, value)
-    book.save(str(night.source))
-    age(night.source)
+    book.save(str(workspace.source))
+    age(workspace.source)
     with pytest.raises(SourceError, match="an empty cell may be a formula that was never calculated, so --blank clear"):
-        night.run(blank="clear")
-    assert night.watcher.rows == 0
-    assert night.run().outcomes == {"invalid": 1}
+        workspace.run(blank="clear")
+    assert workspace.watcher.rows == 0
+    assert workspace.run().outcomes == {"invalid": 1}

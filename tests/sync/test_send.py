@@ -79,7 +79,7 @@ def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass
-class Night:
+class Sending:
     """What came of sending."""
 
     results: list[Result] = field(default_factory=list)
@@ -97,7 +97,7 @@ async def work(
     ledger: Ledger,
     base_url: str,
     *,
-    night: Night | None = None,
+    sending: Sending | None = None,
     key: str = KEY,
     workers: int = 4,
     attempts: int = 4,
@@ -106,10 +106,10 @@ async def work(
     rate: float = 0,
     deadline: float = 5,
     tick: Callable[[Result], None] = lambda _: None,
-) -> Night:
+) -> Sending:
     """Send what is pending."""
-    night = night or Night()
-    noted = night.results
+    sending = sending or Sending()
+    noted = sending.results
     clock = asyncio.get_running_loop().time
     began = clock()
 
@@ -117,17 +117,17 @@ async def work(
         noted.append(result)
         tick(result)
 
-    client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=night.shutdown.sleep)
+    client = Client(base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=sending.shutdown.sleep)
     try:
         async with client:
             limits = SendLimits(workers, attempts, limit, seconds)
-            await Pool(ledger, client, ContactUpdate(key), limits, night.shutdown, tick=note).send()
+            await Pool(ledger, client, ContactUpdate(key), limits, sending.shutdown, tick=note).send()
     finally:
-        night.requests, night.seconds = client.limiter.acquired, clock() - began
-    return night
+        sending.requests, sending.seconds = client.limiter.acquired, clock() - began
+    return sending
 
 
-def go(ledger: Ledger, to: Sandbox, **options: Any) -> Night:
+def go(ledger: Ledger, to: Sandbox, **options: Any) -> Sending:
     """Send what is pending to a sandbox."""
     return asyncio.run(work(ledger, to.base_url, **options))
 
@@ -154,11 +154,11 @@ def test_all_is_well(ledger: Ledger, sandbox: Serve) -> None:
     """Every row is sent once and stands in the store; what the API said is in the result."""
     stage(ledger, 20)
     served = sandbox(key=KEY)
-    night = go(ledger, served)
-    assert (night.reasons, night.requests, served.applied) == ([], 20, 20)
+    sending = go(ledger, served)
+    assert (sending.reasons, sending.requests, served.applied) == ([], 20, 20)
     assert count(ledger) == {UPDATED: 20}
-    assert sorted(result.row.number for result in night.results) == list(range(1, 21))
-    for result in night.results:
+    assert sorted(result.row.number for result in sending.results) == list(range(1, 21))
+    for result in sending.results:
         assert (result.outcome, result.violations, result.attempts, result.http_status, result.api_code) == (
             UPDATED,
             [],
@@ -179,8 +179,8 @@ def test_an_error_that_passes(ledger: Ledger, sandbox: Serve, no_backoff: None) 
     served = sandbox()
     served.script["C000001"] = [Behaviour(status=500)]
     served.script["C000006"] = [Behaviour(status=503, body=b"<h1>Maintenance</h1>")]
-    night = go(ledger, served)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 10})
+    sending = go(ledger, served)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 10})
     assert {row: times for row, times in sent_to(served).items() if times > 1} == {1: 2, 6: 2}
     assert ledger.attempts() == (12, 2)
 
@@ -190,10 +190,10 @@ def test_an_error_that_stays(ledger: Ledger, sandbox: Serve, no_backoff: None) -
     stage(ledger, 10)
     served = sandbox()
     served.script["C000006"] = [Behaviour(status=500)] * 9
-    night = go(ledger, served)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 9, FAILED: 1})
+    sending = go(ledger, served)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 9, FAILED: 1})
     assert sent_to(served)[6] == 5
-    assert [result.attempts for result in night.results if result.row.number == 6] == [4, 5]
+    assert [result.attempts for result in sending.results if result.row.number == 6] == [4, 5]
     line = list(lines_of(ledger.batches()))[5]
     assert (line.outcome, line.code, line.attempts, line.http_status, line.api_code) == (FAILED, "api-error", 5, 500, "500")
     assert line.message == "The API failed (HTTP 500): the next run sends the row again."
@@ -205,10 +205,10 @@ def test_the_second_pass(ledger: Ledger, sandbox: Serve, no_backoff: None) -> No
     stage(ledger, 10)
     served = sandbox()
     served.script["C000002"] = [Behaviour(status=500)] * 2
-    night = go(ledger, served, attempts=2)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 10})
+    sending = go(ledger, served, attempts=2)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 10})
     assert served.calls[-1].contact_id == "C000002"
-    assert [(result.outcome, result.attempts) for result in night.results if result.row.number == 2] == [
+    assert [(result.outcome, result.attempts) for result in sending.results if result.row.number == 2] == [
         (FAILED, 2),
         (UPDATED, 3),
     ]
@@ -220,8 +220,8 @@ def test_an_unanswered_attempt_is_sent_again(ledger: Ledger, sandbox: Serve, no_
     served = sandbox()
     served.script["C000001"] = [Behaviour(drop=True, applied=True)]
     served.script["C000004"] = [Behaviour(drop=True)]
-    night = go(ledger, served)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 6})
+    sending = go(ledger, served)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 6})
     repeated = [call for call in served.calls if call.contact_id == "C000001"]
     assert [call.applied for call in repeated] == [True, True]
     assert repeated[0].contact == repeated[1].contact
@@ -233,10 +233,10 @@ def test_a_number_taken_by_an_attempt_before(ledger: Ledger, sandbox: Serve, no_
     stage(ledger, 5)
     served = sandbox(key=KEY)
     served.script["C000002"] = [Behaviour(drop=True, applied=True), Behaviour(code=15)]
-    night = go(ledger, served)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 5})
-    (result,) = [result for result in night.results if result.row.number == 2]
-    assert (result.attempts, result.violations, night.requests) == (3, [], 7)
+    sending = go(ledger, served)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 5})
+    (result,) = [result for result in sending.results if result.row.number == 2]
+    assert (result.attempts, result.violations, sending.requests) == (3, [], 7)
 
 
 def test_a_number_taken_by_somebody_else(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
@@ -245,9 +245,9 @@ def test_a_number_taken_by_somebody_else(ledger: Ledger, sandbox: Serve, no_back
     served = sandbox()
     served.script["C000002"] = [Behaviour(drop=True), Behaviour(code=15)]
     served.script["C000003"] = [Behaviour(code=15)]
-    night = go(ledger, served)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 3, REJECTED: 2})
-    assert {result.row.number: result.attempts for result in night.results} == {1: 1, 2: 3, 3: 2, 4: 1, 5: 1}
+    sending = go(ledger, served)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 3, REJECTED: 2})
+    assert {result.row.number: result.attempts for result in sending.results} == {1: 1, 2: 3, 3: 2, 4: 1, 5: 1}
 
 
 def test_an_attempt_that_takes_too_long_is_sent_again(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
@@ -267,8 +267,8 @@ def test_refused_and_altered_rows(ledger: Ledger, sandbox: Serve) -> None:
     served.script["C000002"] = [Behaviour(code=404)]
     served.script["C000003"] = [Behaviour(code=15)]
     served.script["C000004"] = [Behaviour(alter={"firstname": "Zo"})]
-    night = go(ledger, served)
-    assert night.reasons == []
+    sending = go(ledger, served)
+    assert sending.reasons == []
     lines = [
         (line.outcome, line.code, line.fields, line.http_status, line.api_code, line.attempts)
         for line in lines_of(ledger.batches())
@@ -292,8 +292,8 @@ def test_what_is_no_answer_never_updates(ledger: Ledger, sandbox: Serve, no_back
     stage(ledger, 2)
     served = sandbox()
     served.script["C000002"] = [Behaviour(body=body)] * 9
-    night = go(ledger, served)
-    assert (night.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED})
+    sending = go(ledger, served)
+    assert (sending.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED})
     assert [line.code for line in lines_of(ledger.batches())] == ["", "api-garbled"]
     assert ledger.in_place([("C000002", payload(2))]) == [False]
 
@@ -302,16 +302,16 @@ def test_nothing_pending(ledger: Ledger, sandbox: Serve) -> None:
     """Without a pending row nothing is asked."""
     stage(ledger, 0)
     served = sandbox()
-    night = go(ledger, served)
-    assert (night.reasons, night.requests, served.requests) == ([], 0, 0)
+    sending = go(ledger, served)
+    assert (sending.reasons, sending.requests, served.requests) == ([], 0, 0)
 
 
 def test_more_rows_than_are_fetched_together(ledger: Ledger, sandbox: Serve) -> None:
     """Rows come out of the ledger in groups; none is lost or sent twice between two of them."""
     stage(ledger, 1203)
     served = sandbox(open_store=True)
-    night = go(ledger, served, workers=16)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 1203})
+    sending = go(ledger, served, workers=16)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 1203})
     assert set(sent_to(served).values()) == {1}
     assert len(served.calls) == 1203
 
@@ -321,8 +321,8 @@ def test_the_limit(ledger: Ledger, sandbox: Serve, no_backoff: None) -> None:
     stage(ledger, 10)
     served = sandbox()
     served.script["C000003"] = [Behaviour(status=500)] * 9
-    night = go(ledger, served, limit=4)
-    assert night.reasons == []
+    sending = go(ledger, served, limit=4)
+    assert sending.reasons == []
     assert outcomes(ledger) == {1: UPDATED, 2: UPDATED, 3: FAILED, 4: UPDATED} | dict.fromkeys(range(5, 11), PENDING)
     assert sent_to(served) == {1: 1, 2: 1, 3: 5, 4: 1}
 
@@ -336,10 +336,10 @@ def test_a_refused_key_stops_after_one_request(ledger: Ledger, sandbox: Serve, c
     stage(ledger, 50)
     served = sandbox()
     served.script["C000001"] = [Behaviour(code=code)]
-    night = go(ledger, served)
-    assert (night.reasons, night.requests, served.requests) == ([AccessError], 1, 1)
+    sending = go(ledger, served)
+    assert (sending.reasons, sending.requests, served.requests) == ([AccessError], 1, 1)
     assert count(ledger) == {FAILED: 1, PENDING: 49}
-    (result,) = night.results
+    (result,) = sending.results
     assert (result.attempts, result.http_status, result.api_code) == (1, 401 if code == 10 else 403, str(code))
     assert [violation.code for violation in result.violations] == ["api-stopped"]
 
@@ -347,8 +347,8 @@ def test_a_refused_key_stops_after_one_request(ledger: Ledger, sandbox: Serve, c
 def test_a_wrong_key_is_not_shown(ledger: Ledger, sandbox: Serve) -> None:
     """What the run says of a wrong key does not hold it."""
     stage(ledger, 2)
-    night = go(ledger, sandbox(key="another"))
-    assert [str(reason) for reason in night.shutdown.reasons] == ["The API refused: the API key is wrong (code 10)."]
+    sending = go(ledger, sandbox(key="another"))
+    assert [str(reason) for reason in sending.shutdown.reasons] == ["The API refused: the API key is wrong (code 10)."]
     assert KEY not in repr(ContactUpdate(KEY))
 
 
@@ -359,8 +359,8 @@ def test_a_key_that_is_revoked_on_the_way(ledger: Ledger, sandbox: Serve, answer
     served = sandbox()
     for number in range(100, 201):
         served.script[f"C{number:06}"] = [answer]
-    night = go(ledger, served)
-    assert night.reasons == [AccessError]
+    sending = go(ledger, served)
+    assert sending.reasons == [AccessError]
     assert outcomes(ledger)[99] == UPDATED
     assert served.requests <= 99 + 4
     assert count(ledger)[PENDING] >= 200 - 99 - 4
@@ -372,19 +372,21 @@ def test_a_redirect_stops_and_is_not_followed(ledger: Ledger, sandbox: Serve, st
     stage(ledger, 5)
     elsewhere, served = sandbox(), sandbox()
     served.script["C000001"] = [Behaviour(status=status, headers={"Location": f"{elsewhere.base_url}/contact/update"})]
-    night = go(ledger, served)
-    assert (night.reasons, served.requests, elsewhere.requests) == ([ConfigError], 1, 0)
-    assert elsewhere.base_url in str(night.shutdown.reasons[0])
-    assert [(result.outcome, result.http_status, result.api_code) for result in night.results] == [(FAILED, status, str(status))]
+    sending = go(ledger, served)
+    assert (sending.reasons, served.requests, elsewhere.requests) == ([ConfigError], 1, 0)
+    assert elsewhere.base_url in str(sending.shutdown.reasons[0])
+    assert [(result.outcome, result.http_status, result.api_code) for result in sending.results] == [
+        (FAILED, status, str(status))
+    ]
 
 
 def test_a_dead_proxy_stops_the_run(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """What has to be mended on this machine first stops the run at the first row, which has no HTTP status to show."""
     stage(ledger, 5)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    night = asyncio.run(work(ledger, "https://api.example/v1"))
-    assert (night.reasons, night.requests) == ([ConfigError], 1)
-    assert [(r.outcome, r.attempts, r.http_status, r.api_code) for r in night.results] == [(FAILED, 1, None, "")]
+    sending = asyncio.run(work(ledger, "https://api.example/v1"))
+    assert (sending.reasons, sending.requests) == ([ConfigError], 1)
+    assert [(r.outcome, r.attempts, r.http_status, r.api_code) for r in sending.results] == [(FAILED, 1, None, "")]
 
 
 def test_retry_after_silences_all_workers(ledger: Ledger, sandbox: Serve) -> None:
@@ -392,8 +394,8 @@ def test_retry_after_silences_all_workers(ledger: Ledger, sandbox: Serve) -> Non
     stage(ledger, 40)
     served = sandbox()
     served.script["C000010"] = [Behaviour(status=429, headers={"Retry-After": "1"})]
-    night = go(ledger, served, workers=4, rate=100)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 40})
+    sending = go(ledger, served, workers=4, rate=100)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 40})
     throttled = next(call.at for call in served.calls if call.status == 429)
     in_flight = [call.at - throttled for call in served.calls if throttled < call.at < throttled + 1]
     assert all(after < 0.2 for after in in_flight)
@@ -415,11 +417,11 @@ def test_the_key_is_in_no_file(ledger: Ledger, sandbox: Serve, tmp_path: Path, n
     served.script["C000005"] = [Behaviour(status=500, body=KEY.encode(), headers={"Retry-After": KEY})] * 9
     served.script["C000006"] = [Behaviour(body=json.dumps({"success": False, "errors": [{"message": KEY}]}).encode())]
     served.script["C000008"] = [Behaviour(status=302, headers={"Location": f"https://elsewhere.example/{KEY}"})]
-    night = go(ledger, served, workers=1)
-    assert night.reasons == [ConfigError]
+    sending = go(ledger, served, workers=1)
+    assert sending.reasons == [ConfigError]
     assert REJECTED in count(ledger)
     assert "*** ?" in next(lines_of(ledger.batches())).message
-    told = [str(reason) for reason in night.shutdown.reasons] + [repr(result) for result in night.results]
+    told = [str(reason) for reason in sending.shutdown.reasons] + [repr(result) for result in sending.results]
     told += [repr(line) for line in lines_of(ledger.batches())]
     assert not [text for text in told if KEY in text]
     files = list(tmp_path.iterdir())
@@ -493,17 +495,17 @@ URL = "http://127.0.0.1/v1"
 
 
 @pytest.fixture
-def night_of(ledger: Ledger, api: Api, in_no_time: Run) -> Callable[..., Night]:
+def night_of(ledger: Ledger, api: Api, in_no_time: Run) -> Callable[..., Sending]:
     """A function that sends what is pending to the made-up API."""
 
-    def perform(**options: Any) -> Night:
-        night: Night = in_no_time(work(ledger, URL, **options))
-        return night
+    def perform(**options: Any) -> Sending:
+        sending: Sending = in_no_time(work(ledger, URL, **options))
+        return sending
 
     return perform
 
 
-Perform = Callable[..., Night]
+Perform = Callable[..., Sending]
 
 
 def row(call: Call) -> int:
@@ -511,9 +513,9 @@ def row(call: Call) -> int:
     return int(call.contact_id[1:])
 
 
-def within_budget(night: Night, rows: int) -> bool:
+def within_budget(sending: Sending, rows: int) -> bool:
     """Whether retries are at most a tenth of the requests and 50 more."""
-    return night.requests - rows <= 50 + 0.1 * night.requests
+    return sending.requests - rows <= 50 + 0.1 * sending.requests
 
 
 # the canary
@@ -523,11 +525,11 @@ def test_the_canary_is_alone(ledger: Ledger, api: Api, night_of: Perform) -> Non
     """No second request leaves before the first was answered in the API's own words; then all workers go."""
     stage(ledger, 30)
     api.latency = 1.0
-    night = night_of(workers=8)
+    sending = night_of(workers=8)
     assert count(ledger) == {UPDATED: 30}
     assert [call.at for call in api.calls[:2]] == [0.0, 1.0]
     assert api.most == 8
-    assert night.seconds == pytest.approx(1 + 4)
+    assert sending.seconds == pytest.approx(1 + 4)
 
 
 def test_the_canarys_retries_are_alone_too(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -572,16 +574,16 @@ def test_an_api_that_stays_down(ledger: Ledger, api: Api, night_of: Perform, row
         api.answer = lambda _: (_ for _ in ()).throw(ConnectionRefusedError())
     else:
         api.answer = lambda _: broken()
-    night = night_of(workers=8)
-    assert night.reasons == [UnavailableError]
-    assert "check that --base-url is right" in str(night.shutdown.reasons[0])
+    sending = night_of(workers=8)
+    assert sending.reasons == [UnavailableError]
+    assert "check that --base-url is right" in str(sending.shutdown.reasons[0])
     assert UPDATED not in count(ledger)
-    assert breaker.PAUSE <= night.seconds <= 60
-    assert within_budget(night, min(rows, count(ledger)[FAILED]))
-    assert night.requests <= 20 + 50
-    assert len(api.calls) == night.requests == ledger.attempts()[0]
+    assert breaker.PAUSE <= sending.seconds <= 60
+    assert within_budget(sending, min(rows, count(ledger)[FAILED]))
+    assert sending.requests <= 20 + 50
+    assert len(api.calls) == sending.requests == ledger.attempts()[0]
     if rows >= 20:
-        assert night.seconds >= breaker.PROBE_TIMEOUT_S
+        assert sending.seconds >= breaker.PROBE_TIMEOUT_S
         assert count(ledger)[PENDING] >= rows - 20
 
 
@@ -590,10 +592,10 @@ def test_an_api_that_comes_up_late(ledger: Ledger, api: Api, night_of: Perform, 
     """Down for the first 30 seconds, and nothing is lost: what failed is sent again at the end."""
     stage(ledger, rows)
     api.answer = down(30.0)(api)
-    night = night_of(workers=8)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: rows})
-    assert within_budget(night, rows)
-    assert night.seconds < 30 + 2 * breaker.PAUSE  # once a probe succeeds nobody waits for another
+    sending = night_of(workers=8)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: rows})
+    assert within_budget(sending, rows)
+    assert sending.seconds < 30 + 2 * breaker.PAUSE  # once a probe succeeds nobody waits for another
 
 
 @pytest.mark.parametrize("outage", [1.0, 10.0, 40.0])
@@ -601,8 +603,8 @@ def test_an_api_that_goes_down_on_the_way(ledger: Ledger, api: Api, night_of: Pe
     """An outage is waited for, with few requests in it, and nothing is lost."""
     stage(ledger, 700)
     api.answer = down(5.0 + outage, since=5.0)(api)
-    night = night_of(workers=8, rate=50)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 700})
+    sending = night_of(workers=8, rate=50)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 700})
     assert sum(5.0 < call.at < 5.0 + outage for call in api.calls) <= 20 + 50 + outage / breaker.PAUSE
 
 
@@ -610,8 +612,8 @@ def test_probes_come_one_at_a_time(ledger: Ledger, api: Api, night_of: Perform) 
     """Once the breaker is open, one request at a time goes out, with a pause before each."""
     stage(ledger, 700)
     api.answer = down(1e9, since=2.0)(api)
-    night = night_of(workers=8, rate=50)
-    assert night.reasons == [UnavailableError]
+    sending = night_of(workers=8, rate=50)
+    assert sending.reasons == [UnavailableError]
     probes = [call.at for call in api.calls if call.at > 7.0]
     assert 8 <= len(probes) <= 10
     assert min(later - earlier for earlier, later in pairwise(probes)) >= breaker.PAUSE
@@ -622,9 +624,9 @@ def test_an_api_that_never_answers(ledger: Ledger, api: Api, night_of: Perform) 
     stage(ledger, 700)
     api.answer = confirmed
     api.latency = 1e6
-    night = night_of(workers=8, deadline=1.0)
-    assert night.reasons == [UnavailableError]
-    assert night.seconds < 20 + 10 + breaker.PROBE_TIMEOUT_S + 2 * breaker.PAUSE
+    sending = night_of(workers=8, deadline=1.0)
+    assert sending.reasons == [UnavailableError]
+    assert sending.seconds < 20 + 10 + breaker.PROBE_TIMEOUT_S + 2 * breaker.PAUSE
     assert {line.code for line in lines_of(ledger.batches()) if line.outcome == FAILED} == {"api-no-answer"}
 
 
@@ -632,8 +634,8 @@ def test_canaries_that_speak_no_json_count_as_an_api_that_is_down(ledger: Ledger
     """Five rows without a word of the API are enough, even at one attempt each."""
     stage(ledger, 40)
     api.answer = lambda _: answered("<h1>Hotel Wi-Fi: log in</h1>")
-    night = night_of(workers=8, attempts=1)
-    assert night.reasons == [UnavailableError]
+    sending = night_of(workers=8, attempts=1)
+    assert sending.reasons == [UnavailableError]
     early = [call for call in api.calls if call.at < breaker.PAUSE]
     assert len(early) == CANARIES
     assert {line.code for line in lines_of(ledger.batches()) if line.outcome == FAILED} == {"api-garbled"}
@@ -649,27 +651,27 @@ def test_many_bad_rows_do_not_make_an_api_that_is_down(
     """The second pass meets the bad rows alone: when too many fail in a row it ends, and they stay failed."""
     stage(ledger, 600)
     api.answer = lambda call: answer() if row(call) % 20 == 0 else confirmed(call)
-    night = night_of(workers=8, attempts=1)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 570, FAILED: 30})
-    assert 600 + 20 <= night.requests <= 600 + 30
-    assert night.seconds < breaker.PAUSE
+    sending = night_of(workers=8, attempts=1)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 570, FAILED: 30})
+    assert 600 + 20 <= sending.requests <= 600 + 30
+    assert sending.seconds < breaker.PAUSE
 
 
 def test_bad_rows_side_by_side_do_not_end_the_run(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """A bad row for every worker opens the breaker; other rows then ask whether the API is well, and it is."""
     stage(ledger, 100)
     api.answer = lambda call: broken() if 40 < row(call) <= 48 else confirmed(call)
-    night = night_of(workers=8)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 92, FAILED: 8})
+    sending = night_of(workers=8)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 92, FAILED: 8})
 
 
 def test_an_api_that_is_down_at_the_end(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """An API that was down when the first pass ended is probed in the second, and if it does not come back the run says so."""
     stage(ledger, 100)
     api.answer = lambda call: confirmed(call) if row(call) <= 70 else broken()
-    night = night_of(workers=8)
-    assert night.reasons == [UnavailableError]
-    assert "The API is down" in str(night.shutdown.reasons[0])
+    sending = night_of(workers=8)
+    assert sending.reasons == [UnavailableError]
+    assert "The API is down" in str(sending.shutdown.reasons[0])
     assert count(ledger)[UPDATED] == 70
 
 
@@ -677,8 +679,8 @@ def test_an_api_that_comes_back_at_the_end(ledger: Ledger, api: Api, night_of: P
     """And if it comes back in the second pass, it is well from then on."""
     stage(ledger, 4)
     api.answer = down(7.0)(api)
-    night = night_of(workers=8)
-    assert night.reasons == []
+    sending = night_of(workers=8)
+    assert sending.reasons == []
     assert count(ledger) == {UPDATED: 3, FAILED: 1}
 
 
@@ -694,14 +696,14 @@ def test_retries_stay_within_their_budget(
     stage(ledger, 1000)
     chance = random.Random(seed)
     api.answer = lambda call: broken(503) if chance.random() < share else confirmed(call)
-    night = night_of(workers=8)
-    assert night.reasons == []
-    assert within_budget(night, 1000)
-    assert ledger.attempts() == (night.requests, night.requests - 1000)
+    sending = night_of(workers=8)
+    assert sending.reasons == []
+    assert within_budget(sending, 1000)
+    assert ledger.attempts() == (sending.requests, sending.requests - 1000)
     if share == 0.1:
         assert count(ledger) == {UPDATED: 1000}
     else:
-        assert night.requests - 1000 >= 45 + 0.1 * night.requests
+        assert sending.requests - 1000 >= 45 + 0.1 * sending.requests
 
 
 # throttling
@@ -719,8 +721,8 @@ def test_a_hold_silences_everybody(ledger: Ledger, api: Api, night_of: Perform) 
 
     silences: list[float] = []
     api.answer = answer
-    night = night_of(workers=8, rate=50)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
+    sending = night_of(workers=8, rate=50)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
     (since,) = silences
     assert not [call for call in api.calls if since < call.at < since + 20]
     assert [call for call in api.calls if call.at >= since + 20]
@@ -731,12 +733,12 @@ def test_a_hold_that_is_too_long(ledger: Ledger, api: Api, night_of: Perform, as
     """An API that asks for more than five minutes is not waited for."""
     stage(ledger, 100)
     api.answer = lambda call: confirmed(call) if row(call) < 50 else answered({"success": False}, 429, retry_after=asked)
-    night = night_of(workers=8)
-    assert night.reasons == [UnavailableError]
-    assert "asks to wait for" in str(night.shutdown.reasons[0])
-    assert night.seconds < 10
+    sending = night_of(workers=8)
+    assert sending.reasons == [UnavailableError]
+    assert "asks to wait for" in str(sending.shutdown.reasons[0])
+    assert sending.seconds < 10
     assert count(ledger)[PENDING] >= 100 - 49 - 8
-    assert {result.http_status for result in night.results if result.outcome is FAILED} == {429}
+    assert {result.http_status for result in sending.results if result.outcome is FAILED} == {429}
 
 
 def test_a_hold_that_is_just_short_enough(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -745,9 +747,9 @@ def test_a_hold_that_is_just_short_enough(ledger: Ledger, api: Api, night_of: Pe
     api.answer = lambda call: (
         confirmed(call) if api.now > 100 else answered({"success": False}, 503, retry_after=f"{LONGEST_PAUSE:.0f}")
     )
-    night = night_of(workers=8)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
-    assert 300 <= night.seconds < 310
+    sending = night_of(workers=8)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
+    assert 300 <= sending.seconds < 310
 
 
 def test_holds_with_answers_between_them(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -762,9 +764,9 @@ def test_holds_with_answers_between_them(ledger: Ledger, api: Api, night_of: Per
         return answered({"success": False, "code": 429}, 429, retry_after="200")
 
     api.answer = answer
-    night = night_of(workers=2)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
-    assert night.seconds > 3 * LONGEST_PAUSE
+    sending = night_of(workers=2)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
+    assert sending.seconds > 3 * LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("asked", ["0", "1", "2", "60", "300", "soon", "-1"])
@@ -772,9 +774,9 @@ def test_an_api_that_throttles_for_ever(ledger: Ledger, api: Api, night_of: Perf
     """However long it asks to wait each time, an API that only throttles ends the run within minutes."""
     stage(ledger, 700)
     api.answer = lambda _: answered({"success": False, "code": 429}, 429, retry_after=asked)
-    night = night_of(workers=8, rate=5)
-    assert night.reasons == [UnavailableError]
-    assert night.seconds < 2 * LONGEST_PAUSE + 60
+    sending = night_of(workers=8, rate=5)
+    assert sending.reasons == [UnavailableError]
+    assert sending.seconds < 2 * LONGEST_PAUSE + 60
     assert count(ledger)[PENDING] > 600
 
 
@@ -797,37 +799,37 @@ def test_a_stop_wakes_those_in_backoff(ledger: Ledger, api: Api, night_of: Perfo
     stage(ledger, 100)
     monkeypatch.setattr(random, "uniform", lambda _low, _high: 1000.0)
     api.answer = lambda call: confirmed(call) if row(call) == 1 else broken(502)
-    night = Night()
-    night_of(night=night, workers=8, tick=at(2.0, lambda: night.shutdown.request(Interrupted(15))))
-    assert night.reasons == [Interrupted]
-    assert night.seconds == pytest.approx(2.0 + api.latency)
+    sending = Sending()
+    night_of(sending=sending, workers=8, tick=at(2.0, lambda: sending.shutdown.request(Interrupted(15))))
+    assert sending.reasons == [Interrupted]
+    assert sending.seconds == pytest.approx(2.0 + api.latency)
     assert count(ledger) == {UPDATED: 1, FAILED: 8, PENDING: 91}
-    assert {(r.attempts, r.http_status) for r in night.results if r.outcome is FAILED} == {(1, 502)}
+    assert {(r.attempts, r.http_status) for r in sending.results if r.outcome is FAILED} == {(1, 502)}
 
 
 def test_a_stop_with_many_rows_queued(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """After the order what is in flight is awaited and recorded; whoever waits for the pace is sent away, its row pending."""
     stage(ledger, 600)
     api.latency = 3.0
-    night = Night()
-    night_of(night=night, workers=8, rate=2, tick=at(5.25, lambda: night.shutdown.request(Interrupted(15))))
+    sending = Sending()
+    night_of(sending=sending, workers=8, rate=2, tick=at(5.25, lambda: sending.shutdown.request(Interrupted(15))))
     ordered = 3.0 + 5.25
-    assert night.reasons == [Interrupted]
+    assert sending.reasons == [Interrupted]
     assert [call for call in api.calls if call.at > ordered] == []
-    assert ordered < night.seconds <= ordered + api.latency
+    assert ordered < sending.seconds <= ordered + api.latency
     assert count(ledger) == {UPDATED: len(api.calls), PENDING: 600 - len(api.calls)}
     assert ledger.attempts() == (len(api.calls), 0)
-    assert night.requests == len(api.calls)
+    assert sending.requests == len(api.calls)
 
 
 def test_a_stop_while_a_hold_lasts(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """A hold does not delay the end, and an attempt that was still waiting for it was none."""
     stage(ledger, 100)
     api.answer = lambda call: confirmed(call) if row(call) < 9 else answered({"success": False}, 429, retry_after="200")
-    night = Night()
-    night_of(night=night, workers=8, tick=at(10, lambda: night.shutdown.request(Interrupted(2))))
-    assert night.reasons == [Interrupted]
-    assert night.seconds < 11
+    sending = Sending()
+    night_of(sending=sending, workers=8, tick=at(10, lambda: sending.shutdown.request(Interrupted(2))))
+    assert sending.reasons == [Interrupted]
+    assert sending.seconds < 11
     assert PENDING in count(ledger)
     assert ledger.attempts()[0] == len(api.calls)
 
@@ -836,17 +838,17 @@ def test_a_stop_while_the_api_is_down(ledger: Ledger, api: Api, night_of: Perfor
     """Those who wait for their turn to probe send nothing, though the probe before theirs succeeds."""
     stage(ledger, 100)
     api.latency = 1.0
-    night = Night()
+    sending = Sending()
 
     def answer(call: Call) -> httpx.Response:
         if api.now < 20:
             return confirmed(call) if row(call) < 20 else broken()
-        night.shutdown.request(Interrupted(15))
+        sending.shutdown.request(Interrupted(15))
         return confirmed(call)
 
     api.answer = answer
-    night_of(night=night, workers=8)
-    assert night.reasons == [Interrupted]
+    night_of(sending=sending, workers=8)
+    assert sending.reasons == [Interrupted]
     assert len([call for call in api.calls if call.at > 19]) == 1
 
 
@@ -856,10 +858,10 @@ def test_a_stop_before_the_start(ledger: Ledger, api: Api, night_of: Perform) ->
     night_of()
     api.calls.clear()
     stage(ledger, 10, "Léa")
-    night = Night()
-    night.shutdown.request(Interrupted(15))
-    night_of(night=night)
-    assert (night.reasons, api.calls, count(ledger)) == ([Interrupted], [], {PENDING: 10})
+    sending = Sending()
+    sending.shutdown.request(Interrupted(15))
+    night_of(sending=sending)
+    assert (sending.reasons, api.calls, count(ledger)) == ([Interrupted], [], {PENDING: 10})
     assert ledger.in_place([(f"C{number:06}", payload(number)) for number in range(1, 11)]) == [True] * 10
 
 
@@ -867,9 +869,9 @@ def test_a_stop_during_the_canary(ledger: Ledger, api: Api, night_of: Perform) -
     """A stop while the first rows fail does not make the API look down."""
     stage(ledger, 10)
     api.answer = lambda _: broken()
-    night = Night()
-    night_of(night=night, attempts=1, tick=at(0, lambda: night.shutdown.request(Interrupted(15))))
-    assert night.reasons == [Interrupted]
+    sending = Sending()
+    night_of(sending=sending, attempts=1, tick=at(0, lambda: sending.shutdown.request(Interrupted(15))))
+    assert sending.reasons == [Interrupted]
     assert len(api.calls) <= 2
 
 
@@ -877,13 +879,13 @@ def test_a_stop_during_the_canary(ledger: Ledger, api: Api, night_of: Perform) -
 def test_the_time_budget(ledger: Ledger, api: Api, night_of: Perform, seconds: float) -> None:
     """When the time is used up, what is in flight is awaited and the rest stays pending."""
     stage(ledger, 100)
-    night = night_of(workers=8, rate=5, seconds=seconds)
+    sending = night_of(workers=8, rate=5, seconds=seconds)
     if seconds > 100:
-        assert (night.reasons, count(ledger)) == ([], {UPDATED: 100})
+        assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
         return
-    assert night.reasons == [UnavailableError]
-    assert "--max-duration" in str(night.shutdown.reasons[0])
-    assert night.seconds == pytest.approx(seconds, abs=0.1)
+    assert sending.reasons == [UnavailableError]
+    assert "--max-duration" in str(sending.shutdown.reasons[0])
+    assert sending.seconds == pytest.approx(seconds, abs=0.1)
     assert 48 <= count(ledger)[UPDATED] <= 52
     assert count(ledger)[UPDATED] + count(ledger)[PENDING] == 100
 
@@ -891,8 +893,8 @@ def test_the_time_budget(ledger: Ledger, api: Api, night_of: Perform, seconds: f
 def test_a_short_time_budget(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """Also less than a second is used."""
     stage(ledger, 100)
-    night = night_of(rate=5, seconds=0.9)
-    assert night.reasons == [UnavailableError]
+    sending = night_of(rate=5, seconds=0.9)
+    assert sending.reasons == [UnavailableError]
     assert 4 <= count(ledger)[UPDATED] <= 5
 
 
@@ -900,17 +902,17 @@ def test_a_short_time_budget(ledger: Ledger, api: Api, night_of: Perform) -> Non
 def test_a_time_budget_that_is_used_up_already(ledger: Ledger, api: Api, night_of: Perform, seconds: float) -> None:
     """When loading took all the time there is, nothing is sent."""
     stage(ledger, 10)
-    night = night_of(seconds=seconds)
-    assert (night.reasons, api.calls, count(ledger)) == ([UnavailableError], [], {PENDING: 10})
+    sending = night_of(seconds=seconds)
+    assert (sending.reasons, api.calls, count(ledger)) == ([UnavailableError], [], {PENDING: 10})
 
 
 def test_a_cancelled_run(ledger: Ledger, api: Api, in_no_time: Run) -> None:
     """Cancelling takes no new row, ends at once, and keeps what was confirmed."""
     stage(ledger, 100)
-    night = Night()
+    sending = Sending()
 
     async def cancelled() -> None:
-        working = asyncio.create_task(work(ledger, URL, night=night, workers=8, rate=10))
+        working = asyncio.create_task(work(ledger, URL, sending=sending, workers=8, rate=10))
         await asyncio.sleep(3.005)
         working.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -920,10 +922,10 @@ def test_a_cancelled_run(ledger: Ledger, api: Api, in_no_time: Run) -> None:
         assert len(asyncio.all_tasks()) == 1
 
     in_no_time(cancelled())
-    assert night.seconds == pytest.approx(3.005)
-    assert night.reasons == []
-    assert count(ledger) == {UPDATED: len(night.results), PENDING: 100 - len(night.results)}
-    assert len(night.results) >= 25
+    assert sending.seconds == pytest.approx(3.005)
+    assert sending.reasons == []
+    assert count(ledger) == {UPDATED: len(sending.results), PENDING: 100 - len(sending.results)}
+    assert len(sending.results) >= 25
 
 
 # the pace
@@ -934,11 +936,11 @@ def test_retries_are_paced_too(ledger: Ledger, api: Api, night_of: Perform) -> N
     stage(ledger, 60)
     api.answer = lambda call: broken() if row(call) % 7 == 0 else confirmed(call)
     api.latency = 0.7  # at that rate more than three would be in flight
-    night = night_of(workers=3, rate=5)
+    sending = night_of(workers=3, rate=5)
     starts = [call.at for call in api.calls]
     assert max(sum(first <= start < first + 1 for start in starts) for first in starts) == 5
     assert api.most == 3
-    assert night.requests == len(starts) > 60
+    assert sending.requests == len(starts) > 60
 
 
 def test_a_machine_that_was_asleep(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -957,10 +959,10 @@ def test_a_machine_that_was_asleep(ledger: Ledger, api: Api, night_of: Perform) 
         return confirmed(call)
 
     api.answer, api.latency = answer, 0.3
-    night = night_of(workers=8, rate=20)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 200})
-    assert 3 <= night.requests - 200 <= 8
-    assert night.seconds > asleep
+    sending = night_of(workers=8, rate=20)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 200})
+    assert 3 <= sending.requests - 200 <= 8
+    assert sending.seconds > asleep
     starts = [call.at for call in api.calls]
     assert max(sum(first <= start < first + 1 for start in starts) for first in starts) <= 20
 
@@ -1007,15 +1009,15 @@ def test_digests_are_withdrawn_before_an_attempt_leaves(ledger: Ledger, api: Api
 def test_a_ledger_that_cannot_be_written_stops_the_run(ledger: Ledger, api: Api, night_of: Perform) -> None:
     """As soon as results cannot be kept nothing new is sent, and the run ends with StorageError."""
     stage(ledger, 400)
-    night = Night()
+    sending = Sending()
 
     def seal(_: Result) -> None:
         ledger._db.execute("PRAGMA query_only = ON")
 
     with pytest.raises(StorageError, match="cannot be used"):
-        night_of(night=night, workers=4, rate=50, tick=seal)
-    assert night.reasons == [StorageError]
-    assert night.seconds < 1
+        night_of(sending=sending, workers=4, rate=50, tick=seal)
+    assert sending.reasons == [StorageError]
+    assert sending.seconds < 1
     assert len(api.calls) <= 0.25 * 50 + 4
     ledger._db.execute("PRAGMA query_only = OFF")
     ledger.flush()
@@ -1035,8 +1037,8 @@ def test_a_ledger_that_cannot_be_read_stops_the_run(ledger: Ledger, api: Api, ni
     """Rows that cannot be fetched are not sent."""
     stage(ledger, 10)
     ledger._db.execute("PRAGMA query_only = ON")
-    night = night_of()
-    assert (night.reasons, api.calls) == ([StorageError], [])
+    sending = night_of()
+    assert (sending.reasons, api.calls) == ([StorageError], [])
 
 
 # ---- the order to stop
@@ -1110,10 +1112,10 @@ def test_an_api_that_throttles(ledger: Ledger, api: Api, night_of: Perform) -> N
         return confirmed(call)
 
     api.answer = throttle
-    night = night_of(rate=20, workers=8)
-    assert (night.reasons, count(ledger)) == ([], {UPDATED: 200})
-    assert within_budget(night, 200)
-    assert night.seconds < 200
+    sending = night_of(rate=20, workers=8)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 200})
+    assert within_budget(sending, 200)
+    assert sending.seconds < 200
 
 
 @pytest.mark.parametrize("status", [None, 429, 503])
@@ -1132,8 +1134,8 @@ def test_a_taken_number_that_cannot_be_asked_for(
         return answered({"success": False, "code": status}, status)
 
     api.answer, api.detail = taken, gone
-    night = night_of()
-    assert (night.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED, 3: UPDATED})
+    sending = night_of()
+    assert (sending.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED, 3: UPDATED})
 
 
 def test_a_key_refused_while_a_taken_number_is_asked_for(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -1141,8 +1143,8 @@ def test_a_key_refused_while_a_taken_number_is_asked_for(ledger: Ledger, api: Ap
     stage(ledger, 1)
     api.answer = lambda _: answered({"success": False, "code": 15}, 400)
     api.detail = lambda: answered({"success": False, "code": 10}, 401)
-    night = night_of()
-    assert (night.reasons, outcomes(ledger)) == ([AccessError], {1: FAILED})
+    sending = night_of()
+    assert (sending.reasons, outcomes(ledger)) == ([AccessError], {1: FAILED})
     (line,) = lines_of(ledger.batches())
     assert (line.code, line.http_status, line.api_code, line.attempts) == ("api-stopped", 401, "10", 2)
 
@@ -1150,12 +1152,12 @@ def test_a_key_refused_while_a_taken_number_is_asked_for(ledger: Ledger, api: Ap
 def test_a_stop_before_a_taken_number_is_asked_for(ledger: Ledger, api: Api, night_of: Perform, no_backoff: None) -> None:
     """A stop leaves a row whose number may be its own unknown, and the question is not asked any more."""
     stage(ledger, 2)
-    night, asked = Night(), []
+    sending, asked = Sending(), []
 
     def taken(call: Call) -> httpx.Response:
         if row(call) != 2:
             return confirmed(call)
-        night.shutdown.request(Interrupted(signal.SIGTERM))
+        sending.shutdown.request(Interrupted(signal.SIGTERM))
         return answered({"success": False, "code": 15}, 400)
 
     def detail() -> httpx.Response:
@@ -1163,8 +1165,8 @@ def test_a_stop_before_a_taken_number_is_asked_for(ledger: Ledger, api: Api, nig
         return broken()
 
     api.answer, api.detail = taken, detail
-    night_of(night=night, rate=10)
-    assert (night.reasons, outcomes(ledger), asked) == ([Interrupted], {1: UPDATED, 2: FAILED}, [])
+    night_of(sending=sending, rate=10)
+    assert (sending.reasons, outcomes(ledger), asked) == ([Interrupted], {1: UPDATED, 2: FAILED}, [])
     assert ledger.attempts() == (2, 0)
     _, line = lines_of(ledger.batches())
     assert (line.code, line.http_status, line.api_code) == ("api-number-taken", 400, "15")

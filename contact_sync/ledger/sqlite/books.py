@@ -29,7 +29,7 @@ class Books(Memory):
     """Not yet durable; lost when they cannot be made so."""
     _rest: _Rest | None
 
-    def read_rest_as(self, rest: Violation, *, ready: bool) -> None:
+    def report_unsent_as(self, rest: Violation, *, ready: bool) -> None:
         """Read the rows that are still pending as `unprocessed` for the reason `rest`, and with `ready` those that are `ready`.
 
         Nothing is written, so that also a ledger on a full disk can be reported from. A result that could not be made durable
@@ -71,7 +71,7 @@ class Books(Memory):
         return {outcome: found[outcome] for outcome in (*Outcome, "") if found[outcome]}
 
     def _read(self, outcome: str | None) -> str:
-        """What an outcome in the file is read as, after `read_rest_as`."""
+        """What an outcome in the file is read as, after `report_unsent_as`."""
         if self._rest and (outcome is None or (outcome == Outcome.READY and self._rest.ready)):
             return Outcome.UNPROCESSED
         return outcome or ""

@@ -9,7 +9,7 @@ from sqlite3 import Connection
 
 from contact_sync.ledger.digests import agree, changes_identity
 from contact_sync.ledger.sqlite.database import Database, storable
-from contact_sync.model import ID, MARK, Event, Layout, Outcome, Places, Run, Violation, Workload, stamp
+from contact_sync.model import ID, MARK, Event, Layout, Outcome, OutputPaths, PastRun, Violation, Workload, stamp
 from contact_sync.packed import pack, unpack
 
 GROUP = 500
@@ -65,11 +65,11 @@ class Memory(Database):
 
     # ---- runs
 
-    def _register(self, db: Connection, run: str, started: str, places: Places, layout: str) -> None:
+    def _register(self, db: Connection, run: str, started: str, paths: OutputPaths, layout: str) -> None:
         """Note that a run begins."""
         db.execute(
             "INSERT INTO run (id, source, started, layout, places, mode) VALUES (?, ?, ?, ?, ?, ?)",
-            (run, storable(str(places.source)), started, layout, places.packed(), places.mode),
+            (run, storable(str(paths.source)), started, layout, paths.packed(), paths.mode),
         )
 
     @staticmethod
@@ -90,12 +90,12 @@ class Memory(Database):
         """Note that the source of the last run, and its reports with it, have been moved, if it is that one's."""
         with self._transaction() as db:
             found = db.execute("SELECT places, mode FROM run WHERE id = ?", (self.last(),)).fetchone()
-            if found and (were := Places.unpacked(*found)).source == source.absolute():
+            if found and (were := OutputPaths.unpacked(*found)).source == source.absolute():
                 renamed = [path and place.with_name(place.name + path.name.removeprefix(source.name)) for path in were[1:3]]
-                now = Places(place, renamed[0] or were.report, renamed[1], were.page, were.mode)
+                now = OutputPaths(place, renamed[0] or were.report, renamed[1], were.page, were.mode)
                 db.execute("UPDATE run SET places = ? WHERE id = ?", (now.packed(), self.last()))
 
-    def runs(self, most: int) -> list[Run]:
+    def runs(self, most: int) -> list[PastRun]:
         """The last runs, at most so many, the latest first."""
         query = (
             "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds FROM run"
@@ -103,9 +103,9 @@ class Memory(Database):
         )
         with self._in_words():
             found = self._db.execute(query, (most,)).fetchall()
-        return [Run._make([*values[:5], json.loads(values[5]), *values[6:]]) for values in found]
+        return [PastRun._make([*values[:5], json.loads(values[5]), *values[6:]]) for values in found]
 
-    def nights(self, source: str, most: int) -> list[Workload]:
+    def workloads(self, source: str, most: int) -> list[Workload]:
         """The last runs, at most so many, that were not stopped and whose source had this name, whatever date is in it."""
         query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
         with self._in_words():

@@ -19,8 +19,8 @@ from contact_sync.model import (
     Block,
     Layout,
     Outcome,
+    OutputPaths,
     Pending,
-    Places,
     Result,
     Staged,
     Violation,
@@ -47,11 +47,11 @@ class Ledger(Books):
 
     # ---- staging
 
-    def begin(self, run: str, places: Places, started: str, layout: Layout, *, keep: bool) -> None:
+    def begin(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
         """Start a run. Unless it is to `keep` its rows, they live in temporary tables beside the last run's."""
         with self._transaction() as db:
             if keep:
-                self._register(db, run, started, places, json.dumps(layout))
+                self._register(db, run, started, paths, json.dumps(layout))
             else:
                 for statement in ROWS:
                     db.execute(statement.format(temporary="TEMPORARY"))
@@ -72,14 +72,14 @@ class Ledger(Books):
         with self._transaction() as db:
             db.execute("UPDATE run SET released = 1 WHERE id = ?", (run,))
 
-    def reopen(self, run: str) -> tuple[Places, Layout, float]:
+    def reopen(self, run: str) -> tuple[OutputPaths, Layout, float]:
         """Read the rows of the last run again, as it left them; return where its files are, its layout, and its seconds."""
         with self._in_words():
             query = "SELECT places, mode, layout, seconds, rest FROM run WHERE id = ?"
-            places, mode, layout, seconds, rest = self._db.execute(query, (run,)).fetchone()
+            paths, mode, layout, seconds, rest = self._db.execute(query, (run,)).fetchone()
         code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": phrase("It was cut short.")}, False)
-        self.read_rest_as(Violation(code, detail=detail), ready=ready)
-        return Places.unpacked(places, mode), Layout(*json.loads(layout)), seconds
+        self.report_unsent_as(Violation(code, detail=detail), ready=ready)
+        return OutputPaths.unpacked(paths, mode), Layout(*json.loads(layout)), seconds
 
     def resume(self, run: str) -> bool:
         """Have the rows of the last run that failed taken once more; False when it never came so far as to send.

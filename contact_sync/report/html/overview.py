@@ -287,7 +287,7 @@ def pace(attempts: Counter[str]) -> Markup:
         element("div", element("svg", *drawn, role="img", aria_label=caption, **shape), class_="plot"),
         element("div", *ticks, class_="ticks", aria_hidden="true"),
     )
-    return _section("pace", phrase("The pace of the night"), figure)
+    return _section("pace", phrase("Requests over time"), figure)
 
 
 def _span(attempts: Counter[str]) -> tuple[int, int]:

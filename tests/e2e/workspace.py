@@ -148,7 +148,7 @@ class Running:
         return Finished(self.process.returncode, stdout or b"", stderr or b"", self.arrived(), time.monotonic())
 
 
-class Night:
+class Workspace:
     """A folder with a source, a state folder and a report, and the sandbox that the program sends to."""
 
     def __init__(self, folder: Path, served: Sandbox) -> None:
@@ -227,7 +227,7 @@ class Night:
         return self.start(*options, **how).finish()
 
 
-def assert_books(night: Night, finished: Finished, code: int, *, unseen: int = 0) -> Counter[str]:
+def assert_books(workspace: Workspace, finished: Finished, code: int, *, unseen: int = 0) -> Counter[str]:
     """Assert what holds of every run that writes a report, whatever happened, and return how many rows ended in each outcome.
 
     Each row of the source has exactly one outcome, in source order; only rows whose payload the server's store holds are in
@@ -235,17 +235,17 @@ def assert_books(night: Night, finished: Finished, code: int, *, unseen: int = 0
     `unseen` requests were no updates, or never reached the sandbox.
     """
     assert finished.code == code, finished.stderr.decode(errors="replace")
-    _assert_private(night, finished)
-    lines = night.lines()
-    assert [line["contactId"] for line in lines] == [contact.contact_id for contact in night.contacts]
-    assert [int(line["sync_row"]) for line in lines] == list(range(2, len(night.contacts) + 2))
-    for line, contact in zip(lines, night.contacts, strict=True):
+    _assert_private(workspace, finished)
+    lines = workspace.lines()
+    assert [line["contactId"] for line in lines] == [contact.contact_id for contact in workspace.contacts]
+    assert [int(line["sync_row"]) for line in lines] == list(range(2, len(workspace.contacts) + 2))
+    for line, contact in zip(lines, workspace.contacts, strict=True):
         assert (line["sync_outcome"] == Outcome.INVALID) == contact.wrong
         if line["sync_outcome"] in (Outcome.UPDATED, Outcome.UNCHANGED):
-            assert night.in_place(contact), f"{contact.contact_id} is said to be in place"
+            assert workspace.in_place(contact), f"{contact.contact_id} is said to be in place"
     outcomes = Counter(line["sync_outcome"] for line in lines)
     assert outcomes.keys() <= set(Outcome) - INTERNAL
-    assert not finished.sent.keys() & {contact.contact_id for contact in night.contacts if contact.wrong}
+    assert not finished.sent.keys() & {contact.contact_id for contact in workspace.contacts if contact.wrong}
     if finished.stdout:
         told = finished.told
         assert told["outcomes"] == outcomes
@@ -253,34 +253,34 @@ def assert_books(night: Night, finished: Finished, code: int, *, unseen: int = 0
         assert told["requests"] == len(finished.calls) + unseen
         # Where the locale knows no é, a name travels as the bytes it is made of.
         assert [os.fsencode(told[name]) for name in ("source", "report")] == [
-            os.fsencode(night.source),
-            os.fsencode(night.report),
+            os.fsencode(workspace.source),
+            os.fsencode(workspace.report),
         ]
     return outcomes
 
 
-def assert_refused(night: Night, finished: Finished, code: int, *, report: bytes | None = None) -> None:
+def assert_refused(workspace: Workspace, finished: Finished, code: int, *, report: bytes | None = None) -> None:
     """Assert what holds of every run that ends before it has anything to report: nothing sent, nothing written.
 
     `report` is what an earlier run left there.
     """
     assert finished.code == code, finished.stderr.decode(errors="replace")
-    _assert_private(night, finished, report=False)
+    _assert_private(workspace, finished, report=False)
     assert finished.calls == []
-    assert (night.report.read_bytes() if night.report.exists() else None) == report
+    assert (workspace.report.read_bytes() if workspace.report.exists() else None) == report
     assert b"Traceback" not in finished.stderr
     told = finished.told
     assert (told["rows"], told["outcomes"], told["requests"], told["exit_code"]) == (0, {}, 0, code)
 
 
-def _assert_private(night: Night, finished: Finished, *, report: bool = True) -> None:
+def _assert_private(workspace: Workspace, finished: Finished, *, report: bool = True) -> None:
     """Assert that the key is nowhere, and that what the program wrote is its user's alone."""
-    written = [*files_in(night.state), *([night.report] if report else [])]
-    holding = [path for path in files_in(night.folder) if KEY.encode() in path.read_bytes()]
+    written = [*files_in(workspace.state), *([workspace.report] if report else [])]
+    holding = [path for path in files_in(workspace.folder) if KEY.encode() in path.read_bytes()]
     assert holding == []
     assert KEY.encode() not in finished.stdout + finished.stderr
     assert [path for path in written if mode(path) != 0o600] == []
-    assert not night.state.exists() or mode(night.state) == 0o700
+    assert not workspace.state.exists() or mode(workspace.state) == 0o700
 
 
 def files_in(folder: Path) -> Iterable[Path]:
