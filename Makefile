@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 NOW := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help dev fmt lint type test soak bench demo docs lock clean
+.PHONY: help dev fmt lint type test soak bench demo docs translations lock clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,14 @@ demo: dev  ## Rehearse a night: the sample data against the embedded sandbox
 
 docs: dev  ## Write the generated parts of the README anew
 	$(BIN)/python tests/test_docs.py
+
+translations: dev  ## Take new sentences into the French catalogue, and compile it
+	@mkdir -p build
+	$(BIN)/pybabel -q extract -k _ -k N_ -k ngettext:1,2 --no-location --sort-output --project contact-sync --version '' \
+		--msgid-bugs-address '' -o build/contact_sync.pot contact_sync
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 \
+		-i build/contact_sync.pot -d contact_sync/i18n/locale -D contact_sync -l fr
+	$(BIN)/pybabel -q compile -d contact_sync/i18n/locale -D contact_sync
 
 lock: dev  ## Write constraints.txt anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --upgrade -e '.[test]'

@@ -17,7 +17,7 @@ rule is a value (`contact_sync.model.Violation`), never one of these.
 
 import signal
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Violation
 
 
@@ -71,7 +71,7 @@ class Interrupted(ContactSyncError):  # noqa: N818 - an order from outside, not 
     """SIGINT or SIGTERM was received."""
 
     def __init__(self, signum: int) -> None:
-        super().__init__(phrase("Interrupted by {signal}.", signal=signal.Signals(signum).name))
+        super().__init__(_("Interrupted ({signal}).", signal=signal.Signals(signum).name))
         self.exit_code = 128 + signum
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self
 
-from contact_sync.i18n import phrase, translated
+from contact_sync.i18n import _, gettext
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.packed import unpack
 
@@ -78,7 +78,7 @@ class Violation:
     @property
     def message(self) -> str:
         """One sentence that says what to do."""
-        return phrase(CATALOGUE[self.code], field=self.field, **self.detail)
+        return _(CATALOGUE[self.code], field=self.field, **self.detail)
 
 
 @dataclass(slots=True)
@@ -396,7 +396,7 @@ class Cause(NamedTuple):
     @property
     def in_general(self) -> str:
         """The sentence for all of these rows, with dots for what differs between them; the bare code where none is known."""
-        sentence = translated(CATALOGUE.get(self.code, self.code))
+        sentence = gettext(CATALOGUE.get(self.code, self.code))
         return sentence.format_map(defaultdict(lambda: "…", field=self.field))
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
@@ -83,9 +83,7 @@ class Settings:
     def __post_init__(self) -> None:
         with contextlib.suppress(OSError):  # one of them does not exist, or is out of reach
             if self.source != Path() and self.report.samefile(self.source):
-                raise ConfigError(
-                    phrase("The report would take the place of the source {path}: correct --report.", path=self.source)
-                )
+                raise ConfigError(_("The report would overwrite the source {path}: correct --report.", path=self.source))
 
 
 def rate(text: str) -> float:
@@ -103,14 +101,14 @@ def base_url(text: str) -> str:
     text = text.rstrip("/")
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
+        host, _port = parts.hostname or "", parts.port
     except ValueError:
         host = ""
     if not host or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ConfigError(phrase("The base URL is not an address such as https://api.smspartner.fr/v1: correct --base-url."))
+        raise ConfigError(_("The base URL must be an address such as https://api.smspartner.fr/v1: correct --base-url."))
     if parts.scheme == "http" and not _is_loopback(host):
-        sentence = phrase(
-            "The base URL must begin with https://, for the API key would travel in clear to {host}: correct --base-url.",
+        sentence = _(
+            "The base URL must begin with https://, or the API key would be sent unencrypted to {host}: correct --base-url.",
             host=host,
         )
         raise ConfigError(sentence)
@@ -136,8 +134,10 @@ def api_key(text: str, where: str) -> str:
 
 def _no_key(where: str) -> ConfigError:
     return ConfigError(
-        phrase(
-            "{where} holds no API key: it must be one word of at least {least} plain characters.", where=where, least=_SHORTEST
+        _(
+            "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
+            where=where,
+            least=_SHORTEST,
         )
     )
 
@@ -147,12 +147,10 @@ def api_key_file(path: Path) -> str:
     try:
         with path.open(encoding="ascii") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigError(phrase("Others may read the API key in {path}: run chmod 600 on it.", path=path))
+                raise ConfigError(_("The API key file {path} can be read by others: run chmod 600 on it.", path=path))
             return api_key(file.read(1000), str(path))
     except OSError as error:
-        sentence = phrase(
-            "The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror
-        )
+        sentence = _("The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror)
         raise ConfigError(sentence) from error
     except UnicodeDecodeError as error:
         raise _no_key(str(path)) from error

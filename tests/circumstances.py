@@ -1,4 +1,4 @@
-"""What tests of several modules begin with: a run under way, a disk that is full, a user who may do nothing."""
+"""What tests of several modules begin with: a run in progress, a disk that is full, a user who may do nothing."""
 
 import os
 import resource

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from contact_sync.i18n import speak
+from contact_sync.i18n import set_language
 from contact_sync.sandbox.server import Sandbox
 
 _READ = re.compile(r"CONTACT_SYNC_.*|LC_.*|LANG|LANGUAGE|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY")
@@ -37,13 +37,13 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ours.setLevel(levels[1])
     os.umask(umask)
     gc.enable()
-    speak("en")
+    set_language("en")
 
 
 @pytest.fixture
 def french() -> None:
     """French, for one test."""
-    speak("fr")
+    set_language("fr")
 
 
 Wait = Callable[[Coroutine[Any, Any, Any]], Any]

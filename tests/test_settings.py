@@ -55,7 +55,7 @@ def test_base_url(text: str) -> None:
 )
 def test_http_is_for_loopback_alone(text: str) -> None:
     """The key does not travel in clear to any other host."""
-    with pytest.raises(ConfigError, match="must begin with https://, for the API key would travel in clear"):
+    with pytest.raises(ConfigError, match="must begin with https://, or the API key would be sent unencrypted"):
         base_url(text)
 
 
@@ -78,7 +78,7 @@ def test_http_is_for_loopback_alone(text: str) -> None:
 def test_not_a_base_url(text: str) -> None:
     """What is not an address, or holds more than one, is refused without being repeated."""
     with pytest.raises(
-        ConfigError, match=r"^The base URL is not an address such as https://api\.smspartner\.fr/v1: correct --base-url\.$"
+        ConfigError, match=r"^The base URL must be an address such as https://api\.smspartner\.fr/v1: correct --base-url\.$"
     ):
         base_url(text)
 
@@ -93,12 +93,16 @@ def test_api_key() -> None:
 )
 def test_not_an_api_key(text: str, tmp_path: Path) -> None:
     """A key is one word of plain characters, long enough to be one; what is there instead is not repeated."""
-    with pytest.raises(ConfigError, match=r"^THERE holds no API key: it must be one word of at least 8 plain characters\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^THERE does not contain an API key: it must be at least 8 characters, without spaces or accents\.$"
+    ):
         api_key(text, "THERE")
     file = tmp_path / "key"
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
-    with pytest.raises(ConfigError, match=rf"^{file} holds no API key: it must be one word of at least 8 plain characters\.$"):
+    with pytest.raises(
+        ConfigError, match=rf"^{file} does not contain an API key: it must be at least 8 characters, without spaces or accents\.$"
+    ):
         api_key_file(file)
 
 
@@ -117,7 +121,7 @@ def test_an_api_key_file_for_all(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "key"
     file.write_text(KEY, encoding="ascii")
     file.chmod(mode)
-    with pytest.raises(ConfigError, match=rf"^Others may read the API key in {file}: run chmod 600 on it\.$"):
+    with pytest.raises(ConfigError, match=rf"^The API key file {file} can be read by others: run chmod 600 on it\.$"):
         api_key_file(file)
 
 
@@ -136,7 +140,7 @@ def test_the_key_is_not_shown() -> None:
 
 @pytest.mark.parametrize("how", ["same", "spelled otherwise", "symlink", "hard link", "source is a link"])
 def test_the_report_is_not_the_source(tmp_path: Path, how: str) -> None:
-    """A report that would take the place of the source is refused, by whatever name."""
+    """A report that would overwrite the source is refused, by whatever name."""
     source, report = tmp_path / "contacts.csv", tmp_path / "report.csv"
     source.touch()
     match how:
@@ -152,7 +156,7 @@ def test_the_report_is_not_the_source(tmp_path: Path, how: str) -> None:
         case _:
             report, source = source, report
             source.symlink_to(report)
-    with pytest.raises(ConfigError, match=r"would take the place of the source .*: correct --report"):
+    with pytest.raises(ConfigError, match=r"would overwrite the source .*: correct --report"):
         Settings(source=source, report=report)
 
 

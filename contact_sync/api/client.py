@@ -20,7 +20,7 @@ import httpx
 from contact_sync import __version__
 from contact_sync.api.limiter import Limiter
 from contact_sync.errors import ConfigError, Transient
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Violation
 
 MAX_BODY = 1 << 20
@@ -81,9 +81,7 @@ class Transport(httpx.AsyncBaseTransport):
             while part := await answer.content.readany():
                 body += part
                 if len(body) > MAX_BODY:
-                    raise Transient(
-                        Violation("api-garbled", detail={"reason": phrase("more than 1 MB")}), http_status=answer.status
-                    )
+                    raise Transient(Violation("api-garbled", detail={"reason": _("more than 1 MB")}), http_status=answer.status)
         return httpx.Response(answer.status, headers=answer.raw_headers, stream=httpx.ByteStream(bytes(body)))
 
     def _open(self) -> aiohttp.ClientSession:
@@ -121,7 +119,7 @@ class Client:
         self._base_url = base_url
         self._host = _host(base_url)
         if not self._host:
-            raise ConfigError(phrase("The base URL {url} is not an address: correct --base-url.", url=base_url))
+            raise ConfigError(_("The base URL {url} is not valid: correct --base-url.", url=base_url))
         self._proxy = _proxy(base_url)
         self._timeout = timeout
         self._urls: dict[str, httpx.URL] = {}  # parsing one costs as much as sending it
@@ -160,7 +158,7 @@ class Client:
                 stream = cast("httpx.AsyncByteStream", response.stream)
                 body = b"".join([part async for part in stream])
         except TimeoutError:
-            raise _unanswered(phrase("no answer in time")) from None
+            raise _unanswered(_("no answer in time")) from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise self._failure(error) from None
         return Reply(response.status_code, response.headers, body)
@@ -169,24 +167,24 @@ class Client:
         """What to do next about an attempt without an answer."""
         if self._proxy and _is_proxys(cause):
             return ConfigError(
-                phrase(
-                    "The proxy in {variable} cannot be used: correct the variable, or except {host} with NO_PROXY.",
+                _(
+                    "The proxy in {variable} cannot be used: correct the variable, or exclude {host} with NO_PROXY.",
                     variable=self._proxy[0],
                     host=self._host,
                 )
             )
         if isinstance(cause, ssl.SSLCertVerificationError):
             return ConfigError(
-                phrase(
-                    "{host} has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE.",
+                _(
+                    "This machine does not trust the certificate of {host}: check --base-url, the clock and SSL_CERT_FILE.",
                     host=self._host,
                 )
             )
         if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ClientHttpProxyError):
             return Transient(Violation("api-unreachable"))
         if isinstance(cause, aiohttp.ClientConnectionError):
-            return _unanswered(phrase("the connection was closed"))
-        return _unanswered(phrase("the answer was cut or malformed"))
+            return _unanswered(_("the connection was closed"))
+        return _unanswered(_("the answer was cut or malformed"))
 
 
 def _unanswered(reason: str) -> Transient:
@@ -224,8 +222,8 @@ def _proxy(base_url: str) -> tuple[str, httpx.Proxy] | None:
         variable = f"{name.upper()}_PROXY"
         if not proxy.startswith("http://") or not _host(proxy):
             raise ConfigError(
-                phrase(
-                    "{variable} must be an address with http:// to be used: correct it, or except {host} with NO_PROXY.",
+                _(
+                    "{variable} must be an address with http://: correct it, or exclude {host} with NO_PROXY.",
                     variable=variable,
                     host=host,
                 )
@@ -244,8 +242,8 @@ def _tls() -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
         raise ConfigError(
-            phrase(
-                "SSL_CERT_FILE or SSL_CERT_DIR ({named}) holds no certificates: correct it ({reason}).",
+            _(
+                "SSL_CERT_FILE or SSL_CERT_DIR ({named}) contains no certificates ({reason}): correct the variable.",
                 named=named,
                 reason=error,
             )

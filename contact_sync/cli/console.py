@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self, TextIO
 
 from contact_sync.errors import ConfigError, ContactSyncError
-from contact_sync.i18n import phrase, spoken
+from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
 from contact_sync.model import Cause, Event, PastRun, Result, Summary, readable
 
@@ -36,7 +36,7 @@ class Console:
 
     def warn(self, warning: str) -> None:
         """Tell people of what they should look at."""
-        self.say(phrase("Warning: {warning}", warning=warning))
+        self.say(_("Warning: {warning}", warning=warning))
 
     def say(self, text: str) -> None:
         """Tell people, on stderr."""
@@ -68,7 +68,7 @@ class Console:
         elif summary.exit_code or summary.warnings:
             self.say(_briefly(summary))
         if after and not (self.quiet and not summary.exit_code):
-            self.say(phrase("Next: {command}", command=after))
+            self.say(_("Next: {command}", command=after))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
             document = {name: getattr(summary, name) for name in names}
@@ -85,7 +85,7 @@ class Console:
         if self.as_json:
             self.print(json.dumps([each._asdict() for each in found]))
         elif not found:
-            self.say(phrase("The history has nothing to tell of that."))
+            self.say(_("No history for this contact."))
         else:
             rows = [
                 _run_cells(each, under_way=under_way and each is found[0]) if isinstance(each, PastRun) else _event_cells(each)
@@ -100,22 +100,23 @@ class Console:
         if self.as_json:
             self.print(json.dumps([{"ok": well, "finding": self.clean(sentence)} for well, sentence in findings]))
         else:
+            fine, to_do = _("ok"), _("TO DO")
             for well, sentence in findings:
-                self.print(f"{phrase('ok') if well else phrase('TO DO'):<8}{sentence}")
-        return 0 if all(well for well, _ in findings) else ConfigError.exit_code
+                self.print(f"{fine if well else to_do:<8}{sentence}")
+        return 0 if all(well for well, _sentence in findings) else ConfigError.exit_code
 
 
 def _run_cells(run: PastRun, *, under_way: bool) -> list[str]:
     if run.finished is None:
-        return [run.id, _local(run.started), run.source, "", phrase("under way") if under_way else phrase("cut short"), "", ""]
+        return [run.id, _local(run.started), run.source, "", _("in progress") if under_way else _("interrupted"), "", ""]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
     pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
-    code = "" if run.exit_code is None else phrase("exit {code}", code=run.exit_code)
+    code = "" if run.exit_code is None else _("exit {code}", code=run.exit_code)
     return [run.id, _local(run.started), run.source, code, outcomes, f"{run.seconds:.0f} s", pace]
 
 
 def _event_cells(event: Event) -> list[str]:
-    row = phrase("row {number}", number=event.number)
+    row = _("row {number}", number=event.number)
     return [
         _local(event.at or event.started),
         event.outcome,
@@ -140,7 +141,7 @@ class Bars:
         self._bar: Any = None
 
     def __enter__(self) -> Self:
-        self._bar = self._open(phrase("loading"), None)
+        self._bar = self._open(_("loading"), None)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -149,7 +150,7 @@ class Bars:
     def _open(self, what: str, rows: int | None) -> Any:
         from tqdm import tqdm  # noqa: PLC0415 - not for --help
 
-        return tqdm(desc=what, total=rows, unit=f" {phrase('rows')}", disable=self._disable, file=sys.stderr, leave=False)
+        return tqdm(desc=what, total=rows, unit=f" {_('rows')}", disable=self._disable, file=sys.stderr, leave=False)
 
     def loaded(self, rows: int) -> None:
         """Count rows that were loaded and validated."""
@@ -158,7 +159,7 @@ class Bars:
     def sending(self, rows: int) -> None:
         """Begin to count rows that are sent."""
         self._bar.close()
-        self._bar = self._open(phrase("sending"), rows)
+        self._bar = self._open(_("sending"), rows)
 
     def sent(self, _: Result) -> None:
         """Count a row that was sent."""
@@ -169,48 +170,54 @@ def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """One line about all rows that share a cause; with `example` in the words for the first of them."""
     sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
     if cause.field in letters:
-        sentence = phrase(
-            "{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence
-        )
+        sentence = _("{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence)
     if cause.rows > 1:
-        return phrase("{rows} rows, the first is row {first}: {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
-    return phrase("row {number}: {sentence}", number=cause.first, sentence=sentence)
+        return _("{rows} rows (first: row {first}): {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
+    return _("row {number}: {sentence}", number=cause.first, sentence=sentence)
 
 
 def _at_length(summary: Summary) -> str:
-    lines = [phrase("{source}: {rows} rows.", source=summary.source, rows=summary.rows), *summary.findings]
+    lines = [
+        ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source),
+        *summary.findings,
+    ]
     lines += _warned(summary)
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = summary.causes_of_rows
     lines += [_cause(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
     if len(causes) > _SHOWN_CAUSES:
-        lines.append(phrase("and {count} more causes, in the report.", count=len(causes) - _SHOWN_CAUSES))
-    lines += [phrase("Stopped: {reason}", reason=reason) for reason in summary.reasons]
+        lines.append(
+            ngettext(
+                "and {count} more cause, in the report.", "and {count} more causes, in the report.", len(causes) - _SHOWN_CAUSES
+            )
+        )
+    lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests and summary.seconds:  # which nobody knows of a run that was killed
         lines.append(
-            phrase(
-                "{requests} requests, {retries} of them retries, in {seconds} seconds.",
-                requests=summary.requests,
+            ngettext(
+                "{count} request in {seconds} s (retries: {retries}).",
+                "{count} requests in {seconds} s (retries: {retries}).",
+                summary.requests,
                 retries=summary.retries,
                 seconds=_decimal(summary.seconds),
             )
         )
     if summary.report:
-        lines.append(phrase("Report: {path}", path=summary.report))
+        lines.append(_("Report: {path}", path=summary.report))
     if summary.workbook:
-        lines.append(phrase("Workbook: {path}", path=summary.workbook))
+        lines.append(_("Workbook: {path}", path=summary.workbook))
     if summary.page:
-        lines.append(phrase("Page: {path}", path=summary.page))
+        lines.append(_("Page: {path}", path=summary.page))
     return "\n".join(lines)
 
 
 def _decimal(number: float) -> str:
-    return str(number).replace(".", ",") if spoken() == "fr" else str(number)
+    return str(number).replace(".", ",") if language() == "fr" else str(number)
 
 
 def _warned(summary: Summary) -> list[str]:
-    return [phrase("Warning: {warning}", warning=warning) for warning in summary.warnings]
+    return [_("Warning: {warning}", warning=warning) for warning in summary.warnings]
 
 
 def _briefly(summary: Summary) -> str:
@@ -218,6 +225,7 @@ def _briefly(summary: Summary) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
     lines += [_cause(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
-    end = phrase("(exit code {code})", code=summary.exit_code)
-    lines = [*lines[: _BRIEF - 1], f"{phrase('Report: {path}', path=summary.report)} {end}" if summary.report else end]
+    end = _("(exit code {code})", code=summary.exit_code)
+    report = [_("Report: {path}", path=summary.report)] if summary.report else []
+    lines = [*lines[: _BRIEF - 1], " ".join([*report, end])]
     return "\n".join(lines)

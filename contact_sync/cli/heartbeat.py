@@ -8,7 +8,7 @@ import logging
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 _PING_TIMEOUT_S = 10.0  # seconds
 
@@ -26,7 +26,7 @@ class Ping:
         self.failure = ""
         """What kept the last ping that failed from being sent, without the address."""
         if self._url and not _is_address(self._url):
-            raise ConfigError(phrase("What --ping gives is no address: it must begin with https:// or http://."))
+            raise ConfigError(_("--ping is not a URL: it must begin with https:// or http://."))
 
     def start(self) -> None:
         """Tell that a run starts."""

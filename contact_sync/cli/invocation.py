@@ -16,7 +16,7 @@ from contact_sync.cli.console import Bars, Console
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.cli.logging import keep_log
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Summary
 from contact_sync.settings import Settings
 from contact_sync.sync import inbox
@@ -41,16 +41,16 @@ def invoke(ctx: click.Context, params: dict[str, Any], work: str = "run") -> int
         if "expect_by" in params and os.path.isdir(params["source"]):  # noqa: PTH112 - which does not raise
             code, sentence = _each(ctx, params, work)
         else:
-            code, sentence, *_ = _done(ctx, params, work)
+            code, sentence, *_rest = _done(ctx, params, work)
     except ContactSyncError as error:
-        code, sentence, *_ = _refused(ctx, error, params.get("source"))
+        code, sentence, *_rest = _refused(ctx, error, params.get("source"))
     except KeyboardInterrupt:
         code = 130
         raise
     finally:
         ping.end(code, sentence)
         if ping.failure and not console.quiet:
-            console.warn(phrase("The ping could not be sent ({reason}): check --ping.", reason=ping.failure))
+            console.warn(_("The ping could not be sent ({reason}): check --ping.", reason=ping.failure))
     return code
 
 
@@ -95,15 +95,15 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
             ledger.moved(path, place)
         if not os.path.lexists(place):
             console.say(
-                phrase(
-                    "{path} was changed or replaced while it was run: it stays for the next run, and the report of the one that "
-                    "was run is in {folder}.",
+                _(
+                    "{path} changed during the run: it stays in the inbox for the next run; the report of "
+                    "the version that was read is in {folder}.",
                     path=path,
                     folder=place.parent,
                 )
             )
         elif code or not console.quiet:
-            console.say(phrase("{path} is now {place}.", path=path, place=place))
+            console.say(_("{path} was moved to {place}.", path=path, place=place))
 
     codes: list[int] = []
     try:
@@ -111,7 +111,7 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
         rehearsal = params["sandbox"] or params["dry_run"]
         codes.extend(inbox.each(folder, one, moved, expected=params["expect_by"], rehearsal=rehearsal))
         if not codes and not console.quiet:
-            console.say(phrase("No file has arrived in {path}.", path=folder))
+            console.say(_("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:
         return min([*codes, console.refuse(error, folder)], key=RANK.index), console.clean(str(error))
     return min(filter(None, codes), key=RANK.index, default=0), ""
@@ -123,16 +123,14 @@ def _refuse_log(params: dict[str, Any]) -> None:
     report = params["report"] or (source and _report_beside(source))
     for other in filter(None, (source, report, params["workbook"], params["page"])):
         if log_file and os.path.realpath(log_file) == os.path.realpath(other):
-            raise ConfigError(phrase("The log would take the place of {path}: correct --log-file.", path=other))
+            raise ConfigError(_("The log would overwrite {path}: correct --log-file.", path=other))
 
 
 def _refuse_places(folder: Path, params: dict[str, Any]) -> None:
     """Raise ConfigError where one place is given for the reports of many files."""
     if params["report"] or params["page"] or params["workbook"] not in {None, settings.NOWHERE}:
         raise ConfigError(
-            phrase(
-                "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder
-            )
+            _("{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder)
         )
 
 
@@ -152,7 +150,7 @@ def settings_of(ctx: click.Context, params: dict[str, Any]) -> Settings:
         may_send = "rate" in chosen
         if may_send and not (chosen["key"] or (params["account"] and not chosen["send"])):
             raise ConfigError(
-                phrase("There is no API key: name a file that holds it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
+                _("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
             )
     return Settings(**chosen)
 
@@ -198,5 +196,5 @@ def _next(ctx: click.Context, summary: Summary) -> str:
 def error_of(bug: Exception) -> ContactSyncError:
     """What an operator is told of a bug."""
     return ContactSyncError(
-        phrase("A bug in contact-sync: {bug}. Run it again with -v, and report what it prints.", bug=type(bug).__name__)
+        _("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=type(bug).__name__)
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from contact_sync.errors import StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 _OURS = "contact_sync"
 
@@ -77,7 +77,7 @@ def keep_log(clean: Callable[[str], str], *, verbose: bool, path: Path | None, a
             if path.is_file():
                 path.chmod(0o600)
         except OSError as error:
-            sentence = phrase("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
+            sentence = _("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
             raise StorageError(sentence) from error
         handlers[-1].setFormatter(_Clean(clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
     heard = verbose or path is not None

@@ -21,7 +21,7 @@ from contact_sync.cli import options
 from contact_sync.cli.console import Console
 from contact_sync.cli.invocation import error_of, invoke, settings_of
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _, ngettext
 
 log = logging.getLogger(__name__)
 
@@ -193,13 +193,19 @@ def forget(ctx: click.Context, /, contact_id: str, **params: Any) -> int:
 
     contact_id = normalise_id(contact_id)
     if not contact_id:
-        raise ConfigError(phrase("There is no contactId: name the contact that is to be forgotten."))
+        raise ConfigError(_("There is no contactId: give the contact to forget."))
     with kept_ledger(settings_of(ctx, params)) as ledger:
         found = ledger.forget(contact_id, normalise_id)
     if found:
-        console.say(phrase("Forgotten, in {count} places. Reports that stand elsewhere are yours to delete.", count=found))
+        console.say(
+            ngettext(
+                "Contact forgotten ({count} record deleted). Existing reports still contain it; delete them yourself.",
+                "Contact forgotten ({count} records deleted). Existing reports still contain it; delete them yourself.",
+                found,
+            )
+        )
     else:
-        console.say(phrase("Nothing is kept of this contact."))
+        console.say(_("Nothing is stored about this contact."))
     return 0
 
 
@@ -285,7 +291,7 @@ def main() -> int:
     except Exception as bug:  # nobody who reads a mail from cron wants a traceback
         log.info("a bug", exc_info=True)
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
-            code = console.refuse(StorageError(phrase("The output cannot be written ({reason}).", reason=bug.strerror)))
+            code = console.refuse(StorageError(_("The output cannot be written ({reason}).", reason=bug.strerror)))
         else:
             code = console.refuse(error_of(bug))
     _give_up_broken_streams()

@@ -12,7 +12,7 @@ import click
 
 from contact_sync import settings
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import LANGUAGES, phrase, speak
+from contact_sync.i18n import LANGUAGES, _, set_language
 
 
 class _Rate(click.ParamType[Any]):
@@ -116,7 +116,7 @@ def option(*names: str, former: str = "", **attributes: Any) -> Callable[[Any], 
     return click.option(*names, cls=Option, former=former, envvar=variables, **attributes)
 
 
-def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+def _use_config(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
     """Make what the config file says the default of the other options."""
     import platformdirs  # noqa: PLC0415 - not for --help
 
@@ -126,10 +126,10 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
     except OSError as error:
         if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
-        sentence = phrase("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
+        sentence = _("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
         raise ConfigError(sentence) from error
     except ValueError as error:
-        raise ConfigError(phrase("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
+        raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
     # A config file serves every command, so that what only `run` understands does not trouble `check`.
     program = ctx.find_root().command
     commands = program.commands.values() if isinstance(program, click.Group) else ()
@@ -137,8 +137,8 @@ def _use_config(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
     known = {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
     if unknown := sorted(written.keys() - (known.keys() - {"config"})):
         raise ConfigError(
-            phrase(
-                "The config file {path} has no option for “{name}”: write the names of the options, without --.",
+            _(
+                "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
                 path=path,
                 name=unknown[0],
             )
@@ -151,15 +151,15 @@ def _plain(name: str, setting: Any, path: Path) -> str | list[str]:
     """A setting as text, as the environment would give it, so that the option's own type says what is wrong with it."""
     texts = list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
     if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
-        raise ConfigError(phrase("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
+        raise ConfigError(_("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
     return texts if name == "map" else texts[0]
 
 
-def _speak(_: click.Context, __: click.Parameter, value: str | None) -> str:
+def _choose_language(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     """Use the language that is asked for, else that of the locale, from now on."""
     variables = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     language = value or next(filter(None, variables), "")[:2]
-    speak(language if language in LANGUAGES else "en")
+    set_language(language if language in LANGUAGES else "en")
     return language
 
 
@@ -232,7 +232,7 @@ INBOX = (
 PING = (option("--ping", metavar="URL", help="tell this address of start and end; a secret"),)
 ALWAYS = (
     option("--config", type=FILE, metavar="FILE", is_eager=True, callback=_use_config, help="TOML, keys named like the options"),
-    option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_speak, help="en or fr [the locale's]"),
+    option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_choose_language, help="en or fr [the locale's]"),
 )
 TALK = (
     option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),

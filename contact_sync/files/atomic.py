@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.files.lock import acquire
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -26,7 +26,7 @@ class Draft:
 
     def __init__(self, path: Path, mode: int) -> None:
         if path.exists() and not path.is_file():  # a file in the place of /dev/null would hurt the whole machine
-            raise OSError(errno.EINVAL, phrase("it is a folder or a device"))
+            raise OSError(errno.EINVAL, _("it is a folder or a device"))
         self.path = path
         self._mode = mode
         # One name, so that what a killed run has left is not left for ever; held, so that no other run writes into it.
@@ -34,8 +34,8 @@ class Draft:
         descriptor = acquire(self._draft)
         if descriptor is None:
             raise BusyError(
-                phrase(
-                    "Another run is writing the report {path}: wait for it to end, or choose another place with --report.",
+                _(
+                    "Another run is writing the report {path}: wait for it to end, or choose another file with --report.",
                     path=path,
                 )
             )
@@ -127,8 +127,8 @@ def _make_durable(folder: Path) -> None:
 def unwritable(path: Path, error: OSError) -> StorageError:
     """The sentence for a report that this error kept from being written."""
     return StorageError(
-        phrase(
-            "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another place.",
+        _(
+            "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.",
             path=path,
             reason=error.strerror,
         )

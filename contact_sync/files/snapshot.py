@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Identity
 
 QUIET = 2.0
@@ -40,7 +40,7 @@ def private_copy(
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - what is written to it may fail too, for other reasons
     except OSError as error:
         raise StorageError(
-            phrase(
+            _(
                 "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.",
                 name=path.name,
                 reason=error.strerror,
@@ -57,8 +57,8 @@ def open_elsewhere(path: Path) -> str | None:
     with suppress(OSError):  # with the prefix a name can become too long
         for owner in owners:
             if owner.exists():
-                return phrase(
-                    "{name} is open in an office program ({owner} is there): changes not saved yet are not in this run.",
+                return _(
+                    "{name} is open in an office program (by {owner}): changes not saved yet are not in this run.",
                     name=name,
                     owner=owner.name,
                 )
@@ -67,9 +67,7 @@ def open_elsewhere(path: Path) -> str | None:
 
 def _refuse_owner_file(path: Path) -> None:
     if path.name.startswith(("~$", ".~lock.")):
-        raise SourceError(
-            phrase("{name} is only the mark that an office program has a file open: give the file itself.", name=path.name)
-        )
+        raise SourceError(_("{name} is only the lock file of an office program: give the file itself.", name=path.name))
 
 
 def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
@@ -81,7 +79,7 @@ def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[
         while clock() - since < QUIET:
             if clock() >= deadline:
                 raise BusyError(
-                    phrase(
+                    _(
                         "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
                         name=path.name,
                         seconds=QUIET_TIMEOUT_S,
@@ -103,9 +101,9 @@ def identity_of(path: Path) -> Identity:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if stat.S_ISDIR(found.st_mode):
-        raise SourceError(phrase("{name} is a folder: give a file of contacts.", name=path.name or path))
+        raise SourceError(_("{name} is a folder: give a file of contacts.", name=path.name or path))
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(phrase("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name))
+        raise SourceError(_("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name))
     return Identity(found.st_mtime, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
@@ -136,13 +134,17 @@ def _write(path: Path, block: bytes, copy: FileIO) -> None:
             rest = rest[copy.write(rest) :]
     except OSError as error:
         raise StorageError(
-            phrase("There is no room for a private copy of {name} ({reason}): free some.", name=path.name, reason=error.strerror)
+            _(
+                "There is no disk space for a private copy of {name} ({reason}): free some space.",
+                name=path.name,
+                reason=error.strerror,
+            )
         ) from error
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:
     if isinstance(error, FileNotFoundError):
-        return MissingError(phrase("{path} does not exist: check the name, and whether the export has run.", path=path))
+        return MissingError(_("{path} does not exist: check the name, and whether the export has run.", path=path))
     if isinstance(error, PermissionError):
-        return SourceError(phrase("{path} cannot be read: permission denied; let this user read it.", path=path))
-    return SourceError(phrase("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error))
+        return SourceError(_("{path} cannot be read: permission denied; give this user read access.", path=path))
+    return SourceError(_("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error))

@@ -1,31 +1,47 @@
-"""The language of everything that operators read: English, or, from the one catalogue in `french`, French.
+"""The language of everything that operators read: English, or a translation from a gettext catalogue.
 
-A sentence is named by its English words, and what differs from case to case stands in `{blanks}`.
+A sentence is named by its English words, and what differs from case to case stands in `{placeholders}`. `catalogue` holds the
+sentences about rows, `locale` the translations. The ground floor: imports nothing of the project.
 """
 
-from contact_sync.i18n.french import FRENCH
+import gettext as _gettext
+from pathlib import Path
 
 LANGUAGES = ("en", "fr")
 
-_language = "en"
+_LOCALE = Path(__file__).parent / "locale"
+
+_language = LANGUAGES[0]
+_translations = _gettext.NullTranslations()
 
 
-def speak(language: str) -> None:
+def set_language(name: str) -> None:
     """Use one of `LANGUAGES` from now on."""
-    global _language  # noqa: PLW0603 - a process speaks one language
-    _language = language
+    global _language, _translations  # noqa: PLW0603 - a process speaks one language, as it has one locale
+    _language = name
+    _translations = _gettext.translation("contact_sync", _LOCALE, [name], fallback=name == LANGUAGES[0])
 
 
-def spoken() -> str:
-    """The language in use."""
+def language() -> str:
+    """Return the language in use."""
     return _language
 
 
-def translated(sentence: str) -> str:
-    """Return an English sentence in the language in use, its blanks as they are."""
-    return FRENCH.get(sentence, sentence) if _language == "fr" else sentence
+def gettext(sentence: str) -> str:
+    """Translate a sentence, its placeholders as they are."""
+    return _translations.gettext(sentence)
 
 
-def phrase(sentence: str, /, **blanks: object) -> str:
-    """Return an English sentence in the language in use, its blanks filled in."""
-    return translated(sentence).format(**blanks)
+def N_(sentence: str) -> str:  # noqa: N802 - the name that gettext's tools know
+    """Mark a sentence of a table for translation, and return it as it is."""
+    return sentence
+
+
+def _(sentence: str, /, **values: object) -> str:
+    """Translate a sentence and fill in its placeholders."""
+    return gettext(sentence).format(**values)
+
+
+def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str:
+    """Translate a sentence in the form that `count` asks for and fill in its placeholders, `{count}` among them."""
+    return _translations.ngettext(singular, plural, count).format(**{"count": count, **values})

@@ -4,76 +4,89 @@
 what to do, and never repeats the cell's text: it may end up in a mail.
 """
 
+from contact_sync.i18n import N_
+
 CATALOGUE: dict[str, str] = {
     # contactId
-    "id-missing": "There is no contactId: fill it in, or delete the row.",
-    "id-damaged": "The contactId was destroyed by Excel (1.23E+15): type it again in a cell formatted as text.",
-    "id-rounded": "The contactId has more digits than Excel keeps (15), so its end is lost: "
-    "type it again in a cell formatted as text.",
-    "id-decimal": "The contactId ends in a decimal (12345.0): type it again without the decimals.",
-    "id-total": "This looks like a total, not a contact: delete the row.",
-    "id-characters": "The contactId holds a space or a character that no id has: copy it again from SMS Partner.",
-    "id-length": "The contactId has more than 80 characters: copy it again from SMS Partner.",
-    "id-clear": "The contactId cannot be emptied: write the id of the contact.",
-    "duplicate-conflict": "Rows {rows} give different values for this contact: keep one of them.",
+    "id-missing": N_("There is no contactId: fill it in, or delete the row."),
+    "id-damaged": N_("The contactId was damaged by Excel (1.23E+15): type it again in a cell formatted as text."),
+    "id-rounded": N_(
+        "The contactId has more digits than Excel keeps (15), so its end is lost: type it again in a cell formatted as text."
+    ),
+    "id-decimal": N_("The contactId ends in a decimal (12345.0): type it again without the decimals."),
+    "id-total": N_("This looks like a total, not a contact: delete the row."),
+    "id-characters": N_("The contactId contains a space or a character that no id has: copy it again from SMS Partner."),
+    "id-length": N_("The contactId has more than 80 characters: copy it again from SMS Partner."),
+    "id-clear": N_("The contactId cannot be emptied: write the id of the contact."),
+    "duplicate-conflict": N_("Rows {rows} give different values for this contact: keep one of them."),
     # the row as a whole
-    "nothing-to-send": "Nothing but a contactId: fill in a field, or delete the row.",
-    "header-again": "This is the header once more, as where two files were put together: delete the row.",
-    "cells-missing": "The row has {cells} cells for {columns} columns, its values may have moved: complete it where <?> stands.",
-    "cells-surplus": "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, and delete <?>.",
-    "cells-moved": "The row still holds <?>, where cells had moved, or no report can show them: correct them, and delete it.",
-    "duplicate-ignored": "Row {row} counts for this contact, as --duplicates asks; this one was not sent.",
-    "hidden": "The row is hidden and was left out, as --hidden skip asks.",
-    "forgotten": "The contact was forgotten, so the row is not sent.",
+    "nothing-to-send": N_("The row has only a contactId: fill in a field, or delete the row."),
+    "header-again": N_("This row repeats the header, as when two files are joined: delete the row."),
+    "cells-missing": N_("The row has {cells} of {columns} cells, so its values may have moved: complete it at <?>."),
+    "cells-surplus": N_(
+        "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, and delete <?>."
+    ),
+    "cells-moved": N_("The row still contains <?>: correct the marked cells, then delete it."),
+    "duplicate-ignored": N_("Row {row} was sent for this contact because of --duplicates; this row was not sent."),
+    "hidden": N_("The row is hidden and was left out because of --hidden skip."),
+    "forgotten": N_("The contact was forgotten, so the row is not sent."),
     # any text
-    "text-length": "{field} has {length} characters, {limit} at most: shorten it.",
-    "text-control": "{field} holds a control character or a line break: type it again.",
-    "text-quoted": "{field} stands in quotation marks: take them off, and any space before them.",
-    "text-damaged": "{field} holds damaged characters, as in “LefÃ¨vre”: type it again, and export as UTF-8.",
-    "cell-error": "{field} shows a spreadsheet error ({error}): mend the formula.",
-    "cell-formula": "{field} holds a formula that was never calculated: open the file in Excel and save it.",
-    "cell-null": "{field} holds \\N, by which a database means no value: leave the cell empty.",
-    "cell-kind": "{field} holds {kind} instead of text: type the value as text.",
-    "cell-merged": "{field} is part of merged cells: unmerge them and fill in each row.",
+    "text-length": N_("{field} has {length} characters, {limit} at most: shorten it."),
+    "text-control": N_("{field} contains a control character or a line break: type it again."),
+    "text-quoted": N_("{field} is in quotation marks: remove the quotation marks, and any space before them."),
+    "text-damaged": N_("{field} contains damaged characters, as in “LefÃ¨vre”: type it again, and export as UTF-8."),
+    "cell-error": N_("{field} shows a spreadsheet error ({error}): fix the formula."),
+    "cell-formula": N_("{field} contains a formula that was never calculated: open the file in Excel and save it."),
+    "cell-null": N_("{field} contains \\N, a database's sign for no value: leave the cell empty."),
+    "cell-kind": N_("{field} contains {kind} instead of text: type the value as text."),
+    "cell-merged": N_("{field} is part of merged cells: unmerge them and fill in each row."),
     # phoneNumber
-    "phone-clear": "phoneNumber cannot be emptied: write the number, or leave the cell blank.",
-    "phone-damaged": "The phone number was destroyed by Excel (3.36E+10): type it again in a cell formatted as text.",
-    "phone-characters": "The phone number holds letters or other characters: write digits only.",
-    "phone-several": "The cell holds several phone numbers: keep one.",
-    "phone-unknown": "No such phone number exists: check the digits, or begin with + and the country code.",
-    "phone-not-mobile": "This is not a mobile number, so no SMS can reach it: write the mobile number.",
+    "phone-clear": N_("phoneNumber cannot be emptied: write the number, or leave the cell blank."),
+    "phone-damaged": N_("The phone number was damaged by Excel (3.36E+10): type it again in a cell formatted as text."),
+    "phone-characters": N_(
+        "The phone number contains letters or other characters: write digits only, or "
+        "leave the cell empty to keep the stored number."
+    ),
+    "phone-several": N_("The cell contains several phone numbers: keep one."),
+    "phone-unknown": N_("This phone number does not exist: check the digits, or begin with + and the country code."),
+    "phone-not-mobile": N_("This is not a mobile number, so no SMS can reach it: write the mobile number."),
     # date
-    "date-unknown": "The date cannot be read: write it as 31/12/2020 or 2020-12-31.",
-    "date-calendar": "There is no such day in the calendar: correct the date.",
-    "date-two-digits": "The year has two digits: write all four.",
-    "date-serial": "This is Excel's number for a day, not a date: format the cell as a date.",
-    "date-month-first": "The month stands before the day: write the day first, 31/12/2020, or 2020-12-31.",
-    "date-ambiguous": "Other rows of this column have the month before the day, so this date can be read two ways: "
-    "write 2020-12-31.",
-    "date-range": "The date is out of range ({earliest} to {latest}): correct it.",
-    "date-time": "The date has a time of day or a time zone, so the day is not certain: write the day alone.",
+    "date-unknown": N_("The date cannot be read: write it as 31/12/2020 or 2020-12-31."),
+    "date-calendar": N_("This day does not exist: correct the date."),
+    "date-two-digits": N_("The year has two digits: write all four."),
+    "date-serial": N_("This is Excel's number for a day, not a date: format the cell as a date."),
+    "date-month-first": N_("The month comes before the day: write the day first, 31/12/2020, or 2020-12-31."),
+    "date-ambiguous": N_(
+        "Other rows of this column have the month before the day, so this date can be read two ways: write it as 2020-12-31."
+    ),
+    "date-range": N_("The date is out of range ({earliest} to {latest}): correct it."),
+    "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write the day alone."),
     # url
-    "url-scheme": "The address must begin with http:// or https://: write it whole.",
-    "url-host": "The address names no valid host: correct it.",
-    "url-characters": "The address holds a space or a character that no address has: correct it.",
-    "url-login": "The address holds a user name or a password: take it out.",
+    "url-scheme": N_("The address must begin with http:// or https://: write the whole address."),
+    "url-host": N_("The address has no valid host name: correct it."),
+    "url-characters": N_("The address contains a space or a character that no address has: correct it."),
+    "url-login": N_("The address contains a user name or a password: remove it."),
     # the API's answer
-    "echo-differs": "The API confirmed, but stored something else as {field}: compare in SMS Partner; it will be sent again.",
-    "echo-contact": "The API confirmed, but for another contactId: compare both contacts in SMS Partner.",
-    "echo-missing": "The API confirmed without showing {field}: compare in SMS Partner; it will be sent again.",
-    "api-contact-unknown": "SMS Partner knows no contact with this contactId: correct it, or delete the row.",
-    "api-number-taken": "Another contact of the group already has this phone number: remove one of them.",
-    "api-refused": "SMS Partner refused the row (code {code}: {text}): correct the contact.",
-    "api-unreachable": "The API could not be reached: the next run sends the row again.",
-    "api-no-answer": "The API did not answer ({reason}), so the row may have been applied or not: the next run sends it again.",
-    "api-error": "The API failed ({reason}): the next run sends the row again.",
-    "api-throttled": "The API asked for fewer requests: the next run sends the row again.",
-    "api-garbled": "The API's answer could not be understood ({reason}): the next run sends the row again.",
-    "api-stopped": "The run was stopped by the answer to this row: mend what the summary says, the next run sends it again.",
-    "not-recorded": "The answer to this row could not be recorded: the next run sends it again.",
+    "echo-differs": N_(
+        "The API confirmed but stored something else as {field}: compare in SMS Partner; the next run sends the row again."
+    ),
+    "echo-contact": N_("The API confirmed, but for another contactId: compare both contacts in SMS Partner."),
+    "echo-missing": N_("The API confirmed without returning {field}: compare in SMS Partner; the next run sends the row again."),
+    "api-contact-unknown": N_("SMS Partner has no contact with this contactId: correct it, or delete the row."),
+    "api-number-taken": N_("Another contact of the group already has this phone number: correct one of the two contacts."),
+    "api-refused": N_("SMS Partner refused the row (code {code}: {text}): correct the contact."),
+    "api-unreachable": N_("The API could not be reached: the next run sends the row again."),
+    "api-no-answer": N_(
+        "The API did not answer ({reason}), so the row may have been applied or not: the next run sends it again."
+    ),
+    "api-error": N_("The API failed ({reason}): the next run sends the row again."),
+    "api-throttled": N_("The API asked for fewer requests: the next run sends the row again."),
+    "api-garbled": N_("The API's answer could not be understood ({reason}): the next run sends the row again."),
+    "api-stopped": N_("The answer to this row stopped the run: correct what the summary says; the next run sends the row again."),
+    "not-recorded": N_("The answer to this row could not be recorded: the next run sends it again."),
     # rows whose turn did not come
-    "stopped": "The run stopped before this row. {reason} The next run that is not stopped sends it.",
-    "limit": "The run was to send {limit} rows at most, as --limit asks: the next run sends this one.",
+    "stopped": N_("The run stopped before this row. {reason} The next complete run sends it."),
+    "limit": N_("The limit of {limit} rows (--limit) was reached before this row: the next run sends it."),
 }
 
 QUOTING = {"api-refused"}

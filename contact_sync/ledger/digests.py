@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contact_sync.errors import StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import FIELDS
 
 _KNOWN_BYTES = 8
@@ -94,7 +94,7 @@ def installation(folder: Path) -> Fingerprints:
         key = path.read_bytes()
     except OSError as error:
         raise StorageError(
-            phrase(
+            _(
                 "The installation key {path} cannot be read or made ({reason}): check the folder.",
                 path=path,
                 reason=error.strerror,
@@ -102,7 +102,7 @@ def installation(folder: Path) -> Fingerprints:
         ) from error
     if len(key) != _KEY_BYTES:
         raise StorageError(
-            phrase(
+            _(
                 "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
                 "(every row is then sent once more).",
                 path=path,

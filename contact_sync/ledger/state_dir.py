@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
 from contact_sync.files.lock import acquire, is_held
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints, installation
 from contact_sync.settings import Settings
@@ -74,15 +74,15 @@ def _account_of(settings: Settings, *, exactly: bool) -> Callable[[Fingerprints]
     folder = settings.state_dir
     known = accounts(folder)
     if not known:
-        raise ConfigError(phrase("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
+        raise ConfigError(_("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
 
     def account(fingerprints: Fingerprints) -> str:
         named = fingerprints.account(settings.base_url, settings.account or settings.key)
         if named in known:
             return named
         if exactly or settings.account or len(known) > 1:
-            sentence = phrase(
-                "{path} has no ledger of this account: give --account or the API key, and --base-url, as the run had them.",
+            sentence = _(
+                "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.",
                 path=folder,
             )
             raise ConfigError(sentence)
@@ -121,7 +121,7 @@ def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetim
 
 def _unusable(folder: Path, error: OSError) -> StorageError:
     return StorageError(
-        phrase("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror)
+        _("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror)
     )
 
 
@@ -129,8 +129,8 @@ def _lock(path: Path, stack: ExitStack) -> None:
     """Keep other runs for the account away until `stack` ends. The file stays: only whoever holds it may rely on its name."""
     descriptor = acquire(path)
     if descriptor is None:
-        holder = path.read_text(encoding="ascii", errors="replace").strip() or phrase("unknown")
-        sentence = phrase("Another run for this account is under way (process {holder}): wait for it to end.", holder=holder)
+        holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
+        sentence = _("Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder)
         raise BusyError(sentence)
     stack.callback(os.close, descriptor)
     os.write(descriptor, f"{os.getpid()}\n".encode())

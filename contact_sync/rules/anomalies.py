@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 from itertools import compress, pairwise
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import FIELDS, PHONE, Workload
 
 SERIES = 5
@@ -68,14 +68,14 @@ class Damage:
         self._end_series()
         if not self._series:
             return []
-        rows = ", ".join(phrase("{first} to {last}", first=first, last=last) for first, last in self._series[:_SHOWN])
+        rows = ", ".join(_("{first} to {last}", first=first, last=last) for first, last in self._series[:_SHOWN])
         if len(self._series) > _SHOWN:
             more = len(self._series) - _SHOWN
-            rows = phrase("{rows} and {more} more times", rows=rows, more=more)
+            rows = _("{rows} and {more} more times", rows=rows, more=more)
         return [
-            phrase(
-                "In rows {rows}, column {column}, each phone number is one more than the one above, "
-                "as when a cell is dragged down: check them.",
+            _(
+                "In rows {rows}, column {column}, each phone number is the one above plus one, as when a "
+                "cell is dragged down: check them.",
                 rows=rows,
                 column=column,
             )
@@ -91,8 +91,8 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
     fewest, most = min(workload.rows for workload in earlier), max(workload.rows for workload in earlier)
     if tonight.rows < min(fewest / 2, fewest - MANY) or tonight.rows > max(2 * most, most + MANY):
         sentences.append(
-            phrase(
-                "The source has {rows} rows, where the last {nights} runs had {usual}: check that it is whole.",
+            _(
+                "The source has {rows} rows; the last {nights} runs had {usual}: check that it is complete.",
                 rows=tonight.rows,
                 nights=nights,
                 usual=_range(fewest, most),
@@ -101,9 +101,9 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
     usual = max(workload.changed / max(workload.rows, 1) for workload in earlier)
     if tonight.changed > max(MANY, tonight.rows / 5, 3 * usual * tonight.rows):
         sentences.append(
-            phrase(
-                "{changed} of {rows} rows are new or changed, where the last {nights} runs had {percent:.0f}% at most: "
-                "check that the columns are the right ones.",
+            _(
+                "{changed} of {rows} rows are new or changed; in the last {nights} runs it was "
+                "{percent:.0f}% at most: check that the columns are the right ones.",
                 changed=tonight.changed,
                 rows=tonight.rows,
                 nights=nights,
@@ -114,4 +114,4 @@ def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
 
 
 def _range(fewest: int, most: int) -> str:
-    return str(fewest) if fewest == most else phrase("{first} to {last}", first=fewest, last=most)
+    return str(fewest) if fewest == most else _("{first} to {last}", first=fewest, last=most)

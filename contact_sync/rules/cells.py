@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import phonenumbers
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, PHONE, Violation
 
 DATE, URL = "date", "url"
@@ -230,7 +230,7 @@ def normalise_id(cell: str) -> str:
 def read_id(cell: str) -> Reading:
     """Read a contactId: 1 to 80 visible ASCII characters."""
     text = normalise_id(cell)
-    note = "" if len(text) == len(trim(cell)) else phrase("lost the apostrophe or the formula around the id")
+    note = "" if len(text) == len(trim(cell)) else _("apostrophe or formula around the id removed")
     if not text:
         return Reading(None, Violation("id-missing", ID))
     return _settled(ID, text) or Reading(text, note=note)
@@ -250,12 +250,12 @@ def read_phone(cell: str, region: str) -> Reading:
         return settled
     digits = re.sub("[^0-9+]", "", text)
     if region == "FR" and (plain := _is_french_mobile(digits)):
-        note = "" if plain["prefix"] else phrase("got back the leading 0 that a spreadsheet took")
+        note = "" if plain["prefix"] else _("leading 0 restored")
         return Reading("+33" + plain["mobile"], note=note)
     note = ""
     number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{7,15}", digits) else None
     if number is None and region == "FR" and (number := _overseas(digits)):
-        note = phrase("got the country code of an overseas department")
+        note = _("country code of an overseas department added")
     if number is None:
         return Reading(None, Violation("phone-unknown", PHONE))
     kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)

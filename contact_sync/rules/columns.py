@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 import phonenumbers
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Verdicts, Violation
 from contact_sync.rules.cells import (
     BLANK,
@@ -55,9 +55,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-            raise ConfigError(
-                phrase("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=self.region)
-            )
+            raise ConfigError(_("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=self.region))
 
 
 class Validator:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contact_sync.files.snapshot import open_elsewhere, private_copy
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Source
 from contact_sync.source.aliases import check_renames
 from contact_sync.source.csv import open_delimited
@@ -52,7 +52,7 @@ def open_source(
 def _unused(kind: Kind, name: str, choices: Choices) -> str | None:
     """Return a sentence when something was chosen that has no meaning for a file of this kind, else None."""
     if kind is Kind.CSV:
-        return phrase("{name} is no workbook, and --sheet is for workbooks alone.", name=name) if choices.sheet else None
+        return _("{name} is not a workbook; --sheet is only for workbooks.", name=name) if choices.sheet else None
     if choices.delimiter or choices.encoding:
-        return phrase("{name} is a workbook, and --delimiter and --encoding are for CSV alone.", name=name)
+        return _("{name} is a workbook; --delimiter and --encoding are only for CSV.", name=name)
     return None

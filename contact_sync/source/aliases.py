@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID
 
 _ALIASES = {
@@ -49,8 +49,8 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
     for header, field in renames.items():
         if normalise(field) not in _CANONICAL:
             raise ConfigError(
-                phrase(
-                    "--map “{header}={field}”: there is no field {field}, only {fields}.",
+                _(
+                    "--map “{header}={field}”: {field} is not a field; the fields are {fields}.",
                     header=header,
                     field=field,
                     fields=", ".join((ID, *FIELDS)),

@@ -15,7 +15,7 @@ from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 from contact_sync.source.header import letter
 
@@ -38,7 +38,7 @@ def refuse_unsafe(
     entries = archive.infolist()
     if len(entries) > _ENTRIES:
         raise SourceError(
-            phrase(
+            _(
                 "{name} has {parts} parts inside, {limit} at most: copy the contacts to a new workbook.",
                 name=name,
                 parts=len(entries),
@@ -47,24 +47,24 @@ def refuse_unsafe(
         )
     if len({entry.filename.casefold() for entry in entries}) < len(entries):
         raise SourceError(
-            phrase(
-                "{name} holds one of its parts twice, so what it says is not certain: open it in Excel and save it again.",
+            _(
+                "{name} contains one of its parts twice, so its content is not certain: open it in Excel and save it again.",
                 name=name,
             )
         )
     if sum(entry.file_size for entry in entries) > _TOTAL:
-        raise SourceError(phrase("{name} unpacks to more than 1 GB: copy the contacts to a new workbook.", name=name))
+        raise SourceError(_("{name} unpacks to more than 1 GB: copy the contacts to a new workbook.", name=name))
     for entry in entries:
         if entry.file_size > _LARGE and entry.file_size > ratio * entry.compress_size:
             raise SourceError(
-                phrase(
+                _(
                     "{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.",
                     name=name,
                     ratio=ratio,
                 )
             )
         if entry.flag_bits & 1:
-            raise SourceError(phrase("{name} is protected by a password: save it without one.", name=name))
+            raise SourceError(_("{name} is protected by a password: save it without one.", name=name))
     for entry in entries:
         with archive.open(entry) as part:
             _refuse_doctype(part, name, is_parsed=parsed(entry.filename))
@@ -78,8 +78,8 @@ def _refuse_doctype(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
         window = tail + block.replace(b"\0", b"")
         if is_parsed and _DOCTYPE in window:
             raise SourceError(
-                phrase(
-                    "{name} holds instructions (a document type) that no workbook needs: open it in Excel and save it again.",
+                _(
+                    "{name} contains a document type declaration, which no workbook needs: open it in Excel and save it again.",
                     name=name,
                 )
             )
@@ -165,7 +165,7 @@ class _Survey:
         self._column = 0
         if not before < self._row <= LAST_ROW:
             raise SourceError(
-                phrase(
+                _(
                     "{where}: its rows are out of order at row {row}: open it in Excel and save it again.",
                     where=self._marks.name,
                     row=before,
@@ -180,7 +180,7 @@ class _Survey:
         row, self._column = coordinate_to_tuple(attributes["r"]) if "r" in attributes else (self._row, before + 1)
         if row != self._row or self._column <= before:
             raise SourceError(
-                phrase(
+                _(
                     "{where}: its cells are out of order at row {row}: open it in Excel and save it again.",
                     where=self._marks.name,
                     row=self._row,
@@ -204,9 +204,9 @@ class _Survey:
             return
         if column > WIDEST:
             raise SourceError(
-                phrase(
-                    "{where}: cell {column}{row} holds something far right of any table of contacts, "
-                    "of which {widest} columns are read: delete it.",
+                _(
+                    "{where}: cell {column}{row} is far to the right of the table; {widest} columns are "
+                    "read: delete its content.",
                     where=sheet.name,
                     column=letter(column - 1),
                     row=row,

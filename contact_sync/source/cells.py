@@ -9,7 +9,7 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelt
 from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import ID, Violation
 
 ERROR = "error"
@@ -98,17 +98,17 @@ def _is_rounded(value: Any) -> bool:
 def _kind(value: Any, field: str) -> str:
     """Return what `value` is when it stands for no text of `field`, else nothing."""
     if isinstance(value, bool):
-        return phrase("TRUE or FALSE")
+        return _("TRUE or FALSE")
     if isinstance(value, (int, float)):
         if abs(value) < _KEPT:
             return ""
         rounded = _is_rounded(value)
-        return phrase("a number longer than the 15 digits that Excel keeps") if rounded else phrase("no number (NaN)")
+        return _("a number longer than the 15 digits that Excel keeps") if rounded else _("not a number (NaN)")
     if isinstance(value, dt.date):  # a datetime is one too
-        return "" if field in _DATED else phrase("a date")
+        return "" if field in _DATED else _("a date")
     if isinstance(value, dt.time):
-        return phrase("a time of day")
-    return phrase("a duration") if isinstance(value, dt.timedelta) else ""
+        return _("a time of day")
+    return _("a duration") if isinstance(value, dt.timedelta) else ""
 
 
 def _number(value: float, number_format: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.encoding import LINE_LIMIT, Decision, Lines, decide
@@ -75,7 +75,7 @@ class Delimited(Source):
                 self._tell_line()
         self._judge(total, ragged)
         if short and not self._decision.ends_in_newline:
-            self.warnings.append(phrase("The last row is short and does not end in a line break: the file may be incomplete."))
+            self.warnings.append(_("The last row is short and does not end with a line break: the file may be incomplete."))
 
     def _chunk(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
         """Return the chunk of the records `rows`, each of which starts on the line in `numbers`."""
@@ -103,7 +103,7 @@ class Delimited(Source):
         """Refuse a file of which most rows are ragged: then it is the header, or the delimiter, that is wrong."""
         if 2 * ragged.count > total:
             raise SourceError(
-                phrase(
+                _(
                     "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
                     "(lines {lines}): check the header and the delimiter, and export it again.",
                     name=self.path.name,
@@ -139,7 +139,7 @@ def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
     chosen, above, header = _find(copy, decision.encoding, candidates, name, choices.renames)
     if len(header.cells) > _WIDEST:
         raise SourceError(
-            phrase(
+            _(
                 "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
                 name=name,
                 line=header.number,
@@ -147,9 +147,9 @@ def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
             )
         )
     selection = select_columns(name, header, _unused(copy, decision.encoding, chosen, name, header), choices.renames)
-    found = phrase(
+    found = _(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
-        delimiter=phrase("tab") if chosen == "\t" else chosen,
+        delimiter=_("tab") if chosen == "\t" else chosen,
         encoding=decision.encoding,
         line=header.number,
     )
@@ -195,9 +195,9 @@ def _find(
         return chosen, heads[chosen], found[chosen]
     if len(candidates) == 1:
         raise SourceError(
-            phrase(
-                "{name}: parted by “{delimiter}”, none of the first {searched} rows is a header with a contactId column: "
-                "correct --delimiter, or leave it out.",
+            _(
+                "{name}: with the delimiter “{delimiter}”, none of the first {searched} rows is a header "
+                "with a contactId column: correct --delimiter, or leave it out.",
                 name=name,
                 delimiter=candidates[0],
                 searched=SEARCHED,
@@ -264,7 +264,7 @@ def _numbered(reader: "_Reader", name: str) -> Iterator[tuple[int, list[str]]]:
             start = reader.line_num + 1
     except csv.Error as error:
         raise SourceError(
-            phrase(
+            _(
                 "{name}, line {line}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
                 "correct it, or export it again.",
                 name=name,

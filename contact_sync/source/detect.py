@@ -6,7 +6,7 @@ from enum import Enum, auto
 from io import FileIO
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import N_, _
 
 _HEAD = 8192
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -15,13 +15,13 @@ _BARE = re.compile(rb"\t[\x00\x02\x04\x08][\x04-\x14]\x00")
 _PAGE = re.compile(rb"<(!doctype html|!--|(html|head|body|table|meta|script|div|style|title|form)(?![a-z0-9:_-]))", re.IGNORECASE)
 _JSON = re.compile(rb'[{\[]\s*["{\[]')
 _OTHERS = {
-    b"\x1f\x8b": "{name} is compressed with gzip: unpack it first.",
-    b"%PDF-": "{name} is a PDF: export the contacts as CSV or .xlsx.",
-    b"Rar!": "{name} is a RAR archive: unpack it first.",
-    b"7z\xbc\xaf": "{name} is a 7z archive: unpack it first.",
-    b"\x89PNG": "{name} is a picture: export the contacts as CSV or .xlsx.",
-    b"\xff\xd8\xff": "{name} is a picture: export the contacts as CSV or .xlsx.",
-    b"{\\rtf": "{name} is a text document (RTF): export the contacts as CSV or .xlsx.",
+    b"\x1f\x8b": N_("{name} is compressed with gzip: unpack it first."),
+    b"%PDF-": N_("{name} is a PDF: export the contacts as CSV or .xlsx."),
+    b"Rar!": N_("{name} is a RAR archive: unpack it first."),
+    b"7z\xbc\xaf": N_("{name} is a 7z archive: unpack it first."),
+    b"\x89PNG": N_("{name} is a picture: export the contacts as CSV or .xlsx."),
+    b"\xff\xd8\xff": N_("{name} is a picture: export the contacts as CSV or .xlsx."),
+    b"{\\rtf": N_("{name} is a text document (RTF): export the contacts as CSV or .xlsx."),
 }
 
 
@@ -40,18 +40,18 @@ def recognise(copy: FileIO, name: str) -> Kind:
     copy.seek(0)
     head = copy.read(_HEAD)
     if not head:
-        raise SourceError(phrase("{name} is empty: export it again.", name=name))
+        raise SourceError(_("{name} is empty: export it again.", name=name))
     if head.startswith(_OLE):
         return _ole(copy, head, name)
     if head.startswith(b"PK\x03\x04"):
         return _zip(copy, name)
     if head.startswith(b"PK\x05\x06"):
-        raise SourceError(phrase("{name} is an empty zip archive: give the file of contacts itself.", name=name))
+        raise SourceError(_("{name} is an empty zip archive: give the file of contacts itself.", name=name))
     for magic, sentence in _OTHERS.items():
         if head.startswith(magic):
-            raise SourceError(phrase(sentence, name=name))
+            raise SourceError(_(sentence, name=name))
     if _BARE.match(head):
-        raise SourceError(phrase("{name} is a workbook of a very old Excel: open it, and save it as .xlsx.", name=name))
+        raise SourceError(_("{name} is a workbook of a very old Excel: open it, and save it as .xlsx.", name=name))
     _refuse_markup(head, name)
     return Kind.CSV
 
@@ -62,12 +62,10 @@ def _ole(copy: FileIO, head: bytes, name: str) -> Kind:
     copy.seek((int.from_bytes(head[48:52], "little") + 1) * size)
     directory = copy.read(4096).lower()  # case does not count in it, and some programs write WORKBOOK
     if "encryptedpackage".encode("utf-16-le") in directory:
-        raise SourceError(phrase("{name} is protected by a password: save it without one.", name=name))
+        raise SourceError(_("{name} is protected by a password: save it without one.", name=name))
     if any(stream.encode("utf-16-le") in directory for stream in ("workbook", "book")):
         return Kind.XLS
-    raise SourceError(
-        phrase("{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.", name=name)
-    )
+    raise SourceError(_("{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.", name=name))
 
 
 def _zip(copy: FileIO, name: str) -> Kind:
@@ -78,7 +76,7 @@ def _zip(copy: FileIO, name: str) -> Kind:
             is_ods = "mimetype" in names and b"opendocument.spreadsheet" in archive.open("mimetype").read(100)
     except Exception as error:
         raise SourceError(
-            phrase("{name} is damaged, or still being copied: open it in Excel and save it again.", name=name)
+            _("{name} is damaged, or still being copied: open it in Excel and save it again.", name=name)
         ) from error
     if is_ods:
         return Kind.ODS
@@ -87,8 +85,8 @@ def _zip(copy: FileIO, name: str) -> Kind:
     if "[content_types].xml" in names and any(entry.startswith("xl/") for entry in names):
         return Kind.XLSX
     if any(entry.startswith("word/") for entry in names):
-        raise SourceError(phrase("{name} is a Word document: export the contacts as CSV or .xlsx.", name=name))
-    raise SourceError(phrase("{name} is a zip archive: unpack it, and give the file of contacts itself.", name=name))
+        raise SourceError(_("{name} is a Word document: export the contacts as CSV or .xlsx.", name=name))
+    raise SourceError(_("{name} is a zip archive: unpack it, and give the file of contacts itself.", name=name))
 
 
 def _refuse_markup(head: bytes, name: str) -> None:
@@ -96,19 +94,19 @@ def _refuse_markup(head: bytes, name: str) -> None:
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if _PAGE.match(start):
         raise SourceError(
-            phrase("{name} is a web page, perhaps a login page: download the contacts again as CSV or .xlsx.", name=name)
+            _("{name} is a web page, perhaps a login page: download the contacts again as CSV or .xlsx.", name=name)
         )
     if start.startswith(b"<?xml"):
         if b"opendocument.spreadsheet" in start:
             raise SourceError(
-                phrase("{name} is a flat XML spreadsheet (.fods): open it in LibreOffice and save it as .ods.", name=name)
+                _("{name} is a flat XML spreadsheet (.fods): open it in LibreOffice and save it as .ods.", name=name)
             )
         if b"office:spreadsheet" in start or b"Excel.Sheet" in start:
-            raise SourceError(phrase("{name} is an XML spreadsheet of 2003: open it in Excel and save it as .xlsx.", name=name))
+            raise SourceError(_("{name} is an XML spreadsheet of 2003: open it in Excel and save it as .xlsx.", name=name))
         if _PAGE.search(start):
-            raise SourceError(phrase("{name} is a web page: export the contacts as CSV or .xlsx.", name=name))
-        raise SourceError(phrase("{name} is an XML document: export the contacts as CSV or .xlsx.", name=name))
+            raise SourceError(_("{name} is a web page: export the contacts as CSV or .xlsx.", name=name))
+        raise SourceError(_("{name} is an XML document: export the contacts as CSV or .xlsx.", name=name))
     if _JSON.match(start):
         if b"docs.google.com" in start or b'"doc_id"' in start:
-            raise SourceError(phrase("{name} is only a shortcut to Google Drive: download the sheet as .xlsx.", name=name))
-        raise SourceError(phrase("{name} is JSON: export the contacts as CSV or .xlsx.", name=name))
+            raise SourceError(_("{name} is only a shortcut to Google Drive: download the sheet as .xlsx.", name=name))
+        raise SourceError(_("{name} is JSON: export the contacts as CSV or .xlsx.", name=name))

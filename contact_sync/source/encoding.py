@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from io import FileIO
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 LINE_LIMIT = 16 << 20
 """Characters a line, or a cell, may have: what keeps memory bounded."""
@@ -66,7 +66,7 @@ def decide(copy: FileIO, name: str, override: str | None = None) -> Decision:
             if head.startswith(mark):
                 return Decision(encoding, _verify(copy, encoding, name))
         if utf16 := _utf16_without_mark(head):
-            warning = phrase("{name} is read as UTF-16 although it does not say so: check the names.", name=name)
+            warning = _("{name} is read as UTF-16, although it has no byte order mark: check the names.", name=name)
             return Decision(utf16, _verify(copy, utf16, name), [warning])
     _cut_end_marks(copy)
     if override is not None:
@@ -83,7 +83,7 @@ def _known(override: str) -> str:
         io.TextIOWrapper(io.BytesIO(), encoding=override)
     except (LookupError, ValueError) as error:
         raise ConfigError(
-            phrase("--encoding {encoding} is not known: give utf-8, cp1252, mac_roman, cp850 or another.", encoding=override)
+            _("--encoding {encoding} is not known: give utf-8, cp1252, mac_roman, cp850 or another.", encoding=override)
         ) from error
     return override
 
@@ -121,7 +121,7 @@ def _verify(copy: FileIO, encoding: str, name: str) -> bool:
         return _scan(copy, encoding, name)
     except UnicodeError as error:
         raise SourceError(
-            phrase(
+            _(
                 "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: "
                 "export it again as CSV UTF-8, or give --encoding.",
                 name=name,
@@ -137,7 +137,7 @@ def _scan(copy: FileIO, encoding: str, name: str) -> bool:
     for text in _decoded(copy, encoding):
         if "\0" in text:
             raise SourceError(
-                phrase(
+                _(
                     "{name}, line {line}: there are NUL characters (empty bytes), so the file "
                     "is damaged or was not written to its end: export it again.",
                     name=name,
@@ -147,7 +147,7 @@ def _scan(copy: FileIO, encoding: str, name: str) -> bool:
         unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
         if unbroken > LINE_LIMIT:
             raise SourceError(
-                phrase(
+                _(
                     "{name} has a line of more than {limit} million characters: it is not a table of contacts.",
                     name=name,
                     limit=LINE_LIMIT >> 20,
@@ -207,11 +207,11 @@ def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
                 (utf8 if _is_utf8(line.encode("latin-1")) else others).add(number)
     if utf8.count and others.count == 1 and fault.reason == "unexpected end of data":
         raise SourceError(
-            phrase("{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others)
+            _("{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others)
         )
     if utf8.count:
         raise SourceError(
-            phrase(
+            _(
                 "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; "
                 "export all of it again as CSV UTF-8.",
                 name=name,
@@ -227,7 +227,7 @@ def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
         best = tallies[0]
     elif best.score > _WORST or best.score == second.score:
         raise SourceError(
-            phrase(
+            _(
                 "{name}: its accented letters cannot be read with certainty: "
                 "save it in Excel as “CSV UTF-8”, or give --encoding.",
                 name=name,
@@ -236,14 +236,14 @@ def _choose(tallies: "list[_Tally]", name: str) -> tuple[str, list[str]]:
     if not best.odd and best is tallies[0]:
         return best.encoding, []
     if not best.odd:  # it only fits better than cp1252; what another program wrote may do so by chance
-        warning = phrase(
+        warning = _(
             "{name} is read as {encoding}, which few programs write: check the names, "
             "and give --encoding {encoding} if they are right.",
             name=name,
             encoding=best.encoding,
         )
     else:
-        warning = phrase(
+        warning = _(
             "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",
             name=name,
             encoding=best.encoding,

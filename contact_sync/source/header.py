@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import match, normalise, resembled
@@ -102,7 +102,7 @@ def no_header_error(
     seen = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
     if not seen:
         return SourceError(
-            phrase(
+            _(
                 "{where} is empty in its first {searched} rows, where the header must be: export it again.",
                 where=where,
                 searched=SEARCHED,
@@ -111,7 +111,7 @@ def no_header_error(
     for number, cells in seen:
         if ID in match(cells, renames).values():
             return SourceError(
-                phrase(
+                _(
                     "{where}: the header on row {row} has contactId but no column to send ({fields}): "
                     "add one, or name it with --map.",
                     where=where,
@@ -122,23 +122,23 @@ def no_header_error(
     number, cells = seen[0]
     parts = re.split("[;,\t|]", cells[0]) if is_text and len(cells) == 1 else cells
     if match(parts, renames):
-        shown = ", ".join(phrase("“{text}”", text=_short(cell)) for cell in list(filter(str.strip, cells))[:10])
+        shown = ", ".join(_("“{text}”", text=_short(cell)) for cell in list(filter(str.strip, cells))[:10])
     else:  # these may be a contact's values, which are nobody's business who gets this as a mail
-        shown = phrase("nothing that names a field")
+        shown = _("no known field name")
     blanks = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
     if len(parts) > len(cells):
         return SourceError(
-            phrase(
-                "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "
-                "Each line is quoted as one cell. "
-                'Add the header, or name the column, as in --map "Réf client=contactId".',
+            _(
+                "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
+                "contains {shown}. Each line is quoted as one cell. Add the header, or name the column, as "
+                'in --map "Réf client=contactId".',
                 **blanks,
             )
         )
     return SourceError(
-        phrase(
-            "{where}: none of the first {searched} rows is a header with a contactId column; row {row} reads {shown}. "
-            'Add the header, or name the column, as in --map "Réf client=contactId".',
+        _(
+            "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
+            'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
             **blanks,
         )
     )
@@ -154,7 +154,7 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
     missing = set(renames) - {normalise(cell) for cell in cells if not _is_own(cell)}
     if missing:
         raise ConfigError(
-            phrase(
+            _(
                 "--map names a column “{column}” that {where} does not have: correct the option.",
                 column=min(missing),
                 where=where,
@@ -162,7 +162,7 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
         )
     for position, field in header.close.items():
         raise SourceError(
-            phrase(
+            _(
                 "{where}, row {row}: column {letter} “{column}” is close to {field}: "
                 'correct the header, or give --map "{column}={field}".',
                 where=where,
@@ -176,7 +176,7 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
     for position, field in fields.items():
         if field in taken:
             raise SourceError(
-                phrase(
+                _(
                     "{where}, row {row}: columns {letter} “{column}” and {other_letter} “{other_column}” both mean {field}: "
                     "rename or delete one, or choose with --map.",
                     where=where,
@@ -229,12 +229,12 @@ def _is_own(cell: str) -> bool:
 def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool) -> list[str]:
     named = ((_short(columns[position]), field) for field, position in mapping.items())
     mapped = ", ".join(field if name == field else f"{name} → {field}" for name, field in named)
-    carried = ", ".join(_short(c) or phrase("(no name)") for p, c in enumerate(columns) if p not in mapping.values())
-    findings = [phrase("Mapped: {columns}.", columns=mapped)]
+    carried = ", ".join(_short(c) or _("(no name)") for p, c in enumerate(columns) if p not in mapping.values())
+    findings = [_("Columns recognised: {columns}.", columns=mapped)]
     if carried:
-        findings.append(phrase("Not sent, only carried to the report: {columns}.", columns=carried))
+        findings.append(_("Not sent, copied to the report: {columns}.", columns=carried))
     if is_report:
-        findings.append(phrase("This is the report of an earlier run: its sync_ columns are ignored."))
+        findings.append(_("This is the report of an earlier run: its sync_ columns are ignored."))
     return findings
 
 
@@ -254,8 +254,8 @@ def warn_above(header: Header, rows: Iterable[tuple[int, list[str]]]) -> list[st
     if not alike:
         return []
     return [
-        phrase(
-            "Row {row} stands above the header (row {header}) and is not read, although it looks like data: check the order.",
+        _(
+            "Row {row} is above the header (row {header}) and is not read, although it looks like data: check the order.",
             row=alike[0],
             header=header.number,
         )

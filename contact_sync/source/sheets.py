@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import SheetMetadata
@@ -74,7 +74,7 @@ class SheetSource(Source):
                 yield chunk
         if hidden and self._hidden == "refuse":
             raise SourceError(
-                phrase(
+                _(
                     "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or "
                     "--hidden skip.",
                     where=metadata.name,
@@ -115,9 +115,9 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
     asked = visible if choices.sheet is None else [one for one in candidates if _same(one.title, choices.sheet)]
     if not asked:
         if choices.sheet is None:
-            raise SourceError(phrase("{name} has no visible sheet: correct the file, or --sheet.", name=name))
+            raise SourceError(_("{name} has no visible sheet: correct the file, or --sheet.", name=name))
         raise SourceError(
-            phrase(
+            _(
                 "{name} has no sheet “{sheet}”, only {sheets}: correct the file, or --sheet.",
                 name=name,
                 sheet=choices.sheet,
@@ -128,7 +128,7 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
     found = [(one, rows, header) for one, rows in heads if (header := find_header(rows, choices.renames, escaped=one.escaped))]
     if len(found) > 1:
         raise SourceError(
-            phrase(
+            _(
                 "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
                 name=name,
                 sheets=_titles([one for one, _, _ in found]),
@@ -139,7 +139,7 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
     filled = [(one, rows) for one, rows in heads if rows]
     if len(filled) > 1:
         raise SourceError(
-            phrase(
+            _(
                 "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
                 "{searched} rows: add it, or name the columns with --map.",
                 name=name,
@@ -147,7 +147,7 @@ def choose(candidates: Sequence[Candidate], name: str, choices: Choices) -> tupl
                 searched=SEARCHED,
             )
         )
-    where = phrase("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
+    where = _("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
     raise no_header_error(where, filled[0][1] if filled else [], choices.renames)
 
 
@@ -170,7 +170,7 @@ def build_source(
     merged = [field for position, field in header.fields.items() if _is_marked(metadata.merged, position, header.number)]
     if merged:
         raise SourceError(
-            phrase(
+            _(
                 "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
                 where=metadata.name,
                 row=header.number,
@@ -184,7 +184,7 @@ def build_source(
         letters=selection.letters,
         delimiter=";",
         is_workbook=True,
-        findings=[phrase("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
+        findings=[_("Sheet “{title}”, header on row {row}.", title=title, row=header.number), *selection.findings],
         warnings=warn_above(header, above),
         _rows=rows,
         _marks=metadata,
@@ -206,7 +206,7 @@ def damage_told(name: str) -> Iterator[None]:
     except Exception as error:
         log.info("%s: %s", name, type(error).__name__)  # its text may hold what is in a cell
         raise SourceError(
-            phrase("{name} is damaged, or still being copied: open it in Excel and save it again.", name=name)
+            _("{name} is damaged, or still being copied: open it in Excel and save it again.", name=name)
         ) from error
 
 
@@ -230,7 +230,7 @@ def _without_hidden(header: Header, metadata: SheetMetadata, hidden: str) -> Hea
         return header
     if hidden == "refuse":
         raise SourceError(
-            phrase(
+            _(
                 "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
                 where=metadata.name,
                 fields=", ".join(concealed.values()),
@@ -248,7 +248,7 @@ def _same(title: str, wanted: str) -> bool:
 
 
 def _titles(candidates: Sequence[Candidate]) -> str:
-    return ", ".join(phrase("“{text}”", text=one.title) for one in candidates)
+    return ", ".join(_("“{text}”", text=one.title) for one in candidates)
 
 
 def _take(rows: Iterator[tuple[int, Cells]], number: int, name: str) -> list[tuple[int, Cells]]:

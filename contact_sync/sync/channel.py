@@ -10,7 +10,7 @@ from contact_sync.api.client import Client
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import ContactSyncError, StorageError
 from contact_sync.files.atomic import Draft
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
 from contact_sync.settings import Settings
@@ -65,8 +65,9 @@ class Channel:
             self._shutdown.request(reason)
         except Exception as bug:  # whatever happened, the report must be written
             log.exception("while sending")
-            sentence = phrase(
-                "A bug in contact-sync ended the sending ({bug}): run it with -v and report it.", bug=type(bug).__name__
+            sentence = _(
+                "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.",
+                bug=type(bug).__name__,
             )
             self._shutdown.request(ContactSyncError(sentence))
 
@@ -86,8 +87,9 @@ class Channel:
             finally:
                 if client.limiter.backoffs:
                     self.notes.append(
-                        phrase(
-                            "The API asked for fewer requests, so the pace was halved {times} time(s).",
-                            times=client.limiter.backoffs,
+                        ngettext(
+                            "The API asked for fewer requests: the pace was halved {count} time.",
+                            "The API asked for fewer requests: the pace was halved {count} times.",
+                            client.limiter.backoffs,
                         )
                     )

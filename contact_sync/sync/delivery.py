@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt, wait_ran
 
 from contact_sync.api.client import Client, Reply
 from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transient, UnavailableError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stamp
 from contact_sync.sync.breaker import PAUSE, Breaker
 from contact_sync.sync.shutdown import Shutdown, Stopped
@@ -172,11 +172,9 @@ class Attempts:
     def give_up(self) -> None:
         """Stop the run, since the API is down."""
         if self.proven:
-            sentence = phrase("The API is down or does not answer as documented: run again later.")
+            sentence = _("The API is down or does not answer as documented: run again later.")
         else:
-            sentence = phrase(
-                "Nothing answered as the API does: run again later, or check that --base-url is right (it ends in /v1)."
-            )
+            sentence = _("No usable answer from the API: run again later, or check --base-url (it ends in /v1).")
         self._shutdown.request(UnavailableError(sentence))
 
     async def _ask(self, delivery: _Delivery) -> Answer:
@@ -233,9 +231,7 @@ class Attempts:
         now = self._clock()
         self._silent_since = now if self._silent_since is None else self._silent_since
         if max(seconds, now - self._silent_since) > LONGEST_PAUSE:
-            raise UnavailableError(
-                phrase("The API asks to wait for {seconds:.0f} seconds more: run again later.", seconds=seconds)
-            )
+            raise UnavailableError(_("The API asks to wait another {seconds:.0f} s: run again later.", seconds=seconds))
         self._client.limiter.pause(seconds)
 
 

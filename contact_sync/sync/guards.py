@@ -1,7 +1,7 @@
 """Guards before the first request: a source that looks damaged as a whole is not sent at all."""
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.model import Outcome
 from contact_sync.settings import Settings
@@ -18,23 +18,25 @@ def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
     found = []
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     if invalid * 100 > settings.max_invalid * rows:
-        sentence = phrase(
-            "{invalid} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
+        sentence = ngettext(
+            "{count} of {rows} rows is invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
-            invalid=invalid,
+            "{count} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
+            "with --max-invalid.",
+            invalid,
             rows=rows,
             most=f"{settings.max_invalid:g}",
         )
         if others := ledger.count(Outcome.INVALID) - invalid:
-            sentence = phrase(
+            sentence = _(
                 "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
             )
         found.append(SourceError(sentence))
     known = ledger.same + ledger.identity_changes
     if known >= FEW and ledger.identity_changes * 100 > settings.max_identity_changes * known:
-        sentence = phrase(
+        sentence = _(
             "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
-            "when a column is sorted alone, so nothing was sent: check that each contactId stands beside its own person, or "
+            "when one column is sorted alone, so nothing was sent: check that each contactId is beside its own person, or "
             "allow more with --max-identity-changes.",
             changed=ledger.identity_changes,
             known=known,
@@ -43,10 +45,12 @@ def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
         found.append(SourceError(sentence))
     clears = ledger.clears()
     if clears > settings.max_clears:
-        sentence = phrase(
-            "{clears} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
+        sentence = ngettext(
+            "{count} cell would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
             "with --max-clears.",
-            clears=clears,
+            "{count} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
+            "with --max-clears.",
+            clears,
             most=settings.max_clears,
         )
         found.append(SourceError(sentence))

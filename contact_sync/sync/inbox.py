@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from contact_sync.errors import BusyError, ContactSyncError, MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Identity
 
 DONE, FAILED = "done", "failed"
@@ -77,9 +77,7 @@ def each(
             return  # what stopped this one would stop the others
     if expected and not found and missing(inbox, expected, dt.datetime.now().astimezone()):
         raise SourceError(
-            phrase(
-                "No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=f"{expected:%H:%M}"
-            )
+            _("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=f"{expected:%H:%M}")
         )
 
 
@@ -94,7 +92,7 @@ def arrivals(inbox: Path) -> list[Path]:
                 with suppress(FileNotFoundError):  # another run has put it away since
                     found.append((path.stat().st_ctime_ns, path.name, path))
     except OSError as error:
-        sentence = phrase("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
+        sentence = _("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
         raise SourceError(sentence) from error
     return [path for _, _, path in sorted(found)]
 
@@ -144,7 +142,7 @@ def put_away(path: Path, folder: str, sentence: str, *, reports_only: bool = Fal
     except FileNotFoundError:
         return None
     except OSError as error:
-        sentence = phrase(
+        sentence = _(
             "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into, reason=error.strerror
         )
         raise StorageError(sentence) from error

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import Draft, draft, is_edited
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import OutputPaths, Source
 from contact_sync.settings import NOWHERE, Settings
 
@@ -61,7 +61,7 @@ def drafts(paths: OutputPaths) -> Iterator[Drafts]:
     """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
     for one, other in combinations(filter(None, paths[:4]), 2):
         if _same(one, other):
-            sentence = phrase("Two files would have the place {path}: correct --report, --workbook or --page.", path=other)
+            sentence = _("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
             raise ConfigError(sentence)
     workbook, warnings = _spared(paths.workbook)
     with ExitStack() as stack:
@@ -79,7 +79,7 @@ def _spared(workbook: Path | None) -> tuple[Path | None, list[str]]:
         return workbook, []
     others = (workbook.with_stem(f"{workbook.stem}-{number}") for number in count(2))
     place = next(other for other in others if not is_edited(other))
-    sentence = phrase(
-        "{path} was changed since it was written, and is kept: the new workbook is {place}.", path=workbook, place=place.name
+    sentence = _(
+        "{path} was edited since it was written and is kept; the new workbook is {place}.", path=workbook, place=place.name
     )
     return place, [sentence]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.state_dir import kept_ledger, ledger_of, throwaway
 from contact_sync.model import (
@@ -104,7 +104,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
         with drafts(paths) as reports:
             before = ledger.attempts()
             if not ledger.resume(summary.run):
-                raise ConfigError(phrase("The last run ended before anything was sent: run the file again."))
+                raise ConfigError(_("The last run ended before anything was sent: run the file again."))
             channel.send(ledger, reports.csv, summary.rows, watcher)
             summary.notes += channel.notes
             run.conclude(ledger, summary)
@@ -130,9 +130,9 @@ def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, OutputPa
     """The last run as it was left, and where its reports go; it must be the one asked for, if one is."""
     last = ledger.last()
     if not last:
-        raise ConfigError(phrase("There is no run whose rows are still kept: run the file again."))
+        raise ConfigError(_("There is no run whose rows are still kept: run the file again."))
     if settings.run not in {"", last}:
-        raise ConfigError(phrase("Only the rows of the last run, {run}, are still kept.", run=last))
+        raise ConfigError(_("Only the rows of the last run, {run}, are still kept.", run=last))
     were, layout, seconds = ledger.reopen(last)
     paths = former_output_paths(settings, were)
     rows = sum(ledger.outcomes().values())
@@ -164,7 +164,7 @@ def _opened(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
     except SourceError as refused:
         with suppress(OSError):  # it is out of reach, or its name too long
             if settings.report.exists():
-                sentence = phrase("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
+                sentence = _("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
                 raise type(refused)(sentence) from refused
         raise
 
@@ -190,7 +190,7 @@ class _Run:
         settings = self._settings
         if settings.blank == "clear" and not source.blanks_certain:
             raise SourceError(
-                phrase(
+                _(
                     "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
                     "the file in Excel and save it as .xlsx.",
                     name=source.path.name,
@@ -208,14 +208,12 @@ class _Run:
                 tick=self._watcher.loaded,
             )
         if summary.rows == 0 and not settings.allow_empty:
-            raise SourceError(
-                phrase("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
-            )
+            raise SourceError(_("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path))
         changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
         source.warnings += deviations(ledger.workloads(str(settings.source), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
-            phrase("{count} cell(s) of {field}: {what}.", count=count, field=field, what=what)
+            ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
             for (field, what), count in validator.notes.items()
         ]
 
@@ -240,7 +238,7 @@ class _Run:
             self.shutdown.request(reason)
             summary.report = None
         if not summary.rows == accounted == lines:
-            sentence = phrase(
+            sentence = _(
                 "A bug in contact-sync lost count: {rows} rows were read, {lines} reported and {accounted} accounted for.",
                 rows=summary.rows,
                 lines=lines if summary.report else None,
@@ -255,7 +253,10 @@ class _Run:
             self.shutdown.request(reason)
         except Exception as bug:  # the rows are sent, and the report is written
             log.exception("while writing the workbook and the page")
-            sentence = phrase("A bug in contact-sync spoilt the workbook or the page ({bug}): report it.", bug=type(bug).__name__)
+            sentence = _(
+                "A bug in contact-sync stopped the writing of the workbook or the page ({bug}): report it.",
+                bug=type(bug).__name__,
+            )
             self.shutdown.request(ContactSyncError(sentence))
         self._judge(summary)
 

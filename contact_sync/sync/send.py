@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from contact_sync.api.client import Client
 from contact_sync.errors import ContactSyncError, UnavailableError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.ledger import Ledger
 from contact_sync.model import Pending, Result
 from contact_sync.sync.delivery import Attempts, Endpoint
@@ -88,7 +88,7 @@ class Pool:
     def _timer(self) -> asyncio.TimerHandle | None:
         if self._limits.seconds is None:
             return None
-        reason = UnavailableError(phrase("The time budget (--max-duration) is used up: the next run goes on with the rest."))
+        reason = UnavailableError(_("The time budget (--max-duration) is used up: the next run sends the rest."))
         if self._limits.seconds <= 0:
             self._shutdown.request(reason)
             return None
@@ -104,7 +104,7 @@ class Pool:
 
     async def _prove(self) -> None:
         """Send one row at a time until the API has answered in its own words."""
-        for _ in range(CANARIES):
+        for _canary in range(CANARIES):
             if not await self._deliver_next():
                 break
             if self._attempts.proven:
@@ -125,7 +125,7 @@ class Pool:
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as workers:
-            for _ in range(self._limits.workers):
+            for _worker in range(self._limits.workers):
                 workers.create_task(self._worker())
 
     async def _worker(self) -> None:

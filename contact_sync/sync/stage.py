@@ -12,7 +12,7 @@ from itertools import compress
 
 import numpy as np
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.ledger import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
 from contact_sync.rules.anomalies import Damage
@@ -173,5 +173,5 @@ def _listed(duplicates: list[tuple[int, int]]) -> str:
     """Their numbers, as "3, 9 and 12", or the first few of many."""
     numbers = [str(number) for number, _ in duplicates]
     if len(numbers) > _LISTED:
-        return phrase("{rows} and {more} more", rows=", ".join(numbers[:_LISTED]), more=len(numbers) - _LISTED)
-    return phrase("{rows} and {last}", rows=", ".join(numbers[:-1]), last=numbers[-1])
+        return _("{rows} and {more} more", rows=", ".join(numbers[:_LISTED]), more=len(numbers) - _LISTED)
+    return _("{rows} and {last}", rows=", ".join(numbers[:-1]), last=numbers[-1])

@@ -492,7 +492,7 @@ def test_a_host_that_cannot_be_reached(base_url: str) -> None:
 )
 def test_a_base_url_that_is_no_address(base_url: str) -> None:
     """What no connection could ever be opened to is found before anything is sent."""
-    with pytest.raises(ConfigError, match="is not an address: correct --base-url"):
+    with pytest.raises(ConfigError, match="is not valid: correct --base-url"):
         client(base_url)
 
 
@@ -563,7 +563,7 @@ def test_a_certificate_that_is_not(
     outcome, received = over_tls(certificates(host))
     assert isinstance(outcome, ConfigError)
     assert (
-        str(outcome) == "127.0.0.1 has no certificate that this machine trusts: check the base URL, the clock and SSL_CERT_FILE."
+        str(outcome) == "This machine does not trust the certificate of 127.0.0.1: check --base-url, the clock and SSL_CERT_FILE."
     )
     assert received == []
 
@@ -595,7 +595,7 @@ def test_a_trust_store_that_is_missing(tmp_path: Path, monkeypatch: pytest.Monke
         if content:
             path.write_text(content)
         monkeypatch.setenv("SSL_CERT_FILE", str(path))
-        with pytest.raises(ConfigError, match=rf"SSL_CERT_FILE or SSL_CERT_DIR \({path}\) holds no certificates"):
+        with pytest.raises(ConfigError, match=rf"SSL_CERT_FILE or SSL_CERT_DIR \({path}\) contains no certificates"):
             client("https://api.example/v1")
         client("http://127.0.0.1:9/v1")  # needs none
 
@@ -611,7 +611,7 @@ def test_a_dead_proxy(monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str
     with pytest.raises(ConfigError) as caught:
         asyncio.run(post("https://api.example/v1"))
     assert str(caught.value) == (
-        f"The proxy in {variable.upper()} cannot be used: correct the variable, or except api.example with NO_PROXY."
+        f"The proxy in {variable.upper()} cannot be used: correct the variable, or exclude api.example with NO_PROXY."
     )
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
@@ -635,7 +635,7 @@ def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch, variable: str,
     """A proxy that is not spoken to, or no address, is refused before anything is sent."""
     monkeypatch.setenv(variable, proxy)
     with pytest.raises(
-        ConfigError, match=rf"^{variable} must be an address with http:// .* except api.example with NO_PROXY\.$"
+        ConfigError, match=rf"^{variable} must be an address with http://.* exclude api.example with NO_PROXY\.$"
     ) as caught:
         client("https://api.example/v1")
     assert "hunter2" not in str(caught.value)

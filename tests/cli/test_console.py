@@ -10,7 +10,7 @@ import pytest
 
 from contact_sync.cli.console import Bars, Console
 from contact_sync.errors import SourceError
-from contact_sync.i18n import speak
+from contact_sync.i18n import set_language
 from contact_sync.model import Cause, Outcome, Pending, Result, Summary
 
 KEY = "made-up-key-1234"
@@ -68,10 +68,10 @@ def test_at_length(console: Console, capsys: pytest.CaptureFixture[str]) -> None
         "       2 updated",
         "       1 invalid",
         "",
-        "2 rows, the first is row 7: firstname, column B: firstname has 33 characters, 32 at most: shorten it.",
-        "row 9: Nothing but a contactId: fill in a field, or delete the row.",
+        "2 rows (first: row 7): firstname, column B: firstname has 33 characters, 32 at most: shorten it.",
+        "row 9: The row has only a contactId: fill in a field, or delete the row.",
         "Stopped: The API is down.",
-        "3 requests, 1 of them retries, in 0.5 seconds.",
+        "3 requests in 0.5 s (retries: 1).",
         "Report: contacts.results.csv",
     ]
 
@@ -108,7 +108,7 @@ def test_the_words_of_a_cause(console: Console, capsys: pytest.CaptureFixture[st
     console.quiet = quiet
     console.conclude(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message)], letters={"firstname": "B"}))
     general = "firstname has … characters, … at most: shorten it."
-    told = f"2 rows, the first is row 7: firstname, column B: {general if quiet or not message else message}"
+    told = f"2 rows (first: row 7): firstname, column B: {general if quiet or not message else message}"
     assert told in capsys.readouterr().err.splitlines()
 
 
@@ -243,7 +243,7 @@ def test_bars_in_french(monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress is told in the language of everything else."""
     written = Terminal()
     monkeypatch.setattr(sys, "stderr", written)
-    speak("fr")
+    set_language("fr")
     with Bars(shown=True) as bars:
         bars.loaded(2000)
         bars.sending(5)

@@ -59,13 +59,13 @@ def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("at", ["1:30", "24:00", "01:60", "noon", ""])
 def test_no_time(at: str) -> None:
     """What is no time of day is refused."""
-    with pytest.raises(ConfigError, match="is no time of day: write it as 01:30"):
+    with pytest.raises(ConfigError, match="is not a time of day: write it as 01:30"):
         schedule.lines(Path("c.csv"), at, [])
 
 
 def test_the_hour_that_does_not_exist() -> None:
     """The hour of the clock change is refused."""
-    with pytest.raises(ConfigError, match="Between 02:00 and 03:00"):
+    with pytest.raises(ConfigError, match="Times between 02:00 and 03:00"):
         schedule.lines(Path("c.csv"), "02:30", [])
 
 

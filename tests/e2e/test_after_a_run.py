@@ -93,7 +93,7 @@ def test_interrupted_again(workspace: Workspace) -> None:
     "options", [["--page", "{source}"], ["--workbook", "{source}"], ["--page", "{report}"], ["--workbook", "{report}"]]
 )
 def test_one_place_for_two_files(workspace: Workspace, options: list[str]) -> None:
-    """A report that would take the place of the source, or of another report, is refused, whatever the command."""
+    """A report that would overwrite the source, or of another report, is refused, whatever the command."""
     workspace.export(made_up(3))
     source = workspace.source.read_bytes()
     places = [option.format(source=workspace.source, report=workspace.report) for option in options]
@@ -301,7 +301,7 @@ def test_a_healthy_night(workspace: Workspace) -> None:
     workspace.export(made_up(3))
     workspace.run()
     found = findings(workspace, code=0)
-    for words in ("the key is valid", "SMS", "clock is right", "can be written", "succeeded is of", "crontab", "Times of day"):
+    for words in ("the key is valid", "SMS", "clock is correct", "can be written", "successful run:", "crontab", "Time zone"):
         assert words in found[True]
 
 
@@ -310,10 +310,10 @@ def test_a_healthy_night(workspace: Workspace) -> None:
     [
         ("key", "The API refused the key (code 10"),
         ("no key", "There is no API key"),
-        ("down", "cannot be reached, or does not answer"),
+        ("down", " does not answer"),
         ("failed", "ended with exit code 3"),
-        ("open", "Others can look into the state folder"),
-        ("old", "is the schedule on?"),
+        ("open", "The state folder"),
+        ("old", "Check that the schedule is active."),
         ("closed", "cannot be written"),
     ],
 )
@@ -523,7 +523,7 @@ def test_the_workbook_comes_back(workspace: Workspace) -> None:
     for number in (3, 5):
         comment = sheet.cell(number, 2).comment
         assert comment
-        assert "No such phone number exists" in comment.text
+        assert "This phone number does not exist" in comment.text
         sheet.cell(number, 2).value = f"06 00 00 99 0{number}"
     book.save(workspace.folder / "fixed.xlsx")
     age(workspace.folder / "fixed.xlsx")
@@ -631,6 +631,6 @@ def test_in_french(workspace: Workspace) -> None:
     assert re.search(r"en \d+,\d secondes\.", finished.stderr.decode())
     (line,) = [line for line in workspace.lines() if line["sync_outcome"] == "invalid"]
     assert line["sync_code"] == "phone-unknown"
-    assert line["sync_message"].startswith("Ce numéro de téléphone n'existe pas")
+    assert line["sync_message"].startswith("Ce numéro de téléphone n’existe pas")
     by_locale = workspace.run(env=workspace.environment | {"LANG": "fr_FR.UTF-8"}).stderr.decode()
     assert by_locale.startswith(f"{workspace.source}\u202f: 5 ligne(s).")

@@ -1,4 +1,4 @@
-"""Runs that are cut short, by a signal or without one, and two at a time."""
+"""Runs that are interrupted, by a signal or without one, and two at a time."""
 
 import os
 import random
@@ -234,7 +234,7 @@ def test_a_signal_while_the_source_is_watched(workspace: Workspace, signum: sign
         writer.join()
     show(f"{signum.name} while the source is watched: {stopped.at - at:.2f} s until the exit")
     assert_refused(workspace, stopped, 128 + signum)
-    assert stopped.told["error"] == f"Interrupted by {signum.name}."
+    assert stopped.told["error"] == f"Interrupted ({signum.name})."
     assert stopped.at - at < 3
     workspace.export(made_up(10))
     assert assert_books(workspace, workspace.run(), 0) == {"updated": 10}

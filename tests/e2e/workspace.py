@@ -114,7 +114,7 @@ class Finished:
 
 
 class Running:
-    """The program under way."""
+    """The program in progress."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", calls: list[Call]) -> None:
         self.process = process

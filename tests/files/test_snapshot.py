@@ -185,7 +185,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for function in ("builtins.open", "pathlib.Path.stat"):
         with (
             _failing(function, denied, monkeypatch),
-            pytest.raises(SourceError, match="permission denied; let this user read it"),
+            pytest.raises(SourceError, match="permission denied; give this user read access"),
         ):
             content_of(path, Time())
 
@@ -212,7 +212,7 @@ def test_no_folder_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_full_disk(tmp_path: Path) -> None:
     """A copy that does not fit is an error of storage too."""
     path = written(tmp_path / "a.csv", b"a" * 5000, 60)
-    with files_up_to(1000), pytest.raises(StorageError, match="There is no room"):
+    with files_up_to(1000), pytest.raises(StorageError, match="There is no disk space"):
         content_of(path, Time())
 
 
@@ -220,12 +220,12 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_the_mark_of_an_open_file(tmp_path: Path, name: str) -> None:
     """The file that an office program leaves beside an open one is refused by its name, and warned of beside the source."""
     mark = written(tmp_path / name, b"someone", 60)
-    with pytest.raises(SourceError, match="is only the mark"):
+    with pytest.raises(SourceError, match="is only the lock"):
         content_of(mark, Time())
     path = written(tmp_path / "contacts.xlsx", b"contactId;nom\n1;a\n", 60)
     with open_source(path, Choices(), clock=lambda: NOW) as source:
         assert source.warnings == [
-            f"contacts.xlsx is open in an office program ({name} is there): changes not saved yet are not in this run."
+            f"contacts.xlsx is open in an office program (by {name}): changes not saved yet are not in this run."
         ]
 
 

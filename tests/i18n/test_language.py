@@ -2,38 +2,63 @@
 
 import ast
 import datetime as dt
+import gettext
 import io
 import re
+import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from string import Formatter
 
 import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
 
-from contact_sync.api.smspartner import contact_update
 from contact_sync.errors import ContactSyncError, Interrupted, SourceError
-from contact_sync.i18n import LANGUAGES, phrase, speak, spoken
-from contact_sync.i18n.catalogue import CATALOGUE
-from contact_sync.i18n.french import FRENCH
+from contact_sync.i18n import LANGUAGES, _, language, ngettext, set_language
 from contact_sync.model import Violation
 from contact_sync.rules.columns import Policy, Validator
-from contact_sync.source import Choices, detect, open_source
+from contact_sync.source import Choices, open_source
 
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
-TABLES = {
-    "model.py": CATALOGUE.values(),
-    "source/detect.py": detect._OTHERS.values(),
-    "api/smspartner/contact_update.py": contact_update._ACCESS.values(),
-}
-"""Where `phrase` is given a sentence out of a table, and the sentences of that table."""
 
-UNCONVERTED = {"sandbox/server.py"}
-"""Modules that speak English alone: the sandbox is for those who rehearse and develop."""
+UNTRANSLATED = {"sandbox/server.py"}
+"""Modules in English alone: the sandbox is for those who rehearse and develop."""
 
 THIN = "\u202f"
 CODE = re.compile(r'--map "[^"]*"|\{[^}]*\}|<\?>|https?://|=[0-9]+%|[0-9]{2}:[0-9]{2}')
+
+Sentence = str | tuple[str, ...]
+"""A sentence, or its singular and its plural."""
+
+
+def _sentence(text: str | Sequence[str] | None) -> Sentence:
+    return text if isinstance(text, str) else tuple(text or ())
+
+
+def catalogue() -> Catalog:
+    """The French catalogue, as it is written."""
+    with (PACKAGE / "i18n/locale/fr/LC_MESSAGES/contact_sync.po").open("rb") as file:
+        return read_po(file, locale="fr")
+
+
+def sources() -> set[Sentence]:
+    """Every sentence of the program that is marked for translation."""
+    keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
+    with warnings.catch_warnings(action="ignore"):
+        return {message for _file, _line, message, *_more in extract_from_dir(PACKAGE, keywords=keywords)}
+
+
+FRENCH: dict[Sentence, Sentence] = {_sentence(message.id): _sentence(message.string) for message in catalogue() if message.id}
+PAIRS = [
+    (english, french)
+    for id_, string in FRENCH.items()
+    for english, french in (zip(id_, string, strict=True) if isinstance(id_, tuple) else [(id_, string)])
+]
 
 
 def _calls(tree: ast.Module, *names: str) -> list[ast.Call]:
@@ -41,17 +66,10 @@ def _calls(tree: ast.Module, *names: str) -> list[ast.Call]:
     return [node for node in nodes if ast.unparse(node.func).rpartition(".")[2] in names]
 
 
-def _phrases() -> list[tuple[str, ast.Call]]:
-    return [(name, call) for name, tree in TREES.items() for call in _calls(tree, "phrase")]
-
-
-def _sentence(call: ast.Call) -> str | None:
-    """The sentence that a call of `phrase` spells out; None where it comes out of a table."""
-    return call.args[0].value if isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str) else None
-
-
-SPELLED = {sentence for _, call in _phrases() if (sentence := _sentence(call))}
-SPOKEN = SPELLED.union(*TABLES.values())
+def _literals(call: ast.Call) -> list[str]:
+    """The sentences that a call spells out; none where it takes them from a table."""
+    given = call.args[: 2 if ast.unparse(call.func) == "ngettext" else 1]
+    return [node.value for node in given if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
 def blanks(sentence: str) -> set[str]:
@@ -64,44 +82,104 @@ def faults(french: str) -> list[str]:
     text = CODE.sub("x", french)
     found = re.findall(rf"(?<!{THIN})[;:!?%]", text)
     found += re.findall(rf"«(?!{THIN})|(?<!{THIN})»", text)
-    return found + re.findall('["“”]|  ', text)
+    return found + re.findall(r"""["“”]|  |\w'\w|\w\(s\)""", text)
 
 
-def test_every_sentence_has_its_french() -> None:
-    """No sentence that is said, or stands in a table, is missing."""
-    assert len(SPELLED) > 100
-    assert SPOKEN - FRENCH.keys() == set()
+def test_every_sentence_is_translated() -> None:
+    """The catalogue has exactly the sentences of the program, none of them empty or doubtful (`make translations`)."""
+    assert len(FRENCH) > 300
+    assert FRENCH.keys() == sources()
+    assert [
+        message.id for message in catalogue() if message.id and (message.fuzzy or not all(_forms(_sentence(message.string))))
+    ] == []
 
 
-def test_tables_are_known() -> None:
-    """Only known modules give `phrase` anything but a sentence that is spelled out, so that none is overlooked."""
-    assert {name for name, call in _phrases() if _sentence(call) is None} == TABLES.keys()
+def _forms(string: Sentence) -> tuple[str, ...]:
+    return string if isinstance(string, tuple) else (string,)
 
 
-def test_no_french_is_left_over() -> None:
-    """No sentence is kept that nobody says."""
-    assert FRENCH.keys() - SPOKEN == set()
+def test_the_catalogue_is_compiled() -> None:
+    """What is read at run time is what is written (`make translations`)."""
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue())
+    with (PACKAGE / "i18n/locale/fr/LC_MESSAGES/contact_sync.mo").open("rb") as file:
+        translations = gettext.GNUTranslations(file)
+    compiled.seek(0)
+    assert translations._catalog == gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]
 
 
-def test_every_call_fills_its_blanks() -> None:
-    """Each call that spells out its sentence gives all of its blanks, and no others."""
-    for name, call in _phrases():
-        sentence, given = _sentence(call), {keyword.arg for keyword in call.keywords}
-        if sentence is not None and None not in given:
-            assert blanks(sentence) == given, (name, sentence)
+def test_a_sentence_is_spelled_out_or_marked() -> None:
+    """Only the sentences of a table, which are marked there, are translated without being spelled out."""
+    calls = [(name, call) for name, tree in TREES.items() for call in _calls(tree, "_", "ngettext")]
+    assert {name for name, call in calls if not _literals(call)} == {
+        "api/smspartner/contact_update.py",
+        "i18n/__init__.py",
+        "model.py",
+        "source/detect.py",
+    }
 
 
-@pytest.mark.parametrize("english", FRENCH)
-def test_a_french_sentence(english: str) -> None:
-    """It has the blanks of the English one and is set as French is."""
-    french = FRENCH[english]
+def test_every_call_fills_its_placeholders() -> None:
+    """Each call that spells out its sentence gives all of its placeholders, and no others."""
+    for name, tree in TREES.items():
+        for call in _calls(tree, "_", "ngettext"):
+            given = {keyword.arg for keyword in call.keywords}
+            given |= {"count"} if ast.unparse(call.func) == "ngettext" else set()
+            for sentence in _literals(call):
+                if None not in given:
+                    assert blanks(sentence) <= given, (name, sentence)
+            assert None in given or not _literals(call) or given <= set().union({"count"}, *map(blanks, _literals(call))), name
+
+
+def test_no_function_hides_the_translation() -> None:
+    """Where `_` translates it is no name for what is thrown away."""
+    for name, tree in TREES.items():
+        for function in ast.walk(tree):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and _calls(ast.Module([function], []), "_"):
+                assert "_" not in _bound(function), (name, function.name)
+
+
+def _bound(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The names that a function binds, but for those of its comprehensions."""
+    given = function.args
+    names = {
+        argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if argument
+    }
+    left: list[ast.AST] = list(function.body)
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        if not isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp | ast.Lambda | ast.FunctionDef):
+            left.extend(ast.iter_child_nodes(node))
+    return names
+
+
+@pytest.mark.parametrize(("english", "french"), PAIRS)
+def test_a_french_sentence(english: str, french: str) -> None:
+    """It has the placeholders of the English one and is set as French is."""
     assert blanks(french) == blanks(english)
     assert faults(french) == []
     assert english.endswith(".") == french.endswith(".")
 
 
 @pytest.mark.parametrize(
-    "wrong", ["a : b", "a: b", "a ? ", "a!", "10 %", "« a »", f"«{THIN}a »", "un “mot”", 'un "mot"', f"a{THIN}: b ; c", "a  b"]
+    "wrong",
+    [
+        "a : b",
+        "a: b",
+        "a ? ",
+        "a!",
+        "10 %",
+        "« a »",
+        f"«{THIN}a »",
+        "un “mot”",
+        'un "mot"',
+        f"a{THIN}: b ; c",
+        "a  b",
+        "l'a",
+        "ligne(s)",
+    ],
 )
 def test_what_is_no_french_is_found(wrong: str) -> None:
     """A common space, an English quotation mark and the like do not pass."""
@@ -119,7 +197,7 @@ def _kinds(kind: type[ContactSyncError]) -> Iterator[str]:
         yield from _kinds(narrower)
 
 
-@pytest.mark.parametrize("name", sorted(TREES.keys() - UNCONVERTED))
+@pytest.mark.parametrize("name", sorted(TREES.keys() - UNTRANSLATED))
 def test_errors_speak_the_language_in_use(name: str) -> None:
     """No error for operators is made of English words alone."""
     for call in _calls(TREES[name], *_kinds(ContactSyncError), "RefusedError"):
@@ -133,16 +211,29 @@ def _is_english(node: ast.expr) -> bool:
 
 def test_english_is_spoken() -> None:
     """Unless another language is asked for, a sentence is said as it is written."""
-    assert spoken() == "en" == LANGUAGES[0]
-    assert phrase("{name} is empty: export it again.", name="a{b}.csv") == "a{b}.csv is empty: export it again."
+    assert language() == "en" == LANGUAGES[0]
+    assert _("{name} is empty: export it again.", name="a{b}.csv") == "a{b}.csv is empty: export it again."
 
 
 @pytest.mark.usefixtures("french")
-@pytest.mark.parametrize("sentence", FRENCH)
-def test_a_known_sentence_is_said_in_french(sentence: str) -> None:
-    """A sentence that has its French is never said in English."""
-    filled = dict.fromkeys(blanks(sentence), 7)
-    assert phrase(sentence, **filled) == FRENCH[sentence].format(**filled)
+@pytest.mark.parametrize(("english", "translation"), [pair for pair in FRENCH.items() if isinstance(pair[0], str)])
+def test_a_known_sentence_in_french(english: str, translation: str) -> None:
+    """A sentence that is translated never appears in English."""
+    filled = dict.fromkeys(blanks(english), 7)
+    assert _(english, **filled) == translation.format(**filled)
+
+
+@pytest.mark.usefixtures("french")
+def test_plurals_in_french() -> None:
+    """French counts nothing in the singular, English in the plural."""
+    sentences = ("{source}: {count} row.", "{source}: {count} rows.")
+    assert [ngettext(*sentences, count, source="a") for count in (0, 1, 2)] == [
+        f"a{THIN}: 0 ligne.",
+        f"a{THIN}: 1 ligne.",
+        f"a{THIN}: 2 lignes.",
+    ]
+    set_language("en")
+    assert [ngettext(*sentences, count, source="a") for count in (0, 1, 2)] == ["a: 0 rows.", "a: 1 row.", "a: 2 rows."]
 
 
 @pytest.mark.usefixtures("french")
@@ -150,14 +241,14 @@ def test_a_violation_in_french() -> None:
     """What is wrong with a row is told in the language in use at the time it is told."""
     found = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
     assert found.message == f"lastname a 40 caractères, 32 au plus{THIN}: raccourcissez le texte."
-    speak("en")
+    set_language("en")
     assert found.message == "lastname has 40 characters, 32 at most: shorten it."
 
 
 @pytest.mark.usefixtures("french")
 def test_an_order_to_stop_in_french() -> None:
     """An error is told in French."""
-    assert str(Interrupted(15)) == "Interrompu par SIGTERM."
+    assert str(Interrupted(15)) == "Interruption (SIGTERM)."
 
 
 @pytest.mark.usefixtures("french")
@@ -176,15 +267,15 @@ def test_a_source_in_french(tmp_path: Path) -> None:
         f"Colonnes reconnues{THIN}: contactId, phoneNumber, date.",
     ]
     assert {chunk.numbers[position]: [violation.message for violation in found] for position, found in told.items()} == {
-        2: [f"Ce jour n'existe pas dans le calendrier{THIN}: corrigez la date."],
+        2: [f"Ce jour n’existe pas{THIN}: corrigez la date."],
         3: [
-            f"Ce numéro de téléphone n'existe pas{THIN}: vérifiez les chiffres, ou commencez par + et l'indicatif du pays.",
+            f"Ce numéro de téléphone n’existe pas{THIN}: vérifiez les chiffres, ou commencez par + et l’indicatif du pays.",
         ],
         4: [
-            f"La ligne a 2 cellule(s) pour 3 colonnes, ses valeurs ont pu se décaler{THIN}: complétez-la là où figure <?>.",
+            f"La ligne n’a que 2 des 3 cellules attendues, ses valeurs ont pu se décaler{THIN}: complétez-la à l’endroit de <?>.",
         ],
     }
-    assert dict(validator.notes) == {("phoneNumber", "0 initial rétabli, qu'un tableur avait supprimé"): 1}
+    assert dict(validator.notes) == {("phoneNumber", "0 initial rétabli"): 1}
 
 
 @pytest.mark.usefixtures("french")

@@ -556,7 +556,7 @@ def test_the_rest(opened: Open, *, ready: bool, expected: str) -> None:
     assert [line.outcome for line in lines] == found
     assert ledger.outcomes() == Counter(found)
     told = {(line.code, line.fields, line.message) for line in lines if line.outcome == "unprocessed"}
-    assert told == {("stopped", "", "The run stopped before this row. Because. The next run that is not stopped sends it.")}
+    assert told == {("stopped", "", "The run stopped before this row. Because. The next complete run sends it.")}
     assert {line.code for line in lines if line.outcome in ("ready", "unchanged")} <= {""}
 
 
@@ -781,7 +781,7 @@ def test_rows_that_cannot_all_be_staged(opened: Open, where: Path) -> None:
 
 
 def test_a_kill_while_rows_are_staged(where: Path, opened: Open) -> None:
-    """After kill -9 in the middle of it the last run's rows are there as before, and the run is known to be cut short."""
+    """After kill -9 in the middle of it the last run's rows are there as before, and the run is known to be interrupted."""
     ledger = opened()
     ledger.stage(block(row(2), plain=[3]))
     before = list(lines_of(ledger.batches()))
@@ -1090,14 +1090,14 @@ def test_a_torn_file(opened: Open, where: Path) -> None:
         begin_run(ledger)
         ledger.stage(block(*[row(number) for number in range(1, 2000)]))
     os.truncate(where, where.stat().st_size // 2)
-    with pytest.raises(StorageError, match="if the file is damaged move it away"):  # noqa: PT012 - noticed early or late
+    with pytest.raises(StorageError, match="if the file is damaged, move it away"):  # noqa: PT012 - noticed early or late
         ledger = opened(begin=False)
         list(ledger.take(-1))
         list(lines_of(ledger.batches()))
 
 
 def test_a_first_start_that_was_cut(where: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger whose making was cut short is made whole by the next run."""
+    """A ledger whose making was interrupted is made whole by the next run."""
     with monkeypatch.context() as patch:
         patch.setattr("contact_sync.ledger.sqlite.database._SCHEMA", (("CREATE TABLE meta (key TEXT, value TEXT)",), ("no SQL",)))
         with pytest.raises(StorageError):
@@ -1133,13 +1133,13 @@ def test_room_for_the_results(opened: Open, where: Path, monkeypatch: pytest.Mon
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 << 20))
     ledger.check_room(10_000)
-    with pytest.raises(StorageError, match=f"{where} has no room for the results: free some"):
+    with pytest.raises(StorageError, match=" is full: free some"):
         ledger.check_room(11_000)
     with Ledger(None, PRINTS) as temporary:
         temporary.check_room(11_000)
     monkeypatch.undo()
     shutil.rmtree(where.parent)
-    with pytest.raises(StorageError, match=f"{where} is out of reach .No such file or directory."):
+    with pytest.raises(StorageError, match=f"{where} cannot be reached .No such file or directory."):
         ledger.check_room(1)
 
 

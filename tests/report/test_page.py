@@ -140,8 +140,8 @@ A_NIGHT = [
 def test_the_sentence(path: Path) -> None:
     """A page says in one sentence, and in the title, how much is in place and how much is not."""
     parsed = Parsed(write(path, A_NIGHT))
-    assert "Rows need you 11 of 12 contacts are in place; 1 row needs you." in parsed.text
-    assert "contacts.csv: 11 of 12 contacts are in place; 1 row needs you." in parsed.words
+    assert "Rows need attention 11 of 12 contacts are in place; 1 row needs attention." in parsed.text
+    assert "contacts.csv: 11 of 12 contacts are in place; 1 row needs attention." in parsed.words
 
 
 @pytest.mark.parametrize(
@@ -153,9 +153,9 @@ def test_the_sentence(path: Path) -> None:
         ({"updated": 1, "failed": 1}, "1 of 2 contacts is in place; 1 row is left for the next run."),
         (
             {"altered": 1, "rejected": 1, "unprocessed": 2},
-            "0 of 4 contacts are in place; 2 rows need you; 2 rows are left for the next run.",
+            "0 of 4 contacts are in place; 2 rows need attention; 2 rows are left for the next run.",
         ),
-        ({"ready": 3, "invalid": 1}, "3 of 4 rows are ready to be sent; 1 row needs you."),
+        ({"ready": 3, "invalid": 1}, "3 of 4 rows are ready to be sent; 1 row needs attention."),
         ({"ready": 1, "unchanged": 2}, "2 of 3 contacts are in place; 1 of 3 rows is ready to be sent."),
     ],
 )
@@ -170,11 +170,11 @@ def test_rows_that_were_left_out(path: Path) -> None:
     lines = [line(2, "C2"), *(line(row, "", outcome="unprocessed", code="hidden") for row in (3, 4))]
     asked = [Cause("unprocessed", "hidden", "", 2, 3, "It is hidden.")]
     text = Parsed(write(path, lines, summed(lines, causes=asked))).text
-    assert "All is well 1 of 3 contacts is in place; 2 rows were left out, as was asked." in text
+    assert "Nothing needs attention 1 of 3 contacts is in place; 2 rows were left out on request." in text
     asked += [Cause("unprocessed", "limit", "", 1, 5, "It was one too many.")]
     lines += [line(5, "C5", outcome="unprocessed", code="limit")]
     text = Parsed(write(path, lines, summed(lines, causes=asked))).text
-    assert "next run 1 of 4 contacts is in place; 1 row is left for the next run; 2 rows were left out, as was asked." in text
+    assert "next run 1 of 4 contacts is in place; 1 row is left for the next run; 2 rows were left out on request." in text
 
 
 def test_a_stopped_run(path: Path) -> None:
@@ -188,8 +188,8 @@ def test_a_stopped_run(path: Path) -> None:
 def test_a_good_night(path: Path) -> None:
     """Where all is well nothing is asked for, and what has nothing to show is not there."""
     parsed = Parsed(write(path, [line(2, "C2", "", "", "", outcome="unchanged")]))
-    assert "All is well" in parsed.text
-    for absent in ("Why", "Requests over time", "Requests", "How the file was read", "those that need you"):
+    assert "Nothing needs attention" in parsed.text
+    for absent in ("Why", "Requests over time", "Requests", "How the file was read", "those that need attention"):
         assert absent not in parsed.text
     assert "To be continued by the next run" in Parsed(write(path, [line(2, "C2", "", "", "", outcome="failed")])).text
 
@@ -207,7 +207,7 @@ def test_the_facts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for fact in (
         "File contacts.csv /srv/contacts",
         "Run 20260303T003000Z-a1b2c3",
-        "Requests 1,234 5 of them retries",
+        "Requests 1,234 including 5 retries",
         "Duration 1 h 2 min",
         "Pace 1.0 requests a second",
         "How the file was read It is cp1252. Two were cut.",
@@ -234,8 +234,8 @@ def test_the_outcomes(path: Path) -> None:
     """Each outcome has its number, its sign and what it means, and a length of the bar that can be seen."""
     lines = [line(n, "", "", "", "", outcome="unchanged") for n in range(2000)] + [line(1, "", "", "", "", outcome="failed")]
     parsed = Parsed(write(path, lines))
-    assert "unchanged 2,000 It was in place already; nothing was sent." in parsed.text
-    assert "failed 1 No attempt succeeded for certain: the next run sends it again." in parsed.text
+    assert "unchanged 2,000 Already in place; nothing was sent." in parsed.text
+    assert "failed 1 Not confirmed by the API: the next run sends it again." in parsed.text
     assert parsed.all("svg", role="img", **{"aria-label": "unchanged 2,000, failed 1"})
     (rect,) = parsed.all("rect", **{"class": "failed"})
     assert float(rect["width"] or 0) > 5
@@ -350,7 +350,7 @@ def test_more_rows_than_fit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     lines = [line(number, "C", "", "", "", outcome=outcome) for number, outcome in enumerate(outcomes, 2)]
     parsed = Parsed(write(path, lines))
     assert [told[1] for told in parsed.lines] == ["unprocessed"] * 3 + ["invalid", "failed", "altered"]
-    assert "6 rows are on this page, those that need attention first; 1,204 others are in the CSV report only." in parsed.text
+    assert "This page shows 6 rows, those that need attention first; 1,204 others are only in the CSV report." in parsed.text
     monkeypatch.setattr(report_page, "LIMIT", 1210)
     parsed = Parsed(write(path, lines))
     assert len(parsed.lines) == 1210
@@ -425,7 +425,7 @@ def test_french(path: Path, french: None) -> None:
     lines += [line(2, "", "", "", "", outcome="invalid", code="id-missing")]
     parsed = Parsed(write(path, lines, summed(lines, seconds=1.5)))
     assert parsed.all("html", lang="fr")
-    assert "1\u202f234 contacts sur 1\u202f235 sont en place\u202f; 1 ligne a besoin de vous." in "".join(parsed.words).replace(
+    assert "1\u202f234 contacts sur 1\u202f235 sont en place\u202f; 1 ligne est à corriger." in "".join(parsed.words).replace(
         "  ", " "
     )
     assert "1,5 s" in parsed.text
@@ -512,7 +512,7 @@ def test_search(browse: Open) -> None:
     """A search in all cells regards neither case nor accents, and says how many rows it left."""
     tab = browse(A_NIGHT)
     assert len(shown(tab)) == 12
-    tab.get_by_role("searchbox", name="Search in all cells").fill("ZOE")
+    tab.get_by_role("searchbox", name="Search all cells").fill("ZOE")
     tab.get_by_text("Rows 1 to 10 of 10").wait_for()
     tab.get_by_role("searchbox").fill("nobody")
     tab.get_by_role("status").get_by_text("No row matches.").wait_for()
@@ -553,14 +553,14 @@ def test_filter(browse: Open) -> None:
     tab = browse(lines, summed(lines, causes=[cause]))
     tab.get_by_role("combobox", name="Outcome").select_option(label="unchanged (1)")
     assert shown(tab) == ["30"]
-    tab.get_by_role("combobox", name="Outcome").select_option(label="those that need you (3)")
+    tab.get_by_role("combobox", name="Outcome").select_option(label="those that need attention (3)")
     assert shown(tab) == ["31", "40", "41"]
     button = tab.get_by_role("button", name="Write the mobile number.")
     button.click()
     assert shown(tab) == ["31", "40"]
     assert button.get_attribute("aria-pressed") == "true"
     assert tab.locator("td.wrong").all_inner_texts() == ["01 12 34 56 31", "C", "1"]
-    assert tab.locator("#cause span").inner_text() == "Only rows of one cause: Write the mobile number."
+    assert tab.locator("#cause span").inner_text() == "Only rows with this cause: Write the mobile number."
     tab.get_by_role("button", name="Show the other rows too").click()
     assert len(shown(tab)) == 14
     button.click()
@@ -624,8 +624,8 @@ def test_what_a_screen_reader_finds(browse: Open) -> None:
     """Landmarks, headings, pictures, controls and the table have names, and a row is called by its number."""
     tab = browse(A_NIGHT, summed(A_NIGHT, causes=[Cause("invalid", "phone-not-mobile", "phoneNumber", 1, 31, "Fix it.")]))
     for role, name in (
-        ("heading", "11 of 12 contacts are in place; 1 row needs you."),
-        ("region", "How the rows ended"),
+        ("heading", "11 of 12 contacts are in place; 1 row needs attention."),
+        ("region", "Outcomes"),
         ("region", "Why"),
         ("region", "Requests over time"),
         ("img", "updated 10, unchanged 1, invalid 1"),

@@ -29,7 +29,7 @@ from python_calamine import CalamineWorkbook
 
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.files.atomic import draft
-from contact_sync.i18n import speak
+from contact_sync.i18n import set_language
 from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
@@ -159,7 +159,7 @@ def test_the_sheet_of_rows_to_fix(clients: Path) -> None:
     assert book.sheetnames == ["To fix", "Clients"]
     sheet = book.worksheets[0]
     assert [cell.value for cell in sheet[2]] == [
-        "Row", "Outcome", "Field", "What to do", "contactId", "What the cell holds",
+        "Row", "Outcome", "Field", "What to do", "contactId", "Content of the cell",
     ]  # fmt: skip
     assert [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)] == [
         [3, "invalid", "phoneNumber", BAD.message, "C2", "06"]
@@ -179,7 +179,7 @@ def test_nothing_to_fix(clients: Path) -> None:
 def test_in_french(clients: Path, french: None) -> None:
     """The first sheet is in the language in use, and is not taken for the contacts."""
     back, _ = give_back(clients, BAD)
-    speak("en")
+    set_language("en")
     book = openpyxl.load_workbook(back)
     assert book.sheetnames == ["À corriger", "Clients"]
     assert book.worksheets[0]["A2"].value == "Ligne"
@@ -500,7 +500,7 @@ def test_what_would_be_lost(clients: Path, part: str) -> None:
 def test_a_chart(tmp_path: Path) -> None:
     """A workbook with a chart is not copied."""
     back, (note,) = give_back(own(tmp_path / "c.xlsx", HEAD, *ROWS, change=chart), BAD)
-    assert note == "c.xlsx holds what would be lost in a copy (charts, drawings), so a new workbook was written instead."
+    assert note == "A copy of c.xlsx would lose parts of it (charts, drawings), so a new workbook was written instead."
     assert is_new(back)
 
 
@@ -554,8 +554,8 @@ def test_no_room_on_the_right(tmp_path: Path) -> None:
     path = own(tmp_path / "c.xlsx", head, ["C1", *["x"] * 250, "Zoé"])
     back, notes = give_back(path)
     assert notes == [
-        "c.xlsx could not be copied with all that is in it, so a new workbook was written instead.",
-        "The columns that are not sent are too many for a workbook of contacts: they stand in the CSV report.",
+        "c.xlsx could not be copied completely, so a new workbook was written instead.",
+        "There are too many columns that are not sent for this workbook: see the CSV report.",
     ]
     assert texts(back) == [["contactId", "firstname"], ["C1", "Zoé"]]
 
@@ -624,7 +624,7 @@ def test_a_cell_that_is_too_long(tmp_path: Path) -> None:
     back, _ = give_back(table(tmp_path / "c.csv", [HEAD, ["C1", "x" * 40_000, "06", "_x0041_" * 6000]]))
     _, first, _, note = texts(back)[1]
     assert len(first) <= 32_767
-    assert first.endswith("[cut here: a cell holds 32,767 characters, the rest stands in the source]")
+    assert first.endswith("[cut here: a cell has 32,767 characters at most; the rest is in the source]")
     assert note.startswith("_x0041__x0041_")
 
 
@@ -705,7 +705,7 @@ def test_only_what_needs_attention(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(workbook, "LIMIT", 2)
     path = own(tmp_path / "c.xlsx", HEAD, *ROWS)
     few, notes = give_back(path, BAD)
-    assert notes == ["This workbook has the rows that need attention alone, 1 in all: the others stand in the CSV report."]
+    assert notes == ["This workbook shows only the rows that need attention (1); the others are in the CSV report."]
     assert content(few) == [(0, HEAD), (2, ROWS[1])]
     book = openpyxl.load_workbook(few)
     assert book["To fix"]["A1"].value == notes[0]
@@ -713,7 +713,7 @@ def test_only_what_needs_attention(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert book["Contacts"]["E2"].value == 3
     bad = [Line([], number, *BAD[2:]) for number in (2, 3, 4)]
     many, notes = give_back(path, *bad)
-    assert notes == ["This workbook has the first 2 rows that need attention: 1 more stand in the CSV report."]
+    assert notes == ["This workbook shows the first 2 rows that need attention; 1 more are in the CSV report."]
     assert texts(many) == [HEAD, *ROWS[:2]]
     none, notes = give_back(path)
     assert notes == ["No row needs attention."]

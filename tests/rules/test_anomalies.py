@@ -36,7 +36,7 @@ def test_a_number_dragged_down(chunk: int) -> None:
     """Numbers that count up by one are told with their rows, wherever a chunk ends."""
     others: list[int | None] = [33612000000, 33611000000, None]
     (warning,) = looked([*others, *counting(7), *others, *counting(SERIES)], chunk=chunk).warnings("D")
-    assert warning.startswith("In rows 5 to 11, 15 to 19, column D, each phone number is one more than the one above")
+    assert warning.startswith("In rows 5 to 11, 15 to 19, column D, each phone number is the one above plus one")
 
 
 def test_a_series_that_ends_with_a_chunk() -> None:
@@ -90,11 +90,11 @@ def test_a_night_like_the_others(tonight: Workload) -> None:
 @pytest.mark.parametrize(
     ("tonight", "sentence"),
     [
-        (Workload(499, 12), "The source has 499 rows, where the last 3 runs had 1000 to 1020: check that it is whole."),
-        (Workload(2041, 12), "The source has 2041 rows, where the last 3 runs had 1000 to 1020: check that it is whole."),
+        (Workload(499, 12), "The source has 499 rows; the last 3 runs had 1000 to 1020: check that it is complete."),
+        (Workload(2041, 12), "The source has 2041 rows; the last 3 runs had 1000 to 1020: check that it is complete."),
         (
             Workload(1000, 201),
-            "201 of 1000 rows are new or changed, where the last 3 runs had 4% at most: check that the columns ",
+            "201 of 1000 rows are new or changed; in the last 3 runs it was 4% at most: check that the columns ",
         ),
     ],
 )
@@ -122,4 +122,4 @@ def test_too_little_to_tell(earlier: list[Workload], tonight: Workload) -> None:
 
 def test_always_the_same_number_of_rows() -> None:
     """A number that never differed is written once."""
-    assert deviations([Workload(50, 0)] * 3, Workload(5, 0))[0].startswith("The source has 5 rows, where the last 3 runs had 50:")
+    assert deviations([Workload(50, 0)] * 3, Workload(5, 0))[0].startswith("The source has 5 rows; the last 3 runs had 50:")

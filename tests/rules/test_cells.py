@@ -101,7 +101,7 @@ def test_not_clear(cell: str) -> None:
         ('="00123"', "00123"),
         ('=" 00123 "', "00123"),
         (f'="{BOM}00123{LRO}"', "00123"),
-        ("００１２３", "00123"),  # noqa: RUF001
+        ("００１２３", "00123"),
         ("9007199254740993", "9007199254740993"),
         ("1234567890123450000", "1234567890123450000"),
         ("NA", "NA"),
@@ -164,7 +164,7 @@ def test_id_violations(cell: str, expected: str) -> None:
 @pytest.mark.parametrize("cell", ["'00456", '="00123"'])
 def test_id_note(cell: str) -> None:
     """An operator is told of ids that something was taken off."""
-    assert read_id(cell).note.startswith("lost the apostrophe or the formula")
+    assert read_id(cell).note.startswith("apostrophe or formula")
     assert not read_id(f" 00123{ZERO_WIDTH} ").note
 
 
@@ -192,7 +192,7 @@ def test_id_note(cell: str) -> None:
             "inf",
             "Infinity",
         ),
-        *("0", "007", "1e5", "43994", "12,50", "Dupont, Durand et Cie", "D'Arc", "O’Neil", "Jean-Marie", "de La Tour"),  # noqa: RUF001
+        *("0", "007", "1e5", "43994", "12,50", "Dupont, Durand et Cie", "D'Arc", "O’Neil", "Jean-Marie", "de La Tour"),
         *("#1", "#PROMO!", "a=b", "=)", "x < y", "JOÃO", "IRMÃ ANA", "Château", "ÂGE", "Ångström", "Total"),
         *("👩\u200d👩\u200d👧", "क\u200dष", "ﬁ①²", f"12{NBSP}€", "a" * 32),
     ],
@@ -257,7 +257,7 @@ def test_text_of_another_dialect() -> None:
     assert read_text('"VIP"', "custom4").value == '"VIP"'
 
 
-@pytest.mark.parametrize("word", list("éèàêçôîïûùÉÈÀÇœŒ’…€°«íÔ"))  # noqa: RUF001
+@pytest.mark.parametrize("word", list("éèàêçôîïûùÉÈÀÇœŒ’…€°«íÔ"))
 def test_text_damaged_by_decoding(word: str) -> None:
     """UTF-8 that was read as cp1252 is flagged wherever it stands, and never mended."""
     misread = word.encode().decode("cp1252", "ignore")
@@ -303,7 +303,7 @@ def test_cell_formula(field: str, cell: str) -> None:
         *("0612345678", "33612345678", "+33612345678", "+33 6 12 34 56 78", "06.12.34.56.78", "06 12 34 56 78", "06-12-34-56-78"),
         *("+33 (0)6 12 34 56 78", "+33(0)612345678", "(+33) 6 12 34 56 78", "0033612345678", "+330612345678", "06/12/34/56/78"),
         *(f"06{NBSP}12{NARROW}34 56 78", f"{LRO}0612345678{PDF}", f"{ZERO_WIDTH}0612345678", "'0612345678", '="0612345678"'),
-        *("٠٦١٢٣٤٥٦٧٨", "۰۶۱۲۳۴۵۶۷۸", "０６１２３４５６７８", "＋33612345678", "06‑12‑34‑56‑78"),  # noqa: RUF001
+        *("٠٦١٢٣٤٥٦٧٨", "۰۶۱۲۳۴۵۶۷۸", "０６１２３４５６７８", "＋33612345678", "06‑12‑34‑56‑78"),
     ],
 )
 def test_phone(cell: str) -> None:
@@ -623,7 +623,7 @@ def test_url_scheme_is_lowered() -> None:
         ("https://1.2.3.4/", "url-host"),
         ("https://[::1]/", "url-host"),
         ("https://é..fr/", "url-host"),
-        ("https://exemple.fr／x", "url-host"),  # noqa: RUF001
+        ("https://exemple.fr／x", "url-host"),
         ("https://" + "a" * 64 + ".fr", "url-host"),
         ("https://a.fr/" + "x" * 243, "text-length"),
     ],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from contact_sync.packed import pack
 from contact_sync.rules.formula import escape, harmless, unescape
 
-TRIGGERS = "=+-@\t\r\n\0＝＋－＠"  # noqa: RUF001 - the full-width forms
+TRIGGERS = "=+-@\t\r\n\0＝＋－＠"
 
 
 @pytest.mark.parametrize("trigger", TRIGGERS)

@@ -63,16 +63,16 @@ def rows(old: bytes, new: bytes) -> Callable[[], bytes]:
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "Y1 bomb": (lambda: extended(("xl/bomb.xml", b" " * (11 << 20))), "unpacks to more than 100 times its size"),
     "many parts": (lambda: extended(*((f"x{n}", b"") for n in range(2000))), "parts inside, 2000 at most"),
-    "X33 twice": (lambda: extended((SHEET, b"<x/>")), "holds one of its parts twice"),
-    "X33 twice but for case": (lambda: extended((SHEET.upper(), b"<x/>")), "holds one of its parts twice"),
-    "X40 entity": (lambda: edited(PLAIN, {SHEET: with_doctype}), "instructions (a document type)"),
+    "X33 twice": (lambda: extended((SHEET, b"<x/>")), "contains one of its parts twice"),
+    "X33 twice but for case": (lambda: extended((SHEET.upper(), b"<x/>")), "contains one of its parts twice"),
+    "X40 entity": (lambda: edited(PLAIN, {SHEET: with_doctype}), "contains a document type declaration"),
     "X40 entity in UTF-16": (
         lambda: extended(("xl/x.xml", '<?xml version="1.0"?><!DOCTYPE x>'.encode("utf-16"))),
-        "instructions (a document type)",
+        "contains a document type declaration",
     ),
     "entity between blocks": (
         lambda: extended(("xl/x.xml", b"x" * (archives._BLOCK - 4) + b"<!DOCTYPE x>")),
-        "instructions (a document type)",
+        "contains a document type declaration",
     ),
     "encrypted": (encrypted, "is protected by a password"),
     "X33 checksum": (flipped, "is damaged"),

@@ -58,16 +58,16 @@ def test_text(value: Any, number_format: str | None, expected: str) -> None:
 FLAWS: dict[str, tuple[Any, str, str | None, str, str]] = {
     "an error": ("#REF!", "custom1", None, "cell-error", "shows a spreadsheet error (#REF!)"),
     "an error in the id": ("#N/A", "contactId", None, "cell-error", "contactId shows a spreadsheet error (#N/A)"),
-    "true": (True, "custom1", None, "cell-kind", "custom1 holds TRUE or FALSE instead of text"),
+    "true": (True, "custom1", None, "cell-kind", "custom1 contains TRUE or FALSE instead of text"),
     "a long id": (1234567890123450, "contactId", None, "id-rounded", "more digits than Excel keeps (15)"),
     "a long float id": (1.23456789012345e15, "contactId", None, "id-rounded", "more digits than Excel keeps (15)"),
     "a long number": (10**15, "custom1", None, "cell-kind", ROUNDED),
     "a huge number": (1e300, "custom1", None, "cell-kind", ROUNDED),
-    "a date as id": (dt.date(2020, 6, 12), "contactId", None, "cell-kind", "contactId holds a date"),
-    "a date as phone": (dt.date(2020, 6, 12), "phoneNumber", None, "cell-kind", "phoneNumber holds a date"),
-    "a time": (dt.time(12, 30), "date", None, "cell-kind", "date holds a time of day"),
-    "a serial 0": (0, "date", "dd/mm/yyyy", "cell-kind", "date holds a time of day"),
-    "a duration": (dt.timedelta(hours=30), "date", None, "cell-kind", "date holds a duration"),
+    "a date as id": (dt.date(2020, 6, 12), "contactId", None, "cell-kind", "contactId contains a date"),
+    "a date as phone": (dt.date(2020, 6, 12), "phoneNumber", None, "cell-kind", "phoneNumber contains a date"),
+    "a time": (dt.time(12, 30), "date", None, "cell-kind", "date contains a time of day"),
+    "a serial 0": (0, "date", "dd/mm/yyyy", "cell-kind", "date contains a time of day"),
+    "a duration": (dt.timedelta(hours=30), "date", None, "cell-kind", "date contains a duration"),
     "a date out of range": (3_000_000_000, "phoneNumber", "dd/mm/yyyy", "cell-error", "phoneNumber shows"),
 }
 

@@ -78,8 +78,8 @@ def test_accepted(content: bytes, expected: list[tuple[int, list[str]]]) -> None
 REFUSED = {
     "C72 no column to send": (text("contactId", "001"), "contactId but no column to send"),
     "C72 only other columns": (text("contactId;Ville", "001;Paris"), "contactId but no column to send"),
-    "C40 no header": (text("001;Dupont;Jean"), "row 1 reads nothing that names a field"),
-    "no id": (text("Nom;Prénom", "Dupont;Jean"), "contactId column; row 1 reads “Nom”, “Prénom”"),
+    "C40 no header": (text("001;Dupont;Jean"), "row 1 contains no known field name"),
+    "no id": (text("Nom;Prénom", "Dupont;Jean"), "contactId column; row 1 contains “Nom”, “Prénom”"),
     "too late a header": (text(*["x"] * 20, HEAD, "1;a;b"), "none of the first 20 rows"),
     "C36 two of a name": (text("contactId;nom;nom", "1;a;b"), "columns B “nom” and C “nom” both mean lastname"),
     "C37 two of a field": (text("contactId;Prénom;PRENOM ", "1;a;b"), "columns B “Prénom” and C “PRENOM” both mean firstname"),
@@ -148,7 +148,7 @@ def test_c63_a_file_cut_off() -> None:
     """A short last row without a line break is flagged, and the file is said to be incomplete."""
     reading = read(text(HEAD, "1;a;b") + b"2;Mar")
     assert reading.flaws == {3: [("cells-missing", "")]}
-    assert reading.source.warnings == ["The last row is short and does not end in a line break: the file may be incomplete."]
+    assert reading.source.warnings == ["The last row is short and does not end with a line break: the file may be incomplete."]
 
 
 def test_text_in_a_column_beyond_the_header() -> None:
@@ -170,7 +170,7 @@ def test_a_wrong_delimiter_that_is_given() -> None:
     with pytest.raises(SourceError) as refusal:
         read(text("contactId;nom", "1;a"), delimiter=",")
     assert str(refusal.value) == (
-        "contacts.csv: parted by “,”, none of the first 20 rows is a header with a contactId column: "
+        "contacts.csv: with the delimiter “,”, none of the first 20 rows is a header with a contactId column: "
         "correct --delimiter, or leave it out."
     )
 
@@ -180,8 +180,8 @@ def test_what_is_found_out() -> None:
     source = read(text("Export du CRM", "Prénom;Ville;ID contact;Notes", "Léa;Paris;1;x", encoding="cp1252")).source
     assert source.findings == [
         "CSV with ; in cp1252, header on line 2.",
-        "Mapped: ID contact → contactId, Prénom → firstname.",
-        "Not sent, only carried to the report: Ville, Notes.",
+        "Columns recognised: ID contact → contactId, Prénom → firstname.",
+        "Not sent, copied to the report: Ville, Notes.",
     ]
     assert source.columns == ["Prénom", "Ville", "ID contact", "Notes"]
     assert source.mapping == {"contactId": 2, "firstname": 0}
@@ -194,7 +194,7 @@ def test_a_header_that_was_sorted_in() -> None:
     """Contacts above the header are warned of, since they are not read."""
     reading = read(text("0;Abel", "contactId;nom", "1;Dupont"))
     assert reading.rows == [["1", "Dupont"]]
-    assert "Row 1 stands above the header (row 2)" in reading.source.warnings[0]
+    assert "Row 1 is above the header (row 2)" in reading.source.warnings[0]
 
 
 def test_a_report_fed_back_in() -> None:

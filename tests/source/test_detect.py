@@ -111,16 +111,16 @@ def test_old_and_foreign_workbooks(content: bytes, kind: Kind, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "choices", "expected"),
     [
-        (CSV, {"sheet": "Contacts"}, ["contacts.csv is no workbook, and --sheet is for workbooks alone."]),
+        (CSV, {"sheet": "Contacts"}, ["contacts.csv is not a workbook; --sheet is only for workbooks."]),
         (CSV, {"delimiter": ";", "encoding": "utf-8"}, []),
-        (BOOK, {"delimiter": ";"}, ["contacts.csv is a workbook, and --delimiter and --encoding are for CSV alone."]),
-        (BOOK, {"encoding": "utf-8"}, ["contacts.csv is a workbook, and --delimiter and --encoding are for CSV alone."]),
+        (BOOK, {"delimiter": ";"}, ["contacts.csv is a workbook; --delimiter and --encoding are only for CSV."]),
+        (BOOK, {"encoding": "utf-8"}, ["contacts.csv is a workbook; --delimiter and --encoding are only for CSV."]),
         (BOOK, {"sheet": "Contacts"}, []),
-        (xls(*ROWS), {"delimiter": ";"}, ["contacts.csv is a workbook, and --delimiter and --encoding are for CSV alone."]),
+        (xls(*ROWS), {"delimiter": ";"}, ["contacts.csv is a workbook; --delimiter and --encoding are only for CSV."]),
     ],
 )
 def test_a_choice_without_meaning(content: bytes, choices: dict[str, str], expected: list[str]) -> None:
     """A choice without meaning for a file of this kind is told, and is no reason for a mail: it may be for other files."""
     source = read(content, **choices).source
-    assert [finding for finding in source.findings if "alone" in finding] == expected
+    assert [finding for finding in source.findings if "is only for" in finding or "are only for" in finding] == expected
     assert source.warnings == []

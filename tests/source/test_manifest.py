@@ -25,8 +25,6 @@ from .reading import edited, saved, sheet, text
 from .test_archive import SHEET
 from .writing import cell, line, ods, row, table, xls, xlsb
 
-# ruff: noqa: RUF001 - typographic signs are what is tested
-
 Sent = tuple[str, dict[str, str]]
 Expected = dict[int, Sent | str]
 """Row number → what is sent for it, or the codes it is flagged with."""

@@ -40,8 +40,8 @@ def test_a_plain_workbook() -> None:
     assert reading.numbered == [(2, ["001", "Léa", "N/A", "Paris"]), (3, ["002", "null", " x ", ""])]
     assert reading.source.findings == [
         "Sheet “Contacts”, header on row 1.",
-        "Mapped: contactId, Prénom → firstname, Nom → lastname.",
-        "Not sent, only carried to the report: Ville.",
+        "Columns recognised: contactId, Prénom → firstname, Nom → lastname.",
+        "Not sent, copied to the report: Ville.",
     ]
     assert (reading.source.delimiter, reading.source.letters) == (";", ["A", "B", "C", "D"])
     assert not reading.flaws
@@ -107,7 +107,7 @@ def test_a_column_without_a_name() -> None:
     assert reading.source.columns == ["contactId", "Nom", ""]
     assert reading.source.letters == ["A", "C", "E"]
     assert reading.rows == [["1", "a", "rappeler"]]
-    assert reading.source.findings[-1] == "Not sent, only carried to the report: (no name)."
+    assert reading.source.findings[-1] == "Not sent, copied to the report: (no name)."
 
 
 def test_x20_headers_that_are_no_text() -> None:
@@ -199,7 +199,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "two sheets": (lambda: saved(book(A=[HEAD], B=[HEAD])), "several sheets of contacts, “A”, “B”: choose one with --sheet"),
     "no header": (
         lambda: sheet(["Nom"], ["a"]),
-        "sheet “Contacts”: none of the first 20 rows is a header with a contactId column; row 1 reads “Nom”",
+        "sheet “Contacts”: none of the first 20 rows is a header with a contactId column; row 1 contains “Nom”",
     ),
     "no header on any": (lambda: saved(book(A=[["Nom"]], B=[["x"]])), "none of the sheets “A”, “B” has a header"),
     "X12c empty": (lambda: saved(book(Feuil1=[], Feuil2=[], Feuil3=[])), "contacts.xlsx is empty"),
@@ -217,11 +217,11 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "X15d far right": (
         lambda: sheet(HEAD, ["1"], change=lambda table: table.cell(7, 300, "x")),
-        "cell KN7 holds something far right",
+        "cell KN7 is far to the right",
     ),
     "X15d the last cell": (
         lambda: sheet(HEAD, ["1"], change=lambda table: table.cell(1_048_576, 16_384, "x")),
-        "cell XFD1048576 holds something far right",
+        "cell XFD1048576 is far to the right",
     ),
     "X33 NULs": (lambda: sheet(HEAD)[:4] + bytes(5000), "is damaged, or still being copied"),
 }
@@ -308,7 +308,7 @@ def test_hidden_columns() -> None:
     assert read(hide_columns("A", "C"), hidden="include").source.mapping == {"contactId": 0, "firstname": 1, "lastname": 2}
     skipping = read(hide_columns("A", "C"), hidden="skip").source
     assert skipping.mapping == {"contactId": 0, "firstname": 1}
-    assert skipping.findings[-1] == "Not sent, only carried to the report: Nom, Ville."
+    assert skipping.findings[-1] == "Not sent, copied to the report: Nom, Ville."
     with pytest.raises(SourceError, match="no column to send"):
         read(hide_columns("B", "C"), hidden="skip")
     assert read(hide_columns("D")).rows == [["1", "a", "b", "c"]]
@@ -404,7 +404,7 @@ BROKEN: dict[str, dict[str, Callable[[bytes], bytes]]] = {
     "a text that is not there": {SHEET: lambda part: part.replace(b't="n"><v>5', b't="s"><v>99')},
     "a number that is none": {SHEET: lambda part: part.replace(b"<v>5<", b"<v>x<")},
     "no styles": {"xl/styles.xml": lambda _: b""},
-    "no workbook": {"xl/workbook.xml": lambda _: b"<x/>"},
+    "not a workbook": {"xl/workbook.xml": lambda _: b"<x/>"},
     "no types": {"[Content_Types].xml": lambda _: b"<x/>"},
     "a format that is not there": {SHEET: lambda part: part.replace(b't="n"><v>5', b's="99"><v>5')},
     "rows that are no numbers": {SHEET: lambda part: part.replace(b'r="2"', b'r="x"')},

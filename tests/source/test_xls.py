@@ -75,7 +75,7 @@ def test_formulas_that_show_nothing() -> None:
     assert in_field.rows == [["1", "a", ""]]
     assert not in_field.source.blanks_certain
     (warning,) = in_field.source.warnings
-    assert warning.startswith("1 formulas in the columns to send show nothing, and may never have been calculated: ")
+    assert warning.startswith("1 formula in the columns to send is empty, and may never have been calculated: ")
     beside = read(xls([*HEAD, "Ville"], ["1", "a"], change=lambda sheet: sheet.write(1, 3, xlwt.Formula('UPPER("b")'))))
     assert beside.source.blanks_certain
     assert not beside.source.warnings

@@ -65,10 +65,10 @@ FLAWS: dict[str, tuple[Record, str]] = {
     "a formula's error": (put(2, 11, b"\x17\0\0"), "shows a spreadsheet error (#REF!)"),
     "a short error": ((14, b"\0\0\0\0\x07"), "shows a spreadsheet error (#DIV/0!)"),
     "an unknown error": (put(2, 3, b"\x63"), "shows a spreadsheet error (#?)"),
-    "true": (put(2, 4, b"\1"), "holds TRUE or FALSE"),
-    "a formula's false": (put(2, 10, b"\0\0\0"), "holds TRUE or FALSE"),
-    "a short true": ((15, b"\0\0\0\0\1"), "holds TRUE or FALSE"),
-    "a time": (put(2, 5, real(0.5), style=1), "holds a time of day"),
+    "true": (put(2, 4, b"\1"), "contains TRUE or FALSE"),
+    "a formula's false": (put(2, 10, b"\0\0\0"), "contains TRUE or FALSE"),
+    "a short true": ((15, b"\0\0\0\0\1"), "contains TRUE or FALSE"),
+    "a time": (put(2, 5, real(0.5), style=1), "contains a time of day"),
     "a long number": (put(2, 5, real(1e15)), "longer than the 15 digits"),
 }
 

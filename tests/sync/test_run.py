@@ -246,7 +246,7 @@ def test_a_limit(workspace: Workspace) -> None:
     summary = workspace.run(limit=2)
     assert (summary.exit_code, workspace.outcomes()) == (0, ["updated", "updated", "unprocessed"])
     assert workspace.lines()[2]["sync_code"] == "limit"
-    assert "2 rows at most" in workspace.lines()[2]["sync_message"]
+    assert "limit of 2 rows" in workspace.lines()[2]["sync_message"]
     assert workspace.watcher.announced == [2]
     assert workspace.run(limit=2).outcomes == {"unchanged": 2, "updated": 1}
 
@@ -444,10 +444,10 @@ def test_a_night_unlike_the_last_ones(tmp_path: Path, sandbox: Serve, monkeypatc
     workspace.write(*everybody[:29], header=PERSON)
     summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 29})
-    assert summary.warnings == ["The source has 29 rows, where the last 7 runs had 60: check that it is whole."]
+    assert summary.warnings == ["The source has 29 rows; the last 7 runs had 60: check that it is complete."]
     workspace.write(*((*row, "x") for row in everybody), header=(*PERSON, "custom1"))
     (warning,) = workspace.run(send=False).warnings
-    assert warning.startswith("60 of 60 rows are new or changed, where the last 7 runs had 0% at most")
+    assert warning.startswith("60 of 60 rows are new or changed; in the last 7 runs it was 0% at most")
     workspace.write(*everybody, header=PERSON)
     assert workspace.run(resend=True).warnings == []
 
@@ -505,7 +505,7 @@ def test_a_signal(workspace: Workspace, signum: int, code: int) -> None:
     workspace.watcher.then = lambda: os.kill(os.getpid(), signum)
     summary = workspace.run(workers=1, rate=50)
     assert (summary.exit_code, workspace.outcomes()) == (code, ["updated", "unprocessed", "unprocessed"])
-    assert summary.reasons == [f"Interrupted by {signal.Signals(signum).name}."]
+    assert summary.reasons == [f"Interrupted ({signal.Signals(signum).name})."]
     assert signal.getsignal(signum) == before
     workspace.watcher.then = lambda: None
     assert workspace.run().outcomes == {"unchanged": 1, "updated": 2}
@@ -545,7 +545,7 @@ def test_a_signal_while_the_source_is_watched(
         os.kill(os.getpid(), signum)
 
     monkeypatch.setattr("contact_sync.sync.run.time.sleep", sleep)
-    with pytest.raises(Interrupted, match=rf"^Interrupted by {signal.Signals(signum).name}\.$") as stopped:
+    with pytest.raises(Interrupted, match=rf"^Interrupted \({signal.Signals(signum).name}\)\.$") as stopped:
         workspace.run()
     assert stopped.value.exit_code == code
     assert len(naps) == 1
@@ -619,7 +619,7 @@ def test_a_night_of_less_pace(workspace: Workspace) -> None:
     workspace.sandbox.script["C000002"] = [Behaviour(status=429)]
     summary = workspace.run()
     assert summary.outcomes == {"updated": 3}
-    assert summary.notes == ["The API asked for fewer requests, so the pace was halved 1 time(s)."]
+    assert summary.notes == ["The API asked for fewer requests: the pace was halved 1 time."]
 
 
 @pytest.mark.parametrize("content", ["", "C000004;Zoé\n" * 5000 + 'C000005;"Léa\n'])
@@ -706,7 +706,7 @@ def test_a_run_in_a_run(workspace: Workspace) -> None:
 
     workspace.watcher.then = workspace.watcher.while_loading = another
     assert workspace.run().outcomes == {"updated": 3}
-    told = f"Another run for this account is under way (process {os.getpid()}): wait for it to end."
+    told = f"Another run for this account is in progress (process {os.getpid()}): wait for it to end."
     assert refused == [told] * 4
     assert len(workspace.sandbox.calls) == 3
 
@@ -719,7 +719,7 @@ def test_a_lock_without_a_name(workspace: Workspace, content: bytes) -> None:
     descriptor = acquire(path)
     assert descriptor is not None
     os.write(descriptor, content)
-    with pytest.raises(BusyError, match=r"under way \(process .+\): wait"):
+    with pytest.raises(BusyError, match=r"in progress \(process .+\): wait"):
         workspace.run()
     os.close(descriptor)
 
@@ -817,7 +817,7 @@ def test_a_disk_that_is_nearly_full(workspace: Workspace, monkeypatch: pytest.Mo
     assert workspace.run().outcomes == {"unchanged": 3}
     summary = workspace.run(resend=True)
     assert (summary.exit_code, summary.requests, summary.outcomes) == (7, 0, {"unprocessed": 3})
-    assert "no room for the results" in workspace.lines()[0]["sync_message"]
+    assert "full" in workspace.lines()[0]["sync_message"]
 
 
 def test_a_ledger_that_breaks(workspace: Workspace) -> None:
@@ -837,7 +837,7 @@ def test_a_ledger_that_breaks(workspace: Workspace) -> None:
 
 
 def test_a_ledger_that_takes_no_row(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose rows find no room in the ledger was not cut short: it ended, and with which exit code is kept."""
+    """A run whose rows find no room in the ledger was not interrupted: it ended, and with which exit code is kept."""
 
     def stage(*_: object) -> None:
         raise StorageError("full")
@@ -998,7 +998,7 @@ def test_a_bug_while_sending(workspace: Workspace) -> None:
     summary = workspace.run()
     assert summary.exit_code == 1
     assert balanced(summary, workspace)
-    assert summary.reasons[0].startswith("A bug in contact-sync ended the sending (ValueError")
+    assert summary.reasons[0].startswith("A bug in contact-sync stopped the sending (ValueError")
     assert set(workspace.outcomes()) == {"updated", "unprocessed"}
 
 

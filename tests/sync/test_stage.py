@@ -223,8 +223,8 @@ def test_rows_whose_contact_is_not_certain(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("choice", "expected", "named"),
     [
-        ("first", [PENDING, IGNORED, AGREEING, PENDING], "Row 2 counts"),
-        ("last", [IGNORED, AGREEING, PENDING, PENDING], "Row 4 counts"),
+        ("first", [PENDING, IGNORED, AGREEING, PENDING], "Row 2 was sent"),
+        ("last", [IGNORED, AGREEING, PENDING, PENDING], "Row 4 was sent"),
     ],
 )
 def test_one_of_them_counts(ledger: Ledger, choice: str, expected: list[Any], named: str) -> None:
@@ -344,7 +344,7 @@ def test_numbers_that_were_dragged_down(ledger: Ledger) -> None:
     stage(ledger, source)
     before, told = source.warnings
     assert before == "Before."
-    assert told.startswith(f"In rows 2 to {SERIES + 1}, column D, each phone number is one more")
+    assert told.startswith(f"In rows 2 to {SERIES + 1}, column D, each phone number is the one above plus one")
 
 
 def test_ids_that_were_rounded(ledger: Ledger) -> None:

@@ -15,17 +15,17 @@ from contact_sync.api.smspartner import contact_detail
 from contact_sync.api.smspartner.echo import differences
 from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
-from contact_sync.i18n import phrase
+from contact_sync.i18n import N_, _
 from contact_sync.model import ID, PHONE, ROW, Answer, Outcome, Pending, Violation
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 _ACCESS = {
-    "10": "the API key is wrong",
-    "20": "the account is disabled",
-    "30": "the account is blocked",
-    "40": "the account may not use the API",
-    "96": "this machine's IP address is not authorised",
+    "10": N_("the API key is wrong"),
+    "20": N_("the account is disabled"),
+    "30": N_("the account is blocked"),
+    "40": N_("the account is not allowed to use the API"),
+    "96": N_("this machine's IP address is not authorised"),
 }
 """Codes of the general error page that no other row could escape."""
 
@@ -66,8 +66,8 @@ class ContactUpdate:
     def _success(self, reply: Reply) -> dict[str, Any]:
         """The envelope of a success; raises what `answer` does."""
         if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
-            target = quoted(reply.headers.get("location", phrase("elsewhere")).partition("?")[0], self._key)
-            raise ConfigError(phrase("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
+            target = quoted(reply.headers.get("location", _("elsewhere")).partition("?")[0], self._key)
+            raise ConfigError(_("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
         envelope = envelope_of(reply.body)
         if envelope is None:
             raise _without_envelope(reply)
@@ -98,12 +98,10 @@ class ContactUpdate:
 
 def _without_envelope(reply: Reply) -> Exception:
     if reply.status in {401, 403}:
-        return AccessError(
-            phrase("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status)
-        )
+        return AccessError(_("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status))
     if str(reply.status) in _AGAIN:
         return _again(reply, str(reply.status), "")
-    reason = phrase("HTTP {status}, not the API's own words", status=reply.status)
+    reason = _("HTTP {status}, not the API's JSON", status=reply.status)
     return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status)
 
 
@@ -112,16 +110,16 @@ def _refusal(reply: Reply, envelope: dict[str, Any], key: str) -> Exception:
     code, status = code_of(envelope), str(reply.status)
     shown = quoted(code, key)
     if code in _ACCESS:
-        return AccessError(phrase("The API refused: {reason} (code {code}).", reason=phrase(_ACCESS[code]), code=code))
+        return AccessError(_("The API refused: {reason} (code {code}).", reason=_(_ACCESS[code]), code=code))
     if reply.status in {401, 403}:
-        return AccessError(phrase("The API refused access (HTTP {status}): check the API key.", status=status))
+        return AccessError(_("The API refused access (HTTP {status}): check the API key.", status=status))
     if status in _AGAIN or code in _AGAIN:
         return _again(reply, code if status not in _AGAIN or code == _THROTTLED else status, shown, spoke=True)
     if envelope["success"] is True:
-        violation = Violation("api-garbled", detail={"reason": phrase("success, but HTTP {status}", status=status)})
+        violation = Violation("api-garbled", detail={"reason": _("success, but HTTP {status}", status=status)})
         return Transient(violation, http_status=reply.status, api_code=shown, spoke=True)
     name, field = _ROW.get(code, ("api-refused", ROW))
-    said = {"code": shown or phrase("none"), "text": quoted(text_of(envelope), key)}
+    said = {"code": shown or _("none"), "text": quoted(text_of(envelope), key)}
     return Rejected(Violation(name, field, said), http_status=reply.status, api_code=shown)
 
 
@@ -131,7 +129,7 @@ def _again(reply: Reply, why: str, code: str, *, spoke: bool = False) -> Transie
     if throttled:
         violation = Violation("api-throttled")
     else:
-        reason = f"HTTP {why}" if why == str(reply.status) else phrase("code {code}", code=why)
+        reason = f"HTTP {why}" if why == str(reply.status) else _("code {code}", code=why)
         violation = Violation("api-error", detail={"reason": reason})
     pause = reply.retry_after()
     return Transient(violation, http_status=reply.status, api_code=code, spoke=spoke, throttled=throttled, pause=pause)

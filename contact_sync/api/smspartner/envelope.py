@@ -6,7 +6,7 @@ Source: the API's pages, which show six shapes of it; `code` is a number or a te
 import json
 from typing import Any
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 _QUOTED = 200
 """Characters of the API's own words that are reported at most."""
@@ -37,7 +37,7 @@ def text_of(envelope: dict[str, Any]) -> str:
             said = said.get("message")
         if said:
             return str(said)
-    return phrase("no reason given")
+    return _("no reason given")
 
 
 def quoted(text: str, key: str) -> str:

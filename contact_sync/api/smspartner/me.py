@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from contact_sync.api.client import Reply
 from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, UnavailableError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 PATH = "me"
 
@@ -25,10 +25,10 @@ def credit(reply: Reply, key: str) -> str:
     """
     envelope = envelope_of(reply.body)
     if envelope is None:
-        sentence = phrase("The API answered HTTP {status}, but not in its own words: check the base URL.", status=reply.status)
+        sentence = _("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
         raise UnavailableError(sentence)
     if envelope["success"] is not True:
-        sentence = phrase(
+        sentence = _(
             "The API refused the key (code {code}: {text}).",
             code=quoted(code_of(envelope), key),
             text=quoted(text_of(envelope), key),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
@@ -42,9 +42,9 @@ def lines(source: Path, at: str, rest: Sequence[str]) -> str:
     """
     match = _TIME.fullmatch(at)
     if not match:
-        raise ConfigError(phrase("--at {time} is no time of day: write it as 01:30.", time=at))
+        raise ConfigError(_("--at {time} is not a time of day: write it as 01:30.", time=at))
     if match[1] == "02":
-        raise ConfigError(phrase("Between 02:00 and 03:00 a night may have no such time, or have it twice: choose another."))
+        raise ConfigError(_("Times between 02:00 and 03:00 are skipped or repeated when the clocks change: choose another."))
     program = [os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])]  # noqa: PTH100 - a link stays one
     if program[0].endswith("__main__.py"):
         program = [sys.executable, "-m", "contact_sync"]
@@ -55,7 +55,8 @@ def lines(source: Path, at: str, rest: Sequence[str]) -> str:
     systemd = " ".join(_quoted(part) for part in command)
     user = _user()
     units = _UNITS.format(source=path.replace("%", "%%"), user=user, systemd=systemd, at=at)
-    return f"# {phrase('crontab -e, as {user}:', user=user)}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
+    heading = _("crontab -e, as {user}:", user=user)
+    return f"# {heading}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
 
 
 def _user() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from contact_sync.errors import StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.ledger.digests import Fingerprints
 
 ROWS = (
@@ -76,7 +76,7 @@ class Database:
 
     def __init__(self, path: Path | None, fingerprints: Fingerprints, account: str = "") -> None:
         self._path = path
-        self._where = path or phrase("the temporary ledger")
+        self._where = path or _("the temporary ledger")
         self._fingerprints = fingerprints
         if path is not None:
             self._make_private(path)
@@ -107,7 +107,7 @@ class Database:
             os.fchmod(descriptor, 0o600)
             os.close(descriptor)
         except OSError as error:
-            sentence = phrase(
+            sentence = _(
                 "The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror
             )
             raise StorageError(sentence) from error
@@ -132,9 +132,9 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise StorageError(
-                phrase(
-                    "The ledger {path} cannot be used ({reason}): check the disk, and if the file is damaged move it away "
-                    "(every row is then sent once more).",
+                _(
+                    "The ledger {path} cannot be used ({reason}): check the disk; if the file is damaged, "
+                    "move it away (every row is then sent once more).",
                     path=self._where,
                     reason=error,
                 )
@@ -159,7 +159,7 @@ class Database:
     def _prepare(self, account: str) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
-            sentence = phrase("The ledger {path} was written by a newer contact-sync: install that version.", path=self._where)
+            sentence = _("The ledger {path} was written by a newer contact-sync: install that version.", path=self._where)
             raise StorageError(sentence)
         if version < VERSION:
             with self._transaction() as db:
@@ -170,7 +170,7 @@ class Database:
                     db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
                 db.execute(f"PRAGMA user_version = {VERSION}")
         if self._db.execute("SELECT value FROM meta WHERE key = 'account'").fetchone() != (account,):
-            sentence = phrase("The ledger {path} belongs to another account: move it out of the state folder.", path=self._where)
+            sentence = _("The ledger {path} belongs to another account: move it out of the state folder.", path=self._where)
             raise StorageError(sentence)
 
     def _number(self, query: str, *values: str | None) -> int:

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from contact_sync.errors import StorageError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.ledger.digests import NOTHING, Fingerprints, renewed, without
 from contact_sync.ledger.sqlite.books import BETWEEN, Books, as_text
 from contact_sync.ledger.sqlite.database import ROWS, storable
@@ -77,7 +77,7 @@ class Ledger(Books):
         with self._in_words():
             query = "SELECT places, mode, layout, seconds, rest FROM run WHERE id = ?"
             paths, mode, layout, seconds, rest = self._db.execute(query, (run,)).fetchone()
-        code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": phrase("It was cut short.")}, False)
+        code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": _("It was interrupted.")}, False)
         self.report_unsent_as(Violation(code, detail=detail), ready=ready)
         return OutputPaths.unpacked(paths, mode), Layout(*json.loads(layout)), seconds
 
@@ -227,12 +227,12 @@ class Ledger(Books):
         try:
             free = shutil.disk_usage(self._path.parent).free
         except OSError as error:
-            sentence = phrase(
-                "The ledger {path} is out of reach ({reason}): check the state folder.", path=self._path, reason=error.strerror
+            sentence = _(
+                "The ledger {path} cannot be reached ({reason}): check the state folder.", path=self._path, reason=error.strerror
             )
             raise StorageError(sentence) from error
         if free < _LOG + _RESULT * rows:
-            raise StorageError(phrase("The disk of the ledger {path} has no room for the results: free some.", path=self._path))
+            raise StorageError(_("The disk of the ledger {path} is full: free some space.", path=self._path))
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from html import escape
 
-from contact_sync.i18n import spoken
+from contact_sync.i18n import language
 
 
 class Markup(str):
@@ -34,4 +34,4 @@ def element(name: str, /, *inside: str, **attributes: object) -> Markup:
 def number(value: float, decimals: int = 0) -> str:
     """Return a number as people write it in the language in use."""
     text = f"{value:,.{decimals}f}"
-    return text.translate({ord(","): "\u202f", ord("."): ","}) if spoken() == "fr" else text
+    return text.translate({ord(","): "\u202f", ord("."): ","}) if language() == "fr" else text

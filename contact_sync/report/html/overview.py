@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _, ngettext
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable
 from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number
 from contact_sync.report.html.masking import without_long_numbers
@@ -32,7 +32,7 @@ def overview(summary: Summary, *, masked: bool) -> dict[str, str]:
         "reading": _reading(summary),
         "outcomes": _outcomes(summary),
         "causes": _causes(summary, masked=masked),
-        "footer": phrase("Written by contact-sync, run {run}. It holds personal data: pass it on with care.", run=summary.run),
+        "footer": _("Written by contact-sync, run {run}. Contains personal data: share it with care.", run=summary.run),
     }
 
 
@@ -44,45 +44,49 @@ def count(summary: Summary, outcomes: Iterable[Outcome]) -> int:
 def _sentence(summary: Summary) -> list[str]:
     """What happened, in clauses that make a sentence."""
     if not summary.rows:
-        return [phrase("The file has no data row.")]
+        return [_("The file has no data row.")]
     *clauses, last = [*_in_place(summary), *_ready(summary), *_open(summary)]
-    return [*(phrase("{clause};", clause=clause) for clause in clauses), phrase("{clause}.", clause=last)]
+    return [*(_("{clause};", clause=clause) for clause in clauses), _("{clause}.", clause=last)]
 
 
 def _in_place(summary: Summary) -> Iterator[str]:
     placed, rows = count(summary, IN_PLACE), number(summary.rows)
     if summary.rows == placed == 1:
-        yield phrase("The one contact is in place")
+        yield _("The one contact is in place")
     elif summary.rows == placed:
-        yield phrase("All {rows} contacts are in place", rows=rows)
-    elif placed == 1:
-        yield phrase("{count} of {rows} contacts is in place", count=number(placed), rows=rows)
+        yield _("All {rows} contacts are in place", rows=rows)
     elif placed or not count(summary, [Outcome.READY]):
-        yield phrase("{count} of {rows} contacts are in place", count=number(placed), rows=rows)
+        yield ngettext(
+            "{count} of {rows} contacts is in place",
+            "{count} of {rows} contacts are in place",
+            placed,
+            count=number(placed),
+            rows=rows,
+        )
 
 
 def _ready(summary: Summary) -> Iterator[str]:
     ready, rows = count(summary, [Outcome.READY]), number(summary.rows)
-    if ready == 1:
-        yield phrase("{count} of {rows} rows is ready to be sent", count=number(ready), rows=rows)
-    elif ready:
-        yield phrase("{count} of {rows} rows are ready to be sent", count=number(ready), rows=rows)
+    if ready:
+        yield ngettext(
+            "{count} of {rows} rows is ready to be sent",
+            "{count} of {rows} rows are ready to be sent",
+            ready,
+            count=number(ready),
+            rows=rows,
+        )
 
 
 def _open(summary: Summary) -> Iterator[str]:
     needy, left, left_out = count(summary, ATTENTION), _left(summary), summary.left_out
-    if needy == 1:
-        yield phrase("{count} row needs you", count=number(needy))
-    elif needy:
-        yield phrase("{count} rows need you", count=number(needy))
-    if left == 1:
-        yield phrase("{count} row is left for the next run", count=number(left))
-    elif left:
-        yield phrase("{count} rows are left for the next run", count=number(left))
-    if left_out == 1:
-        yield phrase("{count} row was left out, as was asked", count=number(left_out))
-    elif left_out:
-        yield phrase("{count} rows were left out, as was asked", count=number(left_out))
+    if needy:
+        yield ngettext("{count} row needs attention", "{count} rows need attention", needy, count=number(needy))
+    if left:
+        yield ngettext("{count} row is left for the next run", "{count} rows are left for the next run", left, count=number(left))
+    if left_out:
+        yield ngettext(
+            "{count} row was left out on request", "{count} rows were left out on request", left_out, count=number(left_out)
+        )
 
 
 def _left(summary: Summary) -> int:
@@ -92,12 +96,12 @@ def _left(summary: Summary) -> int:
 
 def _state(summary: Summary) -> tuple[str, str]:
     if summary.reasons:
-        return "stopped", phrase("The run was stopped")
+        return "stopped", _("The run was stopped")
     if count(summary, ATTENTION):
-        return "needed", phrase("Rows need you")
+        return "needed", _("Rows need attention")
     if _left(summary):
-        return "left", phrase("To be continued by the next run")
-    return "fine", phrase("All is well")
+        return "left", _("To be continued by the next run")
+    return "fine", _("Nothing needs attention")
 
 
 def _when(run: str) -> Markup:
@@ -108,12 +112,12 @@ def _when(run: str) -> Markup:
         return NOTHING
     local = began.astimezone()
     day = {"year": f"{local:%Y}", "month": f"{local:%m}", "day": f"{local:%d}"}
-    words = phrase("{year}-{month}-{day}, {time}", **day, time=f"{local:%H:%M %Z}")
+    words = _("{year}-{month}-{day}, {time}", **day, time=f"{local:%H:%M %Z}")
     return element("time", words, datetime=f"{began:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _notices(summary: Summary) -> Markup:
-    stopped, warning = element("b", phrase("Stopped:")), element("b", phrase("Warning:"))
+    stopped, warning = element("b", _("Stopped:")), element("b", _("Warning:"))
     items = [element("li", stopped, " ", reason) for reason in summary.reasons]
     items += [element("li", warning, " ", text, class_="warning") for text in summary.warnings]
     return element("ul", *items, class_="notices") if items else NOTHING
@@ -123,25 +127,25 @@ def _reading(summary: Summary) -> Markup:
     items = [element("li", text) for text in [*summary.findings, *summary.notes]]
     if not items:
         return NOTHING
-    return element("details", element("summary", phrase("How the file was read")), element("ul", *items))
+    return element("details", element("summary", _("How the file was read")), element("ul", *items))
 
 
 def facts(summary: Summary, attempts: Counter[str]) -> Markup:
     """Return the file, the run and its numbers; `attempts` are those of each second."""
     folder = str(summary.source.parent) if summary.source.is_absolute() else ""
     lines = [
-        (phrase("File"), readable(summary.source.name), readable(folder)),
-        (phrase("Run"), summary.run, ""),
+        (_("File"), readable(summary.source.name), readable(folder)),
+        (_("Run"), summary.run, ""),
     ]
     if summary.requests:
-        again = phrase("{count} of them retries", count=number(summary.retries))
-        lines.append((phrase("Requests"), number(summary.requests), again))
+        again = ngettext("including {count} retry", "including {count} retries", summary.retries, count=number(summary.retries))
+        lines.append((_("Requests"), number(summary.requests), again))
     if summary.seconds:
-        lines.append((phrase("Duration"), _duration(summary.seconds), ""))
+        lines.append((_("Duration"), _duration(summary.seconds), ""))
     if attempts:
         begin, end = _span(attempts)
         average = number(attempts.total() / (end - begin), 1)
-        lines.append((phrase("Pace"), phrase("{pace} requests a second", pace=average), ""))
+        lines.append((_("Pace"), _("{pace} requests a second", pace=average), ""))
     return joined(
         element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
         for name, value, more in lines
@@ -152,10 +156,10 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
-        return phrase("{hours} h {minutes} min", hours=number(hours), minutes=minutes)
+        return _("{hours} h {minutes} min", hours=number(hours), minutes=minutes)
     if minutes:
-        return phrase("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
-    return phrase("{seconds} s", seconds=number(seconds, 1))
+        return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return _("{seconds} s", seconds=number(seconds, 1))
 
 
 def _section(name: str, title: str, *inside: str) -> Markup:
@@ -164,15 +168,15 @@ def _section(name: str, title: str, *inside: str) -> Markup:
 
 def _meanings() -> dict[Outcome, str]:
     return {
-        Outcome.UPDATED: phrase("The API confirmed it as it was sent."),
-        Outcome.UNCHANGED: phrase("It was in place already; nothing was sent."),
-        Outcome.DUPLICATE: phrase("It agrees with another row of the file, which carries the outcome."),
-        Outcome.READY: phrase("It would be sent."),
-        Outcome.ALTERED: phrase("The API confirmed, but stored something else: look at it."),
-        Outcome.INVALID: phrase("It breaks a rule; nothing was sent: correct the cell."),
-        Outcome.REJECTED: phrase("The API refused it, and would again: correct the contact."),
-        Outcome.FAILED: phrase("No attempt succeeded for certain: the next run sends it again."),
-        Outcome.UNPROCESSED: phrase("Its turn did not come: what to do says why."),
+        Outcome.UPDATED: _("Confirmed by the API exactly as sent."),
+        Outcome.UNCHANGED: _("Already in place; nothing was sent."),
+        Outcome.DUPLICATE: _("Same as another row of the file, which carries the outcome."),
+        Outcome.READY: _("Would be sent."),
+        Outcome.ALTERED: _("The API confirmed it but stored something else: compare in SMS Partner."),
+        Outcome.INVALID: _("Breaks a rule; nothing was sent: correct the cell."),
+        Outcome.REJECTED: _("Refused by the API, which would refuse it again: correct the contact."),
+        Outcome.FAILED: _("Not confirmed by the API: the next run sends it again."),
+        Outcome.UNPROCESSED: _("Not sent yet; see “What to do”."),
     }
 
 
@@ -193,7 +197,7 @@ def _outcomes(summary: Summary) -> Markup:
         element("li", _named(outcome), " ", element("b", number(many)), element("p", meanings[outcome]), class_=outcome)
         for outcome, many in rows
     ]
-    return _section("outcomes", phrase("How the rows ended"), bar, element("ul", *legend, class_="legend"))
+    return _section("outcomes", _("Outcomes"), bar, element("ul", *legend, class_="legend"))
 
 
 def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
@@ -214,10 +218,10 @@ def _causes(summary: Summary, *, masked: bool) -> Markup:
     if not items:
         return NOTHING
     shown, rest = items[:_CAUSES], items[_CAUSES:]
-    more = element("summary", phrase("{count} more causes", count=number(len(rest))))
+    more = element("summary", ngettext("{count} more cause", "{count} more causes", len(rest), count=number(len(rest))))
     return _section(
         "causes",
-        joined([phrase("Why"), element("small", phrase("choose one to see its rows"))], " "),
+        joined([_("Why"), element("small", _("choose one to see its rows"))], " "),
         element("ol", *shown, class_="causes"),
         element("details", more, element("ol", *rest, class_="causes")) if rest else NOTHING,
     )
@@ -231,9 +235,9 @@ def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
     where = [_named(cause.outcome)]
     if cause.field:
         where.append(element("span", _field(cause.field, summary.letters)))
-    first = phrase("row {row}", row=cause.first) if one else phrase("first in row {row}", row=cause.first)
+    first = _("row {row}", row=cause.first) if one else _("first in row {row}", row=cause.first)
     where.append(element("span", first))
-    unit = element("span", " ", phrase("row") if one else phrase("rows"), ": ", class_="unseen")
+    unit = element("span", " ", _("row") if one else _("rows"), ": ", class_="unseen")
     button = element(
         "button",
         element("b", number(cause.rows), unit),
@@ -249,7 +253,7 @@ def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
 
 
 def _field(field: str, letters: dict[str, str]) -> str:
-    return phrase("{field}, column {letter}", field=field, letter=letters[field]) if field in letters else field
+    return _("{field}, column {letter}", field=field, letter=letters[field]) if field in letters else field
 
 
 def pace(attempts: Counter[str]) -> Markup:
@@ -262,7 +266,7 @@ def pace(attempts: Counter[str]) -> Markup:
     for at, many in attempts.items():
         bars[(_second(at) - begin) // width] += many
     most, last = max(bars.values()), max(bars) + 1
-    caption = phrase(
+    caption = _(
         "Up to {pace} requests a second, between {begin} and {end}",
         pace=number(most / width, 1),
         begin=_clock(begin),
@@ -287,7 +291,7 @@ def pace(attempts: Counter[str]) -> Markup:
         element("div", element("svg", *drawn, role="img", aria_label=caption, **shape), class_="plot"),
         element("div", *ticks, class_="ticks", aria_hidden="true"),
     )
-    return _section("pace", phrase("Requests over time"), figure)
+    return _section("pace", _("Requests over time"), figure)
 
 
 def _span(attempts: Counter[str]) -> tuple[int, int]:

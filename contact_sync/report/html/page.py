@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 
 from contact_sync.files.atomic import Draft, unwritable
-from contact_sync.i18n import phrase, spoken
+from contact_sync.i18n import _, language
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, PHONE, Batch, Layout, Line, Outcome, Summary
 from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.html.masking import masked as without_phone
@@ -110,14 +110,14 @@ def _json(value: object) -> str:
 def _table(summary: Summary, layout: Layout) -> dict[str, str]:
     sent = set(layout.mapping.values())
     own = {
-        _NUMBER: phrase("Row"),
-        _OUTCOME: phrase("Outcome"),
-        _CODE: phrase("Code"),
-        _MESSAGE: phrase("What to do"),
+        _NUMBER: _("Row"),
+        _OUTCOME: _("Outcome"),
+        _CODE: _("Code"),
+        _MESSAGE: _("What to do"),
     }
     heads = [_head(by, name) for by, name in own.items()]
     for position, name in enumerate(layout.columns):
-        shown = name.strip() or phrase("Column {number}", number=position + 1)
+        shown = name.strip() or _("Column {number}", number=position + 1)
         heads.append(_head(_CELLS + position, shown, layout.letters[position] if position in sent else ""))
     page = {"positions": layout.mapping, "outcomes": SHOWN, "attention": ATTENTION, "words": _words_of_the_script()}
     return {"head": joined(heads), "options": _options(summary), "note": _note(summary), "page": Markup(_json(page))}
@@ -130,9 +130,9 @@ def _head(by: int, name: str, letter: str = "") -> Markup:
 
 
 def _options(summary: Summary) -> Markup:
-    options = {"": phrase("all")}
+    options = {"": _("all")}
     if needy := count(summary, ATTENTION):
-        options["attention"] = phrase("those that need you ({count})", count=number(needy))
+        options["attention"] = _("those that need attention ({count})", count=number(needy))
     options |= {name: f"{name} ({number(summary.outcomes[name])})" for name in SHOWN if summary.outcomes.get(name)}
     return joined(element("option", name, value=value) for value, name in options.items())
 
@@ -142,8 +142,8 @@ def _note(summary: Summary) -> Markup:
     others = sum(summary.outcomes.values()) - shown
     if not others:
         return NOTHING
-    sentence = phrase(
-        "{shown} rows are on this page, those that need attention first; {others} others are in the CSV report only.",
+    sentence = _(
+        "This page shows {shown} rows, those that need attention first; {others} others are only in the CSV report.",
         shown=number(shown),
         others=number(others),
     )
@@ -153,25 +153,25 @@ def _note(summary: Summary) -> Markup:
 def _words() -> dict[str, str]:
     """The words of the template."""
     return {
-        "language": spoken(),
-        "skip": phrase("Skip to the rows"),
-        "rows": phrase("The rows"),
-        "noscript": phrase("The table needs JavaScript, which is switched off here; every row is in the CSV report."),
-        "search": phrase("Search in all cells"),
-        "outcome": phrase("Outcome"),
-        "all": phrase("Show all rows"),
-        "uncause": phrase("Show the other rows too"),
-        "none": phrase("No row matches."),
-        "pages": phrase("Pages of the table"),
-        "previous": phrase("Previous"),
-        "next": phrase("Next"),
+        "language": language(),
+        "skip": _("Skip to the rows"),
+        "rows": _("The rows"),
+        "noscript": _("The table needs JavaScript, which is switched off here; every row is in the CSV report."),
+        "search": _("Search all cells"),
+        "outcome": _("Outcome"),
+        "all": _("Show all rows"),
+        "uncause": _("Show the other rows too"),
+        "none": _("No row matches."),
+        "pages": _("Pages of the table"),
+        "previous": _("Previous"),
+        "next": _("Next"),
     }
 
 
 def _words_of_the_script() -> dict[str, str]:
     """Its sentences, with the blanks for it to fill in."""
     return {
-        "shown": phrase("Rows {first} to {last} of {rows}", first="{first}", last="{last}", rows="{rows}"),
-        "none": phrase("No row matches."),
-        "cause": phrase("Only rows of one cause: {cause}", cause="{cause}"),
+        "shown": _("Rows {first} to {last} of {rows}", first="{first}", last="{last}", rows="{rows}"),
+        "none": _("No row matches."),
+        "cause": _("Only rows with this cause: {cause}", cause="{cause}"),
     }

@@ -8,7 +8,7 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import Outcome
 from contact_sync.rules.formula import escape
 
@@ -56,7 +56,7 @@ def written(text: str) -> str:
     """Return `text` as XML can hold it, escaped as Excel does, and cut with a note where it is longer than a cell may be."""
     note = ""
     while len(encoded := _ESCAPED.sub(_escape, text)) + len(note) > _LONGEST:
-        note = " " + phrase("[cut here: a cell holds 32,767 characters, the rest stands in the source]")
+        note = " " + _("[cut here: a cell has 32,767 characters at most; the rest is in the source]")
         text = text[: min(_LONGEST, len(text) * 9 // 10)]
     return encoded + note
 

@@ -7,7 +7,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import quote_sheetname
 from openpyxl.workbook.defined_name import DefinedName
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, TO_FIX, Line
 from contact_sync.report.xlsx.cells import BOLD, FILLS, WRAPPED, link, put
 
@@ -50,14 +50,17 @@ def _unmarked(cell: str) -> str:
 
 def title() -> str:
     """Return what the sheet is called."""
-    return phrase("To fix")
+    return _("To fix")
 
 
 def note(found: int) -> str:
     """Return the sentence above the rows to fix."""
     if not found:
-        return phrase("No row needs attention.")
-    return phrase("Rows to correct: {found}. Correct the red cells, save, and run this workbook again.", found=found)
+        return _("No row needs attention.")
+    return _(
+        "Rows to correct: {found}. Correct the red cells and save this workbook in place of the source: the next run takes it.",
+        found=found,
+    )
 
 
 def place_of(sheet: str, coordinate: str) -> str:
@@ -76,7 +79,7 @@ def fill_in(book: Any, sheet: Any, fixes: Sequence[Fix], note: str) -> None:
     sheet.freeze_panes = f"A{_HEADER + 1}"
     sheet.auto_filter.ref = f"A{_HEADER}:F{_HEADER + len(fixes)}"
     sheet.append([_text(sheet, note)])
-    heads = (phrase("Row"), phrase("Outcome"), phrase("Field"), phrase("What to do"), ID, phrase("What the cell holds"))
+    heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
     header = [_text(sheet, head) for head in heads]
     for cell in header:
         cell.font = BOLD

@@ -22,7 +22,7 @@ from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import fixes
@@ -55,7 +55,7 @@ def lost(archive: zipfile.ZipFile) -> list[str]:
     found = {_folder(name) for name in names if not _KEPT.fullmatch(name.casefold()) and not _is_empty(archive, name)}
     sheets = [entry for entry in archive.infolist() if entry.filename.casefold().startswith("xl/worksheets/")]
     if sum(entry.file_size for entry in sheets) > _HEAVIEST:
-        found.add(phrase("too many cells"))
+        found.add(_("too many cells"))
     found.update(
         what.decode()
         for what, kinds in _TELLTALES.items()

@@ -19,7 +19,7 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
 from contact_sync.files.atomic import Draft, unwritable
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Layout, Line, Original, lines_of
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import fixes, returned
@@ -80,8 +80,8 @@ def _return(report: Draft, original: Original, layout: Layout, batches: list[Bat
     with zipfile.ZipFile(original.file) as archive:
         lost = returned.lost(archive)
     if lost:
-        return phrase(
-            "{name} holds what would be lost in a copy ({parts}), so a new workbook was written instead.",
+        return _(
+            "A copy of {name} would lose parts of it ({parts}), so a new workbook was written instead.",
             name=original.name,
             parts=", ".join(lost),
         )
@@ -94,9 +94,7 @@ def _return(report: Draft, original: Original, layout: Layout, batches: list[Bat
         except Exception as error:  # noqa: BLE001 - openpyxl raises whatever it likes on what Excel forgives
             log.info("%s: %s", original.name, type(error).__name__)  # its text may hold what is in a cell
             report.file.seek(0)
-            return phrase(
-                "{name} could not be copied with all that is in it, so a new workbook was written instead.", name=original.name
-            )
+            return _("{name} could not be copied completely, so a new workbook was written instead.", name=original.name)
     return ""
 
 
@@ -133,9 +131,7 @@ def _write_new(report: Draft, layout: Layout, lines: Iterator[Line], *, is_whole
         ExcelWriter(book, archive).write_data()
     notes = [] if is_whole else [note]
     if len(shown) < len(columns):
-        notes.append(
-            phrase("The columns that are not sent are too many for a workbook of contacts: they stand in the CSV report.")
-        )
+        notes.append(_("There are too many columns that are not sent for this workbook: see the CSV report."))
     return notes
 
 
@@ -152,14 +148,14 @@ class _Book(Workbook):
 
 def _note(found: int, more: int, *, is_whole: bool) -> str:
     if found and more:
-        return phrase(
-            "This workbook has the first {found} rows that need attention: {more} more stand in the CSV report.",
+        return _(
+            "This workbook shows the first {found} rows that need attention; {more} more are in the CSV report.",
             found=found,
             more=more,
         )
     if found and not is_whole:
-        return phrase(
-            "This workbook has the rows that need attention alone, {found} in all: the others stand in the CSV report.",
+        return _(
+            "This workbook shows only the rows that need attention ({found}); the others are in the CSV report.",
             found=found,
         )
     return fixes.note(found)

@@ -16,7 +16,7 @@ import sys
 from io import FileIO
 from typing import Any
 
-from contact_sync.i18n import speak
+from contact_sync.i18n import set_language
 from contact_sync.source.legacy.spool import RefusedError, SpoolWriter
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -29,7 +29,7 @@ def main(kind: str, source: str, spool: str, language: str, *limits: str) -> Non
         soft = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
         resource.setrlimit(limit, (soft, soft))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold the contacts
-    speak(language)
+    set_language(language)
     sys.stdout.write(json.dumps(_read(kind, int(source), int(spool))))
 
 

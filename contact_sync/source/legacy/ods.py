@@ -11,7 +11,7 @@ from io import FileIO
 from typing import Any
 from xml.parsers import expat
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 from contact_sync.source.legacy.spool import (
     DURATION,
@@ -58,7 +58,7 @@ def read(copy: FileIO, writer: SpoolWriter) -> None:
     """
     with zipfile.ZipFile(copy) as archive:
         if "META-INF/manifest.xml" in archive.namelist() and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise RefusedError(phrase("is protected by a password: save it without one."))
+            raise RefusedError(_("is protected by a password: save it without one."))
         with archive.open("content.xml") as part:
             reader = _Reader(writer)
             while block := part.read(_BLOCK):

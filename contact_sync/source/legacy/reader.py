@@ -23,7 +23,7 @@ from typing import IO, Any
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
 from contact_sync.errors import SourceError, StorageError
-from contact_sync.i18n import phrase, spoken
+from contact_sync.i18n import _, language, ngettext
 from contact_sync.source import cells
 from contact_sync.source.archive import RATIO, SheetMetadata, mark_merged, refuse_unsafe
 from contact_sync.source.cells import BLANK, Cell, cell_of_number
@@ -66,10 +66,12 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
         if silent:
             source.blanks_certain = False
             source.warnings.append(
-                phrase(
-                    "{formulas} formulas in the columns to send show nothing, and may never have been calculated: "
-                    "if that is not meant, open the file in Excel and save it as .xlsx.",
-                    formulas=silent,
+                ngettext(
+                    "{count} formula in the columns to send is empty, and may never have been calculated: "
+                    "if that is not intended, open the file in Excel and save it as .xlsx.",
+                    "{count} formulas in the columns to send are empty, and may never have been calculated: "
+                    "if that is not intended, open the file in Excel and save it as .xlsx.",
+                    silent,
                 )
             )
         yield source
@@ -77,7 +79,7 @@ def open_legacy(copy: FileIO, path: Path, kind: str, choices: Choices) -> Iterat
 
 def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[SpooledSheet]:
     """Let a child write the rows of all worksheets into `file`, and return what it tells of them."""
-    given = (spoken(), str(MEMORY), str(SECONDS))
+    given = (language(), str(MEMORY), str(SECONDS))
     module = ("-P", "-m", "contact_sync.source.legacy.child", kind)
     try:
         child = subprocess.run(  # noqa: S603 - ourselves
@@ -92,33 +94,31 @@ def _read(copy: FileIO, file: IO[bytes], kind: str, name: str) -> list[SpooledSh
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise _beyond(name, phrase("time")) from error
+        raise _beyond(name, _("time")) from error
     if child.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
-        raise _beyond(name, phrase("time or memory"))
+        raise _beyond(name, _("time or memory"))
     try:
         answer = json.loads(child.stdout)
     except ValueError as error:
         raise SourceError(
-            phrase("{name} cannot be read (its reader ended with {code}): save it as .xlsx.", name=name, code=child.returncode)
+            _("{name} cannot be read (the reader stopped with {code}): save it as .xlsx.", name=name, code=child.returncode)
         ) from error
     if "refused" in answer:
-        raise SourceError(phrase("{name} {refusal}", name=name, refusal=answer["refused"]))
+        raise SourceError(_("{name} {refusal}", name=name, refusal=answer["refused"]))
     if "full" in answer:
         raise StorageError(
-            phrase("There is no room for the rows of {name} ({reason}): free some.", name=name, reason=answer["full"])
+            _("There is no disk space for the rows of {name} ({reason}): free some space.", name=name, reason=answer["full"])
         )
     if answer.get("failed") == "MemoryError":
-        raise _beyond(name, phrase("memory"))
+        raise _beyond(name, _("memory"))
     if "failed" in answer:
-        raise SourceError(phrase("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
+        raise SourceError(_("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
     sheets = answer["sheets"]
     return [SpooledSheet(**{**one, "last": _numbered(one["last"]), "silent": _numbered(one["silent"])}) for one in sheets]
 
 
 def _beyond(name: str, what: str) -> SourceError:
-    return SourceError(
-        phrase("{name} cannot be read: it takes more {what} than any table of contacts; save it as .xlsx.", name=name, what=what)
-    )
+    return SourceError(_("{name} cannot be read: it takes too much {what}; save it as .xlsx.", name=name, what=what))
 
 
 def _environment() -> dict[str, str]:
@@ -137,7 +137,7 @@ def _numbered(counts: Mapping[str, int]) -> dict[int, int]:
 
 def _marks(sheet: SpooledSheet, header: Header, name: str) -> SheetMetadata:
     metadata = SheetMetadata(
-        phrase("{name}, sheet “{title}”", name=name, title=sheet.title),
+        _("{name}, sheet “{title}”", name=name, title=sheet.title),
         {position + 1 for position in header.fields},
         header.number,
     )

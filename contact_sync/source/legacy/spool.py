@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 
 NUMBER = "n"
@@ -67,7 +67,7 @@ class SpooledSheet:
         """Note that these cells are one."""
         self.merged.append((left, top, min(right, WIDEST), min(bottom, LAST_ROW)))
         if len(self.merged) > _MERGED:
-            raise RefusedError(phrase("has more than {limit} merged cells: unmerge them.", limit=_MERGED))
+            raise RefusedError(_("has more than {limit} merged cells: unmerge them.", limit=_MERGED))
 
     def note_silent(self, column: int) -> None:
         """Note a formula that shows nothing."""
@@ -93,7 +93,7 @@ class SpoolWriter:
         """Write a row, which `repeat` rows from `number` on are like, to the sheet that was begun last."""
         sheet = self.sheets[-1]
         if number <= self._row:
-            raise RefusedError(phrase("has rows that are out of order at row {row}: save it as .xlsx.", row=number))
+            raise RefusedError(_("has rows that are out of order at row {row}: save it as .xlsx.", row=number))
         self._row = number + repeat - 1
         width = 0
         for column, cell in enumerate(cells, 1):
@@ -105,9 +105,7 @@ class SpoolWriter:
         line = json.dumps([number, repeat, cells[:width]], separators=(",", ":")).encode() + b"\n"
         self._total += len(line) * repeat
         if len(line) > _LINE or self._total > _TOTAL:
-            raise RefusedError(
-                phrase("holds more text than a table of contacts, at row {row}: copy the contacts to a new workbook.", row=number)
-            )
+            raise RefusedError(_("contains too much text at row {row}: copy the contacts to a new workbook.", row=number))
         self._write(line)
         self._at = sheet.end = self._at + len(line)
 
@@ -121,9 +119,8 @@ def check_place(column: int, row: int) -> None:
     """Refuse a cell with something in it that stands where none of a table of contacts does."""
     if not (0 < column <= WIDEST and 0 < row <= LAST_ROW):
         raise RefusedError(
-            phrase(
-                "holds something in row {row}, column {column}, far outside any table of contacts, "
-                "of which {widest} columns are read: delete it.",
+            _(
+                "has content in row {row}, column {column}, far outside the table; {widest} columns are read: delete it.",
                 row=row,
                 column=column,
                 widest=WIDEST,

@@ -13,7 +13,7 @@ from typing import Any
 
 import xlrd
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, RefusedError, SpooledSheet, SpoolWriter
 
 _EOF = 0x0A
@@ -38,7 +38,7 @@ def read(copy: FileIO, writer: SpoolWriter) -> None:
             )
         except xlrd.XLRDError as error:
             if "encrypted" in str(error):
-                raise RefusedError(phrase("is protected by a password: save it without one.")) from error
+                raise RefusedError(_("is protected by a password: save it without one.")) from error
             raise
         for index in range(book.nsheets):
             sheet = book.sheet_by_index(index)

@@ -12,7 +12,7 @@ from io import FileIO
 from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import WIDEST
 from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, RefusedError, SpooledSheet, SpoolWriter, check_place
 
@@ -156,7 +156,7 @@ class _Reader:
             self._end_row()
             row, height = struct.unpack_from("<I4xH", body)
             if row <= self._row:
-                raise RefusedError(phrase("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
+                raise RefusedError(_("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
             self._row, self._column = row, -1
             if body[11] & 0x10 or not height:
                 self._sheet.hide_row(row + 1, row + 1)
@@ -167,7 +167,7 @@ class _Reader:
 
     def _cell(self, code: int, column: int, body: bytes) -> None:
         if column <= self._column:
-            raise RefusedError(phrase("has cells that are out of order at row {row}: save it as .xlsx.", row=self._row + 1))
+            raise RefusedError(_("has cells that are out of order at row {row}: save it as .xlsx.", row=self._row + 1))
         self._column = column
         value = self._values[_SAME.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
         if value is None:

@@ -15,7 +15,7 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import phrase
+from contact_sync.i18n import _
 from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
 from contact_sync.source.archive import SheetMetadata, refuse_unsafe, scan
 from contact_sync.source.header import SEARCHED, Choices, Header
@@ -106,7 +106,7 @@ def _head(copy: FileIO, part: str, meaning: WorkbookContext) -> Iterator[tuple[i
 def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> SheetMetadata:
     """Return what the XML of a sheet tells beside its cells."""
     metadata = SheetMetadata(
-        phrase("{name}, sheet “{title}”", name=name, title=chosen.title),
+        _("{name}, sheet “{title}”", name=name, title=chosen.title),
         {position + 1 for position in header.fields},
         header.number,
     )
@@ -124,4 +124,4 @@ def _rows(copy: FileIO, part: str, meaning: WorkbookContext, metadata: SheetMeta
 
 def _refuse_strict(archive: zipfile.ZipFile, name: str) -> None:
     if "xl/workbook.xml" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
-        raise SourceError(phrase("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name))
+        raise SourceError(_("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name))
