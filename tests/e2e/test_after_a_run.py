@@ -548,7 +548,7 @@ def test_a_workbook_that_was_corrected_is_kept(workspace: Workspace) -> None:
     corrected = returned.read_bytes()
     for _ in range(3):
         finished = workspace.run()
-        assert b"was changed since it was written, and is kept: the new workbook is contacts.results-2.xlsx" in finished.stderr
+        assert b"was edited since it was written and is kept; the new workbook is contacts.results-2.xlsx" in finished.stderr
         assert returned.read_bytes() == corrected
     assert {path.name for path in workspace.folder.glob("*.xlsx")} == {"contacts.xlsx", returned.name, second.name}
 
@@ -627,10 +627,10 @@ def test_in_french(workspace: Workspace) -> None:
     """Summary and report are in French when asked for, and the codes are what they are."""
     workspace.export(made_up(5, wrong=1))
     finished = workspace.run("--lang", "fr")
-    assert "contacts.csv\u202f: 5 ligne(s)." in finished.stderr.decode()
-    assert re.search(r"en \d+,\d secondes\.", finished.stderr.decode())
+    assert "contacts.csv\u202f: 5 lignes." in finished.stderr.decode()
+    assert re.search(r"en \d+,\d s ", finished.stderr.decode())
     (line,) = [line for line in workspace.lines() if line["sync_outcome"] == "invalid"]
     assert line["sync_code"] == "phone-unknown"
     assert line["sync_message"].startswith("Ce numéro de téléphone n’existe pas")
     by_locale = workspace.run(env=workspace.environment | {"LANG": "fr_FR.UTF-8"}).stderr.decode()
-    assert by_locale.startswith(f"{workspace.source}\u202f: 5 ligne(s).")
+    assert by_locale.startswith(f"{workspace.source}\u202f: 5 lignes.")

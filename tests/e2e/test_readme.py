@@ -131,6 +131,6 @@ def test_every_command_does_what_it_says(tmp_path: Path, sandbox: Callable[..., 
     assert re.findall(r"Exit code (\d+)", told["make demo"]) == ["0", "0", "3"]
     assert told["contact-sync run /srv/contacts/contacts.csv --sandbox"].count("60 updated") == 1
     assert " updated " in told["contact-sync history --contact C000123"]
-    assert "Forgotten" in told["contact-sync forget C000123"]
+    assert "Contact forgotten" in told["contact-sync forget C000123"]
     assert (tmp_path / "tmp/night.html").exists()
     assert len(list((tmp_path / "srv/inbox/done").iterdir())) == 3  # with its report, and itself marked up
