@@ -2,16 +2,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 NOW := $(VENV)/.installed
+DEMO := .venv-demo
+PIP := python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help dev fmt lint type test soak bench demo docs translations lock clean
 
-help:  ## Show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+help:  ## Show the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(NOW): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	$(BIN)/$(PIP) -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(DEMO)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(DEMO)
+	$(DEMO)/bin/$(PIP) -c constraints.txt -e .
 	@touch $@
 
 dev: $(NOW)  ## Install the program and what its tests need into .venv
@@ -36,21 +43,21 @@ test: dev  ## Run all the tests, with coverage of what runs in this process
 soak: dev  ## Run the long tests: 50 kills, large files
 	$(BIN)/pytest -m soak
 
-bench: dev  ## Measure speed and memory, as ratios against floors and peers (BENCH=--readme: into the README)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check requests matplotlib
+bench: dev  ## Measure speed and memory against floors and peers (BENCH=--readme: into tests/benchmarks/README.md)
+	$(BIN)/$(PIP) requests matplotlib
 	$(BIN)/python tests/benchmarks/bench.py $(BENCH)
 
 SAMPLES := contacts.csv contacts.xlsx mistakes.csv
 
-demo: dev  ## Rehearse a night: the sample data against the embedded sandbox
+demo: $(DEMO)/.installed  ## Install the program into .venv-demo and run the sample data against the embedded sandbox
 	@for file in $(SAMPLES); do printf '\n$$ contact-sync run sample_data/%s --sandbox --rate 20\n' $$file; \
-	$(BIN)/contact-sync run sample_data/$$file --sandbox --rate 20 --report sample_data/$$file.results.csv; \
+	$(DEMO)/bin/contact-sync run sample_data/$$file --sandbox --rate 20 --report sample_data/$$file.results.csv; \
 	echo "Exit code $$?. The report begins:"; head -n 4 sample_data/$$file.results.csv; done
 
-docs: dev  ## Write the generated parts of the README anew
+docs: dev  ## Write the generated parts of contact_sync/docs/reference.md
 	$(BIN)/python tests/test_docs.py
 
-translations: dev  ## Take new sentences into the French catalogue, and compile it
+translations: dev  ## Update the French catalogue with new sentences, and compile it
 	@mkdir -p build
 	$(BIN)/pybabel -q extract -k _ -k N_ -k ngettext:1,2 --no-location --sort-output --project contact-sync --version '' \
 		--msgid-bugs-address '' -o build/contact_sync.pot contact_sync
@@ -58,9 +65,9 @@ translations: dev  ## Take new sentences into the French catalogue, and compile 
 		-i build/contact_sync.pot -d contact_sync/i18n/locale -D contact_sync -l fr
 	$(BIN)/pybabel -q compile -d contact_sync/i18n/locale -D contact_sync
 
-lock: dev  ## Write constraints.txt anew, with the newest versions
-	$(BIN)/python -m pip install --quiet --upgrade -e '.[test]'
+lock: dev  ## Write constraints.txt with the newest versions
+	$(BIN)/$(PIP) --upgrade -e '.[test]'
 	$(BIN)/python -m pip freeze --exclude-editable > constraints.txt
 
 clean:  ## Remove what was installed and built
-	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,9 +1,10 @@
-"""The README says what the program does: its generated parts are up to date, and its tables are complete.
+"""Compare the documents with the program: generated parts are up to date, and tables are complete.
 
-Run as a script (`make docs`), this writes the generated parts anew.
+Run as a script (`make docs`), this module writes the generated parts.
 """
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -16,14 +17,17 @@ from contact_sync.model import Outcome
 from contact_sync.report.csv import COLUMNS
 
 README = Path(__file__).parents[1] / "README.md"
+DOCS = Path(cli.__file__).parents[1] / "docs"
+REFERENCE = DOCS / "reference.md"
 
 
 def _help(command: str) -> str:
+    """Return the help of `command` as it is printed on a terminal of 80 columns."""
     program = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
     context = cli.program.commands[command].context_class(
         cli.program.commands[command], parent=program, info_name=command, terminal_width=80
     )
-    return f"```console\n$ contact-sync {command} --help\n{context.get_help()}\n```"
+    return f"### {command}\n\n```console\n$ contact-sync {command} --help\n{context.get_help()}\n```"
 
 
 def _codes() -> str:
@@ -31,23 +35,25 @@ def _codes() -> str:
     return "\n".join(["| `sync_code` | `sync_message` |", "|---|---|", *rows])
 
 
-PARTS = {"help": _help("run"), "sandbox": _help("sandbox"), "codes": _codes()}
+PARTS = {"commands": "\n\n".join(map(_help, cli.program.commands)), "codes": _codes()}
+"""Marker in `REFERENCE` -> the text between it and its end."""
 
 
 def _part(name: str) -> re.Pattern[str]:
+    """Return what finds the generated text between the markers of this name."""
     return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_generated_part(name: str) -> None:
-    """What the README shows of the program is what the program says; `make docs` writes it anew."""
-    found = _part(name).search(README.read_text(encoding="utf-8"))
+    """The reference shows the help and the row codes of this version; `make docs` writes them."""
+    found = _part(name).search(REFERENCE.read_text(encoding="utf-8"))
     assert found
     assert found[0].strip() == PARTS[name].strip()
 
 
 def _table(heading: str) -> set[str]:
-    """The first cells of the table under a heading of the README, those with several names taken apart."""
+    """Return the names in the first column of the table under this heading of the README."""
     after = README.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
     section = after.partition("\n## ")[0]
     cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)[1:]
@@ -55,24 +61,55 @@ def _table(heading: str) -> set[str]:
 
 
 def test_outcomes() -> None:
-    """Every outcome stands in the README, and no other."""
-    assert _table("The report") == set(Outcome)
+    """The README lists every outcome, and no other."""
+    assert _table("Outcomes") == set(Outcome)
 
 
 def test_exit_codes() -> None:
-    """Every exit code stands in the README, and no other."""
+    """The README lists every exit code, and no other."""
     raised = {kind.exit_code for kind in errors.ContactSyncError.__subclasses__() if kind is not errors.Interrupted}
     assert _table("Exit codes") == {str(code) for code in raised | {0, 1, 3, 130, 143}}
 
 
 def test_report_columns() -> None:
-    """Every column of the report is named in the README."""
+    """The page about reports names every column of the report."""
+    reports = (DOCS / "reports.md").read_text(encoding="utf-8")
+    assert all(f"`{column}`" in reports for column in COLUMNS)
+
+
+def test_readme_is_short() -> None:
+    """The README has fewer than 200 lines: it has what an operator needs first, and names every other page."""
     readme = README.read_text(encoding="utf-8")
-    assert all(f"`{column}`" in readme for column in COLUMNS)
+    assert len(readme.splitlines()) < 200
+    assert all(f"(contact_sync/docs/{page.name})" in readme for page in DOCS.glob("*.md"))
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_page_begins_with_its_subject(page: Path) -> None:
+    """The first line of a page is a heading that says what it is about, for the list of topics."""
+    title, colon, subject = page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ").partition(": ")
+    assert (title.lower(), colon) == (page.stem, ": ")
+    assert subject
+
+
+def test_links() -> None:
+    """Every link from a document to a file of this repository leads to a file."""
+    pages = [README, *README.parent.glob(".github/*.md"), *DOCS.glob("*.md"), *README.parent.glob("tests/benchmarks/*.md")]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_sample_config() -> None:
+    """The sample config file in the documents uses only names of options."""
+    (sample,) = re.findall(r"```toml\n(.*?)```", (DOCS / "operations.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    options = {name for command in cli.program.commands.values() for each in command.params for name in each.opts}
+    assert {f"--{key}" for key in tomllib.loads(sample)} <= options
 
 
 if __name__ == "__main__":
-    text = README.read_text(encoding="utf-8")
+    text = REFERENCE.read_text(encoding="utf-8")
     for part, body in PARTS.items():
         text = _part(part).sub(lambda _, body=body: f"{body}\n", text)  # type: ignore[misc]
-    README.write_text(text, encoding="utf-8")
+    REFERENCE.write_text(text, encoding="utf-8")

@@ -281,11 +281,11 @@ def draw() -> None:
 
 
 PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pace, others, growth)}
-README = HERE.parent.parent / "README.md"
+README = HERE / "README.md"
 
 
 def write_readme(machine: str) -> None:
-    """Put the table into the README."""
+    """Replace the table of the benchmarks' README."""
     text = README.read_text(encoding="utf-8")
     before, _, rest = text.partition("<!-- speed -->\n")
     _, _, after = rest.partition("<!-- /speed -->\n")
@@ -297,7 +297,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--readme", action="store_true", help="put the table into the README, and draw the picture anew")
+    parser.add_argument("--readme", action="store_true", help="replace the table of tests/benchmarks/README.md, and the picture")
     told = parser.parse_args()
     day = dt.datetime.now(dt.UTC).date()
     machine = f"{day}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}:"
