@@ -21,13 +21,16 @@ DOCS = Path(cli.__file__).parents[1] / "docs"
 REFERENCE = DOCS / "reference.md"
 
 
-def _help(command: str) -> str:
-    """Return the help of `command` as it is printed on a terminal of 80 columns."""
-    program = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
-    context = cli.program.commands[command].context_class(
-        cli.program.commands[command], parent=program, info_name=command, terminal_width=80
-    )
-    return f"### {command}\n\n```console\n$ contact-sync {command} --help\n{context.get_help()}\n```"
+PROGRAM = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
+COMMANDS = {name: cli.program.get_command(PROGRAM, name) for name in cli.program.list_commands(PROGRAM)}
+
+
+def _help(name: str) -> str:
+    """Return the help of a command as it is printed on a terminal of 80 columns."""
+    command = COMMANDS[name]
+    assert command
+    text = command.get_help(command.context_class(command, parent=PROGRAM, info_name=name, terminal_width=80))
+    return f"### {name}\n\n```console\n$ contact-sync {name} --help\n{text}\n```"
 
 
 def _codes() -> str:
@@ -35,7 +38,7 @@ def _codes() -> str:
     return "\n".join(["| `sync_code` | `sync_message` |", "|---|---|", *rows])
 
 
-PARTS = {"commands": "\n\n".join(map(_help, cli.program.commands)), "codes": _codes()}
+PARTS = {"commands": "\n\n".join(map(_help, COMMANDS)), "codes": _codes()}
 """Marker in `REFERENCE` -> the text between it and its end."""
 
 
@@ -104,7 +107,7 @@ def test_links() -> None:
 def test_sample_config() -> None:
     """The sample config file in the documents uses only names of options."""
     (sample,) = re.findall(r"```toml\n(.*?)```", (DOCS / "operations.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    options = {name for command in cli.program.commands.values() for each in command.params for name in each.opts}
+    options = {name for command in COMMANDS.values() if command for each in command.params for name in each.opts}
     assert {f"--{key}" for key in tomllib.loads(sample)} <= options
 
 

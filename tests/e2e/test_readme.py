@@ -11,6 +11,8 @@ import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import click
+
 from contact_sync.cli.main import program
 from contact_sync.sandbox.server import Sandbox
 
@@ -56,7 +58,7 @@ CODES = {
     "contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms": 0,
     "contact-sync completion bash >> ~/.bashrc": 0,
     "contact-sync COMMAND --help": 0,
-} | {f"contact-sync {command} --help": 0 for command in program.commands}
+} | {f"contact-sync {name} --help": 0 for name in program.list_commands(click.Context(program))}
 """Every command that is run, in this order, and its exit code."""
 
 NOT_RUN = {
