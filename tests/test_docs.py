@@ -20,7 +20,6 @@ README = Path(__file__).parents[1] / "README.md"
 DOCS = Path(cli.__file__).parents[1] / "docs"
 REFERENCE = DOCS / "reference.md"
 
-
 PROGRAM = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
 COMMANDS = {name: cli.program.get_command(PROGRAM, name) for name in cli.program.list_commands(PROGRAM)}
 
@@ -38,7 +37,18 @@ def _codes() -> str:
     return "\n".join(["| `sync_code` | `sync_message` |", "|---|---|", *rows])
 
 
-PARTS = {"commands": "\n\n".join(map(_help, COMMANDS)), "codes": _codes()}
+def _table(heading: str) -> str:
+    """Return the table under this heading of the README."""
+    section = README.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return "\n".join(re.findall(r"^\|.*$", section, flags=re.MULTILINE))
+
+
+PARTS = {
+    "exit-codes": _table("Exit codes"),
+    "outcomes": _table("Outcomes"),
+    "commands": "\n\n".join(map(_help, COMMANDS)),
+    "codes": _codes(),
+}
 """Marker in `REFERENCE` -> the text between it and its end."""
 
 
@@ -55,23 +65,21 @@ def test_generated_part(name: str) -> None:
     assert found[0].strip() == PARTS[name].strip()
 
 
-def _table(heading: str) -> set[str]:
-    """Return the names in the first column of the table under this heading of the README."""
-    after = README.read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
-    section = after.partition("\n## ")[0]
-    cells = re.findall(r"^\| (.+?) \|", section, flags=re.MULTILINE)[1:]
+def _names(table: str) -> set[str]:
+    """Return the names in the first column of a table."""
+    cells = re.findall(r"^\| (.+?) \|", table, flags=re.MULTILINE)[1:]
     return {name.strip("` ") for cell in cells for name in cell.split(",")}
 
 
 def test_outcomes() -> None:
     """The README lists every outcome, and no other."""
-    assert _table("Outcomes") == set(Outcome)
+    assert _names(_table("Outcomes")) == set(Outcome)
 
 
 def test_exit_codes() -> None:
     """The README lists every exit code, and no other."""
     raised = {kind.exit_code for kind in errors.ContactSyncError.__subclasses__() if kind is not errors.Interrupted}
-    assert _table("Exit codes") == {str(code) for code in raised | {0, 1, 3, 130, 143}}
+    assert _names(_table("Exit codes")) == {str(code) for code in raised | {0, 1, 3, 130, 143}}
 
 
 def test_report_columns() -> None:
