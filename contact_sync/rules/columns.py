@@ -1,8 +1,11 @@
-"""The rules over whole columns: a chunk of rows in, a verdict for each of them out.
+"""The rules over whole columns: from a chunk of rows to a verdict on each of them.
 
-Nearly all cells are plain, and one look at the joined text of a column tells that all its cells are, at a twentieth of the
-price of reading them one by one (the string methods of pandas cost four such looks). Where the look fails the column is cut up
-until only its odd cells are left to be read. A look may be too strict; what it lets pass is what reading would have given.
+Nearly all cells are plain, and one test of the joined text of a column proves that all its cells are, at a twentieth of the cost
+of reading them one by one (the string methods of pandas cost four such tests). A column that fails is divided until only its
+irregular cells are left to read. A test may be too strict, never too lax: what it accepts is what reading the cells would return.
+
+Each of these fast paths names the rules it covers. A rule that the fast path of its field does not cover switches it off, so a
+new line in `rules.cells` is effective without a change here: its columns are read cell by cell until a fast path covers it.
 """
 
 import datetime as dt
@@ -12,7 +15,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, TypeAlias
+from itertools import chain
+from typing import Literal, NamedTuple
 
 import phonenumbers
 
@@ -26,6 +30,7 @@ from contact_sync.rules.cells import (
     FRENCH_MOBILE,
     LIMITS,
     NOT_IN_URL,
+    RULES_OF,
     SCIENTIFIC,
     TEXTS,
     URL,
@@ -38,8 +43,18 @@ from contact_sync.rules.cells import (
     read_url,
 )
 
-FastPath: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
-"""Cells → what is sent for each of them, empty for a blank one; None when one of them may be odd."""
+
+class FastPath(NamedTuple):
+    """A test of a whole column that replaces the reading of its cells."""
+
+    accept: Callable[[Sequence[str]], Sequence[str] | None]
+    """Return the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
+    covers: tuple[str, ...]
+    """Codes of the rules that no accepted cell breaks, each standing for one rule."""
+
+    def covers_rules_of(self, field: str) -> bool:
+        """Return True when no accepted cell of `field` breaks a rule."""
+        return Counter(rule.code for rule in RULES_OF[field]) <= Counter(self.covers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,16 +80,26 @@ class Validator:
         region = policy.region.upper()
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
-        columns = {
-            ID: _Column(fast_ids, read_id),
-            PHONE: _Column(fast_french_phones if region == "FR" else None, partial(read_phone, region=region)),
-            DATE: _Column(None, partial(read_date, latest=latest), blank),
-            URL: _Column(fast_urls, read_url, blank),
-        } | {field: _Column(partial(fast_texts, limit=LIMITS[field]), partial(read_text, field=field), blank) for field in TEXTS}
-        self._columns = {field: (mapping[field], columns[field]) for field in (ID, *FIELDS) if field in mapping}
+        readers: dict[str, Callable[[str], Reading]] = {field: partial(read_text, field=field) for field in TEXTS}
+        readers |= {
+            ID: read_id,
+            PHONE: partial(read_phone, region=region),
+            DATE: partial(read_date, latest=latest),
+            URL: read_url,
+        }
+        fast_paths = {
+            field: fast_path.accept
+            for field, fast_path in FAST_PATHS.items()
+            if fast_path.covers_rules_of(field) and (field != PHONE or region == "FR")
+        }
+        self._columns = {
+            field: (mapping[field], _Column(fast_paths.get(field), readers[field], None if field in (ID, PHONE) else blank))
+            for field in (ID, *FIELDS)
+            if field in mapping
+        }
         self._width = 1 + max(place for place, _ in self._columns.values())
         self.notes: Counter[tuple[str, str]] = Counter()
-        """(field, the end of a sentence on what was put right) → in how many cells."""
+        """(field, the end of a sentence on what was corrected) → in how many cells."""
 
     def validate(self, chunk: Chunk) -> Verdicts:
         """Judge each row of `chunk`: all that is wrong with it, in the order `ROW`, `ID`, `FIELDS`; one violation a cell.
@@ -117,16 +142,18 @@ _NOTHING = (None,) * len(FIELDS)
 
 
 class _Column:
-    """How the cells of one field are read: all at once by `fast_path`, one by one by `read` where that fails."""
+    """The reader of one field: of all cells at once with `accept`, one by one with `read` where that fails."""
 
-    def __init__(self, fast_path: FastPath | None, read: Callable[[str], Reading], blank: str | None = None) -> None:
-        self._fast_path = fast_path
+    def __init__(
+        self, accept: Callable[[Sequence[str]], Sequence[str] | None] | None, read: Callable[[str], Reading], blank: str | None
+    ) -> None:
+        self._accept = accept
         self._read = read
-        self._read_short = read if fast_path else lru_cache(32_768)(read)  # the days of a century fit in
+        self._read_short = read if accept else lru_cache(32_768)(read)  # the days of a century fit in
         self._blank = blank
 
     def read(self, cells: Sequence[str], skipped: Collection[int]) -> tuple[list[str | None], dict[int, Reading]]:
-        """Return the value of each cell, and by their positions the readings that tell more; `skipped` cells have neither."""
+        """Return the value of each cell, and by position each reading with more to report; `skipped` cells have neither."""
         values: list[str | None] = []
         irregular: dict[int, Reading] = {}
         self._fill(cells, values, irregular)
@@ -136,9 +163,9 @@ class _Column:
         return values, irregular
 
     def _fill(self, cells: Sequence[str], values: list[str | None], irregular: dict[int, Reading]) -> None:
-        if self._fast_path and (texts := self._fast_path(cells)) is not None:
+        if self._accept and (texts := self._accept(cells)) is not None:
             values += [text or self._blank for text in texts] if "" in texts else texts
-        elif self._fast_path and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than looked at
+        elif self._accept and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than tested
             part = len(cells) // 8 + 1
             for start in range(0, len(cells), part):
                 self._fill(cells[start : start + part], values, irregular)
@@ -151,31 +178,52 @@ class _Column:
             values += [self._blank if reading is BLANK else reading.value for reading in readings]
 
 
-# Looks ------------------------------------------------------------------------------------------------------------------
+# Fast paths -------------------------------------------------------------------------------------------------------------
 
-_IRREGULAR_ID = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)")
-_IN_IRREGULAR_IDS = ("'", '"', "#", "<", "=", " ", "\\", "err:", "total", "somme")
-_IN_IRREGULAR_TEXTS = ('"', "#", "<", "=", "\\", "Err:", "Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd")
+_ID_MARKS = {
+    "id-clear": ("<",),
+    "cell-error": ("#", "err:"),
+    "cell-null": ("\\",),
+    "id-total": ("total", "somme"),
+    "id-damaged": (),  # `_irregular_id`
+    "id-decimal": (),  # the same
+    "id-characters": ("'", '"', "=", " "),
+    "id-length": (),
+}
+"""Code of a rule → substrings, one of which is in every lower-case id that breaks it; none where `accept_ids` tests otherwise."""
+_TEXT_MARKS = {
+    "cell-error": ("#", "Err:"),
+    "cell-formula": ("=",),
+    "cell-null": ("\\",),
+    "text-damaged": ("Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd"),  # or it is not printable
+    "text-control": (),  # not printable
+    "text-quoted": ('"',),
+    "text-length": (),
+}
+"""The same for names and custom fields."""
+_IN_IRREGULAR_IDS = tuple(chain.from_iterable(_ID_MARKS.values()))
+_IN_IRREGULAR_TEXTS = ("<", *chain.from_iterable(_TEXT_MARKS.values()))  # "<": of `<clear>`
+_irregular_id = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)").search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
 _french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 
-def fast_ids(cells: Sequence[str]) -> Sequence[str] | None:
-    """Pass ids of plain ASCII that nothing was done to."""
+def accept_ids(cells: Sequence[str]) -> Sequence[str] | None:
+    """Accept ids of plain ASCII that need no cleaning."""
     text = "".join(cells)
     if not (text.isascii() and all(cells) and max(map(len, cells), default=0) <= LIMITS[ID]):
         return None
     if text.isdigit():
         return cells
-    small = text.lower()
-    if not text.isprintable() or any(mark in small for mark in _IN_IRREGULAR_IDS):
+    lower = text.lower()
+    if not text.isprintable() or any(mark in lower for mark in _IN_IRREGULAR_IDS):
         return None
-    return None if _IRREGULAR_ID.search("\n" + "\n".join(cells) + "\n") else cells
+    return None if _irregular_id("\n" + "\n".join(cells) + "\n") else cells
 
 
-def fast_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
-    """Pass printable texts in NFC of at most `limit` characters."""
+def accept_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
+    """Accept printable texts in NFC of at most `limit` characters."""
     text = " ".join(cells)
     if not text.isprintable() or any(mark in text for mark in _IN_IRREGULAR_TEXTS):
         return None
@@ -185,8 +233,8 @@ def fast_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
     return texts if max(map(len, texts), default=0) <= limit else None
 
 
-def fast_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
-    """Pass French mobiles that begin with 0 or +33, with spaces anywhere or in pairs with points or hyphens."""
+def accept_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
+    """Accept French mobiles that begin with 0 or +33, with spaces anywhere or in pairs with points or hyphens."""
     lines = "\n".join(cells).replace(" ", "")
     if lines.count("\n") != len(cells) - 1:
         return None
@@ -196,8 +244,8 @@ def fast_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
     return ["+33" + number if number else "" for number in found] if len(found) == len(cells) else None
 
 
-def fast_urls(cells: Sequence[str]) -> Sequence[str] | None:
-    """Pass addresses in ASCII, of lower-case scheme, whose host has neither port nor login."""
+def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
+    """Accept addresses in ASCII, of lower-case scheme, whose host has neither port nor login."""
     text = "".join(cells)
     if not (text.isascii() and text.isprintable() and max(map(len, cells), default=0) <= LIMITS[URL]):
         return None
@@ -205,3 +253,15 @@ def fast_urls(cells: Sequence[str]) -> Sequence[str] | None:
         return None
     hosts = _authorities("\n".join(cells))
     return cells if len(hosts) == len(cells) - cells.count("") and all(map(is_host, set(hosts))) else None
+
+
+_CELL_RULES = ("cell-error", "cell-formula", "cell-null")
+_PHONE_RULES = ("phone-clear", "phone-damaged", "phone-several", "phone-characters")
+_URL_RULES = ("url-scheme", "url-characters", "url-login", "url-host", "text-damaged", "text-length")
+
+FAST_PATHS = {
+    ID: FastPath(accept_ids, tuple(_ID_MARKS)),
+    PHONE: FastPath(accept_french_phones, _CELL_RULES + _PHONE_RULES),
+    URL: FastPath(accept_urls, _CELL_RULES + _URL_RULES),
+} | {field: FastPath(partial(accept_texts, limit=LIMITS[field]), tuple(_TEXT_MARKS)) for field in TEXTS}
+"""Field → its fast path; a date has none, since the days of a century are cached."""

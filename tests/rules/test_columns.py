@@ -1,6 +1,7 @@
 """The rules over whole columns."""
 
 import datetime as dt
+import re
 import tracemalloc
 import unicodedata
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError
 from contact_sync.model import FIELDS, ID, Chunk, Verdicts, Violation
+from contact_sync.rules import cells
 from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, read_phone, read_text, read_url
-from contact_sync.rules.columns import Policy, Validator
+from contact_sync.rules.columns import FAST_PATHS, Policy, Validator
 
 TODAY = dt.date(2025, 11, 24)
 MAPPING = {field: place for place, field in enumerate((ID, *FIELDS))}
@@ -283,6 +285,13 @@ PLAIN = {
     "url": "https://exemple.fr/a",
     **dict.fromkeys(TEXTS, "Chloé"),
 }
+ALSO_PLAIN = {
+    ID: "C0002",
+    "phoneNumber": "0611223344",
+    "date": "13/06/2020",
+    "url": "https://exemple.fr/b",
+    **dict.fromkeys(TEXTS, "Zoé"),
+}
 
 
 def read(field: str, cell: str) -> Reading:
@@ -317,6 +326,66 @@ def test_one_odd_cell_among_plain_ones(field: str) -> None:
     for cell in ODD:
         check_column(field, [cell])
         check_column(field, [PLAIN[field]] * 20 + [cell] + [PLAIN[field]] * 20)
+
+
+BREAKING = {
+    "id-clear": ["<clear>"],
+    "id-total": ["Total général"],
+    "id-damaged": ["1.23E+15"],
+    "id-decimal": ["12345.0"],
+    "id-characters": ["12 345"],
+    "id-length": ["a" * 81],
+    "cell-error": ["#REF!"],
+    "cell-formula": ["=SUM(A1)"],
+    "cell-null": ["\\N"],
+    "text-damaged": ["LefÃ¨vre", "https://exemple.fr/Ã©"],
+    "text-control": ["a\nb"],
+    "text-quoted": ['"Dupont"'],
+    "text-length": ["x" * 33, "x" * 256, "https://exemple.fr/" + "x" * 255],
+    "phone-clear": ["<vider>"],
+    "phone-damaged": ["3.36E+10"],
+    "phone-several": ["0612345678 / 0712345678"],
+    "phone-characters": ["06 12 34 56 7O"],
+    "date-serial": ["43994"],
+    "date-two-digits": ["12/06/20"],
+    "date-time": ["12/06/2020 14:30"],
+    "date-unknown": ["June 2020"],
+    "url-scheme": ["www.exemple.fr"],
+    "url-characters": ["https://exemple.fr/a b"],
+    "url-login": ["https://moi@exemple.fr"],
+    "url-host": ["https://exemple..fr"],
+}
+"""Code of a rule → cells, one of which breaks it, whatever its field; a new rule needs a line here."""
+
+
+@pytest.mark.parametrize(("field", "code"), [(field, rule.code) for field in (ID, *FIELDS) for rule in cells.RULES_OF[field]])
+def test_every_rule_is_effective_in_a_long_column(field: str, code: str) -> None:
+    """A cell that breaks a rule is found among thousands of plain cells."""
+    violations = {cell: read(field, cell).violation for cell in BREAKING[code]}
+    cell, expected = next((cell, violation) for cell, violation in violations.items() if violation and violation.code == code)
+    plain = row(**{field: PLAIN[field], "custom4" if field != "custom4" else "custom3": "x"})
+    place = MAPPING[field]
+    found = verdicts(*[plain] * 3000, [*plain[:place], cell, *plain[place + 1 :]], *[plain] * 3000)
+    assert found.violations == {3000: [expected]}
+
+
+@pytest.mark.parametrize("code", ["a-new-code", "cell-null"])
+@pytest.mark.parametrize(("field", "text"), list(ALSO_PLAIN.items()))
+def test_new_rule_is_effective_in_a_long_column(monkeypatch: pytest.MonkeyPatch, field: str, text: str, code: str) -> None:
+    """A rule that no fast path knows is applied to every cell, although its field's fast path accepts the cell that breaks it."""
+    rule = cells.Rule((field,), code, cells.reject_match(re.escape(text)))
+    plain = row(**{field: PLAIN[field], "custom4" if field != "custom4" else "custom3": "x"})
+    place = MAPPING[field]
+    rows = [*[plain] * 3000, [*plain[:place], text, *plain[place + 1 :]], *[plain] * 3000]
+    assert not verdicts(*rows).violations
+    monkeypatch.setitem(cells.RULES_OF, field, [*cells.RULES_OF[field], rule])
+    assert codes(verdicts(*rows)) == {3000: [(field, code)]}
+
+
+def test_every_field_has_its_fast_path() -> None:
+    """The fast path of every field but the date covers all its rules, so none is switched off by mistake."""
+    assert FAST_PATHS.keys() == {ID, *FIELDS} - {"date"}
+    assert [field for field, fast_path in FAST_PATHS.items() if not fast_path.covers_rules_of(field)] == []
 
 
 @given(st.sampled_from([ID, *FIELDS]), st.lists(st.sampled_from(ODD) | st.text(max_size=12), max_size=30))
