@@ -214,20 +214,6 @@ class Source(ABC):
         """The data rows, a few thousand at a time; raises `SourceError` where the file turns out to be damaged."""
 
 
-@dataclass(slots=True)
-class Verdicts:
-    """What validation makes of a chunk; every list has an entry for each of its rows."""
-
-    ids: list[str]
-    """The cleaned contactId; empty when there is none."""
-    payloads: list[tuple[str | None, ...]]
-    """The value of each of `FIELDS`, normalised as it will be sent: None = not sent, empty = emptied."""
-    violations: dict[int, list[Violation]]
-    """Position → all that is wrong with that row; rows without a violation are absent."""
-    ambiguous: list[int]
-    """Positions of the rows whose date would also be a date read month first (03/04/2020)."""
-
-
 class Staged(NamedTuple):
     """A row on its way into the ledger that does not share the outcome of its block."""
 

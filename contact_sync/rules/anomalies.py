@@ -1,4 +1,4 @@
-"""Damage to a source that no single cell shows, but many cells together do, or a comparison with the last nights."""
+"""Damage to a source that no single cell shows, only many cells together or a comparison with earlier runs."""
 
 import re
 from array import array
@@ -8,19 +8,18 @@ from itertools import compress, pairwise
 from contact_sync.i18n import _
 from contact_sync.model import FIELDS, PHONE, Workload
 
-SERIES = 5
-"""So many telephone numbers, each one more than the number in the row above, were made by dragging a cell down."""
+MIN_SERIES = 5
+"""Rows whose phone numbers each count up by one from which on they count as made by dragging a cell down."""
 
-CERTAIN = 3
-"""So many long contactIds, all of them ending in zeros, were rounded; one or two may be so by chance."""
+MIN_ROUNDED = 3
+"""Long contactIds, all ending in zeros, from which on they count as rounded; one or two may end so by chance."""
 
-COMPARED, LEAST = 7, 3
-"""So many earlier runs a source is compared with; of fewer than the second number nothing can be said."""
+COMPARED = 7
+"""Earlier runs that a source is compared with."""
 
-MANY = 20
-"""Fewer rows than this, more or less, are no matter, whatever share they are."""
-
-_KEPT = 15  # digits of a number that Excel keeps
+_MIN_COMPARED = 3  # fewer runs say nothing about a source
+_TOLERANCE = 20  # rows more or fewer that are never reported, whatever share of the source they are
+_EXCEL_DIGITS = 15  # digits of a number that Excel keeps
 _PHONE = FIELDS.index(PHONE)
 _LONG = re.compile(r"[0-9]{16,}")
 _ROUNDED = re.compile(r"[0-9]{15}0+")
@@ -28,7 +27,7 @@ _SHOWN = 3
 
 
 class Damage:
-    """Looks at the rows of a source as they pass by, in order; remembers next to nothing of them."""
+    """Signs of damage in the rows of a source, observed in order; memory does not grow with the rows."""
 
     def __init__(self) -> None:
         self._long = 0
@@ -38,8 +37,8 @@ class Damage:
         self._first = self._last = self._length = 0  # rows of the series that it is in
 
     def observe(self, numbers: Sequence[int], ids: Sequence[str], payloads: Sequence[tuple[str | None, ...]]) -> None:
-        """Look at rows: their row numbers, their contactIds (empty where not known), and what they send."""
-        if max(map(len, ids), default=0) > _KEPT:
+        """Take in rows by their row numbers, contactIds (empty where not certain) and values to send."""
+        if max(map(len, ids), default=0) > _EXCEL_DIGITS:
             self._long += sum(map(bool, map(_LONG.fullmatch, ids)))
             self._rounded.extend(compress(numbers, map(_ROUNDED.fullmatch, ids)))
         phones = [int(payload[_PHONE] or 0) for payload in payloads]
@@ -55,16 +54,16 @@ class Damage:
             self._last, self._number = row, phone
 
     def _end_series(self) -> None:
-        if self._length >= SERIES:
+        if self._length >= MIN_SERIES:
             self._series.append((self._first, self._last))
         self._length = 0
 
     def rounded(self) -> Sequence[int]:
-        """The rows whose contactId was rounded to 15 digits, when so many are that it cannot be chance."""
-        return self._rounded if len(self._rounded) == self._long >= CERTAIN else ()
+        """Return the numbers of the rows whose contactId was rounded to 15 digits, none when it may be chance."""
+        return self._rounded if len(self._rounded) == self._long >= MIN_ROUNDED else ()
 
     def warnings(self, column: str) -> list[str]:
-        """What to look at, in sentences; `column` is the letter of the column of telephone numbers."""
+        """Return a warning for the operator; `column` is the letter of the column of phone numbers."""
         self._end_series()
         if not self._series:
             return []
@@ -82,31 +81,30 @@ class Damage:
         ]
 
 
-def deviations(earlier: Sequence[Workload], tonight: Workload) -> list[str]:
-    """Say in sentences how `tonight` is unlike all of the `earlier` runs of the same source, as a cut or a shifted export is."""
-    if len(earlier) < LEAST:
+def deviations(earlier: Sequence[Workload], current: Workload) -> list[str]:
+    """Return a sentence for each way in which `current` is unlike all `earlier` runs of its source, as a truncated export is."""
+    if len(earlier) < _MIN_COMPARED:
         return []
     sentences = []
-    nights = len(earlier)
     fewest, most = min(workload.rows for workload in earlier), max(workload.rows for workload in earlier)
-    if tonight.rows < min(fewest / 2, fewest - MANY) or tonight.rows > max(2 * most, most + MANY):
+    if current.rows < min(fewest / 2, fewest - _TOLERANCE) or current.rows > max(2 * most, most + _TOLERANCE):
         sentences.append(
             _(
-                "The source has {rows} rows; the last {nights} runs had {usual}: check that it is complete.",
-                rows=tonight.rows,
-                nights=nights,
+                "The source has {rows} rows; the last {runs} runs had {usual}: check that it is complete.",
+                rows=current.rows,
+                runs=len(earlier),
                 usual=_range(fewest, most),
             )
         )
     usual = max(workload.changed / max(workload.rows, 1) for workload in earlier)
-    if tonight.changed > max(MANY, tonight.rows / 5, 3 * usual * tonight.rows):
+    if current.changed > max(_TOLERANCE, current.rows / 5, 3 * usual * current.rows):
         sentences.append(
             _(
-                "{changed} of {rows} rows are new or changed; in the last {nights} runs it was "
+                "{changed} of {rows} rows are new or changed; in the last {runs} runs it was "
                 "{percent:.0f}% at most: check that the columns are the right ones.",
-                changed=tonight.changed,
-                rows=tonight.rows,
-                nights=nights,
+                changed=current.changed,
+                rows=current.rows,
+                runs=len(earlier),
                 percent=100 * usual,
             )
         )

@@ -1,4 +1,4 @@
-"""What a cell may hold: one rule a line, and the readers that turn a cell into the value that is sent.
+"""The rules for the text of a cell, one a line, and the readers that turn a cell into the value that is sent.
 
 The limits come from the API's page of `contact/update` (names: 32 characters; date: YYYY-MM-DD; url: begins with http:// or
 https://). Where the page is silent (contactId, custom1-4, the length of url) they are the widths of the vendor's own tables.
@@ -24,15 +24,15 @@ TEXTS = NAMES + CUSTOM
 LIMITS = {ID: 80, URL: 255} | dict.fromkeys(NAMES, 32) | dict.fromkeys(CUSTOM, 255)
 """Field → the code points it may have, a text being counted in Unicode's composed form (NFC)."""
 EARLIEST = dt.date(1900, 3, 1)
-"""Excel's calendar is off by one before it, for it believes in 29 February 1900."""
+"""Excel's calendar is off by one before it, because it has a 29 February 1900."""
 
-# What a text is found wrong by ------------------------------------------------------------------------------------------
+# Checks -----------------------------------------------------------------------------------------------------------------
 
 Check: TypeAlias = Callable[[str], dict[str, str] | None]
-"""A finding: what the blanks of the catalogue's sentence stand for, or None when nothing is wrong."""
+"""Returns the values for the placeholders of the catalogue's sentence when a text is wrong, else None."""
 
 CLEAR = r"(?i:<\s*(?:clear|vider)\s*>)"
-# As Excel and LibreOffice show them in English, French and German; ### is a column too narrow for what it holds.
+# As Excel and LibreOffice show them in English, French and German; ### is a column too narrow for its value.
 CELL_ERROR = (
     r"(?P<error>#(?:N/[AD]|NV|#{2,}|GETTING_DATA|(?:NAME|NOM)\s?\?|(?:REF|BEZUG|VALUE|VALEUR|WERT|NUM|NOMBRE|ZAHL|DIV/0|NULL?|SPILL"
     r"|PROPAGATION|EPARS|CALC|FIELD|CHAMP|BUSY|CONNECT|CONNEXION|BLOCKED|BLOQU[EÉ]|UNKNOWN|INCONNU|PYTHON)\s?!)|Err:\d{3})"
@@ -60,30 +60,30 @@ NOT_IN_URL = ' \\<>"^`{|}'
 
 
 def reject_match(pattern: str) -> Check:
-    """Return what finds a text wrong when all of it is `pattern`; named groups fill the blanks of the sentence."""
+    """Return a check that rejects a text that matches `pattern` as a whole; named groups fill the sentence's placeholders."""
     fullmatch = re.compile(pattern, re.DOTALL).fullmatch
     return lambda text: found.groupdict() if (found := fullmatch(text)) else None
 
 
 def require_match(pattern: str) -> Check:
-    """Return what finds a text wrong unless all of it is `pattern`."""
+    """Return a check that rejects a text unless it matches `pattern` as a whole."""
     fullmatch = re.compile(pattern, re.ASCII).fullmatch
     return lambda text: None if fullmatch(text) else {}
 
 
 def reject_containing(pattern: str) -> Check:
-    """Return what finds a text wrong when `pattern` is somewhere in it."""
+    """Return a check that rejects a text with a match of `pattern` anywhere in it."""
     search = re.compile(pattern).search
     return lambda text: {} if search(text) else None
 
 
 def longer_than(limit: int) -> Check:
-    """Return what finds a text wrong when it has more than `limit` code points."""
+    """Return a check that rejects a text of more than `limit` code points."""
     return lambda text: {"length": str(len(text)), "limit": str(limit)} if len(text) > limit else None
 
 
 def several_numbers(text: str) -> dict[str, str] | None:
-    """Find a cell wrong that holds more than one telephone number: of 8 digits or more each, of 15 at most (E.164)."""
+    """Reject a cell with more than one phone number: of 8 digits or more each, or more digits in all than one may have."""
     sizes = [sum(map(str.isdigit, part)) for part in re.split("[/,;|&]| (?:ou|et|or) ", text)]
     return {} if sum(size >= 8 for size in sizes) > 1 or sum(sizes) > 2 * 8 else None  # noqa: PLR2004
 
@@ -94,7 +94,7 @@ def not_in_url(text: str) -> dict[str, str] | None:
 
 
 def no_host(address: str) -> dict[str, str] | None:
-    """Find an address wrong whose host is not a domain name with a dot in it, or whose port is not 1 to 65535."""
+    """Reject an address whose host is not a domain name with a dot in it, or whose port is not 1 to 65535."""
     host, colon, port = re.split("[/?#]", address.split("://")[1], maxsplit=1)[0].partition(":")
     port_exists = re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536 if colon else True  # noqa: PLR2004
     return None if is_host(host) and port_exists else {}
@@ -102,7 +102,7 @@ def no_host(address: str) -> dict[str, str] | None:
 
 @lru_cache(4096)
 def is_host(name: str) -> bool:
-    """Tell whether `name` is a domain name of two labels or more; one with accents is judged by its punycode."""
+    """Return True when `name` is a domain name of two labels or more; one with accents is judged by its punycode."""
     try:
         ascii_name = name if name.isascii() else name.encode("idna").decode()
     except UnicodeError:
@@ -112,7 +112,7 @@ def is_host(name: str) -> bool:
 
 
 class Rule(NamedTuple):
-    """One way in which the cleaned text of a cell is wrong."""
+    """A way in which the cleaned text of a cell can be wrong."""
 
     fields: tuple[str, ...]
     code: str
@@ -120,8 +120,8 @@ class Rule(NamedTuple):
     check: Check
 
 
-# A cell is told of the first rule it breaks, so what an operator has to know first comes first. `<clear>` in a field that can
-# be emptied never gets here, nor does a blank cell.
+# The first rule that a cell breaks is the one reported, so the most helpful one comes first. Neither a blank cell nor `<clear>`
+# in a field that can be emptied reaches the rules.
 RULES = (
     Rule((ID,), "id-clear", reject_match(CLEAR)),
     Rule((PHONE,), "phone-clear", reject_match(CLEAR)),
@@ -140,11 +140,11 @@ RULES = (
     Rule(NAMES, "text-quoted", reject_match(QUOTED)),
     Rule(NAMES, "text-length", longer_than(LIMITS["firstname"])),
     Rule(CUSTOM, "text-length", longer_than(LIMITS["custom1"])),
-    # phoneNumber: sent in E.164; `read_phone` goes on where these end
+    # phoneNumber: sent in E.164; `read_phone` checks the number itself
     Rule((PHONE,), "phone-damaged", reject_match(f"{SCIENTIFIC}|{DECIMAL % 6}")),
     Rule((PHONE,), "phone-several", several_numbers),
     Rule((PHONE,), "phone-characters", require_match(PHONE_SHAPE)),
-    # date: a closed list of forms, day first unless ISO; `read_date` goes on where these end
+    # date: a closed list of forms, day first unless ISO; `read_date` checks the day itself
     Rule((DATE,), "date-serial", reject_match(r"[0-9]{5}(?:[.,][0-9]+)?")),
     Rule((DATE,), "date-two-digits", reject_match(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
     Rule((DATE,), "date-time", reject_match(rf"{DAY}[ T](?!00:00(?::00)?\Z)\d.*")),
@@ -176,21 +176,21 @@ def first_violation(field: str, text: str) -> Violation | None:
 
 
 class Reading(NamedTuple):
-    """What became of one cell."""
+    """The result of reading one cell."""
 
     value: str | None
-    """What is sent; empty = empty the field, None = the cell is blank or wrong."""
+    """The value to send; empty = empty the field, None = the cell is blank or wrong."""
     violation: Violation | None = None
     note: str = ""
-    """What was put right, as the end of a sentence that begins with how many cells it befell."""
+    """A correction that was made, as the end of a sentence that begins with the field and the number of cells."""
     ambiguous: bool = False
-    """A date that would also be one if the month stood first."""
+    """True for a date that would also be one read month first."""
 
 
 BLANK = Reading(None)
-"""The reading of a cell in which there is nothing to be seen."""
+"""The reading of a cell without a visible character."""
 
-_JOINERS = "\u200c\u200d"  # they hold emoji and some scripts together
+_JOINERS = "\u200c\u200d"  # parts of emoji and of some scripts
 _SPACES = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _EDGES = _SPACES + _JOINERS + "\xad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff" + "".join(map(chr, range(0x202A, 0x202F)))
 _EDGES += "".join(map(chr, range(0x2061, 0x206A)))
@@ -199,20 +199,20 @@ _ARABIC = {zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in ra
 
 
 def trim(cell: str, kept: str = "") -> str:
-    """Return a cell in NFC, without invisible (Cf) characters but the `kept` ones, and without white space around."""
+    """Return a cell in NFC, without invisible (Cf) characters except the `kept` ones, and without surrounding white space."""
     if not cell.isprintable():
         cell = "".join(char for char in cell if char in kept or unicodedata.category(char) != "Cf")
     return unicodedata.normalize("NFC", cell).strip(_EDGES)
 
 
 def strip_excel_quoting(text: str) -> str:
-    """Take off what was put around a number to keep Excel from changing it: '00123 or ="00123"."""
+    """Remove the quoting that keeps Excel from changing a number: '00123 or ="00123"."""
     text = text.removeprefix("'")
     return (text[2:-1] if re.fullmatch('="[^"]*"', text) else text).strip(_EDGES)
 
 
-def _settled(field: str, text: str) -> Reading | None:
-    """Return the reading of a text that is blank, empties its field or breaks a rule; None where the reading goes on."""
+def _read_exception(field: str, text: str) -> Reading | None:
+    """Return the reading of a text that is blank, empties its field or breaks a rule; None for any other."""
     if not text:
         return BLANK
     if field not in (ID, PHONE) and _is_clear(text):
@@ -222,7 +222,7 @@ def _settled(field: str, text: str) -> Reading | None:
 
 
 def normalise_id(cell: str) -> str:
-    """Return what a cell of ids says, right or wrong: without what is not seen, and what was put around it."""
+    """Return the id in a cell, valid or not, without invisible characters and Excel's quoting."""
     return strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH)
 
 
@@ -232,21 +232,21 @@ def read_id(cell: str) -> Reading:
     note = "" if len(text) == len(trim(cell)) else _("apostrophe or formula around the id removed")
     if not text:
         return Reading(None, Violation("id-missing", ID))
-    return _settled(ID, text) or Reading(text, note=note)
+    return _read_exception(ID, text) or Reading(text, note=note)
 
 
 def read_text(cell: str, field: str) -> Reading:
     """Read a name or a custom field: any text without control characters, as typed; the words NA and null are text."""
-    # Damage is judged as it stands: the í of UTF-8 read as cp1252 is Ã and an invisible hyphen.
+    # Damage is judged before trimming: the í of UTF-8 read as cp1252 is Ã and an invisible hyphen.
     text = cell if _is_damaged(cell) else trim(cell, _JOINERS)
-    return _settled(field, text) or Reading(text)
+    return _read_exception(field, text) or Reading(text)
 
 
 def read_phone(cell: str, region: str) -> Reading:
-    """Read the number of a mobile telephone as E.164; `region` says how a national number is read."""
+    """Read a mobile phone number as E.164; a national number is read as one of `region`."""
     text = " ".join(strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH | _ARABIC).split())
-    if settled := _settled(PHONE, text):
-        return settled
+    if exception := _read_exception(PHONE, text):
+        return exception
     digits = re.sub("[^0-9+]", "", text)
     if region == "FR" and (plain := _is_french_mobile(digits)):
         note = "" if plain["prefix"] else _("leading 0 restored")
@@ -265,7 +265,7 @@ def read_phone(cell: str, region: str) -> Reading:
 
 _france: Any = phonenumbers.PhoneMetadata.metadata_for_region("FR")
 FRENCH_MOBILE: str = _france.mobile.national_number_pattern
-"""phonenumbers' own pattern of a French mobile number, without the leading 0; asking phonenumbers takes 20 µs a number."""
+"""phonenumbers' own pattern of a French mobile number, without the leading 0; a call of phonenumbers takes 20 µs."""
 _is_french_mobile = re.compile(rf"(?P<prefix>0|(?:\+|00)?33)?(?P<mobile>{FRENCH_MOBILE})", re.ASCII).fullmatch
 
 
@@ -280,7 +280,7 @@ def _valid_number(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
 def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
     """Return the mobile of an overseas department that France's own plan calls 0692123456 (Réunion: +262 692 123456).
 
-    The plan is one for all of them, so a number belongs to one department; what fits none or several is not read.
+    They share one numbering plan, so a number belongs to one department; one that fits none or several is not read.
     """
     if not re.fullmatch("0?[67][0-9]{8}", digits):
         return None
@@ -291,8 +291,8 @@ def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
 def read_date(cell: str, latest: dt.date) -> Reading:
     """Read a day from `EARLIEST` to `latest` as YYYY-MM-DD, day first unless ISO; a time of day must be midnight."""
     text = trim(cell)
-    if settled := _settled(DATE, text):
-        return settled
+    if exception := _read_exception(DATE, text):
+        return exception
     if text[4] == "-":
         day, swapped = _calendar_day(text[:4], text[5:7], text[8:10]), None
     else:
@@ -314,9 +314,9 @@ def _calendar_day(year: str, month: str, day: str) -> dt.date | None:
 
 
 def read_url(cell: str) -> Reading:
-    """Read an address that begins with http:// or https://: as typed, but for the scheme's case."""
+    """Read an address that begins with http:// or https://: as typed, except the scheme in lower case."""
     text = cell.strip(_EDGES)
-    if settled := _settled(URL, text):
-        return settled
+    if exception := _read_exception(URL, text):
+        return exception
     scheme, rest = text.split("://", 1)
     return Reading(f"{scheme.lower()}://{rest}")

@@ -22,7 +22,7 @@ import phonenumbers
 
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Verdicts, Violation
+from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Violation
 from contact_sync.rules.cells import (
     BLANK,
     DATE,
@@ -59,12 +59,12 @@ class FastPath(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What the operator decides about cells. Raises ConfigError for a region without a numbering plan."""
+    """The operator's choices for cells. Raises ConfigError for a region without a numbering plan."""
 
     blank: Literal["keep", "clear"] = "keep"
-    """What an empty cell means: leave the stored value, or empty it. A blank phone number always leaves it."""
+    """The meaning of an empty cell: keep the stored value, or clear it. A blank phone number always keeps it."""
     region: str = "FR"
-    """How a national phone number is read: two letters of ISO 3166."""
+    """The region of national phone numbers: two letters of ISO 3166."""
     today: dt.date
     """A date may lie two years after it."""
 
@@ -73,8 +73,22 @@ class Policy:
             raise ConfigError(_("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=self.region))
 
 
+@dataclass(slots=True)
+class Verdicts:
+    """The verdicts on the rows of a chunk; every list has an entry for each row."""
+
+    ids: list[str]
+    """The cleaned contactId; empty when there is none."""
+    payloads: list[tuple[str | None, ...]]
+    """The value of each of `FIELDS`, normalised as it will be sent: None = not sent, empty = emptied."""
+    violations: dict[int, list[Violation]]
+    """Position → all violations of that row; rows without one are absent."""
+    ambiguous: list[int]
+    """Positions of the rows whose date would also be a date read month first (03/04/2020)."""
+
+
 class Validator:
-    """Judges the rows of one source; `mapping` is the source's own."""
+    """A validator for the rows of one source, whose `mapping` it takes."""
 
     def __init__(self, mapping: Mapping[str, int], policy: Policy) -> None:
         region = policy.region.upper()
@@ -102,10 +116,10 @@ class Validator:
         """(field, the end of a sentence on what was corrected) → in how many cells."""
 
     def validate(self, chunk: Chunk) -> Verdicts:
-        """Judge each row of `chunk`: all that is wrong with it, in the order `ROW`, `ID`, `FIELDS`; one violation a cell.
+        """Return the verdicts on the rows of `chunk`: all violations in the order `ROW`, `ID`, `FIELDS`, one a cell.
 
-        A cell that the loader found wrong is not judged again, nor any cell of a row that it found wrong as a whole, for its
-        values may have moved. A row without a violation that sends nothing gets `nothing-to-send`.
+        A cell that the loader found wrong is not judged again, nor is any cell of a row that it found wrong as a whole, because
+        its values may have moved. A row without a violation that sends nothing gets `nothing-to-send`.
         """
         flawed: defaultdict[str, set[int]] = defaultdict(set)
         violations: defaultdict[int, list[Violation]] = defaultdict(list)

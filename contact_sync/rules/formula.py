@@ -1,4 +1,4 @@
-"""Keeping a spreadsheet from running a cell of the report as a formula, and taking that back when the report is fed in again.
+"""Escaping of cells that a spreadsheet would run as formulas, and its inverse for a report that is fed in again.
 
 The source of the rule is OWASP ASVS 5, 1.2.10: a cell that begins with one of these characters gets a leading apostrophe.
 """
@@ -13,14 +13,14 @@ _PACKED_PHONE = re.compile(rf"{_PLAIN_PHONE.pattern}(?![^{ROW_MARK}{CELL_MARK}])
 
 
 def escape(text: str) -> str:
-    """Return `text` as it may stand in a report; `unescape` is its exact inverse."""
+    """Return `text` as it is written in a report; `unescape` is the exact inverse."""
     if text[:1] in _TRIGGERS and not _PLAIN_PHONE.fullmatch(text):
         return "'" + text
     return text
 
 
 def harmless(cells: str) -> bool:
-    """Whether `escape` would leave each of these packed cells as it is."""
+    """Return True when `escape` would change none of these packed cells."""
     if "+" in cells:
         cells = _PACKED_PHONE.sub("", cells)
     marks = [mark for mark in _TRIGGERS if mark in cells]
@@ -28,5 +28,5 @@ def harmless(cells: str) -> bool:
 
 
 def unescape(text: str) -> str:
-    """Return what `escape` was given."""
+    """Return the text that `escape` made `text` from."""
     return text.removeprefix("'")

@@ -14,9 +14,9 @@ import numpy as np
 
 from contact_sync.i18n import _
 from contact_sync.ledger import Ledger
-from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Verdicts, Violation
+from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
 from contact_sync.rules.anomalies import Damage
-from contact_sync.rules.columns import Validator
+from contact_sync.rules.columns import Validator, Verdicts
 
 MONTH_FIRST = "date-month-first"
 _LISTED = 5

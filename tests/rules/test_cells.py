@@ -1,4 +1,4 @@
-"""What a cell may hold."""
+"""The rules and readers of single cells."""
 
 import datetime as dt
 import random
@@ -31,7 +31,7 @@ BLANKS = ["", " ", "\t", NBSP, f" {NARROW} ", ZERO_WIDTH, BOM, f"{ZERO_WIDTH}{NB
 
 
 def read(field: str, cell: str, region: str = "FR") -> Reading:
-    """Read a cell as the column of its field would; what is wrong with it must be told of that field."""
+    """Read a cell as a cell of `field`; a violation must name that field."""
     match field:
         case "contactId":
             reading = read_id(cell)
@@ -48,7 +48,7 @@ def read(field: str, cell: str, region: str = "FR") -> Reading:
 
 
 def code(reading: Reading) -> str:
-    """Return the code of a reading that must be a violation; its sentence must come out whole."""
+    """Return the code of a reading that must be a violation with a complete sentence."""
     assert reading.violation
     assert reading.value is None
     assert "{" not in reading.violation.message
@@ -60,27 +60,27 @@ def code(reading: Reading) -> str:
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("cell", BLANKS)
-def test_blank(field: str, cell: str) -> None:
-    """A cell in which nothing is to be seen is blank, whatever it is made of."""
+def test_cell_without_visible_characters_is_blank(field: str, cell: str) -> None:
+    """A cell without a visible character is blank, whatever it is made of."""
     assert read(field, cell) is BLANK
 
 
 @pytest.mark.parametrize("cell", BLANKS)
-def test_blank_id(cell: str) -> None:
+def test_blank_id_is_missing(cell: str) -> None:
     """A blank contactId is missing."""
     assert code(read_id(cell)) == "id-missing"
 
 
 @pytest.mark.parametrize("cell", ["<clear>", "<vider>", " <CLEAR> ", "<Vider>", f"{NBSP}< vider >", f"{ZERO_WIDTH}<clear>"])
-def test_clear(cell: str) -> None:
-    """The words for emptying a field empty all fields but the contactId and the phone number."""
+def test_clear_word_empties_the_field(cell: str) -> None:
+    """The words for emptying a field empty every field except the contactId and the phone number."""
     assert code(read_id(cell)) == "id-clear"
     assert code(read("phoneNumber", cell)) == "phone-clear"
     assert [read(field, cell) for field in FIELDS[1:]] == [Reading("")] * 8
 
 
 @pytest.mark.parametrize("cell", ["<clear", "clear", "<clear> x", "<effacer>", "<>"])
-def test_not_clear(cell: str) -> None:
+def test_only_exact_clear_words_count(cell: str) -> None:
     """Only the exact words empty a field."""
     assert read_text(cell, "custom1") == Reading(cell)
 
@@ -114,8 +114,8 @@ def test_not_clear(cell: str) -> None:
         ("a" * 80, "a" * 80),
     ],
 )
-def test_id(cell: str, value: str) -> None:
-    """A contactId is text and stays what it is, leading zeros and all, once freed from what surrounds it."""
+def test_id_is_text(cell: str, value: str) -> None:
+    """A contactId keeps its leading zeros and loses only white space, invisible characters and Excel's quoting."""
     assert read_id(cell).value == value
 
 
@@ -157,13 +157,13 @@ def test_id(cell: str, value: str) -> None:
     ],
 )
 def test_id_violations(cell: str, expected: str) -> None:
-    """A contactId that a spreadsheet destroyed, or that is none, is flagged and never mended by guessing."""
+    """A contactId that a spreadsheet damaged, or that is not one, is flagged and never corrected by guessing."""
     assert code(read_id(cell)) == expected
 
 
 @pytest.mark.parametrize("cell", ["'00456", '="00123"'])
-def test_id_note(cell: str) -> None:
-    """An operator is told of ids that something was taken off."""
+def test_unquoted_id_is_noted(cell: str) -> None:
+    """Removed quoting of an id is noted for the operator."""
     assert read_id(cell).note.startswith("apostrophe or formula")
     assert not read_id(f" 00123{ZERO_WIDTH} ").note
 
@@ -217,15 +217,15 @@ def test_text_is_literal(cell: str) -> None:
     ],
 )
 def test_text_is_cleaned(cell: str, value: str) -> None:
-    """White space around a text and invisible characters in it are left out, and accents are composed."""
+    """White space around a text and invisible characters in it are removed, and accents are composed."""
     assert read_text(cell, "lastname") == Reading(value)
 
 
 @pytest.mark.parametrize(
     "cell", ["a" * 32, "é" * 32, "e\u0301" * 32, "a" * 31 + "👩", "😀" * 32, "Marie-Antoinette-Joséphine-Élise"]
 )
-def test_name_fits(cell: str) -> None:
-    """A name may have 32 code points in NFC, however many bytes they are."""
+def test_name_length_counts_code_points(cell: str) -> None:
+    """A name may have 32 code points in NFC, whatever its number of bytes."""
     assert read_text(cell, "firstname").value
 
 
@@ -249,8 +249,8 @@ def test_text_control(field: str, char: str) -> None:
     assert code(read_text(f"Du{char}pont", field)) == "text-control"
 
 
-def test_text_of_another_dialect() -> None:
-    """Quotes around a whole name, and a database's mark for no value, show that the file was not read as it was meant."""
+def test_quoted_name_and_database_null_are_flagged() -> None:
+    """Quotation marks around a name and a database's sign for no value show that the file was parsed in the wrong dialect."""
     assert code(read_text(' "Dupont"', "lastname")) == "text-quoted"
     assert code(read_text("\\N", "custom4")) == "cell-null"
     assert read_text('Martin "Mimi"', "lastname").value == 'Martin "Mimi"'
@@ -258,8 +258,8 @@ def test_text_of_another_dialect() -> None:
 
 
 @pytest.mark.parametrize("word", list("éèàêçôîïûùÉÈÀÇœŒ’…€°«íÔ"))
-def test_text_damaged_by_decoding(word: str) -> None:
-    """UTF-8 that was read as cp1252 is flagged wherever it stands, and never mended."""
+def test_text_decoded_as_cp1252_is_flagged(word: str) -> None:
+    """UTF-8 that was decoded as cp1252 is flagged anywhere in a text, and never corrected."""
     misread = word.encode().decode("cp1252", "ignore")
     assert code(read_text(f"Le{misread}vre", "lastname")) == "text-damaged"
     assert code(read_text(f"x {misread}", "custom1")) == "text-damaged"
@@ -268,8 +268,8 @@ def test_text_damaged_by_decoding(word: str) -> None:
 @pytest.mark.parametrize(
     "cell", ["Ã Paris", "voilÃ ", "voilÃ la", "Le\ufffdvre", "x\ue000", "x\ud800", "\udfff", "x\uffff", "\U0010fffd"]
 )
-def test_text_damaged(cell: str) -> None:
-    """What a decoder could not read, private code points and lone surrogates are flagged."""
+def test_undecodable_text_is_flagged(cell: str) -> None:
+    """Replacement characters, private code points and lone surrogates are flagged."""
     assert code(read_text(cell, "firstname")) == "text-damaged"
 
 
@@ -280,7 +280,7 @@ ERRORS += ["#SPILL!", "#CALC!", "#GETTING_DATA", "########", "Err:502", "#NOM ?"
 @pytest.mark.parametrize("field", [ID, *FIELDS])
 @pytest.mark.parametrize("error", ERRORS)
 def test_cell_error(field: str, error: str) -> None:
-    """An error of a spreadsheet is flagged by its name in every field."""
+    """A spreadsheet error is flagged with its name in every field."""
     reading = read(field, f" {error} ")
     assert code(reading) == "cell-error"
     assert reading.violation
@@ -289,8 +289,8 @@ def test_cell_error(field: str, error: str) -> None:
 
 @pytest.mark.parametrize("field", FIELDS[1:])
 @pytest.mark.parametrize("cell", ['="Dupont"', '=HYPERLINK("https://a.fr";"x")', "=CONCAT(A1)"])
-def test_cell_formula(field: str, cell: str) -> None:
-    """A formula that stands there as text is not sent."""
+def test_formula_as_text_is_not_sent(field: str, cell: str) -> None:
+    """A formula that is written as text is not sent."""
     assert code(read(field, cell)) == "cell-formula"
 
 
@@ -306,13 +306,13 @@ def test_cell_formula(field: str, cell: str) -> None:
         *("٠٦١٢٣٤٥٦٧٨", "۰۶۱۲۳۴۵۶۷۸", "０６１２３４５６７８", "＋33612345678", "06‑12‑34‑56‑78"),
     ],
 )
-def test_phone(cell: str) -> None:
-    """A French mobile is read as E.164 however it is written."""
+def test_french_mobile_is_read_as_e164(cell: str) -> None:
+    """A French mobile is read as E.164 in each of its spellings."""
     assert read("phoneNumber", cell) == Reading("+33612345678")
 
 
-def test_phone_without_its_zero() -> None:
-    """Nine digits are a French mobile whose leading 0 a spreadsheet took, and an operator is told."""
+def test_phone_without_leading_zero() -> None:
+    """Nine digits are a French mobile without its leading 0, which is restored and noted."""
     reading = read("phoneNumber", "6 12 34 56 78")
     assert reading.value == "+33612345678"
     assert "leading 0" in reading.note
@@ -331,16 +331,16 @@ def test_phone_without_its_zero() -> None:
         ("0639012345", "+262639012345"),
     ],
 )
-def test_phone_overseas(cell: str, value: str) -> None:
-    """A mobile of an overseas department in France's own form gets that department's country code, and an operator is told."""
+def test_overseas_mobile_gets_its_country_code(cell: str, value: str) -> None:
+    """A mobile of an overseas department in France's national form gets that department's country code, which is noted."""
     reading = read("phoneNumber", cell)
     assert reading.value == value
     assert "overseas" in reading.note
     assert read("phoneNumber", value) == Reading(value)
 
 
-def test_phone_of_two_departments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A number that two overseas departments know is not read as one of theirs."""
+def test_phone_of_two_departments_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that is valid in two overseas departments is not read."""
     monkeypatch.setattr("contact_sync.rules.cells._valid_number", lambda _, region: None if region == "FR" else region)
     assert code(read("phoneNumber", "0692123456")) == "phone-unknown"
 
@@ -354,8 +354,8 @@ def test_phone_of_two_departments(monkeypatch: pytest.MonkeyPatch) -> None:
         ("+290 51234", "FR", "+29051234"),
     ],
 )
-def test_phone_abroad(cell: str, region: str, value: str) -> None:
-    """A number with a country code is read anywhere, one without as a number of the region."""
+def test_phone_of_another_country(cell: str, region: str, value: str) -> None:
+    """A number with a country code is read in every region, one without as a number of the region."""
     assert read_phone(cell, region) == Reading(value)
 
 
@@ -404,12 +404,12 @@ def test_phone_abroad(cell: str, region: str, value: str) -> None:
     ],
 )
 def test_phone_violations(cell: str, expected: str) -> None:
-    """What is not the number of one mobile telephone is flagged."""
+    """A cell that is not one mobile number is flagged."""
     assert code(read("phoneNumber", cell)) == expected
 
 
-def phonenumbers_says(text: str) -> str | None:
-    """Return the E.164 of a mobile as phonenumbers alone sees it."""
+def read_by_phonenumbers(text: str) -> str | None:
+    """Return the E.164 form of a mobile according to phonenumbers only."""
     try:
         number = phonenumbers.parse(text, "FR")
     except phonenumbers.NumberParseException:
@@ -419,19 +419,19 @@ def phonenumbers_says(text: str) -> str | None:
 
 
 def test_phone_agrees_with_phonenumbers() -> None:
-    """The short way for French mobiles gives what phonenumbers gives; overseas departments apart, so does the whole reader."""
+    """The fast path for French mobiles agrees with phonenumbers; except overseas departments, so does the whole reader."""
     dice = random.Random(6)
     for _ in range(6000):
         national = f"{dice.choice('67' * 4 + '123459')}{dice.randrange(10**8):08d}"
         text = dice.choice(["0", "+33", "0033", "33", ""]) + national
         reading = read_phone(text, "FR")
         if "overseas" not in reading.note:
-            assert reading.value == phonenumbers_says(text), text
+            assert reading.value == read_by_phonenumbers(text), text
 
 
 @st.composite
 def nearly_phones(draw: st.DrawFn) -> str:
-    """A mobile number in one of its forms, in which up to three characters are put in, left out or exchanged."""
+    """Return a mobile number in one of its spellings, with up to three characters inserted, removed or replaced."""
     cell = draw(st.sampled_from(["0", "", "+33", "33", "0033", "+33(0)", "+262"])) + draw(
         st.from_regex("[67][0-9]{8}", fullmatch=True)
     )
@@ -447,7 +447,7 @@ def nearly_phones(draw: st.DrawFn) -> str:
 @settings(max_examples=400)
 @given(nearly_phones())
 def test_phone_never_guesses(cell: str) -> None:
-    """Whatever is read as a number has the digits of the cell, but for what stands for the country."""
+    """A number that is read has the digits of its cell, except the country code."""
     value = read_phone(cell, "FR").value
     if value:
         number = phonenumbers.parse(value)
@@ -457,8 +457,8 @@ def test_phone_never_guesses(cell: str) -> None:
         assert not set("o,;") & set(cell)
 
 
-def test_several_numbers_is_quick() -> None:
-    """A megabyte of digits does not hold anything up."""
+def test_long_phone_cell_is_read_quickly() -> None:
+    """A megabyte of digits is rejected without delay."""
     assert several_numbers("1 " * 500_000) == {}
     assert code(read("phoneNumber", "1" * 1_000_000)) == "phone-several"
 
@@ -473,8 +473,8 @@ def test_several_numbers_is_quick() -> None:
         *("12/06/2020 00:00", "12/06/2020 00:00:00", "2020-06-12 00:00:00", "2020-06-12T00:00:00"),
     ],
 )
-def test_date(cell: str) -> None:
-    """A day is read day first unless it is ISO, and sent as the API's page says."""
+def test_date_is_read_day_first(cell: str) -> None:
+    """A date is read day first unless it is ISO, and sent as YYYY-MM-DD."""
     assert read("date", cell).value == "2020-06-12"
 
 
@@ -520,13 +520,13 @@ def test_date(cell: str) -> None:
     ],
 )
 def test_date_violations(cell: str, expected: str) -> None:
-    """What is not one certain day of the closed list of forms is flagged."""
+    """A cell that is not exactly one day in one of the accepted forms is flagged."""
     reading = read("date", cell)
     assert code(reading) == expected if expected else reading.value == "2020-06-12"
 
 
 def test_date_limits() -> None:
-    """The first and the last day of the range are in it, and the sentence names them."""
+    """The first and the last day of the range are valid, and the sentence names them."""
     assert read("date", "01/03/1900").value == EARLIEST.isoformat() == "1900-03-01"
     assert read("date", "24/11/2027").value == "2027-11-24"
     violation = read("date", "25/11/2027").violation
@@ -539,7 +539,7 @@ def test_date_limits() -> None:
     [("03/04/2020", True), ("03.04.2020 00:00", True), ("04/04/2020", False), ("13/04/2020", False), ("2020-04-03", False)],
 )
 def test_date_ambiguous(cell: str, ambiguous: bool) -> None:
-    """A date that would be another day with the month first says so."""
+    """A date that would be another day read month first is marked as ambiguous."""
     reading = read("date", cell)
     assert reading.ambiguous is ambiguous
     assert not reading.violation
@@ -576,13 +576,13 @@ def test_date_round_trip(day: dt.date, form: str) -> None:
         *("https://a.fr/" + "x" * 242, "https://a.fr/%20", "https://a.b.c.d.museum/x;y,z"),
     ],
 )
-def test_url(cell: str) -> None:
+def test_url_is_sent_as_typed(cell: str) -> None:
     """An address is sent as typed."""
     assert read("url", f" {cell}{NBSP}") == Reading(cell)
 
 
 def test_url_scheme_is_lowered() -> None:
-    """Only the scheme's case is put right."""
+    """Only the case of the scheme is corrected."""
     assert read("url", "HTTPS://Exemple.FR/A").value == "https://Exemple.FR/A"
     assert read("url", "HTTP://a.fr/?to=HTTP://B.fr").value == "http://a.fr/?to=HTTP://B.fr"
 
@@ -629,7 +629,7 @@ def test_url_scheme_is_lowered() -> None:
     ],
 )
 def test_url_violations(cell: str, expected: str) -> None:
-    """An address that is not a whole web address is flagged; no scheme is guessed."""
+    """An address that is not a complete web address is flagged; no scheme is guessed."""
     assert code(read("url", cell)) == expected
 
 
@@ -639,11 +639,11 @@ def test_host_length() -> None:
     assert not is_host("a." * 126 + "fr")
 
 
-# The table
+# The table of rules
 
 
-def test_codes_are_in_the_catalogue() -> None:
-    """Each rule has a sentence, and fields that there are."""
+def test_rules_have_sentences_and_known_fields() -> None:
+    """Each rule has a sentence in the catalogue and fields that exist."""
     for rule in RULES:
         assert rule.code in CATALOGUE
         assert set(rule.fields) <= {ID, *FIELDS}
@@ -660,7 +660,7 @@ NEARLY = {
 
 @pytest.mark.parametrize("field", [ID, *FIELDS])
 @given(st.data())
-def test_reading_again_changes_nothing(field: str, data: st.DataObject) -> None:
+def test_reading_is_idempotent(field: str, data: st.DataObject) -> None:
     """A value fed back as a cell is read as itself."""
     value: Any = read(field, data.draw(NEARLY.get(field, st.text(max_size=40)))).value
     if value:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
-from contact_sync.rules.anomalies import CERTAIN, SERIES
+from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.sync import stage as module
 from tests.circumstances import begin_run
@@ -339,18 +339,18 @@ def test_an_invalid_twin_below_blank_rows(ledger: Ledger) -> None:
 
 def test_numbers_that_were_dragged_down(ledger: Ledger) -> None:
     """A column of numbers that were dragged down is warned of, by its letter, beside what was warned of before."""
-    source = table(*[(f"C{n}", "Zoé", "", f"06123456{n:02}") for n in range(SERIES)])
+    source = table(*[(f"C{n}", "Zoé", "", f"06123456{n:02}") for n in range(MIN_SERIES)])
     source.warnings.append("Before.")
     stage(ledger, source)
     before, told = source.warnings
     assert before == "Before."
-    assert told.startswith(f"In rows 2 to {SERIES + 1}, column D, each phone number is the one above plus one")
+    assert told.startswith(f"In rows 2 to {MIN_SERIES + 1}, column D, each phone number is the one above plus one")
 
 
 def test_ids_that_were_rounded(ledger: Ledger) -> None:
     """Where all long ids end in zeros, as after Excel rounded them, none of them is sent."""
-    stage(ledger, table(*[(f"{10**14 + n}0000", "Zoé") for n in range(CERTAIN)], ("C1", "Zoé")))
-    assert told(ledger) == [*[("invalid", "id-rounded", "contactId")] * CERTAIN, PENDING]
+    stage(ledger, table(*[(f"{10**14 + n}0000", "Zoé") for n in range(MIN_ROUNDED)], ("C1", "Zoé")))
+    assert told(ledger) == [*[("invalid", "id-rounded", "contactId")] * MIN_ROUNDED, PENDING]
 
 
 # ---- rows that share the outcome of their chunk
