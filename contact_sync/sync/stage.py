@@ -1,7 +1,7 @@
 """Staging: every row of the source goes into the ledger, settled or pending.
 
-What one row alone cannot tell is settled at the end, over all of them: rows of one contact that disagree, and dates that can be
-read two ways in a column that has the month first. Memory for that is 24 bytes a row.
+What a single row cannot show is resolved at the end, over all rows: rows of one contact that disagree, and dates that can be read
+two ways in a column with month-first dates. Memory for that is 24 bytes a row.
 """
 
 from array import array
@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
+from typing import TypeAlias
 
 import numpy as np
 
@@ -21,12 +22,15 @@ from contact_sync.rules.columns import Validator, Verdicts
 MONTH_FIRST = "date-month-first"
 _LISTED = 5
 _GROUP = 10_000
-"""Rows settled in one transaction."""
+"""Rows or contacts written in one transaction."""
+
+_Rows: TypeAlias = list[tuple[int, int]]
+"""Row numbers and payload hashes of the rows of one contact, in source order."""
 
 
 @dataclass
-class _Seen:
-    """What is remembered of each row with a contactId until the whole source is staged: three numbers."""
+class _RowHashes:
+    """Number, hashed contactId and hashed payload of each row with a contactId, until the whole source is staged."""
 
     numbers: "array[int]" = field(default_factory=lambda: array("q"))
     ids: "array[int]" = field(default_factory=lambda: array("q"))
@@ -35,9 +39,9 @@ class _Seen:
     def add(self, block: Block, payloads: Sequence[tuple[str | None, ...]]) -> None:
         hashes = list(map(hash, payloads))
         for row in block.others:
-            if row.outcome is Outcome.INVALID:  # agrees with no other: once mended it may say something else
+            if row.outcome is Outcome.INVALID:  # agrees with no other: once corrected it may have other values
                 hashes[bisect_left(block.numbers, row.number)] = -row.number
-        known = list(map(bool, block.ids))  # the others are settled, whatever else the source says
+        known = list(map(bool, block.ids))  # the other rows are settled, whatever the rest of the source says
         self.numbers.fromlist(list(compress(block.numbers, known)))
         self.ids.fromlist(list(compress(map(hash, block.ids), known)))
         self.payloads.fromlist(list(compress(hashes, known)))
@@ -53,22 +57,22 @@ def stage(
     sending: bool,
     tick: Callable[[int], None],
 ) -> int:
-    """Write every row of `source` into `ledger` and return how many there are.
+    """Write every row of `source` into `ledger` and return their number.
 
     A valid row is `unchanged` when its values are in place (unless `resend`), else pending, or `ready` when not `sending`.
-    `duplicates` is `refuse`, `first` or `last`. `tick` is told the number of rows of each chunk. Raises SourceError where the
-    source turns out to be damaged.
+    `duplicates` is `refuse`, `first` or `last`. `tick` is called with the number of rows of each chunk. Raises SourceError where
+    the source turns out to be damaged.
     """
-    seen, damage = _Seen(), Damage()
+    hashes, damage = _RowHashes(), Damage()
     ambiguous = array("q")
     month_first = False
     rows = 0
     for chunk in source.chunks():
-        _flag_headers(chunk, source.columns)
+        _flag_repeated_headers(chunk, source.columns)
         verdicts = validator.validate(chunk)
-        block = _settled(chunk, verdicts, ledger, resend=resend, sending=sending)
+        block = _block_of(chunk, verdicts, ledger, resend=resend, sending=sending)
         ledger.stage(block)
-        seen.add(block, verdicts.payloads)
+        hashes.add(block, verdicts.payloads)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         month_first = month_first or any(v.code == MONTH_FIRST for found in verdicts.violations.values() for v in found)
@@ -77,14 +81,14 @@ def stage(
     if month_first:
         _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
-    _resolve_duplicates(seen, ledger, duplicates)
+    _resolve_duplicates(hashes, ledger, duplicates)
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
     return rows
 
 
-def _flag_headers(chunk: Chunk, columns: list[str]) -> None:
-    """Find a row wrong that names the columns again."""
+def _flag_repeated_headers(chunk: Chunk, columns: list[str]) -> None:
+    """Add a flaw to each row that repeats the header."""
     if columns in chunk.rows:
         for position, row in enumerate(chunk.rows):
             if row == columns:
@@ -96,8 +100,8 @@ def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
         ledger.flag([(number, violation) for number in numbers[start : start + _GROUP]])
 
 
-def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, sending: bool) -> Block:
-    """A chunk with the outcome that each row can be given on its own."""
+def _block_of(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, sending: bool) -> Block:
+    """Return a chunk with the outcome of each row as far as the row by itself decides it."""
     ids, payloads, violations = list(verdicts.ids), verdicts.payloads, verdicts.violations
     valid: Sequence[int] = range(len(ids))
     if violations or chunk.skipped:
@@ -113,7 +117,7 @@ def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, 
     others = [Staged(chunk.numbers[p], ids[p], payloads[p], outcome) for p, outcome in apart.items()]
     for position, found in violations.items():
         if any(violation.field in (ID, ROW) for violation in found):
-            ids[position] = ""  # not known for certain, so it is no other row's twin
+            ids[position] = ""  # not certain, so the row duplicates no other
         if position not in chunk.skipped:
             others.append(Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.INVALID, found))
     for position in chunk.skipped:
@@ -122,56 +126,57 @@ def _settled(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, 
     return Block(chunk.numbers, ids, chunk.rows, outcome, others)
 
 
-def _resolve_duplicates(seen: _Seen, ledger: Ledger, duplicates: str) -> None:
-    """Settle the rows of each contact that has several, so that at most one of them is sent."""
-    flags: list[tuple[int, Violation]] = []
-    settled: list[tuple[int, Outcome, Violation | None]] = []
-    for rows in _duplicates(seen, ledger):
-        agree = len({payload for _, payload in rows}) == 1
-        if not agree and duplicates == "refuse":
-            flags.extend((number, Violation("duplicate-conflict", ID, {"rows": _listed(rows)})) for number, _ in rows)
-        else:
-            counting = rows[-1 if duplicates == "last" and not agree else 0]
-            reason = Violation("duplicate-ignored", ID, {"row": str(counting[0])})
-            settled.extend(
-                (number, Outcome.DUPLICATE, None if payload == counting[1] else reason)
-                for number, payload in rows
-                if number != counting[0]
-            )
-        if len(flags) + len(settled) >= _GROUP:
-            ledger.flag(flags)
-            ledger.settle(settled)
-            flags, settled = [], []
-    ledger.flag(flags)
-    ledger.settle(settled)
+def _resolve_duplicates(hashes: _RowHashes, ledger: Ledger, duplicates: str) -> None:
+    """Settle rows of contacts that have several, so that at most one row of each contact is sent."""
+    for contacts in _contacts_with_duplicates(hashes, ledger):
+        flags: list[tuple[int, Violation]] = []
+        settled: list[tuple[int, Outcome, Violation | None]] = []
+        for rows in contacts:
+            if len({payload for _, payload in rows}) == 1:
+                settled += _settled(rows, rows[0])
+            elif duplicates == "refuse":
+                conflict = Violation("duplicate-conflict", ID, {"rows": _listed(rows)})
+                flags += [(number, conflict) for number, _ in rows]
+            else:
+                settled += _settled(rows, rows[-1 if duplicates == "last" else 0])
+        ledger.flag(flags)
+        ledger.settle(settled)
 
 
-def _duplicates(seen: _Seen, ledger: Ledger) -> Iterator[list[tuple[int, int]]]:
-    """For each contact with several rows, their numbers and payload hashes in source order."""
-    ids = np.sort(np.frombuffer(seen.ids, dtype=np.int64))
+def _settled(rows: _Rows, counting: tuple[int, int]) -> Iterator[tuple[int, Outcome, Violation | None]]:
+    """Yield the outcome of all rows but the `counting` one, with a reason where the row disagrees with it."""
+    ignored = Violation("duplicate-ignored", ID, {"row": str(counting[0])})
+    for number, payload in rows:
+        if number != counting[0]:
+            yield number, Outcome.DUPLICATE, None if payload == counting[1] else ignored
+
+
+def _contacts_with_duplicates(hashes: _RowHashes, ledger: Ledger) -> Iterator[list[_Rows]]:
+    """Yield the rows of each contact that has several, for up to `_GROUP` contacts at a time."""
+    ids = np.sort(np.frombuffer(hashes.ids, dtype=np.int64))
     if not (ids[1:] == ids[:-1]).any():
         return
-    import pandas as pd  # noqa: PLC0415 - most sources name each contact once, and need not wait for it
+    import pandas as pd  # noqa: PLC0415 - most sources name each contact once and need not wait for it
 
-    columns = {"number": seen.numbers, "id": seen.ids, "payload": seen.payloads}
+    columns = {"number": hashes.numbers, "id": hashes.ids, "payload": hashes.payloads}
     rows = pd.DataFrame({name: np.frombuffer(column, dtype=np.int64) for name, column in columns.items()})
-    alike = rows[rows["id"].duplicated(keep=False)].sort_values(["id", "number"])
-    ends = [*np.flatnonzero(np.diff(alike["id"])) + 1, len(alike)]
+    repeated = rows[rows["id"].duplicated(keep=False)].sort_values(["id", "number"])
+    ends = [*np.flatnonzero(np.diff(repeated["id"])) + 1, len(repeated)]
     start = 0
-    # A hash only points at candidates: the ids themselves decide, so that two contacts are never taken for one.
+    # Equal hashes only make candidates: the ids themselves decide, so that two contacts are never taken for one.
     for end in ends[_GROUP - 1 :: _GROUP] + ends[-1:]:
-        batch = alike[start:end]
+        batch = repeated[start:end]
         payloads = dict(zip(batch["number"].tolist(), batch["payload"].tolist(), strict=True))
-        contacts: dict[str, list[int]] = {}
+        contacts: dict[str, _Rows] = {}
         for number, contact_id in ledger.contact_ids(list(payloads)).items():
-            contacts.setdefault(contact_id, []).append(number)
-        yield from ([(number, payloads[number]) for number in numbers] for numbers in contacts.values() if len(numbers) > 1)
+            contacts.setdefault(contact_id, []).append((number, payloads[number]))
+        yield [rows for rows in contacts.values() if len(rows) > 1]
         start = end
 
 
-def _listed(duplicates: list[tuple[int, int]]) -> str:
-    """Their numbers, as "3, 9 and 12", or the first few of many."""
-    numbers = [str(number) for number, _ in duplicates]
+def _listed(rows: _Rows) -> str:
+    """Return the row numbers as "3, 9 and 12", or the first few of many."""
+    numbers = [str(number) for number, _ in rows]
     if len(numbers) > _LISTED:
         return _("{rows} and {more} more", rows=", ".join(numbers[:_LISTED]), more=len(numbers) - _LISTED)
     return _("{rows} and {last}", rows=", ".join(numbers[:-1]), last=numbers[-1])
