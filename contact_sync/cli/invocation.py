@@ -54,7 +54,7 @@ def invoke(ctx: click.Context, params: dict[str, Any], work: str = "run") -> int
     return code
 
 
-def _done(ctx: click.Context, params: dict[str, Any], work: str) -> inbox.Ended:
+def _done(ctx: click.Context, params: dict[str, Any], work: str) -> inbox.FileResult:
     """Do the work for one file, tell what came of it, and how it ended; raises ContactSyncError where there is no report."""
     console: Console = ctx.obj
     chosen = settings_of(ctx, params)
@@ -62,13 +62,13 @@ def _done(ctx: click.Context, params: dict[str, Any], work: str) -> inbox.Ended:
 
     with Bars(shown=not console.quiet) as bars:
         summary: Summary = getattr(works, work)(chosen, bars)
-    return inbox.Ended(console.conclude(summary, _next(ctx, summary)), "", summary.is_open, summary.identity)
+    return inbox.FileResult(console.conclude(summary, _next(ctx, summary)), "", summary.is_open, summary.identity)
 
 
-def _refused(ctx: click.Context, error: ContactSyncError, source: Path | None) -> inbox.Ended:
+def _refused(ctx: click.Context, error: ContactSyncError, source: Path | None) -> inbox.FileResult:
     """Tell why there is no report."""
     console: Console = ctx.obj
-    return inbox.Ended(console.refuse(error, source), console.clean(str(error)), is_open=False)
+    return inbox.FileResult(console.refuse(error, source), console.clean(str(error)), is_open=False)
 
 
 def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, str]:
@@ -76,7 +76,7 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
     console: Console = ctx.obj
     folder: Path = params["source"]
 
-    def one(path: Path) -> inbox.Ended:
+    def one(path: Path) -> inbox.FileResult:
         try:
             return _done(ctx, params | {"source": path, "report": inbox.report_of(path)}, work)
         except MissingError:
@@ -85,7 +85,7 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
             return _refused(ctx, error, path)
         except Exception as bug:  # which must not keep the others from being run
             log.exception("with %s", path.name)
-            return inbox.Ended(console.refuse(error_of(bug), path), "", is_open=True)
+            return inbox.FileResult(console.refuse(error_of(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
         from contact_sync.ledger.state_dir import ledger_of  # noqa: PLC0415 - not for --help
@@ -109,7 +109,7 @@ def _each(ctx: click.Context, params: dict[str, Any], work: str) -> tuple[int, s
     try:
         _refuse_places(folder, params)
         rehearsal = params["sandbox"] or params["dry_run"]
-        codes.extend(inbox.each(folder, one, moved, expected=params["expect_by"], rehearsal=rehearsal))
+        codes.extend(inbox.run_each(folder, one, moved, expected=params["expect_by"], rehearsal=rehearsal))
         if not codes and not console.quiet:
             console.say(_("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:

@@ -1,4 +1,4 @@
-"""The craft of safe files: private copies, atomic replacement and locks.
+"""Safe handling of files: snapshots, atomic replacement and exclusive locks.
 
-Uses the standard library and the error tree alone; `source`, `report`, `ledger` and `sync` build on it.
+May import only `errors`, `model` and `i18n`; `source`, `report`, `ledger` and `sync` build on it.
 """

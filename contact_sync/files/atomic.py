@@ -1,4 +1,4 @@
-"""A report is written whole or not at all: a draft beside its place, moved there when it is complete and on the disk."""
+"""Atomic writing of reports: to a temporary file beside the target, which replaces it once it is complete and on the disk."""
 
 import errno
 import os
@@ -15,23 +15,24 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 _SECOND = 1_000_000_000
 _MARK = 271_828_000
-"""Nanoseconds into the second at which our files say they were changed.
+"""Nanoseconds within the second of the modification time of every report, by which an edited one is recognised.
 
-No copy cuts other times to it, as scp, rsync and FAT cut to whole seconds, and file systems that count in 1 µs or 100 ns keep it.
+Copies do not truncate other times to this value (scp, rsync and FAT truncate to whole seconds), and file systems with a
+resolution of 1 µs or 100 ns keep it.
 """
 
 
-class Draft:
-    """A report that is not in its place yet; the name it is drafted under is nobody's business."""
+class AtomicFile:
+    """A file that replaces `path` when it is committed, or is removed when it is closed."""
 
     def __init__(self, path: Path, mode: int) -> None:
-        if path.exists() and not path.is_file():  # a file in the place of /dev/null would hurt the whole machine
+        if path.exists() and not path.is_file():  # replacing /dev/null would break the whole machine
             raise OSError(errno.EINVAL, _("it is a folder or a device"))
         self.path = path
         self._mode = mode
-        # One name, so that what a killed run has left is not left for ever; held, so that no other run writes into it.
-        self._draft = path.with_name(f".{path.name}.draft")
-        descriptor = acquire(self._draft)
+        # A fixed name, so that the next run removes the leftover of a killed one; locked, so that no other run writes into it.
+        self._temporary = path.with_name(f".{path.name}.draft")
+        descriptor = acquire(self._temporary)
         if descriptor is None:
             raise BusyError(
                 _(
@@ -39,69 +40,70 @@ class Draft:
                     path=path,
                 )
             )
-        self._in_place = False
+        self._committed = False
         self.file = os.fdopen(descriptor, "wb")
         try:
             os.fchmod(descriptor, 0o600)
-        except OSError:  # it is somebody else's
+        except OSError:  # it belongs to another user
             self.file.close()
             raise
 
     def reserve(self, size: int) -> None:
-        """Take so many bytes of the disk for the report, so that it cannot be full when all is sent. Raises StorageError."""
+        """Allocate `size` bytes, so that the disk cannot be full when the report is due. Raises StorageError."""
         if not hasattr(os, "posix_fallocate"):  # macOS
             return
         try:
             os.posix_fallocate(self.file.fileno(), 0, size)
         except OSError as error:
-            if error.errno in _FULL:  # else it is a file system that knows no such thing
-                raise unwritable(self.path, error) from error
+            if error.errno in _FULL:  # any other error: the file system does not support it
+                raise write_error(self.path, error) from error
 
-    def place(self) -> None:
-        """Put what was written in its place. Raises StorageError."""
+    def commit(self) -> None:
+        """Replace the target with what was written, durably. Raises StorageError."""
         try:
             self.file.flush()
-            self.file.truncate()  # what was reserved and not needed
-            with suppress(OSError):  # then it is taken for edited, and kept
-                os.utime(self.file.fileno(), ns=(_marked(time.time_ns()),) * 2)
+            self.file.truncate()  # the rest of the reserved space
+            with suppress(OSError):  # then the report counts as edited, and is kept
+                now = time.time_ns()
+                os.utime(self.file.fileno(), ns=(now - (now - _MARK) % _SECOND,) * 2)
             os.fchmod(self.file.fileno(), self._mode)
             os.fsync(self.file.fileno())
-            self._draft.replace(self.path)
-            self._in_place = True
+            self._temporary.replace(self.path)
+            self._committed = True
         except OSError as error:
-            raise unwritable(self.path, error) from error
-        _make_durable(self.path.parent)
+            raise write_error(self.path, error) from error
+        _sync_folder(self.path.parent)
 
     def close(self) -> None:
-        """Throw away what is not in its place."""
-        if not self._in_place:
-            with suppress(OSError):  # the folder may be gone, or closed to this user by now
-                self._draft.unlink()
+        """Remove the temporary file unless it was committed."""
+        if not self._committed:
+            with suppress(OSError):  # the folder may be gone or inaccessible by now
+                self._temporary.unlink()
         with suppress(OSError):
             self.file.close()
 
 
 @contextmanager
-def draft(path: Path, mode: int) -> Iterator[Draft]:
-    """Begin the report that will stand at `path` with these permissions.
+def open_atomic(path: Path, mode: int) -> Iterator[AtomicFile]:
+    """Open a file that replaces `path` when it is committed, with permissions `mode`.
 
-    Raises StorageError when it could not be written, BusyError when another run is at it.
+    Raises StorageError when it cannot be written, BusyError when another run is writing it.
     """
     try:
-        begun = Draft(path, mode)
+        opened = AtomicFile(path, mode)
     except OSError as error:
-        raise unwritable(path, error) from error
+        raise write_error(path, error) from error
     try:
-        yield begun
+        yield opened
     finally:
-        begun.close()
+        opened.close()
 
 
 def is_edited(path: Path) -> bool:
-    """Whether the file at `path` may be another than the report that was put there: its time does not bear our mark.
+    """Return True when the file at `path` may not be the report that was written there: its time lacks our mark.
 
-    Where the file system keeps times of whole seconds (FAT, some shares) no file bears it, and every night's stays beside the
-    others: too many that are said to be kept do less harm than one correction that is written over.
+    On a file system with times of whole seconds (FAT, some shares) every report counts as edited, and each run adds one: too many
+    kept files do less harm than one overwritten correction.
     """
     try:
         return path.stat().st_mtime_ns % _SECOND != _MARK
@@ -109,13 +111,8 @@ def is_edited(path: Path) -> bool:
         return False
 
 
-def _marked(nanoseconds: int) -> int:
-    """The last moment until then that bears the mark."""
-    return nanoseconds - (nanoseconds - _MARK) % _SECOND
-
-
-def _make_durable(folder: Path) -> None:
-    """Have the disk know the new name, where the folder can be read and its file system knows how; the report is whole anyway."""
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable where the folder and its file system allow it; the report is complete in any case."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -124,8 +121,8 @@ def _make_durable(folder: Path) -> None:
             os.close(descriptor)
 
 
-def unwritable(path: Path, error: OSError) -> StorageError:
-    """The sentence for a report that this error kept from being written."""
+def write_error(path: Path, error: OSError) -> StorageError:
+    """Return the error that says why the report at `path` cannot be written."""
     return StorageError(
         _(
             "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.",

@@ -1,4 +1,4 @@
-"""A file that one process at a time may hold."""
+"""Exclusive locks on files, one process at a time."""
 
 import fcntl
 import os
@@ -6,26 +6,27 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-_LOCK_TIMEOUT_S = 0.3  # seconds: who only looks, or looks after another account's ledger, holds a lock for less
+_LOCK_TIMEOUT_S = 0.3  # a process that only checks a lock, or expires another account's ledger, has it for less
 
 
 def acquire(path: Path) -> int | None:
-    """Open `path`, made with mode 0600 if need be, for this process alone; None when another process has it and keeps it.
+    """Lock `path` exclusively and return its descriptor, or None when another process keeps the lock.
 
-    Returns the descriptor, empty and writable; the file is free again when it is closed, or the process gone. Raises OSError.
+    The file is created with mode 0600 if missing, empty and writable. The lock is released when the descriptor is closed or the
+    process ends. Raises OSError.
     """
-    until = time.monotonic() + _LOCK_TIMEOUT_S
+    deadline = time.monotonic() + _LOCK_TIMEOUT_S
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever had it may have renamed it or taken it away between the two lines: then this is another file.
+            # Between the two lines the former owner may have renamed or removed the file: then this is another file.
             with suppress(FileNotFoundError):
                 if os.path.samestat(path.stat(), os.fstat(descriptor)):
                     os.ftruncate(descriptor, 0)
                     return descriptor
         except BlockingIOError:
-            if time.monotonic() >= until:
+            if time.monotonic() >= deadline:
                 os.close(descriptor)
                 return None
             time.sleep(0.01)
@@ -36,7 +37,7 @@ def acquire(path: Path) -> int | None:
 
 
 def is_held(path: Path) -> bool:
-    """Whether another process has seized `path`. Raises OSError."""
+    """Return True when another process has locked `path`. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""A private copy of a source that nobody is writing to any more.
+"""A private snapshot of a source that no process is writing to.
 
-Measured: a file read while it grew gave 186 of its 400 rows, without an error. So a source is parsed from a copy, taken when the
-file has been quiet for `QUIET` seconds and compared again afterwards.
+A file that was read while it grew yielded 186 of its 400 rows, without an error. So a source is parsed from a copy that is taken
+when the file has not changed for `QUIET` seconds; its identity is compared again afterwards.
 """
 
 import os
@@ -20,24 +20,24 @@ from contact_sync.model import Identity
 QUIET = 2.0
 """Seconds without a change after which a file counts as written."""
 QUIET_TIMEOUT_S = 30.0
-"""Seconds after which a file that still changes is left for another time."""
-_PAUSE = 0.25
-_BLOCK = 1 << 20
+"""Seconds after which a file that still changes is given up."""
+_POLL_INTERVAL_S = 0.25
+_BLOCK = 1 << 20  # bytes
 
 
 @contextmanager
 def private_copy(
     path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]
 ) -> Iterator[tuple[FileIO, Identity]]:
-    """Lend an unlinked copy of `path`, readable by its user alone and unbuffered, and say which file that is a copy of.
+    """Open an unlinked, unbuffered copy of `path` that only its user can read, together with the identity of the original.
 
     Raises `SourceError` when there is no regular file to read, `BusyError` when it keeps changing, `StorageError` when there is
     no room for the copy.
     """
     _refuse_owner_file(path)
-    identity_of(path)
+    identity_of(path)  # raises SourceError before anything is created
     try:
-        opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - what is written to it may fail too, for other reasons
+        opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - writing to it raises OSError too, for other reasons
     except OSError as error:
         raise StorageError(
             _(
@@ -47,10 +47,10 @@ def private_copy(
             )
         ) from error
     with opened as copy:
-        yield copy, _take(path, copy, clock, sleep)
+        yield copy, _copy_when_quiet(path, copy, clock, sleep)
 
 
-def open_elsewhere(path: Path) -> str | None:
+def open_file_warning(path: Path) -> str | None:
     """Return a warning when an office program has `path` open, else None."""
     name = path.name
     owners = (path.with_name("~$" + name), path.with_name(f".~lock.{name}#"))
@@ -70,13 +70,13 @@ def _refuse_owner_file(path: Path) -> None:
         raise SourceError(_("{name} is only the lock file of an office program: give the file itself.", name=path.name))
 
 
-def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
+def _copy_when_quiet(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
     deadline = clock() + QUIET_TIMEOUT_S
     identity = identity_of(path)
-    # A time in the future (a clock that is ahead, a share) tells nothing: then only watching counts.
-    since = min(identity.modified, clock())
+    # A time in the future (a clock that is ahead, a share) proves nothing: then the file is watched.
+    quiet_since = min(identity.modified, clock())
     while True:
-        while clock() - since < QUIET:
+        while clock() - quiet_since < QUIET:
             if clock() >= deadline:
                 raise BusyError(
                     _(
@@ -85,17 +85,17 @@ def _take(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[
                         seconds=QUIET_TIMEOUT_S,
                     )
                 )
-            sleep(_PAUSE)
+            sleep(_POLL_INTERVAL_S)
             if (now := identity_of(path)) != identity:
-                identity, since = now, clock()
+                identity, quiet_since = now, clock()
         _copy(path, copy)
         if (now := identity_of(path)) == identity:
             return now
-        identity, since = now, clock()
+        identity, quiet_since = now, clock()
 
 
 def identity_of(path: Path) -> Identity:
-    """Say which file `path` is by now; raises `SourceError` when there is no regular file to read."""
+    """Return the current identity of `path`; raises `SourceError` when it is not a regular file that can be read."""
     try:
         found = path.stat()
     except (OSError, ValueError) as error:
@@ -130,7 +130,7 @@ def _read(path: Path, source: IO[bytes]) -> bytes:
 def _write(path: Path, block: bytes, copy: FileIO) -> None:
     rest = memoryview(block)
     try:
-        while rest:  # what is left of a disk takes a part, and only then refuses
+        while rest:  # a nearly full disk accepts a part before it fails
             rest = rest[copy.write(rest) :]
     except OSError as error:
         raise StorageError(

@@ -6,7 +6,7 @@ UTF-8 with BOM and the source's own delimiter, so that the spreadsheet program t
 import csv
 from collections.abc import Iterable, Sequence
 
-from contact_sync.files.atomic import Draft, unwritable
+from contact_sync.files.atomic import AtomicFile, write_error
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
 from contact_sync.rules.formula import escape, harmless
@@ -26,7 +26,7 @@ COLUMNS = (
 _END = "\r\n"
 
 
-def write(report: Draft, layout: Layout, batches: Iterable[Batch]) -> int:
+def write(report: AtomicFile, layout: Layout, batches: Iterable[Batch]) -> int:
     """Write all of it, put it in its place, and return how many data rows it has. Raises StorageError."""
     rows = 0
     try:
@@ -36,8 +36,8 @@ def write(report: Draft, layout: Layout, batches: Iterable[Batch]) -> int:
             report.file.write(_encoded(_rendered_batch(batch, layout.delimiter)))
             rows += len(batch.numbers)
     except OSError as error:
-        raise unwritable(report.path, error) from error
-    report.place()
+        raise write_error(report.path, error) from error
+    report.commit()
     return rows
 
 

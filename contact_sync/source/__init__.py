@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from contact_sync.files.snapshot import open_elsewhere, private_copy
+from contact_sync.files.snapshot import open_file_warning, private_copy
 from contact_sync.i18n import _
 from contact_sync.model import Source
 from contact_sync.source.aliases import check_renames
@@ -44,7 +44,7 @@ def open_source(
         source.identity = identity
         if finding := _unused(kind, path.name, choices):
             source.findings.append(finding)
-        if warning := open_elsewhere(path):
+        if warning := open_file_warning(path):
             source.warnings.append(warning)
         yield source
 

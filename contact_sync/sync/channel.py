@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import ContactSyncError, StorageError
-from contact_sync.files.atomic import Draft
+from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.model import Watcher
@@ -47,7 +47,7 @@ class Channel:
             sleep=self._shutdown.sleep,
         )
 
-    def send(self, ledger: Ledger, report: Draft, rows: int, watcher: Watcher) -> None:
+    def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher) -> None:
         """Send what is pending, unless the disk has no room for what has to be written after it: a report of so many `rows`."""
         try:
             pending = ledger.pending()

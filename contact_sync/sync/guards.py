@@ -1,4 +1,4 @@
-"""Guards before the first request: a source that looks damaged as a whole is not sent at all."""
+"""Guards before the first request: nothing of a source that seems damaged as a whole is sent."""
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
@@ -7,14 +7,14 @@ from contact_sync.model import Outcome
 from contact_sync.settings import Settings
 
 NOTHING_TO_SEND = "nothing-to-send"
-"""A row that holds nothing but a contactId is no sign of a damaged source."""
+"""Code of a row with only a contactId, which is not a sign of a damaged source."""
 
-FEW = 20
-"""Fewer known contacts than this tell nothing about their column."""
+MIN_KNOWN = 20
+"""Known contacts below which identity changes are not judged."""
 
 
 def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
-    """Why nothing is to be sent: most rows are invalid, many become somebody else, or many fields would be emptied."""
+    """Return a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
     found = []
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     if invalid * 100 > settings.max_invalid * rows:
@@ -33,7 +33,7 @@ def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
             )
         found.append(SourceError(sentence))
     known = ledger.same + ledger.identity_changes
-    if known >= FEW and ledger.identity_changes * 100 > settings.max_identity_changes * known:
+    if known >= MIN_KNOWN and ledger.identity_changes * 100 > settings.max_identity_changes * known:
         sentence = _(
             "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when one column is sorted alone, so nothing was sent: check that each contactId is beside its own person, or "

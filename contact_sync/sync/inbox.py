@@ -1,9 +1,9 @@
-"""A folder that files arrive in: each is run once, in order of arrival, and put away with its report beside it.
+"""The inbox: each file that arrives in a folder is run, in order of arrival, and moved together with its reports.
 
-A file whose run ended (exit codes 0, 3 and 4) goes to `done/` or `failed/`; any other stays, for the next run to try, and so does
-one with rows that are still to be sent, or that was changed or replaced while it was run. Whatever is cut short between two steps
-is done again: a run skips the rows that are in place, so nothing is sent twice. Two runs of one folder pass each other: what one
-has put away is gone for the other.
+A file whose run ended (exit codes 0, 3 and 4) moves to `done/` or `failed/`. Any other stays for the next run, as does one with
+unsent rows and one that was changed or replaced during its run. Every step is idempotent: a run skips the rows that are in place,
+so one that was interrupted between two steps is repeated without sending anything twice. Two runs can share a folder: a file that
+one has moved does not exist for the other.
 """
 
 import datetime as dt
@@ -21,75 +21,75 @@ from contact_sync.model import Identity
 
 DONE, FAILED = "done", "failed"
 
-PLACES = {0: DONE, 3: FAILED, 4: FAILED}
-"""Exit code → where the file goes."""
+DESTINATIONS = {0: DONE, 3: FAILED, 4: FAILED}
+"""Exit code → the folder that the file moves to."""
 
-_ITS_OWN = {ContactSyncError.exit_code, BusyError.exit_code}
-"""Exit codes that tell of this file alone: it stays, and the others are run."""
+_SINGLE_FILE = {ContactSyncError.exit_code, BusyError.exit_code}
+"""Exit codes that concern only one file: it stays, and the others are run."""
 
 _REPORT = ".results.csv"
-_BESIDE = re.compile(r"(?P<file>.+)\.results(-\d+)?\.(csv|xlsx|xlsm)", re.IGNORECASE | re.DOTALL)
+_REPORT_NAME = re.compile(r"(?P<file>.+)\.results(-\d+)?\.(csv|xlsx|xlsm)", re.IGNORECASE | re.DOTALL)
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft", ".log")
 _STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
 
 
-class Ended(NamedTuple):
-    """How the run of a file ended."""
+class FileResult(NamedTuple):
+    """The result of running one file."""
 
     code: int
     sentence: str
-    """Why there is no report; empty where there is one."""
+    """The reason why there is no report; empty where there is one."""
     is_open: bool
-    """Whether the next run has rows of it to send."""
+    """True when the next run has rows of it to send."""
     identity: Identity | None = None
     """Of the file that was run, where it could be read."""
 
 
-def each(
+def run_each(
     inbox: Path,
-    run: Callable[[Path], Ended],
+    run: Callable[[Path], FileResult],
     moved: Callable[[Path, Path, int], None],
     *,
     expected: dt.time | None,
     rehearsal: bool,
 ) -> Iterator[int]:
-    """Run each file that has arrived, put it away unless it is a `rehearsal`, and yield the exit codes.
+    """Run each file that has arrived, move it unless this is a `rehearsal`, and yield the exit codes.
 
-    `run` may raise MissingError: the file is gone. `moved` is told of what was put away: the file, its place (with only the
-    reports there if another file has its name by now), and the exit code. Raises SourceError when the folder cannot be read, or
-    no file has come today though it is past the time it was `expected` by.
+    `run` may raise MissingError: the file is gone. `moved` is called with the file, its new path (which has only the reports if
+    the file was replaced meanwhile) and the exit code. Raises SourceError when the folder cannot be read, or when no file has
+    arrived today by the time it was `expected`.
     """
     found = arrivals(inbox)
     for path in found:
-        was = _identity(path)
+        before = _identity(path)
         try:
-            ended = run(path)
+            result = run(path)
         except MissingError:
-            continue  # another run has put it away
-        yield ended.code
-        is_over = not ended.is_open or ended.code == SourceError.exit_code  # what a guard stops would be stopped again
-        if ended.code in PLACES and is_over and not rehearsal:
-            is_another = _identity(path) not in {ended.identity or was, None}
-            place = put_away(path, PLACES[ended.code], ended.sentence, reports_only=is_another)
+            continue  # another run has moved it
+        yield result.code
+        is_over = not result.is_open or result.code == SourceError.exit_code  # a guard would stop it again
+        if result.code in DESTINATIONS and is_over and not rehearsal:
+            was_replaced = _identity(path) not in {result.identity or before, None}
+            place = move(path, DESTINATIONS[result.code], result.sentence, reports_only=was_replaced)
             if place:
-                moved(path, place, ended.code)
-        if ended.code not in {*PLACES, *_ITS_OWN}:
-            return  # what stopped this one would stop the others
-    if expected and not found and missing(inbox, expected, dt.datetime.now().astimezone()):
+                moved(path, place, result.code)
+        if result.code not in {*DESTINATIONS, *_SINGLE_FILE}:
+            return  # the same would stop the other files
+    if expected and not found and is_overdue(inbox, expected, dt.datetime.now().astimezone()):
         raise SourceError(
             _("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=f"{expected:%H:%M}")
         )
 
 
 def arrivals(inbox: Path) -> list[Path]:
-    """The files that have arrived, in order of arrival; not what an office program or an upload keeps beside them."""
+    """Return the files that have arrived, in order of arrival, without auxiliary files. Raises SourceError."""
     try:
         files = [path for path in inbox.iterdir() if path.is_file()]
         stems = {name for path in files for name in (path.name, path.stem)}
         found: list[tuple[int, str, Path]] = []
         for path in files:
-            if not _is_beside(path.name, stems - {path.name, path.stem}):
-                with suppress(FileNotFoundError):  # another run has put it away since
+            if not _is_auxiliary(path.name, stems - {path.name, path.stem}):
+                with suppress(FileNotFoundError):  # another run has moved it since
                     found.append((path.stat().st_ctime_ns, path.name, path))
     except OSError as error:
         sentence = _("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
@@ -97,43 +97,43 @@ def arrivals(inbox: Path) -> list[Path]:
     return [path for _, _, path in sorted(found)]
 
 
-def _is_beside(name: str, others: set[str]) -> bool:
-    """Whether a file belongs to another: a lock, an upload that goes on, the report of a file that is here.
+def _is_auxiliary(name: str, others: set[str]) -> bool:
+    """Return True for a lock file, an unfinished upload, and the report of one of the `others`.
 
-    A report whose file is not here was corrected, and is to be run.
+    A report whose file is not in the folder was corrected, and is run.
     """
     if name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED):
         return True
-    match = _BESIDE.fullmatch(name)
+    match = _REPORT_NAME.fullmatch(name)
     return match is not None and match["file"] in others
 
 
 def _identity(path: Path) -> Identity | None:
-    """Which file that is by now; None where it cannot be seen."""
+    """Return the current identity of a file, None where it cannot be read."""
     with suppress(SourceError):
         return identity_of(path)
     return None
 
 
 def report_of(path: Path) -> Path:
-    """Where the report of a file stands until both are put away."""
+    """Return the path of the report of a file until both are moved."""
     return path.with_name(f"{path.name}{_REPORT}")
 
 
-def put_away(path: Path, folder: str, sentence: str, *, reports_only: bool = False) -> Path | None:
-    """Move a file and its reports to this folder in the inbox; a `sentence` is left beside it, where there is no report.
+def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) -> Path | None:
+    """Move a file and its reports to `folder` within the inbox, and write a `sentence`, if any, into a note beside it.
 
-    With `reports_only` the file itself stays. Returns its place there, None when somebody has taken it away. Raises
-    StorageError when it cannot be moved.
+    With `reports_only` the file itself stays. Returns the new path, None when the file has disappeared. Raises StorageError when
+    it cannot be moved.
     """
     into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
         into.mkdir(mode=0o700, exist_ok=True)
-        place = _free(into, f"{stamp}-{path.name}")
-        # The file last: as long as it is here, the next run does it all again.
-        for beside in _reports(path):
-            beside.rename(place.with_name(place.name + beside.name.removeprefix(path.name)))
+        place = _unused_path(into, f"{stamp}-{path.name}")
+        # The file last: as long as it is in the inbox, the next run repeats all of this.
+        for report in _reports(path):
+            report.rename(place.with_name(place.name + report.name.removeprefix(path.name)))
         if not reports_only:
             path.rename(place)
         if sentence:
@@ -151,12 +151,12 @@ def put_away(path: Path, folder: str, sentence: str, *, reports_only: bool = Fal
 
 def _reports(path: Path) -> list[Path]:
     return [
-        beside for beside in path.parent.iterdir() if (match := _BESIDE.fullmatch(beside.name)) and match["file"] == path.name
+        other for other in path.parent.iterdir() if (match := _REPORT_NAME.fullmatch(other.name)) and match["file"] == path.name
     ]
 
 
-def _free(folder: Path, name: str) -> Path:
-    """A place in `folder` that nothing has, nor the report of a file that stayed."""
+def _unused_path(folder: Path, name: str) -> Path:
+    """Return a path in `folder` that neither a file nor the report of a file that stayed has."""
     place, count = folder / name, 1
     while os.path.lexists(place) or os.path.lexists(report_of(place)):
         count += 1
@@ -164,8 +164,8 @@ def _free(folder: Path, name: str) -> Path:
     return place
 
 
-def missing(inbox: Path, expected: dt.time, now: dt.datetime) -> bool:
-    """Whether it is past the time of day by which a file was expected, and none has been put away today."""
+def is_overdue(inbox: Path, expected: dt.time, now: dt.datetime) -> bool:
+    """Return True when the `expected` time of day is past and no file has been moved today."""
     stamps = [match[1] for folder in (DONE, FAILED) for path in (inbox / folder).glob("*") if (match := _STAMP.match(path.name))]
     latest = max(stamps, default="")
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)

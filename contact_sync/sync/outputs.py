@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.errors import ConfigError
-from contact_sync.files.atomic import Draft, draft, is_edited
+from contact_sync.files.atomic import AtomicFile, is_edited, open_atomic
 from contact_sync.i18n import _
 from contact_sync.model import OutputPaths, Source
 from contact_sync.settings import NOWHERE, Settings
@@ -50,9 +50,9 @@ def _same(one: Path, other: Path) -> bool:
 class Drafts(NamedTuple):
     """The reports that are asked for."""
 
-    csv: Draft
-    workbook: Draft | None
-    page: Draft | None
+    csv: AtomicFile
+    workbook: AtomicFile | None
+    page: AtomicFile | None
     warnings: list[str]
 
 
@@ -66,10 +66,10 @@ def drafts(paths: OutputPaths) -> Iterator[Drafts]:
     workbook, warnings = _spared(paths.workbook)
     with ExitStack() as stack:
 
-        def begun(path: Path | None) -> Draft | None:
-            return stack.enter_context(draft(path, paths.mode)) if path else None
+        def begun(path: Path | None) -> AtomicFile | None:
+            return stack.enter_context(open_atomic(path, paths.mode)) if path else None
 
-        report = stack.enter_context(draft(paths.report, paths.mode))
+        report = stack.enter_context(open_atomic(paths.report, paths.mode))
         yield Drafts(report, begun(workbook), begun(paths.page), warnings)
 
 

@@ -1210,16 +1210,16 @@ def test_two_runs_of_a_folder(
     _, options = where
     Path("in").mkdir()
     write("C000001;Zoé", name="in/a.csv")
-    real = inbox.put_away
+    real = inbox.move
 
-    def put_away(*told: Any, **more: Any) -> Path | None:
+    def move(*told: Any, **more: Any) -> Path | None:
         (lock,) = Path("state").glob("*.lock")
         descriptor = acquire(lock)
         assert descriptor is not None
         stack.callback(os.close, descriptor)
         return real(*told, **more)
 
-    monkeypatch.setattr(inbox, "put_away", put_away)
+    monkeypatch.setattr(inbox, "move", move)
     with ExitStack() as stack:
         assert main("run", "in", *options, "--rate", "0") == 0
     assert re.search("in/a\\.csv was moved to in/done/.*-a\\.csv\\.", capsys.readouterr().err)

@@ -1,4 +1,4 @@
-"""A file that one process at a time may hold."""
+"""Exclusive locks between processes."""
 
 import errno
 import fcntl
@@ -24,13 +24,13 @@ UNMEASURED = {name: value for name, value in os.environ.items() if not name.star
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file is."""
+    """Return the path of the lock file."""
     return tmp_path / "account.lock"
 
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long who wants a file that is held has waited for it, in no time."""
+    """Record the waits for a lock, which take no time."""
     naps: list[float] = []
     monkeypatch.setattr(lock, "time", SimpleNamespace(monotonic=lambda: sum(naps), sleep=naps.append))
     return naps
@@ -38,7 +38,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @contextmanager
 def held(path: Path) -> Iterator[int]:
-    """Hold a file that is free, and let it go."""
+    """Hold the lock for the `with` block."""
     descriptor = acquire(path)
     assert descriptor is not None, "another has it"
     try:
@@ -48,7 +48,7 @@ def held(path: Path) -> Iterator[int]:
 
 
 def flock_after(act: Callable[[], object]) -> SimpleNamespace:
-    """Stand in for `fcntl` where something happens, once, between the opening of a file and its lock."""
+    """Return a stand-in for `fcntl` that calls `act` once, between the opening of a file and its lock."""
     acts = [act]
 
     def flock(descriptor: int, operation: int) -> None:
@@ -59,8 +59,8 @@ def flock_after(act: Callable[[], object]) -> SimpleNamespace:
     return SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX, LOCK_NB=fcntl.LOCK_NB)
 
 
-def test_looking_is_not_taking(path: Path) -> None:
-    """Whether a file is held can be seen without making it, writing to it or keeping it."""
+def test_is_held_changes_nothing(path: Path) -> None:
+    """`is_held` neither creates the file nor writes to it nor keeps a lock."""
     assert not is_held(path)
     assert not path.exists()
     with held(path) as descriptor:
@@ -72,8 +72,8 @@ def test_looking_is_not_taking(path: Path) -> None:
         pass
 
 
-def test_it_is_for_one(path: Path) -> None:
-    """A file that is held is nobody else's until its descriptor is closed; who asked in vain changes nothing in it."""
+def test_lock_is_exclusive(path: Path) -> None:
+    """A locked file cannot be locked again until its descriptor is closed; a failed attempt changes nothing in it."""
     with held(path) as descriptor:
         os.write(descriptor, b"mine")
         assert acquire(path) is None
@@ -83,8 +83,8 @@ def test_it_is_for_one(path: Path) -> None:
     assert path.exists()
 
 
-def test_a_moment_is_waited_out(path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
-    """Who holds a file for a moment, as to look, keeps nobody away; who keeps it longer does, soon."""
+def test_brief_lock_is_waited_for(path: Path, monkeypatch: pytest.MonkeyPatch, waits: list[float]) -> None:
+    """A lock that is released soon is waited for; one that is not is given up soon."""
     descriptor = acquire(path)
     assert descriptor is not None
     assert acquire(path) is None
@@ -94,8 +94,8 @@ def test_a_moment_is_waited_out(path: Path, monkeypatch: pytest.MonkeyPatch, wai
         pass
 
 
-def test_it_is_empty_and_private(path: Path) -> None:
-    """A file that is held is empty, whatever the last holder has left, and one that was made is its owner's alone."""
+def test_locked_file_is_empty_and_private(path: Path) -> None:
+    """A locked file is empty, whatever its former owner left, and has mode 0600 if it was created."""
     os.umask(0)
     with held(path) as descriptor:
         os.write(descriptor, b"something long")
@@ -106,8 +106,8 @@ def test_it_is_empty_and_private(path: Path) -> None:
     assert path.read_bytes() == b"short"
 
 
-def test_whoever_dies_lets_it_go(path: Path) -> None:
-    """A file is free as soon as the process that held it is killed."""
+def test_lock_is_released_when_its_process_dies(path: Path) -> None:
+    """A lock is released as soon as its process is killed."""
     script = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
@@ -128,8 +128,8 @@ sys.stdin.read()
             pass
 
 
-def test_a_child_does_not_keep_it(path: Path) -> None:
-    """A process that the holder has started does not keep the file when the holder lets it go."""
+def test_child_process_does_not_inherit_the_lock(path: Path) -> None:
+    """A child process does not keep the lock when its parent releases it."""
     with held(path):
         child = subprocess.Popen(["/bin/cat"], close_fds=False, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     with child:
@@ -141,8 +141,8 @@ def test_a_child_does_not_keep_it(path: Path) -> None:
             pass
 
 
-def test_it_gets_another_name_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that was renamed before it could be locked keeps what is in it, and a new one takes its place."""
+def test_file_renamed_before_it_is_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was renamed before it could be locked keeps its content, and a new one is created in its place."""
     path.write_bytes(b"a report that is whole")
     complete = path.with_name("report.csv")
     monkeypatch.setattr(lock, "fcntl", flock_after(lambda: path.rename(complete)))
@@ -154,8 +154,8 @@ def test_it_gets_another_name_meanwhile(path: Path, monkeypatch: pytest.MonkeyPa
             pass
 
 
-def test_it_is_replaced_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where another file has taken the place of the one that was opened, and is held, nobody else gets it."""
+def test_file_replaced_before_it_is_locked(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was replaced by one that another process has locked is not acquired."""
     path.touch()
     theirs: list[int | None] = []
 
@@ -171,8 +171,8 @@ def test_it_is_replaced_meanwhile(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("target", ["file", "missing"])
-def test_a_link_is_not_followed(path: Path, target: str) -> None:
-    """A symbolic link in the place of the file is refused, and what it points at neither emptied nor made."""
+def test_symbolic_link_is_refused(path: Path, target: str) -> None:
+    """A symbolic link in place of the file is refused; its target is neither emptied nor created."""
     valuable = path.with_name("file")
     valuable.write_bytes(b"valuable")
     path.symlink_to(path.with_name(target))
@@ -183,14 +183,14 @@ def test_a_link_is_not_followed(path: Path, target: str) -> None:
     assert sorted(each.name for each in path.parent.iterdir()) == sorted([path.name, "file"])
 
 
-def test_no_folder(path: Path) -> None:
-    """Where there is no folder the error is the operating system's."""
+def test_missing_folder_is_an_os_error(path: Path) -> None:
+    """A missing folder raises the operating system's error."""
     with pytest.raises(FileNotFoundError):
         acquire(path / "missing")
 
 
-def test_no_descriptor_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever gets no file has no descriptor too many, whether it is held, has gone, or cannot be locked at all."""
+def test_failed_attempt_leaks_no_descriptor(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed attempt leaves no descriptor open, whether the file is locked, is gone, or cannot be locked at all."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
@@ -213,9 +213,9 @@ def test_no_descriptor_is_left(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert descriptors() == before + 1
 
 
-def _intrude(folder: Path) -> int:
-    """Hold the file again and again, take it away in the end as a report does, and return how often nobody else was there."""
-    alone = 0
+def _lock_repeatedly(folder: Path) -> int:
+    """Lock the file again and again, rename it at the end as a report does, and return the number of exclusive locks."""
+    exclusive = 0
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
         descriptor = acquire(folder / "draft")
@@ -223,17 +223,17 @@ def _intrude(folder: Path) -> int:
             inside = folder / "inside"
             inside.touch(exist_ok=False)
             inside.unlink()
-            alone += 1
+            exclusive += 1
             (folder / "draft").rename(folder / f"report-{os.getpid()}")
             os.close(descriptor)
-    return alone
+    return exclusive
 
 
-def test_processes_that_are_at_it_together(tmp_path: Path) -> None:
-    """Of processes that hold a file and take it away all the time never two have it at once, and none waits for ever."""
+def test_concurrent_processes_never_share_the_lock(tmp_path: Path) -> None:
+    """Processes that lock and rename a file all the time never have it at once, and none waits for ever."""
     pool = multiprocessing.get_context("spawn").Pool(4)
     try:
-        assert min(pool.map(_intrude, [tmp_path] * 4, chunksize=1)) > 0
+        assert min(pool.map(_lock_repeatedly, [tmp_path] * 4, chunksize=1)) > 0
     finally:
         pool.close()
         pool.join()

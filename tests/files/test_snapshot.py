@@ -1,4 +1,4 @@
-"""The private copy of a source."""
+"""The private snapshot of a source."""
 
 import io
 import os
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contact_sync.errors import BusyError, SourceError, StorageError
-from contact_sync.files.snapshot import _read, open_elsewhere, private_copy
+from contact_sync.files.snapshot import _read, open_file_warning, private_copy
 from contact_sync.source import Choices, open_source
 from tests.circumstances import files_up_to
 
@@ -20,7 +20,7 @@ NOW = 1_000_000_000.0
 
 
 class Time:
-    """A clock that only sleeping moves, and what happens meanwhile."""
+    """A clock that only sleeping advances, with an event at each sleep."""
 
     def __init__(self, *events: Callable[[], object]) -> None:
         self.now = NOW
@@ -28,11 +28,11 @@ class Time:
         self.events = list(events)
 
     def clock(self) -> float:
-        """Seconds since the epoch."""
+        """Return seconds since the epoch."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, and the next event happen."""
+        """Advance the clock, and run the next event."""
         self.now += seconds
         self.slept += seconds
         if self.events:
@@ -40,20 +40,20 @@ class Time:
 
 
 def written(path: Path, content: bytes, age: float) -> Path:
-    """Write a file whose last change is so many seconds before `NOW`."""
+    """Write a file whose last change is `age` seconds before `NOW`."""
     path.write_bytes(content)
     os.utime(path, (NOW - age, NOW - age))
     return path
 
 
 def content_of(path: Path, time: Time) -> bytes:
-    """Return what a copy of the file holds."""
+    """Return the content of a copy of the file."""
     with private_copy(path, clock=time.clock, sleep=time.sleep) as (copy, _):
         return os.pread(copy.fileno(), 1 << 20, 0)
 
 
 def test_a_quiet_file_is_copied_at_once(tmp_path: Path) -> None:
-    """A file that has been quiet for 2 seconds is not waited for."""
+    """A file that has been quiet for 2 seconds is copied without waiting."""
     time = Time()
     assert content_of(written(tmp_path / "a.csv", b"abc", 2), time) == b"abc"
     assert time.slept == 0
@@ -67,14 +67,14 @@ def test_a_new_file_is_watched_until_it_is_quiet(tmp_path: Path) -> None:
 
 
 def test_a_file_from_the_future_is_watched(tmp_path: Path) -> None:
-    """A file time ahead of the clock does not keep the file waiting for ever."""
+    """A file time ahead of the clock does not make the run wait for ever."""
     time = Time()
     assert content_of(written(tmp_path / "a.csv", b"abc", -1e6), time) == b"abc"
     assert time.slept == 2
 
 
 def test_a_growing_file_is_waited_for(tmp_path: Path) -> None:
-    """A file that grows is read when it has stopped, whatever its time says."""
+    """A file that grows is read when it has stopped growing, whatever its time."""
     path = written(tmp_path / "a.csv", b"a", 1)
     time = Time(*[lambda n=n: written(path, b"a" * n, 0) for n in range(2, 10)])
     assert content_of(path, time) == b"a" * 9
@@ -108,8 +108,8 @@ def test_a_change_during_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert time.slept == 2
 
 
-def test_a_file_that_is_replaced(tmp_path: Path) -> None:
-    """A file that another takes the place of, with the same time and size, is watched again."""
+def test_replaced_file_is_watched_again(tmp_path: Path) -> None:
+    """A file that is replaced by another of the same time and size is watched again."""
     path = written(tmp_path / "a.csv", b"one", 1)
     other = written(tmp_path / "b.csv", b"two", 1)
     time = Time(lambda: None, lambda: other.replace(path))
@@ -118,14 +118,14 @@ def test_a_file_that_is_replaced(tmp_path: Path) -> None:
 
 
 def test_the_copy_is_private(tmp_path: Path) -> None:
-    """The copy has no name, and no one else may read it."""
+    """The copy has no name, and no other user can read it."""
     with private_copy(written(tmp_path / "a.csv", b"abc", 60), clock=lambda: NOW, sleep=lambda _: None) as (copy, _):
         status = os.fstat(copy.fileno())
         assert status.st_nlink == 0
         assert stat.S_IMODE(status.st_mode) & 0o077 == 0
 
 
-def test_what_is_no_regular_file(tmp_path: Path) -> None:
+def test_only_regular_files_are_accepted(tmp_path: Path) -> None:
     """Folders, pipes and sockets are refused at once."""
     os.mkfifo(tmp_path / "pipe")
     with socket.socket(socket.AF_UNIX) as server, ExitStack() as stack:
@@ -138,7 +138,7 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_becomes_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Opening does not block even when a pipe took the file's place after it was looked at."""
+    """Opening does not block even when a pipe replaced the file after its identity was read."""
     path = written(tmp_path / "a.csv", b"abc", 60)
     opened = os.open
 
@@ -154,15 +154,15 @@ def test_a_file_that_becomes_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """A file that does not exist, or a link to nowhere, is said to be missing."""
+    """A file that does not exist, or a dangling link, is reported as missing."""
     (tmp_path / "link.csv").symlink_to("nowhere")
     for name in ("a.csv", "link.csv", "no/such/folder.csv"):
         with pytest.raises(SourceError, match="does not exist"):
             content_of(tmp_path / name, Time())
 
 
-def test_odd_names() -> None:
-    """A name that cannot be one is refused like a missing file."""
+def test_impossible_names() -> None:
+    """A name that no file can have is refused."""
     for name in ("a\0b", "a" * 5000):
         with pytest.raises(SourceError, match="cannot be read"):
             content_of(Path(name), Time())
@@ -178,8 +178,8 @@ def _failing(function: str, error: OSError, monkeypatch: pytest.MonkeyPatch) -> 
         yield
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing permission is said, whether it shows at the first look or at opening."""
+def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing permission is reported, whether `stat` or `open` fails."""
     path = written(tmp_path / "a.csv", b"abc", 60)
     denied = PermissionError(13, "Permission denied")
     for function in ("builtins.open", "pathlib.Path.stat"):
@@ -217,8 +217,8 @@ def test_a_full_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["~$contacts.xlsx", ".~lock.contacts.xlsx#"])
-def test_the_mark_of_an_open_file(tmp_path: Path, name: str) -> None:
-    """The file that an office program leaves beside an open one is refused by its name, and warned of beside the source."""
+def test_lock_file_of_an_office_program(tmp_path: Path, name: str) -> None:
+    """The lock file of an office program is refused as a source, and causes a warning beside one."""
     mark = written(tmp_path / name, b"someone", 60)
     with pytest.raises(SourceError, match="is only the lock"):
         content_of(mark, Time())
@@ -229,7 +229,7 @@ def test_the_mark_of_an_open_file(tmp_path: Path, name: str) -> None:
         ]
 
 
-def test_no_mark(tmp_path: Path) -> None:
-    """Without such a file nothing is said."""
-    assert open_elsewhere(tmp_path / "contacts.xlsx") is None
-    assert open_elsewhere(tmp_path / ("a" * 255)) is None
+def test_no_warning_without_a_lock_file(tmp_path: Path) -> None:
+    """A file without such a lock file causes no warning."""
+    assert open_file_warning(tmp_path / "contacts.xlsx") is None
+    assert open_file_warning(tmp_path / ("a" * 255)) is None

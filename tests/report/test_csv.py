@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contact_sync.errors import BusyError, StorageError
-from contact_sync.files.atomic import draft
+from contact_sync.files.atomic import open_atomic
 from contact_sync.files.lock import acquire
 from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import pack
@@ -53,7 +53,7 @@ def write(
     path: Path, *lines: Line, columns: tuple[str, ...] = ("contactId", "firstname"), delimiter: str = ";", mode: int = 0o600
 ) -> int:
     """Write a report."""
-    with draft(path, mode) as report:
+    with open_atomic(path, mode) as report:
         return report_csv.write(report, laid_out(columns, delimiter), map(batch, lines))
 
 
@@ -121,7 +121,7 @@ def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[i
     for number, cells in zip(numbers, rows, strict=True):
         outcome = "failed" if number in apart else "ready"
         writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
-    with TemporaryDirectory() as folder, draft(Path(folder) / "report.csv", 0o600) as begun:
+    with TemporaryDirectory() as folder, open_atomic(Path(folder) / "report.csv", 0o600) as begun:
         assert report_csv.write(begun, laid_out(["a", "b", "c"], delimiter), [Batch(numbers, pack(rows), READY, told)]) == len(
             rows
         )
@@ -147,7 +147,7 @@ def test_permissions(report: Path, mode: int) -> None:
 def test_a_draft_is_private(report: Path) -> None:
     """Until it is complete nobody else can read a report either, nor find it by its name."""
     os.umask(0)
-    with draft(report, 0o644):
+    with open_atomic(report, 0o644):
         (begun,) = report.parent.iterdir()
         assert (begun.name, stat.S_IMODE(begun.stat().st_mode)) == (".contacts.results.csv.draft", 0o600)
     assert list(report.parent.iterdir()) == []
@@ -158,7 +158,7 @@ def test_a_draft_that_was_left(report: Path) -> None:
     left = report.with_name(f".{report.name}.draft")
     left.write_text("contactId;firstname\n" * 1000)
     left.chmod(0o644)
-    with draft(report, 0o644) as begun:
+    with open_atomic(report, 0o644) as begun:
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
         report_csv.write(begun, laid_out(["contactId", "firstname"]), [batch(line(2, "C1", "Zoé"))])
     assert [record[0] for record in read(report)] == ["contactId", "C1"]
@@ -167,7 +167,7 @@ def test_a_draft_that_was_left(report: Path) -> None:
 
 def test_two_at_a_time(report: Path) -> None:
     """A report that another run is writing is refused, and its draft not touched; another report is not concerned."""
-    with draft(report, 0o600) as first:
+    with open_atomic(report, 0o600) as first:
         with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
@@ -178,9 +178,9 @@ def test_two_at_a_time(report: Path) -> None:
 
 def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
     """A run whose report is in its place does not throw away the draft that another has begun since."""
-    with draft(report, 0o600) as first:
+    with open_atomic(report, 0o600) as first:
         report_csv.write(first, laid_out(["contactId", "firstname"]), [batch(line(2, "first", ""))])
-        second = draft(report, 0o600)
+        second = open_atomic(report, 0o600)
         begun = second.__enter__()
     assert report_csv.write(begun, laid_out(["contactId", "firstname"]), [batch(line(2, "second", ""))]) == 1
     second.__exit__(None, None, None)
@@ -214,7 +214,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
             (place / report.name).touch()
         yield line(2, "C1", "")
 
-    with pytest.raises(StorageError, match="cannot be written"), draft(place / report.name, 0o600) as begun:
+    with pytest.raises(StorageError, match="cannot be written"), open_atomic(place / report.name, 0o600) as begun:
         report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
 
 
@@ -245,7 +245,7 @@ def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
             assert report.read_bytes() == before
             yield line(number, "new", "")
 
-    with draft(report, 0o600) as begun:
+    with open_atomic(report, 0o600) as begun:
         assert report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines())) == 4998
     assert len(read(report)) == 4999
 
@@ -273,7 +273,7 @@ def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
         yield from (line(number, "new", "") for number in range(rows))
         raise StorageError("torn")
 
-    with pytest.raises(StorageError, match="torn"), draft(report, 0o600) as begun:
+    with pytest.raises(StorageError, match="torn"), open_atomic(report, 0o600) as begun:
         report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
@@ -283,7 +283,7 @@ def test_no_folder(tmp_path: Path) -> None:
     """A folder that is missing, or is none, is told before anything else happens."""
     (tmp_path / "file").touch()
     for folder, reason in (("missing", "No such file or directory"), ("file", "Not a directory")):
-        with pytest.raises(StorageError, match=rf"\({reason}\)"), draft(tmp_path / folder / "report.csv", 0o600):
+        with pytest.raises(StorageError, match=rf"\({reason}\)"), open_atomic(tmp_path / folder / "report.csv", 0o600):
             pytest.fail("there is no such folder")
 
 
@@ -291,7 +291,7 @@ def test_no_regular_file(tmp_path: Path) -> None:
     """A report takes the place of neither a folder nor a device."""
     (tmp_path / "null").symlink_to("/dev/null")
     for path in (tmp_path, tmp_path / "null"):
-        with pytest.raises(StorageError, match="it is a folder or a device"), draft(path, 0o600):
+        with pytest.raises(StorageError, match="it is a folder or a device"), open_atomic(path, 0o600):
             pytest.fail("this cannot be replaced")
 
 
@@ -299,7 +299,7 @@ def test_no_regular_file(tmp_path: Path) -> None:
 def test_a_folder_that_others_own(tmp_path: Path) -> None:
     """A folder that this user may not write in is told before anything else happens."""
     tmp_path.chmod(0o755)
-    with somebody_else(), pytest.raises(StorageError, match=r"\(Permission denied\)"), draft(Path("/report.csv"), 0o600):
+    with somebody_else(), pytest.raises(StorageError, match=r"\(Permission denied\)"), open_atomic(Path("/report.csv"), 0o600):
         pytest.fail("nobody may write there")
 
 
@@ -340,9 +340,9 @@ def test_a_report_fed_back_in(rows: list[list[str]], delimiter: str) -> None:
 def test_reserved_room_is_given_back(tmp_path: Path) -> None:
     """A report is as long as what is in it, however much of the disk was taken for it."""
     plain, reserved = tmp_path / "plain.csv", tmp_path / "reserved.csv"
-    with draft(plain, 0o600) as begun:
+    with open_atomic(plain, 0o600) as begun:
         report_csv.write(begun, laid_out(["a"]), [])
-    with draft(reserved, 0o600) as begun:
+    with open_atomic(reserved, 0o600) as begun:
         begun.reserve(100_000)
         assert (tmp_path / ".reserved.csv.draft").stat().st_size == 100_000
         report_csv.write(begun, laid_out(["a"]), [])
@@ -356,7 +356,7 @@ def test_no_room_to_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         raise OSError(number, "no")
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
-    with draft(tmp_path / "report.csv", 0o600) as begun:
+    with open_atomic(tmp_path / "report.csv", 0o600) as begun:
         number = errno.EOPNOTSUPP
         begun.reserve(1)
         number = errno.ENOSPC

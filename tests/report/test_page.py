@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contact_sync.errors import StorageError
-from contact_sync.files.atomic import draft
+from contact_sync.files.atomic import open_atomic
 from contact_sync.model import Batch, Cause, Layout, Line, Outcome, Summary
 from contact_sync.packed import pack
 from contact_sync.report.html import page as report_page
@@ -64,7 +64,7 @@ def paged(lines: Sequence[Line]) -> Iterator[Batch]:
 
 def write(path: Path, lines: Sequence[Line], summary: Summary | None = None, *, masked: bool = False) -> Path:
     """Write a page."""
-    with draft(path, 0o600) as begun:
+    with open_atomic(path, 0o600) as begun:
         report_page.write(begun, summary or summed(lines), LAYOUT, paged(lines), masked=masked)
     return path
 
@@ -271,7 +271,7 @@ def test_the_rows(path: Path) -> None:
 
 def test_a_column_without_a_name(path: Path) -> None:
     """A column whose header is blank is called by its place."""
-    with draft(path, 0o600) as begun:
+    with open_atomic(path, 0o600) as begun:
         report_page.write(begun, summed([]), Layout(["ID", " "], ["A", "B"], {"contactId": 0}, ";"), [], masked=True)
     assert "ID A Column 2" in Parsed(path).text
 
@@ -282,7 +282,7 @@ def test_hostile_cells(path: Path) -> None:
     causes = [Cause(HOSTILE[0], HOSTILE[2], HOSTILE[3], 1, 2, HOSTILE[0])]
     summary = summed(lines, causes=causes, warnings=list(HOSTILE), reasons=list(HOSTILE), findings=list(HOSTILE))
     summary.run = HOSTILE[0]
-    with draft(path, 0o600) as begun:
+    with open_atomic(path, 0o600) as begun:
         report_page.write(begun, summary, LAYOUT._replace(columns=list(HOSTILE[:4])), paged(lines), masked=False)
     parsed = Parsed(path)
     assert [told[5:] for told in parsed.lines] == [[text] * 4 for text in HOSTILE]
@@ -336,7 +336,7 @@ def test_not_masked(path: Path) -> None:
     """Nothing is masked unless it is asked for; then also what could be a number in a column that is not sent."""
     lines = [line(2, "C2", "", "0612345678", "0612345678")]
     assert Parsed(write(path, lines)).lines[0][7:] == ["0612345678", "0612345678"]
-    with draft(path, 0o600) as begun:
+    with open_atomic(path, 0o600) as begun:
         report_page.write(
             begun, summed(lines), LAYOUT._replace(mapping={"contactId": 0, "custom1": 2}), paged(lines), masked=True
         )
@@ -385,7 +385,7 @@ def test_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             yield Batch(numbers, pack([["C" * 20, "x" * 20, "", ""] for _ in numbers]), UNCHANGED, {})
 
     tracemalloc.start()
-    with draft(path, 0o600) as begun:
+    with open_atomic(path, 0o600) as begun:
         report_page.write(begun, summed([], rows=rows, outcomes={"unchanged": rows}), LAYOUT, pages(), masked=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -402,7 +402,7 @@ def test_a_full_disk(path: Path) -> None:
         raise OSError(28, "No space left on device")
         yield
 
-    with pytest.raises(StorageError, match=r"cannot be written \(No space left on device\)"), draft(path, 0o600) as begun:
+    with pytest.raises(StorageError, match=r"cannot be written \(No space left on device\)"), open_atomic(path, 0o600) as begun:
         report_page.write(begun, summed(A_NIGHT), LAYOUT, refused(), masked=False)
     assert path.read_bytes() == before
 

@@ -28,7 +28,7 @@ from openpyxl.worksheet.table import Table
 from python_calamine import CalamineWorkbook
 
 from contact_sync.errors import SourceError, StorageError
-from contact_sync.files.atomic import draft
+from contact_sync.files.atomic import open_atomic
 from contact_sync.i18n import set_language
 from contact_sync.model import Batch, Layout, Line, Source
 from contact_sync.packed import pack
@@ -77,7 +77,7 @@ def give_back(path: Path, *bad: Line, place: Path | None = None, **choices: Any)
     with opened(path, **choices) as source:
         place = place or path.with_name(f"back{source.original.suffix if source.original else '.xlsx'}")
         made, rows = pages(source, *bad)
-        with draft(place, 0o600) as report:
+        with open_atomic(place, 0o600) as report:
             notes = workbook.write(report, source.original, source.layout, made, rows=rows)
     return place, notes
 
@@ -635,7 +635,7 @@ def in_memory(rows: list[list[str]], names: list[str], *bad: Line, limit: int | 
     others = {line.number: told(line.number, rows[line.number - 2], line) for line in bad}
     page = Batch(numbers, pack(rows), READY, others)
     mapping = {"contactId": 0, "firstname": 1}
-    with draft(place, 0o600) as report:
+    with open_atomic(place, 0o600) as report:
         notes = workbook.write(report, None, Layout(names, [], mapping, ";"), [page], rows=limit or len(rows))
     return place, notes
 
@@ -737,7 +737,7 @@ def test_the_columns_are_those_of_the_csv(clients: Path) -> None:
     rejected = Line([], 3, "rejected", "api-refused", "firstname", "Refused.", 2, 400, "15", "2026-01-02T03:04:05Z")
     with opened(clients) as source:
         made, _ = pages(source, rejected)
-        with draft(clients.with_name("c.csv"), 0o600) as report:
+        with open_atomic(clients.with_name("c.csv"), 0o600) as report:
             report_csv.write(report, source.layout, made)
     line = clients.with_name("c.csv").read_text(encoding="utf-8-sig").splitlines()[2].split(";")
     sheet = openpyxl.load_workbook(give_back(clients, rejected)[0])["Clients"]

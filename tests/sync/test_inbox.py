@@ -1,4 +1,4 @@
-"""A folder that files arrive in: which are taken, in what order, and where they go."""
+"""The inbox: accepted files, their order, and their destinations."""
 
 import datetime as dt
 import os
@@ -16,7 +16,7 @@ NOW = dt.datetime.now().astimezone()
 
 
 def arrive(folder: Path, *names: str) -> list[Path]:
-    """Let files arrive, one after the other."""
+    """Create files in the folder, one after the other."""
     paths = [folder / name for name in names]
     for path in paths:
         path.touch()
@@ -24,42 +24,42 @@ def arrive(folder: Path, *names: str) -> list[Path]:
     return paths
 
 
-def test_in_order_of_arrival(tmp_path: Path) -> None:
-    """Files come in the order in which they arrived, whatever they are called and however old they say they are."""
+def test_files_are_listed_in_order_of_arrival(tmp_path: Path) -> None:
+    """Files are listed in the order of their arrival, whatever their names and modification times."""
     first, second, third = arrive(tmp_path, "c.csv", "a.xlsx", "b.csv")
     os.utime(third, (0, 0))
     assert inbox.arrivals(tmp_path) == [first, second, third]
 
 
-def test_what_is_no_arrival(tmp_path: Path) -> None:
-    """What office programs, uploads and runs keep beside a file is left alone, and so are folders."""
+def test_auxiliary_files_are_no_arrivals(tmp_path: Path) -> None:
+    """Auxiliary files of office programs, uploads and runs are left alone, and so are folders."""
     arrive(tmp_path, "~$a.xlsx", ".~lock.a.ods#", "a.csv.part", "b.csv.filepart", "c.tmp")
     arrive(tmp_path, "night.log")
     (tmp_path / "done").mkdir()
     assert inbox.arrivals(tmp_path) == []
 
 
-def test_a_workbook_beside_an_edited_one(tmp_path: Path) -> None:
-    """The second workbook of a file, written because the first was edited, is no arrival either, and goes where the file goes."""
+def test_second_workbook_moves_with_its_file(tmp_path: Path) -> None:
+    """The second workbook of a file, written because the first was edited, is not an arrival and moves with the file."""
     path, *_ = paths = arrive(tmp_path, "a.xlsx", "a.xlsx.results.csv", "a.xlsx.results.xlsx", "a.xlsx.results-2.xlsx")
     assert inbox.arrivals(tmp_path) == [path]
-    place = inbox.put_away(path, "failed", "")
+    place = inbox.move(path, "failed", "")
     assert place is not None
     assert {each.name for each in place.parent.iterdir()} == {each.name.replace("a.xlsx", place.name) for each in paths}
 
 
-def test_a_folder_that_cannot_be_read(tmp_path: Path) -> None:
-    """A folder that is gone is a sentence."""
+def test_unreadable_folder(tmp_path: Path) -> None:
+    """A missing folder is a SourceError."""
     with pytest.raises(SourceError, match=r"gone cannot be read \(No such file or directory\): check the folder"):
         inbox.arrivals(tmp_path / "gone")
 
 
 @pytest.mark.parametrize("folder", ["done", "failed"])
-def test_put_away(tmp_path: Path, folder: str) -> None:
-    """A file whose run ended is moved with its reports, under a name that nothing else has."""
+def test_file_is_moved_with_its_reports(tmp_path: Path, folder: str) -> None:
+    """A file whose run ended is moved with its reports, under a unique name."""
     for _ in range(2):
         path, report, workbook = arrive(tmp_path, "a.csv", "a.csv.results.csv", "a.csv.results.xlsx")
-        place = inbox.put_away(path, folder, "")
+        place = inbox.move(path, folder, "")
         assert place is not None
         assert not any(each.exists() for each in (path, report, workbook))
         there = {each.name for each in place.parent.iterdir()}
@@ -68,8 +68,8 @@ def test_put_away(tmp_path: Path, folder: str) -> None:
     assert len(list((tmp_path / folder).iterdir())) == 6
 
 
-def stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the clock say one and the same moment."""
+def freeze_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Freeze the clock."""
 
     class Still(dt.datetime):
         @classmethod
@@ -79,10 +79,10 @@ def stand_still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dt, "datetime", Still)
 
 
-def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of one name in one second do not take each other's place."""
-    stand_still(monkeypatch)
-    paths = [inbox.put_away(arrive(tmp_path, "a.csv")[0], "done", "") for _ in range(3)]
+def test_equal_names_in_one_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of one name in one second do not replace each other."""
+    freeze_clock(monkeypatch)
+    paths = [inbox.move(arrive(tmp_path, "a.csv")[0], "done", "") for _ in range(3)]
     assert [place.name for place in paths if place] == [
         "20260102T030405Z-a.csv",
         "20260102T030405Z-2-a.csv",
@@ -90,58 +90,58 @@ def test_the_same_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
-def test_a_refused_file(tmp_path: Path) -> None:
-    """Beside a file that was refused, and so has no report, stands why."""
+def test_refused_file_gets_a_note(tmp_path: Path) -> None:
+    """A file that was refused, and so has no report, gets a note with the reason."""
     (path,) = arrive(tmp_path, "a.csv")
-    place = inbox.put_away(path, "failed", "No header.")
+    place = inbox.move(path, "failed", "No header.")
     assert place is not None
     assert place.with_name(f"{place.name}.txt").read_text(encoding="utf-8") == "No header.\n"
 
 
-def run_all(folder: Path, ends: dict[str, inbox.Ended], *, rehearsal: bool = False) -> tuple[list[int], list[str]]:
-    """Run a folder whose files end as told, and return the exit codes and which files are still there."""
-    codes = list(inbox.each(folder, lambda path: ends[path.name], lambda *_: None, expected=None, rehearsal=rehearsal))
+def run_all(folder: Path, ends: dict[str, inbox.FileResult], *, rehearsal: bool = False) -> tuple[list[int], list[str]]:
+    """Process a folder whose files end as given, and return the exit codes and the names of the files that are still there."""
+    codes = list(inbox.run_each(folder, lambda path: ends[path.name], lambda *_: None, expected=None, rehearsal=rehearsal))
     return codes, sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
 @pytest.mark.parametrize(
     ("ended", "left"),
     [
-        (inbox.Ended(0, "", is_open=False), ["c"]),
-        (inbox.Ended(3, "", is_open=False), ["c"]),
-        (inbox.Ended(4, "no", is_open=False), ["c"]),
-        (inbox.Ended(4, "", is_open=True), ["c"]),  # a guard
-        (inbox.Ended(0, "", is_open=True), ["a", "c"]),  # --limit
-        (inbox.Ended(3, "", is_open=True), ["a", "c"]),
-        (inbox.Ended(1, "", is_open=True), ["a", "c"]),
-        (inbox.Ended(75, "busy", is_open=False), ["a", "c"]),
-        (inbox.Ended(6, "", is_open=True), ["a", "b", "c"]),
-        (inbox.Ended(5, "", is_open=True), ["a", "b", "c"]),
+        (inbox.FileResult(0, "", is_open=False), ["c"]),
+        (inbox.FileResult(3, "", is_open=False), ["c"]),
+        (inbox.FileResult(4, "no", is_open=False), ["c"]),
+        (inbox.FileResult(4, "", is_open=True), ["c"]),  # a guard
+        (inbox.FileResult(0, "", is_open=True), ["a", "c"]),  # --limit
+        (inbox.FileResult(3, "", is_open=True), ["a", "c"]),
+        (inbox.FileResult(1, "", is_open=True), ["a", "c"]),
+        (inbox.FileResult(75, "busy", is_open=False), ["a", "c"]),
+        (inbox.FileResult(6, "", is_open=True), ["a", "b", "c"]),
+        (inbox.FileResult(5, "", is_open=True), ["a", "b", "c"]),
     ],
 )
-def test_what_stays(tmp_path: Path, ended: inbox.Ended, left: list[str]) -> None:
-    """A file with rows for the next run stays, but not one that a guard stops; others wait where they would fare no better."""
+def test_files_that_stay(tmp_path: Path, ended: inbox.FileResult, left: list[str]) -> None:
+    """A file with rows for the next run stays, unless a guard stopped it; a failure that affects all files ends the loop."""
     arrive(tmp_path, "a", "b", "c")
-    well = inbox.Ended(0, "", is_open=False)
-    assert run_all(tmp_path, {"a": ended, "b": well, "c": inbox.Ended(6, "", is_open=True)})[1] == left
+    well = inbox.FileResult(0, "", is_open=False)
+    assert run_all(tmp_path, {"a": ended, "b": well, "c": inbox.FileResult(6, "", is_open=True)})[1] == left
 
 
-def test_a_rehearsal(tmp_path: Path) -> None:
+def test_rehearsal_moves_nothing(tmp_path: Path) -> None:
     """A rehearsal moves nothing."""
     arrive(tmp_path, "a", "b")
-    ended = inbox.Ended(0, "", is_open=False)
+    ended = inbox.FileResult(0, "", is_open=False)
     assert run_all(tmp_path, {"a": ended, "b": ended}, rehearsal=True) == ([0, 0], ["a", "b"])
 
 
 @pytest.mark.parametrize("code", [0, 3, 4])
 @pytest.mark.parametrize("how", ["renamed", "written"])
-def test_a_file_that_is_replaced(tmp_path: Path, how: str, code: int) -> None:
-    """A file that another took the place of while it was run is put away with its reports alone; the other stays to be run."""
+def test_replaced_file_stays(tmp_path: Path, how: str, code: int) -> None:
+    """When a file is replaced during its run only its reports are moved; the new file stays for the next run."""
     (path,) = arrive(tmp_path, "a.csv")
     path.write_bytes(b"old")
-    told: list[Path] = []
+    moved: list[Path] = []
 
-    def run(_: Path) -> inbox.Ended:
+    def run(_: Path) -> inbox.FileResult:
         _, other = arrive(tmp_path, "a.csv.results.csv", "b.part")
         other.write_bytes(b"new")
         if how == "renamed":
@@ -149,23 +149,23 @@ def test_a_file_that_is_replaced(tmp_path: Path, how: str, code: int) -> None:
             other.replace(path)
         else:
             path.write_bytes(b"new")
-        return inbox.Ended(code, "no" if code == 4 else "", is_open=False)
+        return inbox.FileResult(code, "no" if code == 4 else "", is_open=False)
 
-    assert list(inbox.each(tmp_path, run, lambda *put: told.append(put[1]), expected=None, rehearsal=False)) == [code]
+    assert list(inbox.run_each(tmp_path, run, lambda *put: moved.append(put[1]), expected=None, rehearsal=False)) == [code]
     assert path.read_bytes() == b"new"
     assert not inbox.report_of(path).exists()
-    (place,) = told
+    (place,) = moved
     assert not place.exists()
     assert inbox.report_of(place).exists()
     assert inbox.arrivals(tmp_path) == [path]
 
 
-def test_the_report_of_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does the report of the other, in the same second, take the place of its own."""
-    stand_still(monkeypatch)
+def test_reports_of_one_second_do_not_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report of the new file, in the same second, does not replace the report of the old one."""
+    freeze_clock(monkeypatch)
     for reports_only in (True, False):
         path, _ = arrive(tmp_path, "a.csv", "a.csv.results.csv")
-        inbox.put_away(path, "done", "", reports_only=reports_only)
+        inbox.move(path, "done", "", reports_only=reports_only)
     assert sorted(each.name for each in (tmp_path / "done").iterdir()) == [
         "20260102T030405Z-2-a.csv",
         "20260102T030405Z-2-a.csv.results.csv",
@@ -173,95 +173,95 @@ def test_the_report_of_a_file_that_was_replaced(tmp_path: Path, monkeypatch: pyt
     ]
 
 
-def test_files_that_another_run_puts_away(tmp_path: Path) -> None:
-    """A file that another run has put away, before it could be opened or since, is none of ours."""
+def test_files_moved_by_another_run_are_skipped(tmp_path: Path) -> None:
+    """A file that another run has moved, before it could be opened or since, is skipped."""
     first, second, last = arrive(tmp_path, "a", "b", "c")
     tried: list[Path] = []
 
-    def run(path: Path) -> inbox.Ended:
+    def run(path: Path) -> inbox.FileResult:
         tried.append(path)
         if path == second:
             second.unlink()
             raise MissingError("b does not exist")
         if path == last:
             last.unlink()
-        return inbox.Ended(0, "", is_open=False)
+        return inbox.FileResult(0, "", is_open=False)
 
-    told: list[Path] = []
-    assert list(inbox.each(tmp_path, run, lambda *put: told.append(put[0]), expected=None, rehearsal=False)) == [0, 0]
+    moved: list[Path] = []
+    assert list(inbox.run_each(tmp_path, run, lambda *put: moved.append(put[0]), expected=None, rehearsal=False)) == [0, 0]
     assert tried == [first, second, last]
-    assert told == [first]
+    assert moved == [first]
 
 
-def test_a_refused_file_that_is_taken_away(tmp_path: Path) -> None:
-    """A file that was refused is told so, whoever has taken it away since."""
+def test_refused_file_may_disappear(tmp_path: Path) -> None:
+    """A refused file yields its exit code even if it has disappeared since."""
     (path,) = arrive(tmp_path, "a")
 
-    def run(_: Path) -> inbox.Ended:
+    def run(_: Path) -> inbox.FileResult:
         path.unlink()
-        return inbox.Ended(4, "It has no header.", is_open=False)
+        return inbox.FileResult(4, "It has no header.", is_open=False)
 
-    assert list(inbox.each(tmp_path, run, lambda *_: None, expected=None, rehearsal=False)) == [4]
+    assert list(inbox.run_each(tmp_path, run, lambda *_: None, expected=None, rehearsal=False)) == [4]
 
 
-def test_a_file_that_was_not_yet_complete(tmp_path: Path) -> None:
-    """A file that grew until it was read was not replaced: it is put away."""
+def test_file_that_was_completed_during_the_run(tmp_path: Path) -> None:
+    """A file that grew until it was read was not replaced: it is moved."""
     (path,) = arrive(tmp_path, "a")
 
-    def run(_: Path) -> inbox.Ended:
+    def run(_: Path) -> inbox.FileResult:
         path.write_bytes(b"all of it")
-        return inbox.Ended(0, "", is_open=False, identity=identity_of(path))
+        return inbox.FileResult(0, "", is_open=False, identity=identity_of(path))
 
-    assert list(inbox.each(tmp_path, run, lambda *_: None, expected=None, rehearsal=False)) == [0]
+    assert list(inbox.run_each(tmp_path, run, lambda *_: None, expected=None, rehearsal=False)) == [0]
     assert not path.exists()
 
 
-def test_a_file_that_goes_while_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is there at the first look and gone at the second is no reason not to run the others."""
+def test_file_that_disappears_while_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that disappears while the folder is listed does not keep the others from being run."""
     gone, stays = arrive(tmp_path, "a", "b")
-    look = Path.stat
+    original = Path.stat
 
     def stat(path: Path, **how: bool) -> os.stat_result:
-        found = look(path, **how)
+        found = original(path, **how)
         if path == gone:
             path.unlink()
         return found
 
     monkeypatch.setattr(Path, "stat", stat)
-    assert run_all(tmp_path, {stays.name: inbox.Ended(0, "", is_open=False)}) == ([0], [])
+    assert run_all(tmp_path, {stays.name: inbox.FileResult(0, "", is_open=False)}) == ([0], [])
 
 
-def test_a_file_that_is_taken_away(tmp_path: Path) -> None:
-    """A file that vanishes while it is run is nobody's fault."""
+def test_missing_file_is_not_moved(tmp_path: Path) -> None:
+    """A file that has disappeared is not moved, without an error."""
     (path,) = arrive(tmp_path, "a.csv")
     path.unlink()
-    assert inbox.put_away(path, "done", "") is None
+    assert inbox.move(path, "done", "") is None
 
 
-def test_a_corrected_report_arrives(tmp_path: Path) -> None:
-    """A report beside its own file is left alone; one that comes by itself was corrected, and is run."""
+def test_corrected_report_is_an_arrival(tmp_path: Path) -> None:
+    """A report beside its own file is left alone; one without its file was corrected, and is run."""
     arrive(tmp_path, "a.csv", "a.csv.results.csv", "a.results.xlsx", "b.results.csv", "c.xlsx.results.xlsx")
     assert [path.name for path in inbox.arrivals(tmp_path)] == ["a.csv", "b.results.csv", "c.xlsx.results.xlsx"]
 
 
-def test_a_sentence_that_is_no_unicode(tmp_path: Path) -> None:
-    """Why a file was refused can be left beside it, whatever its name is made of."""
+def test_note_with_an_undecodable_name(tmp_path: Path) -> None:
+    """The note of a refused file can be written for any file name."""
     (path,) = arrive(tmp_path, os.fsdecode(b"caf\xe9.csv"))
-    place = inbox.put_away(path, "failed", f"{path.name}: no.")
+    place = inbox.move(path, "failed", f"{path.name}: no.")
     assert place is not None
     assert place.with_name(f"{place.name}.txt").read_text(encoding="utf-8") == "caf\\udce9.csv: no.\n"
 
 
-def test_a_file_that_cannot_be_moved(tmp_path: Path) -> None:
-    """What stands in the way is told."""
+def test_failed_move_is_reported(tmp_path: Path) -> None:
+    """A move that fails is a StorageError with the reason."""
     (path,) = arrive(tmp_path, "a.csv")
     (tmp_path / "done").touch()
     with pytest.raises(StorageError, match=r"a\.csv cannot be moved to .*done \(.*\): check the folder"):
-        inbox.put_away(path, "done", "")
+        inbox.move(path, "done", "")
 
 
 @pytest.mark.parametrize(
-    ("stamp", "expected", "missing"),
+    ("stamp", "expected", "overdue"),
     [
         (None, dt.time(0, 0), True),
         (None, dt.time(23, 59, 59, 999999), False),
@@ -269,9 +269,9 @@ def test_a_file_that_cannot_be_moved(tmp_path: Path) -> None:
         (NOW - dt.timedelta(days=1), dt.time(0, 0), True),
     ],
 )
-def test_a_file_that_is_missing(tmp_path: Path, stamp: dt.datetime | None, expected: dt.time, missing: bool) -> None:
-    """After the time it was expected by, a file is missing unless one has been put away today."""
+def test_expected_file_is_overdue(tmp_path: Path, stamp: dt.datetime | None, expected: dt.time, overdue: bool) -> None:
+    """After the expected time a file is overdue unless one was moved today."""
     (tmp_path / "failed").mkdir()
     if stamp:
         (tmp_path / "failed" / f"{stamp.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-a.csv").touch()
-    assert inbox.missing(tmp_path, expected, NOW.replace(hour=12)) is missing
+    assert inbox.is_overdue(tmp_path, expected, NOW.replace(hour=12)) is overdue

@@ -1,4 +1,4 @@
-"""Staging: every row of the source settled or pending, with real rules and a real ledger."""
+"""Staging with real rules and a real ledger: every row is settled or pending."""
 
 import datetime as dt
 from collections import Counter
@@ -27,7 +27,7 @@ Row = tuple[str, ...]
 
 @dataclass
 class Table(Source):
-    """A source made of the chunks it is given."""
+    """A source made of the given chunks."""
 
     path: Path = Path("contacts.csv")
     columns: list[str] = field(default_factory=lambda: COLUMNS)
@@ -40,12 +40,12 @@ class Table(Source):
     parts: list[Chunk] = field(default_factory=list)
 
     def chunks(self) -> Iterator[Chunk]:
-        """The parts."""
+        """Yield the parts."""
         yield from self.parts
 
 
 def table(*rows: Row, size: int = 1000, hidden: tuple[int, ...] = (), flaws: dict[int, Violation] | None = None) -> Table:
-    """A table of these rows, numbered from 2; `hidden` and `flaws` go by row number."""
+    """Return a table of these rows, numbered from 2; `hidden` and `flaws` go by row number."""
     parts = []
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
@@ -63,7 +63,7 @@ def table(*rows: Row, size: int = 1000, hidden: tuple[int, ...] = (), flaws: dic
 
 @pytest.fixture
 def ledger() -> Iterator[Ledger]:
-    """A ledger that remembers nothing yet."""
+    """Open a ledger without history."""
     with Ledger(None, Fingerprints(bytes(32))) as opened:
         yield opened
 
@@ -72,9 +72,9 @@ def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     """Stage a source as a new run."""
     stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
     begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
-    told: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
+    defaults: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
     with ledger.staging():
-        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **told)
+        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **defaults)
 
 
 def confirm(ledger: Ledger, *rows: Row) -> None:
@@ -86,12 +86,12 @@ def confirm(ledger: Ledger, *rows: Row) -> None:
 
 
 def lines(ledger: Ledger) -> list[Line]:
-    """Every row, those that are pending without an outcome."""
+    """Return every row; a pending one has no outcome."""
     return list(lines_of(ledger.batches()))
 
 
 def outcomes(ledger: Ledger) -> list[str]:
-    """The outcome of every row, empty while it is pending."""
+    """Return the outcome of every row, empty while it is pending."""
     return [line.outcome for line in lines(ledger)]
 
 
@@ -101,16 +101,16 @@ AGREEING = ("duplicate", "", "")
 IGNORED = ("duplicate", "duplicate-ignored", "contactId")
 
 
-def told(ledger: Ledger) -> list[tuple[str, str, str]]:
-    """Outcome, code and fields of every row."""
+def codes_of(ledger: Ledger) -> list[tuple[str, str, str]]:
+    """Return outcome, code and fields of every row."""
     return [(line.outcome, line.code, line.fields) for line in lines(ledger)]
 
 
 # ---- one row
 
 
-def test_every_row_is_staged_and_told(ledger: Ledger) -> None:
-    """All rows are staged with their numbers and cells, and each chunk is told as it comes."""
+def test_every_row_is_staged_and_counted(ledger: Ledger) -> None:
+    """All rows are staged with their numbers and cells, and each chunk is reported with its size."""
     ticks: list[int] = []
     rows = [(f"C{n}", "Zoé") for n in range(7)]
     assert stage(ledger, table(*rows, size=3), tick=ticks.append) == 7
@@ -118,7 +118,7 @@ def test_every_row_is_staged_and_told(ledger: Ledger) -> None:
     assert [(line.number, line.cells[:2]) for line in lines(ledger)] == [(n + 2, list(row)) for n, row in enumerate(rows)]
 
 
-def test_no_row(ledger: Ledger) -> None:
+def test_source_without_rows(ledger: Ledger) -> None:
     """A source without a row stages none."""
     assert stage(ledger, Table(parts=[])) == 0
     assert lines(ledger) == []
@@ -126,7 +126,7 @@ def test_no_row(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize(("sending", "expected"), [(True, ""), (False, "ready")])
 def test_a_valid_row(ledger: Ledger, *, sending: bool, expected: str) -> None:
-    """A valid row that is not in place is pending, or ready where nothing is sent."""
+    """A valid row that is not in place is pending, or ready in a dry run."""
     stage(ledger, table(("C1", "Zoé")), sending=sending)
     assert outcomes(ledger) == [expected]
 
@@ -134,7 +134,7 @@ def test_a_valid_row(ledger: Ledger, *, sending: bool, expected: str) -> None:
 @pytest.mark.parametrize("sending", [True, False])
 @pytest.mark.parametrize("resend", [True, False])
 def test_a_row_in_place(ledger: Ledger, *, sending: bool, resend: bool) -> None:
-    """A row in place is unchanged, unless it is to be sent again; one with another value, or invalid, is not."""
+    """A row in place is unchanged, unless it is resent; one with another value, or an invalid one, is not."""
     confirm(ledger, ("C1", "Zoé"), ("C2", "Léa"), ("C3", "Max"))
     stage(ledger, table(("C1", "Zoé"), ("C2", "Léo"), ("C3", "Max", "never")), sending=sending, resend=resend)
     open_ = "" if sending else "ready"
@@ -142,21 +142,21 @@ def test_a_row_in_place(ledger: Ledger, *, sending: bool, resend: bool) -> None:
 
 
 def test_an_invalid_row(ledger: Ledger) -> None:
-    """A row with violations is invalid, whoever found them, and tells of all of them."""
+    """A row with violations is invalid and reports all of them, the loader's and the validator's."""
     found = {3: Violation("cell-merged", "firstname")}
     stage(ledger, table(("C1", "x" * 33, "45000"), ("C2", "Zoé"), ("", "Zoé"), flaws=found))
-    assert told(ledger) == [
+    assert codes_of(ledger) == [
         ("invalid", "text-length,date-serial", "firstname,date"),
         ("invalid", "cell-merged", "firstname"),
         ("invalid", "id-missing", "contactId"),
     ]
 
 
-def test_the_header_again(ledger: Ledger) -> None:
-    """A row that names the columns once more, all of them, is invalid as a whole, and the rows around it are not."""
+def test_repeated_header(ledger: Ledger) -> None:
+    """A row that repeats the whole header is invalid as a whole, and the rows around it are not."""
     damaged = {4: Violation("cell-merged", "firstname")}
     stage(ledger, table(("C1", "Zoé"), tuple(COLUMNS), tuple(COLUMNS), ("C2", *COLUMNS[1:2]), flaws=damaged))
-    assert told(ledger) == [
+    assert codes_of(ledger) == [
         PENDING,
         ("invalid", "header-again", ""),
         ("invalid", "header-again,cell-merged", "firstname"),
@@ -165,7 +165,7 @@ def test_the_header_again(ledger: Ledger) -> None:
 
 
 def test_a_hidden_row(ledger: Ledger) -> None:
-    """A hidden row that is to be skipped is unprocessed whatever it holds, in place, invalid or with an ambiguous date."""
+    """A hidden row that is skipped is unprocessed, also if it is in place, invalid or has an ambiguous date."""
     confirm(ledger, ("C1", "Zoé"))
     rows = [("C1", "Zoé"), ("C2", "x" * 33), ("C3", "", "03/04/2020"), ("C4", "", "03/13/2020"), ("C5", "Max")]
     stage(ledger, table(*rows, hidden=(2, 3, 4)))
@@ -176,11 +176,11 @@ def test_a_hidden_row(ledger: Ledger) -> None:
     ]
 
 
-# ---- rows of one contact
+# ---- duplicates
 
 
 def test_rows_that_agree_are_sent_once(ledger: Ledger) -> None:
-    """Of rows that agree, in their values and not in their spelling, the first is sent, wherever they stand."""
+    """Of rows that agree, in their values if not in their spelling, the first is sent, wherever the others are."""
     rows = [
         ("C1", "Zoé", "2020-12-31", "0600000001"),
         ("C2", "Max"),
@@ -190,21 +190,21 @@ def test_rows_that_agree_are_sent_once(ledger: Ledger) -> None:
     for size in (1, 2, 1000):
         for choice in ("refuse", "first", "last"):
             stage(ledger, table(*rows, size=size), duplicates=choice)
-            assert told(ledger) == [PENDING, PENDING, AGREEING, PENDING]
+            assert codes_of(ledger) == [PENDING, PENDING, AGREEING, PENDING]
 
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
 def test_rows_that_disagree(ledger: Ledger, size: int) -> None:
-    """Rows that disagree are all invalid, and each names them all; other contacts are not concerned."""
+    """Rows that disagree are all invalid, and each lists them all; other contacts are not affected."""
     stage(ledger, table(("C1", "Zoé"), ("C2", "Max"), ("C1", "Léa"), ("C1", "Zoé"), size=size))
-    assert told(ledger) == [CONFLICT, PENDING, CONFLICT, CONFLICT]
+    assert codes_of(ledger) == [CONFLICT, PENDING, CONFLICT, CONFLICT]
     assert {line.message for line in lines(ledger) if line.outcome} == {
         "Rows 2, 4 and 5 give different values for this contact: keep one of them."
     }
 
 
 def test_many_rows_that_disagree(ledger: Ledger) -> None:
-    """Of many rows that disagree the first few are named."""
+    """Of many rows that disagree the first five are listed."""
     stage(ledger, table(*[("C1", f"n{n}") for n in range(8)]))
     assert lines(ledger)[0].message.startswith("Rows 2, 3, 4, 5, 6 and 3 more give")
     stage(ledger, table(*[("C1", f"n{n}") for n in range(5)]))
@@ -212,7 +212,7 @@ def test_many_rows_that_disagree(ledger: Ledger) -> None:
 
 
 def test_rows_whose_contact_is_not_certain(ledger: Ledger) -> None:
-    """Rows without a certain contactId, or hidden ones, are no rows of one contact, whatever they say."""
+    """Rows without a certain contactId and hidden rows are never duplicates."""
     stage(ledger, table(("1,23E+15", "Zoé"), ("1,23E+15", "Léa"), ("C1", "Zoé"), ("C1", "Léa"), hidden=(4, 5)))
     assert [(line.outcome, line.code) for line in lines(ledger)] == [
         *[("invalid", "id-damaged")] * 2,
@@ -227,11 +227,11 @@ def test_rows_whose_contact_is_not_certain(ledger: Ledger) -> None:
         ("last", [IGNORED, AGREEING, PENDING, PENDING], "Row 4 was sent"),
     ],
 )
-def test_one_of_them_counts(ledger: Ledger, choice: str, expected: list[Any], named: str) -> None:
+def test_first_or_last_row_counts(ledger: Ledger, choice: str, expected: list[Any], named: str) -> None:
     """With `first` or `last` that row is sent; the others are duplicates, and those that disagree name it."""
     rows = [("C1", "Zoé"), ("C1", "Léa"), ("C1", "Zoé" if choice == "first" else "Léa"), ("C2", "Max")]
     stage(ledger, table(*rows), duplicates=choice)
-    assert told(ledger) == expected
+    assert codes_of(ledger) == expected
     (message,) = [line.message for line in lines(ledger) if line.message]
     assert message.startswith(named)
 
@@ -244,15 +244,15 @@ def test_one_of_them_counts(ledger: Ledger, choice: str, expected: list[Any], na
         ("last", ["duplicate-ignored", "date-serial"]),
     ],
 )
-def test_an_invalid_twin(ledger: Ledger, choice: str, expected: list[str]) -> None:
-    """A row that is invalid agrees with no other: once mended it may say something else."""
+def test_invalid_duplicate(ledger: Ledger, choice: str, expected: list[str]) -> None:
+    """An invalid row agrees with no other row: once corrected it may have other values."""
     stage(ledger, table(("C1", "Zoé"), ("C1", "Zoé", "45000")), duplicates=choice)
     assert [line.code for line in lines(ledger)] == expected
     assert outcomes(ledger) == [{"refuse": "invalid", "first": "", "last": "duplicate"}[choice], "invalid"]
 
 
-def test_a_twin_whose_id_is_not_certain(ledger: Ledger) -> None:
-    """A row that is hidden, has moved cells, nothing to send or a wrong id is no other row's twin."""
+def test_duplicate_with_an_uncertain_id(ledger: Ledger) -> None:
+    """A row that is hidden, has moved cells, nothing to send or a wrong id duplicates no other row."""
     moved = {4: Violation("cells-missing", ROW, {"cells": "2", "columns": "4"})}
     stage(ledger, table(("C1", "Zoé"), ("C1", "Léa"), ("C1", "Max"), ("C1",), ("C1 C1", "Eve"), hidden=(3,), flaws=moved))
     assert outcomes(ledger) == ["", "unprocessed", "invalid", "invalid", "invalid"]
@@ -262,29 +262,29 @@ def test_a_twin_whose_id_is_not_certain(ledger: Ledger) -> None:
     ("choice", "expected"),
     [("refuse", ["invalid", "invalid"]), ("first", ["unchanged", "duplicate"]), ("last", ["duplicate", ""])],
 )
-def test_a_twin_in_place(ledger: Ledger, choice: str, expected: list[str]) -> None:
-    """That one of the rows is in place does not settle which of them counts."""
+def test_conflicting_duplicate_in_place(ledger: Ledger, choice: str, expected: list[str]) -> None:
+    """A row in place counts no more than the other rows of its contact."""
     confirm(ledger, ("C1", "Zoé"))
     stage(ledger, table(("C1", "Zoé"), ("C1", "Léa"), size=1), duplicates=choice)
     assert outcomes(ledger) == expected
 
 
-def test_twins_in_place(ledger: Ledger) -> None:
+def test_agreeing_duplicates_in_place(ledger: Ledger) -> None:
     """Of rows that agree and are in place the first is unchanged, and the others are its duplicates."""
     confirm(ledger, ("C1", "Zoé"))
     stage(ledger, table(("C1", "Zoé"), ("C1", "Zoé")))
-    assert told(ledger) == [("unchanged", "", ""), AGREEING]
+    assert codes_of(ledger) == [("unchanged", "", ""), AGREEING]
 
 
-def test_ids_with_one_hash(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Contacts whose ids have one hash are not taken for one."""
+def test_ids_with_equal_hashes(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Contacts whose ids have the same hash are kept apart."""
     monkeypatch.setattr(module, "hash", lambda what: 7 if isinstance(what, str) else hash(what), raising=False)
     stage(ledger, table(("C1", "Zoé"), ("C2", "Zoé"), ("C3", "Max"), ("C1", "Zoé")))
-    assert told(ledger) == [PENDING, PENDING, PENDING, AGREEING]
+    assert codes_of(ledger) == [PENDING, PENDING, PENDING, AGREEING]
 
 
-def test_many_twins(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twins are settled in groups, and none is lost between two of them."""
+def test_duplicates_are_settled_in_groups(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Duplicates are settled in groups, and none is lost between two of them."""
     monkeypatch.setattr(module, "_GROUP", 3)
     stage(ledger, table(*[(f"C{n % 10}", f"n{n % 20}") for n in range(40)]), duplicates="first")
     assert outcomes(ledger) == [""] * 10 + ["duplicate"] * 30
@@ -294,10 +294,10 @@ def test_many_twins(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("group", [1, 2, 3, 1000])
 @pytest.mark.parametrize("size", [1, 3, 1000])
 @pytest.mark.parametrize("alike", [False, True])
-def test_many_twins_in_many_chunks(
+def test_duplicates_across_chunks_and_groups(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, group: int, size: int, *, alike: bool
 ) -> None:
-    """However many chunks and groups there are, and whether or not ids share a hash, each contact is settled by itself."""
+    """Each contact is settled by itself for any number of chunks and groups, also when ids share a hash."""
     monkeypatch.setattr(module, "_GROUP", group)
     if alike:
         monkeypatch.setattr(
@@ -307,7 +307,7 @@ def test_many_twins_in_many_chunks(
     disagreeing = [(f"C{n}", "Léa") for n in range(10, 17)]
     rows = [*agreeing, *disagreeing, ("C30", "Max"), *agreeing, *[(contact_id, "Eve") for contact_id, _ in disagreeing]]
     stage(ledger, table(*rows, size=size))
-    assert told(ledger) == [*[PENDING] * 7, *[CONFLICT] * 7, PENDING, *[AGREEING] * 7, *[CONFLICT] * 7]
+    assert codes_of(ledger) == [*[PENDING] * 7, *[CONFLICT] * 7, PENDING, *[AGREEING] * 7, *[CONFLICT] * 7]
     assert [line.message.split(" give")[0] for line in lines(ledger)][7:14] == [f"Rows {n} and {n + 15}" for n in range(9, 16)]
     assert ledger.outcomes() == {"invalid": 14, "duplicate": 7, "": 8}
     assert ledger.count(None) == 8
@@ -315,80 +315,80 @@ def test_many_twins_in_many_chunks(
 
 @pytest.mark.parametrize("size", [1, 2, 1000])
 @pytest.mark.parametrize("changed", [0, 1, 3, 4])
-def test_twins_that_nothing_is_sent_of(ledger: Ledger, size: int, changed: int) -> None:
-    """In a dry run rows of one contact are settled too, whether most rows of their chunk are in place or few are."""
+def test_duplicates_in_a_dry_run(ledger: Ledger, size: int, changed: int) -> None:
+    """Duplicates are settled in a dry run too, whether most rows of their chunk are in place or few are."""
     rows = [("C1", "Zoé"), ("C2", "Max"), ("C3", "Léa"), ("C4", "Noé")]
     confirm(ledger, *rows[changed:])
     stage(ledger, table(*rows, *rows, ("C1", "Zoé", "never"), ("C4", "Eve"), size=size), sending=False)
-    alone = ["ready"] * changed + ["unchanged"] * (4 - changed)
+    single = ["ready"] * changed + ["unchanged"] * (4 - changed)
     invalid = {0, 3, 4, 7, 8, 9}
-    found = ["invalid" if at in invalid else outcome for at, outcome in enumerate([*alone, *["duplicate"] * 4, "", ""])]
+    found = ["invalid" if at in invalid else outcome for at, outcome in enumerate([*single, *["duplicate"] * 4, "", ""])]
     assert outcomes(ledger) == found
     assert ledger.outcomes() == Counter(found)
 
 
-def test_an_invalid_twin_below_blank_rows(ledger: Ledger) -> None:
-    """Which row is invalid is told by its number, also where blank rows were left out between them."""
+def test_invalid_duplicate_below_blank_rows(ledger: Ledger) -> None:
+    """An invalid row is found by its number, also where blank rows were left out between rows."""
     rows = [["C1", "Zoé", "", ""], ["C2", "Max", "45000", ""], ["C2", "Max", "", ""], ["C1", "Zoé", "", ""]]
     stage(ledger, Table(parts=[Chunk([3, 9, 10, 40], rows)]))
-    assert told(ledger) == [PENDING, ("invalid", "date-serial,duplicate-conflict", "date,contactId"), CONFLICT, AGREEING]
+    assert codes_of(ledger) == [PENDING, ("invalid", "date-serial,duplicate-conflict", "date,contactId"), CONFLICT, AGREEING]
 
 
 # ---- damage that many rows show together
 
 
-def test_numbers_that_were_dragged_down(ledger: Ledger) -> None:
-    """A column of numbers that were dragged down is warned of, by its letter, beside what was warned of before."""
+def test_series_of_phone_numbers_is_a_warning(ledger: Ledger) -> None:
+    """A series of phone numbers adds a warning with the letter of its column to the earlier warnings."""
     source = table(*[(f"C{n}", "Zoé", "", f"06123456{n:02}") for n in range(MIN_SERIES)])
     source.warnings.append("Before.")
     stage(ledger, source)
-    before, told = source.warnings
+    before, warning = source.warnings
     assert before == "Before."
-    assert told.startswith(f"In rows 2 to {MIN_SERIES + 1}, column D, each phone number is the one above plus one")
+    assert warning.startswith(f"In rows 2 to {MIN_SERIES + 1}, column D, each phone number is the one above plus one")
 
 
-def test_ids_that_were_rounded(ledger: Ledger) -> None:
-    """Where all long ids end in zeros, as after Excel rounded them, none of them is sent."""
+def test_rounded_ids_are_not_sent(ledger: Ledger) -> None:
+    """No long id is sent when all of them end in zeros, as after Excel rounded them."""
     stage(ledger, table(*[(f"{10**14 + n}0000", "Zoé") for n in range(MIN_ROUNDED)], ("C1", "Zoé")))
-    assert told(ledger) == [*[("invalid", "id-rounded", "contactId")] * MIN_ROUNDED, PENDING]
+    assert codes_of(ledger) == [*[("invalid", "id-rounded", "contactId")] * MIN_ROUNDED, PENDING]
 
 
 # ---- rows that share the outcome of their chunk
 
 
-def stories(ledger: Ledger) -> int:
-    """How many rows the ledger keeps by themselves."""
+def rows_kept(ledger: Ledger) -> int:
+    """Return the number of rows that the ledger keeps separately."""
     (found,) = ledger._db.execute("SELECT count(*) FROM row").fetchone()
     return int(found)
 
 
-def test_a_night_without_edits(ledger: Ledger) -> None:
-    """Where nothing has changed no row is kept by itself, nor where a check finds nothing wrong."""
+def test_run_without_edits_keeps_no_rows(ledger: Ledger) -> None:
+    """No row is kept separately when nothing has changed, nor when a check finds nothing wrong."""
     rows = [(f"C{n}", "Zoé") for n in range(20)]
     confirm(ledger, *rows)
     stage(ledger, table(*rows, size=7))
-    assert (stories(ledger), ledger.outcomes()) == (0, {"unchanged": 20})
+    assert (rows_kept(ledger), ledger.outcomes()) == (0, {"unchanged": 20})
     stage(ledger, table(*rows, size=7), resend=True, sending=False)
-    assert (stories(ledger), ledger.outcomes()) == (0, {"ready": 20})
+    assert (rows_kept(ledger), ledger.outcomes()) == (0, {"ready": 20})
 
 
 @pytest.mark.parametrize("edited", [0, 1, 9, 10, 11, 20])
-def test_the_few_are_kept_by_themselves(ledger: Ledger, edited: int) -> None:
-    """In a dry run the fewer of those in place and those to send are kept by themselves; in a night those to send."""
+def test_only_the_minority_is_kept(ledger: Ledger, edited: int) -> None:
+    """A dry run keeps the fewer of the rows in place and the rows to send; a run keeps those to send."""
     confirm(ledger, *[(f"C{n}", "Zoé") for n in range(20)])
-    tonight = [(f"C{n}", "Léa" if n < edited else "Zoé") for n in range(20)]
-    stage(ledger, table(*tonight), sending=False)
+    rows = [(f"C{n}", "Léa" if n < edited else "Zoé") for n in range(20)]
+    stage(ledger, table(*rows), sending=False)
     assert outcomes(ledger) == ["ready"] * edited + ["unchanged"] * (20 - edited)
-    assert stories(ledger) == min(edited, 20 - edited)
-    stage(ledger, table(*tonight))
+    assert rows_kept(ledger) == min(edited, 20 - edited)
+    stage(ledger, table(*rows))
     assert outcomes(ledger) == [""] * edited + ["unchanged"] * (20 - edited)
-    assert stories(ledger) == edited
+    assert rows_kept(ledger) == edited
 
 
 @pytest.mark.parametrize("sending", [True, False])
 @pytest.mark.parametrize("more", [0, 10])
 def test_cells_that_would_be_emptied(ledger: Ledger, more: int, *, sending: bool) -> None:
-    """What the rows to send would empty is counted, in a dry run too, and not what is in place, invalid or a duplicate."""
+    """Cells that rows to send would empty are counted, in a dry run too, except those in place, invalid or duplicate."""
     confirm(ledger, ("C1", "<clear>", "<clear>"), *[(f"D{n}", "Zoé") for n in range(more)])
     rows = [
         ("C1", "<clear>", "<clear>"),
@@ -409,7 +409,7 @@ def test_cells_that_would_be_emptied(ledger: Ledger, more: int, *, sending: bool
 @pytest.mark.parametrize("size", [1, 1000])
 @pytest.mark.parametrize("last", [False, True])
 def test_ambiguous_dates(ledger: Ledger, size: int, *, last: bool) -> None:
-    """Dates that can be read two ways are flagged when the column has the month first anywhere, before them or after them."""
+    """Dates that can be read two ways are flagged when a date anywhere in the column has the month first."""
     rows = [("C1", "", "03/04/2020"), ("C2", "", "04/04/2020"), ("C3", "", "2020-03-04"), ("C4", "", "31/12/2020"), ("C5", "Zoé")]
     american = ("C6", "", "12/31/2020")
     stage(ledger, table(*([*rows, american] if last else [american, *rows]), size=size))
@@ -420,19 +420,19 @@ def test_ambiguous_dates(ledger: Ledger, size: int, *, last: bool) -> None:
 
 
 def test_no_month_first(ledger: Ledger) -> None:
-    """Without a date that has the month first, those that could be read two ways are read day first."""
+    """Dates that can be read two ways are read day first when no date has the month first."""
     stage(ledger, table(("C1", "", "03/04/2020"), ("C2", "", "31/12/2020")))
     assert outcomes(ledger) == ["", ""]
 
 
-def test_ambiguous_in_place(ledger: Ledger) -> None:
-    """A date that can be read two ways is flagged although it is in place, and although its twin agrees."""
+def test_ambiguous_date_in_place(ledger: Ledger) -> None:
+    """A date that can be read two ways is flagged although it is in place, and although its duplicate agrees."""
     confirm(ledger, ("C1", "", "03/04/2020"))
     stage(ledger, table(("C1", "", "03/04/2020"), ("C1", "", "03/04/2020"), ("C2", "", "12/31/2020")))
     assert [line.code for line in lines(ledger)] == ["date-ambiguous", "date-ambiguous", "date-month-first"]
 
 
-# ---- whatever the source
+# ---- any source
 
 
 rows_of_any_kind = st.tuples(
@@ -455,7 +455,7 @@ rows_of_any_kind = st.tuples(
 def test_every_row_has_one_state(
     *, rows: list[Row], size: int, hidden: set[int], choice: str, resend: bool, sending: bool
 ) -> None:
-    """Whatever the chunks: each row has one state, a contact is sent once at most, and the second time nothing is."""
+    """Each row has one state for any chunks, a contact is sent at most once, and a second run sends nothing."""
     with ExitStack() as stack:
         ledger = stack.enter_context(Ledger(None, Fingerprints(bytes(32))))
         again: Callable[[], int] = lambda: stage(  # noqa: E731 - called twice

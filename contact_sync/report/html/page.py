@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.resources import files
 
-from contact_sync.files.atomic import Draft, unwritable
+from contact_sync.files.atomic import AtomicFile, write_error
 from contact_sync.i18n import _, language
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, PHONE, Batch, Layout, Line, Outcome, Summary
 from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, safe
@@ -27,7 +27,7 @@ _NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # places in a row of
 
 
 def write(
-    report: Draft,
+    report: AtomicFile,
     summary: Summary,
     layout: Layout,
     batches: Iterable[Batch],
@@ -51,8 +51,8 @@ def write(
         parts |= {"facts": facts(summary, attempts), "pace": pace(attempts)}
         report.file.write(_encoded(_filled(after, parts)))
     except OSError as error:
-        raise unwritable(report.path, error) from error
-    report.place()
+        raise write_error(report.path, error) from error
+    report.commit()
 
 
 def _encoded(text: str) -> bytes:

@@ -18,7 +18,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import XLSM, XLSX
 
-from contact_sync.files.atomic import Draft, unwritable
+from contact_sync.files.atomic import AtomicFile, write_error
 from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, WIDEST, Batch, Layout, Line, Original, lines_of
 from contact_sync.report.csv import COLUMNS
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 def write(
-    report: Draft,
+    report: AtomicFile,
     original: Original | None,
     layout: Layout,
     batches: Iterable[Batch],
@@ -63,8 +63,8 @@ def write(
                 notes.append(why)
                 notes += _write_new(report, layout, lines_of(kept), is_whole=True)
     except OSError as error:
-        raise unwritable(report.path, error) from error
-    report.place()
+        raise write_error(report.path, error) from error
+    report.commit()
     return notes
 
 
@@ -75,7 +75,7 @@ def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
             yield from (line for line in batch.lines() if line.outcome in ATTENTION)
 
 
-def _return(report: Draft, original: Original, layout: Layout, batches: list[Batch]) -> str:
+def _return(report: AtomicFile, original: Original, layout: Layout, batches: list[Batch]) -> str:
     """Write the operator's own workbook; where it cannot be kept as it is, write nothing and return a sentence that says so."""
     with zipfile.ZipFile(original.file) as archive:
         lost = returned.lost(archive)
@@ -98,7 +98,7 @@ def _return(report: Draft, original: Original, layout: Layout, batches: list[Bat
     return ""
 
 
-def _write_new(report: Draft, layout: Layout, lines: Iterator[Line], *, is_whole: bool) -> list[str]:
+def _write_new(report: AtomicFile, layout: Layout, lines: Iterator[Line], *, is_whole: bool) -> list[str]:
     """Write a new workbook of at most `LIMIT` of the lines, and return what it does not show, in sentences."""
     columns, mapping = layout.columns, layout.mapping
     # Where there are too many columns, those that are sent.
