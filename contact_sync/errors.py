@@ -1,6 +1,6 @@
-"""What can go wrong, sorted by what to do next.
+"""The tree of errors, by what to do next.
 
-A run ends early with one of these; each carries the exit code of the contract and reads as one sentence for the operator::
+A run ends early with one of these; each has an exit code and one sentence for the operator::
 
     ContactSyncError        a sentence, never a traceback
     ├── ConfigError      2  options, key file, certificate, proxy, a redirect
@@ -11,8 +11,8 @@ A run ends early with one of these; each carries the exit code of the contract a
     ├── BusyError       75  another run holds the lock, or the source is still changing
     └── Interrupted    128+ SIGINT or SIGTERM
 
-One attempt to send a row fails with one of two others: `Transient` (again) or `Rejected` (settle the row). A row that breaks a
-rule is a value (`contact_sync.model.Violation`), never one of these.
+One attempt to send a row fails with one of two others: `Transient` (try again) or `Rejected` (settle the row). A row that breaks
+a rule is a value (`contact_sync.model.Violation`), never an exception.
 """
 
 import signal
@@ -22,7 +22,7 @@ from contact_sync.model import Violation
 
 
 class ContactSyncError(Exception):
-    """The run cannot go on; the text is one sentence saying what, where, and what to do."""
+    """The run cannot continue; the text is one sentence that says what is wrong, where, and what to do."""
 
     exit_code = 1
 
@@ -40,11 +40,11 @@ class SourceError(ContactSyncError):
 
 
 class MissingError(SourceError):
-    """There is no such source."""
+    """The source does not exist."""
 
 
 class AccessError(ContactSyncError):
-    """The API refused the key or the account; trying again is useless."""
+    """The API refused the key or the account; a retry cannot succeed."""
 
     exit_code = 5
 
@@ -67,7 +67,7 @@ class BusyError(ContactSyncError):
     exit_code = 75
 
 
-class Interrupted(ContactSyncError):  # noqa: N818 - an order from outside, not an error
+class Interrupted(ContactSyncError):  # noqa: N818 - a signal, not an error
     """SIGINT or SIGTERM was received."""
 
     def __init__(self, signum: int) -> None:
@@ -76,7 +76,7 @@ class Interrupted(ContactSyncError):  # noqa: N818 - an order from outside, not 
 
 
 class AttemptError(Exception):
-    """One attempt to send a row failed; `violation` tells the operator."""
+    """One attempt to send a row failed; `violation` is reported to the operator."""
 
     def __init__(self, violation: Violation, *, http_status: int | None = None, api_code: str = "") -> None:
         super().__init__(violation.code)
@@ -85,11 +85,11 @@ class AttemptError(Exception):
         self.api_code = api_code
 
 
-class Rejected(AttemptError):  # noqa: N818 - the row's outcome is called so
-    """The API refused this contact, and would again."""
+class Rejected(AttemptError):  # noqa: N818 - named like the row's outcome
+    """The API refused this contact, and would refuse it again."""
 
 
-class Transient(AttemptError):  # noqa: N818 - it is about time, not about an error
+class Transient(AttemptError):  # noqa: N818 - named for what it is, not as an error
     """Another attempt may succeed; this one may have been applied or not."""
 
     def __init__(
@@ -104,15 +104,15 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
     ) -> None:
         super().__init__(violation, http_status=http_status, api_code=api_code)
         self.spoke = spoke
-        """Whether the API itself answered (a JSON object with a boolean `success`), not something before it."""
+        """True when the API itself responded (a JSON object with a boolean `success`), not a proxy in front of it."""
         self.throttled = throttled
-        """Whether the API asked for fewer requests."""
+        """True when the API asked for fewer requests."""
         self.pause = pause
-        """Seconds for which the API asked everybody to be silent."""
+        """Seconds for which the API asked to pause all requests."""
 
 
-# Several can apply to one run (a stop, then a report that cannot be written): the first of these wins.
 PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, 3)
+"""Exit codes of one run by precedence, when several apply (a shutdown, then a report that cannot be written)."""
 
 RANK = (*PRECEDENCE, BusyError.exit_code, 0)
-"""The same for the exit codes of several runs."""
+"""Exit codes of several runs by precedence."""

@@ -1,4 +1,4 @@
-"""The nouns that travel from the source to the report."""
+"""The nouns that cross folders on their way from the source to the report."""
 
 import dataclasses
 import os
@@ -23,22 +23,39 @@ PHONE = "phoneNumber"
 FIELDS = (PHONE, "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
 """The fields that can be sent, in the order of the API's page."""
 
+
+class Schema(NamedTuple):
+    """The fields of a contact: code about all fields takes a schema, only code about one field names it."""
+
+    id: str
+    """The field that names the contact."""
+    fields: tuple[str, ...]
+    """The fields of a payload, in its order; `id` is not one of them."""
+
+    @property
+    def all_fields(self) -> tuple[str, ...]:
+        """The id, then the fields of a payload."""
+        return (self.id, *self.fields)
+
+
+CONTACT = Schema(ID, FIELDS)
+
 ROW = ""
 """The `field` of a violation that is about the row as a whole."""
 
 
 def stamp(moment: datetime) -> str:
-    """A moment of UTC as ISO 8601 with Z."""
+    """Return a moment of UTC as ISO 8601 with Z."""
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def readable(name: str | Path) -> str:
-    """The name of a file as text that is valid anywhere, whatever bytes it is made of."""
+    """Return the name of a file as valid Unicode, with replacements for undecodable bytes."""
     return os.fsencode(name).decode(errors="replace")
 
 
 class Outcome(StrEnum):
-    """How a data row ended; exactly one for each."""
+    """The result of a data row; each row has exactly one."""
 
     UPDATED = "updated"
     UNCHANGED = "unchanged"
@@ -52,32 +69,32 @@ class Outcome(StrEnum):
 
 
 IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)
-"""The API holds what these rows say."""
+"""Outcomes of rows whose values the API has."""
 
 ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
-"""Somebody has to look at these rows: no run will put them right."""
+"""Outcomes of rows that an operator has to correct: no further run changes them."""
 
 LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
-"""Another run sends these rows, but for those that were left out."""
+"""Outcomes of rows that another run sends, except those left out on request."""
 
 _LEFT_OUT = ("hidden", "forgotten")
-"""The codes of rows that are `unprocessed` because somebody asked for that."""
+"""Codes of rows that are `unprocessed` on request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Something an operator has to know of one row: a stable code, the field, and the sentence's blanks."""
+    """A problem of one row for the operator: a stable code, the field, and the values of the sentence's placeholders."""
 
     code: str
     """A key of `contact_sync.i18n.catalogue.CATALOGUE`."""
     field: str = ROW
     """`ID`, one of `FIELDS`, or `ROW`."""
     detail: dict[str, str] = dataclasses.field(default_factory=dict)
-    """What the sentence's `{placeholders}` stand for."""
+    """Placeholder of the sentence → its value."""
 
     @property
     def message(self) -> str:
-        """One sentence that says what to do."""
+        """One sentence that says what is wrong and what to do."""
         return _(CATALOGUE[self.code], field=self.field, **self.detail)
 
 
@@ -86,11 +103,11 @@ class Chunk:
     """Consecutive data rows of a source, as text; blank rows are left out."""
 
     numbers: list[int]
-    """The row number a spreadsheet or an editor shows; for a CSV record the line it starts on. Ascending."""
+    """Row numbers as a spreadsheet or an editor shows them; for a CSV record the line it starts on. Ascending."""
     rows: list[list[str]]
-    """The cells of each row as a person reads them, one for each of `Source.columns`."""
+    """The cells of each row as displayed, one for each of `Source.columns`."""
     flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)
-    """Position in `rows` → what the loader found wrong with that row."""
+    """Position in `rows` → the loader's violations of that row."""
     skipped: set[int] = dataclasses.field(default_factory=set)
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
@@ -117,7 +134,7 @@ class OutputPaths(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What a report needs to know of its source beside the rows."""
+    """The properties of a source that a report needs in addition to the rows."""
 
     columns: list[str]
     letters: list[str]
@@ -131,44 +148,44 @@ class Layout(NamedTuple):
 
 
 MARK = "<?>"
-"""Stands in a report where a row had no cell, before what it had too much, and after what its text cannot show."""
+"""Marks a missing cell in a report, precedes surplus cells, and follows text that cannot be shown in full."""
 
 TO_FIX = "contact_sync_to_fix"
-"""The defined name in a workbook that came back which stands for the sheet of rows to correct, whatever it is called by now."""
+"""The defined name that identifies the sheet of rows to correct in a returned workbook, even after it was renamed."""
 
 
 def sheet_of(place: str) -> str:
-    """The title of the sheet that a defined name stands for (`'Ops'' list'!$A$1`)."""
+    """Return the title of the sheet that the reference of a defined name points to (`'Ops'' list'!$A$1`)."""
     return place.rpartition("!")[0].strip("'").replace("''", "'")
 
 
 WIDEST, LAST_ROW = 256, 1_048_576
-"""Columns of a sheet that are read, and therefore written (a table of contacts has fewer); and its last row."""
+"""Most columns of a sheet that are read and written (a table of contacts has fewer), and the last row of a sheet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The operator's own workbook, which can come back with what is told of its rows."""
+    """The operator's own workbook, which can be returned with the results of its rows."""
 
     file: IO[bytes]
     """Its private copy, open as long as the source is."""
     name: str
-    """How it is named in sentences."""
+    """Its name in sentences."""
     sheet: str
     """The title of the sheet of contacts."""
     header: int
     """The row of the header."""
     macros: bool
-    """Whether there are any."""
+    """True when the workbook contains macros."""
 
     @property
     def suffix(self) -> str:
-        """What the name of a copy must end in: Excel opens none with macros whose name ends in .xlsx."""
+        """The suffix that a copy needs: Excel does not open a workbook with macros whose name ends in .xlsx."""
         return ".xlsm" if self.macros else ".xlsx"
 
 
 class Identity(NamedTuple):
-    """What is another where a file was changed or replaced."""
+    """The properties of a file that differ once it was changed or replaced."""
 
     modified: float
     modified_ns: int
@@ -179,7 +196,7 @@ class Identity(NamedTuple):
 
 @dataclass(slots=True)
 class Source(ABC):
-    """A file of contacts, opened and understood."""
+    """An open file of contacts with a known structure."""
 
     path: Path
     """The file as the operator named it."""
@@ -190,32 +207,32 @@ class Source(ABC):
     letters: list[str]
     """For each of `columns`, the letter a spreadsheet shows above it ("A", "AB")."""
     delimiter: str
-    """What the report is written with: the source's own, `;` for a workbook."""
+    """The delimiter of the report: the source's own, `;` for a workbook."""
     findings: list[str]
-    """What was found out, in sentences for the summary (encoding, delimiter, header row, columns that are not sent)."""
+    """Sentences for the summary on what was detected (encoding, delimiter, header row, columns that are not sent)."""
     warnings: list[str]
-    """What an operator should look at although the source is taken; may grow until `chunks` is exhausted."""
+    """Sentences on what an operator should check although the source is accepted; may grow until `chunks` is exhausted."""
     identity: Identity | None = dataclasses.field(default=None, kw_only=True)
     """Of the file that was read."""
     is_workbook: bool = dataclasses.field(default=False, kw_only=True)
-    """Whether it is one by its content, whatever its name."""
+    """True when the content is a workbook, whatever the name."""
     blanks_certain: bool = dataclasses.field(default=True, kw_only=True)
-    """Whether an empty cell is known to be one; False where it may be a formula that was never calculated."""
+    """False when an empty cell may be a formula that was never calculated."""
     original: Original | None = dataclasses.field(default=None, kw_only=True)
-    """None when the source is no .xlsx or .xlsm, or a CSV report that was saved as one."""
+    """None when the source is not an .xlsx or .xlsm file, or is a CSV report that was saved as one."""
 
     @property
     def layout(self) -> Layout:
-        """What reports need to know of it."""
+        """The layout for reports."""
         return Layout(self.columns, self.letters, self.mapping, self.delimiter)
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
-        """The data rows, a few thousand at a time; raises `SourceError` where the file turns out to be damaged."""
+        """Yield the data rows, a few thousand at a time; raises `SourceError` where the file turns out to be damaged."""
 
 
 class Staged(NamedTuple):
-    """A row on its way into the ledger that does not share the outcome of its block."""
+    """A row for the ledger with another outcome than its block."""
 
     number: int
     contact_id: str
@@ -227,7 +244,7 @@ class Staged(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A chunk on its way into the ledger: most of a night's rows have one outcome, and nothing more is to be said of them."""
+    """A chunk for the ledger: most of its rows share one outcome without further details."""
 
     numbers: list[int]
     ids: list[str]
@@ -238,36 +255,36 @@ class Block(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A row whose turn has come."""
+    """A row that is about to be sent."""
 
     number: int
     contact_id: str
     contact: dict[str, str]
     """The `contact` object of the request: field → value."""
     attempts: int
-    """How many were made before: those of the first pass, in the second."""
+    """The number of earlier attempts: in the second pass, those of the first."""
     known: bytes
     """The digests of the contact's other fields as the API last confirmed them."""
 
 
 class Answer(NamedTuple):
-    """What the API's answer to an attempt means for the row."""
+    """The meaning of the API's answer to an attempt for the row."""
 
     outcome: Outcome
     violations: list[Violation]
-    """What to look at; nothing where all is well."""
+    """Problems to report; empty when there are none."""
     http_status: int | None
     api_code: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a row that was sent, or was about to be, ended."""
+    """The result of a row that was sent or was about to be sent."""
 
     row: Pending
     outcome: Outcome
     violations: Sequence[Violation] = ()
-    """What to do about it; nothing where all is well."""
+    """Problems to report; empty when there are none."""
     attempts: int = 0
     http_status: int | None = None
     api_code: str = ""
@@ -276,35 +293,35 @@ class Result:
 
 
 class Watcher(Protocol):
-    """Whoever looks on while a run goes."""
+    """An observer of a run's progress."""
 
     def loaded(self, rows: int) -> None:
-        """So many more rows were loaded and validated."""
+        """Notify that `rows` more rows were loaded and validated."""
 
     def sending(self, rows: int) -> None:
-        """So many rows are about to be sent."""
+        """Notify that `rows` rows are about to be sent."""
 
     def sent(self, result: Result) -> None:
-        """One row was sent, and ended so."""
+        """Notify that one row was sent, with its result."""
 
 
 class Workload(NamedTuple):
-    """How much a run of a source has to do."""
+    """The size of a run: its rows, and how many of them changed."""
 
     rows: int
     changed: int
-    """How many of them were not yet in place."""
+    """The number of rows that were not in place yet."""
 
 
 class PastRun(NamedTuple):
-    """How an earlier run went."""
+    """The record of an earlier run."""
 
     id: str
     source: str
     started: str
     """UTC, ISO 8601 with Z."""
     finished: str | None
-    """None when it was cut short."""
+    """None when it was interrupted."""
     exit_code: int | None
     outcomes: dict[str, int]
     requests: int
@@ -313,7 +330,7 @@ class PastRun(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What became of a contact in an earlier run."""
+    """The result of a contact in an earlier run."""
 
     run: str
     started: str
@@ -323,14 +340,14 @@ class Event(NamedTuple):
     outcome: str
     code: str
     fields: str
-    """Those that the code is about, joined by `,`."""
+    """The fields that the code is about, joined by `,`."""
     sent: str
     """The fields that were sent, joined by `,`; no values are kept."""
     at: str
 
 
 class Line(NamedTuple):
-    """One data row as every report tells it."""
+    """One data row of a report."""
 
     cells: list[str]
     number: int
@@ -345,50 +362,50 @@ class Line(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Consecutive lines of a report, of which most tell the same."""
+    """Consecutive lines of a report, most of which have the same result."""
 
     numbers: list[int]
     cells: str
-    """As `contact_sync.packed` makes them."""
+    """The cells of all rows, packed by `contact_sync.packed`."""
     plain: Line
-    """What is told of the rows that are not in `others`; their cells and numbers take the place of its own."""
+    """The line of all rows that are not in `others`, apart from their own cells and numbers."""
     others: dict[int, Line]
-    """Row number → what is told of that row."""
+    """Row number → the line of that row."""
 
     def lines(self) -> Iterator[Line]:
-        """Each of the lines, in order."""
+        """Yield the lines in order."""
         plain = self.plain[2:]
         for number, cells in zip(self.numbers, unpack(self.cells), strict=True):
             yield self.others.get(number) or Line(cells, number, *plain)
 
 
 def lines_of(batches: Iterable[Batch]) -> Iterator[Line]:
-    """The lines of all these batches, in order."""
+    """Return the lines of all batches in order."""
     return (line for batch in batches for line in batch.lines())
 
 
 class Cause(NamedTuple):
-    """How many rows share a code in a field."""
+    """The rows that share a code in a field."""
 
     outcome: str
     code: str
     field: str
     rows: int
     first: int
-    """The number of the first of them."""
+    """The number of the first row."""
     message: str
-    """What the report says of it in that row; empty where it is not known any more."""
+    """The message of the first row; empty when it is not kept any more."""
 
     @property
     def in_general(self) -> str:
-        """The sentence for all of these rows, with dots for what differs between them; the bare code where none is known."""
+        """The sentence for all of these rows, with dots for values that differ; only the code where no sentence is known."""
         sentence = gettext(CATALOGUE.get(self.code, self.code))
         return sentence.format_map(defaultdict(lambda: "…", field=self.field))
 
 
 @dataclass(slots=True)
 class Summary:
-    """What came of a run."""
+    """The result of a run."""
 
     run: str
     source: Path
@@ -401,30 +418,30 @@ class Summary:
     seconds: float = 0.0
     exit_code: int = 0
     reasons: list[str] = dataclasses.field(default_factory=list)
-    """Why the run ended early, in sentences."""
+    """Sentences on why the run ended early."""
     findings: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
-    """What was put right on the way, in sentences."""
+    """Sentences on corrections that were made."""
     causes: list[Cause] = dataclasses.field(default_factory=list)
     letters: dict[str, str] = dataclasses.field(default_factory=dict)
     """Field → the letter of its column."""
     workbook: Path | None = None
     page: Path | None = None
     identity: Identity | None = None
-    """Of the file that was run; None where the last run was taken up again."""
+    """Of the file that was run; None when the last run was resumed."""
 
     @property
     def causes_of_rows(self) -> list[Cause]:
-        """The causes but for the stop of the run, which `reasons` tell of."""
+        """The causes except the stop of the run, which `reasons` explain."""
         return [cause for cause in self.causes if cause.code != "stopped"]
 
     @property
     def left_out(self) -> int:
-        """How many rows no run sends, since somebody asked for that."""
+        """The number of rows that no run sends, on request."""
         return sum(cause.rows for cause in self.causes if cause.code in _LEFT_OUT)
 
     @property
     def is_open(self) -> bool:
-        """Whether another run has rows to send that this one has not, or not for certain."""
+        """True when another run has rows to send that this one did not send for certain."""
         return any(cause.outcome in LEFT and cause.code not in _LEFT_OUT for cause in self.causes)

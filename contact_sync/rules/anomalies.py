@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import compress, pairwise
 
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, PHONE, Workload
+from contact_sync.model import CONTACT, PHONE, Schema, Workload
 
 MIN_SERIES = 5
 """Rows whose phone numbers each count up by one from which on they count as made by dragging a cell down."""
@@ -20,7 +20,6 @@ COMPARED = 7
 _MIN_COMPARED = 3  # fewer runs say nothing about a source
 _TOLERANCE = 20  # rows more or fewer that are never reported, whatever share of the source they are
 _EXCEL_DIGITS = 15  # digits of a number that Excel keeps
-_PHONE = FIELDS.index(PHONE)
 _LONG = re.compile(r"[0-9]{16,}")
 _ROUNDED = re.compile(r"[0-9]{15}0+")
 _SHOWN = 3
@@ -29,7 +28,8 @@ _SHOWN = 3
 class Damage:
     """Signs of damage in the rows of a source, observed in order; memory does not grow with the rows."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema = CONTACT) -> None:
+        self._phone = schema.fields.index(PHONE)  # position in a payload
         self._long = 0
         self._rounded = array("q")
         self._series: list[tuple[int, int]] = []
@@ -41,7 +41,7 @@ class Damage:
         if max(map(len, ids), default=0) > _EXCEL_DIGITS:
             self._long += sum(map(bool, map(_LONG.fullmatch, ids)))
             self._rounded.extend(compress(numbers, map(_ROUNDED.fullmatch, ids)))
-        phones = [int(payload[_PHONE] or 0) for payload in payloads]
+        phones = [int(payload[self._phone] or 0) for payload in payloads]
         rows: Sequence[int] = numbers
         if not any(later - earlier == 1 for earlier, later in pairwise([self._number, *phones])):
             rows, phones = numbers[-1:], phones[-1:]  # nothing in between can be part of a series

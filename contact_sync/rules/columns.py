@@ -22,7 +22,7 @@ import phonenumbers
 
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Violation
+from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules.cells import (
     BLANK,
     DATE,
@@ -80,7 +80,7 @@ class Verdicts:
     ids: list[str]
     """The cleaned contactId; empty when there is none."""
     payloads: list[tuple[str | None, ...]]
-    """The value of each of `FIELDS`, normalised as it will be sent: None = not sent, empty = emptied."""
+    """The value of each field of the schema, normalised as it will be sent: None = not sent, empty = emptied."""
     violations: dict[int, list[Violation]]
     """Position → all violations of that row; rows without one are absent."""
     ambiguous: list[int]
@@ -88,9 +88,10 @@ class Verdicts:
 
 
 class Validator:
-    """A validator for the rows of one source, whose `mapping` it takes."""
+    """A validator for the rows of one source, whose `mapping` it takes; its payloads have the fields of `schema`."""
 
-    def __init__(self, mapping: Mapping[str, int], policy: Policy) -> None:
+    def __init__(self, mapping: Mapping[str, int], policy: Policy, schema: Schema = CONTACT) -> None:
+        self.schema = schema
         region = policy.region.upper()
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
@@ -108,15 +109,16 @@ class Validator:
         }
         self._columns = {
             field: (mapping[field], _Column(fast_paths.get(field), readers[field], None if field in (ID, PHONE) else blank))
-            for field in (ID, *FIELDS)
+            for field in schema.all_fields
             if field in mapping
         }
+        self._ranks = {field: rank for rank, field in enumerate((ROW, *schema.all_fields))}
         self._width = 1 + max(place for place, _ in self._columns.values())
         self.notes: Counter[tuple[str, str]] = Counter()
         """(field, the end of a sentence on what was corrected) → in how many cells."""
 
     def validate(self, chunk: Chunk) -> Verdicts:
-        """Return the verdicts on the rows of `chunk`: all violations in the order `ROW`, `ID`, `FIELDS`, one a cell.
+        """Return the verdicts on the rows of `chunk`: all violations in the order row, id, fields, one a cell.
 
         A cell that the loader found wrong is not judged again, nor is any cell of a row that it found wrong as a whole, because
         its values may have moved. A row without a violation that sends nothing gets `nothing-to-send`.
@@ -133,7 +135,7 @@ class Validator:
             blank_row = [""] * self._width
             rows = [blank_row if position in flawed[ROW] else row for position, row in enumerate(rows)]
         unmapped: list[str | None] = [None] * len(rows)
-        values = dict.fromkeys(FIELDS, unmapped)
+        values = dict.fromkeys(self.schema.all_fields, unmapped)
         cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
             values[field], irregular = column.read(cells[place], flawed[ROW] | flawed[field])
@@ -143,16 +145,13 @@ class Validator:
             ambiguous += [position for position, reading in irregular.items() if reading.ambiguous]
             self.notes.update((field, reading.note) for reading in irregular.values() if reading.note)
         for found in violations.values():
-            found.sort(key=lambda violation: _RANKS[violation.field])
-        ids = [contact or "" for contact in values.pop(ID)]
+            found.sort(key=lambda violation: self._ranks[violation.field])
+        ids = [contact or "" for contact in values.pop(self.schema.id)]
         payloads = list(zip(*values.values(), strict=True))
-        idle = [at for at, payload in enumerate(payloads) if payload == _NOTHING] if _NOTHING in payloads else []
+        nothing = (None,) * len(self.schema.fields)
+        idle = [at for at, payload in enumerate(payloads) if payload == nothing] if nothing in payloads else []
         violations.update({at: [Violation("nothing-to-send")] for at in idle if at not in violations})
         return Verdicts(ids, payloads, dict(violations), ambiguous)
-
-
-_RANKS = {field: rank for rank, field in enumerate((ROW, ID, *FIELDS))}
-_NOTHING = (None,) * len(FIELDS)
 
 
 class _Column:

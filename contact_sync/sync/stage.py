@@ -63,7 +63,7 @@ def stage(
     `duplicates` is `refuse`, `first` or `last`. `tick` is called with the number of rows of each chunk. Raises SourceError where
     the source turns out to be damaged.
     """
-    hashes, damage = _RowHashes(), Damage()
+    hashes, damage = _RowHashes(), Damage(validator.schema)
     ambiguous = array("q")
     month_first = False
     rows = 0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import FIELDS, ID, Chunk, Violation
+from contact_sync.model import FIELDS, ID, Chunk, Schema, Violation
 from contact_sync.rules import cells
 from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, read_phone, read_text, read_url
 from contact_sync.rules.columns import FAST_PATHS, Policy, Validator, Verdicts
@@ -180,6 +180,13 @@ def test_mapping() -> None:
     """Fields are read from the columns of the mapping, and cells of other columns are ignored."""
     found = Validator({"lastname": 3, ID: 1}, Policy(today=TODAY)).validate(chunk(["#REF!", "7", "\0", "Dupont"]))
     assert found == Verdicts(["7"], [(None, None, "Dupont", *[None] * 6)], {}, [])
+
+
+def test_schema() -> None:
+    """A payload has the fields of the schema, in its order."""
+    schema = Schema(ID, ("lastname", "custom1"))
+    found = Validator({ID: 0, "custom1": 1, "lastname": 2}, Policy(today=TODAY), schema).validate(chunk(["7", "x", "Dupont"]))
+    assert found.payloads == [("Dupont", "x")]
 
 
 def test_dates_end_two_years_from_today() -> None:
