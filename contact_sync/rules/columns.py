@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import phonenumbers
 
@@ -43,12 +43,14 @@ from contact_sync.rules.cells import (
     read_url,
 )
 
+Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
+"""Returns the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
+
 
 class FastPath(NamedTuple):
     """A test of a whole column that replaces the reading of its cells."""
 
-    accept: Callable[[Sequence[str]], Sequence[str] | None]
-    """Return the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
+    accept: Accept
     covers: tuple[str, ...]
     """Codes of the rules that no accepted cell breaks, each standing for one rule."""
 
@@ -157,9 +159,7 @@ class Validator:
 class _Column:
     """The reader of one field: of all cells at once with `accept`, one by one with `read` where that fails."""
 
-    def __init__(
-        self, accept: Callable[[Sequence[str]], Sequence[str] | None] | None, read: Callable[[str], Reading], blank: str | None
-    ) -> None:
+    def __init__(self, accept: Accept | None, read: Callable[[str], Reading], blank: str | None) -> None:
         self._accept = accept
         self._read = read
         self._read_short = read if accept else lru_cache(32_768)(read)  # the days of a century fit in
