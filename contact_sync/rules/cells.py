@@ -211,7 +211,7 @@ def strip_excel_quoting(text: str) -> str:
     return (text[2:-1] if re.fullmatch('="[^"]*"', text) else text).strip(_EDGES)
 
 
-def _read_exception(field: str, text: str) -> Reading | None:
+def _read_special(field: str, text: str) -> Reading | None:
     """Return the reading of a text that is blank, empties its field or breaks a rule; None for any other."""
     if not text:
         return BLANK
@@ -232,21 +232,21 @@ def read_id(cell: str) -> Reading:
     note = "" if len(text) == len(trim(cell)) else _("apostrophe or formula around the id removed")
     if not text:
         return Reading(None, Violation("id-missing", ID))
-    return _read_exception(ID, text) or Reading(text, note=note)
+    return _read_special(ID, text) or Reading(text, note=note)
 
 
 def read_text(cell: str, field: str) -> Reading:
     """Read a name or a custom field: any text without control characters, as typed; the words NA and null are text."""
     # Damage is judged before trimming: the í of UTF-8 read as cp1252 is Ã and an invisible hyphen.
     text = cell if _is_damaged(cell) else trim(cell, _JOINERS)
-    return _read_exception(field, text) or Reading(text)
+    return _read_special(field, text) or Reading(text)
 
 
 def read_phone(cell: str, region: str) -> Reading:
     """Read a mobile phone number as E.164; a national number is read as one of `region`."""
     text = " ".join(strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH | _ARABIC).split())
-    if exception := _read_exception(PHONE, text):
-        return exception
+    if special := _read_special(PHONE, text):
+        return special
     digits = re.sub("[^0-9+]", "", text)
     if region == "FR" and (plain := _is_french_mobile(digits)):
         note = "" if plain["prefix"] else _("leading 0 restored")
@@ -291,8 +291,8 @@ def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
 def read_date(cell: str, latest: dt.date) -> Reading:
     """Read a day from `EARLIEST` to `latest` as YYYY-MM-DD, day first unless ISO; a time of day must be midnight."""
     text = trim(cell)
-    if exception := _read_exception(DATE, text):
-        return exception
+    if special := _read_special(DATE, text):
+        return special
     if text[4] == "-":
         day, swapped = _calendar_day(text[:4], text[5:7], text[8:10]), None
     else:
@@ -316,7 +316,7 @@ def _calendar_day(year: str, month: str, day: str) -> dt.date | None:
 def read_url(cell: str) -> Reading:
     """Read an address that begins with http:// or https://: as typed, except the scheme in lower case."""
     text = cell.strip(_EDGES)
-    if exception := _read_exception(URL, text):
-        return exception
+    if special := _read_special(URL, text):
+        return special
     scheme, rest = text.split("://", 1)
     return Reading(f"{scheme.lower()}://{rest}")
