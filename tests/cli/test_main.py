@@ -27,7 +27,8 @@ from contact_sync import __version__
 from contact_sync.cli import main as cli
 from contact_sync.errors import ConfigError
 from contact_sync.files.lock import acquire
-from contact_sync.sandbox.server import Behaviour, Sandbox
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
 from contact_sync.source import Choices, open_source
 from contact_sync.sync import inbox

@@ -17,7 +17,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from contact_sync.sandbox.server import Behaviour, Faults
+from contact_sync.sandbox.faults import Behaviour, Faults
 
 from .workspace import KEY, PROGRAM, Finished, Workspace, age, assert_books, assert_refused, files_in, made_up, mode, wait_until
 

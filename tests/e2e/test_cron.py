@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.sandbox.server import Faults
+from contact_sync.sandbox.faults import Faults
 
 from .workspace import PROGRAM, Contact, Finished, Workspace, assert_books, assert_refused, files_in, made_up, mode
 

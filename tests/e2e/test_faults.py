@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from contact_sync.sandbox.server import Behaviour, Faults
+from contact_sync.sandbox.faults import Behaviour, Faults
 
 from . import front
 from .front import Odd

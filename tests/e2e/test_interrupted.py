@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 
 from contact_sync.model import Outcome
-from contact_sync.sandbox.server import Behaviour, Faults
+from contact_sync.sandbox.faults import Behaviour, Faults
 
 from .workspace import Running, Workspace, assert_books, assert_refused, later, made_up, show, wait_until
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from contact_sync.model import Outcome
-from contact_sync.sandbox.server import Behaviour, Faults, Sandbox
+from contact_sync.sandbox.faults import Behaviour, Faults
+from contact_sync.sandbox.server import Sandbox
 
 from .workspace import Contact, Workspace, assert_books, assert_refused, busiest_second, files_in, made_up, show
 

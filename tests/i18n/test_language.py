@@ -26,9 +26,6 @@ from contact_sync.source import Choices, open_source
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
 
-UNTRANSLATED = {"sandbox/server.py"}
-"""Modules in English alone: the sandbox is for those who rehearse and develop."""
-
 THIN = "\u202f"
 CODE = re.compile(r'--map "[^"]*"|\{[^}]*\}|<\?>|https?://|=[0-9]+%|[0-9]{2}:[0-9]{2}')
 
@@ -36,24 +33,26 @@ Sentence = str | tuple[str, ...]
 """A sentence, or its singular and its plural."""
 
 
-def _sentence(text: str | Sequence[str] | None) -> Sentence:
+def _as_sentence(text: str | Sequence[str] | None) -> Sentence:
     return text if isinstance(text, str) else tuple(text or ())
 
 
 def catalogue() -> Catalog:
-    """The French catalogue, as it is written."""
+    """Return the French catalogue from its source."""
     with (PACKAGE / "i18n/locale/fr/LC_MESSAGES/contact_sync.po").open("rb") as file:
         return read_po(file, locale="fr")
 
 
-def sources() -> set[Sentence]:
-    """Every sentence of the program that is marked for translation."""
+def marked_sentences() -> set[Sentence]:
+    """Return every sentence of the program that is marked for translation."""
     keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
     with warnings.catch_warnings(action="ignore"):
         return {message for _file, _line, message, *_more in extract_from_dir(PACKAGE, keywords=keywords)}
 
 
-FRENCH: dict[Sentence, Sentence] = {_sentence(message.id): _sentence(message.string) for message in catalogue() if message.id}
+FRENCH: dict[Sentence, Sentence] = {
+    _as_sentence(message.id): _as_sentence(message.string) for message in catalogue() if message.id
+}
 PAIRS = [
     (english, french)
     for id_, string in FRENCH.items()
@@ -67,18 +66,18 @@ def _calls(tree: ast.Module, *names: str) -> list[ast.Call]:
 
 
 def _literals(call: ast.Call) -> list[str]:
-    """The sentences that a call spells out; none where it takes them from a table."""
+    """Return the literal sentences of a call; none when it takes them from a table."""
     given = call.args[: 2 if ast.unparse(call.func) == "ngettext" else 1]
     return [node.value for node in given if isinstance(node, ast.Constant) and isinstance(node.value, str)]
 
 
-def blanks(sentence: str) -> set[str]:
-    """The names of a sentence's blanks."""
+def placeholders(sentence: str) -> set[str]:
+    """Return the names of a sentence's placeholders."""
     return {name for _, name, _, _ in Formatter().parse(sentence) if name}
 
 
-def faults(french: str) -> list[str]:
-    """What of a sentence is not set as French is; its code and its blanks do not count."""
+def typography_errors(french: str) -> list[str]:
+    """Return the violations of French typography in a sentence, except in its code and its placeholders."""
     text = CODE.sub("x", french)
     found = re.findall(rf"(?<!{THIN})[;:!?%]", text)
     found += re.findall(rf"«(?!{THIN})|(?<!{THIN})»", text)
@@ -86,11 +85,11 @@ def faults(french: str) -> list[str]:
 
 
 def test_every_sentence_is_translated() -> None:
-    """The catalogue has exactly the sentences of the program, none of them empty or doubtful (`make translations`)."""
+    """The catalogue has exactly the sentences of the program, none of them empty or fuzzy (`make translations`)."""
     assert len(FRENCH) > 300
-    assert FRENCH.keys() == sources()
+    assert FRENCH.keys() == marked_sentences()
     assert [
-        message.id for message in catalogue() if message.id and (message.fuzzy or not all(_forms(_sentence(message.string))))
+        message.id for message in catalogue() if message.id and (message.fuzzy or not all(_forms(_as_sentence(message.string))))
     ] == []
 
 
@@ -98,8 +97,8 @@ def _forms(string: Sentence) -> tuple[str, ...]:
     return string if isinstance(string, tuple) else (string,)
 
 
-def test_the_catalogue_is_compiled() -> None:
-    """What is read at run time is what is written (`make translations`)."""
+def test_catalogue_is_compiled() -> None:
+    """The compiled catalogue matches its source (`make translations`)."""
     compiled = io.BytesIO()
     write_mo(compiled, catalogue())
     with (PACKAGE / "i18n/locale/fr/LC_MESSAGES/contact_sync.mo").open("rb") as file:
@@ -108,8 +107,8 @@ def test_the_catalogue_is_compiled() -> None:
     assert translations._catalog == gettext.GNUTranslations(compiled)._catalog  # type: ignore[attr-defined]
 
 
-def test_a_sentence_is_spelled_out_or_marked() -> None:
-    """Only the sentences of a table, which are marked there, are translated without being spelled out."""
+def test_only_tables_translate_variables() -> None:
+    """Only sentences of a table, which are marked there, are translated from a variable."""
     calls = [(name, call) for name, tree in TREES.items() for call in _calls(tree, "_", "ngettext")]
     assert {name for name, call in calls if not _literals(call)} == {
         "api/smspartner/contact_update.py",
@@ -120,19 +119,21 @@ def test_a_sentence_is_spelled_out_or_marked() -> None:
 
 
 def test_every_call_fills_its_placeholders() -> None:
-    """Each call that spells out its sentence gives all of its placeholders, and no others."""
+    """Each call with a literal sentence provides exactly its placeholders."""
     for name, tree in TREES.items():
         for call in _calls(tree, "_", "ngettext"):
             given = {keyword.arg for keyword in call.keywords}
             given |= {"count"} if ast.unparse(call.func) == "ngettext" else set()
             for sentence in _literals(call):
                 if None not in given:
-                    assert blanks(sentence) <= given, (name, sentence)
-            assert None in given or not _literals(call) or given <= set().union({"count"}, *map(blanks, _literals(call))), name
+                    assert placeholders(sentence) <= given, (name, sentence)
+            assert None in given or not _literals(call) or given <= set().union({"count"}, *map(placeholders, _literals(call))), (
+                name
+            )
 
 
-def test_no_function_hides_the_translation() -> None:
-    """Where `_` translates it is no name for what is thrown away."""
+def test_no_function_rebinds_the_translation() -> None:
+    """A function that translates binds no other value to `_`."""
     for name, tree in TREES.items():
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) and _calls(ast.Module([function], []), "_"):
@@ -140,7 +141,7 @@ def test_no_function_hides_the_translation() -> None:
 
 
 def _bound(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
-    """The names that a function binds, but for those of its comprehensions."""
+    """Return the names that a function binds, except those of its comprehensions."""
     given = function.args
     names = {
         argument.arg for argument in (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg) if argument
@@ -156,10 +157,10 @@ def _bound(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
 
 
 @pytest.mark.parametrize(("english", "french"), PAIRS)
-def test_a_french_sentence(english: str, french: str) -> None:
-    """It has the placeholders of the English one and is set as French is."""
-    assert blanks(french) == blanks(english)
-    assert faults(french) == []
+def test_french_sentence_matches_the_english_one(english: str, french: str) -> None:
+    """A French sentence has the placeholders of the English one and follows French typography."""
+    assert placeholders(french) == placeholders(english)
+    assert typography_errors(french) == []
     assert english.endswith(".") == french.endswith(".")
 
 
@@ -181,51 +182,51 @@ def test_a_french_sentence(english: str, french: str) -> None:
         "ligne(s)",
     ],
 )
-def test_what_is_no_french_is_found(wrong: str) -> None:
-    """A common space, an English quotation mark and the like do not pass."""
-    assert faults(wrong)
+def test_typography_errors_are_found(wrong: str) -> None:
+    """An ordinary space, an English quotation mark and the like are errors."""
+    assert typography_errors(wrong)
 
 
-def test_what_is_french_passes() -> None:
-    """Code, addresses and blanks with a format are left alone."""
-    assert not faults(f'«{THIN}{{a:g}}{THIN}»{THIN}: 10{THIN}%, <?> http://x 500=5%, --map "a b=c".')
+def test_correct_typography_passes() -> None:
+    """Code, addresses and placeholders with a format are ignored."""
+    assert not typography_errors(f'«{THIN}{{a:g}}{THIN}»{THIN}: 10{THIN}%, <?> http://x 500=5%, --map "a b=c".')
 
 
-def _kinds(kind: type[ContactSyncError]) -> Iterator[str]:
+def _error_names(kind: type[ContactSyncError]) -> Iterator[str]:
     yield kind.__name__
     for narrower in kind.__subclasses__():
-        yield from _kinds(narrower)
+        yield from _error_names(narrower)
 
 
-@pytest.mark.parametrize("name", sorted(TREES.keys() - UNTRANSLATED))
-def test_errors_speak_the_language_in_use(name: str) -> None:
-    """No error for operators is made of English words alone."""
-    for call in _calls(TREES[name], *_kinds(ContactSyncError), "RefusedError"):
-        assert not (call.args and _is_english(call.args[0])), ast.unparse(call)
+@pytest.mark.parametrize("name", sorted(TREES))
+def test_errors_are_translated(name: str) -> None:
+    """No error for operators is an untranslated English sentence."""
+    for call in _calls(TREES[name], *_error_names(ContactSyncError), "RefusedError"):
+        assert not (call.args and _is_untranslated(call.args[0])), ast.unparse(call)
 
 
-def _is_english(node: ast.expr) -> bool:
-    spelled = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return spelled or isinstance(node, ast.JoinedStr | ast.BinOp)
+def _is_untranslated(node: ast.expr) -> bool:
+    literal = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return literal or isinstance(node, ast.JoinedStr | ast.BinOp)
 
 
-def test_english_is_spoken() -> None:
-    """Unless another language is asked for, a sentence is said as it is written."""
+def test_english_is_the_default() -> None:
+    """Without another language a sentence is printed as it is in the code."""
     assert language() == "en" == LANGUAGES[0]
     assert _("{name} is empty: export it again.", name="a{b}.csv") == "a{b}.csv is empty: export it again."
 
 
 @pytest.mark.usefixtures("french")
 @pytest.mark.parametrize(("english", "translation"), [pair for pair in FRENCH.items() if isinstance(pair[0], str)])
-def test_a_known_sentence_in_french(english: str, translation: str) -> None:
-    """A sentence that is translated never appears in English."""
-    filled = dict.fromkeys(blanks(english), 7)
+def test_translation_is_used(english: str, translation: str) -> None:
+    """A sentence with a translation is never printed in English."""
+    filled = dict.fromkeys(placeholders(english), 7)
     assert _(english, **filled) == translation.format(**filled)
 
 
 @pytest.mark.usefixtures("french")
 def test_plurals_in_french() -> None:
-    """French counts nothing in the singular, English in the plural."""
+    """French uses the singular for zero, English the plural."""
     sentences = ("{source}: {count} row.", "{source}: {count} rows.")
     assert [ngettext(*sentences, count, source="a") for count in (0, 1, 2)] == [
         f"a{THIN}: 0 ligne.",
@@ -237,8 +238,8 @@ def test_plurals_in_french() -> None:
 
 
 @pytest.mark.usefixtures("french")
-def test_a_violation_in_french() -> None:
-    """What is wrong with a row is told in the language in use at the time it is told."""
+def test_violation_in_french() -> None:
+    """The message of a violation is in the language at the time it is read."""
     found = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
     assert found.message == f"lastname a 40 caractères, 32 au plus{THIN}: raccourcissez le texte."
     set_language("en")
@@ -246,14 +247,14 @@ def test_a_violation_in_french() -> None:
 
 
 @pytest.mark.usefixtures("french")
-def test_an_order_to_stop_in_french() -> None:
-    """An error is told in French."""
+def test_interruption_in_french() -> None:
+    """An error is translated."""
     assert str(Interrupted(15)) == "Interruption (SIGTERM)."
 
 
 @pytest.mark.usefixtures("french")
-def test_a_source_in_french(tmp_path: Path) -> None:
-    """A source with mistakes is told of in French, from its findings to its rows."""
+def test_source_in_french(tmp_path: Path) -> None:
+    """The findings and row messages of a source with mistakes are in French."""
     path = tmp_path / "contacts.csv"
     path.write_text(
         "contactId;phoneNumber;date\nC1;0612345678;31/02/2020\nC2;12;\n;0612345678\nC4;612345678;\n", encoding="utf-8"
@@ -261,12 +262,12 @@ def test_a_source_in_french(tmp_path: Path) -> None:
     with open_source(path, Choices(), clock=lambda: 4e9) as source:
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 1, 1)))
         (chunk,) = source.chunks()
-        told = validator.validate(chunk).violations
+        violations = validator.validate(chunk).violations
     assert source.findings == [
         "CSV, séparateur ;, encodage utf-8, en-tête à la ligne 1.",
         f"Colonnes reconnues{THIN}: contactId, phoneNumber, date.",
     ]
-    assert {chunk.numbers[position]: [violation.message for violation in found] for position, found in told.items()} == {
+    assert {chunk.numbers[position]: [violation.message for violation in found] for position, found in violations.items()} == {
         2: [f"Ce jour n’existe pas{THIN}: corrigez la date."],
         3: [
             f"Ce numéro de téléphone n’existe pas{THIN}: vérifiez les chiffres, ou commencez par + et l’indicatif du pays.",
@@ -279,8 +280,8 @@ def test_a_source_in_french(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("french")
-def test_a_refusal_by_the_child_in_french(tmp_path: Path) -> None:
-    """The process that reads workbooks of old kinds speaks the language of its parent."""
+def test_legacy_reader_in_french(tmp_path: Path) -> None:
+    """The child process that reads legacy workbooks uses the language of its parent."""
     path, content = tmp_path / "contacts.ods", io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")

@@ -39,7 +39,8 @@ from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import installation
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
-from contact_sync.sandbox.server import Behaviour, Sandbox
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
 from contact_sync.sync import run as module
 from contact_sync.sync.run import run

@@ -30,7 +30,8 @@ from contact_sync.errors import (
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
-from contact_sync.sandbox.server import Behaviour, Call, Sandbox
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sandbox.server import Call, Sandbox
 from contact_sync.sync import breaker
 from contact_sync.sync.delivery import LONGEST_PAUSE
 from contact_sync.sync.send import CANARIES, Pool, SendLimits
