@@ -1,7 +1,8 @@
 """The language of everything that operators read: English, or a translation from a gettext catalogue.
 
-A sentence is named by its English words, and what differs from case to case stands in `{placeholders}`. `catalogue` holds the
-sentences about rows, `locale` the translations. The ground floor: imports nothing of the project.
+A sentence is identified by its English text; variable parts are `{placeholders}`. `catalogue` has the sentences about rows,
+`locale` the translations. The lowest floor: imports nothing of the project.
+
 """
 
 import gettext as _gettext
@@ -16,8 +17,8 @@ _translations = _gettext.NullTranslations()
 
 
 def set_language(name: str) -> None:
-    """Use one of `LANGUAGES` from now on."""
-    global _language, _translations  # noqa: PLW0603 - a process speaks one language, as it has one locale
+    """Set the language of the process to one of `LANGUAGES`."""
+    global _language, _translations  # noqa: PLW0603 - a process has one language, as it has one locale
     _language = name
     _translations = _gettext.translation("contact_sync", _LOCALE, [name], fallback=name == LANGUAGES[0])
 
@@ -28,12 +29,12 @@ def language() -> str:
 
 
 def gettext(sentence: str) -> str:
-    """Translate a sentence, its placeholders as they are."""
+    """Translate a sentence, its placeholders unfilled."""
     return _translations.gettext(sentence)
 
 
 def N_(sentence: str) -> str:  # noqa: N802 - the name that gettext's tools know
-    """Mark a sentence of a table for translation, and return it as it is."""
+    """Mark a sentence of a table for translation, and return it unchanged."""
     return sentence
 
 
@@ -43,5 +44,5 @@ def _(sentence: str, /, **values: object) -> str:
 
 
 def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str:
-    """Translate a sentence in the form that `count` asks for and fill in its placeholders, `{count}` among them."""
+    """Translate a sentence in the plural form for `count` and fill in its placeholders, `{count}` among them."""
     return _translations.ngettext(singular, plural, count).format(**{"count": count, **values})

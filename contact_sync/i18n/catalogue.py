@@ -1,7 +1,8 @@
-"""Every sentence an operator can read about a row, by its stable code.
+"""Sentences about a row, by stable code.
 
-`{field}` is the field it is about; other blanks are filled by whoever finds the violation. A sentence says what is wrong and
-what to do, and never repeats the cell's text: it may end up in a mail.
+`{field}` is the field concerned; the code that finds a violation fills the other placeholders. A sentence says what is wrong
+and what to do, and never repeats a cell's text, because it may end up in a mail.
+
 """
 
 from contact_sync.i18n import N_
@@ -15,7 +16,7 @@ CATALOGUE: dict[str, str] = {
     ),
     "id-decimal": N_("The contactId ends in a decimal (12345.0): type it again without the decimals."),
     "id-total": N_("This looks like a total, not a contact: delete the row."),
-    "id-characters": N_("The contactId contains a space or a character that no id has: copy it again from SMS Partner."),
+    "id-characters": N_("The contactId contains a space or a character that is not allowed: copy it again from SMS Partner."),
     "id-length": N_("The contactId has more than 80 characters: copy it again from SMS Partner."),
     "id-clear": N_("The contactId cannot be emptied: write the id of the contact."),
     "duplicate-conflict": N_("Rows {rows} give different values for this contact: keep one of them."),
@@ -24,9 +25,10 @@ CATALOGUE: dict[str, str] = {
     "header-again": N_("This row repeats the header, as when two files are joined: delete the row."),
     "cells-missing": N_("The row has {cells} of {columns} cells, so its values may have moved: complete it at <?>."),
     "cells-surplus": N_(
-        "The row has {cells} cells for {columns} columns: quote the cell that holds the delimiter, and delete <?>."
+        "The row has {cells} cells for {columns} columns: put the cell that contains the delimiter in quotation marks, "
+        "and delete <?>."
     ),
-    "cells-moved": N_("The row still contains <?>: correct the marked cells, then delete it."),
+    "cells-moved": N_("The row still contains <?>: correct the marked cells, then delete <?>."),
     "duplicate-ignored": N_("Row {row} was sent for this contact because of --duplicates; this row was not sent."),
     "hidden": N_("The row is hidden and was left out because of --hidden skip."),
     "forgotten": N_("The contact was forgotten, so the row is not sent."),
@@ -60,18 +62,22 @@ CATALOGUE: dict[str, str] = {
         "Other rows of this column have the month before the day, so this date can be read two ways: write it as 2020-12-31."
     ),
     "date-range": N_("The date is out of range ({earliest} to {latest}): correct it."),
-    "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write the day alone."),
+    "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write only the day."),
     # url
     "url-scheme": N_("The address must begin with http:// or https://: write the whole address."),
     "url-host": N_("The address has no valid host name: correct it."),
-    "url-characters": N_("The address contains a space or a character that no address has: correct it."),
+    "url-characters": N_("The address contains a space or a character that is not allowed: correct it."),
     "url-login": N_("The address contains a user name or a password: remove it."),
     # the API's answer
     "echo-differs": N_(
-        "The API confirmed but stored something else as {field}: compare in SMS Partner; the next run sends the row again."
+        "The API confirmed the update but returned another value of {field}: check the contact in SMS Partner; "
+        "the next run sends the row again."
     ),
-    "echo-contact": N_("The API confirmed, but for another contactId: compare both contacts in SMS Partner."),
-    "echo-missing": N_("The API confirmed without returning {field}: compare in SMS Partner; the next run sends the row again."),
+    "echo-contact": N_("The API confirmed the update of another contactId: check both contacts in SMS Partner."),
+    "echo-missing": N_(
+        "The API confirmed the update without returning {field}: check the contact in SMS Partner; "
+        "the next run sends the row again."
+    ),
     "api-contact-unknown": N_("SMS Partner has no contact with this contactId: correct it, or delete the row."),
     "api-number-taken": N_("Another contact of the group already has this phone number: correct one of the two contacts."),
     "api-refused": N_("SMS Partner refused the row (code {code}: {text}): correct the contact."),
@@ -84,10 +90,10 @@ CATALOGUE: dict[str, str] = {
     "api-garbled": N_("The API's answer could not be understood ({reason}): the next run sends the row again."),
     "api-stopped": N_("The answer to this row stopped the run: correct what the summary says; the next run sends the row again."),
     "not-recorded": N_("The answer to this row could not be recorded: the next run sends it again."),
-    # rows whose turn did not come
+    # rows that were not reached
     "stopped": N_("The run stopped before this row. {reason} The next complete run sends it."),
     "limit": N_("The limit of {limit} rows (--limit) was reached before this row: the next run sends it."),
 }
 
 QUOTING = {"api-refused"}
-"""Codes whose sentence quotes the API, which may repeat a cell: it stands in the reports, and is told nowhere else."""
+"""Codes whose sentence quotes the API and may therefore repeat a cell: only the reports contain it."""

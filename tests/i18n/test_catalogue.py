@@ -1,4 +1,4 @@
-"""The sentences that operators read."""
+"""The catalogue of sentences about rows."""
 
 import ast
 import re
@@ -14,35 +14,35 @@ from contact_sync.model import Violation
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 
 
-def _blanks(code: str) -> set[str]:
+def _placeholders(code: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(CATALOGUE[code]) if name}
 
 
 @lru_cache
 def _constants() -> set[str]:
-    """Every text that stands in the program, but for the catalogue itself."""
+    """Return every string literal of the program, except those of the catalogue."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "catalogue.py"]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
-def test_a_sentence(code: str) -> None:
-    """A code is lower-case words with hyphens; a sentence is complete, is one line, and cannot run as a formula."""
+def test_sentence_is_well_formed(code: str) -> None:
+    """A code is lower-case words with hyphens; a sentence is complete, one line, and not a formula."""
     assert re.fullmatch("[a-z]+(-[a-z]+)*", code)
-    message = Violation(code, "firstname", dict.fromkeys(_blanks(code) - {"field"}, "1")).message
+    message = Violation(code, "firstname", dict.fromkeys(_placeholders(code) - {"field"}, "1")).message
     assert re.fullmatch(r"[A-Za-z].*[.]", message)
     assert "{" not in message
 
 
 @pytest.mark.parametrize("code", CATALOGUE)
-def test_every_sentence_is_told(code: str) -> None:
-    """No sentence stands in the catalogue that nobody tells."""
+def test_every_code_is_used(code: str) -> None:
+    """The program uses every code of the catalogue."""
     assert code in _constants()
 
 
-def test_every_violation_has_its_sentence_and_its_blanks() -> None:
-    """Each violation that the program spells out has its sentence, and fills its blanks."""
+def test_every_violation_fills_its_sentence() -> None:
+    """Each violation with a literal code has a sentence and provides exactly its placeholders."""
     found = 0
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -55,12 +55,12 @@ def test_every_violation_has_its_sentence_and_its_blanks() -> None:
                 assert code.value in CATALOGUE, path
                 given = {key.value for detail in details for key in detail.keys if isinstance(key, ast.Constant)}
                 literal = details or len(node.args) < 3
-                assert not literal or _blanks(str(code.value)) - {"field"} == given, (path, code.value)
+                assert not literal or _placeholders(str(code.value)) - {"field"} == given, (path, code.value)
     assert found > 20
 
 
-def test_a_violation_fills_its_sentence() -> None:
-    """A violation's message names its field and its details."""
+def test_message_of_a_violation() -> None:
+    """The message of a violation contains its field and its details."""
     violation = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
     assert violation.message == "lastname has 40 characters, 32 at most: shorten it."
     assert Violation("hidden").message == CATALOGUE["hidden"]
