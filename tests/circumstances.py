@@ -1,4 +1,4 @@
-"""What tests of several modules begin with: a run in progress, a disk that is full, a user who may do nothing."""
+"""Setups that tests of several folders share: a run in progress, a full disk, an unprivileged user."""
 
 import os
 import resource
@@ -14,13 +14,13 @@ from contact_sync.model import Layout, OutputPaths
 REPORT = Path("contacts.results.csv")
 LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch to another user")
 
 
 def begin_run(
     ledger: Ledger, run: str = "run", source: str = "contacts.csv", started: str = "2026-01-02T03:04:05Z", *, keep: bool = True
 ) -> None:
-    """Begin a run of contacts with a name, whose rows take the place of the last one's before any of them is staged."""
+    """Begin a run of contacts with a first name; its rows replace those of the last run."""
     ledger.begin(run, OutputPaths(Path(source), REPORT, None, None, 0o600), started, LAYOUT, keep=keep)
     with ledger.staging():
         pass
@@ -28,7 +28,7 @@ def begin_run(
 
 @contextmanager
 def files_up_to(size: int) -> Iterator[None]:
-    """Let no file grow beyond so many bytes, as on a full disk."""
+    """Limit the size of every file to `size` bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -39,7 +39,7 @@ def files_up_to(size: int) -> Iterator[None]:
 
 @contextmanager
 def somebody_else() -> Iterator[None]:
-    """Be a user who may do nothing."""
+    """Be a user without permissions."""
     os.seteuid(65534)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the tests share."""
+"""Fixtures of all tests, and the settings of property tests."""
 
 import asyncio
 import gc
@@ -12,18 +12,26 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
+import hypothesis
 import pytest
 
 from contact_sync.i18n import set_language
 from contact_sync.sandbox.server import Sandbox
 
+# A busy machine must not fail a property test: no deadline, and no check of how fast examples are generated.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
+
+_TIMEOUT_S = 60  # for anything in the other thread; far more than it takes
 _READ = re.compile(r"CONTACT_SYNC_.*|LC_.*|LANG|LANGUAGE|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY")
-"""What the program, or Python for it, reads in the environment; a proxy's variable in either case."""
+"""Variables that the program or its libraries read; a proxy's in either case."""
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """None of the variables that the program looks at is set, and what a test changes in the process is taken back."""
+    """Unset the environment variables that the program reads, and restore what a test changes in the process."""
     for name in filter(lambda name: _READ.fullmatch(name.upper()), list(os.environ)):
         monkeypatch.delenv(name)
     umask = os.umask(0o022)
@@ -42,29 +50,29 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def french() -> None:
-    """French, for one test."""
+    """Use French in one test."""
     set_language("fr")
 
 
 Wait = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-async def _end_the_others() -> None:
-    """End what is still at an answer to a client that was killed."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
+async def _cancel_other_tasks() -> None:
+    """Cancel the responses that are still in progress after their client was killed."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @pytest.fixture(scope="session")
 def elsewhere() -> Iterator[Wait]:
-    """A function that runs a coroutine in the event loop of another thread and waits for its result."""
+    """Return a function that runs a coroutine in the event loop of another thread and waits for its result."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="sandbox")
     thread.start()
-    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=10)
-    asyncio.run_coroutine_threadsafe(_end_the_others(), loop).result(timeout=10)
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=_TIMEOUT_S)
+    asyncio.run_coroutine_threadsafe(_cancel_other_tasks(), loop).result(timeout=_TIMEOUT_S)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
@@ -72,7 +80,7 @@ def elsewhere() -> Iterator[Wait]:
 
 @pytest.fixture
 def sandbox(elsewhere: Wait) -> Iterator[Callable[..., Sandbox]]:
-    """A function that takes what `Sandbox` takes and returns one that is served, at its `base_url`, until the test ends."""
+    """Return a function that takes the options of `Sandbox` and returns one that is served until the test ends."""
     served = AsyncExitStack()
 
     def serve(**options: Any) -> Sandbox:
@@ -85,31 +93,31 @@ def sandbox(elsewhere: Wait) -> Iterator[Callable[..., Sandbox]]:
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock stands still while anything runs and leaps over every wait; there is no real I/O in it."""
+    """An event loop in virtual time: its clock stops while code runs and jumps over every wait. It does no real I/O."""
 
     def __init__(self) -> None:
         self._now = 0.0
-        self._leaping = selectors.DefaultSelector()
-        super().__init__(self._leaping)
-        self._leaping.select = self._leap  # type: ignore[method-assign]
+        self._selector = selectors.DefaultSelector()
+        super().__init__(self._selector)
+        self._selector.select = self._jump  # type: ignore[method-assign]
 
     def time(self) -> float:
-        """The virtual time, in seconds."""
+        """Return the virtual time, in seconds."""
         return self._now
 
     def stall(self, seconds: float) -> None:
-        """Let time pass while nobody gets to run."""
+        """Advance the clock while no task runs, as when the machine sleeps."""
         self._now += seconds
 
-    def _leap(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        assert timeout is not None, "everybody waits for something that no time will bring"
+    def _jump(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "deadlock: every task waits, and no timer is set"
         self._now += max(0.0, timeout)
         return []
 
 
 @pytest.fixture(scope="session")
 def in_no_time() -> Wait:
-    """A function that runs a coroutine in an event loop of its own, in virtual time."""
+    """Return a function that runs a coroutine in virtual time, in an event loop of its own."""
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         with asyncio.Runner(loop_factory=LeapingLoop) as runner:

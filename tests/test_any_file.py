@@ -1,4 +1,4 @@
-"""Any file at all ends in a report that accounts for each of its rows, or in one sentence."""
+"""Any file results in a report that accounts for each of its rows, or in one sentence."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ TABLE = '''contactId;nom;prénom;date
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """Bytes at random, or a good file in some encoding with a few bytes changed, put in or cut out."""
+    """Draw random bytes, or a valid file in some encoding with a few bytes replaced, inserted or deleted."""
     if draw(st.booleans()):
         return draw(st.binary(max_size=400))
     content = bytearray(TABLE.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "cp1252", "utf-16", "mac_roman"]))))
@@ -33,10 +33,10 @@ def files(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(files())
-def test_any_bytes(content: bytes) -> None:
-    """`check` ends with 0, 3 or 4: one sentence that names the file where it is refused, else a report with all rows."""
+def test_check_of_any_bytes(content: bytes) -> None:
+    """`check` ends with 0, 3 or 4: one sentence with the file's name when it is refused, else a report with all rows."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         source, out, err = (Path(folder, name) for name in ("contacts.csv", "out", "err"))
         source.write_bytes(content)
@@ -46,18 +46,18 @@ def test_any_bytes(content: bytes) -> None:
             patch.setattr("sys.stdout", stdout)
             patch.setattr("sys.stderr", stderr)
             code = cli.main()
-        told, sentences = json.loads(out.read_bytes()), err.read_text(encoding="utf-8")
-        if told["report"] is None:
+        summary, messages = json.loads(out.read_bytes()), err.read_text(encoding="utf-8")
+        if summary["report"] is None:
             assert code == 4
-            assert sentences.count("\n") == 1
-            assert sentences.startswith("contact-sync: contacts.csv")
+            assert messages.count("\n") == 1
+            assert messages.startswith("contact-sync: contacts.csv")
         else:
             assert code in (0, 3, 4)
-            assert told["rows"] == sum(told["outcomes"].values()) == _rows(Path(folder, "contacts.results.csv"))
+            assert summary["rows"] == sum(summary["outcomes"].values()) == _rows(Path(folder, "contacts.results.csv"))
 
 
 def _rows(report: Path) -> int:
-    """The lines below a report's header."""
+    """Count the lines below a report's header."""
     text = report.read_text(encoding="utf-8-sig")
     with report.open(encoding="utf-8-sig", newline="") as file:
         return sum(1 for _ in csv.reader(file, delimiter=text[text.index("sync_row") - 1])) - 1

@@ -1,11 +1,12 @@
-"""The house stands: imports point down, there are no circles, and each library has its owners."""
+"""The architecture: import directions, owners of libraries and of the wall clock, sizes and test folders."""
 
 import ast
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "contact_sync"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "contact_sync"
 
 FLOORS = (
     {"__main__"},
@@ -45,8 +46,8 @@ def _modules() -> dict[str, Path]:
     return {name.removesuffix(".__init__"): path for name, path in paths.items() if name != "__init__"}
 
 
-def _room(name: str) -> str:
-    """The folder of a module, or the module itself where it stands outside of any."""
+def _folder(name: str) -> str:
+    """Return the top folder of a module, or the module itself when it is outside of any."""
     return name.partition(".")[0]
 
 
@@ -67,50 +68,69 @@ MODULES = _modules()
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_point_down(name: str) -> None:
-    """A module imports only from the floors below it."""
-    floor = next((height for height, rooms in enumerate(FLOORS) if _room(name) in rooms), None)
+    """A module imports only from its own folder and the floors below."""
+    floor = next((number for number, folders in enumerate(FLOORS) if _folder(name) in folders), None)
     assert floor is not None, f"{name} is on no floor"
     below = set().union(*FLOORS[floor + 1 :])
     ours = {imported.removeprefix("contact_sync.") for imported in _imports(MODULES[name])} & MODULES.keys()
-    rooms = {_room(imported) for imported in ours} - {_room(name)}
-    assert rooms <= below, f"{name} imports {sorted(rooms - below)}"
+    folders = {_folder(imported) for imported in ours} - {_folder(name)}
+    assert folders <= below, f"{name} imports {sorted(folders - below)}"
 
 
-def test_no_circle() -> None:
-    """No module imports itself, however many others lie between."""
-    above = {
-        name: {ours for i in _imports(path) if (ours := i.removeprefix("contact_sync.")) in MODULES}
+def test_no_import_cycles() -> None:
+    """No module imports itself through others."""
+    left = {
+        name: {ours for imported in _imports(path) if (ours := imported.removeprefix("contact_sync.")) in MODULES}
         for name, path in MODULES.items()
     }
-    while ground := {name for name, below in above.items() if not below & above.keys() - {name}}:
-        above = {name: below for name, below in above.items() if name not in ground}
-    assert not above
+    while free := {name for name, imports in left.items() if not imports & left.keys() - {name}}:
+        left = {name: imports for name, imports in left.items() if name not in free}
+    assert not left
 
 
 @pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES.values()}))
-def test_a_folder_says_what_it_is(folder: Path) -> None:
-    """Every folder has a docstring that says what belongs there."""
+def test_every_folder_has_a_docstring(folder: Path) -> None:
+    """The docstring of a folder describes what belongs there."""
     assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize("library", OWNERS)
-def test_each_library_has_its_owners(library: str) -> None:
+def test_libraries_are_imported_by_their_owners(library: str) -> None:
     """Only its owners import a library."""
-    users = {name for name, path in MODULES.items() if any(i.partition(".")[0] == library for i in _imports(path))}
+    users = {name for name, path in MODULES.items() if any(each.partition(".")[0] == library for each in _imports(path))}
     assert {name for name in users if not _is_within(name, OWNERS[library])} == set()
 
 
-def _is_within(name: str, rooms: set[str]) -> bool:
-    """Whether a module is one of these, or in one of these folders."""
-    return any(name == room or name.startswith(f"{room}.") for room in rooms)
+def _is_within(name: str, places: set[str]) -> bool:
+    """Return True when a module is one of `places`, or in one of these folders."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+LONG_MODULES = {"cli.main", "model", "report.html.overview", "rules.cells", "source.encoding"}
+"""Modules of more than 300 lines; others stay below."""
+
+
+def test_modules_are_short() -> None:
+    """No module has more than 300 lines, except a short list; one that became shorter is removed from the list."""
+    assert {name for name, path in MODULES.items() if path.read_bytes().count(b"\n") > 300} == LONG_MODULES
+
+
+WITHOUT_COUNTERPART = {Path(), Path("benchmarks"), Path("e2e")}
+"""Test folders that concern the whole program."""
+
+
+def test_test_folders_mirror_the_package() -> None:
+    """Every folder of tests is named like the folder of the package that it tests."""
+    folders = {path.parent.relative_to(TESTS) for path in TESTS.rglob("*.py")} - WITHOUT_COUNTERPART
+    assert [folder for folder in sorted(folders) if not (PACKAGE / folder / "__init__.py").exists()] == []
 
 
 WALL_CLOCK = {"cli.commands.doctor", "files", "ledger.state_dir", "report", "source", "sync"}
-"""Who may read it: to date what happened, and to compare it with a file's. What waits goes by a clock that cannot be set."""
+"""Modules and folders that may read it, to record dates and to compare them with those of files."""
 
 
-def test_nothing_waits_by_the_wall_clock() -> None:
-    """The clock that can be set, and is in the night of the clock change, is read by those who write down dates alone."""
+def test_wall_clock_is_read_only_for_dates() -> None:
+    """Only modules that record or compare dates read the clock that can be set; waiting uses the monotonic clock."""
     readers = {name for name, path in MODULES.items() if _reads_the_wall_clock(path.read_text(encoding="utf-8"))}
     assert {name for name in readers if not _is_within(name, WALL_CLOCK)} == set()
 
@@ -131,8 +151,8 @@ def test_nothing_waits_by_the_wall_clock() -> None:
         "from datetime import date as d; d.today()",
     ],
 )
-def test_the_wall_clock_has_many_names(code: str) -> None:
-    """Whoever reads the wall clock is known, whatever it is called."""
+def test_wall_clock_is_recognised(code: str) -> None:
+    """Reading the wall clock is recognised under any name."""
     assert _reads_the_wall_clock(code)
 
 
@@ -140,8 +160,8 @@ def test_the_wall_clock_has_many_names(code: str) -> None:
     "code",
     ["import time; time.monotonic()", "from datetime import datetime as x; x.fromisoformat('')", "stop.now(); day.today()"],
 )
-def test_another_clock(code: str) -> None:
-    """Who reads another clock, or a moment that is given, is not taken for one who reads the wall clock."""
+def test_other_clocks_are_not_the_wall_clock(code: str) -> None:
+    """A monotonic clock or a given point in time is not the wall clock."""
     assert not _reads_the_wall_clock(code)
 
 
