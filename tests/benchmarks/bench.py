@@ -1,8 +1,8 @@
-"""How fast and how large contact-sync is, as ratios against floors and peers in the same run: `make bench`.
+"""Speed and memory of contact-sync, as ratios against floors and peers in the same session: `make bench`.
 
-Whole processes, taken in turn with what they are compared with, since machines drift; the median of each.
-`python bench.py PART ...` runs some parts only; `--rows` sets how many rows the large files have. Beside the floors, which are
-here, it runs the peers that are installed.
+Whole processes alternate with their reference, since the speed of a machine drifts; the median counts.
+`python bench.py PART ...` runs only some parts; `--rows` sets the size of the large files. The floors are always run
+(`floors.py`), the peers when they are installed (`peers.py`).
 """
 
 import argparse
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ NAMES = ["Zoé", "Léa", "Chloé", "Noé", "Loïc", "Anaïs", "Gaël", "Rémi", 
 
 
 class Cost(NamedTuple):
-    """What one process took: seconds by the clock, seconds of CPU, megabytes at its peak."""
+    """Cost of one process: wall-clock seconds, CPU seconds, peak megabytes."""
 
     wall: float
     cpu: float
@@ -41,7 +42,7 @@ class Cost(NamedTuple):
 
 
 def cost(command: list[str]) -> Cost:
-    """Run a command to its end."""
+    """Run a command to its end and return its cost."""
     begun = time.monotonic()
     process = subprocess.Popen(
         command,
@@ -56,8 +57,8 @@ def cost(command: list[str]) -> Cost:
     return Cost(time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def in_turn(*commands: Callable[[], list[str]], times: int = 3) -> list[Cost]:
-    """The median cost of each command, run one after the other, several times round."""
+def median_costs(*commands: Callable[[], list[str]], times: int = 3) -> list[Cost]:
+    """Return the median cost of each command; the commands alternate, `times` rounds."""
     rounds = [[cost(command()) for command in commands] for _ in range(times)]
     return [Cost(*map(statistics.median, zip(*costs, strict=True))) for costs in zip(*rounds, strict=True)]
 
@@ -65,27 +66,27 @@ def in_turn(*commands: Callable[[], list[str]], times: int = 3) -> list[Cost]:
 TABLE = ["| what | contact-sync | against | | ratio |", "|---|---|---|---|---|"]
 
 
-def tell(line: str) -> None:
-    """Print a line of the table."""
-    print(line, flush=True)  # noqa: T201
+def print_line(line: str) -> None:
+    """Print a line of the table at once."""
+    print(line, flush=True)  # noqa: T201 - the result of the program
 
 
-def row(what: str, ours: float, against: str, theirs: float, unit: str) -> None:
+def add_row(what: str, ours: float, against: str, theirs: float, unit: str) -> None:
     """Add a line to the table."""
     TABLE.append(f"| {what} | {ours:.2f} {unit} | {against} | {theirs:.2f} {unit} | {ours / theirs:.2f} |")
-    tell(TABLE[-1])
+    print_line(TABLE[-1])
 
 
 class Server:
-    """A server in a process of its own, and what it saw."""
+    """A server in a process of its own."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         assert process.stdout is not None
         self._process, self._out = process, process.stdout
         self.base_url = f"http://127.0.0.1:{self._out.readline().strip()}/v1"
 
-    def seen(self) -> dict[str, float]:
-        """Stop it; how many requests it had, how many in the busiest second, in how many seconds, and how busy it was."""
+    def stop(self) -> dict[str, float]:
+        """Stop the server and return its statistics (`server.py`)."""
         self._process.send_signal(signal.SIGTERM)
         seen: dict[str, float] = json.loads(self._out.read())
         return seen
@@ -93,7 +94,7 @@ class Server:
 
 @contextmanager
 def serving(delay: int, fails: int = 0) -> Iterator[Server]:
-    """Serve updates that are confirmed after `delay` milliseconds, but for every so many that fail."""
+    """Serve updates that are confirmed after `delay` milliseconds; with `fails`, every n-th fails."""
     command = [sys.executable, str(HERE / "server.py"), str(delay), str(fails)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -102,20 +103,20 @@ def serving(delay: int, fails: int = 0) -> Iterator[Server]:
             process.terminate()
 
 
-def sending(source: str, server: Server, folder: Path, workers: int) -> Callable[[], list[str]]:
-    """The command that sends all rows of a source as fast as it goes: with a new ledger each time, so that none is in place."""
-    usual = [PROGRAM, "run", source, "--base-url", server.base_url, "--rate", "0", "--workers", str(workers), "-q"]
-    return lambda: [*usual, "--state-dir", tempfile.mkdtemp(dir=folder)]
+def send_command(source: str, server: Server, folder: Path, workers: int) -> Callable[[], list[str]]:
+    """Return a function that makes the command to send all rows without a rate limit, each time with a new ledger."""
+    command = [PROGRAM, "run", source, "--base-url", server.base_url, "--rate", "0", "--workers", str(workers), "-q"]
+    return lambda: [*command, "--state-dir", tempfile.mkdtemp(dir=folder)]
 
 
 def write_csv(path: Path, rows: int, delimiter: str = ";") -> Path:
-    """Write a source of clean rows, ten columns, all different."""
+    """Write a source of distinct valid rows with ten columns."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(HEADER)
         for i in range(rows):
             day = f"{i % 28 + 1:02d}/{i % 12 + 1:02d}/{1950 + i % 50}"
-            phone = f"0600{i * 7 % 1_000_000:06d}"  # none is one more than the one above
+            phone = f"0600{i * 7 % 1_000_000:06d}"  # not consecutive, which is a warning
             writer.writerow(
                 [
                     f"C{i:07d}",
@@ -130,7 +131,7 @@ def write_csv(path: Path, rows: int, delimiter: str = ";") -> Path:
                     "v",
                 ]
             )
-    aged(path)
+    backdate(path)
     return path
 
 
@@ -144,88 +145,90 @@ def write_workbook(path: Path, rows: int) -> Path:
         for cells in csv.reader(file, delimiter=";"):
             sheet.append(cells)
     book.save(path)
-    aged(path)
+    backdate(path)
     return path
 
 
-def aged(path: Path) -> None:
-    """Make a file look finished: a source is watched until it has been quiet for two seconds."""
+def backdate(path: Path) -> None:
+    """Make a file a minute old: a recently changed source is watched first."""
     os.utime(path, (time.time() - 60, time.time() - 60))
 
 
 def start(_: Path, __: int) -> None:
-    """How long it takes until the program says anything."""
-    ours, usage, theirs = in_turn(
+    """Measure the time until the program responds."""
+    ours, usage, theirs = median_costs(
         lambda: [PROGRAM, "--version"], lambda: [PROGRAM, "run", "--help"], lambda: [sys.executable, "-c", "pass"], times=9
     )
-    row("`--version`", ours.wall, "`python -c pass`", theirs.wall, "s")
-    row("`run --help`", usage.wall, "`python -c pass`", theirs.wall, "s")
+    add_row("`--version`", ours.wall, "`python -c pass`", theirs.wall, "s")
+    add_row("`run --help`", usage.wall, "`python -c pass`", theirs.wall, "s")
 
 
 def load(folder: Path, rows: int) -> None:
-    """Load, validate and report a large CSV file, against reading it alone."""
+    """Measure loading, validating and reporting a large CSV file, against only reading it."""
     source = str(write_csv(folder / "large.csv", rows))
-    ours, by_pandas, by_csv = in_turn(
+    ours, by_pandas, by_csv = median_costs(
         lambda: [PROGRAM, "check", source, "-q"],
         lambda: [*FLOORS, "pandas_alone", source],
         lambda: [*FLOORS, "csv_alone", source],
     )
-    row(f"`check`, {rows:,} rows, CPU", ours.cpu, "`pandas.read_csv` alone", by_pandas.cpu, "s")
-    row(f"`check`, {rows:,} rows, CPU", ours.cpu, "`csv.reader` alone", by_csv.cpu, "s")
-    row(f"`check`, {rows:,} rows, memory", ours.memory, "`pandas.read_csv` alone", by_pandas.memory, "MB")
+    add_row(f"`check`, {rows:,} rows, CPU", ours.cpu, "`pandas.read_csv` alone", by_pandas.cpu, "s")
+    add_row(f"`check`, {rows:,} rows, CPU", ours.cpu, "`csv.reader` alone", by_csv.cpu, "s")
+    add_row(f"`check`, {rows:,} rows, memory", ours.memory, "`pandas.read_csv` alone", by_pandas.memory, "MB")
 
 
 def workbook(folder: Path, rows: int) -> None:
-    """Load, validate and report a workbook, against iterating over it alone."""
+    """Measure loading, validating and reporting a workbook, against only iterating over it."""
     rows = max(1, rows // 10)
     source = str(write_workbook(folder / "large.xlsx", rows))
-    ours, theirs = in_turn(lambda: [PROGRAM, "check", source, "-q"], lambda: [*FLOORS, "openpyxl_alone", source], times=2)
-    row(f"`check`, {rows:,} rows of xlsx, CPU", ours.cpu, "openpyxl alone", theirs.cpu, "s")
+    ours, theirs = median_costs(lambda: [PROGRAM, "check", source, "-q"], lambda: [*FLOORS, "openpyxl_alone", source], times=2)
+    add_row(f"`check`, {rows:,} rows of xlsx, CPU", ours.cpu, "openpyxl alone", theirs.cpu, "s")
 
 
 def send(folder: Path, _: int) -> None:
-    """Send 10,000 rows to a server that answers after 20 ms, 64 at a time."""
+    """Measure 10,000 rows sent to a server that responds after 20 ms, 64 at a time."""
     source = str(write_csv(folder / "send.csv", 10_000))
     with serving(20) as server:
-        us, bare = in_turn(
-            sending(source, server, folder, 64), lambda: [*FLOORS, "bare_aiohttp", source, server.base_url, "64"], times=5
+        ours, bare = median_costs(
+            send_command(source, server, folder, 64), lambda: [*FLOORS, "bare_aiohttp", source, server.base_url, "64"], times=5
         )
-        busy = server.seen()["busy"]
-    row("`run`, 10,000 rows, 64 workers, 20 ms, CPU", us.cpu, "bare aiohttp loop", bare.cpu, "s")
-    row("`run`, 10,000 rows, 64 workers, 20 ms, time", us.wall, f"bare aiohttp loop (server busy {busy:.0%})", bare.wall, "s")
+        busy = server.stop()["busy"]
+    add_row("`run`, 10,000 rows, 64 workers, 20 ms, CPU", ours.cpu, "bare aiohttp loop", bare.cpu, "s")
+    add_row(
+        "`run`, 10,000 rows, 64 workers, 20 ms, time", ours.wall, f"bare aiohttp loop (server busy {busy:.0%})", bare.wall, "s"
+    )
 
 
 def others(folder: Path, _: int) -> None:
-    """Send 1,000 rows beside what people would use instead, and 10,000 beside those who can do so many at a time."""
+    """Measure 1,000 rows against each peer, and 10,000 against those that send as many at a time."""
     for count, workers, delay in ((1_000, 16, 20), (10_000, 64, 20)):
         source = write_csv(folder / f"others{count}.csv", count, ",")
         with serving(delay) as server:
-            them = {
+            commands = {
                 name: command
                 for name, command in peers.commands(source, server.base_url).items()
                 if name.endswith(f", {workers} at a time") or (workers == 16 and "at a time" not in name)
             }
             what = f"`run`, {count:,} rows, {workers} workers, {delay} ms"
-            for name, command in them.items():
-                us, they = in_turn(sending(str(source), server, folder, workers), lambda command=command: command, times=1)  # type: ignore[misc]
-                row(f"{what}, time", us.wall, name, they.wall, "s")
-                row(f"{what}, CPU", us.cpu, name, they.cpu, "s")
+            for name, command in commands.items():
+                ours, theirs = median_costs(send_command(str(source), server, folder, workers), partial(list, command), times=1)
+                add_row(f"{what}, time", ours.wall, name, theirs.wall, "s")
+                add_row(f"{what}, CPU", ours.cpu, name, theirs.cpu, "s")
 
 
 def idle(folder: Path, rows: int) -> None:
-    """The night on which nothing has changed, against `check`."""
+    """Measure a run in which nothing has changed, against `check`."""
     rows = max(1, rows // 10)
     source = str(write_csv(folder / "idle.csv", rows))
     with serving(0) as server:
-        run = sending(source, server, folder, 64)()
+        run = send_command(source, server, folder, 64)()
         cost(run)
-        ours, theirs = in_turn(lambda: run, lambda: [PROGRAM, "check", source, "-q"])
-        sent = int(server.seen()["requests"])
-    row(f"`run`, {rows:,} rows unchanged, CPU ({sent - rows} requests)", ours.cpu, "`check` of the same", theirs.cpu, "s")
+        ours, theirs = median_costs(lambda: run, lambda: [PROGRAM, "check", source, "-q"])
+        sent = int(server.stop()["requests"])
+    add_row(f"`run`, {rows:,} rows unchanged, CPU ({sent - rows} requests)", ours.cpu, "`check` of the same", theirs.cpu, "s")
 
 
 def pace(folder: Path, _: int) -> None:
-    """The time for N rows at a rate, against N / rate, and the busiest second at the server."""
+    """Measure the time for N rows at a rate, against N / rate, and the busiest second at the server."""
     for rate, delay, fails in ((5, 20, 0), (50, 200, 0), (50, 20, 50), (500, 20, 0)):
         rows = rate * 10
         source, state = str(write_csv(folder / f"pace{rate}.csv", rows)), tempfile.mkdtemp(dir=folder)
@@ -233,35 +236,38 @@ def pace(folder: Path, _: int) -> None:
             options = ["--base-url", server.base_url, "--state-dir", state, "--rate", str(rate), "--workers", "128", "-q"]
             command = [PROGRAM, "run", source, *options]
             cost(command)
-            seen = server.seen()
-        attempts = int(seen["requests"])
+            load = server.stop()
+        attempts = int(load["requests"])
         what = f"{attempts} attempts at {rate}/s, {delay} ms, {attempts - rows} of them retries, first to last"
-        row(f"{what} (busiest second: {seen['busiest']})", seen["span"], "attempts / rate", (attempts - 1) / rate, "s")
+        add_row(f"{what} (busiest second: {load['busiest']})", load["span"], "attempts / rate", (attempts - 1) / rate, "s")
 
 
 def growth(folder: Path, rows: int) -> None:
-    """The CPU time a row and the memory of small, middling and large sources, in a picture."""
+    """Measure CPU time per row and memory for small, medium and large sources, and plot them."""
     sizes = [rows // 100, rows // 10, rows]
     checked = [cost([PROGRAM, "check", str(write_csv(folder / f"grow{size}.csv", size)), "-q"]) for size in (1, *sizes)]
     with serving(0) as server:
-        less = [size // 5 for size in sizes]
-        sent = [cost(sending(str(write_csv(folder / f"grow{size}.csv", size)), server, folder, 64)()) for size in (1, *less)]
-    for what, (start, *costs), counts in (("check", checked, sizes), ("run", sent, less)):
+        sent_sizes = [size // 5 for size in sizes]
+        sent = [
+            cost(send_command(str(write_csv(folder / f"grow{size}.csv", size)), server, folder, 64)())
+            for size in (1, *sent_sizes)
+        ]
+    for what, (start, *costs), counts in (("check", checked, sizes), ("run", sent, sent_sizes)):
         many, few = counts[-1], counts[0]
         per_row = [(cost.cpu - start.cpu) / size * 1e6 for cost, size in zip(costs, counts, strict=True)]
-        row(f"`{what}`, {many:,} rows, CPU a row", per_row[-1], f"{few:,} rows", per_row[0], "µs")
-        row(f"`{what}`, {many:,} rows, memory", costs[-1].memory, f"{few:,} rows", costs[0].memory, "MB")
-        PLOT[what] = (counts, per_row, [cost.memory for cost in costs])
+        add_row(f"`{what}`, {many:,} rows, CPU a row", per_row[-1], f"{few:,} rows", per_row[0], "µs")
+        add_row(f"`{what}`, {many:,} rows, memory", costs[-1].memory, f"{few:,} rows", costs[0].memory, "MB")
+        CURVES[what] = (counts, per_row, [cost.memory for cost in costs])
 
 
-PLOT: dict[str, tuple[list[int], list[float], list[float]]] = {}
+CURVES: dict[str, tuple[list[int], list[float], list[float]]] = {}
 """Command → sizes, CPU a row in µs, memory in MB."""
 
-PICTURE = HERE / "growth.svg"
+PLOT_FILE = HERE / "growth.svg"
 
 
-def draw() -> None:
-    """Draw the picture of growth."""
+def plot() -> None:
+    """Draw the plot of growth."""
     import matplotlib as mpl  # noqa: PLC0415 - not for the other parts
 
     mpl.use("svg")
@@ -269,7 +275,7 @@ def draw() -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-    for what, (sizes, per_row, memory) in PLOT.items():
+    for what, (sizes, per_row, memory) in CURVES.items():
         left.plot(sizes, per_row, marker="o", label=what)
         right.plot(sizes, memory, marker="o", label=what)
     left.set(title="CPU a row, after the start", xlabel="rows", ylabel="µs", xscale="log", yscale="log")
@@ -277,7 +283,7 @@ def draw() -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(PICTURE, metadata={"Date": None})
+    figure.savefig(PLOT_FILE, metadata={"Date": None})
 
 
 PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pace, others, growth)}
@@ -293,7 +299,7 @@ def write_readme(machine: str) -> None:
 
 
 def main() -> None:
-    """Print one table."""
+    """Run the parts and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--rows", type=int, default=1_000_000)
@@ -302,7 +308,7 @@ def main() -> None:
     day = dt.datetime.now(dt.UTC).date()
     machine = f"{day}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}:"
     for line in (machine, "", *TABLE):
-        tell(line)
+        print_line(line)
     folder = Path(tempfile.mkdtemp(prefix="contact-sync-bench-"))
     try:
         for part in told.parts or PARTS:
@@ -311,8 +317,8 @@ def main() -> None:
         shutil.rmtree(folder)
     if told.readme:
         write_readme(machine)
-        if PLOT:
-            draw()
+        if CURVES:
+            plot()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What contact-sync is measured against: each function is a whole program, run as `python floors.py NAME ARGUMENTS`."""
+"""Floors: the least that any program needs for a task. Each function is a program: `python floors.py NAME ARGUMENTS`."""
 
 import asyncio
 import csv
@@ -8,32 +8,32 @@ import sys
 
 def csv_alone(path: str) -> None:
     """Read a CSV file with the csv module."""
-    with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - as little as possible
+    with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123 - the least possible
         for _ in csv.reader(file, delimiter=";", strict=True):
             pass
 
 
 def pandas_alone(path: str) -> None:
     """Read a CSV file with pandas, every cell as text."""
-    import pandas as pd  # noqa: PLC0415 - its import is part of the price
+    import pandas as pd  # noqa: PLC0415 - its import is part of the cost
 
     pd.read_csv(path, dtype=str, sep=";", keep_default_na=False)
 
 
 def openpyxl_alone(path: str) -> None:
     """Read a workbook's first sheet with openpyxl, in read-only mode."""
-    import openpyxl  # noqa: PLC0415 - its import is part of the price
+    import openpyxl  # noqa: PLC0415 - its import is part of the cost
 
     for _ in openpyxl.load_workbook(path, read_only=True, data_only=True).worksheets[0].iter_rows():
         pass
 
 
 def bare_aiohttp(path: str, base_url: str, workers: str) -> None:
-    """Send each row of a CSV file as an update, and look at `success`: no ledger, no rules, no retries, no report."""
-    import aiohttp  # noqa: PLC0415 - its import is part of the price
+    """Send each row of a CSV file as an update and check `success`: no ledger, no rules, no retries, no report."""
+    import aiohttp  # noqa: PLC0415 - its import is part of the cost
 
     async def send() -> None:
-        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123, ASYNC230 - as little as possible
+        with open(path, encoding="utf-8", newline="") as file:  # noqa: PTH123, ASYNC230 - the least possible
             rows = csv.DictReader(file, delimiter=";")
             connector = aiohttp.TCPConnector(limit=int(workers))
             async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
@@ -42,8 +42,8 @@ def bare_aiohttp(path: str, base_url: str, workers: str) -> None:
                     for row in rows:
                         contact_id = row.pop("contactId")
                         body = json.dumps({"apiKey": "k", "contactId": contact_id, "contact": row}).encode()
-                        async with session.post(f"{base_url}/contact/update", data=body) as answer:
-                            if (await answer.json())["success"] is not True:
+                        async with session.post(f"{base_url}/contact/update", data=body) as response:
+                            if (await response.json())["success"] is not True:
                                 raise SystemExit("refused")
 
                 await asyncio.gather(*(work() for _ in range(int(workers))))
@@ -52,8 +52,8 @@ def bare_aiohttp(path: str, base_url: str, workers: str) -> None:
 
 
 def pandas_and_requests(path: str, base_url: str) -> None:
-    """Send each row as most people would write it: pandas, requests, one after the other."""
-    import pandas as pd  # noqa: PLC0415 - its import is part of the price
+    """Send each row as in the usual script: pandas and requests, one after the other."""
+    import pandas as pd  # noqa: PLC0415 - its import is part of the cost
     import requests  # noqa: PLC0415 - the same
 
     for _, row in pd.read_csv(path, dtype=str).iterrows():

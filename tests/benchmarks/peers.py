@@ -1,10 +1,11 @@
-"""What people would use instead: for each tool that is installed, the command that sends a CSV file's rows as updates.
+"""Peers: tools that are used instead of contact-sync. For each that is installed, the command that sends a CSV file's rows.
 
-None of them validates, remembers what is in place, paces by the second, or says of each row how it ended.
+None of them validates, skips unchanged rows, limits the rate, or reports an outcome for each row.
 
     newman       npm install --global newman
     parallel     the Debian packages parallel and curl
     bulk-post    pipx install bulk-post (Python 3.12 and later)
+
 """
 
 import json
@@ -16,7 +17,7 @@ UPDATE = "contact/update"
 
 
 def commands(source: Path, base_url: str) -> dict[str, list[str]]:
-    """Name → command line, for a source with commas and these columns in its header."""
+    """Return name → command line, for a comma-separated source whose header names the fields."""
     columns = source.read_text(encoding="utf-8").partition("\n")[0].strip().split(",")
     url = f"{base_url}/{UPDATE}"
     found = {"pandas and requests": [sys.executable, str(Path(__file__).with_name("floors.py")), "pandas_and_requests"]}
@@ -26,7 +27,7 @@ def commands(source: Path, base_url: str) -> dict[str, list[str]]:
         collection.write_text(_collection(url, _body(columns, "{{%s}}")), encoding="utf-8")
         found["newman"] = [newman, "run", str(collection), "-d", str(source), "--reporter-cli-silent"]
     if (parallel := shutil.which("parallel")) and (curl := shutil.which("curl")):
-        quiet = [curl, "--silent", "--header", "Content-Type:application/json", "--data", _body(columns, "{%s}"), url]
+        request = [curl, "--silent", "--header", "Content-Type:application/json", "--data", _body(columns, "{%s}"), url]
         found["parallel and curl, 16 at a time"] = [
             parallel,
             "-j16",
@@ -35,7 +36,7 @@ def commands(source: Path, base_url: str) -> dict[str, list[str]]:
             ",",
             "--header",
             ":",
-            *quiet,
+            *request,
             "::::",
             str(source),
         ]
@@ -49,11 +50,11 @@ def _bulk_post(program: str, source: Path, url: str, columns: list[str]) -> list
     return [program, "--url", url, "--csv", str(source), "--body", _body(columns, "{{%s}}"), "--parallel"]
 
 
-def _body(columns: list[str], place: str) -> str:
-    """The request as a template; the first column is the contactId."""
+def _body(columns: list[str], placeholder: str) -> str:
+    """Return the request body as a template; the first column is the contactId."""
     contact_id, *fields = columns
-    contact = {field: place % field for field in fields}
-    return json.dumps({"apiKey": "k", contact_id: place % contact_id, "contact": contact})
+    contact = {field: placeholder % field for field in fields}
+    return json.dumps({"apiKey": "k", contact_id: placeholder % contact_id, "contact": contact})
 
 
 def _collection(url: str, body: str) -> str:
