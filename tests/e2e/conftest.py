@@ -1,4 +1,4 @@
-"""What the end-to-end tests share."""
+"""Fixtures of the end-to-end tests."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,21 +8,21 @@ import pytest
 
 from contact_sync.sandbox.server import Sandbox
 
-from .workspace import Workspace
+from .workspace import NewWorkspace, Workspace
 
 
 @pytest.fixture
-def nightly(tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Iterator[Callable[..., Workspace]]:
-    """A function that takes what `Sandbox` takes and returns a night; its processes end with the test."""
+def new_workspace(tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Iterator[NewWorkspace]:
+    """Return a function that takes the options of `Sandbox` and returns a workspace; its processes end with the test."""
     workspaces: list[Workspace] = []
 
-    def begin(**options: Any) -> Workspace:
-        folder = tmp_path / f"night-{len(workspaces)}"
+    def create(**options: Any) -> Workspace:
+        folder = tmp_path / f"workspace-{len(workspaces)}"
         folder.mkdir()
         workspaces.append(Workspace(folder, sandbox(**{"open_store": True} | options)))
         return workspaces[-1]
 
-    yield begin
+    yield create
     for process in [process for workspace in workspaces for process in workspace.processes]:
         if process.poll() is None:
             process.kill()
@@ -30,6 +30,6 @@ def nightly(tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Iterator[Callabl
 
 
 @pytest.fixture
-def workspace(nightly: Callable[..., Workspace]) -> Workspace:
-    """A night with a sandbox that knows everyone and does as documented."""
-    return nightly()
+def workspace(new_workspace: NewWorkspace) -> Workspace:
+    """Return a workspace whose sandbox has every contact and no faults."""
+    return new_workspace()

@@ -1,7 +1,6 @@
-"""Faults of a bad night, each in a run of the program: what becomes of the rows, and whether the next night puts all in place."""
+"""Faults of the API, each in a run of the program: the outcome of the rows, and recovery by the next run."""
 
 import gzip
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,14 +8,14 @@ import pytest
 
 from contact_sync.sandbox.faults import Behaviour, Faults
 
-from . import front
-from .front import Odd
-from .workspace import Workspace, assert_books, made_up, show
+from . import fault_proxy
+from .fault_proxy import RawResponse
+from .workspace import NewWorkspace, assert_consistent, make_contacts, show
 
 
-def json_of(document: bytes, **how: bytes) -> bytes:
-    """Return an answer without a length, with more header fields."""
-    fields = b"".join(b"%b: %b\r\n" % (name.replace("_", "-").encode(), value) for name, value in how.items())
+def json_response(document: bytes, **headers: bytes) -> bytes:
+    """Return a response without a length, with more headers."""
+    fields = b"".join(b"%b: %b\r\n" % (name.replace("_", "-").encode(), value) for name, value in headers.items())
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n%b\r\n%b" % (fields, document)
 
 
@@ -24,127 +23,133 @@ def json_of(document: bytes, **how: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """What the updates of one contact meet, and what comes of its row."""
+class RowFault:
+    """Responses to the updates of one contact, and the result of its row."""
 
-    meets: list[Behaviour] | list[Odd]
+    responses: list[Behaviour] | list[RawResponse]
     attempts: int = 2
     outcome: str = "updated"
     code: str = ""
 
 
-HUNG_UP = Behaviour(drop=True, applied=True)
-CODE_429 = [Behaviour(status=429, headers={"Retry-After": text}) for text in ("-1", "soon", "nan")]
+TIMEOUT_S = 5
+"""Deadline of an attempt; a busy machine responds sooner."""
 
-TROUBLES = {
-    "1 an error once": Trouble([Behaviour(status=500)]),
-    "2 an error that stays": Trouble([Behaviour(status=500)] * 9, 5, "failed", "api-error"),
-    "7 Retry-After that says nothing": Trouble(CODE_429, 4),
-    "11 a row that is refused": Trouble([Behaviour(code=2, status=200)], 1, "rejected", "api-refused"),
-    "12 a success that is none": Trouble([Behaviour(body=b'{"success": "true", "code": 200}')] * 9, 5, "failed", "api-garbled"),
-    "12 other JSON": Trouble([Behaviour(body=body) for body in (b"null", b"[]", b'"ok"')], 4),
-    "13 a page for maintenance": Trouble([Behaviour(body=b"<html>maintenance</html>", content_type="text/html")]),
-    "14 half a document": Trouble([Odd(json_of(b'{"success": tr'))]),
-    "15 a body that is too short": Trouble([Odd(json_of(b'{"suc', Content_Length=b"500"))]),
-    "15 a broken chunk": Trouble([Odd(json_of(b'5\r\n{"suZZ\r\n', Transfer_Encoding=b"chunked"))]),
-    "16 an empty answer": Trouble([Behaviour(status=204, body=b""), Behaviour(body=b"")], 3),
-    "17 applied, and hung up": Trouble([Odd()]),
-    "18 applied, and reset": Trouble([Odd(reset=True)]),
-    "19 applied, and taken when sent again": Trouble([HUNG_UP, Behaviour(code=15)], 3),
-    "20 hung up before it was applied": Trouble([Odd(applied=False)]),
-    "21 applied after the deadline": Trouble([Behaviour(delay=4)]),
-    "22 a byte a second": Trouble([Odd(json_of(b"{"), pause=1)]),
-    "23 no answer": Trouble([Odd(pause=5)]),
-    "30 a head of 10 MB": Trouble([Odd(json_of(b"{}", X=b"x" * 10_000_000))]),
-    "30 a body of 100 MB": Trouble([Odd(json_of(b" " * 100_000_000))]),
-    "30 a bomb": Trouble([Odd(json_of(gzip.compress(b" " * 100_000_000), Content_Encoding=b"gzip"))]),
-    "31 a name that was cut": Trouble([Behaviour(alter={"firstname": "Z"})], 1, "altered", "echo-differs"),
-    "31 another contact": Trouble([Behaviour(alter={"contactId": "somebody"})], 1, "altered", "echo-contact"),
+DROPPED = Behaviour(drop=True, applied=True)
+INVALID_RETRY_AFTER = [Behaviour(status=429, headers={"Retry-After": text}) for text in ("-1", "soon", "nan")]
+
+ROW_FAULTS = {
+    "1 an error once": RowFault([Behaviour(status=500)]),
+    "2 a permanent error": RowFault([Behaviour(status=500)] * 9, 5, "failed", "api-error"),
+    "7 an invalid Retry-After": RowFault(INVALID_RETRY_AFTER, 4),
+    "11 a refused row": RowFault([Behaviour(code=2, status=200)], 1, "rejected", "api-refused"),
+    "12 a success that is not a boolean": RowFault(
+        [Behaviour(body=b'{"success": "true", "code": 200}')] * 9, 5, "failed", "api-garbled"
+    ),
+    "12 other JSON": RowFault([Behaviour(body=body) for body in (b"null", b"[]", b'"ok"')], 4),
+    "13 a page for maintenance": RowFault([Behaviour(body=b"<html>maintenance</html>", content_type="text/html")]),
+    "14 a truncated document": RowFault([RawResponse(json_response(b'{"success": tr'))]),
+    "15 a body that is too short": RowFault([RawResponse(json_response(b'{"suc', Content_Length=b"500"))]),
+    "15 a broken chunk": RowFault([RawResponse(json_response(b'5\r\n{"suZZ\r\n', Transfer_Encoding=b"chunked"))]),
+    "16 an empty response": RowFault([Behaviour(status=204, body=b""), Behaviour(body=b"")], 3),
+    "17 applied, then dropped": RowFault([RawResponse()]),
+    "18 applied, then reset": RowFault([RawResponse(reset=True)]),
+    "19 applied, then refused as taken": RowFault([DROPPED, Behaviour(code=15)], 3),
+    "20 dropped before it was applied": RowFault([RawResponse(applied=False)]),
+    "21 applied after the deadline": RowFault([Behaviour(delay=TIMEOUT_S + 2)]),
+    "22 a byte a second": RowFault([RawResponse(json_response(b"{"), pause=1)]),
+    "23 no response": RowFault([RawResponse(pause=TIMEOUT_S + 3)]),
+    "30 headers of 10 MB": RowFault([RawResponse(json_response(b"{}", X=b"x" * 10_000_000))]),
+    "30 a body of 100 MB": RowFault([RawResponse(json_response(b" " * 100_000_000))]),
+    "30 a compression bomb": RowFault([RawResponse(json_response(gzip.compress(b" " * 100_000_000), Content_Encoding=b"gzip"))]),
+    "31 a truncated name": RowFault([Behaviour(alter={"firstname": "Z"})], 1, "altered", "echo-differs"),
+    "31 another contact": RowFault([Behaviour(alter={"contactId": "another"})], 1, "altered", "echo-contact"),
 }
 SPREAD = 4
-"""Every so many rows one is in trouble: more side by side would look like an API that is down."""
+"""One row in `SPREAD` is faulty: more of them in a sequence would look like an API that is down."""
 
 
-def test_rows_in_trouble(nightly: Callable[..., Workspace]) -> None:
-    """Each row in trouble ends as the table says, after so many attempts, and no other row is hurt."""
-    workspace = nightly()
-    workspace.export(made_up(SPREAD * len(TROUBLES) + 40))
-    troubled = {
-        contact.contact_id: trouble for contact, trouble in zip(workspace.contacts[1::SPREAD], TROUBLES.values(), strict=False)
+def test_faults_of_single_rows(new_workspace: NewWorkspace) -> None:
+    """Each faulty row ends as the table says, after that number of attempts, and no other row is affected."""
+    workspace = new_workspace()
+    workspace.export(make_contacts(SPREAD * len(ROW_FAULTS) + 40))
+    faulty = {
+        contact.contact_id: fault for contact, fault in zip(workspace.contacts[1::SPREAD], ROW_FAULTS.values(), strict=False)
     }
-    with front.serve(workspace.served) as before:
-        for contact_id, trouble in troubled.items():
-            script: dict[str, Any] = before.script if isinstance(trouble.meets[0], Odd) else workspace.served.script
-            script[contact_id] = list(trouble.meets)
-        where = ("--base-url", before.base_url, "--timeout", "2", "--rate", "100")
-        first = workspace.run(*where)
-        outcomes = assert_books(
-            workspace, first, 3, unseen=2
-        )  # a look with contact/detail, and the update that was not handed on
-        seen = {
+    with fault_proxy.serve(workspace.sandbox) as proxy:
+        for contact_id, fault in faulty.items():
+            script: dict[str, Any] = proxy.script if isinstance(fault.responses[0], RawResponse) else workspace.sandbox.script
+            script[contact_id] = list(fault.responses)
+        options = ("--base-url", proxy.base_url, "--timeout", str(TIMEOUT_S), "--rate", "100")
+        first = workspace.run(*options)
+        # Unseen by the sandbox as updates: a read of contact/detail, and the update that was not forwarded.
+        outcomes = assert_consistent(workspace, first, 3, unseen=2)
+        reported = {
             line["contactId"]: (line["sync_outcome"], line["sync_code"], int(line["sync_attempts"])) for line in workspace.lines()
         }
-        expected = dict.fromkeys(seen, ("updated", "", 1))
-        expected |= {contact_id: (one.outcome, one.code, one.attempts) for contact_id, one in troubled.items()}
-        assert seen == expected
-        show(f"{dict(outcomes)}, {first.told['requests']} requests, {first.told['retries']} of them retries")
-        workspace.served.script.clear()
-        assert assert_books(workspace, workspace.run(*where), 0)["updated"] == 2 + 1 + 2  # failed, rejected, altered
-        assert workspace.run(*where).calls == []
+        expected = dict.fromkeys(reported, ("updated", "", 1))
+        expected |= {contact_id: (one.outcome, one.code, one.attempts) for contact_id, one in faulty.items()}
+        assert reported == expected
+        show(f"{dict(outcomes)}, {first.summary['requests']} requests, {first.summary['retries']} of them retries")
+        workspace.sandbox.script.clear()
+        assert assert_consistent(workspace, workspace.run(*options), 0)["updated"] == 2 + 1 + 2  # failed, rejected, altered
+        assert workspace.run(*options).calls == []
 
 
-# ---- whole nights
+# ---- whole runs
 
 
 ROWS, WORKERS = 40, 8
-FIRST, ONE = (made_up(ROWS)[at].contact_id for at in (0, 7))
+FIRST, EIGHTH = (make_contacts(ROWS)[at].contact_id for at in (0, 7))
 
 
 @dataclass(frozen=True)
-class Fault:
-    """What a night meets, and what comes of it."""
+class RunFault:
+    """Responses in a whole run, and its result."""
 
     script: dict[str, list[Behaviour]] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
-    code: int = 0
+    exit_code: int = 0
     failed: int = 0
     requests: tuple[int, int] = (1, 1)
-    """At least, and at most."""
+    """Minimum and maximum number of requests."""
     silence: float = 0.0
-    """Seconds after a 429 in which nothing is asked but what was on its way."""
+    """Seconds after a 429 in which no requests start, except those already in flight."""
 
 
-FAULTS = {
-    "4 one in ten unavailable": Fault(faults=Faults(errors=0.1, seed=3), requests=(ROWS + 1, ROWS + 15)),
-    "5 Retry-After": Fault(
-        {ONE: [Behaviour(status=429, headers={"Retry-After": "2"})]}, requests=(ROWS + 1, ROWS + 1), silence=2.0
+RUN_FAULTS = {
+    "4 one in ten unavailable": RunFault(faults=Faults(errors=0.1, seed=3), requests=(ROWS + 1, ROWS + 15)),
+    "5 Retry-After": RunFault(
+        {EIGHTH: [Behaviour(status=429, headers={"Retry-After": "2"})]}, requests=(ROWS + 1, ROWS + 1), silence=2.0
     ),
-    "7 Retry-After of a year": Fault({FIRST: [Behaviour(status=429, headers={"Retry-After": "31536000"})]}, code=6, failed=1),
-    "9 a key that is refused": Fault({FIRST: [Behaviour(code=10)]}, code=5, failed=1),
-    "9 forbidden": Fault({FIRST: [Behaviour(status=403, body=b"no")]}, code=5, failed=1),
-    "10 a key that is revoked on the way": Fault({ONE: [Behaviour(code=10)]}, code=5, failed=1, requests=(8, 16)),
-    "27 a redirect": Fault(
-        {ONE: [Behaviour(status=301, headers={"Location": "https://a.example/"})]}, code=2, failed=1, requests=(8, 16)
+    "7 Retry-After of a year": RunFault(
+        {FIRST: [Behaviour(status=429, headers={"Retry-After": "31536000"})]}, exit_code=6, failed=1
+    ),
+    "9 a refused key": RunFault({FIRST: [Behaviour(code=10)]}, exit_code=5, failed=1),
+    "9 forbidden": RunFault({FIRST: [Behaviour(status=403, body=b"no")]}, exit_code=5, failed=1),
+    "10 a key revoked during the run": RunFault({EIGHTH: [Behaviour(code=10)]}, exit_code=5, failed=1, requests=(8, 16)),
+    "27 a redirect": RunFault(
+        {EIGHTH: [Behaviour(status=301, headers={"Location": "https://a.example/"})]}, exit_code=2, failed=1, requests=(8, 16)
     ),
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault(nightly: Callable[..., Workspace], fault: Fault) -> None:
-    """The night ends as the table says, within its requests; the next puts everything in place, and the next is idle."""
-    workspace = nightly(faults=fault.faults)
-    workspace.export(made_up(ROWS))
-    workspace.served.script = {contact_id: list(behaviours) for contact_id, behaviours in fault.script.items()}
+@pytest.mark.parametrize("fault", RUN_FAULTS.values(), ids=RUN_FAULTS)
+def test_faults_of_whole_runs(new_workspace: NewWorkspace, fault: RunFault) -> None:
+    """The run ends as the table says, within its requests; the next sends the rest, and the one after that sends nothing."""
+    workspace = new_workspace(faults=fault.faults)
+    workspace.export(make_contacts(ROWS))
+    workspace.sandbox.script = {contact_id: list(behaviours) for contact_id, behaviours in fault.script.items()}
     first = workspace.run("--rate", "100", "--workers", str(WORKERS))
-    outcomes = assert_books(workspace, first, fault.code)
+    outcomes = assert_consistent(workspace, first, fault.exit_code)
     assert outcomes["failed"] == fault.failed
-    assert outcomes["unprocessed"] == (ROWS - fault.failed - outcomes["updated"] if fault.code else 0)
+    assert outcomes["unprocessed"] == (ROWS - fault.failed - outcomes["updated"] if fault.exit_code else 0)
     assert fault.requests[0] <= len(first.calls) <= fault.requests[1]
     throttled = [call.at for call in first.calls if call.status == 429]
     assert bool(throttled) >= bool(fault.silence)
     assert sum(at < call.at < at + fault.silence for call in first.calls for at in throttled) < WORKERS
-    show(f"{dict(outcomes)}, exit {first.code}, {len(first.calls)} requests, {first.told['retries']} of them retries")
-    workspace.served.script, workspace.served.faults = {}, Faults()
-    again = assert_books(workspace, workspace.run(), 0)
+    show(f"{dict(outcomes)}, exit {first.code}, {len(first.calls)} requests, {first.summary['retries']} of them retries")
+    workspace.sandbox.script, workspace.sandbox.faults = {}, Faults()
+    again = assert_consistent(workspace, workspace.run(), 0)
     assert again["unchanged"] == outcomes["updated"]
     assert workspace.run().calls == []

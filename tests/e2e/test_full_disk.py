@@ -1,4 +1,4 @@
-"""A disk that is full: what was not written is not claimed, and what was there stays."""
+"""A full disk: nothing is reported that was not written, and existing files are not damaged."""
 
 import resource
 import shutil
@@ -11,126 +11,126 @@ import pytest
 
 from contact_sync.model import Outcome
 
-from .workspace import PROGRAM, Running, Workspace, assert_books, assert_refused, made_up, show
+from .workspace import PROGRAM, RunningProgram, Workspace, assert_consistent, assert_refused, make_contacts, show
 
 
-def _fill_disk(running: Running, size: int) -> None:
-    """Let no file of the program grow beyond `size` bytes from now on."""
+def _fill_disk(running: RunningProgram, size: int) -> None:
+    """Limit every file of the program to `size` bytes from now on."""
     _, hard = resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (size, hard))
 
 
-def test_no_room_for_the_rows(workspace: Workspace) -> None:
-    """Without room to stage the rows the run ends with exit 7, sends nothing, and leaves the old report alone."""
-    workspace.export(made_up(500))
-    workspace.report.write_bytes(b"of an earlier night")
+def test_no_space_for_staging(workspace: Workspace) -> None:
+    """Without space to stage the rows the run ends with exit 7, sends nothing, and does not change the old report."""
+    workspace.export(make_contacts(500))
+    workspace.report.write_bytes(b"of an earlier run")
     for size in (0, 4_000, 60_000):
         running = workspace.start()
         _fill_disk(running, size)
-        assert_refused(workspace, running.finish(), 7, report=b"of an earlier night")
-    assert assert_books(workspace, workspace.run(), 0) == {"updated": 500}
+        assert_refused(workspace, running.finish(), 7, report=b"of an earlier run")
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 500}
 
 
 @pytest.mark.parametrize("requests", [1, 100])
-def test_no_room_for_the_results(workspace: Workspace, requests: int) -> None:
-    """When the ledger takes no more results the run stops with exit 7; what was not written is sent again, and nothing else."""
-    workspace.export(made_up(400))
+def test_no_space_for_results(workspace: Workspace, requests: int) -> None:
+    """When no more results can be recorded the run stops with exit 7; the next run sends exactly what was not recorded."""
+    workspace.export(make_contacts(400))
     running = workspace.start("--rate", "200")
     running.wait_for(requests)
     (ledger,) = workspace.state.glob("*.sqlite3-wal")
     _fill_disk(running, ledger.stat().st_size)
-    full = len(running.arrived())
+    before = len(running.arrived())
     stopped = running.finish()
     assert stopped.code == 7
-    assert stopped.told["requests"] == len(stopped.calls)
-    assert sum(stopped.told["outcomes"].values()) == 400
-    show(f"disk full after {full} requests: {len(stopped.calls) - full} more")
-    assert len(stopped.calls) - full <= 200 * 0.5 + 8
-    said = workspace.ended(Outcome.UPDATED, Outcome.UNCHANGED) if workspace.report.exists() else set()
+    assert stopped.summary["requests"] == len(stopped.calls)
+    assert sum(stopped.summary["outcomes"].values()) == 400
+    show(f"disk full after {before} requests: {len(stopped.calls) - before} more")
+    assert len(stopped.calls) - before <= 200 * 0.5 + 8
+    reported = workspace.contacts_with(Outcome.UPDATED, Outcome.UNCHANGED) if workspace.report.exists() else set()
     rest = workspace.run()
-    outcomes = assert_books(workspace, rest, 0)
+    outcomes = assert_consistent(workspace, rest, 0)
     assert outcomes.keys() <= {"updated", "unchanged"}
-    assert not rest.sent.keys() & said, "what was reported as updated was not durable"
-    assert rest.sent.keys() == {contact.contact_id for contact in workspace.contacts} - said
-    assert len(rest.sent) >= 400 - full
+    assert not rest.sent.keys() & reported, "what was reported as updated was not durable"
+    assert rest.sent.keys() == {contact.contact_id for contact in workspace.contacts} - reported
+    assert len(rest.sent) >= 400 - before
 
 
 @pytest.mark.parametrize("requests", [1, 100])
-def test_no_room_in_the_ledger_alone(workspace: Workspace, requests: int) -> None:
-    """A ledger that takes no more results still gives a whole report: each row that was sent is told to be updated, or lost."""
-    workspace.export(made_up(1))
-    assert_books(workspace, workspace.run(), 0)
+def test_no_space_in_the_ledger(workspace: Workspace, requests: int) -> None:
+    """When only the ledger is full the report is complete: each row that was sent is updated, or failed as not recorded."""
+    workspace.export(make_contacts(1))
+    assert_consistent(workspace, workspace.run(), 0)
     (ledger,) = workspace.state.glob("*.sqlite3")
     with closing(sqlite3.connect(ledger, isolation_level=None)) as reader:
-        # As long as somebody reads an old state the ledger only grows, until it is larger than any report.
+        # While a reader uses an old snapshot the ledger only grows, until it is larger than any report.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM confirmed").fetchone()
-        workspace.export(made_up(1500))
-        assert_books(workspace, workspace.run(), 0)
-        workspace.export(made_up(400, version="-B"))
+        workspace.export(make_contacts(1500))
+        assert_consistent(workspace, workspace.run(), 0)
+        workspace.export(make_contacts(400, version="-B"))
         running = workspace.start("--rate", "200")
         running.wait_for(requests)
         _fill_disk(running, ledger.with_name(f"{ledger.name}-wal").stat().st_size)
         stopped = running.finish()
-    outcomes = assert_books(workspace, stopped, 7)
+    outcomes = assert_consistent(workspace, stopped, 7)
     assert outcomes.keys() <= {"updated", "failed", "unprocessed"}
-    assert {line["contactId"] for line in workspace.lines() if line["sync_code"] == "not-recorded"} == workspace.ended(
+    assert {line["contactId"] for line in workspace.lines() if line["sync_code"] == "not-recorded"} == workspace.contacts_with(
         Outcome.FAILED
     )
-    assert workspace.ended(Outcome.UPDATED, Outcome.FAILED) == stopped.sent.keys()
+    assert workspace.contacts_with(Outcome.UPDATED, Outcome.FAILED) == stopped.sent.keys()
     assert outcomes["failed"] > 0
     rest = workspace.run()
-    assert assert_books(workspace, rest, 0) == Counter(unchanged=outcomes["updated"], updated=400 - outcomes["updated"])
+    assert assert_consistent(workspace, rest, 0) == Counter(unchanged=outcomes["updated"], updated=400 - outcomes["updated"])
 
 
-def test_no_room_for_the_report(workspace: Workspace) -> None:
-    """Without room for the report nothing is sent: exit 7, and the old report stays whole."""
+def test_no_space_for_the_report(workspace: Workspace) -> None:
+    """Without space for the report nothing is sent: exit 7, and the old report is not changed."""
     disk = workspace.folder / "disk"
     disk.mkdir()
     probe = subprocess.run(["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", disk], capture_output=True, check=False)
     if probe.returncode:
-        pytest.skip("this machine lets nobody mount a small disk")
-    workspace.export(made_up(1500))
-    # The disk is the program's alone and gone with it, so what is on it at the end goes to stderr.
+        pytest.skip("this machine does not allow mounting a small disk")
+    workspace.export(make_contacts(1500))
+    # The disk exists only in the program's namespace, so its final content is printed to stderr.
     shell = (
-        f'mount -t tmpfs -o size=64k tmpfs {disk}; printf "of an earlier night" > {disk}/report.csv;'
+        f'mount -t tmpfs -o size=64k tmpfs {disk}; printf "of an earlier run" > {disk}/report.csv;'
         f' "$0" "$@" --report {disk}/report.csv; code=$?; ls -A {disk} >&2; cat {disk}/report.csv >&2; exit $code'
     )
-    finished = workspace.run(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"')
-    assert finished.code == 7
-    assert finished.stderr.endswith(b"\nreport.csv\nof an earlier night")
-    assert finished.told["outcomes"] == {"unprocessed": 1500}
-    assert finished.calls == []
-    assert assert_books(workspace, workspace.run(), 0) == {"updated": 1500}
+    result = workspace.run(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"')
+    assert result.code == 7
+    assert result.stderr.endswith(b"\nreport.csv\nof an earlier run")
+    assert result.summary["outcomes"] == {"unprocessed": 1500}
+    assert result.calls == []
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 1500}
 
 
-def test_the_place_of_the_report_is_gone(workspace: Workspace) -> None:
-    """When the folder of the report vanishes while rows are sent, exit 7 says so, and what was sent is not sent again."""
-    workspace.export(made_up(100))
-    place = workspace.folder / "reports"
-    place.mkdir()
-    running = workspace.start("--rate", "100", "--report", str(place / "report.csv"))
+def test_folder_of_the_report_is_deleted(workspace: Workspace) -> None:
+    """When the folder of the report is deleted during the run, exit 7, and what was sent is not sent again."""
+    workspace.export(make_contacts(100))
+    folder = workspace.folder / "reports"
+    folder.mkdir()
+    running = workspace.start("--rate", "100", "--report", str(folder / "report.csv"))
     running.wait_for(10)
-    shutil.rmtree(place)
-    finished = running.finish()
-    assert finished.code == 7
-    assert finished.told["outcomes"] == {"updated": 100}
-    assert str(place).encode() in finished.stderr
+    shutil.rmtree(folder)
+    result = running.finish()
+    assert result.code == 7
+    assert result.summary["outcomes"] == {"updated": 100}
+    assert str(folder).encode() in result.stderr
     again = workspace.run()
-    assert assert_books(workspace, again, 0) == {"unchanged": 100}
+    assert assert_consistent(workspace, again, 0) == {"unchanged": 100}
     assert again.calls == []
 
 
-def test_a_check_without_room_for_its_report(workspace: Workspace) -> None:
-    """A check whose report finds no room leaves the old one whole, and no draft beside it."""
-    workspace.export(made_up(2000))
-    workspace.report.write_bytes(b"of an earlier night")
+def test_check_without_space_for_its_report(workspace: Workspace) -> None:
+    """A check without space for its report does not change the old one, and leaves no draft."""
+    workspace.export(make_contacts(2000))
+    workspace.report.write_bytes(b"of an earlier run")
     command = [str(PROGRAM), "check", str(workspace.source)]
     process = subprocess.Popen(command, env=workspace.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     workspace.processes.append(process)
-    running = Running(process, workspace.served.calls)
+    running = RunningProgram(process, workspace.sandbox.calls)
     _fill_disk(running, workspace.source.stat().st_size + 1000)
-    finished = running.finish()
-    assert finished.code == 7
-    assert workspace.report.read_bytes() == b"of an earlier night"
+    result = running.finish()
+    assert result.code == 7
+    assert workspace.report.read_bytes() == b"of an earlier run"
     assert {path.name for path in workspace.folder.iterdir()} == {workspace.source.name, workspace.report.name}

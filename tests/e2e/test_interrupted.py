@@ -1,4 +1,4 @@
-"""Runs that are interrupted, by a signal or without one, and two at a time."""
+"""Runs that are killed or interrupted, and two runs at a time."""
 
 import os
 import random
@@ -15,54 +15,61 @@ import pytest
 from contact_sync.model import Outcome
 from contact_sync.sandbox.faults import Behaviour, Faults
 
-from .workspace import Running, Workspace, assert_books, assert_refused, later, made_up, show, wait_until
-
-Nightly = Callable[..., Workspace]
-
+from .workspace import (
+    NewWorkspace,
+    RunningProgram,
+    Workspace,
+    assert_consistent,
+    assert_refused,
+    count_after,
+    make_contacts,
+    show,
+    wait_until,
+)
 
 # ---- kill -9
 
 
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.soak)])
-def test_killed_again_and_again(workspace: Workspace, kills: int) -> None:
-    """However often a run is killed, the next ones bring every contact to its new values and send hardly any row twice."""
+def test_repeated_kills(workspace: Workspace, kills: int) -> None:
+    """However often a run is killed, the next ones update every contact, and send few rows twice."""
     rate, workers, rows = 200, 8, 120 * kills
-    # What starts in the 0.2 s in which a result may wait for the disk, and what is on its way before and after.
+    # Results are written within 0.2 s; more requests are in flight before and after.
     most = rate * 0.2 + workers + 2
-    workspace.export(made_up(rows))
-    assert assert_books(workspace, workspace.run(), 0) == {"updated": rows}
-    workspace.export(made_up(rows, version="-Petit"))
-    chance = random.Random(kills)
-    ends = [len(workspace.served.calls)]  # how many requests had arrived in all
+    workspace.export(make_contacts(rows))
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": rows}
+    workspace.export(make_contacts(rows, version="-Petit"))
+    rng = random.Random(kills)
+    ends = [len(workspace.sandbox.calls)]  # number of requests so far
     for number in range(kills):
         running = workspace.start("--rate", str(rate), "--workers", str(workers))
         if number % 5 == 4:
-            time.sleep(chance.uniform(0, 1))  # while it starts, loads or stages
+            time.sleep(rng.uniform(0, 1))  # while it starts, loads or stages
         else:
-            running.wait_for(chance.randrange(70, 150))
+            running.wait_for(rng.randrange(70, 150))
         running.kill()
-        ends.append(len(workspace.served.calls))
+        ends.append(len(workspace.sandbox.calls))
     last = workspace.run()
-    outcomes = assert_books(workspace, last, 0)
+    outcomes = assert_consistent(workspace, last, 0)
     assert outcomes.keys() <= {"updated", "unchanged"}
     assert all(map(workspace.in_place, workspace.contacts))
-    arrived = [call.contact_id for call in workspace.served.calls]
+    arrived = [call.contact_id for call in workspace.sandbox.calls]
     assert set(arrived[ends[0] :]) == {contact.contact_id for contact in workspace.contacts}
     twice = [len({*arrived[start:end]} & {*arrived[end:]}) for start, end in pairwise(ends)]
-    show(f"{kills} kills: of {rows} rows were sent again {twice}, {most:.0f} at most allowed")
+    show(f"{kills} kills: of {rows} rows, {twice} were sent again, at most {most:.0f} allowed")
     assert max(twice) <= most
 
 
-def test_drafts_of_killed_runs_are_swept(workspace: Workspace) -> None:
-    """What killed runs have left beside the report is gone after the next one, and never more than one file."""
-    workspace.export(made_up(100))
+def test_drafts_of_killed_runs_are_deleted(workspace: Workspace) -> None:
+    """Killed runs leave at most one draft beside the report, and the next run deletes it."""
+    workspace.export(make_contacts(100))
     for _ in range(2):
         running = workspace.start("--rate", "20")
         running.wait_for(2)
         running.kill()
         left = {path.name for path in workspace.folder.iterdir()} - {workspace.source.name, workspace.state.name}
         assert left == {f".{workspace.report.name}.draft"}
-    assert_books(workspace, workspace.run(), 0)
+    assert_consistent(workspace, workspace.run(), 0)
     assert {path.name for path in workspace.folder.iterdir()} == {
         workspace.source.name,
         workspace.report.name,
@@ -70,62 +77,65 @@ def test_drafts_of_killed_runs_are_swept(workspace: Workspace) -> None:
     }
 
 
-def test_an_update_whose_answer_was_lost_is_not_taken_for_undone(workspace: Workspace) -> None:
-    """After A, a B that was killed in flight, and A again, A is sent: the store may hold B."""
-    workspace.export(made_up(1, version="-A"))
-    assert_books(workspace, workspace.run(), 0)
-    workspace.export(made_up(1, version="-B"))
-    workspace.served.script["E00000"] = [Behaviour(delay=0.5)]
+def test_unconfirmed_update_invalidates_the_confirmed_state(workspace: Workspace) -> None:
+    """After A, a B that was killed in flight, and A again, A is sent: the API may have stored B."""
+    workspace.export(make_contacts(1, version="-A"))
+    assert_consistent(workspace, workspace.run(), 0)
+    workspace.export(make_contacts(1, version="-B"))
+    workspace.sandbox.script["E00000"] = [Behaviour(delay=0.5)]
     running = workspace.start()
     running.wait_for(1)
     running.kill()
-    wait_until(lambda: workspace.in_place(workspace.contacts[0]))  # B was applied, and nobody is left to hear of it
-    workspace.export(made_up(1, version="-A"))
-    assert assert_books(workspace, workspace.run(), 0) == {"updated": 1}
+    wait_until(lambda: workspace.in_place(workspace.contacts[0]))  # B was applied after its sender was killed
+    workspace.export(make_contacts(1, version="-A"))
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 1}
 
 
 # ---- signals
 
+_SOON_S = 10
+"""Limit of an exit that does not wait: the waits that a signal interrupts take 25 s and more."""
 
-def _sending(workspace: Workspace) -> Running:
-    workspace.served.faults = Faults(latency=0.1)
+
+def _sending(workspace: Workspace) -> RunningProgram:
+    workspace.sandbox.faults = Faults(latency=0.1)
     running = workspace.start("--rate", "40")
     running.wait_for(20)
     return running
 
 
-def _sending_as_fast_as_it_goes(workspace: Workspace) -> Running:
-    workspace.served.faults = Faults(latency=0.1)
+def _sending_as_fast_as_it_goes(workspace: Workspace) -> RunningProgram:
+    workspace.sandbox.faults = Faults(latency=0.1)
     running = workspace.start()
     running.wait_for(20)
     return running
 
 
-def _hold(workspace: Workspace) -> Running:
-    workspace.served.script["E00010"] = [Behaviour(status=429, headers={"Retry-After": "60"})]
+def _pausing(workspace: Workspace) -> RunningProgram:
+    workspace.sandbox.script["E00010"] = [Behaviour(status=429, headers={"Retry-After": "60"})]
     running = workspace.start()
     wait_until(lambda: any(call.status == 429 for call in running.arrived()))
     _wait_for_silence(running, 0.3)
     return running
 
 
-def _backoff(workspace: Workspace) -> Running:
+def _backing_off(workspace: Workspace) -> RunningProgram:
     for contact_id in ("E00010", "E00011"):
-        workspace.served.script[contact_id] = [Behaviour(status=500)] * 9
+        workspace.sandbox.script[contact_id] = [Behaviour(status=500)] * 9
     running = workspace.start("--workers", "2", "--attempts", "10")
     wait_until(lambda: sum(call.status == 500 for call in running.arrived()) >= 8)
     return running
 
 
-def _probing(workspace: Workspace) -> Running:
-    workspace.served.faults = Faults(errors=1)
+def _probing(workspace: Workspace) -> RunningProgram:
+    workspace.sandbox.faults = Faults(errors=1)
     running = workspace.start()
     running.wait_for(20)
     _wait_for_silence(running, 0.5)
     return running
 
 
-def _wait_for_silence(running: Running, seconds: float) -> None:
+def _wait_for_silence(running: RunningProgram, seconds: float) -> None:
     wait_until(lambda: time.monotonic() - running.arrived()[-1].at > seconds)
 
 
@@ -134,60 +144,60 @@ def _wait_for_silence(running: Running, seconds: float) -> None:
     [
         (_sending, signal.SIGTERM),
         (_sending_as_fast_as_it_goes, signal.SIGINT),
-        (_hold, signal.SIGTERM),
-        (_hold, signal.SIGINT),
-        (_backoff, signal.SIGTERM),
+        (_pausing, signal.SIGTERM),
+        (_pausing, signal.SIGINT),
+        (_backing_off, signal.SIGTERM),
         (_probing, signal.SIGINT),
     ],
 )
-def test_the_first_signal(workspace: Workspace, state: Callable[[Workspace], Running], signum: signal.Signals) -> None:
-    """A signal ends a run of 1,000 rows in good order and soon, whatever it is waiting for; the next run sends the rest."""
-    workspace.export(made_up(1000))
+def test_first_signal(workspace: Workspace, state: Callable[[Workspace], RunningProgram], signum: signal.Signals) -> None:
+    """A signal ends a run of 1,000 rows in order and soon, in every state; the next run sends the rest."""
+    workspace.export(make_contacts(1000))
     running = state(workspace)
     at = running.signal(signum)
     stopped = running.finish()
-    after = later(stopped.calls, at)
+    after = count_after(stopped.calls, at)
     show(f"{signum.name} while {state.__name__}: {stopped.at - at:.2f} s until the exit, {after} requests after it")
-    outcomes = assert_books(workspace, stopped, 128 + signum)
+    outcomes = assert_consistent(workspace, stopped, 128 + signum)
     assert outcomes.keys() <= {"updated", "failed", "unprocessed"}
     assert outcomes["unprocessed"] > 900
     assert after <= 8
-    assert stopped.at - at < 3
-    done = workspace.ended(Outcome.UPDATED)
-    workspace.served.faults, workspace.served.script = Faults(), {}
+    assert stopped.at - at < _SOON_S
+    done = workspace.contacts_with(Outcome.UPDATED)
+    workspace.sandbox.faults, workspace.sandbox.script = Faults(), {}
     rest = workspace.run()
-    assert assert_books(workspace, rest, 0) == Counter(unchanged=len(done), updated=1000 - len(done))
+    assert assert_consistent(workspace, rest, 0) == Counter(unchanged=len(done), updated=1000 - len(done))
     assert rest.sent == {contact.contact_id: 1 for contact in workspace.contacts if contact.contact_id not in done}
 
 
-def test_the_second_signal(nightly: Nightly) -> None:
-    """A second signal ends the run at once, without a report, and leaves a ledger that the next run works with."""
-    workspace = nightly(faults=Faults(latency=30))
-    workspace.export(made_up(100))
-    # What is scripted knows no latency: the first 20 contacts are updated at once.
-    workspace.served.script = {contact.contact_id: [Behaviour(delay=0.001)] for contact in workspace.contacts[:20]}
+def test_second_signal(new_workspace: NewWorkspace) -> None:
+    """A second signal ends the run at once, without a report; the next run continues."""
+    workspace = new_workspace(faults=Faults(latency=30))
+    workspace.export(make_contacts(100))
+    # Scripted behaviours replace the latency: the first 20 contacts are updated at once.
+    workspace.sandbox.script = {contact.contact_id: [Behaviour(delay=0.001)] for contact in workspace.contacts[:20]}
     running = workspace.start("--rate", "100")
     running.wait_for(28)
-    time.sleep(0.5)
+    time.sleep(1)  # the results of the first 20 are recorded
     running.signal(signal.SIGTERM)
-    time.sleep(0.4)
+    time.sleep(1)
     assert running.process.poll() is None, "it should still wait for what is in flight"
     at = running.signal(signal.SIGINT)
     stopped = running.finish()
     show(f"second signal: {stopped.at - at:.3f} s until the exit")
     assert stopped.code == 130
-    assert stopped.at - at < 1
+    assert stopped.at - at < _SOON_S
     assert len(stopped.calls) == 28
     assert not workspace.report.exists()
-    workspace.served.faults = Faults()
+    workspace.sandbox.faults = Faults()
     rest = workspace.run()
-    assert assert_books(workspace, rest, 0) == {"unchanged": 20, "updated": 80}
+    assert assert_consistent(workspace, rest, 0) == {"unchanged": 20, "updated": 80}
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
-def test_a_signal_while_the_program_starts(workspace: Workspace, signum: signal.Signals, code: int) -> None:
-    """A signal before the run has begun ends it with nothing sent and nothing written, and does no harm."""
-    workspace.export(made_up(10))
+def test_signal_during_startup(workspace: Workspace, signum: signal.Signals, code: int) -> None:
+    """A signal before the run has begun ends it with nothing sent and nothing written."""
+    workspace.export(make_contacts(10))
     key = workspace.folder.with_name("pipe")
     os.mkfifo(key, mode=0o600)
     del workspace.environment["CONTACT_SYNC_API_KEY"]
@@ -195,7 +205,7 @@ def test_a_signal_while_the_program_starts(workspace: Workspace, signum: signal.
     writers: list[int] = []
 
     def is_being_read() -> bool:
-        with suppress(OSError):  # nobody has opened it to read
+        with suppress(OSError):  # the program has not opened it yet
             writers.append(os.open(key, os.O_WRONLY | os.O_NONBLOCK))
         return bool(writers)
 
@@ -204,16 +214,16 @@ def test_a_signal_while_the_program_starts(workspace: Workspace, signum: signal.
     os.close(*writers)
     stopped = running.finish()
     assert stopped.code == code
-    assert stopped.at - at < 3
+    assert stopped.at - at < _SOON_S
     assert (stopped.calls, stopped.stdout, stopped.stderr.strip()) == ([], b"", b"")
     assert {path.name for path in workspace.folder.iterdir()} == {workspace.source.name}
-    assert assert_books(workspace, workspace.run("--api-key-file", str(workspace.key_file())), 0) == {"updated": 10}
+    assert assert_consistent(workspace, workspace.run("--api-key-file", str(workspace.key_file())), 0) == {"updated": 10}
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_the_source_is_watched(workspace: Workspace, signum: signal.Signals) -> None:
-    """A signal ends a run that waits for its source to be quiet, soon, with its own exit code and with nothing written."""
-    workspace.export(made_up(10))
+def test_signal_while_the_source_is_watched(workspace: Workspace, signum: signal.Signals) -> None:
+    """A signal ends a run that waits for its source to be complete, with its exit code and nothing written."""
+    workspace.export(make_contacts(10))
     done = threading.Event()
 
     def write() -> None:
@@ -234,20 +244,20 @@ def test_a_signal_while_the_source_is_watched(workspace: Workspace, signum: sign
         writer.join()
     show(f"{signum.name} while the source is watched: {stopped.at - at:.2f} s until the exit")
     assert_refused(workspace, stopped, 128 + signum)
-    assert stopped.told["error"] == f"Interrupted ({signum.name})."
-    assert stopped.at - at < 3
-    workspace.export(made_up(10))
-    assert assert_books(workspace, workspace.run(), 0) == {"updated": 10}
+    assert stopped.summary["error"] == f"Interrupted ({signum.name})."
+    assert stopped.at - at < _SOON_S
+    workspace.export(make_contacts(10))
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 10}
 
 
-# ---- two at a time
+# ---- concurrent runs
 
 
-def test_two_runs_at_once(workspace: Workspace) -> None:
-    """A second run, of whatever source, leaves with exit 75 and sends nothing; after kill -9 of the first, the third goes on."""
-    workspace.export(made_up(20), "others.csv")
-    workspace.export(made_up(100))
-    workspace.served.script["E00005"] = [Behaviour(status=429, headers={"Retry-After": "60"})]
+def test_concurrent_runs(workspace: Workspace) -> None:
+    """A second run, of any source, ends with exit 75 and sends nothing; after kill -9 of the first, the third continues."""
+    workspace.export(make_contacts(20), "others.csv")
+    workspace.export(make_contacts(100))
+    workspace.sandbox.script["E00005"] = [Behaviour(status=429, headers={"Retry-After": "60"})]
     first = workspace.start()
     wait_until(lambda: any(call.status == 429 for call in first.arrived()))
     _wait_for_silence(first, 0.4)
@@ -260,28 +270,28 @@ def test_two_runs_at_once(workspace: Workspace) -> None:
     assert first.process.poll() is None
     first.kill()
     third = workspace.run()
-    assert assert_books(workspace, third, 0).keys() == {"unchanged", "updated"}
+    assert assert_consistent(workspace, third, 0).keys() == {"unchanged", "updated"}
     assert third.sent["E00005"] == 1
 
 
-def test_two_runs_for_one_report(workspace: Workspace) -> None:
-    """A run, of whatever account, for a report that another is writing leaves with exit 75, and the other goes on unharmed."""
-    workspace.export(made_up(100))
+def test_concurrent_runs_with_one_report(workspace: Workspace) -> None:
+    """A run of another account with the report of a run in progress ends with exit 75; the other is not affected."""
+    workspace.export(make_contacts(100))
     first = workspace.start("--rate", "100")
     first.wait_for(10)
-    first.signal(signal.SIGSTOP)  # however long the other takes, this one is not done before it
+    first.signal(signal.SIGSTOP)  # so that it cannot end before the other
     _wait_for_silence(first, 0.3)
     refused = workspace.run("--account", "other")
     assert_refused(workspace, refused, 75)
     assert str(workspace.report).encode() in refused.stderr
     first.signal(signal.SIGCONT)
-    assert assert_books(workspace, first.finish(), 0) == {"updated": 100}
-    assert assert_books(workspace, workspace.run("--account", "other"), 0) == {"updated": 100}
+    assert assert_consistent(workspace, first.finish(), 0) == {"updated": 100}
+    assert assert_consistent(workspace, workspace.run("--account", "other"), 0) == {"updated": 100}
 
 
-def test_a_link_in_the_place_of_the_draft(workspace: Workspace) -> None:
-    """A link that somebody has put where the report is drafted is refused, and what it points at stays as it was."""
-    workspace.export(made_up(5))
+def test_draft_is_not_written_through_a_link(workspace: Workspace) -> None:
+    """A symbolic link in place of the draft is refused, and its target is not changed."""
+    workspace.export(make_contacts(5))
     valuable = workspace.folder / "valuable"
     valuable.write_bytes(b"valuable")
     link = workspace.report.with_name(f".{workspace.report.name}.draft")
@@ -289,4 +299,4 @@ def test_a_link_in_the_place_of_the_draft(workspace: Workspace) -> None:
     assert_refused(workspace, workspace.run(), 7)
     assert valuable.read_bytes() == b"valuable"
     link.unlink()
-    assert assert_books(workspace, workspace.run(), 0) == {"updated": 5}
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 5}

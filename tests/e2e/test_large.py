@@ -1,4 +1,4 @@
-"""Sources that are larger than memory should be."""
+"""Memory for large sources."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from .workspace import PROGRAM, age, show
 
 HEADER = ["contactId", "Téléphone", "Prénom", "Nom", "Champ 1"]
 MEMORY = 120
-"""Bytes that a row more may cost: what finds duplicates takes 24 a row, and four times that while it is compared."""
+"""Bytes per additional row: finding duplicates takes 24, and four times that while they are compared."""
 
 
 def _row(number: int) -> list[str]:
@@ -43,32 +43,32 @@ def _xlsx(rows: int, path: Path) -> None:
 
 _MEASURED = """
 import resource, subprocess, sys
-ended = subprocess.run(sys.argv[1:]).returncode
+code = subprocess.run(sys.argv[1:]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
-sys.exit(ended)
+sys.exit(code)
 """
-"""Runs a command and tells its memory; a process counts that of its parent's too, so the parent must be small."""
+"""Runs a command and prints its peak memory; a child inherits the peak of its parent, which must therefore be small."""
 
 
-def _checked(source: Path) -> int:
-    """Check `source`, of which every row must be ready, and return the bytes of memory that took."""
+def _memory_of_check(source: Path) -> int:
+    """Check `source`, of which every row must be ready, and return the peak memory in bytes."""
     age(source)
     command: list[str | Path] = [sys.executable, "-c", _MEASURED, PROGRAM, "check", source, "--workbook", "none", "--json"]
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(source.parent)}
-    finished = subprocess.run(command, capture_output=True, check=True, env=environment)
-    told, memory = map(json.loads, finished.stdout.splitlines())
-    assert told["outcomes"] == {"ready": told["rows"]}
+    result = subprocess.run(command, capture_output=True, check=True, env=environment)
+    summary, memory = map(json.loads, result.stdout.splitlines())
+    assert summary["outcomes"] == {"ready": summary["rows"]}
     with source.with_name(f"{source.stem}.results.csv").open("rb") as report:
-        assert sum(1 for _ in report) == told["rows"] + 1
-    show(f"{source.name}: {told['rows']} rows in {told['seconds']} s, {memory >> 20} MB")
+        assert sum(1 for _ in report) == summary["rows"] + 1
+    show(f"{source.name}: {summary['rows']} rows in {summary['seconds']} s, {memory >> 20} MB")
     return int(memory)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("write", "kind", "few", "many"), [(_csv, "csv", 20_000, 2_000_000), (_xlsx, "xlsx", 20_000, 300_000)])
 def test_memory_is_flat(write: Callable[[int, Path], None], kind: str, few: int, many: int, tmp_path: Path) -> None:
-    """Many times the rows take hardly more memory, and none is lost."""
+    """A source with many times the rows takes little more memory, and no row is lost."""
     small, large = tmp_path / f"small.{kind}", tmp_path / f"large.{kind}"
     write(few, small)
     write(many, large)
-    assert _checked(large) - _checked(small) < MEMORY * many
+    assert _memory_of_check(large) - _memory_of_check(small) < MEMORY * many

@@ -1,4 +1,4 @@
-"""A night: a source, a state folder and a served sandbox, and the program run on them as a process of its own."""
+"""A workspace: a folder with a source, a state folder and a served sandbox, on which the program runs as a process."""
 
 import csv
 import json
@@ -20,28 +20,24 @@ from contact_sync.model import Outcome
 from contact_sync.sandbox.server import Call, Sandbox
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "contact-sync"
-KEY = "k3y-of-nobody-9f2c71"
-"""Made up; it must be found in the requests and nowhere else."""
+KEY = "k3y-made-up-9f2c71"
+"""Made up; only the requests may contain it."""
 
 HEADER = ("contactId", "Téléphone", "Prénom", "Nom")
 _FIRSTNAMES = ("Zoé", "Léa", "Inès", "Noël", "Chloé", "Hugo", "Anaïs", "Théo", "Maëlle", "Jean-Luc")
 _LASTNAMES = ("Dupré", "Lefèvre", "Martin", "Nuñez", "D'Arcy", "Garçon", "Roux")
-_TIMEOUT_S = 90  # seconds for anything; far more than it takes
+_TIMEOUT_S = 90  # for anything; far more than it takes
 
 
 def busiest_second(calls: Iterable[Call]) -> int:
-    """Return how many of `calls` arrived within the second that holds the most of them."""
+    """Return the largest number of `calls` that arrived within one second."""
     times = [call.at for call in calls]
     return max(sum(first <= at < first + 1 for at in times) for first in times)
 
 
-INTERNAL = {Outcome.READY}
-"""Not an outcome of `run`."""
-
-
 @dataclass(frozen=True)
 class Contact:
-    """A row of the source: somebody who does not exist."""
+    """A row of the source, with fictional values."""
 
     contact_id: str
     phone: str
@@ -49,23 +45,23 @@ class Contact:
     lastname: str
 
     @property
-    def wrong(self) -> bool:
-        """Whether it breaks a field rule."""
+    def invalid(self) -> bool:
+        """True when it breaks a field rule."""
         return len(self.phone) < 10
 
     @property
     def stored(self) -> dict[str, str]:
-        """What the API's store holds once the row is in place."""
+        """Fields of the contact in the API's store once the row is in place."""
         return {"phone": f"+33{self.phone.replace(' ', '')[1:]}", "firstname": self.firstname, "lastname": self.lastname}
 
 
-def made_up(count: int, *, version: str = "", wrong: int = 0) -> list[Contact]:
-    """Return `count` contacts, the last names marked with `version`; every second one is wrong until `wrong` of them are."""
+def make_contacts(count: int, *, version: str = "", invalid: int = 0) -> list[Contact]:
+    """Return `count` contacts, their last names followed by `version`; of the first ones, every second is invalid."""
     return [
         Contact(
             f"E{number:05}",
             "12"
-            if number % 2 and number < 2 * wrong
+            if number % 2 and number < 2 * invalid
             else f"06 00 0{number * 7 // 10000} {number * 7 // 100 % 100:02} {number * 7 % 100:02}",
             _FIRSTNAMES[number % len(_FIRSTNAMES)],
             f"{_LASTNAMES[number % len(_LASTNAMES)]}{version}",
@@ -75,45 +71,45 @@ def made_up(count: int, *, version: str = "", wrong: int = 0) -> list[Contact]:
 
 
 def age(path: Path) -> None:
-    """Make `path` look a minute old: one that was changed just now is watched for a while first."""
+    """Make `path` a minute old: a recently changed file is watched first."""
     then = time.time() - 60
     os.utime(path, (then, then))
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = _TIMEOUT_S) -> None:
-    """Wait for `condition`, and fail when it does not come true."""
+    """Wait until `condition` is true; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
+        assert time.monotonic() < deadline, "timeout"
         time.sleep(0.005)
 
 
 @dataclass(frozen=True)
-class Finished:
-    """How a run of the program ended."""
+class RunResult:
+    """Result of a run of the program."""
 
     code: int
     stdout: bytes
     stderr: bytes
     calls: list[Call]
-    """What arrived at the sandbox meanwhile."""
+    """Updates that arrived at the sandbox during the run."""
     at: float
-    """When it ended, in seconds of `time.monotonic`."""
+    """End of the run, in seconds of `time.monotonic`."""
 
     @property
-    def told(self) -> dict[str, Any]:
-        """The object that `--json` prints."""
+    def summary(self) -> dict[str, Any]:
+        """The object printed by `--json`."""
         document = json.loads(self.stdout)
         assert isinstance(document, dict)
         return document
 
     @property
     def sent(self) -> Counter[str]:
-        """How often each contact arrived at the sandbox."""
+        """Number of updates that arrived, by contactId."""
         return Counter(call.contact_id for call in self.calls)
 
 
-class Running:
+class RunningProgram:
     """The program in progress."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", calls: list[Call]) -> None:
@@ -122,50 +118,50 @@ class Running:
         self._before = len(calls)
 
     def signal(self, signum: signal.Signals) -> float:
-        """Send `signum` and return when."""
+        """Send `signum` and return the time."""
         at = time.monotonic()
         self.process.send_signal(signum)
         return at
 
     def kill(self) -> float:
-        """End it at once, as the kernel does when memory is short, and return when; nothing is asserted of it."""
+        """Kill the program as the kernel does when memory is short, and return the time."""
         at = self.signal(signal.SIGKILL)
         self.process.communicate(timeout=_TIMEOUT_S)
         return at
 
     def arrived(self) -> list[Call]:
-        """What has arrived at the sandbox since it was started."""
+        """Return the updates that have arrived at the sandbox since the start."""
         return self._calls[self._before :]
 
     def wait_for(self, requests: int) -> None:
-        """Wait until so many requests have arrived."""
+        """Wait until `requests` updates have arrived."""
         wait_until(lambda: len(self.arrived()) >= requests or self.process.poll() is not None)
-        assert len(self.arrived()) >= requests, "it ended before"
+        assert len(self.arrived()) >= requests, "the program ended before"
 
-    def finish(self) -> Finished:
-        """Wait for its end."""
+    def finish(self) -> RunResult:
+        """Wait for the end of the program."""
         stdout, stderr = self.process.communicate(timeout=_TIMEOUT_S)
-        return Finished(self.process.returncode, stdout or b"", stderr or b"", self.arrived(), time.monotonic())
+        return RunResult(self.process.returncode, stdout or b"", stderr or b"", self.arrived(), time.monotonic())
 
 
 class Workspace:
-    """A folder with a source, a state folder and a report, and the sandbox that the program sends to."""
+    """A folder with a source, a state folder and a report, and the sandbox to which the program sends."""
 
-    def __init__(self, folder: Path, served: Sandbox) -> None:
+    def __init__(self, folder: Path, sandbox: Sandbox) -> None:
         self.folder = folder
-        self.served = served
+        self.sandbox = sandbox
         self.source = folder / "contacts.csv"
         self.state = folder / "state"
         self.contacts: list[Contact] = []
         self.processes: list[subprocess.Popen[bytes]] = []
         self.environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "CONTACT_SYNC_API_KEY": KEY}
-        self.environment["PYTHONDONTWRITEBYTECODE"] = "1"  # half a file of it, from a full disk, would hurt whoever comes next
+        self.environment["PYTHONDONTWRITEBYTECODE"] = "1"  # a truncated file from a full disk would break later runs
 
-    # ---- what is there
+    # ---- files
 
     @property
     def report(self) -> Path:
-        """Where the program writes its report by default."""
+        """Default path of the report."""
         return self.source.with_name(f"{self.source.stem}.results.csv")
 
     def export(self, contacts: Sequence[Contact], name: str = "contacts.csv") -> None:
@@ -185,34 +181,34 @@ class Workspace:
         age(self.source)
 
     def key_file(self) -> Path:
-        """Return a file that holds the key, readable by its owner alone."""
+        """Return a private file with the key."""
         path = self.folder.with_name(f"{self.folder.name}.key")
         path.touch(mode=0o600)
         path.write_text(f"{KEY}\n", encoding="ascii")
         return path
 
     def lines(self) -> list[dict[str, str]]:
-        """The report, a dictionary a line."""
+        """Return the report, a dictionary a line."""
         with self.report.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file, delimiter=";", strict=True))
 
-    def ended(self, *outcomes: Outcome) -> set[str]:
-        """The contacts that, says the report, ended so."""
+    def contacts_with(self, *outcomes: Outcome) -> set[str]:
+        """Return the contactIds whose outcome in the report is one of `outcomes`."""
         return {line["contactId"] for line in self.lines() if line["sync_outcome"] in outcomes}
 
     def in_place(self, contact: Contact) -> bool:
-        """Whether the server's store holds what the source says."""
-        return contact.stored.items() <= self.served.store.get(contact.contact_id, {}).items()
+        """Return True when the store of the sandbox has the values of the source."""
+        return contact.stored.items() <= self.sandbox.store.get(contact.contact_id, {}).items()
 
     # ---- the program
 
     def command(self, *options: str) -> list[str]:
-        """Return the command line of a run without a bound on the pace, unless `options` say otherwise."""
-        usual = ["--base-url", self.served.base_url, "--state-dir", str(self.state), "--rate", "0", "--json"]
-        return [str(PROGRAM), "run", str(self.source), *usual, *options]
+        """Return the command line of a run without a rate limit, unless `options` set one."""
+        defaults = ["--base-url", self.sandbox.base_url, "--state-dir", str(self.state), "--rate", "0", "--json"]
+        return [str(PROGRAM), "run", str(self.source), *defaults, *options]
 
-    def start(self, *options: str, shell: str = "", env: Mapping[str, str] | None = None, **popen: Any) -> Running:
-        """Start the program, by way of `shell` if given, whose `"$0" "$@"` is the command line."""
+    def start(self, *options: str, shell: str = "", env: Mapping[str, str] | None = None, **popen: Any) -> RunningProgram:
+        """Start the program, optionally from a `shell` script in which `"$0" "$@"` is the command line."""
         command = self.command(*options)
         if shell:
             command = ["/bin/bash", "-c", shell, *command]
@@ -220,84 +216,89 @@ class Workspace:
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process: subprocess.Popen[bytes] = subprocess.Popen(command, env=environment, **streams | popen)
         self.processes.append(process)
-        return Running(process, self.served.calls)
+        return RunningProgram(process, self.sandbox.calls)
 
-    def run(self, *options: str, **how: Any) -> Finished:
+    def run(self, *options: str, **start: Any) -> RunResult:
         """Run the program to its end."""
-        return self.start(*options, **how).finish()
+        return self.start(*options, **start).finish()
 
 
-def assert_books(workspace: Workspace, finished: Finished, code: int, *, unseen: int = 0) -> Counter[str]:
-    """Assert what holds of every run that writes a report, whatever happened, and return how many rows ended in each outcome.
+NewWorkspace = Callable[..., Workspace]
+"""Type of the fixture `new_workspace`."""
 
-    Each row of the source has exactly one outcome, in source order; only rows whose payload the server's store holds are in
-    place; wrong rows never left the house; the books balance; the key is nowhere; nobody else may read anything. So many as
-    `unseen` requests were no updates, or never reached the sandbox.
+
+def assert_consistent(workspace: Workspace, result: RunResult, code: int, *, unseen: int = 0) -> Counter[str]:
+    """Assert what is true of every run that writes a report, and return the number of rows by outcome.
+
+    Each row of the source has exactly one outcome, in source order. A row is reported as in place only when the store of the
+    sandbox has its values. Invalid rows were not sent. The counts of report, summary and sandbox agree. The key is nowhere, and
+    no other user can read what was written. `unseen` requests were not updates, or did not reach the sandbox.
+
     """
-    assert finished.code == code, finished.stderr.decode(errors="replace")
-    _assert_private(workspace, finished)
+    assert result.code == code, result.stderr.decode(errors="replace")
+    _assert_private(workspace, result)
     lines = workspace.lines()
     assert [line["contactId"] for line in lines] == [contact.contact_id for contact in workspace.contacts]
     assert [int(line["sync_row"]) for line in lines] == list(range(2, len(workspace.contacts) + 2))
     for line, contact in zip(lines, workspace.contacts, strict=True):
-        assert (line["sync_outcome"] == Outcome.INVALID) == contact.wrong
+        assert (line["sync_outcome"] == Outcome.INVALID) == contact.invalid
         if line["sync_outcome"] in (Outcome.UPDATED, Outcome.UNCHANGED):
-            assert workspace.in_place(contact), f"{contact.contact_id} is said to be in place"
+            assert workspace.in_place(contact), f"{contact.contact_id} is reported as in place"
     outcomes = Counter(line["sync_outcome"] for line in lines)
-    assert outcomes.keys() <= set(Outcome) - INTERNAL
-    assert not finished.sent.keys() & {contact.contact_id for contact in workspace.contacts if contact.wrong}
-    if finished.stdout:
-        told = finished.told
-        assert told["outcomes"] == outcomes
-        assert (told["rows"], told["exit_code"]) == (outcomes.total(), code)
-        assert told["requests"] == len(finished.calls) + unseen
-        # Where the locale knows no é, a name travels as the bytes it is made of.
-        assert [os.fsencode(told[name]) for name in ("source", "report")] == [
+    assert outcomes.keys() <= set(Outcome) - {Outcome.READY}
+    assert not result.sent.keys() & {contact.contact_id for contact in workspace.contacts if contact.invalid}
+    if result.stdout:
+        summary = result.summary
+        assert summary["outcomes"] == outcomes
+        assert (summary["rows"], summary["exit_code"]) == (outcomes.total(), code)
+        assert summary["requests"] == len(result.calls) + unseen
+        # In a locale without é a name is passed as its bytes.
+        assert [os.fsencode(summary[name]) for name in ("source", "report")] == [
             os.fsencode(workspace.source),
             os.fsencode(workspace.report),
         ]
     return outcomes
 
 
-def assert_refused(workspace: Workspace, finished: Finished, code: int, *, report: bytes | None = None) -> None:
-    """Assert what holds of every run that ends before it has anything to report: nothing sent, nothing written.
+def assert_refused(workspace: Workspace, result: RunResult, code: int, *, report: bytes | None = None) -> None:
+    """Assert what is true of every run that ends before it has anything to report: nothing sent, nothing written.
 
-    `report` is what an earlier run left there.
+    `report` is the content that an earlier run wrote there.
+
     """
-    assert finished.code == code, finished.stderr.decode(errors="replace")
-    _assert_private(workspace, finished, report=False)
-    assert finished.calls == []
+    assert result.code == code, result.stderr.decode(errors="replace")
+    _assert_private(workspace, result, report=False)
+    assert result.calls == []
     assert (workspace.report.read_bytes() if workspace.report.exists() else None) == report
-    assert b"Traceback" not in finished.stderr
-    told = finished.told
-    assert (told["rows"], told["outcomes"], told["requests"], told["exit_code"]) == (0, {}, 0, code)
+    assert b"Traceback" not in result.stderr
+    summary = result.summary
+    assert (summary["rows"], summary["outcomes"], summary["requests"], summary["exit_code"]) == (0, {}, 0, code)
 
 
-def _assert_private(workspace: Workspace, finished: Finished, *, report: bool = True) -> None:
-    """Assert that the key is nowhere, and that what the program wrote is its user's alone."""
+def _assert_private(workspace: Workspace, result: RunResult, *, report: bool = True) -> None:
+    """Assert that the key is nowhere, and that only the user can read what was written."""
     written = [*files_in(workspace.state), *([workspace.report] if report else [])]
-    holding = [path for path in files_in(workspace.folder) if KEY.encode() in path.read_bytes()]
-    assert holding == []
-    assert KEY.encode() not in finished.stdout + finished.stderr
+    assert [path for path in files_in(workspace.folder) if KEY.encode() in path.read_bytes()] == []
+    assert KEY.encode() not in result.stdout + result.stderr
     assert [path for path in written if mode(path) != 0o600] == []
     assert not workspace.state.exists() or mode(workspace.state) == 0o700
 
 
 def files_in(folder: Path) -> Iterable[Path]:
-    """Every file in `folder`, however deep."""
+    """Return every file below `folder`."""
     return filter(Path.is_file, folder.rglob("*"))
 
 
 def mode(path: Path) -> int:
-    """The permissions of `path`."""
+    """Return the permissions of `path`."""
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def later(calls: Iterable[Call], at: float) -> int:
-    """How many of `calls` arrived after `at`."""
+def count_after(calls: Iterable[Call], at: float) -> int:
+    """Return the number of `calls` that arrived after `at`."""
     return sum(call.at > at for call in calls)
 
 
 def show(measured: str) -> None:
-    """Print a measurement; `pytest -s` shows it."""
-    print(f"\n    {measured}")  # noqa: T201 - this is what it is for
+    """Print a measurement, visible with `pytest -s`."""
+    print(f"\n    {measured}")  # noqa: T201 - for `pytest -s`
