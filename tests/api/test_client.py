@@ -449,7 +449,7 @@ def test_a_connection_is_not_used_again_after_the_deadline() -> None:
         await connection.reader.read()
 
     async def twice() -> tuple[int, int]:
-        async with serving(script) as server, client(server.base_url, timeout=0.3) as kept:
+        async with serving(script) as server, client(server.base_url, timeout=2) as kept:
             with pytest.raises(Transient):
                 await kept.post("contact/update", BODY)
             given_up.set()
@@ -467,8 +467,8 @@ def test_waiting_for_a_turn_is_not_part_of_the_deadline() -> None:
         connection.say(OK)
 
     async def held() -> int:
-        async with serving(script) as server, client(server.base_url, timeout=0.3) as patient:
-            patient.limiter.pause(0.4)
+        async with serving(script) as server, client(server.base_url, timeout=2) as patient:
+            patient.limiter.pause(2.5)
             return (await patient.post("contact/update", BODY)).status
 
     assert asyncio.run(held()) == 200

@@ -743,12 +743,12 @@ def test_50_000_rows(browse: Open, path: Path) -> None:
     lines = many(50_000)
     begun = time.process_time()
     write(path, lines)
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 6
     tab = browse(lines)
     opened = tab.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
     first, second, sort = tab.evaluate(MEASURED)
-    assert opened < 3000
-    assert first < 3000  # everything is made ready for searching
-    assert second < 3000
-    assert sort < 3000
+    assert opened < 15_000
+    assert first < 15_000  # everything is made ready for searching
+    assert second < 15_000
+    assert sort < 15_000
     assert len(shown(tab)) == 200

@@ -255,8 +255,8 @@ def test_an_attempt_that_takes_too_long_is_sent_again(ledger: Ledger, sandbox: S
     """An answer that comes after the deadline counts as lost, though the update is applied late."""
     stage(ledger, 3)
     served = sandbox()
-    served.script["C000003"] = [Behaviour(delay=1)]
-    assert go(ledger, served, deadline=0.5).reasons == []
+    served.script["C000003"] = [Behaviour(delay=5)]
+    assert go(ledger, served, deadline=2).reasons == []
     assert count(ledger) == {UPDATED: 3}
     assert sent_to(served)[3] == 2
 
