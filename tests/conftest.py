@@ -54,7 +54,7 @@ def french() -> None:
     set_language("fr")
 
 
-Wait = Callable[[Coroutine[Any, Any, Any]], Any]
+RunCoroutine = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 async def _cancel_other_tasks() -> None:
@@ -66,7 +66,7 @@ async def _cancel_other_tasks() -> None:
 
 
 @pytest.fixture(scope="session")
-def elsewhere() -> Iterator[Wait]:
+def in_server_thread() -> Iterator[RunCoroutine]:
     """Return a function that runs a coroutine in the event loop of another thread and waits for its result."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="sandbox")
@@ -79,17 +79,17 @@ def elsewhere() -> Iterator[Wait]:
 
 
 @pytest.fixture
-def sandbox(elsewhere: Wait) -> Iterator[Callable[..., Sandbox]]:
+def sandbox(in_server_thread: RunCoroutine) -> Iterator[Callable[..., Sandbox]]:
     """Return a function that takes the options of `Sandbox` and returns one that is served until the test ends."""
     served = AsyncExitStack()
 
     def serve(**options: Any) -> Sandbox:
         started = Sandbox(**options)
-        elsewhere(served.enter_async_context(started.serve()))
+        in_server_thread(served.enter_async_context(started.serve()))
         return started
 
     yield serve
-    elsewhere(served.aclose())
+    in_server_thread(served.aclose())
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -116,7 +116,7 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 
 
 @pytest.fixture(scope="session")
-def in_no_time() -> Wait:
+def in_no_time() -> RunCoroutine:
     """Return a function that runs a coroutine in virtual time, in an event loop of its own."""
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:

@@ -269,7 +269,7 @@ def test_delay(sandbox: Serve, post: Post) -> None:
     assert time.monotonic() - started >= 0.05
 
 
-def test_closing_does_not_wait_for_delayed_responses(elsewhere: Callable[..., Any]) -> None:
+def test_closing_does_not_wait_for_delayed_responses(in_server_thread: Callable[..., Any]) -> None:
     """A sandbox closes at once although a response is still delayed, also after a client disconnected."""
     served = Sandbox()
     served.script = {contact_id: [Behaviour(delay=60, drop=True)] for contact_id in ("C000001", "C000002")}
@@ -287,7 +287,7 @@ def test_closing_does_not_wait_for_delayed_responses(elsewhere: Callable[..., An
             begun = time.monotonic()
         return time.monotonic() - begun
 
-    assert elsewhere(disconnect_and_close()) < 30
+    assert in_server_thread(disconnect_and_close()) < 30
     assert served.requests == 2
 
 
