@@ -253,8 +253,7 @@ def schedule(console: Console, /, source: Path, rest: tuple[str, ...], at: str, 
 @click.pass_obj
 def sandbox(console: Console, port: int, faults: str) -> int:
     """Serve a stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
-    from contact_sync.sandbox.faults import parse_faults  # noqa: PLC0415 - not for --help
-    from contact_sync.sandbox.server import serve_forever  # noqa: PLC0415 - the same
+    from contact_sync.sandbox.server import parse_faults, serve_forever  # noqa: PLC0415 - not for --help
 
     serve_forever(port, parse_faults(faults), lambda url: console.say(f"The sandbox is at {url} (Ctrl-C ends it)."))
     return 0

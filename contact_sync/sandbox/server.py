@@ -27,8 +27,10 @@ from aiohttp import web
 
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
-from contact_sync.sandbox.faults import Behaviour, Faults
+from contact_sync.sandbox.faults import Behaviour, Faults, parse_faults
 from contact_sync.sandbox.store import CREATED, GROUPS, ContactStore, normalise
+
+__all__ = ["Call", "Sandbox", "parse_faults", "serve_forever"]
 
 _LOOPBACK = "127.0.0.1"
 _PAGE_SIZE = 20  # contacts a page of contact/list

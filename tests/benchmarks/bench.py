@@ -303,19 +303,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", help=" ".join(PARTS))
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--readme", action="store_true", help="replace the table of tests/benchmarks/README.md, and the picture")
-    told = parser.parse_args()
+    parser.add_argument("--readme", action="store_true", help="replace the table of tests/benchmarks/README.md, and the plot")
+    arguments = parser.parse_args()
     day = dt.datetime.now(dt.UTC).date()
     machine = f"{day}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}:"
     for line in (machine, "", *TABLE):
         print_line(line)
     folder = Path(tempfile.mkdtemp(prefix="contact-sync-bench-"))
     try:
-        for part in told.parts or PARTS:
-            PARTS[part](folder, told.rows)
+        for part in arguments.parts or PARTS:
+            PARTS[part](folder, arguments.rows)
     finally:
         shutil.rmtree(folder)
-    if told.readme:
+    if arguments.readme:
         write_readme(machine)
         if CURVES:
             plot()
