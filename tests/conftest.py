@@ -92,7 +92,7 @@ def sandbox(in_server_thread: RunCoroutine) -> Iterator[Callable[..., Sandbox]]:
     in_server_thread(served.aclose())
 
 
-class LeapingLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time: its clock stops while code runs and jumps over every wait. It does no real I/O."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class LeapingLoop(asyncio.SelectorEventLoop):
         """Return the virtual time, in seconds."""
         return self._now
 
-    def stall(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Advance the clock while no task runs, as when the machine sleeps."""
         self._now += seconds
 
@@ -116,11 +116,11 @@ class LeapingLoop(asyncio.SelectorEventLoop):
 
 
 @pytest.fixture(scope="session")
-def in_no_time() -> RunCoroutine:
+def in_virtual_time() -> RunCoroutine:
     """Return a function that runs a coroutine in virtual time, in an event loop of its own."""
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
             return runner.run(coroutine)
 
     return run

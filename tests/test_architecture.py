@@ -125,6 +125,17 @@ def test_test_folders_mirror_the_package() -> None:
     assert [folder for folder in sorted(folders) if not (PACKAGE / folder / "__init__.py").exists()] == []
 
 
+def test_no_property_test_has_a_deadline() -> None:
+    """The settings of property tests are in one place (conftest.py), so that no test depends on the load of the machine."""
+    calls = (
+        node
+        for path in TESTS.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "settings"
+    )
+    assert [ast.unparse(call) for call in calls if any(keyword.arg == "deadline" for keyword in call.keywords)] == []
+
+
 WALL_CLOCK = {"cli.commands.doctor", "files", "ledger.state_dir", "report", "source", "sync"}
 """Modules and folders that may read it, to record dates and to compare them with those of files."""
 

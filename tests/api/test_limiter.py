@@ -49,7 +49,7 @@ def busiest_second(starts: list[float]) -> int:
     return max(sum(first <= start < first + 1 - EPSILON for start in starts) for first in starts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rate=st.one_of(st.sampled_from([0.5, 1, 2, 5, 50, 500]), st.floats(0.3, 60)),
     arrivals=st.lists(SECONDS, min_size=1, max_size=60),
@@ -59,7 +59,7 @@ def busiest_second(starts: list[float]) -> int:
 )
 def test_whatever_comes_the_pace_is_kept(
     *,
-    in_no_time: Run,
+    in_virtual_time: Run,
     rate: float,
     arrivals: list[float],
     holds: list[tuple[float, float]],
@@ -88,7 +88,7 @@ def test_whatever_comes_the_pace_is_kept(
 
         async def stall(at: float, seconds: float) -> None:
             await asyncio.sleep(at)
-            loop.stall(seconds)
+            loop.advance(seconds)
 
         async with asyncio.TaskGroup() as tasks:
             for order in (*(pause(*each) for each in holds), *(stall(*each) for each in stalls)):
@@ -97,7 +97,7 @@ def test_whatever_comes_the_pace_is_kept(
                 tasks.create_task(arrive(number, at))
         assert limiter.acquired == len(arrivals)
 
-    in_no_time(everything())
+    in_virtual_time(everything())
     starts = [start for _, start in went]
     assert [number for number, _ in went] == came
     assert busiest_second(starts) <= max(1, math.floor(rate))
@@ -108,7 +108,7 @@ def test_whatever_comes_the_pace_is_kept(
 
 
 @pytest.mark.parametrize("rate", [1, 2, 5, 50, 500])
-def test_the_rate_is_used(in_no_time: Run, rate: int) -> None:
+def test_the_rate_is_used(in_virtual_time: Run, rate: int) -> None:
     """While turns are wanted, at least 98 % of the rate is granted, though every sleep takes up to a millisecond too long."""
     acquired = max(20, 4 * rate)
     starts: list[float] = []
@@ -122,7 +122,7 @@ def test_the_rate_is_used(in_no_time: Run, rate: int) -> None:
             for _ in range(4):
                 workers.create_task(worker(limiter))
 
-    in_no_time(busy())
+    in_virtual_time(busy())
     starts.sort()
     assert (acquired - 1) / (starts[-1] - starts[0]) >= 0.98 * rate
     assert busiest_second(starts) <= rate
@@ -139,42 +139,42 @@ def test_the_rate_is_used(in_no_time: Run, rate: int) -> None:
         (4, [0, 0, 0.25, 0.5, 1]),
     ],
 )
-def test_the_spacing(in_no_time: Run, rate: float, expected: list[float]) -> None:
+def test_the_spacing(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
     """Turns are evenly spaced but for one slot made up at the start; of a broken rate, a second holds the whole part."""
 
     async def take_five() -> list[float]:
         return await take(here(rate), 5)
 
-    assert in_no_time(take_five()) == pytest.approx(expected)
+    assert in_virtual_time(take_five()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
     [(10, [5.0, 5.0, 5.1, 5.2]), (2, [5.0, 5.0, 6.0, 6.5]), (1, [5.0, 6.0, 7.0, 8.0]), (0.5, [5.0, 7.0, 9.0, 11.0])],
 )
-def test_one_slot_of_lateness_is_made_up(in_no_time: Run, rate: float, expected: list[float]) -> None:
+def test_one_slot_of_lateness_is_made_up(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
     """After a stall one turn starts at once after the first, if a second holds more than one, and the others at the pace."""
 
     async def stalled() -> list[float]:
         loop: Any = asyncio.get_running_loop()
         limiter = here(rate)
         await take(limiter, 1)
-        loop.stall(5.0)
+        loop.advance(5.0)
         return await take(limiter, 4)
 
-    assert in_no_time(stalled()) == pytest.approx(expected)
+    assert in_virtual_time(stalled()) == pytest.approx(expected)
 
 
-def test_without_a_limit_nobody_waits(in_no_time: Run) -> None:
+def test_without_a_limit_nobody_waits(in_virtual_time: Run) -> None:
     """A rate of 0 grants every turn at once, however many there are."""
 
     async def take_many() -> list[float]:
         return await take(here(0), 2000)
 
-    assert set(in_no_time(take_many())) == {0.0}
+    assert set(in_virtual_time(take_many())) == {0.0}
 
 
-def test_without_a_limit_a_hold_still_holds(in_no_time: Run) -> None:
+def test_without_a_limit_a_hold_still_holds(in_virtual_time: Run) -> None:
     """A rate of 0 does not outdo a hold, and a shorter hold does not cut a longer one."""
 
     async def held() -> list[float]:
@@ -183,10 +183,10 @@ def test_without_a_limit_a_hold_still_holds(in_no_time: Run) -> None:
         limiter.pause(1)
         return await take(limiter, 2)
 
-    assert in_no_time(held()) == [3.0, 3.0]
+    assert in_virtual_time(held()) == [3.0, 3.0]
 
 
-def test_a_hold_reaches_those_who_wait_already(in_no_time: Run) -> None:
+def test_a_hold_reaches_those_who_wait_already(in_virtual_time: Run) -> None:
     """A hold that comes while a turn is waited for puts that turn off too."""
 
     async def held() -> list[float]:
@@ -195,10 +195,10 @@ def test_a_hold_reaches_those_who_wait_already(in_no_time: Run) -> None:
         asyncio.get_running_loop().call_later(0.5, limiter.pause, 4)
         return await take(limiter, 2)
 
-    assert in_no_time(held()) == pytest.approx([4.5, 5.5])
+    assert in_virtual_time(held()) == pytest.approx([4.5, 5.5])
 
 
-def test_who_is_sent_away_takes_no_turn(in_no_time: Run) -> None:
+def test_who_is_sent_away_takes_no_turn(in_virtual_time: Run) -> None:
     """A sleep that raises grants no turn, uses up no slot, and lets the next in the queue try."""
 
     async def sent_away() -> tuple[list[object], int, float]:
@@ -214,10 +214,10 @@ def test_who_is_sent_away_takes_no_turn(in_no_time: Run) -> None:
         outcomes = await asyncio.gather(limiter.acquire(), limiter.acquire(), return_exceptions=True)
         return [type(outcome) for outcome in outcomes], limiter.acquired, asyncio.get_running_loop().time()
 
-    assert in_no_time(sent_away()) == ([KeyError, type(None)], 2, 1.0)
+    assert in_virtual_time(sent_away()) == ([KeyError, type(None)], 2, 1.0)
 
 
-def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:
+def test_an_eased_pace_is_half_and_comes_back(in_virtual_time: Run) -> None:
     """Once eased the pace is half, refusals that come together count once, and calm brings the whole pace back, never more."""
 
     async def backoffs() -> tuple[list[float], list[float]]:
@@ -229,13 +229,13 @@ def test_an_eased_pace_is_half_and_comes_back(in_no_time: Run) -> None:
         await asyncio.sleep(200)
         return slow, await take(limiter, 100)
 
-    slow, calm = in_no_time(backoffs())
+    slow, calm = in_virtual_time(backoffs())
     assert slow[-1] - slow[0] == pytest.approx(19 / 5, rel=0.03)
     assert calm[-1] - calm[1] == pytest.approx(98 / 10, rel=0.02)
     assert busiest_second(calm) <= 10
 
 
-def test_an_eased_pace_grows_by_the_same(in_no_time: Run) -> None:
+def test_an_eased_pace_grows_by_the_same(in_virtual_time: Run) -> None:
     """Calm brings back a twentieth of the whole pace every ten seconds, however slow it has become."""
 
     async def backoffs() -> float:
@@ -250,10 +250,10 @@ def test_an_eased_pace_grows_by_the_same(in_no_time: Run) -> None:
         starts = await take(limiter, 20)
         return 18 / (starts[-1] - starts[1])
 
-    assert in_no_time(backoffs()) == pytest.approx(64 * (1 / 32 + 0.2), rel=0.1)
+    assert in_virtual_time(backoffs()) == pytest.approx(64 * (1 / 32 + 0.2), rel=0.1)
 
 
-def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
+def test_an_eased_pace_never_stands_still(in_virtual_time: Run) -> None:
     """However often it is eased, an attempt starts every five seconds."""
 
     async def backoffs() -> list[float]:
@@ -265,12 +265,12 @@ def test_an_eased_pace_never_stands_still(in_no_time: Run) -> None:
             limiter.back_off()
         return starts
 
-    starts = in_no_time(backoffs())
+    starts = in_virtual_time(backoffs())
     assert max(later - earlier for earlier, later in pairwise(starts)) <= 5 + EPSILON
 
 
 @pytest.mark.parametrize(("apart", "times"), [(0.5, 1), (1.5, 2)])
-def test_what_comes_together_eases_once(in_no_time: Run, apart: float, times: int) -> None:
+def test_what_comes_together_eases_once(in_virtual_time: Run, apart: float, times: int) -> None:
     """Two requests for fewer requests count once within a second, and twice a while apart."""
 
     async def backoffs() -> list[float]:
@@ -282,11 +282,11 @@ def test_what_comes_together_eases_once(in_no_time: Run, apart: float, times: in
         assert limiter.backoffs == times
         return await take(limiter, 6)
 
-    starts = in_no_time(backoffs())
+    starts = in_virtual_time(backoffs())
     assert starts[-1] - starts[1] == pytest.approx(4 * 2**times / 40, rel=0.03)
 
 
-def test_no_limit_comes_back(in_no_time: Run) -> None:
+def test_no_limit_comes_back(in_virtual_time: Run) -> None:
     """Without a rate, too, calm brings a twentieth of what was back every ten seconds, however late and often it is eased."""
 
     async def backoffs() -> float:
@@ -303,10 +303,10 @@ def test_no_limit_comes_back(in_no_time: Run) -> None:
         starts = await take(limiter, 20)
         return 18 / (starts[-1] - starts[1])
 
-    assert in_no_time(backoffs()) == pytest.approx(40 * (1 / 8 + 0.5), rel=0.1)
+    assert in_virtual_time(backoffs()) == pytest.approx(40 * (1 / 8 + 0.5), rel=0.1)
 
 
-def test_no_limit_is_eased_to_half_of_what_was(in_no_time: Run) -> None:
+def test_no_limit_is_eased_to_half_of_what_was(in_virtual_time: Run) -> None:
     """Without a rate, easing halves what went in the second before."""
 
     async def backoffs() -> list[float]:
@@ -319,5 +319,5 @@ def test_no_limit_is_eased_to_half_of_what_was(in_no_time: Run) -> None:
         limiter.back_off()
         return await take(limiter, 21)
 
-    starts = in_no_time(backoffs())
+    starts = in_virtual_time(backoffs())
     assert starts[-1] - starts[0] == pytest.approx(20 / 20, rel=0.06)

@@ -217,7 +217,7 @@ def _lock_repeatedly(folder: Path) -> int:
     """Lock the file again and again, rename it at the end as a report does, and return the number of exclusive locks."""
     exclusive = 0
     deadline = time.monotonic() + 0.5
-    while time.monotonic() < deadline or not alone:
+    while time.monotonic() < deadline or not exclusive:
         descriptor = acquire(folder / "draft")
         if descriptor is not None:
             inside = folder / "inside"

@@ -14,7 +14,7 @@ import pytest
 from contact_sync.errors import BusyError, SourceError, StorageError
 from contact_sync.files.snapshot import _read, open_file_warning, private_copy
 from contact_sync.source import Choices, open_source
-from tests.circumstances import files_up_to
+from tests.setups import file_size_limit
 
 NOW = 1_000_000_000.0
 
@@ -212,7 +212,7 @@ def test_no_folder_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_a_full_disk(tmp_path: Path) -> None:
     """A copy that does not fit is an error of storage too."""
     path = written(tmp_path / "a.csv", b"a" * 5000, 60)
-    with files_up_to(1000), pytest.raises(StorageError, match="There is no disk space"):
+    with file_size_limit(1000), pytest.raises(StorageError, match="There is no disk space"):
         content_of(path, Time())
 
 

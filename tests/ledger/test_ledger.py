@@ -44,7 +44,7 @@ from contact_sync.model import (
 )
 from contact_sync.packed import pack
 from contact_sync.rules.cells import normalise_id
-from tests.circumstances import LAYOUT, REPORT, begin_run, files_up_to
+from tests.setups import LAYOUT, REPORT, begin_run, file_size_limit
 
 PRINTS = Fingerprints(bytes(32))
 UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -361,7 +361,7 @@ def test_the_chunks_of_an_earlier_run(opened: Open) -> None:
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_each_row_counts_once(data: st.DataObject) -> None:
     """However rows are staged, flagged and settled, each is told once, and `outcomes` and `count` agree with the lines."""
@@ -1120,7 +1120,7 @@ def test_a_full_disk(opened: Open, where: Path) -> None:
     for pending in taken:
         ledger.record(ended(pending))
     size = where.with_name(f"{where.name}-wal").stat().st_size
-    with files_up_to(size + 5000), pytest.raises(StorageError, match="cannot be used"):
+    with file_size_limit(size + 5000), pytest.raises(StorageError, match="cannot be used"):
         ledger.flush()
     assert opened(begin=False).count(Outcome.UPDATED) == 0
     ledger.flush()
@@ -1282,4 +1282,4 @@ class Nights(RuleBasedStateMachine):
 
 
 TestNights = Nights.TestCase
-TestNights.settings = settings(max_examples=40, stateful_step_count=15, deadline=None)
+TestNights.settings = settings(max_examples=40, stateful_step_count=15)

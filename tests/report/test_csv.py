@@ -24,7 +24,7 @@ from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
 from contact_sync.rules.formula import escape
 from contact_sync.source import Choices, open_source
-from tests.circumstances import as_root, files_up_to, somebody_else
+from tests.setups import file_size_limit, requires_root, unprivileged_user
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
 
@@ -105,7 +105,7 @@ def test_formulas(report: Path) -> None:
 CELLS = st.text() | st.text("=+-@'\"\t\r\n;,|0 \x1d\x1e\x1f", max_size=8) | st.just("+33600000001") | st.just("Zoé")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     rows=st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=40),
     delimiter=st.sampled_from(";,\t|"),
@@ -218,7 +218,7 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
 
 
-@as_root
+@requires_root
 def test_a_draft_of_somebody_else() -> None:
     """A draft that somebody else has put there for all to read is refused."""
     with TemporaryDirectory(dir="/tmp") as folder:
@@ -227,7 +227,7 @@ def test_a_draft_of_somebody_else() -> None:
         left.touch()
         left.chmod(0o666)
         Path(folder).chmod(0o777)
-        with somebody_else(), pytest.raises(StorageError, match=r"\(Operation not permitted\)"):
+        with unprivileged_user(), pytest.raises(StorageError, match=r"\(Operation not permitted\)"):
             write(report, line(2, "C1", ""))
         assert left.read_bytes() == b""
         descriptor = acquire(left)
@@ -255,7 +255,7 @@ def test_a_full_disk(report: Path) -> None:
     write(report, line(2, "old", ""))
     before = report.read_bytes()
     with (
-        files_up_to(10_000),
+        file_size_limit(10_000),
         pytest.raises(StorageError, match=r"results\.csv cannot be written \(File too large\): check its folder and the disk"),
     ):
         write(report, *(line(number, "new", "") for number in range(5000)))
@@ -295,15 +295,19 @@ def test_no_regular_file(tmp_path: Path) -> None:
             pytest.fail("this cannot be replaced")
 
 
-@as_root
+@requires_root
 def test_a_folder_that_others_own(tmp_path: Path) -> None:
     """A folder that this user may not write in is told before anything else happens."""
     tmp_path.chmod(0o755)
-    with somebody_else(), pytest.raises(StorageError, match=r"\(Permission denied\)"), open_atomic(Path("/report.csv"), 0o600):
+    with (
+        unprivileged_user(),
+        pytest.raises(StorageError, match=r"\(Permission denied\)"),
+        open_atomic(Path("/report.csv"), 0o600),
+    ):
         pytest.fail("nobody may write there")
 
 
-@as_root
+@requires_root
 def test_a_folder_that_cannot_be_listed() -> None:
     """A folder that takes files but cannot be read, as a drop box, takes a report too."""
     with TemporaryDirectory(dir="/tmp") as folder:
@@ -311,7 +315,7 @@ def test_a_folder_that_cannot_be_listed() -> None:
         box.mkdir()
         box.chmod(0o733)
         Path(folder).chmod(0o755)
-        with somebody_else():
+        with unprivileged_user():
             assert write(box / "report.csv", line(2, "C1", "")) == 1
         assert len(read(box / "report.csv")) == 2
 
@@ -319,7 +323,6 @@ def test_a_folder_that_cannot_be_listed() -> None:
 cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st.text("=+-@'\t \n\";,|01é", max_size=6)
 
 
-@settings(deadline=None)  # the disk takes its time
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(";,\t|"))
 @example([["=1", "'", "+33600000001"]], ";")
 @example([["''", "@a", "-1\r\n+2"]], ",")

@@ -647,7 +647,7 @@ CELLS = (
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @example([["C1", "_x0041\x01_", "\ud800"]])
 @given(st.lists(st.lists(CELLS, min_size=2, max_size=2).map(lambda cells: ["C1", *cells]), min_size=1, max_size=6))
 def test_any_text_comes_back(rows: list[list[str]]) -> None:
@@ -676,7 +676,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=6),
     st.integers(0, 4),

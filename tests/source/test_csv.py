@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import SourceError
@@ -244,7 +244,6 @@ def _written(rows: list[list[str]], delimiter: str, encoding: str, ends: str) ->
     return stream.getvalue().encode(encoding), expected
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.lists(CELLS, min_size=3, max_size=3), max_size=6),
     st.sampled_from([";", ",", "\t", "|"]),
@@ -257,7 +256,6 @@ def test_any_table_comes_back(rows: list[list[str]], delimiter: str, encoding: s
     assert read(content).numbered == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(LATIN, min_size=3, max_size=3), max_size=6))
 def test_any_table_in_a_given_encoding_comes_back(rows: list[list[str]]) -> None:
     """Any table in cp1252 comes back the same when the operator says so."""

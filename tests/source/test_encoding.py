@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError, SourceError
@@ -244,7 +244,6 @@ def test_an_endless_line(monkeypatch: pytest.MonkeyPatch) -> None:
         read(text("contactId;nom", "1;" + "a" * 1_000_000))
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_in_a_cell(cell: bytes) -> None:
     """Whatever bytes a cell holds, the file is read or refused in a sentence."""

@@ -132,7 +132,7 @@ WRITERS: dict[str, Callable[[list[list[str]]], bytes]] = {
 
 
 @kinds
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(rows=ROWS)
 def test_any_table_comes_back(kind: str, rows: list[list[str]]) -> None:
     """Any table of any text comes back the same, but for white space alone at the end of a row, and each row with its number."""
@@ -157,7 +157,7 @@ def is_read_or_refused(content: bytes) -> bool:
 
 
 @kinds
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_damage(kind: str, data: st.DataObject) -> None:
     """A workbook with any bytes changed or cut off is read or refused in a sentence, and soon."""
@@ -171,7 +171,7 @@ def test_any_damage(kind: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ods", "xlsb"])
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_any_damage_inside(kind: str, data: st.DataObject) -> None:
     """Damage that the archive's checksums do not tell is no traceback either."""

@@ -19,7 +19,7 @@ from contact_sync.model import Violation, lines_of
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.source import Choices, open_source
 from contact_sync.sync.stage import stage
-from tests.circumstances import begin_run
+from tests.setups import begin_run
 
 from .reading import edited, saved, sheet, text
 from .test_archive import SHEET

@@ -425,7 +425,7 @@ def test_damage_far_down() -> None:
         read(edited(content, {SHEET: lambda part: part.replace(b"<v>1400<", b"<v>x<")}))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_damage(data: st.DataObject) -> None:
     """A workbook with any bytes changed or cut off is read or refused in a sentence."""
@@ -442,7 +442,7 @@ PLAIN = sheet(HEAD, ["1", "a"])
 CELLS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.lists(CELLS | st.sampled_from(["_x0041_", "x005F_", "_x005F_x0041_"]), min_size=4, max_size=4), max_size=5))
 def test_any_table_comes_back(rows: list[list[str]]) -> None:
     """Any table of any text comes back the same, and each row with its number."""

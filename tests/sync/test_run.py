@@ -44,7 +44,7 @@ from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
 from contact_sync.sync import run as module
 from contact_sync.sync.run import run
-from tests.circumstances import as_root, somebody_else
+from tests.setups import requires_root, unprivileged_user
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
@@ -658,12 +658,12 @@ def test_no_source(workspace: Workspace, source: str) -> None:
         workspace.run(source=path, report=path.parent / "missing.results.csv")
 
 
-@as_root
+@requires_root
 def test_a_folder_that_is_out_of_reach(workspace: Workspace) -> None:
     """A source in a folder that this user may not enter is a refused source."""
     workspace.folder.chmod(0o700)
     state = workspace.folder.parent
-    with somebody_else(), pytest.raises(SourceError, match="cannot be read"):
+    with unprivileged_user(), pytest.raises(SourceError, match="cannot be read"):
         workspace.run(send=False, remember=False, state_dir=state)
 
 

@@ -36,7 +36,7 @@ from contact_sync.sync import breaker
 from contact_sync.sync.delivery import LONGEST_PAUSE
 from contact_sync.sync.send import CANARIES, Pool, SendLimits
 from contact_sync.sync.shutdown import Shutdown, Stopped
-from tests.circumstances import begin_run
+from tests.setups import begin_run
 
 Serve = Callable[..., Sandbox]
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -496,11 +496,11 @@ URL = "http://127.0.0.1/v1"
 
 
 @pytest.fixture
-def night_of(ledger: Ledger, api: Api, in_no_time: Run) -> Callable[..., Sending]:
+def night_of(ledger: Ledger, api: Api, in_virtual_time: Run) -> Callable[..., Sending]:
     """A function that sends what is pending to the made-up API."""
 
     def perform(**options: Any) -> Sending:
-        sending: Sending = in_no_time(work(ledger, URL, **options))
+        sending: Sending = in_virtual_time(work(ledger, URL, **options))
         return sending
 
     return perform
@@ -907,7 +907,7 @@ def test_a_time_budget_that_is_used_up_already(ledger: Ledger, api: Api, night_o
     assert (sending.reasons, api.calls, count(ledger)) == ([UnavailableError], [], {PENDING: 10})
 
 
-def test_a_cancelled_run(ledger: Ledger, api: Api, in_no_time: Run) -> None:
+def test_a_cancelled_run(ledger: Ledger, api: Api, in_virtual_time: Run) -> None:
     """Cancelling takes no new row, ends at once, and keeps what was confirmed."""
     stage(ledger, 100)
     sending = Sending()
@@ -922,7 +922,7 @@ def test_a_cancelled_run(ledger: Ledger, api: Api, in_no_time: Run) -> None:
         await asyncio.sleep(0)
         assert len(asyncio.all_tasks()) == 1
 
-    in_no_time(cancelled())
+    in_virtual_time(cancelled())
     assert sending.seconds == pytest.approx(3.005)
     assert sending.reasons == []
     assert count(ledger) == {UPDATED: len(sending.results), PENDING: 100 - len(sending.results)}
@@ -953,7 +953,7 @@ def test_a_machine_that_was_asleep(ledger: Ledger, api: Api, night_of: Perform) 
     def answer(call: Call) -> httpx.Response:
         if row(call) == 60 and not woke:
             loop: Any = asyncio.get_running_loop()
-            loop.stall(asleep)
+            loop.advance(asleep)
             woke.append(api.now)
         elif woke and call.at < woke[0]:
             raise httpx.ReadError("connection reset")
@@ -1045,7 +1045,7 @@ def test_a_ledger_that_cannot_be_read_stops_the_run(ledger: Ledger, api: Api, ni
 # ---- the order to stop
 
 
-def test_an_order_reaches_every_sleeper(in_no_time: Run) -> None:
+def test_an_order_reaches_every_sleeper(in_virtual_time: Run) -> None:
     """Whoever sleeps is woken at once, whoever lies down later is sent away at once, and whoever slept out is none the wiser."""
 
     async def sleepers() -> list[object]:
@@ -1059,11 +1059,11 @@ def test_an_order_reaches_every_sleeper(in_no_time: Run) -> None:
         assert loop.time() == pytest.approx(1.0)
         return [type(each) for each in ended]
 
-    assert in_no_time(sleepers()) == [type(None), Stopped, Stopped]
+    assert in_virtual_time(sleepers()) == [type(None), Stopped, Stopped]
 
 
 @pytest.mark.parametrize("order_first", [True, False])
-def test_a_sleep_that_ends_as_the_order_comes(in_no_time: Run, order_first: bool) -> None:
+def test_a_sleep_that_ends_as_the_order_comes(in_virtual_time: Run, order_first: bool) -> None:
     """An order in the very moment a sleep ends does no harm, whichever of the two comes first."""
 
     async def together() -> tuple[BaseException | None, list[object]]:
@@ -1080,7 +1080,7 @@ def test_a_sleep_that_ends_as_the_order_comes(in_no_time: Run, order_first: bool
         await asyncio.wait([sleeping])
         return sleeping.exception(), mishaps
 
-    ended, mishaps = in_no_time(together())
+    ended, mishaps = in_virtual_time(together())
     assert isinstance(ended, Stopped) == order_first
     assert mishaps == []
 
@@ -1093,10 +1093,10 @@ def test_a_reason_is_noted_once() -> None:
     assert [str(reason) for reason in shutdown.reasons] == ["one", "two"]
 
 
-def test_an_order_after_the_loop_has_ended(in_no_time: Run) -> None:
+def test_an_order_after_the_loop_has_ended(in_virtual_time: Run) -> None:
     """A signal that comes while the report is written is noted."""
     shutdown = Shutdown()
-    in_no_time(shutdown.sleep(0.1))
+    in_virtual_time(shutdown.sleep(0.1))
     shutdown.request(Interrupted(15))
     assert len(shutdown.reasons) == 1
 

@@ -18,7 +18,7 @@ from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Vi
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.sync import stage as module
-from tests.circumstances import begin_run
+from tests.setups import begin_run
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
 TODAY = dt.date(2026, 1, 2)
@@ -443,7 +443,7 @@ rows_of_any_kind = st.tuples(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     rows=st.lists(rows_of_any_kind, max_size=12),
     size=st.integers(1, 12),

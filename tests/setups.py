@@ -14,7 +14,7 @@ from contact_sync.model import Layout, OutputPaths
 REPORT = Path("contacts.results.csv")
 LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch to another user")
+requires_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can switch to another user")
 
 
 def begin_run(
@@ -27,7 +27,7 @@ def begin_run(
 
 
 @contextmanager
-def files_up_to(size: int) -> Iterator[None]:
+def file_size_limit(size: int) -> Iterator[None]:
     """Limit the size of every file to `size` bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -38,7 +38,7 @@ def files_up_to(size: int) -> Iterator[None]:
 
 
 @contextmanager
-def somebody_else() -> Iterator[None]:
+def unprivileged_user() -> Iterator[None]:
     """Be a user without permissions."""
     os.seteuid(65534)
     try:
