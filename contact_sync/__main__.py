@@ -1,4 +1,4 @@
-"""`python -m contact_sync`, the same as the command `contact-sync`."""
+"""`python -m contact_sync`: the same program as the command `contact-sync`."""
 
 import sys
 

@@ -1,16 +1,17 @@
 """Any file results in a report that accounts for each of its rows, or in one sentence."""
 
 import csv
+import io
 import json
 import os
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync.cli import main as cli
+from contact_sync.cli.console import Streams
+from contact_sync.cli.main import main
 
 TABLE = '''contactId;nom;prénom;date
 1;Lefèvre;Zoé;12/06/1980
@@ -37,16 +38,13 @@ def files(draw: st.DrawFn) -> bytes:
 @given(files())
 def test_check_of_any_bytes(content: bytes) -> None:
     """`check` ends with 0, 3 or 4: one sentence with the file's name when it is refused, else a report with all rows."""
-    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        source, out, err = (Path(folder, name) for name in ("contacts.csv", "out", "err"))
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "contacts.csv")
         source.write_bytes(content)
         os.utime(source, (0, 0))
-        patch.setattr("sys.argv", ["contact-sync", "check", str(source), "--json", "--quiet", "--allow-empty"])
-        with out.open("w", encoding="utf-8") as stdout, err.open("w", encoding="utf-8") as stderr:
-            patch.setattr("sys.stdout", stdout)
-            patch.setattr("sys.stderr", stderr)
-            code = cli.main()
-        summary, messages = json.loads(out.read_bytes()), err.read_text(encoding="utf-8")
+        out, err = io.StringIO(), io.StringIO()
+        code = main(["check", str(source), "--json", "--quiet", "--allow-empty"], {}, Streams(out, err))
+        summary, messages = json.loads(out.getvalue()), err.getvalue()
         if summary["report"] is None:
             assert code == 4
             assert messages.count("\n") == 1

@@ -11,17 +11,17 @@ import click
 import pytest
 
 from contact_sync import errors
-from contact_sync.cli import main as cli
+from contact_sync.cli.program import program
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.model import Outcome
 from contact_sync.report.csv import COLUMNS
 
 README = Path(__file__).parents[1] / "README.md"
-DOCS = Path(cli.__file__).parents[1] / "docs"
+DOCS = README.parent / "contact_sync" / "docs"
 REFERENCE = DOCS / "reference.md"
 
-PROGRAM = click.Context(cli.program, info_name="contact-sync", **cli.program.context_settings)
-COMMANDS = {name: cli.program.get_command(PROGRAM, name) for name in cli.program.list_commands(PROGRAM)}
+PROGRAM = click.Context(program, info_name="contact-sync", **program.context_settings)
+COMMANDS = {name: program.get_command(PROGRAM, name) for name in program.list_commands(PROGRAM)}
 
 
 def _help(name: str) -> str:

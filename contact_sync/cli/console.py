@@ -1,50 +1,57 @@
-"""What people see: the summary, the errors, the progress bars, and the JSON object for scripts.
+"""The printed output: the summary, the errors, the history and the JSON objects for scripts.
 
-Nothing here may stop a run because a terminal, a pipe or a disk that takes the output is gone.
+A terminal, a pipe or a disk that no longer takes the output never stops a run.
 """
 
 import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Event, PastRun, Result, Summary, readable
+from contact_sync.model import Cause, Event, PastRun, Summary, readable
 
 _SHOWN_CAUSES = 10
-_BRIEF = 10  # lines
+_SHORT = 10  # lines
+
+
+class Streams(NamedTuple):
+    """The streams that the program writes to; None where the caller closed one."""
+
+    stdout: TextIO | None
+    stderr: TextIO | None
 
 
 class Console:
-    """Everything that is printed; secrets are taken out of every text, and a reader who has gone away does not matter."""
+    """Everything that is printed, with secrets masked; errors of the streams are ignored."""
 
-    def __init__(self) -> None:
+    def __init__(self, streams: Streams) -> None:
+        self.streams = streams
         self.secrets: list[str] = []
         self.quiet = False
         self.as_json = False
 
     def clean(self, text: str) -> str:
-        """Return `text` without what is secret."""
+        """Return `text` with every secret masked."""
         for secret in filter(None, self.secrets):
             text = text.replace(secret, "***")
         return text
 
-    def warn(self, warning: str) -> None:
-        """Tell people of what they should look at."""
-        self.say(_("Warning: {warning}", warning=warning))
+    def print_warning(self, warning: str) -> None:
+        """Print a warning on stderr."""
+        self.print_message(_("Warning: {warning}", warning=warning))
 
-    def say(self, text: str) -> None:
-        """Tell people, on stderr."""
-        self._write(sys.stderr, text)
+    def print_message(self, text: str) -> None:
+        """Print a message on stderr."""
+        self._write(self.streams.stderr, text)
 
-    def print(self, data: str) -> None:
-        """Give data, on stdout."""
-        self._write(sys.stdout, data)
+    def print_data(self, text: str) -> None:
+        """Print data on stdout."""
+        self._write(self.streams.stdout, text)
 
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is not None:
@@ -52,63 +59,72 @@ class Console:
                 stream.write(f"{self.clean(text)}\n")
                 stream.flush()
 
-    def refuse(self, error: ContactSyncError, source: Path | None = None) -> int:
-        """Tell why there is no report, and return the exit code."""
-        self.say(f"contact-sync: {error}")
+    def print_error(self, error: ContactSyncError, source: Path | None = None) -> int:
+        """Print why there is no report, and return the exit code."""
+        self.print_message(f"contact-sync: {error}")
         if self.as_json:
             document: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
             document |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
-            self.print(json.dumps(document, default=readable))
+            self.print_data(json.dumps(document, default=readable))
         return error.exit_code
 
-    def conclude(self, summary: Summary, after: str = "") -> int:
-        """Tell what came of a run, and, if there is one, the command to type next; return the exit code."""
+    def print_summary(self, summary: Summary, next_command: str = "") -> int:
+        """Print the summary of a run and, if there is one, the command to run next; return the exit code."""
         if not self.quiet:
-            self.say(_at_length(summary))
+            self.print_message(_long_summary(summary))
         elif summary.exit_code or summary.warnings:
-            self.say(_briefly(summary))
-        if after and not (self.quiet and not summary.exit_code):
-            self.say(_("Next: {command}", command=after))
+            self.print_message(_short_summary(summary))
+        if next_command and not (self.quiet and not summary.exit_code):
+            self.print_message(_("Next: {command}", command=next_command))
         if self.as_json:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
             document = {name: getattr(summary, name) for name in names}
             if summary.reasons:
                 document["error"] = self.clean(" ".join(summary.reasons))
-            self.print(json.dumps(document, default=readable))
+            self.print_data(json.dumps(document, default=readable))
         return summary.exit_code
 
-    def tell_history(self, found: Sequence[PastRun] | Sequence[Event], *, under_way: bool = False) -> None:
-        """Give how runs went, or what became of a contact: a table, or with `as_json` a list of objects.
+    def print_history(self, found: Sequence[PastRun] | Sequence[Event], *, in_progress: bool = False) -> None:
+        """Print earlier runs, or one contact's history: a table, or with `as_json` a list of objects.
 
-        `under_way` tells that a run is, which is the first where that has not finished.
+        With `in_progress` an unfinished first run is still going on; any other unfinished run was interrupted.
         """
         if self.as_json:
-            self.print(json.dumps([each._asdict() for each in found]))
+            self.print_data(json.dumps([each._asdict() for each in found]))
         elif not found:
-            self.say(_("No history for this contact."))
+            self.print_message(_("No history for this contact."))
         else:
             rows = [
-                _run_cells(each, under_way=under_way and each is found[0]) if isinstance(each, PastRun) else _event_cells(each)
+                _run_cells(each, in_progress=in_progress and each is found[0])
+                if isinstance(each, PastRun)
+                else _event_cells(each)
                 for each in found
             ]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
             for row in rows:
-                self.print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+                self.print_data("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
-    def diagnose(self, findings: Sequence[tuple[bool, str]]) -> int:
-        """Give what the doctor found, and return the exit code."""
+    def print_findings(self, findings: Sequence[tuple[bool, str]]) -> int:
+        """Print the findings of `doctor`, each ok or something to do, and return the exit code."""
         if self.as_json:
-            self.print(json.dumps([{"ok": well, "finding": self.clean(sentence)} for well, sentence in findings]))
+            self.print_data(json.dumps([{"ok": ok, "finding": self.clean(sentence)} for ok, sentence in findings]))
         else:
-            fine, to_do = _("ok"), _("TO DO")
-            for well, sentence in findings:
-                self.print(f"{fine if well else to_do:<8}{sentence}")
-        return 0 if all(well for well, _sentence in findings) else ConfigError.exit_code
+            good, bad = _("ok"), _("TO DO")
+            for ok, sentence in findings:
+                self.print_data(f"{good if ok else bad:<8}{sentence}")
+        return 0 if all(ok for ok, _sentence in findings) else ConfigError.exit_code
 
 
-def _run_cells(run: PastRun, *, under_way: bool) -> list[str]:
+def bug_error(bug: Exception) -> ContactSyncError:
+    """Return the error that reports a bug to the operator, without its text, which may quote a cell."""
+    return ContactSyncError(
+        _("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=type(bug).__name__)
+    )
+
+
+def _run_cells(run: PastRun, *, in_progress: bool) -> list[str]:
     if run.finished is None:
-        return [run.id, _local(run.started), run.source, "", _("in progress") if under_way else _("interrupted"), "", ""]
+        return [run.id, _local(run.started), run.source, "", _("in progress") if in_progress else _("interrupted"), "", ""]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
     pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else _("exit {code}", code=run.exit_code)
@@ -129,45 +145,12 @@ def _event_cells(event: Event) -> list[str]:
 
 
 def _local(stamp: str) -> str:
-    """A moment as the clock on the wall showed it."""
+    """Return a moment in local time."""
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
 
 
-class Bars:
-    """Progress on a terminal: rows loaded, then rows sent, with rate and time left."""
-
-    def __init__(self, *, shown: bool) -> None:
-        self._disable = None if shown and sys.stderr else True  # None: only where stderr is a terminal
-        self._bar: Any = None
-
-    def __enter__(self) -> Self:
-        self._bar = self._open(_("loading"), None)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def _open(self, what: str, rows: int | None) -> Any:
-        from tqdm import tqdm  # noqa: PLC0415 - not for --help
-
-        return tqdm(desc=what, total=rows, unit=f" {_('rows')}", disable=self._disable, file=sys.stderr, leave=False)
-
-    def loaded(self, rows: int) -> None:
-        """Count rows that were loaded and validated."""
-        self._bar.update(rows)
-
-    def sending(self, rows: int) -> None:
-        """Begin to count rows that are sent."""
-        self._bar.close()
-        self._bar = self._open(_("sending"), rows)
-
-    def sent(self, _: Result) -> None:
-        """Count a row that was sent."""
-        self._bar.update()
-
-
 def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
-    """One line about all rows that share a cause; with `example` in the words for the first of them."""
+    """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
     sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
     if cause.field in letters:
         sentence = _("{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence)
@@ -176,12 +159,12 @@ def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     return _("row {number}: {sentence}", number=cause.first, sentence=sentence)
 
 
-def _at_length(summary: Summary) -> str:
+def _long_summary(summary: Summary) -> str:
     lines = [
         ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source),
         *summary.findings,
     ]
-    lines += _warned(summary)
+    lines += _warnings(summary)
     lines += summary.notes
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = summary.causes_of_rows
@@ -193,7 +176,7 @@ def _at_length(summary: Summary) -> str:
             )
         )
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
-    if summary.requests and summary.seconds:  # which nobody knows of a run that was killed
+    if summary.requests and summary.seconds:  # unknown of a run that was killed
         lines.append(
             ngettext(
                 "{count} request in {seconds} s (retries: {retries}).",
@@ -216,16 +199,16 @@ def _decimal(number: float) -> str:
     return str(number).replace(".", ",") if language() == "fr" else str(number)
 
 
-def _warned(summary: Summary) -> list[str]:
+def _warnings(summary: Summary) -> list[str]:
     return [_("Warning: {warning}", warning=warning) for warning in summary.warnings]
 
 
-def _briefly(summary: Summary) -> str:
-    """What somebody has to know who gets it as a mail: no names, no numbers."""
+def _short_summary(summary: Summary) -> str:
+    """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warned(summary)]
+    lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warnings(summary)]
     lines += [_cause(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
     end = _("(exit code {code})", code=summary.exit_code)
     report = [_("Report: {path}", path=summary.report)] if summary.report else []
-    lines = [*lines[: _BRIEF - 1], " ".join([*report, end])]
+    lines = [*lines[: _SHORT - 1], " ".join([*report, end])]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""The log: of this program, on stderr and in a file; never with a secret nor with what is in a cell, whoever is speaking.
+"""The log of this program, on stderr and in a file; without secrets and without the content of cells.
 
-Only our own sentences are known to hold neither. What an exception or another library says may quote anything: its kind and its
-place in the code are told instead.
+Only our own messages are known to contain neither. The text of an exception, or of another library's message, may quote anything,
+so its type and its place in the code are logged instead.
 """
 
 import json
@@ -10,7 +10,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
@@ -46,7 +46,7 @@ class _Clean(logging.Formatter):
 
 
 def _traced(error: BaseException | None, seen: set[int]) -> Iterator[str]:
-    """Where an exception, and before it each that led to it, came from, and of what kind it is."""
+    """Yield the frames and the type of an exception, after those of each exception that led to it."""
     if error is None or id(error) in seen:
         return
     seen.add(id(error))
@@ -58,16 +58,16 @@ def _traced(error: BaseException | None, seen: set[int]) -> Iterator[str]:
     yield type(error).__name__
 
 
-def _warned(_: Warning | str, category: type[Warning], filename: str, lineno: int, *_more: object) -> None:
+def _log_warning(_: Warning | str, category: type[Warning], filename: str, lineno: int, *_more: object) -> None:
     log.warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
-def keep_log(clean: Callable[[str], str], *, verbose: bool, path: Path | None, as_json: bool) -> None:
-    """Log to stderr if `verbose`, and to the file at `path`; other libraries only when something is wrong.
+def configure_log(clean: Callable[[str], str], stderr: TextIO | None, *, verbose: bool, path: Path | None, as_json: bool) -> None:
+    """Log to `stderr` if `verbose`, and to the file at `path`; from other libraries only warnings and errors.
 
-    `clean` takes out of a text what is secret. Raises StorageError when the file cannot be written.
+    `clean` masks the secrets in a text. Raises StorageError when the file cannot be written.
     """
-    to_stderr = logging.StreamHandler()
+    to_stderr = logging.StreamHandler(stderr)
     to_stderr.setLevel(logging.INFO if verbose else logging.CRITICAL)
     to_stderr.setFormatter(_Clean(clean, "%(levelname)s %(name)s: %(message)s", as_json=as_json))
     handlers: list[logging.Handler] = [to_stderr]
@@ -80,8 +80,8 @@ def keep_log(clean: Callable[[str], str], *, verbose: bool, path: Path | None, a
             sentence = _("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
             raise StorageError(sentence) from error
         handlers[-1].setFormatter(_Clean(clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
-    heard = verbose or path is not None
-    logging.basicConfig(handlers=handlers, level=logging.WARNING if heard else logging.CRITICAL, force=True)
-    logging.getLogger(_OURS).setLevel(logging.INFO if heard else logging.CRITICAL)
-    warnings.showwarning = _warned  # type: ignore[assignment]  # it is called by position
+    enabled = verbose or path is not None
+    logging.basicConfig(handlers=handlers, level=logging.WARNING if enabled else logging.CRITICAL, force=True)
+    logging.getLogger(_OURS).setLevel(logging.INFO if enabled else logging.CRITICAL)
+    warnings.showwarning = _log_warning  # type: ignore[assignment]  # called by position
     logging.raiseExceptions = False

@@ -1,18 +1,16 @@
-"""Every option of the command line, each defined once: its type, its default, its variable and its place in the config file."""
+"""The options that several commands share, each defined once: its type, its default, its variable and its help text."""
 
 import datetime as dt
 import math
-import os
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from contact_sync import settings
-from contact_sync.errors import ConfigError
-from contact_sync.i18n import LANGUAGES, _, set_language
+from contact_sync.cli.config_file import use_config_file
+from contact_sync.cli.process import Process
+from contact_sync.i18n import LANGUAGES, set_language
 
 
 class _Rate(click.ParamType[Any]):
@@ -71,7 +69,7 @@ class _Renaming(click.ParamType[Any]):
 
 
 class _Path(click.Path):
-    """A name of a file or folder; what cannot be read or written is for those who open it, each with an exit code of its own."""
+    """The name of a file or folder; the code that opens it reports what cannot be read or written, with its own exit code."""
 
     def __init__(self) -> None:
         super().__init__(readable=False, path_type=Path)
@@ -83,7 +81,7 @@ class _Path(click.Path):
 
 
 class _Finite(click.FloatRange):
-    """A range without nan, which no bound stops, and without infinity."""
+    """A range without infinity, and without nan, which passes any bound."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -93,163 +91,110 @@ class _Finite(click.FloatRange):
 
 
 class Option(click.Option):
-    """An option that may have a former name, which still works and is not shown."""
+    """An option --some-name that also reads CONTACT_SYNC_SOME_NAME; a `former` name still works and is not shown."""
 
-    def __init__(self, *args: Any, former: str = "", **attributes: Any) -> None:
-        super().__init__(*args, **attributes)
-        self.former = former
+    def __init__(self, *names: str, former: str = "", **attributes: Any) -> None:
+        names = (*names, former) if former else names
+        long = [name.removeprefix("--") for name in names if name.startswith("--")]
+        self._variables = [f"CONTACT_SYNC_{name.upper().replace('-', '_')}" for name in long]
+        super().__init__(names, envvar=self._variables, **attributes)
+        self._former = former
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the first variable that is not empty, from the environment that `main` was given."""
+        process: Process = ctx.obj
+        return next(filter(None, map(process.env.get, self._variables)), None)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Describe the option, without its former name."""
-        names, self.opts = self.opts, [name for name in self.opts if name != self.former]
-        try:
-            return super().get_help_record(ctx)
-        finally:
-            self.opts = names
+        """Return names and help text, without the former name."""
+        record = super().get_help_record(ctx)
+        return (record[0].replace(f", {self._former}", ""), record[1]) if record and self._former else record
 
 
-def option(*names: str, former: str = "", **attributes: Any) -> Callable[[Any], Any]:
-    """Define an option that also reads CONTACT_SYNC_ and its own name; `former` is a name that it had before."""
-    long = [name for name in (*names, former) if name.startswith("--")]
-    variables = [f"CONTACT_SYNC_{name.removeprefix('--').upper().replace('-', '_')}" for name in long]
-    names = (*names, former) if former else names
-    return click.option(*names, cls=Option, former=former, envvar=variables, **attributes)
-
-
-def _use_config(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Make what the config file says the default of the other options."""
-    import platformdirs  # noqa: PLC0415 - not for --help
-
-    path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
-    try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
-            return None
-        sentence = _("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
-        raise ConfigError(sentence) from error
-    except ValueError as error:
-        raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
-    # A config file serves every command, so that what only `run` understands does not trouble `check`.
-    program = ctx.find_root().command
-    commands = program.commands.values() if isinstance(program, click.Group) else ()
-    options = [each for command in commands for each in command.params if each.param_type_name == "option"]
-    known = {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
-    if unknown := sorted(written.keys() - (known.keys() - {"config"})):
-        raise ConfigError(
-            _(
-                "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
-                path=path,
-                name=unknown[0],
-            )
-        )
-    ctx.default_map = {known[name]: _plain(name, setting, path) for name, setting in written.items()}
-    return path
-
-
-def _plain(name: str, setting: Any, path: Path) -> str | list[str]:
-    """A setting as text, as the environment would give it, so that the option's own type says what is wrong with it."""
-    texts = list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
-    if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
-        raise ConfigError(_("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
-    return texts if name == "map" else texts[0]
-
-
-def _choose_language(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str:
-    """Use the language that is asked for, else that of the locale, from now on."""
-    variables = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    language = value or next(filter(None, variables), "")[:2]
+def _choose_language(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
+    """Set the language of all messages: that of the option, or else of the locale."""
+    process: Process = ctx.obj
+    variables = map(process.env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))
+    language = value or (next(filter(None, variables), None) or "")[:2]
     set_language(language if language in LANGUAGES else "en")
     return language
 
 
-FILE = _Path()
+def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click's own name
+    return Option(name, type=click.Choice(words), default=words[0], help=f"{help} [{words[0]}]")
+
+
+PATH = _Path()
 _SECONDS = _Finite(min=0, min_open=True)
 _AT_LEAST_ONE = click.IntRange(min=1)
 _PERCENT = _Finite(0, 100)
 
-
-def _choice(name: str, *words: str, help: str) -> Callable[[Any], Any]:  # noqa: A002 - click's own name
-    return option(name, type=click.Choice(words), default=words[0], help=f"{help} [{words[0]}]")
-
+FILE = (click.Argument(["source"], metavar="FILE", type=PATH),)
+LAST_RUN = (click.Argument(["run"], metavar="[RUN]", default=""),)
 
 KEY = (
-    option("--api-key-file", type=FILE, metavar="PATH", help="file that holds the API key, readable by you alone"),
-    option("--base-url", default=settings.BASE_URL, metavar="URL", help="the API's address; https"),
+    Option("--api-key-file", type=PATH, metavar="PATH", help="file that contains the API key; only you may read it"),
+    Option("--base-url", default=settings.BASE_URL, metavar="URL", help="address of the API; https"),
 )
-ACCOUNT = (option("--account", metavar="NAME", help="name the account, so that a new key keeps its memory"),)
-STATE = (option("--state-dir", type=FILE, metavar="DIR", help="where ledger and lock are kept"),)
-REHEARSAL = (option("--sandbox", is_flag=True, help="rehearse against a sandbox: no key, no network"),)
+ACCOUNT = (Option("--account", metavar="NAME", help="name of the account; keeps its ledger when the key changes"),)
+STATE = (Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock"),)
+SANDBOX = (Option("--sandbox", is_flag=True, help="rehearse against a local sandbox: no key, no network"),)
 PACE = (
-    option("--rate", type=_Rate(), default="5", metavar="N", help="requests a second, or 300/min; 0: no limit [5]"),
-    option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="requests in flight at most [8]"),
-    option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="attempts a row at most [4]"),
-    option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="seconds for the whole of one attempt [30]"),
-    option("--limit", type=_AT_LEAST_ONE, metavar="N", help="send at most N rows"),
-    option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
+    Option("--rate", type=_Rate(), default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
+    Option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="most requests in flight [8]"),
+    Option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="most attempts per row [4]"),
+    Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
+    Option("--limit", type=_AT_LEAST_ONE, metavar="N", help="send at most N rows"),
+    Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )
-RESEND = (option("--resend", is_flag=True, help="send also what the ledger says is in place"),)
-DRY_RUN = (option("-n", "--dry-run", is_flag=True, help="everything but sending"),)
+RESEND = (Option("--resend", is_flag=True, help="also send rows that are already in place"),)
+DRY_RUN = (Option("-n", "--dry-run", is_flag=True, help="do everything except sending"),)
 REPORTS = (
-    option("--report", type=FILE, metavar="PATH", help="the report [<stem>.results.csv beside FILE]"),
-    option("--workbook", type=FILE, metavar="PATH", help="the source marked up [beside the report of a workbook]; none"),
-    option("--page", type=FILE, metavar="PATH", help="the report as an HTML page"),
-    option("--show-phones", is_flag=True, help="phone numbers on the page in full"),
-    option("--report-mode", type=_Mode(), metavar="MODE", help="permissions of the report [600]"),
+    Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
+    Option("--workbook", type=PATH, metavar="PATH", help="the marked-up workbook [next to the report]; none: do not write one"),
+    Option("--page", type=PATH, metavar="PATH", help="also write the report as an HTML page"),
+    Option("--show-phones", is_flag=True, help="do not mask phone numbers on the page"),
+    Option("--report-mode", type=_Mode(), metavar="MODE", help="permissions of the reports [600]"),
 )
-SOURCE = (
-    _choice("--blank", "keep", "clear", help="an empty cell keeps the stored value, or clears it"),
-    _choice("--duplicates", "refuse", "first", "last", help="rows of one contact that disagree"),
-    option("--map", "renames", type=_Renaming(), multiple=True, metavar="H=FIELD", help="a column not recognised; repeatable"),
-    option("--sheet", metavar="NAME", help="sheet of a workbook [found out]"),
-    option("--encoding", metavar="NAME", help="encoding of a CSV file [found out]"),
-    option("--delimiter", type=_Delimiter(), metavar="C", help="delimiter of a CSV file [found out]"),
-    _choice("--hidden", "refuse", "include", "skip", help="hidden rows"),
-    option("--region", default="FR", metavar="CC", help="how a national phone number is read [FR]"),
+READING = (
+    _choice("--blank", "keep", "clear", help="empty cells keep the stored value, or clear it"),
+    _choice("--duplicates", "refuse", "first", "last", help="when rows of one contact differ"),
+    Option("--map", "renames", type=_Renaming(), multiple=True, metavar="H=FIELD", help="map a header to a field; repeatable"),
+    Option("--sheet", metavar="NAME", help="sheet of a workbook [detected]"),
+    Option("--encoding", metavar="NAME", help="encoding of a CSV file [detected]"),
+    Option("--delimiter", type=_Delimiter(), metavar="C", help="delimiter of a CSV file [detected]"),
+    _choice("--hidden", "refuse", "include", "skip", help="when rows are hidden"),
+    Option("--region", default="FR", metavar="CC", help="country of phone numbers without a prefix [FR]"),
 )
 GUARDS = (
-    option("--max-invalid", type=_PERCENT, default=50.0, metavar="PERCENT", help="send nothing if more rows are invalid [50]"),
-    option("--max-clears", type=click.IntRange(0), default=100, metavar="N", help="send nothing if more cells are emptied [100]"),
-    option(
+    Option("--max-invalid", type=_PERCENT, default=50.0, metavar="PERCENT", help="send nothing if more rows are invalid [50]"),
+    Option("--max-clears", type=click.IntRange(0), default=100, metavar="N", help="send nothing if more cells are cleared [100]"),
+    Option(
         "--max-identity-changes",
-        "max_identity_changes",
         former="--max-strangers",
         type=_PERCENT,
         default=50.0,
         metavar="PERCENT",
-        help="send nothing if more change name and number [50]",
+        help="send nothing if more contacts change names and number [50]",
     ),
-    option("--allow-empty", is_flag=True, help="a source without a data row is no error"),
+    Option("--allow-empty", is_flag=True, help="accept a source without data rows"),
 )
-KEEPING = (
-    option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days that the history is kept [180]"),
+RETENTION = (
+    Option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
 )
-INBOX = (
-    option(
-        "--expect-by", type=_TimeOfDay(), metavar="HH:MM", help="for a folder: it is an error if no file came today by this time"
-    ),
+FOLDER = (
+    Option("--expect-by", type=_TimeOfDay(), metavar="HH:MM", help="folder: fail if no file has arrived today by this time"),
 )
-PING = (option("--ping", metavar="URL", help="tell this address of start and end; a secret"),)
-ALWAYS = (
-    option("--config", type=FILE, metavar="FILE", is_eager=True, callback=_use_config, help="TOML, keys named like the options"),
-    option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_choose_language, help="en or fr [the locale's]"),
+PING = (Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)"),)
+GENERAL = (
+    Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=use_config_file, help="TOML file of these options"),
+    Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_choose_language, help="en or fr [the locale's]"),
 )
-TALK = (
-    option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
-    option("-v", "--verbose", is_flag=True, help="print more; never the key, never field values"),
-    option("--log-file", type=FILE, metavar="PATH", help="write a log there too, after what is in it"),
-    _choice("--log-format", "text", "json", help="form of the log; json: one object a line"),
-    *ALWAYS,
+OUTPUT = (
+    Option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
+    Option("-v", "--verbose", is_flag=True, help="print a line per row; never the key or field values"),
+    Option("--log-file", type=PATH, metavar="PATH", help="also write a log there"),
+    _choice("--log-format", "text", "json", help="format of the log; json: one object per line"),
+    *GENERAL,
 )
-JSON = (option("--json", "as_json", is_flag=True, help="one JSON object on stdout at the end"),)
-
-
-def with_options(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
-    """Give a command the options of these groups, in this order."""
-
-    def decorate(command: Any) -> Any:
-        for each in reversed([option for group in groups for option in group]):
-            command = each(command)
-        return command
-
-    return decorate
+JSON = (Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout"),)

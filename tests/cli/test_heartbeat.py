@@ -1,4 +1,4 @@
-"""Telling a monitor of start and end."""
+"""Pings to a monitor at start and end."""
 
 import logging
 import threading
@@ -12,9 +12,9 @@ from contact_sync.errors import ConfigError
 
 
 class Monitor(HTTPServer):
-    """Notes what it is told."""
+    """A monitor that records its pings."""
 
-    heard: list[tuple[str, str]]
+    received: list[tuple[str, str]]
     status = 200
 
 
@@ -23,7 +23,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.heard.append((self.path, body))
+        self.server.received.append((self.path, body))
         self.send_response(self.server.status)
         self.end_headers()
 
@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
 def monitor() -> Iterator[Monitor]:
     """A monitor on a loopback port."""
     served = Monitor(("127.0.0.1", 0), _Handler)
-    served.heard = []
+    served.received = []
     thread = threading.Thread(target=served.serve_forever)
     thread.start()
     yield served
@@ -45,15 +45,15 @@ def monitor() -> Iterator[Monitor]:
 
 
 def test_start_and_end(monitor: Monitor) -> None:
-    """The monitor hears of the start, and of the end with its exit code."""
+    """The monitor is notified of the start, and of the end with its exit code."""
     ping = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id/")
     ping.start()
     ping.end(3, "caf\udce9.csv: 2 rows")
-    assert monitor.heard == [("/secret-id/start", ""), ("/secret-id/3", "caf\\udce9.csv: 2 rows")]
+    assert monitor.received == [("/secret-id/start", ""), ("/secret-id/3", "caf\\udce9.csv: 2 rows")]
 
 
 @pytest.mark.parametrize(
-    ("address", "start", "end"),
+    ("url", "start", "end"),
     [
         ("/secret-id?token=x/y", "/secret-id/start?token=x/y", "/secret-id/3?token=x/y"),
         ("/secret-id/?token=x", "/secret-id/start?token=x", "/secret-id/3?token=x"),
@@ -61,36 +61,36 @@ def test_start_and_end(monitor: Monitor) -> None:
         ("/secret-id#top", "/secret-id/start", "/secret-id/3"),
     ],
 )
-def test_an_address_with_more_than_a_path(monitor: Monitor, address: str, start: str, end: str) -> None:
-    """Start and exit code come at the end of the path, before a query; a failure never reaches the monitor as success."""
-    ping = Ping(f"http://127.0.0.1:{monitor.server_port}{address}")
+def test_url_with_query_or_fragment(monitor: Monitor, url: str, start: str, end: str) -> None:
+    """Start and exit code are appended to the path, before a query, so a failure never reaches the monitor as success."""
+    ping = Ping(f"http://127.0.0.1:{monitor.server_port}{url}")
     ping.start()
     ping.end(3, "")
-    assert monitor.heard == [(start, ""), (end, "")]
+    assert monitor.received == [(start, ""), (end, "")]
 
 
-def test_nobody_to_tell(caplog: pytest.LogCaptureFixture) -> None:
-    """Without an address nothing happens."""
+def test_no_url(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a URL nothing happens."""
     Ping(None).start()
     Ping("").end(0, "")
     assert caplog.records == []
 
 
 @pytest.mark.parametrize("url", ["secret-id", "ftp://host/secret-id", "https:///secret-id", "https://[secret-id"])
-def test_no_address(url: str) -> None:
-    """What is no address is refused, and not repeated."""
+def test_invalid_url(url: str) -> None:
+    """An invalid URL is refused, and not repeated."""
     with pytest.raises(ConfigError, match="must begin with https") as refused:
         Ping(url)
     assert "secret-id" not in str(refused.value)
 
 
-def test_a_monitor_that_is_down(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
-    """A ping that fails is noted and logged, without its address, and changes nothing."""
+def test_unreachable_monitor(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
+    """A failed ping is recorded and logged, without its URL, and changes nothing."""
     monitor.status = 500
-    refused, unheard = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id"), Ping("http://127.0.0.1:1/secret-id")
+    refused, unreachable = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id"), Ping("http://127.0.0.1:1/secret-id")
     with caplog.at_level(logging.WARNING, logger="contact_sync"):
         refused.start()
-        unheard.end(0, "")
-    assert (refused.failure, unheard.failure) == ("HTTP 500", "URLError")
+        unreachable.end(0, "")
+    assert (refused.failure, unreachable.failure) == ("HTTP 500", "URLError")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "secret-id" not in caplog.text

@@ -1,82 +1,93 @@
-"""A crontab line and systemd units, as their programs read them."""
+"""`schedule` and `completion`: the crontab line and the systemd units, as cron and systemd read them."""
 
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from contact_sync.cli.commands import schedule
+from contact_sync.cli.commands.schedule import instructions
 from contact_sync.errors import ConfigError
 
+from .program import Main
 
-@pytest.fixture(autouse=True)
-def program(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A program to be called, by an absolute path."""
+
+@pytest.fixture
+def program(tmp_path: Path) -> str:
+    """The absolute path of a program that prints its arguments."""
     path = tmp_path / "contact-sync"
     path.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="ascii")
     path.chmod(0o700)
-    monkeypatch.setattr(sys, "argv", [str(path)])
-    return path
+    return str(path)
 
 
-def test_cron_runs_what_was_asked_for(program: Path) -> None:
-    """The command in the crontab line is, for the shell that cron calls, exactly the one that was asked for."""
-    told = schedule.lines(Path("/srv/été 100%/c's.csv"), "01:05", ["--account", "a b"])
-    (line,) = [line for line in told.splitlines() if line.startswith("5 1 * * *")]
+def test_cron_runs_the_given_command(program: str) -> None:
+    """The shell that cron starts reads the command in the crontab line exactly as it was given."""
+    printed = instructions(Path("/srv/été 100%/c's.csv"), "01:05", ["--account", "a b"], program)
+    (line,) = [line for line in printed.splitlines() if line.startswith("5 1 * * *")]
     command = line.removeprefix("5 1 * * *  ").replace("\\%", "%")
     assert "%" not in line.replace("\\%", "")
-    assert shlex.split(command)[0] == str(program)
+    assert shlex.split(command)[0] == program
     done = subprocess.run(["/bin/sh", "-c", command], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["run", "/srv/été 100%/c's.csv", "--account", "a b", "--quiet"]
 
 
-def test_a_relative_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A file is named from the root, since cron does not know the current folder."""
-    monkeypatch.chdir(tmp_path)
-    assert f"run {tmp_path}/c.csv --quiet" in schedule.lines(Path("c.csv"), "23:00", [])
+def test_relative_file(program: str) -> None:
+    """The path of the file is made absolute, since cron does not know the current folder."""
+    assert f"run {Path.cwd()}/c.csv --quiet" in instructions(Path("c.csv"), "23:00", [], program)
 
 
-def test_options_that_name_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """So is every file that an option names, however it is written; a workbook that is none stays none."""
-    monkeypatch.chdir(tmp_path)
-    told = schedule.lines(Path("c.csv"), "23:00", ["--api-key-file=k", "--page", "p.html", "--workbook", "none", "--account=a"])
-    assert f"--api-key-file {tmp_path}/k --page {tmp_path}/p.html --workbook none --account=a --quiet" in told
+def test_options_with_paths(program: str) -> None:
+    """The paths in options are made absolute, in either form; `--workbook none` stays."""
+    options = ["--api-key-file=k", "--page", "p.html", "--workbook", "none", "--account=a"]
+    printed = instructions(Path("c.csv"), "23:00", options, program)
+    assert f"--api-key-file {Path.cwd()}/k --page {Path.cwd()}/p.html --workbook none --account=a --quiet" in printed
 
 
-def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user that this machine has no name for, as in a container, is told by its number, which systemd takes as well."""
+def test_user_without_a_name(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """A user without a name, as in a container, is shown by its number, which systemd accepts too."""
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 1_234_567_890)
-    told = schedule.lines(Path("/srv/c.csv"), "01:30", [])
-    assert told.startswith("# crontab -e, as 1234567890:\n")
-    assert "\nUser=1234567890\n" in told
+    printed = instructions(Path("/srv/c.csv"), "01:30", [], program)
+    assert printed.startswith("# crontab -e, as 1234567890:\n")
+    assert "\nUser=1234567890\n" in printed
 
 
 @pytest.mark.parametrize("at", ["1:30", "24:00", "01:60", "noon", ""])
-def test_no_time(at: str) -> None:
-    """What is no time of day is refused."""
+def test_invalid_time(at: str, program: str) -> None:
+    """An --at that is not a time of day is refused."""
     with pytest.raises(ConfigError, match="is not a time of day: write it as 01:30"):
-        schedule.lines(Path("c.csv"), at, [])
+        instructions(Path("c.csv"), at, [], program)
 
 
-def test_the_hour_that_does_not_exist() -> None:
-    """The hour of the clock change is refused."""
+def test_hour_of_the_clock_change(program: str) -> None:
+    """A time in the hour that a clock change skips or repeats is refused."""
     with pytest.raises(ConfigError, match="Times between 02:00 and 03:00"):
-        schedule.lines(Path("c.csv"), "02:30", [])
+        instructions(Path("c.csv"), "02:30", [], program)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here: apt-get install systemd")
-def test_systemd_takes_the_units(tmp_path: Path) -> None:
-    """Systemd finds nothing wrong with the units."""
-    told = schedule.lines(Path("/srv/a 100%/c.csv"), "01:30", ["--account", "a $b"])
-    units = told.partition("# /etc/systemd/system/contact-sync.service\n")[2]
+def test_systemd_accepts_the_units(tmp_path: Path, program: str) -> None:
+    """The units are valid for systemd."""
+    printed = instructions(Path("/srv/a 100%/c.csv"), "01:30", ["--account", "a $b"], program)
+    units = printed.partition("# /etc/systemd/system/contact-sync.service\n")[2]
     service, _, timer = units.partition("# /etc/systemd/system/contact-sync.timer\n")
     (tmp_path / "contact-sync.service").write_text(service, encoding="utf-8")
     (tmp_path / "contact-sync.timer").write_text(timer, encoding="utf-8")
     paths = [str(tmp_path / f"contact-sync.{kind}") for kind in ("service", "timer")]
     done = subprocess.run(["systemd-analyze", "verify", *paths], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_schedule_and_completion_only_print(main: Main) -> None:
+    """Both commands print instructions, and change nothing."""
+    assert main("schedule", "c.csv", "--at", "01:05", "--", "--api-key-file", "key") == 0
+    out = main.read().out
+    assert f"run {Path.cwd()}/c.csv --api-key-file {Path.cwd()}/key --quiet" in out
+    assert main("schedule", "c.csv", "--at", "1") == 2
+    for shell in ("bash", "zsh", "fish"):
+        assert main("completion", shell) == 0
+        assert "_CONTACT_SYNC_COMPLETE" in main.read().out
+    assert list(Path().iterdir()) == []

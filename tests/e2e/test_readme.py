@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from contact_sync.cli.main import program
+from contact_sync.cli.program import program
 from contact_sync.sandbox.server import Sandbox
 
 from .workspace import KEY, PROGRAM, age

@@ -1,4 +1,4 @@
-"""A crontab line, and a systemd service and timer, for this machine and a file; only printed."""
+"""`contact-sync schedule`: print a crontab line, and a systemd service and timer, for this machine and a file."""
 
 import getpass
 import os
@@ -8,7 +8,13 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import click
+
+from contact_sync.cli import options
+from contact_sync.cli.command import command
+from contact_sync.cli.console import Console
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 
@@ -35,24 +41,39 @@ WantedBy=timers.target
 """
 
 
-def lines(source: Path, at: str, rest: Sequence[str]) -> str:
-    """What to put where, so that `source` is run every day `at` HH:MM with the options in `rest`.
+@command(
+    *options.FILE,
+    click.Argument(["rest"], metavar="[-- OPTIONS]", nargs=-1),
+    options.Option("--at", default="01:30", metavar="HH:MM", help="local time of the run [01:30]"),
+    *options.GENERAL,
+    example="contact-sync schedule /srv/contacts.csv -- --account prod",
+    summary="print a crontab line and a systemd timer",
+)
+def schedule(ctx: click.Context, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
+    """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
+    console: Console = ctx.obj.console
+    console.print_data(instructions(source, at, rest, sys.argv[0]))
+    return 0
 
-    Raises ConfigError for a time that is none, or that one night a year does not exist.
+
+def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> str:
+    """Return the lines that make cron or systemd run `program` on `source` every day `at` HH:MM with the options in `rest`.
+
+    Raises ConfigError when `at` is not a time of day, or is in the hour that a clock change skips.
     """
     match = _TIME.fullmatch(at)
     if not match:
         raise ConfigError(_("--at {time} is not a time of day: write it as 01:30.", time=at))
     if match[1] == "02":
         raise ConfigError(_("Times between 02:00 and 03:00 are skipped or repeated when the clocks change: choose another."))
-    program = [os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])]  # noqa: PTH100 - a link stays one
-    if program[0].endswith("__main__.py"):
-        program = [sys.executable, "-m", "contact_sync"]
+    programs = [os.path.abspath(shutil.which(program) or program)]  # noqa: PTH100 - a link stays one
+    if programs[0].endswith("__main__.py"):
+        programs = [sys.executable, "-m", "contact_sync"]
     path = os.path.abspath(source)  # noqa: PTH100
-    command = [*program, "run", path, *_absolute(rest), "--quiet"]
-    # cron takes a % for a line break; systemd replaces what follows one, and what follows a $.
-    crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(command).replace('%', chr(92) + '%')}"
-    systemd = " ".join(_quoted(part) for part in command)
+    arguments = [*programs, "run", path, *_absolute(rest), "--quiet"]
+    # cron reads a % as a line break; systemd expands what follows a % or a $.
+    crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(arguments).replace('%', chr(92) + '%')}"
+    systemd = " ".join(_quoted(part) for part in arguments)
     user = _user()
     units = _UNITS.format(source=path.replace("%", "%%"), user=user, systemd=systemd, at=at)
     heading = _("crontab -e, as {user}:", user=user)
@@ -60,7 +81,7 @@ def lines(source: Path, at: str, rest: Sequence[str]) -> str:
 
 
 def _user() -> str:
-    """The name of this user, or the number where, as in many a container, there is no name to it."""
+    """Return the name of this user, or the number of a user without a name, as in many containers."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -68,7 +89,7 @@ def _user() -> str:
 
 
 def _absolute(rest: Sequence[str]) -> list[str]:
-    """The options, those that name a file named from the root."""
+    """Return the options with the paths of files made absolute."""
     parts = [piece for part in rest for piece in (part.split("=", 1) if part.partition("=")[0] in _FILES else [part])]
     named = [
         before in _FILES and (before, part) != ("--workbook", "none") for before, part in zip(["", *parts], parts, strict=False)

@@ -1,0 +1,91 @@
+"""The settings of each kind of command, built from its options, the environment and the defaults."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+from click.core import ParameterSource
+
+from contact_sync import settings
+from contact_sync.cli.process import Process
+from contact_sync.errors import ConfigError
+from contact_sync.i18n import _
+from contact_sync.settings import Settings
+
+Options = Mapping[str, Any]
+"""Parameter → value, as click parsed it."""
+
+
+def for_check(_ctx: click.Context, options: Options) -> Settings:
+    """Return settings that neither send nor use a ledger. Raises ConfigError."""
+    return _settings(options, _of_file(options), send=False, remember=False)
+
+
+def for_run(ctx: click.Context, options: Options) -> Settings:
+    """Return settings that send a file. Raises ConfigError, also for a missing key unless a dry run names its account."""
+    account = _of_account(ctx, options, sandbox=options["sandbox"])
+    send = not options["dry_run"]
+    if send or not options["account"]:
+        _require_key(account)
+    return _settings(options, account, _of_file(options), send=send)
+
+
+def for_retry(ctx: click.Context, options: Options) -> Settings:
+    """Return settings that send the rows left by the last run. Raises ConfigError, also for a missing key."""
+    account = _of_account(ctx, options)
+    _require_key(account)
+    return _settings(options, account)
+
+
+def for_account(ctx: click.Context, options: Options) -> Settings:
+    """Return settings that name an account, by key or name, or neither where there is only one. Raises ConfigError."""
+    return _settings(options, _of_account(ctx, options))
+
+
+def report_beside(source: Path) -> Path:
+    """Return where the report of `source` goes by default."""
+    return source.parent / f"{source.stem}.results.csv"
+
+
+def _settings(options: Options, *derived: Options, **fixed: Any) -> Settings:
+    """Return the settings that the options, without those left out, and then each of the others give."""
+    fields = {field.name for field in dataclasses.fields(Settings)}
+    values: dict[str, Any] = {"state_dir": platformdirs.user_state_path("contact-sync")}
+    values |= {name: value for name, value in options.items() if name in fields and value is not None}
+    for more in (*derived, fixed):
+        values |= more
+    return Settings(**values)
+
+
+def _of_file(options: Options) -> Options:
+    return {"report": options["report"] or report_beside(options["source"]), "renames": dict(options["renames"])}
+
+
+def _of_account(ctx: click.Context, options: Options, *, sandbox: bool = False) -> Options:
+    base_url = settings.base_url(options["base_url"])
+    return {"base_url": base_url, "key": "sandbox" if sandbox else _api_key(ctx, options["api_key_file"])}
+
+
+def _require_key(account: Options) -> None:
+    if not account["key"]:
+        raise ConfigError(
+            _("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
+        )
+
+
+def _api_key(ctx: click.Context, path: Path | None) -> str:
+    """Return the API key, or an empty text; the console masks it from now on.
+
+    The option wins over CONTACT_SYNC_API_KEY, that over CONTACT_SYNC_API_KEY_FILE, and that over the config file.
+    """
+    process: Process = ctx.obj
+    variable = process.env.get("CONTACT_SYNC_API_KEY", "")
+    if variable and ctx.get_parameter_source("api_key_file") is not ParameterSource.COMMANDLINE:
+        key = settings.api_key(variable, "CONTACT_SYNC_API_KEY")
+    else:
+        key = settings.api_key_file(path) if path else ""
+    process.console.secrets.append(key)
+    return key

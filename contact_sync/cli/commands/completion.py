@@ -1,0 +1,20 @@
+"""`contact-sync completion`: print a script for shell completion."""
+
+import click
+from click.shell_completion import get_completion_class
+
+from contact_sync.cli.command import command
+from contact_sync.cli.console import Console
+
+
+@command(
+    click.Argument(["shell"], type=click.Choice(["bash", "zsh", "fish"])),
+    example="contact-sync completion bash >> ~/.bashrc",
+    summary="print a shell completion script",
+)
+def completion(ctx: click.Context, shell: str) -> int:
+    """Print a script for bash, zsh or fish that completes commands and options."""
+    console: Console = ctx.obj.console
+    if found := get_completion_class(shell):
+        console.print_data(found(ctx.find_root().command, {}, "contact-sync", "_CONTACT_SYNC_COMPLETE").source())
+    return 0

@@ -1,0 +1,42 @@
+"""`contact-sync help`: show a document that travels with the program, or the help of a command."""
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+import click
+
+from contact_sync.cli.command import command
+from contact_sync.cli.console import Console
+from contact_sync.errors import ConfigError
+from contact_sync.i18n import _
+
+
+@command(
+    click.Argument(["topic"], required=False),
+    example="contact-sync help reference",
+    summary="show a document, or the help of a command",
+)
+def show_help(ctx: click.Context, topic: str | None) -> int:
+    """Show the document TOPIC, or the help of a command; without TOPIC, list the documents."""
+    console: Console = ctx.obj.console
+    root, found = ctx.find_root(), documents()
+    assert isinstance(root.command, click.Group)  # noqa: S101 - for the type checker
+    if topic is None:
+        width = max(map(len, found), default=0)
+        for name, document in found.items():
+            title = document.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+            console.print_data(f"{name:<{width}}  {title}")
+    elif topic in found:
+        console.print_data(found[topic].read_text(encoding="utf-8").rstrip())
+    elif asked := root.command.get_command(root, topic):
+        console.print_data(asked.get_help(asked.context_class(asked, parent=root, info_name=topic)))
+    else:
+        topics = ", ".join([*found, *root.command.list_commands(root)])
+        raise ConfigError(_("There is no help on “{topic}”: choose one of {topics}.", topic=topic, topics=topics))
+    return 0
+
+
+def documents() -> dict[str, Traversable]:
+    """Return topic → document, in alphabetical order."""
+    found = [each for each in files("contact_sync").joinpath("docs").iterdir() if each.name.endswith(".md")]
+    return {each.name.removesuffix(".md"): each for each in sorted(found, key=lambda each: each.name)}

@@ -1,0 +1,57 @@
+"""The config file: TOML whose keys are the names of the options, without `--`."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+
+from contact_sync.errors import ConfigError
+from contact_sync.i18n import _
+
+
+def use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Make the values of the config file the defaults of the other options; a click callback.
+
+    Without a `value` the file in the user's config folder is read, if there is one. Raises ConfigError when the file cannot be
+    read, is not TOML, or has a key that is not an option of any command.
+    """
+    path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return None
+        sentence = _("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
+        raise ConfigError(sentence) from error
+    except ValueError as error:
+        raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
+    known = _parameters_of_options(ctx.find_root())
+    if unknown := sorted(written.keys() - (known.keys() - {"config"})):
+        raise ConfigError(
+            _(
+                "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
+                path=path,
+                name=unknown[0],
+            )
+        )
+    ctx.default_map = {known[name]: _as_text(name, setting, path) for name, setting in written.items()}
+    return path
+
+
+def _parameters_of_options(root: click.Context) -> dict[str, str]:
+    """Return option → parameter, of all commands: one config file serves them all, so `check` accepts the options of `run`."""
+    program = root.command
+    assert isinstance(program, click.Group)  # noqa: S101 - for the type checker: the root of every command
+    commands = [program.get_command(root, name) for name in program.list_commands(root)]
+    options = [each for command in commands if command for each in command.params if each.param_type_name == "option"]
+    return {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
+
+
+def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
+    """Return a setting as the environment would give it, so that the option's own type reports what is wrong with it."""
+    texts = list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
+    if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
+        raise ConfigError(_("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
+    return texts if name == "map" else texts[0]

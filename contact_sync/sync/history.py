@@ -1,0 +1,35 @@
+"""The history in the ledger: earlier runs, one contact's events, and their deletion on request."""
+
+from contact_sync.errors import ConfigError
+from contact_sync.i18n import _
+from contact_sync.ledger.state_dir import is_locked, kept_ledger
+from contact_sync.model import Event, PastRun
+from contact_sync.rules.cells import normalise_id
+from contact_sync.settings import Settings
+
+
+def past_runs(settings: Settings, count: int) -> tuple[list[PastRun], bool]:
+    """Return the last `count` runs, newest first, and True when a run is in progress.
+
+    Raises ConfigError when there is no ledger, StorageError when it cannot be read.
+    """
+    with kept_ledger(settings, alone=False) as ledger:
+        return ledger.runs(count), is_locked(settings)
+
+
+def events_of(settings: Settings, contact_id: str) -> list[Event]:
+    """Return what happened to a contact in earlier runs. Raises what `past_runs` does."""
+    with kept_ledger(settings, alone=False) as ledger:
+        return ledger.history(normalise_id(contact_id))
+
+
+def forget(settings: Settings, contact_id: str) -> int:
+    """Delete everything stored about a contact, and return the number of records.
+
+    Raises ConfigError for an empty id, what `past_runs` does, and BusyError while a run is in progress.
+    """
+    contact_id = normalise_id(contact_id)
+    if not contact_id:
+        raise ConfigError(_("There is no contactId: give the contact to forget."))
+    with kept_ledger(settings) as ledger:
+        return ledger.forget(contact_id, normalise_id)

@@ -1,0 +1,92 @@
+"""`doctor`."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from contact_sync.files.lock import acquire
+from contact_sync.sandbox.server import Sandbox
+
+from .program import KEY, Main, write
+
+
+def test_findings(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """The doctor reports what is ok and what is not, and never shows the key."""
+    sandbox, options = served
+    assert main("doctor", *options) == 0
+    assert "ok      The API at" in main.read().out
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    assert main("doctor", *options, "--json") == 0
+    assert [each for each in main.read_json() if not each["ok"]] == []
+    sandbox.key = "another"
+    assert main("doctor", *options) == 2
+    out = main.read().out
+    assert "TO DO   The API refused the key (code 10" in out
+    assert KEY not in out
+    assert main("doctor", "--base-url", "http://127.0.0.1:1/v1", "--state-dir", "state") == 2
+    assert " does not answer: check --base-url" in main.read().out
+    assert main("doctor", "--base-url", f"{sandbox.base_url}/none", "--state-dir", "state") == 2
+    assert "HTTP 404 came from something other than the API: check --base-url." in main.read().out
+    assert main("doctor", "--base-url", "ftp://x") == 2
+    Path("state").chmod(0o755)
+    assert main("doctor", *options) == 2
+    assert "run chmod 700 on it" in main.read().out
+
+
+def test_failed_and_interrupted_runs(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A failed and an interrupted last run are reported."""
+    _, options = served
+    assert main("run", write(f"C000002;{'x' * 40}", "C000001;Zoé"), *options, "--rate", "0", "-q") == 3
+    assert main("doctor", *options) == 2
+    out = main.read().out
+    assert "ended with exit code 3: see its report" in out
+    assert "No run has succeeded yet." in out
+    (ledger,) = Path("state").glob("*.sqlite3")
+    db = sqlite3.connect(ledger)
+    with db:
+        db.execute("UPDATE run SET finished = NULL, exit_code = NULL")
+        db.execute("INSERT INTO run (id, source, started, finished, exit_code) VALUES ('a', 'c', '2020-01-01T00:00:00Z', '', 0)")
+    db.close()
+    assert main("doctor", *options) == 2
+    out = main.read().out
+    assert "was interrupted: the next one continues where it stopped" in out
+    assert "Check that the schedule is active." in out
+
+
+def test_run_in_progress(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """An unfinished run is in progress while its process holds the lock, even the first run; afterwards it was interrupted."""
+    _, options = served
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    (ledger,) = Path("state").glob("*.sqlite3")
+    db = sqlite3.connect(ledger, isolation_level=None)
+    db.execute("INSERT INTO run (id, source, started) VALUES ('z', 'c', '2099-01-01T00:00:00Z')")
+    for code in (0, 2):
+        descriptor = acquire(ledger.with_suffix(".lock"))
+        assert descriptor is not None
+        assert main("doctor", *options) == 0
+        out = main.read().out
+        assert "ok      A run is in progress." in out
+        assert "interrupted" not in out
+        assert ("Last successful" in out) is (code == 0)
+        os.close(descriptor)
+        assert main("doctor", *options) == 2
+        assert "was interrupted" in main.read().out
+        db.execute("DELETE FROM run WHERE id <> 'z'")
+    db.close()
+
+
+def test_new_key(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """With a key that has no ledger the doctor says that every row will be sent, and shows no runs of other keys."""
+    sandbox, options = served
+    path = write("C000001;Zoé")
+    for key in (f"{KEY}-2", f"{KEY}-3"):
+        assert main("run", path, *options, "--rate", "0", "-q") == 0
+        sandbox.key = key
+        main.env["CONTACT_SYNC_API_KEY"] = key
+        assert main("doctor", *options) == 2
+        out = main.read().out
+        assert "TO DO   state has no ledger for this key, --account and --base-url: the next run will send every row" in out
+        assert "Last successful" not in out
+    assert main("run", path, *options, "--rate", "0", "--json") == 0
+    assert main.read_json()["outcomes"] == {"updated": 1}
+    assert main("doctor", *options) == 0

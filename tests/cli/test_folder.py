@@ -1,0 +1,107 @@
+"""A folder as the source of `run`."""
+
+import os
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contact_sync.files.lock import acquire
+from contact_sync.sandbox.server import Sandbox
+from contact_sync.sync import inbox
+from contact_sync.sync.run import run as real_run
+
+from .program import Main, write
+
+
+def test_files_of_a_folder_are_run_and_moved(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Each file of a folder is run and moved with its report; a folder has no report of its own."""
+    _, options = served
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    write("x;y", name="in/b.csv", header="one;two")
+    assert main("run", "in", *options, "--rate", "0") == 4
+    err = main.read().err
+    assert re.search("in/a\\.csv was moved to in/done/\\d{8}T\\d{6}Z-a\\.csv\\.", err)
+    assert re.search("in/b\\.csv was moved to in/failed/\\d{8}T\\d{6}Z-b\\.csv\\.", err)
+    assert main("run", "in", *options) == 0
+    assert "No file has arrived in in." in main.read().err
+    assert main("run", "in", *options, "--expect-by", "00:00", "-q") == 0
+    assert main("run", "in", *options, "--page", "p.html") == 2
+    assert "each file has its own reports" in main.read().err
+
+
+def test_bug_with_one_file(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that causes a bug stays, is reported, and does not keep the others from being run."""
+    _, options = served
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    write("C000002;Zoé", name="in/b.csv")
+    real = inbox.report_of
+
+    def report_of(path: Path) -> Path:
+        if path.name == "a.csv":
+            raise ValueError("no")
+        return real(path)
+
+    monkeypatch.setattr(inbox, "report_of", report_of)
+    assert main("run", "in", *options, "--rate", "0", "-q") == 1
+    assert "A bug in contact-sync: ValueError." in main.read().err
+    assert sorted(path.name for path in Path("in").iterdir()) == ["a.csv", "done"]
+
+
+def test_file_replaced_during_its_run(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that replaces the one in progress is reported, and sent by the next run; the first version has its own report."""
+    sandbox, options = served
+    Path("in").mkdir()
+    path = write("C000001;Zoé", name="in/a.csv")
+
+    def run(*given: Any) -> Any:
+        summary = real_run(*given)
+        write("C000001;Max", name="new.csv").replace(path)
+        return summary
+
+    with monkeypatch.context() as patch:
+        patch.setattr("contact_sync.sync.run.run", run)
+        assert main("run", "in", *options, "--rate", "0", "-q") == 0
+    assert "in/a.csv changed during the run: it stays in the inbox for the next run" in main.read().err
+    assert [found.name for found in Path("in").iterdir() if found.is_file()] == ["a.csv"]
+    (report,) = Path("in/done").iterdir()
+    before = report.read_bytes()
+    report.unlink()
+    assert main("report", *options) == 0
+    assert report.read_bytes() == before
+    assert main("run", "in", *options, "--rate", "0", "-q") == 0
+    assert sandbox.store["C000001"]["firstname"] == "Max"
+    assert [found.name for found in Path("in").iterdir()] == ["done"]
+
+
+@pytest.mark.parametrize("named", [".", ".."])
+def test_folder_by_relative_name(main: Main, named: str) -> None:
+    """A folder may be given as . or .."""
+    Path("in").mkdir()
+    os.chdir("in")
+    assert main("run", named, "--sandbox", "-n", "--log-file", "n.log") == 0
+    assert "bug" not in main.read().err
+
+
+def test_file_is_moved_although_locked(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run moves its file even when another run has the lock by then."""
+    _, options = served
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    real = inbox.move
+
+    def move(*given: Any, **more: Any) -> Path | None:
+        (lock,) = Path("state").glob("*.lock")
+        descriptor = acquire(lock)
+        assert descriptor is not None
+        stack.callback(os.close, descriptor)
+        return real(*given, **more)
+
+    monkeypatch.setattr(inbox, "move", move)
+    with ExitStack() as stack:
+        assert main("run", "in", *options, "--rate", "0") == 0
+    assert re.search("in/a\\.csv was moved to in/done/.*-a\\.csv\\.", main.read().err)

@@ -1,0 +1,127 @@
+"""`history` and `forget`."""
+
+import contextlib
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from contact_sync.files.lock import acquire
+from contact_sync.sandbox.server import Behaviour, Sandbox
+
+from .program import Main, write
+
+
+def test_missing_ledger_or_run(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Without a ledger, a ledger of this account, or a run, each command says what is missing."""
+    _, options = served
+    for command in ("retry", "report", "history"):
+        assert main(command, *options) == 2
+        assert "There is no ledger in state: check --state-dir, or run a file first." in main.read().err
+    assert main("run", write("C000001;Zoé"), "-n", *options) == 0
+    assert main("report", *options) == 2
+    assert "There is no run whose rows are still kept" in main.read().err
+    assert main("history", *options, "--account", "other") == 2
+    assert "has no ledger of this account" in main.read().err
+    assert main("history", *options) == 0
+    assert "No history for this contact." in main.read().err
+    assert main("run", "contacts.csv", *options, "--max-clears", "0", "--blank", "clear", "--map", "x=custom1", "-q") == 2
+    Path("gone").mkdir()
+    Path("gone").rmdir()
+    Path("file").touch()
+    assert main("history", "--state-dir", "file") == 7
+    assert "cannot be used (Not a directory): check --state-dir" in main.read().err
+
+
+def test_history_and_forget(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Runs and contacts are shown as a table and as JSON, until they are forgotten."""
+    _, options = served
+    write("C000001;Zoé", f"C000002;{'x' * 40}")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "-q") == 3
+    main.read()
+    assert main("history", *options) == 0
+    (line,) = main.read().out.splitlines()
+    assert re.search(r"contacts\.csv  exit 3  1 updated, 1 invalid  \d+ s", line)
+    assert main("history", *options, "--contact", "C000002") == 0
+    assert "invalid  text-length  firstname  contacts.csv  row 3" in main.read().out
+    for contact in ("C000001", " C00\u200b0001"):  # as it may come out of a spreadsheet
+        assert main("history", *options, "--contact", contact, "--json") == 0
+        assert [(event["outcome"], event["sent"]) for event in main.read_json()] == [("updated", "firstname")]
+    assert main("forget", "C000001", *options) == 0
+    assert "Contact forgotten (2 records deleted)." in main.read().err
+    assert main("forget", "C000001", *options) == 0
+    assert "Nothing is stored about this contact." in main.read().err
+    assert main("history", *options, "--contact", "C000001", "--json") == 0
+    assert main.read_json() == []
+
+
+def test_history_distinguishes_interrupted_runs(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A run without rows, or with a refused source, was not interrupted; an unfinished one was, unless it is in progress."""
+    _, options = served
+    write()
+    assert main("run", "contacts.csv", *options, "--allow-empty", "-q") == 0
+    assert main("run", "contacts.csv", *options, "-q") == 4
+    main.read()
+    assert main("history", *options) == 0
+    out = main.read().out
+    assert "exit 0" in out
+    assert "exit 4" in out
+    assert "interrupted" not in out
+    (ledger,) = Path("state").glob("*.sqlite3")
+    with contextlib.closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("UPDATE run SET finished = NULL, exit_code = NULL, outcomes = NULL")
+    assert main("history", *options) == 0
+    assert main.read().out.count("interrupted") == 2
+    descriptor = acquire(ledger.with_suffix(".lock"))
+    assert descriptor is not None
+    assert main("history", *options) == 0
+    first, second = main.read().out.splitlines()
+    assert first.endswith("in progress")
+    assert second.endswith("interrupted")
+    os.close(descriptor)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unprocessed"])
+def test_forgotten_contact_in_report_and_retry(main: Main, served: tuple[Sandbox, list[str]], outcome: str) -> None:
+    """The row of a forgotten contact is reported as such, and no run is said to send it."""
+    sandbox, options = served
+    write("C000001;Zoé", "C000002;Léa")
+    if outcome == "failed":
+        sandbox.script["C000002"] = [Behaviour(status=400, body=b"")] * 2
+    more = ("--attempts", "1") if outcome == "failed" else ("--limit", "1")
+    main("run", "contacts.csv", *options, "--rate", "0", "-q", *more)
+    assert main("forget", "C000002", *options) == 0
+    main.read()
+    for command in ("report", "retry"):
+        assert main(command, *options) == 0
+        err = main.read().err
+        assert "row 3: The contact was forgotten, so the row is not sent." in err
+        assert "next run" not in err
+        assert "Next:" not in err
+        last = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()[-1]
+        assert last.startswith(";;3;unprocessed;forgotten;;The contact was forgotten, so the row is not sent.;")
+
+
+@pytest.mark.parametrize("contact_id", ["", " ", "\u200b"])
+def test_forget_without_an_id(main: Main, served: tuple[Sandbox, list[str]], contact_id: str) -> None:
+    """An empty id is exit 2 and forgets nothing, even where rows have no id."""
+    _, options = served
+    write("C000001;Zoé", ";Max")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "-q") == 3
+    before = Path("contacts.results.csv").read_bytes()
+    assert main("forget", contact_id, *options) == 2
+    assert "There is no contactId: give the contact" in main.read().err
+    assert main("report", *options, "-q") == 0
+    assert Path("contacts.results.csv").read_bytes() == before
+
+
+def test_forget_normalises_the_id(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """An id is normalised like the ids in a file."""
+    _, options = served
+    write("'C000001;Zoé")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "-q") == 0
+    main.read()
+    assert main("forget", " 'C000001", *options) == 0
+    assert "Contact forgotten (2 records deleted)." in main.read().err

@@ -1,0 +1,23 @@
+"""`--ping`."""
+
+from pathlib import Path
+
+import pytest
+
+from .program import Main, write
+
+
+def test_invalid_ping_url(main: Main) -> None:
+    """A --ping that is not a URL is exit 2, before anything is done."""
+    assert main("run", write("C1;Zoé"), "--sandbox", "--ping", "nowhere") == 2
+    assert "--ping is not a URL" in main.read().err
+    assert not Path("contacts.results.csv").exists()
+
+
+@pytest.mark.parametrize("quiet", [(), ("-q",)])
+def test_failed_ping_is_a_warning(main: Main, quiet: tuple[str, ...]) -> None:
+    """A failed ping is one warning without the URL, and with -q none, so that no mail is sent."""
+    assert main("check", write("C1;Zoé"), "--ping", "http://127.0.0.1:1/secret-id", *quiet) == 0
+    err = main.read().err
+    assert err.count("Warning: The ping could not be sent (URLError): check --ping.") == (0 if quiet else 1)
+    assert "secret-id" not in err

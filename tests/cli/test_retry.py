@@ -1,0 +1,68 @@
+"""`retry` and `report`."""
+
+import contextlib
+import os
+import re
+import sqlite3
+import time
+from pathlib import Path
+
+import openpyxl
+
+from contact_sync.sandbox.server import Sandbox
+
+from .program import Main, write
+
+
+def test_retry_then_report(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Retry sends the rest and writes all reports again, report repeats them; an unknown run is exit 2."""
+    sandbox, options = served
+    write("C000001;Zoé", "C000002;Léa", "C000003;Max")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "--limit", "1", "--page", "p.html", "--workbook", "w.xlsx") == 0
+    main.read()
+    for name in ("p.html", "w.xlsx"):
+        Path(name).unlink()
+    assert main("retry", *options, "--rate", "0", "-q") == 0
+    assert main.read() == ("", "")
+    assert sandbox.store["C000003"]["firstname"] == "Max"
+    assert Path("p.html").exists()
+    assert Path("w.xlsx").exists()
+    report = Path("contacts.results.csv").read_bytes()
+    assert main("report", "--state-dir", "state", "--report", "again.csv", "--json") == 0
+    document = main.read_json()
+    assert (document["rows"], document["outcomes"]) == (3, {"updated": 3})
+    assert Path("again.csv").read_bytes() == report
+    assert main("report", document["run"], *options) == 0
+    for command in ("report", "retry"):
+        assert main(command, "20000101T000000Z-000000", *options) == 2
+        assert f"Only the rows of the last run, {document['run']}, are still kept." in main.read().err
+
+
+def test_retry_is_offered_when_it_would_send(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """The summary offers a retry where it would send a row, and not for hidden rows."""
+    _, options = served
+    write("C000001;Zoé", "C000002;Léa")
+    assert main("run", "contacts.csv", *options, "--rate", "0", "--limit", "1") == 0
+    assert f"Next: contact-sync retry {' '.join(options)}\n" in main.read().err
+    book = openpyxl.Workbook()
+    for row in (("contactId", "firstname"), ("C000001", "Zoé"), ("C000002", "Léa")):
+        book.worksheets[0].append(row)
+    book.worksheets[0].row_dimensions[3].hidden = True
+    book.save("contacts.xlsx")
+    os.utime("contacts.xlsx", (time.time() - 60,) * 2)
+    assert main("run", "contacts.xlsx", *options, "--rate", "0", "--workbook", "none", "--hidden", "skip") == 0
+    err = main.read().err
+    assert "1 unprocessed" in err
+    assert "Next:" not in err
+
+
+def test_report_repeats_the_duration(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A repeated report shows how long its run took, where that is known."""
+    _, options = served
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    (ledger,) = Path("state").glob("*.sqlite3")
+    for seconds, sentence in ((12.5, "1 request in 12.5 s (retries: 0)."), (0, "")):
+        with contextlib.closing(sqlite3.connect(ledger)) as db, db:
+            db.execute("UPDATE run SET seconds = ?", (seconds,))
+        assert main("report", *options) == 0
+        assert re.findall(".*retries.*", main.read().err) == [sentence][: bool(sentence)]
