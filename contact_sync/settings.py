@@ -1,4 +1,4 @@
-"""What a run is told: checked, and in the types that the rest of the program works with."""
+"""The settings of a run, validated and typed, and the parsers of the values that need more than a type."""
 
 import contextlib
 import ipaddress
@@ -17,35 +17,35 @@ from contact_sync.i18n import _
 BASE_URL = "https://api.smspartner.fr/v1"
 
 NOWHERE = Path("none")
-"""What `--workbook none` means."""
+"""The value of `--workbook none`: no workbook is written."""
 
 _MINUTE = 60.0
 
-_SHORTEST = 8
-"""Characters of a key at least: what is shorter is none, and could not be kept out of a sentence without spoiling it."""
+_MIN_KEY_LENGTH = 8
+"""Characters; a shorter text is not a key, and masking it would garble every sentence that contains it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a run or a check is told: the options of the command line, and what follows from the command."""
+    """The settings of a run: the options of the command line, and what follows from the command."""
 
     source: Path = Path()
-    """Not looked at where the last run is taken up again."""
+    """Unused when the last run is resumed."""
     run: str = ""
-    """Which run is taken up again; empty for the last."""
+    """The run to resume; empty for the last."""
     report: Path = Path()
-    """Empty for the place of the last run's own report."""
+    """Empty for the path of the last run's own report."""
     report_mode: int | None = None
-    """None for 600, or, where the last run is taken up again, what it had."""
+    """None for 600 or, when the last run is resumed, the mode it had."""
     workbook: Path | None = None
-    """Where the workbook goes; None for beside the report when the source is a workbook, `NOWHERE` for none at all."""
+    """None for a path next to the report when the source is a workbook, `NOWHERE` for no workbook at all."""
     page: Path | None = None
     show_phones: bool = False
-    """Whether the page shows phone numbers whole."""
+    """True when the page shows phone numbers unmasked."""
     send: bool = True
     """False for `check` and `--dry-run`."""
     remember: bool = True
-    """False for `check`, which knows no account and no ledger."""
+    """False for `check`, which uses no account and no ledger."""
 
     key: str = field(default="", repr=False)
     base_url: str = BASE_URL
@@ -53,7 +53,7 @@ class Settings:
     account: str | None = None
     state_dir: Path = Path()
     rate: float = 5.0
-    """Attempts a second; 0 = no limit."""
+    """Attempts per second; 0: no limit."""
     workers: int = 8
     attempts: int = 4
     timeout: float = 30.0
@@ -74,20 +74,20 @@ class Settings:
     max_invalid: float = 50.0
     """Percent of the rows."""
     max_identity_changes: float = 50.0
-    """Percent of the contacts that the ledger knows."""
+    """Percent of the contacts in the ledger."""
     max_clears: int = 100
     allow_empty: bool = False
     keep_days: int = 180
-    """How long the history of runs and contacts is kept."""
+    """Retention of the history of runs and contacts."""
 
     def __post_init__(self) -> None:
-        with contextlib.suppress(OSError):  # one of them does not exist, or is out of reach
+        with contextlib.suppress(OSError):  # one of them does not exist, or cannot be accessed
             if self.source != Path() and self.report.samefile(self.source):
                 raise ConfigError(_("The report would overwrite the source {path}: correct --report.", path=self.source))
 
 
 def rate(text: str) -> float:
-    """Read "5", "2.5", "300/min" or "5/s" as attempts a second; ValueError for anything else."""
+    """Parse "5", "2.5", "300/min" or "5/s" as attempts per second. Raises ValueError for anything else."""
     number, _, unit = text.strip().partition("/")
     divisor = {"": 1.0, "s": 1.0, "sec": 1.0, "min": _MINUTE, "m": _MINUTE}.get(unit.strip())
     value = float(number)
@@ -97,7 +97,10 @@ def rate(text: str) -> float:
 
 
 def base_url(text: str) -> str:
-    """Check the API's address: https, or http for a loopback host alone, since the key travels in the body."""
+    """Return the API's base URL without a final slash.
+
+    Raises ConfigError unless it is https, or http to a loopback host: the key is part of every request.
+    """
     text = text.rstrip("/")
     try:
         parts = urlsplit(text)
@@ -125,9 +128,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def api_key(text: str, where: str) -> str:
-    """Check the key that was found in `where`; the text of an error never holds it."""
+    """Return the key without surrounding white space. Raises ConfigError, which names `where` and never quotes the key."""
     key = text.strip()
-    if len(key) < _SHORTEST or not key.isascii() or not key.isprintable() or " " in key:
+    if len(key) < _MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
         raise _no_key(where)
     return key
 
@@ -137,13 +140,13 @@ def _no_key(where: str) -> ConfigError:
         _(
             "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
             where=where,
-            least=_SHORTEST,
+            least=_MIN_KEY_LENGTH,
         )
     )
 
 
 def api_key_file(path: Path) -> str:
-    """Read the key from a file that nobody but its owner can read."""
+    """Read the key from a file. Raises ConfigError when it is missing, not a key, or accessible to group or others."""
     try:
         with path.open(encoding="ascii") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:

@@ -1,4 +1,4 @@
-"""What a run is told: checked."""
+"""The settings and the parsers of their values."""
 
 import os
 from pathlib import Path
@@ -16,14 +16,14 @@ KEY = "made-up-key-1234"
     [("5", 5), ("2.5", 2.5), ("0", 0), ("300/min", 5), (" 300 / min ", 5), ("90/m", 1.5), ("5/s", 5), ("5/sec", 5), ("0/min", 0)],
 )
 def test_rate(text: str, expected: float) -> None:
-    """A rate is attempts a second, or a minute."""
+    """A rate is attempts per second, or per minute."""
     assert rate(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "fast", "-1", "nan", "inf", "1e999", "5/h", "/min", "5/min/min", "5 per second"])
-def test_not_a_rate(text: str) -> None:
-    """Anything else is no rate."""
-    with pytest.raises(ValueError):  # noqa: PT011 - the option that asked says what is wrong
+def test_invalid_rate(text: str) -> None:
+    """Anything else is a ValueError."""
+    with pytest.raises(ValueError):  # noqa: PT011 - the option reports what is wrong
         rate(text)
 
 
@@ -39,7 +39,7 @@ def test_not_a_rate(text: str) -> None:
     ],
 )
 def test_base_url(text: str) -> None:
-    """TLS is taken for any host, http for loopback hosts; slashes at the end and the case of the scheme do not matter."""
+    """https is accepted for any host, http for loopback hosts; final slashes and the case of the scheme are ignored."""
     assert base_url(text) == base_url(f"{text}//") == base_url(text.replace("http", "HTTP", 1)) == text
 
 
@@ -53,8 +53,8 @@ def test_base_url(text: str) -> None:
         "http://localhost.example",
     ],
 )
-def test_http_is_for_loopback_alone(text: str) -> None:
-    """The key does not travel in clear to any other host."""
+def test_http_only_for_loopback(text: str) -> None:
+    """The key is never sent unencrypted to any other host."""
     with pytest.raises(ConfigError, match="must begin with https://, or the API key would be sent unencrypted"):
         base_url(text)
 
@@ -75,8 +75,8 @@ def test_http_is_for_loopback_alone(text: str) -> None:
         "https://[a.fr",
     ],
 )
-def test_not_a_base_url(text: str) -> None:
-    """What is not an address, or holds more than one, is refused without being repeated."""
+def test_invalid_base_url(text: str) -> None:
+    """A text that is not a URL, or a URL with more than an address, is refused without being repeated."""
     with pytest.raises(
         ConfigError, match=r"^The base URL must be an address such as https://api\.smspartner\.fr/v1: correct --base-url\.$"
     ):
@@ -84,15 +84,15 @@ def test_not_a_base_url(text: str) -> None:
 
 
 def test_api_key() -> None:
-    """White space around a key is not part of it."""
+    """White space around a key is removed."""
     assert api_key(f" {KEY}\r\n", "X") == KEY
 
 
 @pytest.mark.parametrize(
     "text", ["", " \n", f"{KEY} x", f"{KEY}\nx", f"{KEY}é", f"\ufeff{KEY}", f"{KEY}\x00", f"{KEY}\t1", "k", "seven77"]
 )
-def test_not_an_api_key(text: str, tmp_path: Path) -> None:
-    """A key is one word of plain characters, long enough to be one; what is there instead is not repeated."""
+def test_invalid_api_key(text: str, tmp_path: Path) -> None:
+    """A key is one word of at least 8 ASCII characters; anything else is refused without being repeated."""
     with pytest.raises(
         ConfigError, match=r"^THERE does not contain an API key: it must be at least 8 characters, without spaces or accents\.$"
     ):
@@ -108,7 +108,7 @@ def test_not_an_api_key(text: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
 def test_api_key_file(tmp_path: Path, mode: int) -> None:
-    """A key is read from a file that is its owner's alone."""
+    """A key is read from a file that only its owner can access."""
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n", encoding="ascii")
     file.chmod(mode)
@@ -116,8 +116,8 @@ def test_api_key_file(tmp_path: Path, mode: int) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o644])
-def test_an_api_key_file_for_all(tmp_path: Path, mode: int) -> None:
-    """A key that group or others may touch is refused, with what to do."""
+def test_api_key_file_for_others(tmp_path: Path, mode: int) -> None:
+    """A key file that group or others can access is refused, and the sentence says what to do."""
     file = tmp_path / "key"
     file.write_text(KEY, encoding="ascii")
     file.chmod(mode)
@@ -125,28 +125,28 @@ def test_an_api_key_file_for_all(tmp_path: Path, mode: int) -> None:
         api_key_file(file)
 
 
-def test_no_api_key_file(tmp_path: Path) -> None:
-    """A key file that is missing, or is a folder, is told."""
+def test_missing_api_key_file(tmp_path: Path) -> None:
+    """A key file that is missing, or is a folder, is reported."""
     with pytest.raises(ConfigError, match=r"cannot be read \(No such file or directory\): check --api-key-file"):
         api_key_file(tmp_path / "missing")
     with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
         api_key_file(tmp_path)
 
 
-def test_the_key_is_not_shown() -> None:
-    """Settings that end up in a log or a traceback do not show the key."""
+def test_key_is_not_in_repr() -> None:
+    """The repr of the settings does not contain the key."""
     assert KEY not in repr(Settings(source=Path("a.csv"), report=Path("b.csv"), key=KEY))
 
 
-@pytest.mark.parametrize("how", ["same", "spelled otherwise", "symlink", "hard link", "source is a link"])
-def test_the_report_is_not_the_source(tmp_path: Path, how: str) -> None:
-    """A report that would overwrite the source is refused, by whatever name."""
+@pytest.mark.parametrize("relation", ["same", "other spelling", "symlink", "hard link", "source is a link"])
+def test_report_over_the_source(tmp_path: Path, relation: str) -> None:
+    """A report that would overwrite the source is refused, whatever the two are called."""
     source, report = tmp_path / "contacts.csv", tmp_path / "report.csv"
     source.touch()
-    match how:
+    match relation:
         case "same":
             report = source
-        case "spelled otherwise":
+        case "other spelling":
             report = tmp_path / "x" / ".." / "contacts.csv"
             (tmp_path / "x").mkdir()
         case "symlink":
@@ -160,8 +160,8 @@ def test_the_report_is_not_the_source(tmp_path: Path, how: str) -> None:
         Settings(source=source, report=report)
 
 
-def test_another_report(tmp_path: Path) -> None:
-    """A report that does not exist yet, or is another file, is taken."""
+def test_report_elsewhere(tmp_path: Path) -> None:
+    """A report that does not exist yet, or is another file, is accepted."""
     (tmp_path / "contacts.csv").touch()
     (tmp_path / "old.csv").touch()
     for name in ("new.csv", "old.csv"):
