@@ -39,7 +39,7 @@ def test_invalid_rate(text: str) -> None:
     ],
 )
 def test_base_url(text: str) -> None:
-    """https is accepted for any host, http for loopback hosts; final slashes and the case of the scheme are ignored."""
+    """Any host is accepted with https, only loopback hosts with http; final slashes and the scheme's case are ignored."""
     assert base_url(text) == base_url(f"{text}//") == base_url(text.replace("http", "HTTP", 1)) == text
 
 

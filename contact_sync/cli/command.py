@@ -95,7 +95,7 @@ class Program(_ExampleFirst, click.Group):
         return list(self._references)
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
-        """Import a command; None where there is no such command."""
+        """Import a command; None when it does not exist."""
         reference = self._references.get(name)
         return resolve_name(reference) if reference else None
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 import platformdirs
 
+from contact_sync.cli.program import COMMANDS, program
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 
@@ -27,7 +28,7 @@ def use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path
         raise ConfigError(sentence) from error
     except ValueError as error:
         raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
-    known = _parameters_of_options(ctx.find_root())
+    known = _parameters_of_options(ctx)
     if unknown := sorted(written.keys() - (known.keys() - {"config"})):
         raise ConfigError(
             _(
@@ -40,12 +41,10 @@ def use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path
     return path
 
 
-def _parameters_of_options(root: click.Context) -> dict[str, str]:
+def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
     """Return option → parameter, of all commands: one config file serves them all, so `check` accepts the options of `run`."""
-    program = root.command
-    assert isinstance(program, click.Group)  # noqa: S101 - for the type checker: the root of every command
-    commands = [program.get_command(root, name) for name in program.list_commands(root)]
-    options = [each for command in commands if command for each in command.params if each.param_type_name == "option"]
+    commands = filter(None, (program.get_command(ctx, name) for name in COMMANDS))
+    options = [each for command in commands for each in command.params if each.param_type_name == "option"]
     return {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
 
 

@@ -41,7 +41,7 @@ def run_folder(
             return inbox.FileResult(console.print_error(bug_error(bug), path), "", is_open=True)
 
     def moved(path: Path, place: Path, code: int) -> None:
-        # Another run may already be at the next file: then its rows have replaced these, and no report will look for them.
+        # Another run may already be at the next file: then its rows have replaced these, and the path is not needed any more.
         with contextlib.suppress(BusyError), ledger_of(build(ctx, options)) as ledger:
             ledger.moved(path, place)
         if not os.path.lexists(place):

@@ -45,7 +45,7 @@ def _run(argv: Sequence[str], process: Process) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except Exception as bug:  # a mail from cron must not hold a traceback
+    except Exception as bug:  # a mail from cron must not contain a traceback
         log.info("a bug", exc_info=True)
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
             return console.print_error(StorageError(_("The output cannot be written ({reason}).", reason=bug.strerror)))

@@ -108,7 +108,7 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         if not exactly:
             yield _problem(str(error))
             return
-        # A new key is not a fault, but a forgotten --account looks the same, and would hide every earlier run.
+        # A new key is not a fault, but a forgotten --account has the same effect, and would hide every earlier run.
         sentence = _(
             "{path} has no ledger for this key, --account and --base-url: the next run will send every row, "
             "unless you give the --account of earlier runs.",

@@ -99,7 +99,7 @@ def _supervise(
 def _execute(
     ctx: click.Context, flow: Callable[[Settings, Watcher], Summary], settings: Settings, *, offer_retry: bool = False
 ) -> FileResult:
-    """Run one of the flows of `sync.run`, and print its summary; raises ContactSyncError where there is no report."""
+    """Run one of the flows of `sync.run`, and print its summary; raises ContactSyncError when there is no report."""
     console: Console = ctx.obj.console
     with ProgressBars(console.streams.stderr, shown=not console.quiet) as bars:
         summary = flow(settings, bars)

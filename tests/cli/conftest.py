@@ -14,7 +14,7 @@ from .program import KEY, Main, SettingsOf
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder in an empty home; platformdirs knows the home only from this process's environment."""
+    """Make an empty home and change to an empty folder in it; platformdirs reads only this process's environment."""
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -26,13 +26,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def main() -> Main:
-    """The program, in an empty environment."""
+    """Return the program, with an empty environment."""
     return Main()
 
 
 @pytest.fixture
 def settings_of(main: Main, monkeypatch: pytest.MonkeyPatch) -> SettingsOf:
-    """A function that runs the program up to the run, and returns the settings of that run."""
+    """Return a function that runs the program up to the run, and returns the settings of that run."""
 
     def call(*arguments: object) -> Settings:
         seen: list[Settings] = []
@@ -52,7 +52,7 @@ def settings_of(main: Main, monkeypatch: pytest.MonkeyPatch) -> SettingsOf:
 
 @pytest.fixture
 def served(sandbox: Callable[..., Sandbox], main: Main) -> tuple[Sandbox, list[str]]:
-    """A sandbox whose key is in the program's environment, and the options that lead to it."""
+    """Serve a sandbox whose key is in the program's environment; return it with the options that lead to it."""
     started = sandbox(key=KEY)
     main.env["CONTACT_SYNC_API_KEY"] = KEY
     return started, ["--base-url", started.base_url, "--state-dir", "state"]

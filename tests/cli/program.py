@@ -1,4 +1,4 @@
-"""What the tests of the command line share: the program as a function, and the files it is given."""
+"""The program as a function, and the files it is given, for the tests of the command line."""
 
 import io
 import json
@@ -22,7 +22,7 @@ SettingsOf = Callable[..., Settings]
 
 
 class Output(NamedTuple):
-    """What was printed."""
+    """The text printed on both streams."""
 
     out: str
     err: str

@@ -18,13 +18,13 @@ from .program import KEY, Recorder
 
 @pytest.fixture
 def recorder() -> Recorder:
-    """Streams that record what is printed."""
+    """Return streams that record what is printed."""
     return Recorder()
 
 
 @pytest.fixture
 def console(recorder: Recorder) -> Console:
-    """A console that masks the key."""
+    """Return a console that masks the key."""
     console = Console(recorder.streams)
     console.secrets.append(KEY)
     return console

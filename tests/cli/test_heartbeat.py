@@ -33,7 +33,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def monitor() -> Iterator[Monitor]:
-    """A monitor on a loopback port."""
+    """Serve a monitor on a loopback port."""
     served = Monitor(("127.0.0.1", 0), _Handler)
     served.received = []
     thread = threading.Thread(target=served.serve_forever)

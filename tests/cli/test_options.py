@@ -285,6 +285,14 @@ def test_flags(main: Main, settings_of: SettingsOf, yes: str, no: str) -> None:
     assert (settings_of(*arguments).resend, settings_of(*arguments).allow_empty) == (False, True)
 
 
+def test_environment_is_that_of_main(monkeypatch: pytest.MonkeyPatch, settings_of: SettingsOf) -> None:
+    """Options and key are read only from the environment that `main` was given."""
+    monkeypatch.setenv("CONTACT_SYNC_RATE", "9")
+    monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
+    made = settings_of("run", "c.csv", "-n", "--account", "a")
+    assert (made.rate, made.key) == (5, "")
+
+
 def test_every_option_in_the_environment(main: Main, settings_of: SettingsOf) -> None:
     """The environment alone can configure a run; an empty variable counts as unset."""
     given = (

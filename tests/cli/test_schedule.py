@@ -15,7 +15,7 @@ from .program import Main
 
 @pytest.fixture
 def program(tmp_path: Path) -> str:
-    """The absolute path of a program that prints its arguments."""
+    """Return the absolute path of a program that prints its arguments."""
     path = tmp_path / "contact-sync"
     path.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="ascii")
     path.chmod(0o700)

@@ -5,6 +5,7 @@ from click.shell_completion import get_completion_class
 
 from contact_sync.cli.command import command
 from contact_sync.cli.console import Console
+from contact_sync.cli.program import program
 
 
 @command(
@@ -16,5 +17,5 @@ def completion(ctx: click.Context, shell: str) -> int:
     """Print a script for bash, zsh or fish that completes commands and options."""
     console: Console = ctx.obj.console
     if found := get_completion_class(shell):
-        console.print_data(found(ctx.find_root().command, {}, "contact-sync", "_CONTACT_SYNC_COMPLETE").source())
+        console.print_data(found(program, {}, "contact-sync", "_CONTACT_SYNC_COMPLETE").source())
     return 0

@@ -7,6 +7,7 @@ import click
 
 from contact_sync.cli.command import command
 from contact_sync.cli.console import Console
+from contact_sync.cli.program import COMMANDS, program
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 
@@ -19,8 +20,7 @@ from contact_sync.i18n import _
 def show_help(ctx: click.Context, topic: str | None) -> int:
     """Show the document TOPIC, or the help of a command; without TOPIC, list the documents."""
     console: Console = ctx.obj.console
-    root, found = ctx.find_root(), documents()
-    assert isinstance(root.command, click.Group)  # noqa: S101 - for the type checker
+    found = documents()
     if topic is None:
         width = max(map(len, found), default=0)
         for name, document in found.items():
@@ -28,10 +28,10 @@ def show_help(ctx: click.Context, topic: str | None) -> int:
             console.print_data(f"{name:<{width}}  {title}")
     elif topic in found:
         console.print_data(found[topic].read_text(encoding="utf-8").rstrip())
-    elif asked := root.command.get_command(root, topic):
-        console.print_data(asked.get_help(asked.context_class(asked, parent=root, info_name=topic)))
+    elif asked := program.get_command(ctx, topic):
+        console.print_data(asked.get_help(asked.context_class(asked, parent=ctx.parent, info_name=topic)))
     else:
-        topics = ", ".join([*found, *root.command.list_commands(root)])
+        topics = ", ".join([*found, *COMMANDS])
         raise ConfigError(_("There is no help on “{topic}”: choose one of {topics}.", topic=topic, topics=topics))
     return 0
 
