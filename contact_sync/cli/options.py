@@ -133,16 +133,16 @@ FILE = (click.Argument(["source"], metavar="FILE", type=PATH),)
 LAST_RUN = (click.Argument(["run"], metavar="[RUN]", default=""),)
 
 KEY = (
-    Option("--api-key-file", type=PATH, metavar="PATH", help="file that contains the API key; only you may read it"),
+    Option("--api-key-file", type=PATH, metavar="PATH", help="file with the API key, readable only by you"),
     Option("--base-url", default=settings.BASE_URL, metavar="URL", help="address of the API; https"),
 )
-ACCOUNT = (Option("--account", metavar="NAME", help="name of the account; keeps its ledger when the key changes"),)
+ACCOUNT = (Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes"),)
 STATE = (Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock"),)
-SANDBOX = (Option("--sandbox", is_flag=True, help="rehearse against a local sandbox: no key, no network"),)
+SANDBOX = (Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network"),)
 PACE = (
     Option("--rate", type=_Rate(), default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
-    Option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="most requests in flight [8]"),
-    Option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="most attempts per row [4]"),
+    Option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="maximum number of requests in flight [8]"),
+    Option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="maximum number of attempts per row [4]"),
     Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
     Option("--limit", type=_AT_LEAST_ONE, metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
@@ -151,13 +151,13 @@ RESEND = (Option("--resend", is_flag=True, help="also send rows that are already
 DRY_RUN = (Option("-n", "--dry-run", is_flag=True, help="do everything except sending"),)
 REPORTS = (
     Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
-    Option("--workbook", type=PATH, metavar="PATH", help="the marked-up workbook [next to the report]; none: do not write one"),
+    Option("--workbook", type=PATH, metavar="PATH", help="marked-up workbook [next to the report], or none"),
     Option("--page", type=PATH, metavar="PATH", help="also write the report as an HTML page"),
     Option("--show-phones", is_flag=True, help="do not mask phone numbers on the page"),
     Option("--report-mode", type=_Mode(), metavar="MODE", help="permissions of the reports [600]"),
 )
 READING = (
-    _choice("--blank", "keep", "clear", help="empty cells keep the stored value, or clear it"),
+    _choice("--blank", "keep", "clear", help="empty cells keep or clear the stored value"),
     _choice("--duplicates", "refuse", "first", "last", help="when rows of one contact differ"),
     Option("--map", "renames", type=_Renaming(), multiple=True, metavar="H=FIELD", help="map a header to a field; repeatable"),
     Option("--sheet", metavar="NAME", help="sheet of a workbook [detected]"),
@@ -182,9 +182,7 @@ GUARDS = (
 RETENTION = (
     Option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
 )
-FOLDER = (
-    Option("--expect-by", type=_TimeOfDay(), metavar="HH:MM", help="folder: fail if no file has arrived today by this time"),
-)
+FOLDER = (Option("--expect-by", type=_TimeOfDay(), metavar="HH:MM", help="folder: fail if no file arrived by this time today"),)
 PING = (Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)"),)
 GENERAL = (
     Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=use_config_file, help="TOML file of these options"),
@@ -192,9 +190,9 @@ GENERAL = (
 )
 OUTPUT = (
     Option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
-    Option("-v", "--verbose", is_flag=True, help="print a line per row; never the key or field values"),
+    Option("-v", "--verbose", is_flag=True, help="log each row to stderr, without key and values"),
     Option("--log-file", type=PATH, metavar="PATH", help="also write a log there"),
-    _choice("--log-format", "text", "json", help="format of the log; json: one object per line"),
+    _choice("--log-format", "text", "json", help="log format; json: one object per line"),
     *GENERAL,
 )
 JSON = (Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout"),)
