@@ -42,7 +42,7 @@ class _Delimiter(click.ParamType[Any]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         delimiter = {"tab": "\t", "\\t": "\t"}.get(str(value).casefold(), str(value))
         if len(delimiter) != 1 or delimiter in '"\r\n\0 ' or delimiter.isalnum():
-            self.fail("write one of ; , tab | or another character that can part cells.", param, ctx)
+            self.fail("write one of ; , tab | or another character that can separate cells.", param, ctx)
         return delimiter
 
 

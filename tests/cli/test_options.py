@@ -225,7 +225,7 @@ def test_usage_errors(main: Main, monkeypatch: pytest.MonkeyPatch, wrong: str, s
 def test_impossible_delimiter(main: Main, delimiter: str) -> None:
     """--delimiter must be one character that can separate cells."""
     assert main("check", write("C1;Zoé"), "--delimiter", delimiter) == 2
-    assert "'--delimiter': write one of ; , tab | or another character that can part cells." in main.read().err
+    assert "'--delimiter': write one of ; , tab | or another character that can separate cells." in main.read().err
 
 
 @pytest.mark.parametrize(("given", "meant"), [("|", "|"), ("^", "^"), ("tab", "\t"), ("TAB", "\t"), ("\\t", "\t"), ("\t", "\t")])
