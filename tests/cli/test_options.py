@@ -193,6 +193,7 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
         ("--max-invalid 101", "'--max-invalid': 101.0 is not in the range 0<=x<=100."),
         ("--max-invalid -1", "'--max-invalid': -1.0 is not in the range 0<=x<=100."),
         ("--max-clears -1", "'--max-clears': -1 is not in the range x>=0."),
+        ("--expect-by noon", "'--expect-by': write a time of day, as 02:00."),
         ("--report-mode 777", _MODE),
         ("--report-mode 0", _MODE),
         ("--report-mode 200", _MODE),
