@@ -57,6 +57,7 @@ CODES = {
     "/usr/local/bin/contact-sync run /srv/contacts/shop.csv --account shop --api-key-file /etc/contact-sync.key --quiet": 0,
     "contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms": 0,
     "contact-sync completion bash >> ~/.bashrc": 0,
+    "contact-sync help reference": 0,
     "contact-sync COMMAND --help": 0,
 } | {f"contact-sync {name} --help": 0 for name in program.list_commands(click.Context(program))}
 """Every command that is run, in this order, and its exit code."""
