@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from contact_sync.files.lock import acquire
-from contact_sync.sandbox.server import Behaviour, Sandbox
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sandbox.server import Sandbox
 
 from .program import Main, write
 

@@ -21,5 +21,8 @@ def test_sandbox_command(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     main.env["CONTACT_SYNC_PORT"] = "9"
     assert main("sandbox", "--faults", "500=5%") == 0
     assert seen == [(8080, 0), (9, 0.05)]
-    assert main.read() == ("", "The sandbox is at http://127.0.0.1:1/v1 (Ctrl-C ends it).\n" * 2)
+    assert main.read() == (
+        "",
+        "The sandbox is at http://127.0.0.1:1/v1 with 4000 contacts, C000001 to C004000 (Ctrl-C ends it).\n" * 2,
+    )
     assert main("sandbox", "--faults", "lots") == 2

@@ -7,6 +7,8 @@ import click
 from contact_sync.cli import options
 from contact_sync.cli.command import command
 from contact_sync.cli.console import Console
+from contact_sync.sandbox.faults import parse_faults
+from contact_sync.sandbox.store import MADE_UP
 
 
 @command(
@@ -18,11 +20,11 @@ from contact_sync.cli.console import Console
     ),
     example="contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms",
     summary="serve a local stand-in for the API",
-    work="contact_sync.sandbox.server",
+    work="contact_sync.sandbox.server:serve_forever",
 )
 def sandbox(ctx: click.Context, work: Any, port: int, faults: str) -> int:
     """Serve a local stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
     console: Console = ctx.obj.console
-    announce = "The sandbox is at {url} (Ctrl-C ends it)."
-    work.serve_forever(port, work.parse_faults(faults), lambda url: console.print_message(announce.format(url=url)))
+    announce = f"The sandbox is at {{url}} with {MADE_UP} contacts, C000001 to C{MADE_UP:06} (Ctrl-C ends it)."
+    work(port, parse_faults(faults), lambda url: console.print_message(announce.format(url=url)))
     return 0
