@@ -1,7 +1,7 @@
-"""Which field a header means.
+"""The headers by which each field is recognised.
 
-It is compared without case, accents, spaces and punctuation. One that is close to a field but not equal to one refuses the file:
-a typo (`prenon`) would otherwise mean a field that is not updated for months.
+Headers are compared without case, accents, spaces and punctuation. A header that is close to a field but not equal to one refuses
+the file: with a typo (`prenon`) that field would otherwise not be updated for months.
 """
 
 import re
@@ -29,16 +29,16 @@ _ALIASES = {
 }
 
 
-def normalise(header: str) -> str:
-    """Return `header` as it is compared: lower-case ASCII letters and digits only."""
+def normalise_header(header: str) -> str:
+    """Return `header` in the form that is compared: only lower-case ASCII letters and digits."""
     folded = unicodedata.normalize("NFKD", header.casefold().replace("œ", "oe").replace("æ", "ae"))
     return re.sub("[^a-z0-9]", "", folded.casefold())
 
 
-_CANONICAL = {normalise(name): name for name in (ID, *FIELDS)}
+_CANONICAL = {normalise_header(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
-_LEAST = 6  # letters of an alias; many an innocent word (`notes`, `mail`) is one edit from a shorter one (`notel`, `nom`)
-_TWO_EDITS = 8
+_MIN_LETTERS = 6  # of an alias; common words (`notes`, `mail`) are one edit away from shorter aliases (`notel`, `nom`)
+_MIN_LETTERS_FOR_TWO_EDITS = 8
 _DIGITS = "0123456789"
 _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 
@@ -47,7 +47,7 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
     """Return `--map`'s header → field with both sides normalised; raises `ConfigError` for a field that does not exist."""
     checked = {}
     for header, field in renames.items():
-        if normalise(field) not in _CANONICAL:
+        if normalise_header(field) not in _CANONICAL:
             raise ConfigError(
                 _(
                     "--map “{header}={field}”: {field} is not a field; the fields are {fields}.",
@@ -56,33 +56,33 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
                     fields=", ".join((ID, *FIELDS)),
                 )
             )
-        checked[normalise(header)] = _CANONICAL[normalise(field)]
+        checked[normalise_header(header)] = _CANONICAL[normalise_header(field)]
     return checked
 
 
-def match(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
+def match_fields(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
     """Return position → field for each of `cells` that is a field, an alias or renamed to one.
 
-    What the operator chose wins: beside a column renamed to a field, another is not that field by its alias.
+    A rename wins: when a column is renamed to a field, no other column is that field by its alias.
     """
-    names = [normalise(cell) for cell in cells]
-    chosen = {renames[name] for name in names if name in renames}
-    known = {name: field for name, field in _FIELD_OF.items() if field not in chosen} | dict(renames)
+    names = [normalise_header(cell) for cell in cells]
+    renamed = {renames[name] for name in names if name in renames}
+    known = {name: field for name, field in _FIELD_OF.items() if field not in renamed} | dict(renames)
     return {position: known[name] for position, name in enumerate(names) if name in known}
 
 
-def resembled(name: str, taken: Collection[str]) -> str | None:
+def find_typo(name: str, taken: Collection[str]) -> str | None:
     """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
 
-    It is none when another column already is that field, nor when only a number at the end sets it apart from an alias
-    (`Téléphone 2` is a second number).
+    A name is not a typo of a field in `taken`, nor of an alias from which it differs only by a number at its end (`Téléphone 2`
+    is a second number).
     """
     for known, stem in _STEMS.items():
-        if known not in _CANONICAL and len(stem) < _LEAST:
+        if known not in _CANONICAL and len(stem) < _MIN_LETTERS:
             continue
         if name.rstrip(_DIGITS) == stem and known not in _CANONICAL:
             continue
-        allowed = 2 if min(len(name), len(known)) >= _TWO_EDITS else 1
+        allowed = 2 if min(len(name), len(known)) >= _MIN_LETTERS_FOR_TWO_EDITS else 1
         if abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
             continue
         if _distance(known, name) <= allowed:
@@ -91,7 +91,7 @@ def resembled(name: str, taken: Collection[str]) -> str | None:
 
 
 def _distance(one: str, other: str) -> int:
-    """Return how many insertions, deletions, substitutions and swaps of neighbours lie between two words."""
+    """Return the number of insertions, deletions, substitutions and swaps of neighbours between two words."""
     before: list[int] = []
     row = list(range(len(other) + 1))
     for i, a in enumerate(one):

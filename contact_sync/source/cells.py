@@ -1,6 +1,7 @@
-"""The text of a workbook's cell as a person sees it, and what is wrong with it."""
+"""The text of a workbook's cell as a spreadsheet shows it, and the violations of a cell that is not text."""
 
 import datetime as dt
+import math
 import re
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,36 +15,36 @@ from contact_sync.model import ID, Violation
 
 ERROR = "error"
 LITERAL = "literal"
-"""The kind of a text in which nothing is escaped."""
+"""The kind of a text without escape sequences."""
 UNCALCULATED = "uncalculated"
 """The kind of a formula without a value."""
 
-_KEPT = 10**15  # Excel keeps 15 digits
+_TOO_LONG = 10**15  # Excel keeps 15 digits
 _ZEROS = re.compile("0+")
 _PERCENT = re.compile(r"0(?:\.(0+))?%")
-_DATED = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
+_DATE_FIELDS = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
 
 
 class Cell(NamedTuple):
-    """What a workbook holds at one place."""
+    """The content of a cell."""
 
     value: Any
-    """None, a text, a boolean, a number, or something of `datetime`."""
+    """None, a text, a boolean, a number, or a date, time or duration of `datetime`."""
     number_format: str = "General"
     """As in Excel."""
     kind: str = ""
-    """`ERROR`, `LITERAL`, `UNCALCULATED`, or nothing."""
+    """`ERROR`, `LITERAL`, `UNCALCULATED` or empty."""
 
 
 BLANK = Cell(None)
 
 
-def cell_of_number(number: float, number_format: str | int, epoch: dt.datetime) -> Cell:
-    """Return what a number is in a format, which makes days and durations of some; an int is one of Excel's own formats.
+def decode_number(number: float, number_format: str | int, epoch: dt.datetime) -> Cell:
+    """Return the cell of a number, which is a date or a duration in some formats; an int is one of Excel's built-in formats.
 
-    Where there is no such day Excel shows ###, so it is an error. `epoch` is one of openpyxl's two calendars.
+    A number that is not a valid date is an error, as Excel shows it (###). `epoch` is one of openpyxl's two calendars.
     """
-    shown, is_date, is_duration = _understood(number_format)
+    shown, is_date, is_duration = _parse_format(number_format)
     if not is_date:
         return Cell(number, shown)
     try:
@@ -53,16 +54,16 @@ def cell_of_number(number: float, number_format: str | int, epoch: dt.datetime) 
 
 
 @lru_cache
-def _understood(number_format: str | int) -> tuple[str, bool, bool]:
+def _parse_format(number_format: str | int) -> tuple[str, bool, bool]:
     shown = BUILTIN_FORMATS.get(number_format, "General") if isinstance(number_format, int) else number_format
     return shown, is_date_format(shown), is_timedelta_format(shown)
 
 
-def text_of(cell: Cell) -> str:
-    """Return what `cell` shows, without the thousands separators, colours and units of its format.
+def render(cell: Cell) -> str:
+    """Return the text that `cell` shows, without the thousands separators, colours and units of its format.
 
-    Days are written 2020-12-31, with a time 2020-12-31 18:00:00; numbers with a point, and at most the 15 digits that Excel
-    keeps; a format of zeros alone (`00000`) pads.
+    Dates are written 2020-12-31, with a time 2020-12-31 18:00:00; numbers with a decimal point and at most the 15 digits that
+    Excel keeps; a format that consists of zeros (`00000`) pads.
     """
     value = cell.value
     if isinstance(value, str):
@@ -72,46 +73,41 @@ def text_of(cell: Cell) -> str:
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, (int, float)):
-        return _number(value, cell.number_format.split(";")[0])
+        return _render_number(value, cell.number_format.split(";")[0])
     if isinstance(value, dt.datetime):
         return str(value.date()) if value.time() == dt.time() else value.isoformat(" ", "seconds")
     return str(value)
 
 
-def flaw_of(cell: Cell, field: str) -> Violation | None:
-    """Return why the value of `cell`, in the column of `field`, cannot be taken for its text, else None."""
+def check_cell(cell: Cell, field: str) -> Violation | None:
+    """Return the violation of a cell whose value cannot be sent as text for `field`, else None."""
     if cell.kind == ERROR:
         return Violation("cell-error", field, {"error": str(cell.value)})
     if cell.kind == UNCALCULATED:
         return Violation("cell-formula", field)
-    if not (kind := _kind(cell.value, field)):
+    if not (kind := _unsuitable_kind(cell.value, field)):
         return None
-    if field == ID and _is_rounded(cell.value):
+    if field == ID and isinstance(cell.value, (int, float)) and abs(cell.value) >= _TOO_LONG:
         return Violation("id-rounded", field)
     return Violation("cell-kind", field, {"kind": kind})
 
 
-def _is_rounded(value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value) >= _KEPT
-
-
-def _kind(value: Any, field: str) -> str:
-    """Return what `value` is when it stands for no text of `field`, else nothing."""
+def _unsuitable_kind(value: Any, field: str) -> str:
+    """Return the kind of a `value` that cannot be sent for `field`, as part of a sentence; empty for a suitable one."""
     if isinstance(value, bool):
         return _("TRUE or FALSE")
     if isinstance(value, (int, float)):
-        if abs(value) < _KEPT:
-            return ""
-        rounded = _is_rounded(value)
-        return _("a number longer than the 15 digits that Excel keeps") if rounded else _("not a number (NaN)")
+        if abs(value) >= _TOO_LONG:
+            return _("a number longer than the 15 digits that Excel keeps")
+        return _("not a number (NaN)") if math.isnan(value) else ""
     if isinstance(value, dt.date):  # a datetime is one too
-        return "" if field in _DATED else _("a date")
+        return "" if field in _DATE_FIELDS else _("a date")
     if isinstance(value, dt.time):
         return _("a time of day")
     return _("a duration") if isinstance(value, dt.timedelta) else ""
 
 
-def _number(value: float, number_format: str) -> str:
+def _render_number(value: float, number_format: str) -> str:
     if percent := _PERCENT.fullmatch(number_format):
         return f"{value:.{len(percent[1] or '')}%}"
     if value % 1:  # true of infinity too

@@ -1,7 +1,7 @@
-"""CSV: text with a delimiter.
+"""CSV files: text with a delimiter.
 
-Parsed by `csv` in strict mode and never by pandas, which moves columns and drops rows in silence. The delimiter is the one whose
-split gives a header row; `csv.Sniffer` has been seen to split on the letter t.
+The `csv` module parses them in strict mode; pandas would move columns and drop rows silently. The delimiter is the one that gives
+a header row: `csv.Sniffer` has chosen the letter t.
 """
 
 import csv
@@ -14,24 +14,26 @@ from io import FileIO
 from itertools import accumulate, chain, islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.encoding import LINE_LIMIT, Decision, Lines, decide
+from contact_sync.source.detect import Kind
+from contact_sync.source.encoding import LINE_LIMIT, LineNumbers, detect_encoding
 from contact_sync.source.header import (
     CHUNK,
     SEARCHED,
-    Choices,
     Header,
+    NumberedRows,
+    check_moved,
     find_header,
-    marked,
     no_header_error,
     select_columns,
     warn_above,
 )
+from contact_sync.source.options import SourceOptions
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
@@ -39,25 +41,53 @@ if TYPE_CHECKING:
 _DELIMITERS = (";", ",", "\t", "|")
 _SEPARATOR = re.compile(r'sep=([^"\r\n])[\r\n]*', re.IGNORECASE)
 _BREAK = re.compile(r"\r\n|\r|\n")
-_WIDEST = 16_384  # the columns of a spreadsheet
+_MAX_COLUMNS = 16_384  # of a spreadsheet
+
+
+class _Text(NamedTuple):
+    """A file with a known encoding; each method reads it from its beginning."""
+
+    copy: FileIO
+    encoding: str
+    name: str
+
+    @contextmanager
+    def raw_lines(self) -> Iterator[Iterator[str]]:
+        """Open the lines, without byte order marks."""
+        self.copy.seek(0)
+        with open(self.copy.fileno(), encoding=self.encoding, newline="", closefd=False) as text:
+            yield chain([text.readline().lstrip("\ufeff")], text)
+
+    @contextmanager
+    def lines(self) -> Iterator[Iterator[str]]:
+        """Open the lines with a blank one in place of Excel's `sep=;`, so that they keep their numbers."""
+        with self.raw_lines() as lines:
+            first = next(lines)
+            yield chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
+
+    @contextmanager
+    def records(self, delimiter: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
+        """Open the records, each with the line it starts on; the iterator raises `SourceError` at an invalid quote."""
+        with self.lines() as lines:
+            yield _numbered(csv.reader(lines, delimiter=delimiter, strict=True), self.name)
 
 
 @dataclass(slots=True)
-class Delimited(Source):
-    """A CSV file, opened and understood."""
+class CsvSource(Source):
+    """A CSV file, opened."""
 
-    _copy: FileIO
-    _decision: Decision
+    _text: _Text
+    _ends_in_newline: bool
     _header: Header
     _positions: list[int]
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time.
 
-        Raises `SourceError` at a quote that goes wrong, and at the end when most rows have not as many cells as the header.
+        Raises `SourceError` at an invalid quote, and at the end when most rows have another number of cells than the header.
         """
-        total, ragged, short = 0, Lines(), False
-        with _lines(self._copy, self._decision.encoding) as lines:
+        total, ragged, short = 0, LineNumbers(), False
+        with self._text.lines() as lines:
             reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
             while reader.line_num < self._header.number:
                 next(reader)
@@ -72,18 +102,19 @@ class Delimited(Source):
                         short = any(flaw.code == "cells-missing" for flaw in chunk.flaws.get(len(chunk.rows) - 1, ()))
                         yield chunk
             except csv.Error:
-                self._tell_line()
-        self._judge(total, ragged)
-        if short and not self._decision.ends_in_newline:
+                with self._text.records(self.delimiter) as records:
+                    deque(records, maxlen=0)  # raises the `SourceError` with the line of the invalid quote
+        self._refuse_ragged(total, ragged)
+        if short and not self._ends_in_newline:
             self.warnings.append(_("The last row is short and does not end with a line break: the file may be incomplete."))
 
     def _chunk(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
         """Return the chunk of the records `rows`, each of which starts on the line in `numbers`."""
         width = len(self._header.cells)
         ids = map(itemgetter(self._positions[self.mapping[ID]]), rows)
-        # Nearly every chunk passes this, without a step of Python for each row.
+        # The fast path of nearly every chunk, without a step of Python for each row.
         if set(map(len, rows)) == {width} and all(map(str.strip, ids)):
-            return self._tidied(Chunk(numbers, rows))
+            return self._clean(Chunk(numbers, rows))
         chunk = Chunk([], [])
         for number, row in zip(numbers, rows, strict=True):
             if any(map(str.strip, row)):
@@ -92,15 +123,10 @@ class Delimited(Source):
                     chunk.flaws[len(chunk.rows)] = [flaw]
                 chunk.numbers.append(number)
                 chunk.rows.append(cells)
-        return self._tidied(chunk)
+        return self._clean(chunk)
 
-    def _tell_line(self) -> None:
-        """Raise the `SourceError` of a file with a quote that goes wrong, read again record by record to tell the line."""
-        with _records(self._copy, self._decision.encoding, self.delimiter, self.path.name) as records:
-            deque(records, maxlen=0)
-
-    def _judge(self, total: int, ragged: Lines) -> None:
-        """Refuse a file of which most rows are ragged: then it is the header, or the delimiter, that is wrong."""
+    def _refuse_ragged(self, total: int, ragged: LineNumbers) -> None:
+        """Raise `SourceError` when most rows are ragged: then the header or the delimiter is wrong."""
         if 2 * ragged.count > total:
             raise SourceError(
                 _(
@@ -114,105 +140,101 @@ class Delimited(Source):
                 )
             )
 
-    def _tidied(self, chunk: Chunk) -> Chunk:
-        """Reduce the rows to the columns that are kept, and take back what a report did to its cells."""
+    def _clean(self, chunk: Chunk) -> Chunk:
+        """Reduce the rows to the columns that are kept, and undo the escaping of a report."""
         if self._positions != list(range(len(self._header.cells))):
             kept = itemgetter(*self._positions)
             chunk.rows = [list(kept(row)) for row in chunk.rows]
         if self._header.is_report:
             chunk.rows = [list(map(unescape, row)) for row in chunk.rows]
             for position, row in enumerate(chunk.rows):
-                if flaws := marked(row):
+                if flaws := check_moved(row):
                     chunk.flaws.setdefault(position, []).extend(flaws)
         return chunk
 
 
-def open_delimited(copy: FileIO, path: Path, choices: Choices) -> Delimited:
-    """Return the CSV in `copy`, having found out what `choices` leave open.
+@contextmanager
+def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> Iterator[CsvSource]:
+    """Open the CSV in `copy`, and detect the encoding and the delimiter that `options` leave open.
 
-    Raises `SourceError` when it cannot be understood, `ConfigError` for an encoding or a renamed column that does not exist.
+    Raises `SourceError` when that fails, `ConfigError` for an encoding or a renamed column that does not exist.
     """
-    name = path.name
     csv.field_size_limit(LINE_LIMIT)
-    decision = decide(copy, name, choices.encoding)
-    candidates = _candidates(copy, decision.encoding, choices.delimiter)
-    chosen, above, header = _find(copy, decision.encoding, candidates, name, choices.renames)
-    if len(header.cells) > _WIDEST:
+    detected = detect_encoding(copy, path.name, options.encoding)
+    text = _Text(copy, detected.encoding, path.name)
+    delimiter, above, header = _detect_delimiter(text, options.delimiter, options.renames)
+    if len(header.cells) > _MAX_COLUMNS:
         raise SourceError(
             _(
                 "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
-                name=name,
+                name=path.name,
                 line=header.number,
-                widest=_WIDEST,
+                widest=_MAX_COLUMNS,
             )
         )
-    selection = select_columns(name, header, _unused(copy, decision.encoding, chosen, name, header), choices.renames)
+    selection = select_columns(path.name, header, _unused_columns(text, delimiter, header), options.renames)
     found = _(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
-        delimiter=_("tab") if chosen == "\t" else chosen,
-        encoding=decision.encoding,
+        delimiter=_("tab") if delimiter == "\t" else delimiter,
+        encoding=detected.encoding,
         line=header.number,
     )
-    return Delimited(
+    yield CsvSource(
         path=path,
         columns=selection.columns,
         mapping=selection.mapping,
         letters=selection.letters,
-        delimiter=chosen,
+        delimiter=delimiter,
         findings=[found, *selection.findings],
-        warnings=[*decision.warnings, *warn_above(header, above)],
-        _copy=copy,
-        _decision=decision,
+        warnings=[*detected.warnings, *warn_above(header, above)],
+        _text=text,
+        _ends_in_newline=detected.ends_in_newline,
         _header=header,
         _positions=selection.positions,
     )
 
 
-def _candidates(copy: FileIO, encoding: str, override: str | None) -> list[str]:
-    """Return the delimiters to try: the operator's, or that of a `sep=` line (Excel's own), which may lie, and all."""
-    if override is not None:
-        return [override]
-    with _text(copy, encoding) as lines:
-        declared = _SEPARATOR.fullmatch(next(lines))
-    return [*([declared[1]] if declared else []), *_DELIMITERS]
-
-
-def _find(
-    copy: FileIO, encoding: str, candidates: list[str], name: str, renames: Mapping[str, str]
-) -> tuple[str, list[tuple[int, list[str]]], Header]:
-    """Return the delimiter that gives the header with most known columns, the first rows so parted, and that header."""
-    heads: dict[str, list[tuple[int, list[str]]]] = {}
+def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, NumberedRows, Header]:
+    """Return the delimiter that gives the header with most known columns, the first rows under it, and that header."""
+    heads: dict[str, NumberedRows] = {}
     found: dict[str, Header] = {}
-    for candidate in candidates:
+    for candidate in [override] if override is not None else _candidates(text):
         rows = heads[candidate] = []
-        # Under a wrong delimiter quotes may seem wrong; the right one meets them again below.
-        with _records(copy, encoding, candidate, name) as records, suppress(SourceError):
+        # Under a wrong delimiter a quote may seem invalid; under the right one it is reported by `chunks`.
+        with text.records(candidate) as records, suppress(SourceError):
             rows.extend(islice(records, SEARCHED))
         if header := find_header(rows, renames):
             found[candidate] = header
     if found:
-        chosen = max(found, key=lambda candidate: found[candidate].known)
-        return chosen, heads[chosen], found[chosen]
-    if len(candidates) == 1:
+        delimiter = max(found, key=lambda candidate: found[candidate].known)
+        return delimiter, heads[delimiter], found[delimiter]
+    if override is not None:
         raise SourceError(
             _(
                 "{name}: with the delimiter “{delimiter}”, none of the first {searched} rows is a header "
                 "with a contactId column: correct --delimiter, or leave it out.",
-                name=name,
-                delimiter=candidates[0],
+                name=text.name,
+                delimiter=override,
                 searched=SEARCHED,
             )
         )
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
-    with _records(copy, encoding, likely, name) as records:
-        raise no_header_error(name, list(islice(records, SEARCHED)), renames, is_text=True)
+    with text.records(likely) as records:
+        raise no_header_error(text.name, list(islice(records, SEARCHED)), renames, is_text=True)
 
 
-def _unused(copy: FileIO, encoding: str, delimiter: str, name: str, header: Header) -> set[int]:
+def _candidates(text: _Text) -> list[str]:
+    """Return the delimiters to try: that of Excel's `sep=` line, which may be wrong, and the usual ones."""
+    with text.raw_lines() as lines:
+        declared = _SEPARATOR.fullmatch(next(lines))
+    return [*([declared[1]] if declared else []), *_DELIMITERS]
+
+
+def _unused_columns(text: _Text, delimiter: str, header: Header) -> set[int]:
     """Return the positions of the columns that have neither a name nor, in the whole file, any text."""
     unused = set(header.unnamed)
     if unused:
-        with _records(copy, encoding, delimiter, name) as records:
+        with text.records(delimiter) as records:
             for number, row in records:
                 if number > header.number:
                     unused -= {position for position in unused if position < len(row) and row[position].strip()}
@@ -220,9 +242,9 @@ def _unused(copy: FileIO, encoding: str, delimiter: str, name: str, header: Head
 
 
 def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violation | None]:
-    """Return `row` with `width` cells, and what is wrong with it. No text is dropped: a surplus is joined to the last cell.
+    """Return `row` with `width` cells, and its violation. No text is dropped: surplus cells are joined to the last one.
 
-    The row is marked, so that it does not pass for a whole one when the report is fed back in.
+    `MARK` keeps the row from passing as complete when the report is fed back in.
     """
     if len(row) == width or (len(row) > width and not any(map(str.strip, row[width:]))):
         return row[:width], None
@@ -231,29 +253,6 @@ def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violati
         return row + [MARK] * (width - len(row)), Violation("cells-missing", ROW, detail)
     surplus = f" {MARK} {delimiter.join(row[width:])}"
     return [*row[: width - 1], row[width - 1] + surplus], Violation("cells-surplus", ROW, detail)
-
-
-@contextmanager
-def _text(copy: FileIO, encoding: str) -> Iterator[Iterator[str]]:
-    """Lend the lines of `copy` from its beginning, without byte order marks."""
-    copy.seek(0)
-    with open(copy.fileno(), encoding=encoding, newline="", closefd=False) as text:
-        yield chain([text.readline().lstrip("\ufeff")], text)
-
-
-@contextmanager
-def _lines(copy: FileIO, encoding: str) -> Iterator[Iterator[str]]:
-    """Lend the same lines with a blank one in place of Excel's `sep=;`, so that they keep their numbers."""
-    with _text(copy, encoding) as lines:
-        first = next(lines)
-        yield chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
-
-
-@contextmanager
-def _records(copy: FileIO, encoding: str, delimiter: str, name: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
-    """Lend the records of `copy`, each with the line it starts on."""
-    with _lines(copy, encoding) as lines:
-        yield _numbered(csv.reader(lines, delimiter=delimiter, strict=True), name)
 
 
 def _numbered(reader: "_Reader", name: str) -> Iterator[tuple[int, list[str]]]:
@@ -280,11 +279,10 @@ def _batches(reader: "_Reader") -> Iterator[tuple[list[int], list[list[str]]]]:
         if reader.line_num - before == len(rows):
             numbers = list(range(before + 1, reader.line_num + 1))
         else:
-            numbers = list(accumulate(map(_height, rows[:-1]), initial=before + 1))
+            numbers = list(accumulate(map(_count_lines, rows[:-1]), initial=before + 1))
         yield numbers, rows
         before = reader.line_num
 
 
-def _height(row: list[str]) -> int:
-    """Return how many lines a record takes."""
+def _count_lines(row: list[str]) -> int:
     return 1 + sum(len(_BREAK.findall(cell)) for cell in row)

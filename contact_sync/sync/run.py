@@ -30,7 +30,7 @@ from contact_sync.report import csv
 from contact_sync.rules.anomalies import COMPARED, deviations
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 from contact_sync.sync.guards import guard
 from contact_sync.sync.outputs import Drafts, drafts, former_output_paths, output_paths
 from contact_sync.sync.shutdown import Shutdown, handle_signals
@@ -157,9 +157,9 @@ def _opened(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
         if shutdown.reasons:  # while the source was watched
             raise shutdown.reasons[0]
 
-    choices = Choices(settings.sheet, settings.encoding, settings.delimiter, settings.hidden, settings.renames)
+    options = SourceOptions(settings.sheet, settings.encoding, settings.delimiter, settings.hidden, settings.renames)
     try:
-        with open_source(settings.source, choices, sleep=sleep) as source:
+        with open_source(settings.source, options, sleep=sleep) as source:
             yield source
     except SourceError as refused:
         with suppress(OSError):  # it is out of reach, or its name too long

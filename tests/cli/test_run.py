@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 
 from .program import Main, key_file, write
 
@@ -130,5 +130,5 @@ def test_report_as_a_source(main: Main) -> None:
         Path(name).read_text(encoding="utf-8-sig") for name in ("contacts.results.csv", "contacts.results.results.csv")
     )
     assert first == second
-    with open_source(Path("contacts.results.csv"), Choices()) as source:
+    with open_source(Path("contacts.results.csv"), SourceOptions()) as source:
         assert source.columns == ["contactId", "firstname", "-note"]

@@ -13,7 +13,7 @@ import pytest
 
 from contact_sync.errors import BusyError, SourceError, StorageError
 from contact_sync.files.snapshot import _read, open_file_warning, private_copy
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit
 
 NOW = 1_000_000_000.0
@@ -223,7 +223,7 @@ def test_lock_file_of_an_office_program(tmp_path: Path, name: str) -> None:
     with pytest.raises(SourceError, match="is only the lock"):
         content_of(mark, Time())
     path = written(tmp_path / "contacts.xlsx", b"contactId;nom\n1;a\n", 60)
-    with open_source(path, Choices(), clock=lambda: NOW) as source:
+    with open_source(path, SourceOptions(), clock=lambda: NOW) as source:
         assert source.warnings == [
             f"contacts.xlsx is open in an office program (by {name}): changes not saved yet are not in this run."
         ]

@@ -21,7 +21,7 @@ from contact_sync.errors import ContactSyncError, Interrupted, SourceError
 from contact_sync.i18n import LANGUAGES, _, language, ngettext, set_language
 from contact_sync.model import Violation
 from contact_sync.rules.columns import Policy, Validator
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
@@ -259,7 +259,7 @@ def test_source_in_french(tmp_path: Path) -> None:
     path.write_text(
         "contactId;phoneNumber;date\nC1;0612345678;31/02/2020\nC2;12;\n;0612345678\nC4;612345678;\n", encoding="utf-8"
     )
-    with open_source(path, Choices(), clock=lambda: 4e9) as source:
+    with open_source(path, SourceOptions(), clock=lambda: 4e9) as source:
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 1, 1)))
         (chunk,) = source.chunks()
         violations = validator.validate(chunk).violations
@@ -290,6 +290,6 @@ def test_legacy_reader_in_french(tmp_path: Path) -> None:
     path.write_bytes(content.getvalue())
     with (
         pytest.raises(SourceError, match=f"Le fichier contacts.ods est protégé par un mot de passe{THIN}: enregistrez-le sans"),
-        open_source(path, Choices(), clock=lambda: 4e9),
+        open_source(path, SourceOptions(), clock=lambda: 4e9),
     ):
         pass

@@ -23,7 +23,7 @@ from contact_sync.packed import pack
 from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
 from contact_sync.rules.formula import escape
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit, requires_root, unprivileged_user
 
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
@@ -334,7 +334,7 @@ def test_a_report_fed_back_in(rows: list[list[str]], delimiter: str) -> None:
         write(
             report, *(line(n, f"C{n}", *row) for n, row in enumerate(rows, 2)), columns=(*columns, "other"), delimiter=delimiter
         )
-        with open_source(report, Choices(), clock=lambda: time.time() + 60) as source:
+        with open_source(report, SourceOptions(), clock=lambda: time.time() + 60) as source:
             assert source.columns == [*columns, "other"]
             read_back = [row for chunk in source.chunks() for row in chunk.rows]
     assert read_back == [[f"C{n}", *row] for n, row in enumerate(rows, 2)]

@@ -36,7 +36,7 @@ from contact_sync.report import csv as report_csv
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import cells, workbook
 from contact_sync.report.xlsx.cells import RED, SIGNATURE
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 
 LATER = 4e9
 READY = Line([], 0, "ready", "", "", "", 0, None, "", "")
@@ -48,7 +48,7 @@ BAD = Line([], 3, "invalid", "phone-unknown", "phoneNumber", "No such phone numb
 @contextmanager
 def opened(path: Path, **choices: Any) -> Iterator[Source]:
     """Lend the source in `path`."""
-    with open_source(path, Choices(**choices), clock=lambda: LATER) as source:
+    with open_source(path, SourceOptions(**choices), clock=lambda: LATER) as source:
         yield source
 
 

@@ -1,4 +1,4 @@
-"""Opening bytes as the program opens a file, without waiting."""
+"""Reading bytes as the program reads a file, without waiting, and building the bytes."""
 
 import io
 import tempfile
@@ -11,14 +11,14 @@ from typing import Any
 import openpyxl
 
 from contact_sync.model import Source
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 
 LATER = 4e9
 
 
 @dataclass
-class Reading:
-    """All that a source says."""
+class ReadResult:
+    """Everything that was read from a source."""
 
     source: Source
     numbers: list[int]
@@ -26,7 +26,7 @@ class Reading:
     flaws: dict[int, list[tuple[str, str]]]
     """Row number → (code, field) of each flaw."""
     messages: list[str]
-    """The flaws as sentences."""
+    """The sentences of the flaws."""
     skipped: list[int]
     """Row numbers."""
 
@@ -36,13 +36,13 @@ class Reading:
         return list(zip(self.numbers, self.rows, strict=True))
 
 
-def read(content: bytes, name: str = "contacts.csv", **choices: Any) -> Reading:
-    """Return everything in a file of that content and name."""
+def read(content: bytes, name: str = "contacts.csv", **options: Any) -> ReadResult:
+    """Read everything in a file of that content and name."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_bytes(content)
-        with open_source(path, Choices(**choices), clock=lambda: LATER) as source:
-            reading = Reading(source, [], [], {}, [], [])
+        with open_source(path, SourceOptions(**options), clock=lambda: LATER) as source:
+            reading = ReadResult(source, [], [], {}, [], [])
             for chunk in source.chunks():
                 assert all(len(row) == len(source.columns) for row in chunk.rows)
                 reading.numbers += chunk.numbers
@@ -59,7 +59,7 @@ def text(*lines: str, encoding: str = "utf-8") -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode(encoding)
 
 
-def saved(book: Any) -> bytes:
+def book_bytes(book: Any) -> bytes:
     """Return the file that a workbook is saved as."""
     stream = io.BytesIO()
     book.save(stream)
@@ -74,23 +74,24 @@ def sheet(*rows: Sequence[Any], change: Callable[[Any], object] = lambda _: None
     for row in rows:
         table.append(row)
     change(table)
-    return saved(book)
+    return book_bytes(book)
 
 
-def edited(content: bytes, parts: Mapping[str, Callable[[bytes], bytes]]) -> bytes:
+def edit_parts(content: bytes, parts: Mapping[str, Callable[[bytes], bytes]]) -> bytes:
     """Return the zip archive with some of its parts passed through a function."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as after:
-        for name in before.namelist():
-            change, part = parts.get(name), before.read(name)
-            after.writestr(name, change(part) if change else part)
-    return stream.getvalue()
+    return zip_parts({name: parts.get(name, bytes)(part) for name, part in unzip(content).items()})
 
 
-def archive(**parts: bytes) -> bytes:
-    """Return a zip archive of those parts; `__` in a name stands for `/`."""
+def zip_parts(parts: Mapping[str, bytes], *, is_compressed: bool = True) -> bytes:
+    """Return a zip archive of those parts."""
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as zipped:
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if is_compressed else zipfile.ZIP_STORED) as archive:
         for name, part in parts.items():
-            zipped.writestr(name.replace("__", "/"), part)
+            archive.writestr(name, part)
     return stream.getvalue()
+
+
+def unzip(content: bytes) -> dict[str, bytes]:
+    """Return the parts of a zip archive."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

@@ -1,4 +1,4 @@
-"""What a workbook's archive and its sheets' XML must not hold (spreadsheets.md A.8)."""
+"""Safety of a workbook's archive and of its sheets' XML (spreadsheets.md A.8)."""
 
 import io
 import warnings
@@ -10,14 +10,14 @@ import pytest
 from contact_sync.errors import SourceError
 from contact_sync.source import archive as archives
 
-from .reading import edited, read, sheet
+from .reading import edit_parts, read, sheet, unzip, zip_parts
 
 HEAD = ["contactId", "nom"]
 PLAIN = sheet(HEAD, ["1", "a"], ["2", "b"])
 SHEET = "xl/worksheets/sheet1.xml"
 
 
-def extended(*parts: tuple[str, bytes]) -> bytes:
+def with_parts(*parts: tuple[str, bytes]) -> bytes:
     """Return the plain workbook with more parts."""
     stream = io.BytesIO(PLAIN)
     with warnings.catch_warnings(), zipfile.ZipFile(stream, "a", zipfile.ZIP_DEFLATED) as zipped:
@@ -33,7 +33,7 @@ def with_doctype(part: bytes) -> bytes:
 
 
 def encrypted() -> bytes:
-    """Return the plain workbook with the mark of encryption on its parts."""
+    """Return the plain workbook with the encryption flag on its parts."""
     content = bytearray(PLAIN)
     with zipfile.ZipFile(io.BytesIO(PLAIN)) as zipped:
         content[zipped.infolist()[0].header_offset + 6] |= 1
@@ -41,85 +41,84 @@ def encrypted() -> bytes:
     return bytes(content)
 
 
-def flipped() -> bytes:
+def with_wrong_checksum() -> bytes:
     """Return the plain workbook with a wrong checksum."""
-    stored = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(PLAIN)) as before, zipfile.ZipFile(stored, "w") as after:
-        for name in before.namelist():
-            after.writestr(name, before.read(name))
-    return stored.getvalue().replace(b">1</", b">7</", 1)
+    return zip_parts(unzip(PLAIN), is_compressed=False).replace(b">1</", b">7</", 1)
 
 
-def rows(old: bytes, new: bytes) -> Callable[[], bytes]:
-    """Return the plain workbook with something else in its sheet."""
+def with_sheet_xml(old: bytes, new: bytes) -> Callable[[], bytes]:
+    """Return a builder of the plain workbook with other XML in its sheet."""
 
     def change(part: bytes) -> bytes:
         assert old in part
         return part.replace(old, new)
 
-    return lambda: edited(PLAIN, {SHEET: change})
+    return lambda: edit_parts(PLAIN, {SHEET: change})
 
 
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "Y1 bomb": (lambda: extended(("xl/bomb.xml", b" " * (11 << 20))), "unpacks to more than 100 times its size"),
-    "many parts": (lambda: extended(*((f"x{n}", b"") for n in range(2000))), "parts inside, 2000 at most"),
-    "X33 twice": (lambda: extended((SHEET, b"<x/>")), "contains one of its parts twice"),
-    "X33 twice but for case": (lambda: extended((SHEET.upper(), b"<x/>")), "contains one of its parts twice"),
-    "X40 entity": (lambda: edited(PLAIN, {SHEET: with_doctype}), "contains a document type declaration"),
-    "X40 entity in UTF-16": (
-        lambda: extended(("xl/x.xml", '<?xml version="1.0"?><!DOCTYPE x>'.encode("utf-16"))),
+    "Y1 zip bomb": (lambda: with_parts(("xl/bomb.xml", b" " * (11 << 20))), "unpacks to more than 100 times its size"),
+    "too many parts": (lambda: with_parts(*((f"x{n}", b"") for n in range(2000))), "parts inside, 2000 at most"),
+    "X33 a part twice": (lambda: with_parts((SHEET, b"<x/>")), "contains one of its parts twice"),
+    "X33 a part twice in another case": (lambda: with_parts((SHEET.upper(), b"<x/>")), "contains one of its parts twice"),
+    "X40 document type with an entity": (
+        lambda: edit_parts(PLAIN, {SHEET: with_doctype}),
         "contains a document type declaration",
     ),
-    "entity between blocks": (
-        lambda: extended(("xl/x.xml", b"x" * (archives._BLOCK - 4) + b"<!DOCTYPE x>")),
+    "X40 document type in UTF-16": (
+        lambda: with_parts(("xl/x.xml", '<?xml version="1.0"?><!DOCTYPE x>'.encode("utf-16"))),
         "contains a document type declaration",
     ),
-    "encrypted": (encrypted, "is protected by a password"),
-    "X33 checksum": (flipped, "is damaged"),
-    "rows out of order": (rows(b'<row r="3"', b'<row r="2"'), "its rows are out of order at row 2"),
-    "a row too far": (rows(b'<row r="3"', b'<row r="1048577"'), "its rows are out of order at row 2"),
-    "cells out of order": (rows(b'<c r="B3"', b'<c r="A3"'), "its cells are out of order at row 3"),
-    "a cell of another row": (rows(b'<c r="B3"', b'<c r="B2"'), "its cells are out of order at row 3"),
-    "merged cells that are none": (
-        rows(b"</sheetData>", b'</sheetData><mergeCells><mergeCell ref="?"/></mergeCells>'),
+    "document type across two blocks": (
+        lambda: with_parts(("xl/x.xml", b"x" * (archives._BLOCK - 4) + b"<!DOCTYPE x>")),
+        "contains a document type declaration",
+    ),
+    "encrypted parts": (encrypted, "is protected by a password"),
+    "X33 wrong checksum": (with_wrong_checksum, "is damaged"),
+    "rows out of order": (with_sheet_xml(b'<row r="3"', b'<row r="2"'), "its rows are out of order at row 2"),
+    "a row after the last one": (with_sheet_xml(b'<row r="3"', b'<row r="1048577"'), "its rows are out of order at row 2"),
+    "cells out of order": (with_sheet_xml(b'<c r="B3"', b'<c r="A3"'), "its cells are out of order at row 3"),
+    "a cell of another row": (with_sheet_xml(b'<c r="B3"', b'<c r="B2"'), "its cells are out of order at row 3"),
+    "invalid merged range": (
+        with_sheet_xml(b"</sheetData>", b'</sheetData><mergeCells><mergeCell ref="?"/></mergeCells>'),
         "is damaged",
     ),
 }
 
 
 @pytest.mark.parametrize(("content", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_refused(content: Callable[[], bytes], sentence: str) -> None:
-    """What openpyxl would fall for, or get wrong in silence, is refused before it is asked."""
+def test_unsafe_archive_is_refused(content: Callable[[], bytes], sentence: str) -> None:
+    """An archive that openpyxl would misread, or inflate without a limit, is refused before openpyxl opens it."""
     with pytest.raises(SourceError) as refusal:
         read(content())
     assert sentence in str(refusal.value)
 
 
-def test_total_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_archive_over_1_gb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A workbook that would unpack to more than 1 GB is refused."""
-    monkeypatch.setattr(archives, "_TOTAL", 5000)
+    monkeypatch.setattr(archives, "_MAX_BYTES", 5000)
     with pytest.raises(SourceError, match="unpacks to more than 1 GB"):
         read(PLAIN)
 
 
-def test_an_honest_long_cell() -> None:
-    """A small part may be packed as tightly as it likes."""
+def test_small_part_may_have_any_compression_ratio() -> None:
+    """A small part is accepted at any compression ratio."""
     assert read(sheet(HEAD, ["1", "a" * 32_000])).rows == [["1", "a" * 32_000]]
 
 
-def test_rows_and_cells_without_numbers() -> None:
-    """A sheet need not number its rows and cells; they then follow each other."""
+def test_rows_and_cells_without_numbers_follow_each_other() -> None:
+    """Rows and cells without numbers are counted."""
 
     def bare(part: bytes) -> bytes:
         for name in (b"A1", b"B1", b"A2", b"B2", b"A3", b"B3", b"1", b"2", b"3"):
             part = part.replace(b' r="%b"' % name, b"")
         return part
 
-    assert read(edited(PLAIN, {SHEET: bare})).numbered == [(2, ["1", "a"]), (3, ["2", "b"])]
+    assert read(edit_parts(PLAIN, {SHEET: bare})).numbered == [(2, ["1", "a"]), (3, ["2", "b"])]
 
 
-def test_a_prefix_on_every_element() -> None:
-    """Some programs write `x:row` for `row`; what is hidden is seen all the same."""
+def test_hidden_row_is_found_under_a_namespace_prefix() -> None:
+    """Some programs write `x:row` for `row`; its attributes are read."""
 
     def prefixed(part: bytes) -> bytes:
         part = (
@@ -130,20 +129,20 @@ def test_a_prefix_on_every_element() -> None:
         )
         return part.replace(b"xmlns=", b"xmlns:x=")
 
-    assert read(edited(PLAIN, {SHEET: prefixed}), hidden="skip").skipped == [3]
+    assert read(edit_parts(PLAIN, {SHEET: prefixed}), hidden="skip").skipped == [3]
 
 
-def test_hidden_ranges_of_columns() -> None:
-    """Columns hidden to the far right are no work; those of a field count, also by a width of nothing."""
+def test_hidden_column_ranges() -> None:
+    """A hidden range counts where it covers a field, also when its width is 0; a range up to the last column is cheap."""
     for hidden in (b'<cols><col min="2" max="16384" hidden="1"/></cols>', b'<cols><col min="2" max="2" width="0"/></cols>'):
         with pytest.raises(SourceError, match="the columns of lastname are hidden"):
-            read(rows(b"<sheetData>", hidden + b"<sheetData>")())
-    assert read(rows(b"<sheetData>", b'<cols><col min="1" max="2" width="9"/></cols><sheetData>')()).rows == [
+            read(with_sheet_xml(b"<sheetData>", hidden + b"<sheetData>")())
+    assert read(with_sheet_xml(b"<sheetData>", b'<cols><col min="1" max="2" width="9"/></cols><sheetData>')()).rows == [
         ["1", "a"],
         ["2", "b"],
     ]
 
 
-def test_rows_of_no_height() -> None:
-    """A row of no height is hidden, too."""
-    assert read(rows(b'<row r="3"', b'<row r="3" ht="0" customHeight="1"')(), hidden="skip").skipped == [3]
+def test_row_of_height_0_is_hidden() -> None:
+    """A row of height 0 is hidden."""
+    assert read(with_sheet_xml(b'<row r="3"', b'<row r="3" ht="0" customHeight="1"')(), hidden="skip").skipped == [3]

@@ -38,20 +38,26 @@ ACCEPTED = {
         [(5, ["001", "Dupont", "Jean"]), (8, ["002", "Petit", "Léa"])],
     ),
     "C32 sep=": (text("sep=;", HEAD, "001;Dupont;Jean"), [(3, ["001", "Dupont", "Jean"])]),
-    "C33 sep= after a mark": (b"\xef\xbb\xbf" + text("sep=|", "contactId|nom", "001|Dupont"), [(3, ["001", "Dupont"])]),
-    "a sep= that lies": (text("sep=,", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
-    "a sep= that cannot be": (text('sep="', "contactId;nom", "1;a"), [(3, ["1", "a"])]),
+    "C33 sep= after a byte order mark": (
+        b"\xef\xbb\xbf" + text("sep=|", "contactId|nom", "001|Dupont"),
+        [(3, ["001", "Dupont"])],
+    ),
+    "a wrong sep=": (text("sep=,", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
+    "an invalid sep=": (text('sep="', "contactId;nom", "1;a"), [(3, ["1", "a"])]),
     "a sep= without a character": (text("sep=", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
-    "C34 titles": (text("Contacts du CRM", "# export 2020", "", HEAD, "001;Dupont;Jean"), [(5, ["001", "Dupont", "Jean"])]),
-    "C41 a total": (text(HEAD, "TOTAL;;30"), [(2, ["TOTAL", "", "30"])]),
+    "C34 titles above the header": (
+        text("Contacts du CRM", "# export 2020", "", HEAD, "001;Dupont;Jean"),
+        [(5, ["001", "Dupont", "Jean"])],
+    ),
+    "C41 a total row": (text(HEAD, "TOTAL;;30"), [(2, ["TOTAL", "", "30"])]),
     "C22 line breaks in cells": (
         b'contactId;lastname\r\n1;"a\r\nb"\r\n2;"a\nb\n"\r\n3;"a\rb"\r\n4;d\r\n',
         [(2, ["1", "a\r\nb"]), (4, ["2", "a\nb\n"]), (7, ["3", "a\rb"]), (9, ["4", "d"])],
     ),
     "a line break in the header": (b'"Contact\nID";nom\n1;a\n', [(3, ["1", "a"])]),
-    "C21 all line ends": (b"contactId;nom\n1;a\r2;b\r\n3;c", [(2, ["1", "a"]), (3, ["2", "b"]), (4, ["3", "c"])]),
-    "C20 old Mac": (b"contactId;nom\r1;a\r2;b\r", [(2, ["1", "a"]), (3, ["2", "b"])]),
-    "C66 separators that are none": (
+    "C21 mixed line ends": (b"contactId;nom\n1;a\r2;b\r\n3;c", [(2, ["1", "a"]), (3, ["2", "b"]), (4, ["3", "c"])]),
+    "C20 line ends of old Macs": (b"contactId;nom\r1;a\r2;b\r", [(2, ["1", "a"]), (3, ["2", "b"])]),
+    "C66 Unicode separators are not line breaks": (
         text("contactId;nom", "1;a\u2028b\u0085c\x0bd\x0ce"),
         [(2, ["1", "a\u2028b\u0085c\x0bd\x0ce"])],
     ),
@@ -63,13 +69,13 @@ ACCEPTED = {
         [(2, ["00123", "NA", "1e5"]), (3, ["1,2E+15", "null", "TRUE"])],
     ),
     "no id in a row": (text("contactId;nom", ";Dupont", "  ;Petit"), [(2, ["", "Dupont"]), (3, ["  ", "Petit"])]),
-    "C61 header only": (text("contactId;nom"), []),
+    "C61 a header only": (text("contactId;nom"), []),
 }
 
 
 @pytest.mark.parametrize(("content", "expected"), ACCEPTED.values(), ids=ACCEPTED)
-def test_accepted(content: bytes, expected: list[tuple[int, list[str]]]) -> None:
-    """Every cell comes as it was typed, with the line that an editor shows, and no flaw."""
+def test_rows_are_read_unchanged(content: bytes, expected: list[tuple[int, list[str]]]) -> None:
+    """Every cell is read as it was typed, with the line that an editor shows, and no flaw."""
     reading = read(content)
     assert reading.numbered == expected
     assert not reading.flaws
@@ -101,35 +107,35 @@ REFUSED = {
         "9 of 9 rows do not have the 3 cells of the header (lines 2, 3, 4, 5, 6, …)",
     ),
     "C26 most rows too short": (text(HEAD, "1;a;b", "2;c", "3;d"), "2 of 3 rows do not have the 3 cells"),
-    "C58 empty": (b"", "contacts.csv is empty"),
-    "C59 a mark only": (b"\xef\xbb\xbf", "contacts.csv is empty"),
+    "C58 an empty file": (b"", "contacts.csv is empty"),
+    "C59 a byte order mark only": (b"\xef\xbb\xbf", "contacts.csv is empty"),
     "C60 line breaks only": (b"\r\n\r\n \r\n", "contacts.csv is empty"),
     "a typo": (
         text("contactId;fisrtname", "1;a"),
         '“fisrtname” is close to firstname: correct the header, or give --map "fisrtname=firstname"',
     ),
-    "a column for each byte": (text("contactId;nom" + ";x" * 20_000, "1"), "more than 16384 columns"),
-    "a cell without end": (text("contactId;nom", "1;a", '2;"' + "b\r\n" * 6_000_000), "line 3: the row that starts here"),
+    "too many columns": (text("contactId;nom" + ";x" * 20_000, "1"), "more than 16384 columns"),
+    "an unclosed quote": (text("contactId;nom", "1;a", '2;"' + "b\r\n" * 6_000_000), "line 3: the row that starts here"),
 }
 
 
 @pytest.mark.parametrize(("content", "sentence"), REFUSED.values(), ids=REFUSED)
-def test_refused(content: bytes, sentence: str) -> None:
-    """What cannot be trusted is refused with one sentence that says where."""
+def test_ambiguous_file_is_refused(content: bytes, sentence: str) -> None:
+    """A file that cannot be read with certainty is refused with one sentence that says where."""
     with pytest.raises(SourceError) as refusal:
         read(content)
     assert sentence in str(refusal.value)
 
 
-def test_c04_a_row_that_is_too_long() -> None:
-    """A row with surplus cells is flagged and keeps all its text; the others go on."""
+def test_c04_row_with_surplus_cells_is_flagged() -> None:
+    """A row with surplus cells is flagged and keeps all its text; other rows are unaffected."""
     reading = read(text("contactId,custom1,lastname", '001,"12,50",Dupont', "002,12,50,Durand"))
     assert reading.numbered == [(2, ["001", "12,50", "Dupont"]), (3, ["002", "12", "50 <?> Durand"])]
     assert reading.flaws == {3: [("cells-surplus", "")]}
     assert reading.messages[0].startswith("The row has 4 cells for 3 columns")
 
 
-def test_c26_a_row_that_is_too_short() -> None:
+def test_c26_row_with_missing_cells_is_flagged() -> None:
     """A row with missing cells is flagged and filled up with marks."""
     reading = read(text(HEAD, "1;a;b", "2;c"))
     assert reading.numbered == [(2, ["1", "a", "b"]), (3, ["2", "c", "<?>"])]
@@ -137,36 +143,36 @@ def test_c26_a_row_that_is_too_short() -> None:
     assert not reading.source.warnings
 
 
-def test_a_ragged_row_stays_flagged_in_a_report() -> None:
-    """Fed back in, a row that was too short or too long is flagged until its mark is gone, in whatever column it is."""
+def test_ragged_row_stays_flagged_in_a_report() -> None:
+    """Fed back in, a ragged row is flagged until its mark is removed, in any column."""
     report = text("contactId;Nom;Ville;sync_row", "1;Martin;<?>;2", "2;Martin;Lyon <?> x;3", "3;Martin;;4")
     assert read(report).flaws == {2: [("cells-moved", "")], 3: [("cells-moved", "")]}
     assert not read(text("contactId;Nom;Ville", "1;Martin;<?>")).flaws
 
 
-def test_c63_a_file_cut_off() -> None:
-    """A short last row without a line break is flagged, and the file is said to be incomplete."""
+def test_c63_truncated_file_is_warned_about() -> None:
+    """A short last row without a line break is flagged, and a warning says that the file is incomplete."""
     reading = read(text(HEAD, "1;a;b") + b"2;Mar")
     assert reading.flaws == {3: [("cells-missing", "")]}
     assert reading.source.warnings == ["The last row is short and does not end with a line break: the file may be incomplete."]
 
 
-def test_text_in_a_column_beyond_the_header() -> None:
-    """A surplus cell is a flaw only where it holds text."""
+def test_blank_surplus_cells_are_accepted() -> None:
+    """A surplus cell is a flaw only when it contains text."""
     reading = read(text(HEAD, "1;a;b;", "2;c;d;e", "3;f;g"))
     assert reading.flaws == {3: [("cells-surplus", "")]}
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "^"])
-def test_a_delimiter_that_is_given(delimiter: str) -> None:
-    """--delimiter is taken as it is."""
+def test_configured_delimiter_is_used(delimiter: str) -> None:
+    """--delimiter replaces detection."""
     reading = read(text(f"contactId{delimiter}nom", f"1{delimiter}a,b"), delimiter=delimiter)
     assert reading.rows == [["1", "a,b"]]
     assert reading.source.delimiter == delimiter
 
 
-def test_a_wrong_delimiter_that_is_given() -> None:
-    """--delimiter is not second-guessed: where it gives no header the file is refused."""
+def test_wrong_configured_delimiter_is_refused() -> None:
+    """A --delimiter that gives no header refuses the file; no other is tried."""
     with pytest.raises(SourceError) as refusal:
         read(text("contactId;nom", "1;a"), delimiter=",")
     assert str(refusal.value) == (
@@ -175,8 +181,8 @@ def test_a_wrong_delimiter_that_is_given() -> None:
     )
 
 
-def test_what_is_found_out() -> None:
-    """The summary says how the file was read, and which columns are left alone."""
+def test_findings_describe_the_file() -> None:
+    """The summary says how the file was read, and which columns are not sent."""
     source = read(text("Export du CRM", "Prénom;Ville;ID contact;Notes", "Léa;Paris;1;x", encoding="cp1252")).source
     assert source.findings == [
         "CSV with ; in cp1252, header on line 2.",
@@ -190,15 +196,15 @@ def test_what_is_found_out() -> None:
     assert "CSV with tab in utf-8" in read(text("contactId\tnom", "1\ta")).source.findings[0]
 
 
-def test_a_header_that_was_sorted_in() -> None:
-    """Contacts above the header are warned of, since they are not read."""
+def test_contacts_above_the_header_are_warned_about() -> None:
+    """A row of contacts above the header, which is not read, is a warning."""
     reading = read(text("0;Abel", "contactId;nom", "1;Dupont"))
     assert reading.rows == [["1", "Dupont"]]
     assert "Row 1 is above the header (row 2)" in reading.source.warnings[0]
 
 
-def test_a_report_fed_back_in() -> None:
-    """A report's own columns are left out, and the apostrophes that it put before formulas are taken off."""
+def test_report_is_unescaped() -> None:
+    """The `sync_` columns of a report are left out, and its apostrophes before formulas removed."""
     reading = read(text("contactId;'=Ville;sync_row;Nom;sync_outcome", "1;'=1+1;2;''quoted;updated", "2;x;3;'+33;invalid"))
     assert reading.source.columns == ["contactId", "=Ville", "Nom"]
     assert reading.source.letters == ["A", "B", "D"]
@@ -207,20 +213,20 @@ def test_a_report_fed_back_in() -> None:
 
 
 def test_apostrophes_stay_in_other_files() -> None:
-    """Without `sync_` columns an apostrophe is the cell's own."""
+    """Without `sync_` columns an apostrophe is part of the cell."""
     assert read(text("contactId;nom", "1;'t Hooft")).rows == [["1", "'t Hooft"]]
 
 
-def test_many_chunks() -> None:
-    """Rows and flaws keep their places across chunks, and a blank chunk is none."""
+def test_chunks_keep_row_numbers_and_flaws() -> None:
+    """Rows and flaws keep their positions across chunks, and a blank chunk is left out."""
     lines = [f"{n};a;b" for n in range(2500)] + [""] * 3000 + ["x;y"]
     reading = read(text(HEAD, *lines))
     assert reading.numbers == [*range(2, 2502), 5502]
     assert reading.flaws == {5502: [("cells-missing", "")]}
 
 
-def test_a_longer_cell_than_memory_should_hold(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cell longer than the limit refuses the file, on whatever lines it lies."""
+def test_cell_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell longer than the limit refuses the file, even when it spans short lines."""
     monkeypatch.setattr(delimited, "LINE_LIMIT", 1000)
     with pytest.raises(SourceError, match="line 3"):
         read(text("contactId;nom", "1;a", '2;"' + "b\r\n" * 500 + '"'))
@@ -230,8 +236,8 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 LATIN = st.text(st.characters(codec="cp1252", exclude_characters="\0"))
 
 
-def _written(rows: list[list[str]], delimiter: str, encoding: str, ends: str) -> tuple[bytes, list[tuple[int, list[str]]]]:
-    """Return a table as a CSV file below a header, and the rows that should come back, with their lines."""
+def _write_csv(rows: list[list[str]], delimiter: str, encoding: str, ends: str) -> tuple[bytes, list[tuple[int, list[str]]]]:
+    """Return a table as a CSV file below a header, and the rows that are expected, with their lines."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, delimiter=delimiter, lineterminator=ends, quoting=csv.QUOTE_ALL)
     writer.writerow(["contactId", "nom", "custom1"])
@@ -250,14 +256,14 @@ def _written(rows: list[list[str]], delimiter: str, encoding: str, ends: str) ->
     st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     st.sampled_from(["\r\n", "\n", "\r"]),
 )
-def test_any_table_comes_back(rows: list[list[str]], delimiter: str, encoding: str, ends: str) -> None:
-    """Any table of any text comes back the same, and each row with the line it starts on."""
-    content, expected = _written(rows, delimiter, encoding, ends)
+def test_any_table_is_read_unchanged(rows: list[list[str]], delimiter: str, encoding: str, ends: str) -> None:
+    """Any table of any text is read unchanged, and each row with the line it starts on."""
+    content, expected = _write_csv(rows, delimiter, encoding, ends)
     assert read(content).numbered == expected
 
 
 @given(st.lists(st.lists(LATIN, min_size=3, max_size=3), max_size=6))
-def test_any_table_in_a_given_encoding_comes_back(rows: list[list[str]]) -> None:
-    """Any table in cp1252 comes back the same when the operator says so."""
-    content, expected = _written(rows, ";", "cp1252", "\r\n")
+def test_any_table_in_a_configured_encoding_is_read_unchanged(rows: list[list[str]]) -> None:
+    """Any table in cp1252 is read unchanged with --encoding."""
+    content, expected = _write_csv(rows, ";", "cp1252", "\r\n")
     assert read(content, encoding="cp1252").numbered == expected

@@ -1,4 +1,4 @@
-"""Which row is the header, and which column is which field."""
+"""The header row and the fields of its columns."""
 
 from itertools import pairwise
 
@@ -7,7 +7,7 @@ import pytest
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.model import FIELDS, ID
 from contact_sync.source import aliases
-from contact_sync.source.aliases import normalise
+from contact_sync.source.aliases import normalise_header
 from contact_sync.source.header import letter
 
 from .reading import read, text
@@ -40,18 +40,18 @@ ALIASES = {
 @pytest.mark.parametrize("field", ALIASES)
 def test_aliases(field: str) -> None:
     """A header is recognised in English and French, without case, accents, spaces and punctuation."""
-    other, beside = ("lastname", "nom") if field == ID else (ID, "contactId")
+    other, alias = ("lastname", "nom") if field == ID else (ID, "contactId")
     if field == "lastname":
-        other, beside = ID, "id"
+        other, alias = ID, "id"
     for header in ALIASES[field]:
-        assert read(text(f'{beside};"{header}"')).source.mapping == {other: 0, field: 1}
+        assert read(text(f'{alias};"{header}"')).source.mapping == {other: 0, field: 1}
 
 
-def test_normalise() -> None:
-    """Ligatures become two letters, and what is no Latin letter disappears."""
-    assert normalise("Œuvre n° 2") == "oeuvren2"
-    assert normalise("Æ-ß") == "aess"
-    assert normalise("cont\u0430ctId") == "contctid"
+def test_normalise_header() -> None:
+    """Ligatures become two letters, and letters of other scripts are removed."""
+    assert normalise_header("Œuvre n° 2") == "oeuvren2"
+    assert normalise_header("Æ-ß") == "aess"
+    assert normalise_header("cont\u0430ctId") == "contctid"
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_normalise() -> None:
         ("l\u0430stname", "lastname"),
     ],
 )
-def test_a_header_close_to_a_field(header: str, field: str) -> None:
+def test_typo_of_a_field_is_refused(header: str, field: str) -> None:
     """A header that is nearly a field refuses the file and suggests the field."""
     with pytest.raises(SourceError) as refusal:
         read(text(f"contactId;Ville;{header}", "1;a;b"))
@@ -85,53 +85,52 @@ def test_a_header_close_to_a_field(header: str, field: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["contactI", "cnotactId", "cont\u0430ctId", "identifiannt"])
-def test_a_header_close_to_the_id(header: str) -> None:
-    """The same holds for the column of the id."""
+def test_typo_of_the_id_is_refused(header: str) -> None:
+    """A header that is nearly contactId refuses the file."""
     with pytest.raises(SourceError, match="is close to contactId"):
         read(text(f"nom;{header}", "a;1"))
 
 
-INNOCENT = """note notes ville email e-mail mail age code groupe pays sexe civilité société adresse cp commentaire statut langue
-contrat client siret fax tel2 mobile2 titre photo contrats portail source newsletter opt-in tags liste points fidélité entreprise
-fonction surnom pseudo champ5 perso5 champs username nickname birthplace
-contact"""
-PHRASES = """Téléphone 2;Téléphone fixe;Nom complet;Nom de naissance;Lieu de naissance;Date de création;Code postal;ID client"""
+OTHER_HEADERS = """note;notes;ville;email;e-mail;mail;age;code;groupe;pays;sexe;civilité;société;adresse;cp;commentaire;statut
+langue;contrat;client;siret;fax;tel2;mobile2;titre;photo;contrats;portail;source;newsletter;opt-in;tags;liste;points;fidélité
+entreprise;fonction;surnom;pseudo;champ5;perso5;champs;username;nickname;birthplace;contact;Téléphone 2;Téléphone fixe;Nom complet
+Nom de naissance;Lieu de naissance;Date de création;Code postal;ID client"""
 
 
-@pytest.mark.parametrize("header", [*INNOCENT.split(), *PHRASES.split(";")])
-def test_an_innocent_header(header: str) -> None:
-    """A column that is no field is carried to the report, however short its name."""
+@pytest.mark.parametrize("header", OTHER_HEADERS.replace("\n", ";").split(";"))
+def test_other_headers_are_not_typos(header: str) -> None:
+    """A column that is not a field is copied to the report, even with a short name."""
     source = read(text(f"contactId;Prénom;{header}", "1;a;b")).source
     assert source.mapping == {ID: 0, "firstname": 1}
     assert source.findings[-1] == f"Not sent, copied to the report: {header}."
 
 
-def test_an_alias_is_never_close() -> None:
-    """Every alias is the field it stands for."""
+def test_every_alias_is_recognised() -> None:
+    """Every alias is recognised as its field."""
     for alias, field in aliases._FIELD_OF.items():
-        assert aliases.match([alias], {}) == {0: field}
+        assert aliases.match_fields([alias], {}) == {0: field}
 
 
-def test_close_to_a_field_that_is_there() -> None:
-    """A second, similar column beside the field itself is no typo of it."""
+def test_second_similar_column_is_not_a_typo() -> None:
+    """A column similar to a field that the file has is not a typo of it."""
     assert read(text("contactId;Téléphone;Téléphones", "1;a;b")).source.mapping == {ID: 0, "phoneNumber": 1}
     assert read(text("contactId;Téléphone;phoneNumber2", "1;a;b")).source.mapping == {ID: 0, "phoneNumber": 1}
 
 
-def test_distance_is_a_metric_on_words() -> None:
+def test_edit_distance() -> None:
     """Insertions, deletions, substitutions and swaps of neighbours count one each."""
     words = ["firstname", "fisrtname", "fisrtnme", "firstnames", "", "lastname"]
     assert [aliases._distance(a, b) for a, b in pairwise(words)] == [1, 1, 3, 10, 8]
     assert all(aliases._distance(a, b) == aliases._distance(b, a) for a in words for b in words)
 
 
-def test_renames() -> None:
-    """--map names a column, and wins over what its header means by itself."""
+def test_rename_wins_over_an_alias() -> None:
+    """--map names a column, and wins over the meaning of its header."""
     reading = read(text("Numéro;Libellé;Nom", "1;a;b"), renames={"numero": "contactid", "LIBELLE": "custom1"})
     assert reading.source.mapping == {ID: 0, "lastname": 2, "custom1": 1}
 
 
-def test_renames_of_what_is_not_there() -> None:
+def test_rename_of_a_missing_column_or_field() -> None:
     """--map must name a column and a field that exist."""
     with pytest.raises(ConfigError, match=r"--map names a column “libelle” that contacts\.csv does not have"):
         read(text("contactId;nom", "1;a"), renames={"Libellé": "custom1"})
@@ -141,8 +140,8 @@ def test_renames_of_what_is_not_there() -> None:
         read(text("contactId;nom", "1;a"), renames={"nom": "custom9"})
 
 
-def test_a_rename_to_a_field_that_is_taken() -> None:
-    """--map chooses between columns of one field; two that it names are refused."""
+def test_rename_resolves_duplicate_columns() -> None:
+    """--map chooses between columns of one field; two of them in --map are refused."""
     content = text("contactId;Téléphone;Mobile;Ligne", "1;a;b;c")
     with pytest.raises(SourceError, match=r"columns B “Téléphone” and C “Mobile” both mean phoneNumber: .*choose with --map"):
         read(content)
@@ -152,29 +151,29 @@ def test_a_rename_to_a_field_that_is_taken() -> None:
         read(content, renames={"Mobile": "phoneNumber", "Ligne": "phoneNumber"})
 
 
-def test_the_exact_header_wins_over_a_close_row_above() -> None:
-    """A title that nearly is a header does not hide the header below it."""
+def test_exact_header_wins_over_a_typo_above() -> None:
+    """A title that is nearly a header does not hide the header below it."""
     assert read(text("Contacts;Prénon", "contactId;Prénom", "1;Léa")).rows == [["1", "Léa"]]
 
 
-def test_the_first_header_wins() -> None:
-    """A header that is repeated further down is a row: nothing between the two is lost."""
+def test_first_header_wins() -> None:
+    """A header that is repeated further down is a row: no row between the two is lost."""
     assert len(read(text("contactId;nom;x", "1;a;", "contactId;nom;prenom", "2;b;c")).rows) == 3
 
 
-def test_every_field_at_once() -> None:
-    """All the fields of the API can stand in one file."""
+def test_all_fields_in_one_file() -> None:
+    """A file may have all the fields of the API."""
     assert set(read(text(";".join((ID, *FIELDS)), "1" + ";a" * 9)).source.mapping) == {ID, *FIELDS}
 
 
 def test_long_headers_are_shortened_in_sentences() -> None:
-    """A header as long as a novel does not fill the mail."""
+    """A very long header is shortened in findings."""
     findings = read(text("contactId;nom;" + "x" * 5000, "1;a;b")).source.findings
     assert findings[-1] == f"Not sent, copied to the report: {'x' * 39}…."
 
 
-def test_letters() -> None:
-    """Columns are lettered as in a spreadsheet."""
+def test_column_letters() -> None:
+    """Columns have the letters of a spreadsheet."""
     assert [letter(position) for position in (0, 25, 26, 51, 52, 701, 702, 16_383)] == [
         "A",
         "Z",
@@ -187,14 +186,14 @@ def test_letters() -> None:
     ]
 
 
-def test_first_row_far_to_the_right() -> None:
-    """The refusal shows what the first row names, however far to the right it stands."""
+def test_refusal_shows_headers_far_to_the_right() -> None:
+    """The refusal shows the field names of the first row in any column."""
     with pytest.raises(SourceError, match="row 1 contains “prénom”"):
         read(text(";" * 15 + "prénom", "a;b"))
 
 
 @pytest.mark.parametrize("lines", [("001;Dupont;Jean",), ('"001;Dupont;Jean"', '"002;Dupont;Jean"')])
-def test_values_are_not_repeated(lines: tuple[str, ...]) -> None:
+def test_refusal_repeats_no_values(lines: tuple[str, ...]) -> None:
     """The refusal of a file without a header, which may be sent as a mail, repeats no value of its first row."""
     with pytest.raises(SourceError, match="row 1 contains no known field name\\.") as refused:
         read(text(*lines))

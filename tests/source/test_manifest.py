@@ -1,4 +1,4 @@
-"""Any spreadsheet comes through whole or is flagged, and is never mangled: a manifest of files, from their bytes to what is sent.
+"""Every cell of a spreadsheet is sent correctly or flagged: a manifest of files, from their bytes to the contacts that are sent.
 
 Case numbers (C01, X07) are those of the project's survey of real files; A.3 to A.7 are its chapters on cells.
 """
@@ -17,13 +17,13 @@ from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import Violation, lines_of
 from contact_sync.rules.columns import Policy, Validator
-from contact_sync.source import Choices, open_source
+from contact_sync.source import SourceOptions, open_source
 from contact_sync.sync.stage import stage
 from tests.setups import begin_run
 
-from .reading import edited, saved, sheet, text
+from .reading import book_bytes, edit_parts, sheet, text
 from .test_archive import SHEET
-from .writing import cell, line, ods, row, table, xls, xlsb
+from .writing import cell, ods, row, row_records, table, xls, xlsb
 
 Sent = tuple[str, dict[str, str]]
 Expected = dict[int, Sent | str]
@@ -31,26 +31,26 @@ Expected = dict[int, Sent | str]
 
 
 def judge(content: bytes, folder: Path) -> Expected:
-    """Load, validate and stage a file, and say of each of its rows what would be sent, or why not."""
+    """Load, validate and stage a file; return for each of its rows what would be sent, or the codes of its violations."""
     path = folder / "contacts.csv"
     path.write_bytes(content)
-    with Ledger(None, Fingerprints(bytes(32))) as ledger, open_source(path, Choices(), clock=lambda: 4e9) as source:
+    with Ledger(None, Fingerprints(bytes(32))) as ledger, open_source(path, SourceOptions(), clock=lambda: 4e9) as source:
         begin_run(ledger, "run")
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
         stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.take(-1, 1000)}
         ledger.report_unsent_as(Violation("stopped", detail={"reason": ""}), ready=False)
-        told = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.batches())}
-    return told | pending
+        violations = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.batches())}
+    return violations | pending
 
 
 def sent(contact_id: str, **contact: str) -> Sent:
-    """Return what is sent for a row."""
+    """Return the expectation that a row is sent."""
     return contact_id, contact
 
 
-def alike(rows: int, **contact: str) -> Expected:
-    """Return rows 2, 3, … of the contacts 1, 2, …, for each of which the same is sent."""
+def all_sent(rows: int, **contact: str) -> Expected:
+    """Return the expectation that the contacts 1, 2, … in the rows 2, 3, … are sent with the same fields."""
     return {number + 1: sent(str(number), **contact) for number in range(1, rows + 1)}
 
 
@@ -80,8 +80,8 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         b'contactId;custom1\r\n1;"a\r\nb"\r\n2;"c\n"\r\n3;d\r\n',
         {2: "text-control custom1", 4: sent("2", custom1="c"), 6: sent("3", custom1="d")},
     ),
-    "C20 old Mac": (b"contactId;nom\r1;a\r2;b\r", {2: sent("1", lastname="a"), 3: sent("2", lastname="b")}),
-    "C21 all line ends": (
+    "C20 line ends of old Macs": (b"contactId;nom\r1;a\r2;b\r", {2: sent("1", lastname="a"), 3: sent("2", lastname="b")}),
+    "C21 mixed line ends": (
         b"contactId;nom\n1;a\r2;b\r\n3;c",
         {2: sent("1", lastname="a"), 3: sent("2", lastname="b"), 4: sent("3", lastname="c")},
     ),
@@ -94,19 +94,19 @@ CSV: dict[str, tuple[bytes, Expected]] = {
     ),
     "C31 blank lines": (text("", "", HEAD, "", "001;Dupont;Jean", "  ", " ; ;", "2;a;"), {5: DUPONT, 8: sent("2", lastname="a")}),
     "C32 sep=": (text("sep=;", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
-    "C33 sep= after a mark": (codecs.BOM_UTF8 + text("sep=|", "contactId|nom", "1|a"), {3: sent("1", lastname="a")}),
-    "C34 titles": (text("Contacts du CRM", "", HEAD, "001;Dupont;Jean"), {4: DUPONT}),
+    "C33 sep= after a byte order mark": (codecs.BOM_UTF8 + text("sep=|", "contactId|nom", "1|a"), {3: sent("1", lastname="a")}),
+    "C34 titles above the header": (text("Contacts du CRM", "", HEAD, "001;Dupont;Jean"), {4: DUPONT}),
     "C35 titles with the delimiter": (text("Contacts;du;CRM", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
     "C38 headers as people write them": (
         text('\u00a0Contact ID\u00a0; Prénom ;Nom\u202f;"Date de\nnaissance"', "001;Jean;Dupont;12/06/1980"),
         {3: sent("001", firstname="Jean", lastname="Dupont", date="1980-06-12")},
     ),
-    "C41 a total": (text(HEAD, "001;Dupont;Jean", "TOTAL;;30"), {2: DUPONT, 3: "id-total contactId"}),
+    "C41 a total row": (text(HEAD, "001;Dupont;Jean", "TOTAL;;30"), {2: DUPONT, 3: "id-total contactId"}),
     "C42 a comment": (text("# export CRM", HEAD, "001;Dupont;Jean"), {3: DUPONT}),
     "C61 a header only": (text(HEAD), {}),
     "C63 cut off": (text(HEAD, "001;Dupont;Jean") + b"002;Mar", {2: DUPONT, 3: "cells-missing"}),
     "C65 Ctrl-Z": (text(HEAD, "001;Dupont;Jean") + b"\x1a", {2: DUPONT}),
-    "C66 separators that are none": (
+    "C66 Unicode separators are not line breaks": (
         text("contactId;custom1;nom", "1;a\u2028b;c", "2;a\x85b;c", "3;a\x0cb;c"),
         {2: "text-control custom1", 3: "text-control custom1", 4: "text-control custom1"},
     ),
@@ -123,14 +123,14 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         text("contactId, lastname", '001, "Dupont, Jr"', "2, b"),
         {2: "cells-surplus", 3: sent("2", lastname="b")},
     ),
-    "the header again": (
+    "a repeated header": (
         text(HEAD, "001;Dupont;Jean", HEAD, "2;a;b"),
         {2: DUPONT, 3: "header-again", 4: sent("2", lastname="a", firstname="b")},
     ),
     # A.2 encodings
-    "C07 mark": (codecs.BOM_UTF8 + text("contactId,nom", "1,é"), {2: sent("1", lastname="é")}),
-    "C08 mark and quotes": (codecs.BOM_UTF8 + text('"contactId";"nom"', "1;é"), {2: sent("1", lastname="é")}),
-    "C09 two marks": (codecs.BOM_UTF8 * 2 + text("contactId;nom", "1;é"), {2: sent("1", lastname="é")}),
+    "C07 byte order mark": (codecs.BOM_UTF8 + text("contactId,nom", "1,é"), {2: sent("1", lastname="é")}),
+    "C08 byte order mark and quotes": (codecs.BOM_UTF8 + text('"contactId";"nom"', "1;é"), {2: sent("1", lastname="é")}),
+    "C09 two byte order marks": (codecs.BOM_UTF8 * 2 + text("contactId;nom", "1;é"), {2: sent("1", lastname="é")}),
     "C10 cp1252": (text("contactId;nom", "1;Bœuf – 5 € d’été", encoding="cp1252"), {2: sent("1", lastname="Bœuf – 5 € d’été")}),
     "C12 UTF-16 LE": (codecs.BOM_UTF16_LE + text("contactId\tnom", "1\té", encoding="utf-16-le"), {2: sent("1", lastname="é")}),
     "C13 UTF-16 BE": (codecs.BOM_UTF16_BE + text("contactId;nom", "1;é", encoding="utf-16-be"), {2: sent("1", lastname="é")}),
@@ -139,11 +139,11 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         text("contactId;nom", "1;Hélène", "2;Zoé", encoding="mac_roman"),
         {2: sent("1", lastname="Hélène"), 3: sent("2", lastname="Zoé")},
     ),
-    "CSV MS-DOS": (
+    "cp850": (
         text("contactId;nom", "1;Hélène", "2;Zoé", encoding="cp850"),
         {2: sent("1", lastname="Hélène"), 3: sent("2", lastname="Zoé")},
     ),
-    "C17 damage that was there before": (
+    "C17 text that was damaged before": (
         text("contactId;nom", "1;LefÃ¨vre", "2;b"),
         {2: "text-damaged lastname", 3: sent("2", lastname="b")},
     ),
@@ -191,12 +191,12 @@ CSV: dict[str, tuple[bytes, Expected]] = {
             6: "",
         },
     ),
-    "A.3 duplicates but for zeros are two contacts": (
+    "A.3 ids that differ by leading zeros are two contacts": (
         text("contactId;nom", "00123;a", "123;b"),
         {2: sent("00123", lastname="a"), 3: sent("123", lastname="b")},
     ),
     # A.4 texts
-    "A.4 words that pandas takes for nothing": (
+    "A.4 words that pandas reads as missing": (
         text(
             "contactId;nom",
             *(f"{n};{word}" for n, word in enumerate(["NA", "null", "None", "nan", "N/A", "-", "TRUE", "1e5", "inf"])),
@@ -254,7 +254,7 @@ CSV: dict[str, tuple[bytes, Expected]] = {
             ),
             *("14;12 juin 2020", "15;1/2/2020 18:00", "16;20200612", "17;28/02/1900", "18;12/06/0020"),
         ),
-        alike(6, date="2020-06-12")
+        all_sent(6, date="2020-06-12")
         | {
             8: "date-two-digits date",
             9: "date-serial date",
@@ -290,7 +290,7 @@ CSV: dict[str, tuple[bytes, Expected]] = {
             *("11;O612345678", "12;0612345678 poste 12", "13;33612345678.0", "14;0123456789", "15;0612345678 / 0712345678"),
             *("16;6,12E+08", "17;3.36E+10", "18;06123", "19;<vider>", "20;0692123456"),
         ),
-        alike(10, phoneNumber="+33612345678")
+        all_sent(10, phoneNumber="+33612345678")
         | {
             12: "phone-characters phoneNumber",
             13: "phone-characters phoneNumber",
@@ -346,7 +346,7 @@ CSV: dict[str, tuple[bytes, Expected]] = {
 }
 
 
-def changed(*rows: Sequence[Any], **cells: tuple[Any, str | None]) -> bytes:
+def workbook_with_cells(*rows: Sequence[Any], **cells: tuple[Any, str | None]) -> bytes:
     """Return a workbook of these rows in which some cells have another value, and perhaps a number format."""
 
     def change(table: Any) -> None:
@@ -359,10 +359,10 @@ def changed(*rows: Sequence[Any], **cells: tuple[Any, str | None]) -> bytes:
 
 
 def with_sheets(**sheets: str) -> bytes:
-    """Return a workbook with these sheets, which are `contacts`, `text`, `chart`, or one of them `hidden`."""
+    """Return a workbook with these sheets: `contacts`, `text` or `chart`, optionally `hidden`."""
     made: Any = openpyxl.Workbook()
     made.remove(made.active)
-    for title, (kind, *state) in ((title, told.split()) for title, told in sheets.items()):
+    for title, (kind, *state) in ((title, kinds.split()) for title, kinds in sheets.items()):
         if kind == "chart":
             chart = BarChart()
             made.create_chartsheet(title).add_chart(chart)
@@ -372,7 +372,7 @@ def with_sheets(**sheets: str) -> bytes:
             table.append(values)
         if state:
             table.sheet_state = "veryHidden"
-    return saved(made)
+    return book_bytes(made)
 
 
 ROW = ["contactId", "nom"]
@@ -385,7 +385,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         {n + 1: sent(f"00{n}", lastname=name) for n, name in enumerate(["NA", "null", "1e5", "x"], 1)},
     ),
     "A.3 numbers as ids": (
-        changed(
+        workbook_with_cells(
             ROW,
             *(["", "a"] for _ in range(7)),
             A2=(123, "00000"),
@@ -407,7 +407,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         },
     ),
     "A.5 dates in a workbook": (
-        changed(
+        workbook_with_cells(
             ["contactId", "date"],
             *([str(n), ""] for n in range(1, 9)),
             B2=(dt.date(2020, 6, 12), None),
@@ -431,7 +431,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         },
     ),
     "A.6 phones in a workbook": (
-        changed(
+        workbook_with_cells(
             ["contactId", "tel"],
             *([str(n), ""] for n in range(1, 5)),
             B2=(612345678, '0#" "##" "##" "##" "##'),
@@ -439,7 +439,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
             B4=("+33612345678", None),
             B5=(33612345678.5, None),
         ),
-        alike(3, phoneNumber="+33612345678") | {5: "phone-unknown phoneNumber"},
+        all_sent(3, phoneNumber="+33612345678") | {5: "phone-unknown phoneNumber"},
     ),
     "X07 formulas never calculated": (
         sheet(ROW, ["1", "=UPPER(A1)"], ["2", "b"]),
@@ -457,7 +457,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
     "X12 a cover sheet first": (with_sheets(LisezMoi="text", Liste="contacts"), {2: A}),
     "X12d a chart first": (with_sheets(Graphique="chart", Liste="contacts"), {2: A}),
     "X13 values in a free field": (
-        changed(
+        workbook_with_cells(
             ["contactId", "custom1"],
             *([str(n), ""] for n in range(1, 6)),
             B2=(True, None),
@@ -474,11 +474,11 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
             6: "cell-kind custom1",
         },
     ),
-    "X15b a dimension that lies": (
-        edited(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part.replace(b'ref="A1:B2"', b'ref="A1"')}),
+    "X15b a wrong dimension": (
+        edit_parts(sheet(ROW, ["1", "a"]), {SHEET: lambda part: part.replace(b'ref="A1:B2"', b'ref="A1"')}),
         {2: A},
     ),
-    "X15e a stray space": (changed(ROW, ["1", "a"], A1048576=(" ", None)), {2: A}),
+    "X15e a stray space": (workbook_with_cells(ROW, ["1", "a"], A1048576=(" ", None)), {2: A}),
     "X17 escaped characters": (
         sheet(ROW, ["1", "Du_x000D_\n_x0041_"], ["2", "  b "]),
         {2: "text-control lastname", 3: sent("2", lastname="b")},
@@ -486,7 +486,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
     "X20 headers of other kinds": (sheet([*ROW, None, 2020, dt.date(2020, 6, 12)], ["1", "a", None, 5, 6]), {2: A}),
     "X21 titles above": (sheet(["Contacts"], [], ROW, ["1", "a"]), {4: A}),
     "X22 a table at C4": (sheet([], [], [], [None, None, *ROW], [None, None, "1", "a"]), {5: A}),
-    "X23 blank rows and a total": (sheet(ROW, ["1", "a"], [], [" "], ["TOTAL", 30]), {2: A, 5: "id-total contactId"}),
+    "X23 blank rows and a total row": (sheet(ROW, ["1", "a"], [], [" "], ["TOTAL", 30]), {2: A, 5: "id-total contactId"}),
     "X26 a link that shows a text": (sheet(["contactId", "url"], ["1", "Cliquez ici"]), {2: "url-scheme url"}),
     "X31 a CSV file": (text("contactId;nom", "1;a"), {2: A}),
     "X42 .xls": (
@@ -497,12 +497,12 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         ods(table(row(*ROW), row("1", "a"), row(cell("2"), cell("#N/A", "string")))),
         {2: A, 3: "cell-error lastname"},
     ),
-    ".xlsb": (xlsb(line(0, *ROW, None), line(1, "1", "a", None)), {2: A}),
+    ".xlsb": (xlsb(row_records(0, *ROW, None), row_records(1, "1", "a", None)), {2: A}),
     "X45 a long cell": (sheet(ROW, ["1", "a" * 32_767], ["2", "b"]), {2: "text-length lastname", 3: sent("2", lastname="b")}),
 }
 
 
 @pytest.mark.parametrize(("content", "expected"), [*CSV.values(), *BOOKS.values()], ids=[*CSV, *BOOKS])
 def test_manifest(content: bytes, expected: Expected, tmp_path: Path) -> None:
-    """Each file comes out as the manifest says."""
+    """Each file gives the result in the manifest."""
     assert judge(content, tmp_path) == expected

@@ -1,4 +1,4 @@
-"""Excel 97-2003 workbooks: formulas that show nothing, and files that are cut off."""
+"""Excel 97-2003 workbooks: formats, errors, empty formulas, damage."""
 
 import datetime as dt
 import struct
@@ -14,45 +14,45 @@ from .reading import read
 from .writing import HEAD, xls
 
 
-def styled(value: Any, number_format: str) -> bytes:
+def with_format(value: Any, number_format: str) -> bytes:
     """Return a workbook with that value under custom1."""
     style = xlwt.easyxf(num_format_str=number_format)
     return xls(HEAD, ["1", "a"], change=lambda sheet: sheet.write(1, 2, value, style))
 
 
 TEXTS: dict[str, tuple[Any, str, str]] = {
-    "zeros": (123, "00000", "00123"),
+    "leading zeros": (123, "00000", "00123"),
     "percent": (0.25, "0%", "25%"),
-    "a day": (dt.date(2020, 6, 12), "dd/mm/yyyy", "2020-06-12"),
-    "a moment": (dt.datetime(2020, 6, 12, 18), "dd/mm/yyyy hh:mm", "2020-06-12 18:00:00"),  # noqa: DTZ001 - as a spreadsheet has it
+    "a date": (dt.date(2020, 6, 12), "dd/mm/yyyy", "2020-06-12"),
+    "a date and time": (dt.datetime(2020, 6, 12, 18), "dd/mm/yyyy hh:mm", "2020-06-12 18:00:00"),  # noqa: DTZ001 - as a spreadsheet has it
     "a decimal": (0.1 + 0.2, "General", "0.3"),
-    "a General serial": (43994, "General", "43994"),
+    "a date serial without a date format": (43994, "General", "43994"),
 }
 
 
 @pytest.mark.parametrize(("value", "number_format", "expected"), TEXTS.values(), ids=TEXTS)
-def test_text(value: Any, number_format: str, expected: str) -> None:
-    """A cell's text is what a person sees."""
-    reading = read(styled(value, number_format))
+def test_cell_is_rendered_as_shown(value: Any, number_format: str, expected: str) -> None:
+    """The text of a cell is what the spreadsheet shows."""
+    reading = read(with_format(value, number_format))
     assert reading.rows == [["1", "a", expected]]
     assert not reading.flaws
 
 
 @pytest.mark.parametrize(("value", "number_format"), [(True, "General"), (1e15, "0"), (0.5, "hh:mm"), (3e9, "dd/mm/yyyy")])
-def test_flaws(value: Any, number_format: str) -> None:
-    """A value that stands for no text is flagged."""
-    assert [field for _, field in read(styled(value, number_format)).flaws[2]] == ["custom1"]
+def test_unsuitable_value_is_flagged(value: Any, number_format: str) -> None:
+    """A value that cannot be sent as text is flagged."""
+    assert [field for _, field in read(with_format(value, number_format)).flaws[2]] == ["custom1"]
 
 
-def test_errors() -> None:
-    """An error is told, and never a blank."""
+def test_error_is_flagged() -> None:
+    """An error cell is flagged, and never read as a blank."""
     reading = read(xls(HEAD, ["1", "a"], change=lambda sheet: sheet.row(1).set_cell_error(2, "#REF!")))
     assert reading.flaws == {2: [("cell-error", "custom1")]}
     assert "(#REF!)" in reading.messages[0]
 
 
 def test_hidden_rows_and_columns() -> None:
-    """Hidden rows and columns are seen."""
+    """Hidden rows and columns are detected."""
 
     def hide(sheet: Any) -> None:
         sheet.row(2).hidden = True
@@ -63,33 +63,33 @@ def test_hidden_rows_and_columns() -> None:
     assert reading.source.mapping == {"contactId": 0, "firstname": 1}
 
 
-def test_merged_cells() -> None:
+def test_merged_cells_are_flagged() -> None:
     """Merged cells are flagged in each row."""
     reading = read(xls(HEAD, ["1"], ["2"], change=lambda sheet: sheet.write_merge(1, 2, 1, 1, "a")))
     assert reading.flaws == {2: [("cell-merged", "firstname")], 3: [("cell-merged", "firstname")]}
 
 
-def test_formulas_that_show_nothing() -> None:
-    """A formula of a field that shows nothing may never have been calculated: blanks are not certain, and that is said."""
+def test_empty_formula_makes_blanks_uncertain() -> None:
+    """An empty formula in a field may never have been calculated: blanks are uncertain, with a warning."""
     in_field = read(xls(HEAD, ["1", "a"], change=lambda sheet: sheet.write(1, 2, xlwt.Formula('UPPER("b")'))))
     assert in_field.rows == [["1", "a", ""]]
     assert not in_field.source.blanks_certain
     (warning,) = in_field.source.warnings
     assert warning.startswith("1 formula in the columns to send is empty, and may never have been calculated: ")
-    beside = read(xls([*HEAD, "Ville"], ["1", "a"], change=lambda sheet: sheet.write(1, 3, xlwt.Formula('UPPER("b")'))))
-    assert beside.source.blanks_certain
-    assert not beside.source.warnings
+    elsewhere = read(xls([*HEAD, "Ville"], ["1", "a"], change=lambda sheet: sheet.write(1, 3, xlwt.Formula('UPPER("b")'))))
+    assert elsewhere.source.blanks_certain
+    assert not elsewhere.source.warnings
 
 
-def test_days_of_the_other_epoch() -> None:
-    """A workbook that counts from 1904, as old Macs do, gives the day it shows."""
-    content = styled(43994, "dd/mm/yyyy")
+def test_dates_counted_from_1904() -> None:
+    """A workbook that counts days from 1904, as old Macs do, gives the date that it shows."""
+    content = with_format(43994, "dd/mm/yyyy")
     assert content.count(b"\x22\x00\x02\x00\x00\x00") == 1  # DATEMODE
     assert read(content.replace(b"\x22\x00\x02\x00\x00\x00", b"\x22\x00\x02\x00\x01\x00")).rows == [["1", "a", "2024-06-13"]]
 
 
-def test_a_sheet_without_an_end() -> None:
-    """A sheet whose records do not come to their end is refused: what is missing could be rows."""
+def test_sheet_without_an_end_record_is_refused() -> None:
+    """A sheet without its end record is refused: rows may be missing."""
     content = xls(HEAD, ["1", "a"])
     end = content.rindex(b"\x0a\x00\x00\x00")
     with pytest.raises(SourceError, match="is damaged"):
@@ -98,8 +98,8 @@ def test_a_sheet_without_an_end() -> None:
         list(reader._formulas(b"\x09\x08\x02\x00ab\x06\x00\xff\xff", 0))
 
 
-def test_general_by_another_name() -> None:
-    """The first number format is General, whatever an old program of another language called it."""
+def test_first_format_is_general_under_any_name() -> None:
+    """The first number format is General, also under the name that an old program of another language gave it."""
     content = xls(HEAD, ["1", "a", 5])
     before, after = b"\x1e\x04\x0c\x00\xa4\x00\x07\x00\x00General", b"\x1e\x04\x0c\x00\x00\x00\x07\x00\x00Standar"
     assert before in content
@@ -111,8 +111,8 @@ def test_general_by_another_name() -> None:
     assert not reading.flaws
 
 
-def test_names_that_are_not_understood() -> None:
-    """A defined name whose formula only Excel understands is no reason to refuse the workbook."""
+def test_invalid_defined_name_is_accepted() -> None:
+    """A defined name whose formula xlrd cannot parse does not refuse the workbook."""
 
     def change(table: Any) -> None:
         formula = b"\x2d" + bytes(8)  # an area relative to the cell that uses the name
@@ -122,8 +122,8 @@ def test_names_that_are_not_understood() -> None:
     assert read(xls(HEAD, ["1", "a", "b"], change=change)).rows == [["1", "a", "b"]]
 
 
-def test_comments_that_are_not_understood() -> None:
-    """What stands in a comment, and how a program wrote it, is no reason to refuse the workbook."""
+def test_invalid_comment_is_accepted() -> None:
+    """A comment that xlrd cannot parse does not refuse the workbook."""
 
     def change(table: Any) -> None:
         note = struct.pack("<HHHHHB5s4x", 1, 0, 0, 1, 5, 0, b"Alice")  # with more behind its author than Excel writes

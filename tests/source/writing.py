@@ -1,15 +1,13 @@
-"""Writers of small .ods, .xls and .xlsb workbooks, for what no office program would save."""
+"""Builders of small .ods, .xls and .xlsb workbooks, also of invalid ones that no office program would save."""
 
-import io
 import struct
-import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import xlwt
 
-from .reading import saved
+from .reading import book_bytes, zip_parts
 
 HEAD = ["contactId", "Prénom", "custom1"]
 _SPACES = {
@@ -19,7 +17,7 @@ _SPACES = {
 
 
 def cell(value: str, kind: str = "string", inside: str = "", **attributes: Any) -> str:
-    """Return an .ods cell that shows `value`; `_` in an attribute stands for `-`, and its prefix is `table`."""
+    """Return an .ods cell that shows `value`; `_` in the name of an attribute becomes `-`, and its prefix is `table`."""
     named = "".join(f" table:{name.replace('_', '-')}={quoteattr(str(text))}" for name, text in attributes.items())
     return f"<table:table-cell office:value-type={quoteattr(kind)}{named}><text:p>{value}</text:p>{inside}</table:table-cell>"
 
@@ -32,12 +30,12 @@ def number(value: str, shown: str, kind: str = "float", **attributes: Any) -> st
 def row(*cells: str, **attributes: Any) -> str:
     """Return an .ods row of texts, or of cells as XML."""
     named = "".join(f' table:{name.replace("_", "-")}="{text}"' for name, text in attributes.items())
-    inside = "".join(one if one.startswith("<") else cell(_spaced(one)) for one in cells)
+    inside = "".join(one if one.startswith("<") else cell(_escape_text(one)) for one in cells)
     return f"<table:table-row{named}>{inside}</table:table-row>"
 
 
-def _spaced(text: str) -> str:
-    """Return text as ODF wants it, where white space counts only as an element."""
+def _escape_text(text: str) -> str:
+    """Return text as ODF writes it, with elements for white space."""
     escaped = escape(text).replace("\t", "<text:tab/>").replace("\n", "<text:line-break/>")
     return escaped.replace(" ", "<text:s/>")
 
@@ -47,7 +45,7 @@ def table(*rows: str, name: str = "Contacts", columns: str = "", style: str = "t
     return f'<table:table table:name="{name}" table:style-name="{style}">{columns}{"".join(rows)}</table:table>'
 
 
-def ods(*tables: str, styles: str = "", manifest: str = "", packed: bool = True) -> bytes:
+def ods(*tables: str, styles: str = "", manifest: str = "", is_compressed: bool = True) -> bytes:
     """Return an .ods file of those sheets."""
     names = "".join(f' xmlns:{name}="{space}"' for name, space in _SPACES.items())
     content = (
@@ -55,23 +53,14 @@ def ods(*tables: str, styles: str = "", manifest: str = "", packed: bool = True)
         f"</office:automatic-styles><office:body><office:spreadsheet>{''.join(tables)}</office:spreadsheet></office:body>"
         "</office:document-content>"
     )
-    return zipped(
+    return zip_parts(
         {
             "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
             "content.xml": content.encode(),
             "META-INF/manifest.xml": f"<manifest:manifest{names}>{manifest}</manifest:manifest>".encode(),
         },
-        packed=packed,
+        is_compressed=is_compressed,
     )
-
-
-def zipped(parts: Mapping[str, bytes], *, packed: bool = True) -> bytes:
-    """Return a zip archive of those parts."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
-        for name, part in parts.items():
-            archive.writestr(name, part)
-    return stream.getvalue()
 
 
 def xls(*rows: Sequence[Any], change: Callable[[Any], object] = lambda _: None) -> bytes:
@@ -83,24 +72,24 @@ def xls(*rows: Sequence[Any], change: Callable[[Any], object] = lambda _: None) 
             if value is not None:
                 sheet.write(at, column, value)
     change(sheet)
-    return saved(book)
+    return book_bytes(book)
 
 
 Record = tuple[int, bytes]
 
 
-def wide(text: str) -> bytes:
-    """Return a text as the records of an .xlsb have it."""
+def wide_string(text: str) -> bytes:
+    """Return a text as in the records of an .xlsb."""
     encoded = text.encode("utf-16-le")
     return struct.pack("<I", len(encoded) // 2) + encoded
 
 
-def put(column: int, code: int, value: bytes, style: int = 0) -> Record:
+def cell_record(column: int, code: int, value: bytes, style: int = 0) -> Record:
     """Return the record of a cell."""
     return code, struct.pack("<II", column, style) + value
 
 
-def line(at: int, *cells: Any, flags: int = 0) -> list[Record]:
+def row_records(at: int, *cells: Any, flags: int = 0) -> list[Record]:
     """Return the records of row `at`, counted from 0: texts, numbers, or records of cells."""
     records: list[Record] = [(0, struct.pack("<IIHBBBI", at, 0, 300, 0, flags, 0, 0))]
     for column, value in enumerate(cells):
@@ -108,9 +97,9 @@ def line(at: int, *cells: Any, flags: int = 0) -> list[Record]:
             case None:
                 pass
             case str():
-                records.append(put(column, 6, wide(value)))
+                records.append(cell_record(column, 6, wide_string(value)))
             case int() | float():
-                records.append(put(column, 5, struct.pack("<d", value)))
+                records.append(cell_record(column, 5, struct.pack("<d", value)))
             case _:
                 records.append(value)
     return records
@@ -128,7 +117,10 @@ def xlsb(
     relations = ("worksheet", "worksheets/sheet1.bin"), ("styles", "styles.bin"), ("sharedStrings", "sharedStrings.bin")
     own = {name: 164 + index for index, name in enumerate(formats) if isinstance(name, str)}
     numbers = [name if isinstance(name, int) else own[name] for name in (0, *formats)]
-    styles = [(615, struct.pack("<I", len(own))), *((44, struct.pack("<H", code) + wide(name)) for name, code in own.items())]
+    styles = [
+        (615, struct.pack("<I", len(own))),
+        *((44, struct.pack("<H", code) + wide_string(name)) for name, code in own.items()),
+    ]
     styles += [(47, struct.pack("<HH", 0, 99))]  # of a named style, which counts for nothing
     styles += [(617, struct.pack("<I", len(numbers))), *((47, struct.pack("<HH12x", 0, code)) for code in numbers), (618, b"")]
     size = struct.pack("<IIII", 0, max(len(lines), 1) - 1, 0, 2)  # what a sheet says of its own size
@@ -141,14 +133,14 @@ def xlsb(
         (146, b""),
         *after,
     ]
-    return zipped(
+    return zip_parts(
         {
             "[Content_Types].xml": b"<Types/>",
-            "xl/workbook.bin": _packed(
+            "xl/workbook.bin": _pack(
                 [
                     *book,
                     (143, b""),
-                    (156, struct.pack("<II", 0, 1) + wide("r0") + wide("Contacts")),
+                    (156, struct.pack("<II", 0, 1) + wide_string("r0") + wide_string("Contacts")),
                     (144, b""),
                     (157, bytes(26)),
                     (132, b""),
@@ -163,16 +155,20 @@ def xlsb(
                 )
                 + "</Relationships>"
             ).encode(),
-            "xl/worksheets/sheet1.bin": _packed(sheet),
-            "xl/styles.bin": _packed(styles),
-            "xl/sharedStrings.bin": _packed(
-                [(159, struct.pack("<II", len(texts), len(texts))), *((19, b"\0" + wide(text)) for text in texts), (160, b"")]
+            "xl/worksheets/sheet1.bin": _pack(sheet),
+            "xl/styles.bin": _pack(styles),
+            "xl/sharedStrings.bin": _pack(
+                [
+                    (159, struct.pack("<II", len(texts), len(texts))),
+                    *((19, b"\0" + wide_string(text)) for text in texts),
+                    (160, b""),
+                ]
             ),
         }
     )
 
 
-def _packed(records: Sequence[Record]) -> bytes:
+def _pack(records: Sequence[Record]) -> bytes:
     packed = bytearray()
     for code, body in records:
         packed += bytes([code]) if code < 0x80 else bytes([code & 0x7F | 0x80, code >> 7])

@@ -1,7 +1,7 @@
 """OpenDocument spreadsheets, by one pass of expat over `content.xml`.
 
-What a cell shows stands beside its value (`<text:p>00123</text:p>`), so neither styles nor number formats need to be understood;
-and errors, hidden rows and merged cells are told plainly, which libraries leave out.
+A cell contains the text it shows next to its value (`<text:p>00123</text:p>`), so styles and number formats need not be parsed.
+Errors, hidden rows and merged cells are explicit in it; libraries leave them out.
 """
 
 import re
@@ -9,79 +9,59 @@ import zipfile
 from collections.abc import Callable
 from io import FileIO
 from typing import Any
-from xml.parsers import expat
 
 from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
-from contact_sync.source.legacy.spool import (
-    DURATION,
-    ERROR,
-    MOMENT,
-    NUMBER,
-    UNCALCULATED,
-    RefusedError,
-    SpooledSheet,
-    SpoolWriter,
-    check_place,
-    is_blank,
-)
+from contact_sync.source.legacy import spool
+from contact_sync.source.xml import parse
 
-_BLOCK = 1 << 18
-_NAMES = {
-    f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": prefix
-    for name, prefix in (("office", "office"), ("table", "table"), ("text", "text"), ("style", "style"))
-} | {"urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0": "calcext"}
+_NAMESPACES = {f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": name for name in ("office", "table", "text", "style")} | {
+    "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0": "calcext"
+}
 _ERROR = re.compile(r"#(?:N/[AD]|NV|[^\s!?]+\s?[!?])|(?:Err|Erreur)\s?:\s?[0-9]{3}")
-_TIME = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
+_DURATION = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
 _CLOCK = re.compile(r"([0-9]+):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
-"""How some programs write a time, which is none of ODF."""
+"""A time as some programs write it, contrary to ODF."""
 _PERCENT = re.compile(r"[^%]*?[0-9](?:[.,]([0-9]+))?\s*%\s*")
-_NOTHING = re.compile(r"0(?:\.0*)?[a-z]*")
+_ZERO_LENGTH = re.compile(r"0(?:\.0*)?[a-z]*")
 _SPACES = re.compile("[ \t\r\n]+")
+_CELLS = ("table:table-cell", "table:covered-table-cell")
+_GROUPS = ("table:table-row-group", "table:table-column-group")
+_PROPERTIES = tuple(f"style:table{part}-properties" for part in ("", "-row", "-column"))
 _STRUCTURE = frozenset(
     ["office:document-content", "office:body", "office:spreadsheet", "office:automatic-styles", "style:style"]
-    + [f"style:table{part}-properties" for part in ("", "-row", "-column")]
-    + [f"table:table{part}" for part in ("", "-row", "-rows", "-row-group", "-header-rows")]
-    + [f"table:table-{part}" for part in ("column", "columns", "column-group", "header-columns", "cell")]
-    + ["table:covered-table-cell"]
+    + [f"table:table{part}" for part in ("", "-row", "-rows", "-header-rows")]
+    + [f"table:table-{part}" for part in ("column", "columns", "header-columns")]
+    + [*_CELLS, *_GROUPS, *_PROPERTIES]
 )
-"""Elements that are looked into; others may hold rows (tracked changes) and texts (comments, drawings) of something else."""
-_CELLS = ("table:table-cell", "table:covered-table-cell")
+"""Elements whose children are read; others may contain other rows (tracked changes) and texts (comments, drawings)."""
 _PARAGRAPHS = ("text:p", "text:h")
-_ASIDE = ("text:note", "text:ruby-text")
+_NOTES = ("text:note", "text:ruby-text")
 
 
-def read(copy: FileIO, writer: SpoolWriter) -> None:
+def read(copy: FileIO, writer: spool.SpoolWriter) -> None:
     """Write all sheets with `writer`.
 
-    Raises what zipfile and expat do on damage, `RefusedError` for what must not be read.
+    Raises anything that zipfile and expat do on damage, `RefusedError` for a password and for cells that are out of range.
     """
     with zipfile.ZipFile(copy) as archive:
         if "META-INF/manifest.xml" in archive.namelist() and b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise RefusedError(_("is protected by a password: save it without one."))
+            raise spool.RefusedError(_("is protected by a password: save it without one."))
         with archive.open("content.xml") as part:
-            reader = _Reader(writer)
-            while block := part.read(_BLOCK):
-                reader.parser.Parse(block, False)
-            reader.parser.Parse(b"", True)
+            parse(part, _ContentHandler(writer))
 
 
-class _Reader:
-    """The state of the pass; memory does not grow with the sheets."""
+class _ContentHandler:
+    """Writes the rows of `content.xml` as they end; memory does not grow with the sheets."""
 
-    def __init__(self, writer: SpoolWriter) -> None:
-        self.parser = expat.ParserCreate(namespace_separator=" ")
-        self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._characters
-        self._pen = writer
-        self._sheet = SpooledSheet("", visible=False)
+    def __init__(self, writer: spool.SpoolWriter) -> None:
+        self._writer = writer
+        self._sheet = spool.SpooledSheet("", is_visible=False)
         self._tags: dict[str, str] = {}
-        self._skipped = 0  # how deep inside an element that is not looked into
+        self._skipped_depth = 0
         self._style = ""
-        self._unseen: set[str] = set()  # styles of what is not shown
-        self._groups: list[bool] = []
+        self._hidden_styles: set[str] = set()
+        self._hidden_groups: list[bool] = []
         self._column = self._row = 0
         self._repeat = 1
         self._is_hidden = False
@@ -91,74 +71,70 @@ class _Reader:
         self._paragraph: list[str] | None = None
         self._starts: dict[str, Callable[[dict[str, str]], None]] = {
             "style:style": self._start_style,
-            "style:table-properties": self._start_properties,
-            "style:table-row-properties": self._start_properties,
-            "style:table-column-properties": self._start_properties,
             "table:table": self._start_table,
             "table:table-column": self._start_column,
             "table:table-row": self._start_row,
-            "table:table-cell": self._start_cell,
-            "table:covered-table-cell": self._start_cell,
-            "table:table-row-group": self._start_group,
-            "table:table-column-group": self._start_group,
         }
+        self._starts |= dict.fromkeys(_PROPERTIES, self._start_properties)
+        self._starts |= dict.fromkeys(_CELLS, self._start_cell)
+        self._starts |= dict.fromkeys(_GROUPS, self._start_group)
 
-    def _short(self, name: str) -> str:
+    def _prefixed(self, name: str) -> str:
         """Return the name of an element or attribute with its usual prefix."""
         if name not in self._tags:
             space, _, local = name.rpartition(" ")
-            self._tags[name] = f"{_NAMES.get(space, '?')}:{local}"
+            self._tags[name] = f"{_NAMESPACES.get(space, '?')}:{local}"
         return self._tags[name]
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = self._short(name)
-        if self._skipped or not self._looked_into(tag):
-            self._skipped += 1
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        tag = self._prefixed(name)
+        if self._skipped_depth or not self._is_read(tag):
+            self._skipped_depth += 1
         elif tag.startswith("text:"):
             self._start_text(tag, attributes)
         elif start := self._starts.get(tag):
-            start({self._short(key): text for key, text in attributes.items()})
+            start({self._prefixed(key): text for key, text in attributes.items()})
 
-    def _looked_into(self, tag: str) -> bool:
+    def _is_read(self, tag: str) -> bool:
         if self._cell is not None:
-            return tag.startswith("text:") and tag not in _ASIDE
+            return tag.startswith("text:") and tag not in _NOTES
         return tag in _STRUCTURE
 
-    def _end(self, name: str) -> None:
-        if self._skipped:
-            self._skipped -= 1
+    def end(self, name: str) -> None:
+        if self._skipped_depth:
+            self._skipped_depth -= 1
             return
-        tag = self._short(name)
+        tag = self._prefixed(name)
         if tag in _PARAGRAPHS:
             self._end_paragraph()
         elif tag in _CELLS:
             self._end_cell()
         elif tag == "table:table-row":
             self._end_row()
-        elif tag in ("table:table-row-group", "table:table-column-group"):
-            self._groups.pop()
+        elif tag in _GROUPS:
+            self._hidden_groups.pop()
 
     def _start_style(self, attributes: dict[str, str]) -> None:
         self._style = attributes.get("style:name", "")
 
     def _start_properties(self, attributes: dict[str, str]) -> None:
         extents = (attributes.get("style:row-height"), attributes.get("style:column-width"))
-        if attributes.get("table:display") == "false" or any(extent and _NOTHING.fullmatch(extent) for extent in extents):
-            self._unseen.add(self._style)
+        if attributes.get("table:display") == "false" or any(extent and _ZERO_LENGTH.fullmatch(extent) for extent in extents):
+            self._hidden_styles.add(self._style)
 
     def _start_table(self, attributes: dict[str, str]) -> None:
-        shown = attributes.get("table:style-name") not in self._unseen and attributes.get("table:display") != "false"
-        self._sheet = self._pen.begin(attributes.get("table:name", ""), visible=shown)
+        is_hidden = attributes.get("table:style-name") in self._hidden_styles or attributes.get("table:display") == "false"
+        self._sheet = self._writer.begin(attributes.get("table:name", ""), is_visible=not is_hidden)
         self._row = self._column = 0
 
     def _start_group(self, attributes: dict[str, str]) -> None:
-        self._groups.append(attributes.get("table:display") == "false")
+        self._hidden_groups.append(attributes.get("table:display") == "false")
 
     def _hides(self, attributes: dict[str, str]) -> bool:
         return (
             attributes.get("table:visibility", "visible") != "visible"
-            or attributes.get("table:style-name") in self._unseen
-            or any(self._groups)
+            or attributes.get("table:style-name") in self._hidden_styles
+            or any(self._hidden_groups)
         )
 
     def _start_column(self, attributes: dict[str, str]) -> None:
@@ -176,12 +152,12 @@ class _Reader:
     def _end_row(self) -> None:
         first, last = self._row + 1, self._row + self._repeat
         self._row = last
-        if first > LAST_ROW:  # a cell with anything in it has been refused
+        if first > LAST_ROW:  # a cell with content there has been refused
             return
         last = min(last, LAST_ROW)
         if self._is_hidden:
-            self._sheet.hide_row(first, last)
-        self._pen.row(first, self._cells, last - first + 1)
+            self._sheet.hide_rows(first, last)
+        self._writer.row(first, self._cells, last - first + 1)
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self._cell, self._texts = attributes, []
@@ -195,12 +171,12 @@ class _Reader:
         bottom = self._row + _count(attributes, "table:number-rows-spanned")
         if right > first or bottom > self._row + 1:
             self._sheet.merge(first, self._row + 1, right, bottom)
-        cell = _cell_of(attributes, self._texts)
-        if is_blank(cell):
+        cell = _encode(attributes, self._texts)
+        if spool.is_blank(cell):
             if first <= WIDEST:
                 self._cells += [cell] * min(count, WIDEST - first + 1)
             return
-        check_place(first + count - 1, self._row + 1)
+        spool.check_place(first + count - 1, self._row + 1)
         self._cells += [cell] * count
 
     def _start_text(self, tag: str, attributes: dict[str, str]) -> None:
@@ -208,17 +184,17 @@ class _Reader:
             self._paragraph = []
         elif self._paragraph is not None:
             if tag == "text:s":
-                spaces = {self._short(key): text for key, text in attributes.items()}
+                spaces = {self._prefixed(key): text for key, text in attributes.items()}
                 self._paragraph.append("\0" * min(_count(spaces, "text:c"), 1000))
             elif tag in ("text:tab", "text:line-break"):
                 self._paragraph.append("\1" if tag == "text:tab" else "\2")
 
-    def _characters(self, text: str) -> None:
-        if self._paragraph is not None and not self._skipped:
+    def text(self, text: str) -> None:
+        if self._paragraph is not None and not self._skipped_depth:
             self._paragraph.append(text)
 
     def _end_paragraph(self) -> None:
-        # White space counts once, and at the start not at all; what counts beyond that has its own elements.
+        # White space is collapsed, and removed at the start; spaces, tabs and line breaks to keep have their own elements.
         text = _SPACES.sub(" ", "".join(self._paragraph or ())).lstrip(" ")
         self._texts.append(text.replace("\0", " ").replace("\1", "\t").replace("\2", "\n"))
         self._paragraph = None
@@ -228,43 +204,45 @@ def _count(attributes: dict[str, str], name: str) -> int:
     return max(int(attributes[name]), 1) if name in attributes else 1
 
 
-def _cell_of(attributes: dict[str, str], texts: list[str]) -> Any:
+def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
     """Return a cell as `contact_sync.source.legacy.spool` writes it."""
     shown = "\n".join(texts)
     kind = attributes.get("office:value-type")
-    # Old programs give an error the value 0; a text that only looks like one is left to the rules.
+    # Old programs write an error as the value 0; a text that only looks like an error is left to the rules.
     if attributes.get("calcext:value-type") == "error" or (
         (kind not in (None, "string") or "table:formula" in attributes) and _ERROR.fullmatch(shown)
     ):
-        return [ERROR, shown or "#?"]
+        return [spool.ERROR, shown or "#?"]
     if kind is None and "table:formula" in attributes and not texts:
-        return [UNCALCULATED]
+        return [spool.UNCALCULATED]
     if kind in (None, "string"):
         return attributes.get("office:string-value") or shown or None
-    return _VALUES[kind](attributes, shown)
+    return _ENCODERS[kind](attributes, shown)
 
 
-def _number_of(value: str, shown: str) -> Any:
+def _encode_number(value: str, shown: str) -> Any:
     number = int(value) if re.fullmatch("-?[0-9]{1,18}", value) else float(value)
     if number in (0, 1) and shown.isalpha():
-        return number == 1  # TRUE, in whichever language
+        return number == 1  # TRUE in any language
     if re.fullmatch("0[0-9]+", shown) and int(shown) == number:
-        return [NUMBER, number, "0" * len(shown)]
+        return [spool.NUMBER, number, "0" * len(shown)]
     if percent := _PERCENT.fullmatch(shown):
-        return [NUMBER, number, f"0.{'0' * len(percent[1])}%" if percent[1] else "0%"]
+        return [spool.NUMBER, number, f"0.{'0' * len(percent[1])}%" if percent[1] else "0%"]
     return number
 
 
 def _seconds(duration: str) -> float:
-    if not (parts := _TIME.fullmatch(_CLOCK.sub(r"PT\1H\2M\3S", duration))):
+    if not (parts := _DURATION.fullmatch(_CLOCK.sub(r"PT\1H\2M\3S", duration))):
         raise ValueError(duration)
     sign, *amounts = parts.groups()
     days, hours, minutes, seconds = (float((amount or "0").replace(",", ".")) for amount in amounts)
     return (-1 if sign else 1) * (((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-_VALUES: dict[str, Callable[[dict[str, str], str], Any]] = {
+_ENCODERS: dict[str, Callable[[dict[str, str], str], Any]] = {
     "boolean": lambda attributes, _: attributes["office:boolean-value"] == "true",
-    "date": lambda attributes, _: [MOMENT, attributes["office:date-value"]],
-    "time": lambda attributes, _: [DURATION, _seconds(attributes["office:time-value"])],
-} | dict.fromkeys(("float", "percentage", "currency"), lambda attributes, shown: _number_of(attributes["office:value"], shown))
+    "date": lambda attributes, _: [spool.MOMENT, attributes["office:date-value"]],
+    "time": lambda attributes, _: [spool.DURATION, _seconds(attributes["office:time-value"])],
+} | dict.fromkeys(
+    ("float", "percentage", "currency"), lambda attributes, shown: _encode_number(attributes["office:value"], shown)
+)

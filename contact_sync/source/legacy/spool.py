@@ -1,7 +1,7 @@
-"""A sheet as the child process tells it to the parent: its rows in a file, one JSON document a line, and what lies beside them.
+"""The format in which the worker process passes sheets to its parent: rows in a file, metadata in its reply.
 
-A line is `[row number, how many rows are like it, cells]`; a cell is null, a text, true or false, a number, or a list that begins
-with one of the marks below. Rows without any text are left out.
+A line of the file is the JSON document `[row number, repeat count, cells]`; a cell is null, a text, true or false, a number, or a
+list that begins with one of the tags below. Rows without text are left out.
 """
 
 import json
@@ -13,22 +13,22 @@ from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 
 NUMBER = "n"
-"""`[NUMBER, number, format]`: the format as in Excel, or the number of one of Excel's own."""
+"""`[NUMBER, number, format]`: the format as in Excel, or the number of a built-in one."""
 ERROR = "e"
 """`[ERROR, text]`"""
 UNCALCULATED = "f"
 """`[UNCALCULATED]`: a formula without a value."""
 MOMENT = "d"
-"""`[MOMENT, a day or a day and time of ISO 8601]`"""
+"""`[MOMENT, a date or a date and time of ISO 8601]`"""
 DURATION = "t"
 """`[DURATION, seconds]`"""
 
-_MERGED = 100_000
-_LINE = 32 << 20
-_TOTAL = 1 << 30
-
-ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A", 43: "#GETTING_DATA"}
-"""Excel's numbers for what a cell shows when it fails."""
+_MAX_MERGED = 100_000
+_MAX_LINE = 32 << 20
+_MAX_TOTAL = 1 << 30
+_GENERAL = ("General", "@", 0)
+_ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A", 43: "#GETTING_DATA"}
+"""Excel's error codes → their text."""
 
 
 class RefusedError(Exception):
@@ -40,57 +40,63 @@ class SpooledSheet:
     """A sheet. Rows and columns are counted from 1."""
 
     title: str
-    visible: bool
+    is_visible: bool
     from_1904: bool = False
-    """Whether days are counted from 1904, as old Macs do."""
+    """True when days are counted from 1904, as in workbooks of old Macs."""
     start: int = 0
-    """Where its lines start in the file."""
+    """The offset of its first line in the file."""
     end: int = 0
-    """Where they end."""
+    """The offset after its last line."""
     last: dict[int, int] = field(default_factory=dict)
-    """Column → the last row in which it holds anything."""
+    """Column → the last row in which it contains anything."""
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
     """First and last of each range."""
     hidden_rows: list[tuple[int, int]] = field(default_factory=list)
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     """Left, top, right, bottom."""
-    silent: dict[int, int] = field(default_factory=dict)
-    """Column → how many formulas show nothing there, where that may mean that they were never calculated."""
+    empty_formulas: dict[int, int] = field(default_factory=dict)
+    """Column → the number of its formulas with an empty value, where that may mean that they were never calculated."""
 
-    def hide_row(self, first: int, last: int) -> None:
-        """Note that these rows are hidden; they come in order."""
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> "SpooledSheet":
+        """Return the sheet of a JSON object, whose keys are texts even where they are columns."""
+        counts = {name: {int(c): n for c, n in document[name].items()} for name in ("last", "empty_formulas")}
+        return cls(**document | counts)
+
+    def hide_rows(self, first: int, last: int) -> None:
+        """Record that these rows are hidden; they come in order."""
         if self.hidden_rows and self.hidden_rows[-1][1] == first - 1:
             first = self.hidden_rows.pop()[0]
         self.hidden_rows.append((first, last))
 
     def merge(self, left: int, top: int, right: int, bottom: int) -> None:
-        """Note that these cells are one."""
+        """Record that these cells are merged."""
         self.merged.append((left, top, min(right, WIDEST), min(bottom, LAST_ROW)))
-        if len(self.merged) > _MERGED:
-            raise RefusedError(_("has more than {limit} merged cells: unmerge them.", limit=_MERGED))
+        if len(self.merged) > _MAX_MERGED:
+            raise RefusedError(_("has more than {limit} merged cells: unmerge them.", limit=_MAX_MERGED))
 
-    def note_silent(self, column: int) -> None:
-        """Note a formula that shows nothing."""
-        self.silent[column] = self.silent.get(column, 0) + 1
+    def count_empty_formula(self, column: int) -> None:
+        """Record a formula with an empty value."""
+        self.empty_formulas[column] = self.empty_formulas.get(column, 0) + 1
 
 
 class SpoolWriter:
-    """Writes the rows of one sheet after the other. `write` takes bytes, and never a part of them."""
+    """Writes the rows of one sheet after the other. `write` takes bytes, and writes all of them."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
-        self._at = self._row = self._total = 0
+        self._offset = self._row = self._total = 0
         self.sheets: list[SpooledSheet] = []
 
-    def begin(self, title: str, *, visible: bool) -> SpooledSheet:
+    def begin(self, title: str, *, is_visible: bool) -> SpooledSheet:
         """Begin a sheet."""
-        sheet = SpooledSheet(title, visible, start=self._at, end=self._at)
+        sheet = SpooledSheet(title, is_visible, start=self._offset, end=self._offset)
         self.sheets.append(sheet)
         self._row = 0
         return sheet
 
     def row(self, number: int, cells: Sequence[Any], repeat: int = 1) -> None:
-        """Write a row, which `repeat` rows from `number` on are like, to the sheet that was begun last."""
+        """Write the `repeat` identical rows from `number` on to the sheet that was begun last."""
         sheet = self.sheets[-1]
         if number <= self._row:
             raise RefusedError(_("has rows that are out of order at row {row}: save it as .xlsx.", row=number))
@@ -98,25 +104,36 @@ class SpoolWriter:
         width = 0
         for column, cell in enumerate(cells, 1):
             if not is_blank(cell):
-                sheet.last[column] = number + repeat - 1
+                sheet.last[column] = self._row
                 width = column
         if not width:
             return
         line = json.dumps([number, repeat, cells[:width]], separators=(",", ":")).encode() + b"\n"
         self._total += len(line) * repeat
-        if len(line) > _LINE or self._total > _TOTAL:
+        if len(line) > _MAX_LINE or self._total > _MAX_TOTAL:
             raise RefusedError(_("contains too much text at row {row}: copy the contacts to a new workbook.", row=number))
         self._write(line)
-        self._at = sheet.end = self._at + len(line)
+        self._offset = sheet.end = self._offset + len(line)
+
+
+def encode_number(value: float, number_format: str | int) -> Any:
+    """Return the cell of a number in that format."""
+    number = int(value) if value.is_integer() else value
+    return number if number_format in _GENERAL else [NUMBER, number, number_format]
+
+
+def encode_error(code: int) -> Any:
+    """Return the cell of an error by its code in Excel."""
+    return [ERROR, _ERRORS.get(code, "#?")]
 
 
 def is_blank(cell: Any) -> bool:
-    """Whether nothing is to be seen in a cell."""
+    """Return True when a cell shows nothing."""
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 
 def check_place(column: int, row: int) -> None:
-    """Refuse a cell with something in it that stands where none of a table of contacts does."""
+    """Refuse a cell with content where a table of contacts has none."""
     if not (0 < column <= WIDEST and 0 < row <= LAST_ROW):
         raise RefusedError(
             _(

@@ -1,6 +1,6 @@
 """Binary Excel workbooks, by their records ([MS-XLSB] 2.1.4): a number, a size and a body, in streams inside a zip archive.
 
-Libraries give the values alone, without errors, number formats (`00000`), hidden rows and merged cells.
+Libraries return only the values, without errors, number formats (`00000`), hidden rows and merged cells.
 """
 
 import io
@@ -14,28 +14,28 @@ from xml.etree import ElementTree as ET
 
 from contact_sync.i18n import _
 from contact_sync.model import WIDEST
-from contact_sync.source.legacy.spool import ERROR, ERRORS, NUMBER, RefusedError, SpooledSheet, SpoolWriter, check_place
+from contact_sync.source.legacy import spool
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618
 _BLOCK = 1 << 16
 _SHORT = 11
-"""What a short cell's record number is above the long one's; it stands right of the cell before."""
+"""The difference between the record numbers of a short cell, which follows the cell before it, and of a full one."""
 _BLANK, _RK_CELL, _ERROR, _BOOLEAN, _REAL, _TEXT, _SHARED_TEXT = range(1, 8)
 _FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_BOOLEAN, _FORMULA_ERROR = range(8, 12)
 _RICH_TEXT = 62
-_SAME = {_FORMULA_NUMBER: _REAL, _FORMULA_BOOLEAN: _BOOLEAN, _FORMULA_ERROR: _ERROR, _FORMULA_TEXT: _TEXT}
-"""A formula begins with its value."""
+_VALUE_OF_FORMULA = {_FORMULA_NUMBER: _REAL, _FORMULA_BOOLEAN: _BOOLEAN, _FORMULA_ERROR: _ERROR, _FORMULA_TEXT: _TEXT}
+"""Record of a formula → the record whose body it begins with."""
 
 
-def read(copy: FileIO, writer: SpoolWriter) -> None:
+def read(copy: FileIO, writer: spool.SpoolWriter) -> None:
     """Write all sheets with `writer`.
 
-    Raises what zipfile and struct do on damage, `RefusedError` for what must not be read.
+    Raises anything that zipfile and struct do on damage, `RefusedError` for rows or cells that are out of order or out of range.
     """
     with zipfile.ZipFile(copy) as archive:
         parts = _parts(archive)
-        texts = _texts(archive, parts)
+        strings = _shared_strings(archive, parts)
         formats = _formats(archive, parts)
         from_1904 = False
         for code, body in _records(archive, "xl/workbook.bin"):
@@ -46,40 +46,44 @@ def read(copy: FileIO, writer: SpoolWriter) -> None:
                 title, _ = _text(body, at)
                 kind, path = parts[identity]
                 if kind.endswith("/worksheet"):
-                    sheet = writer.begin(title, visible=struct.unpack_from("<I", body)[0] == 0)
+                    sheet = writer.begin(title, is_visible=struct.unpack_from("<I", body)[0] == 0)
                     sheet.from_1904 = from_1904
-                    _Reader(sheet, writer, texts, formats).read(_records(archive, path))
+                    _SheetReader(sheet, writer, strings, formats).read(_records(archive, path))
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
-    """Return the type and the path of each part of the workbook by the name that its records give it."""
-    tree = ET.fromstring(archive.read("xl/_rels/workbook.bin.rels"))  # noqa: S314 - no part declares a document type
+    """Return the id by which records refer to a part → its type and path."""
+    tree = ET.fromstring(archive.read("xl/_rels/workbook.bin.rels"))  # noqa: S314 - `refuse_unsafe` has refused document types
     return {
         one.attrib["Id"]: (one.attrib["Type"], posixpath.normpath(posixpath.join("/xl", one.attrib["Target"])).lstrip("/"))
         for one in tree
     }
 
 
-def _texts(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str]:
-    path = next((path for kind, path in parts.values() if kind.endswith("/sharedStrings")), None)
-    return [_text(body, 1)[0] for code, body in _records(archive, path) if code == _SHARED] if path else []
+def _shared_strings(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str]:
+    return [_text(body, 1)[0] for code, body in _records_of(archive, parts, "sharedStrings") if code == _SHARED]
 
 
 def _formats(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str | int]:
-    """Return the number format of each style of a cell, or the number of one of Excel's own."""
-    path = next((path for kind, path in parts.values() if kind.endswith("/styles")), None)
-    own: dict[int, str] = {}
+    """Return the number format of each cell style: as text, or the number of a built-in one."""
+    custom: dict[int, str] = {}
     formats: list[str | int] = []
     is_inside = False
-    for code, body in _records(archive, path) if path else ():
+    for code, body in _records_of(archive, parts, "styles"):
         if code == _FORMAT:
-            own[int.from_bytes(body[:2], "little")] = _text(body, 2)[0]
+            custom[int.from_bytes(body[:2], "little")] = _text(body, 2)[0]
         elif code in (_STYLES, _END_STYLES):
             is_inside = code == _STYLES
         elif code == _STYLE and is_inside:
             number = int.from_bytes(body[2:4], "little")
-            formats.append(own.get(number, number))
+            formats.append(custom.get(number, number))
     return formats
+
+
+def _records_of(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]], kind: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the records of the part of that kind, if there is one."""
+    path = next((path for type_, path in parts.values() if type_.endswith(f"/{kind}")), None)
+    return _records(archive, path) if path else iter(())
 
 
 def _records(archive: zipfile.ZipFile, path: str) -> Iterator[tuple[int, bytes]]:
@@ -93,7 +97,7 @@ def _records(archive: zipfile.ZipFile, path: str) -> Iterator[tuple[int, bytes]]
 
 
 def _number(part: IO[bytes], most: int) -> int | None:
-    """Read an integer of at most so many bytes, 7 bits each, the last without the highest bit; None at the end."""
+    """Read an integer of at most `most` bytes, 7 bits each; the last has its highest bit clear. Return None at the end."""
     number = 0
     for index in range(most):
         if not (byte := part.read(1)):
@@ -105,7 +109,7 @@ def _number(part: IO[bytes], most: int) -> int | None:
 
 
 def _text(body: bytes, at: int) -> tuple[str, int]:
-    """Return the text at `at`, and where it ends; a missing one has the length of -1."""
+    """Return the text at `at` and the offset of its end; a missing text has the length -1."""
     (length,) = struct.unpack_from("<i", body, at)
     end = at + 4 + 2 * max(length, 0)
     if end > len(body):
@@ -113,34 +117,36 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
     return body[at + 4 : end].decode("utf-16-le"), end
 
 
-class _Reader:
-    """The state of one pass over a sheet's records; memory does not grow with the sheet."""
+class _SheetReader:
+    """Reads the records of a sheet in one pass; memory does not grow with the sheet."""
 
-    def __init__(self, sheet: SpooledSheet, writer: SpoolWriter, texts: list[str], formats: list[str | int]) -> None:
-        self._sheet, self._pen = sheet, writer
-        self._shared, self._formats = texts, formats
+    def __init__(
+        self, sheet: spool.SpooledSheet, writer: spool.SpoolWriter, strings: list[str], formats: list[str | int]
+    ) -> None:
+        self._sheet, self._writer = sheet, writer
+        self._strings, self._formats = strings, formats
         self._row = self._column = -1
         self._cells: list[Any] = []
-        self._values: dict[int, Callable[[bytes, int], Any]] = {
+        self._decoders: dict[int, Callable[[bytes, int], Any]] = {
             _BLANK: lambda _, __: None,
-            _RK_CELL: lambda body, style: self._in_format(_rk(body), style),
-            _ERROR: lambda body, _: [ERROR, ERRORS.get(body[0], "#?")],
+            _RK_CELL: lambda body, style: spool.encode_number(_rk(body), self._format(style)),
+            _ERROR: lambda body, _: spool.encode_error(body[0]),
             _BOOLEAN: lambda body, _: body[0] != 0,
-            _REAL: lambda body, style: self._in_format(struct.unpack_from("<d", body)[0], style),
+            _REAL: lambda body, style: spool.encode_number(struct.unpack_from("<d", body)[0], self._format(style)),
             _TEXT: lambda body, _: _text(body, 0)[0],
-            _SHARED_TEXT: lambda body, _: self._shared[struct.unpack_from("<I", body)[0]],
+            _SHARED_TEXT: lambda body, _: self._strings[struct.unpack_from("<I", body)[0]],
             _RICH_TEXT: lambda body, _: _text(body, 1)[0],
         }
 
     def read(self, records: Iterator[tuple[int, bytes]]) -> None:
         """Write the sheet."""
-        is_inside = is_whole = False
+        is_inside = is_complete = False
         for code, body in records:
             if code in (_ROWS, _END_ROWS):
                 self._end_row()
-                is_inside, is_whole = code == _ROWS, code == _END_ROWS
+                is_inside, is_complete = code == _ROWS, code == _END_ROWS
             elif is_inside:
-                self._inside(code, body)
+                self._read_row_record(code, body)
             elif code == _COLUMN:
                 first, last, width, _, flags = struct.unpack_from("<IIIIH", body)
                 if flags & 1 or not width:
@@ -148,18 +154,18 @@ class _Reader:
             elif code == _MERGED:
                 top, bottom, left, right = struct.unpack_from("<IIII", body)
                 self._sheet.merge(left + 1, top + 1, right + 1, bottom + 1)
-        if not is_whole:
+        if not is_complete:
             raise EOFError
 
-    def _inside(self, code: int, body: bytes) -> None:
+    def _read_row_record(self, code: int, body: bytes) -> None:
         if code == _ROW:
             self._end_row()
             row, height = struct.unpack_from("<I4xH", body)
             if row <= self._row:
-                raise RefusedError(_("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
+                raise spool.RefusedError(_("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
             self._row, self._column = row, -1
             if body[11] & 0x10 or not height:
-                self._sheet.hide_row(row + 1, row + 1)
+                self._sheet.hide_rows(row + 1, row + 1)
         elif code <= _FORMULA_ERROR or code == _RICH_TEXT:
             self._cell(code, struct.unpack_from("<I", body)[0], body[4:])
         elif code <= _SHARED_TEXT + _SHORT:
@@ -167,29 +173,28 @@ class _Reader:
 
     def _cell(self, code: int, column: int, body: bytes) -> None:
         if column <= self._column:
-            raise RefusedError(_("has cells that are out of order at row {row}: save it as .xlsx.", row=self._row + 1))
+            raise spool.RefusedError(_("has cells that are out of order at row {row}: save it as .xlsx.", row=self._row + 1))
         self._column = column
-        value = self._values[_SAME.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
+        value = self._decoders[_VALUE_OF_FORMULA.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
         if value is None:
             return
         if value == "" and code == _FORMULA_TEXT:
-            self._sheet.note_silent(column + 1)
-        check_place(column + 1, self._row + 1)
+            self._sheet.count_empty_formula(column + 1)
+        spool.check_place(column + 1, self._row + 1)
         self._cells += [None] * (column - len(self._cells))
         self._cells.append(value)
 
     def _end_row(self) -> None:
         if self._cells:
-            self._pen.row(self._row + 1, self._cells)
+            self._writer.row(self._row + 1, self._cells)
         self._cells = []
 
-    def _in_format(self, value: float, style: int) -> Any:
-        number = int(value) if value.is_integer() else value
-        return [NUMBER, number, self._formats[style]] if self._formats and self._formats[style] else number
+    def _format(self, style: int) -> str | int:
+        return self._formats[style] if self._formats else 0
 
 
 def _rk(body: bytes) -> float:
-    """Return the number that is packed in 30 bits: the high ones of a float or an integer, perhaps a hundred times too great."""
+    """Return the number that is packed in 30 bits: the high bits of a float, or an integer; a flag says to divide it by 100."""
     (packed,) = struct.unpack_from("<i", body)
     value = float(packed >> 2) if packed & 2 else struct.unpack("<d", struct.pack("<xxxxi", packed & ~3))[0]
     return float(value / 100 if packed & 1 else value)

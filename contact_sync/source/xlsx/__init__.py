@@ -1,1 +1,1 @@
-"""Excel workbooks (.xlsx, .xlsm), read cell by cell from their XML."""
+"""Excel workbooks (.xlsx, .xlsm), read cell by cell from their XML. May import the shared modules of `source`."""

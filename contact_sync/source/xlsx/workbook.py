@@ -1,125 +1,112 @@
-"""Excel workbooks (.xlsx, .xlsm): which sheets there are is told by openpyxl, what is in them by `contact_sync.source.xlsx.grid`.
+"""Excel workbooks (.xlsx, .xlsm): openpyxl lists the sheets, `contact_sync.source.xlsx.parts` reads them.
 
-Cells and not values, since only a cell tells a blank from an error, a number from its format and a date from a number.
+Cells are read and not values, since only a cell distinguishes a blank from an error, a number from its format and a date from a
+number.
 """
 
 import zipfile
 from collections.abc import Iterator
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import dataclass
 from io import FileIO
-from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
-from contact_sync.model import TO_FIX, WIDEST, Original, sheet_of
-from contact_sync.source.archive import SheetMetadata, refuse_unsafe, scan
-from contact_sync.source.header import SEARCHED, Choices, Header
-from contact_sync.source.sheets import Candidate, Cells, SheetSource, build_source, choose, damage_told
-from contact_sync.source.xlsx.grid import Texts, WorkbookContext, read_formats, read_rows, read_texts
+from contact_sync.model import TO_FIX, Original, sheet_of
+from contact_sync.source.archive import convert_damage, refuse_unsafe
+from contact_sync.source.detect import Kind
+from contact_sync.source.metadata import SheetMetadata
+from contact_sync.source.options import SourceOptions
+from contact_sync.source.sheets import Cells, SheetSource, Worksheet, open_sheet
+from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, read_shared_strings
+from contact_sync.source.xlsx.scan import scan
 
 
-def open_workbook(copy: FileIO, path: Path, choices: Choices) -> SheetSource:
-    """Return the sheet of contacts of the workbook in `copy`: the one named `sheet`, else the only visible one with a header.
+@dataclass(slots=True)
+class _XlsxWorksheet(Worksheet):
+    """A worksheet; `part` is the name of its XML in the archive."""
 
-    Raises `SourceError` when the workbook is damaged, unsafe or not understood,
-    `ConfigError` for a rename of a column that is not there.
+    copy: FileIO
+    part: str
+    context: WorkbookContext
+
+    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Cells]]:
+        with zipfile.ZipFile(self.copy) as archive, archive.open(self.part) as part:
+            for number, cells in read_rows(part, self.context, width):
+                if number > last:
+                    return
+                if number >= first:
+                    yield number, cells
+
+    def describe(self, metadata: SheetMetadata) -> None:
+        with zipfile.ZipFile(self.copy) as archive, archive.open(self.part) as part:
+            scan(part, metadata)
+
+
+@contextmanager
+def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> Iterator[SheetSource]:
+    """Open the sheet of contacts of the workbook in `copy`.
+
+    Raises `SourceError` when the workbook is damaged, unsafe or has no such sheet, `ConfigError` for a renamed column that it
+    does not have.
     """
     name = path.name
-    with damage_told(name):
-        worksheets, meaning, to_fix = _opened(copy, name)
-    candidates = [
-        Candidate(one.title, one.is_visible, partial(_head, copy, one.part, meaning), one.part, escaped=to_fix is None)
-        for one in worksheets
-        if one.title != to_fix
-    ]
-    chosen, above, header = choose(candidates, name, choices)
-    metadata = _survey(copy, chosen, header, name)
-    rows = partial(_rows, copy, chosen.table, meaning, metadata)
-    source = build_source(path, chosen.title, (metadata, above, header), rows, choices)
-    if not header.is_escaped:
-        with zipfile.ZipFile(copy) as archive:
-            macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
-        source.original = Original(copy, name, chosen.title, header.number, macros)
-    return source
+    with convert_damage(name):
+        worksheets, to_fix, has_macros = _read_workbook(copy, name)
+    others = [worksheet for worksheet in worksheets if worksheet.title != to_fix]
+    source = open_sheet(path, others, options, is_escaped=to_fix is None)
+    if not source.header.is_escaped:
+        source.original = Original(copy, name, source.worksheet.title, source.header.number, has_macros)
+    yield source
 
 
-class _Worksheet(NamedTuple):
-    title: str
-    is_visible: bool
-    part: str
-    """Its name in the archive."""
-
-
-def _opened(copy: FileIO, name: str) -> tuple[list[_Worksheet], WorkbookContext, str | None]:
-    """Return the worksheets, once the workbook is known to be harmless, what their cells refer to, and `_to_fix`."""
+def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str | None, bool]:
+    """Return the worksheets of a workbook that is safe to parse, the sheet of rows to correct, and True when it has macros."""
     with zipfile.ZipFile(copy) as archive:
         refuse_unsafe(archive, name)
         _refuse_strict(archive, name)
         reader = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
         reader.read_manifest()
         reader.read_workbook()
+        context = WorkbookContext(SharedStrings(), [], reader.wb.epoch)
+        if strings := _find_part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
+            with archive.open(strings) as part:
+                context.strings = read_shared_strings(part)
+        if styles := _find_part(reader, STYLES_TYPE, ARC_STYLE):
+            with archive.open(styles) as part:
+                context.formats = read_formats(part)
         worksheets = [
-            _Worksheet(sheet.name, sheet.state == "visible", relation.target)
+            _XlsxWorksheet(sheet.name, sheet.state == "visible", copy, relation.target, context)
             for sheet, relation in reader.parser.find_sheets()
             if relation.Type.endswith("/worksheet") and relation.target in reader.valid_files
         ]
-        meaning = WorkbookContext(Texts(), [], reader.wb.epoch)
-        if shared := _part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
-            with archive.open(shared) as part:
-                meaning.texts = read_texts(part)
-        if styles := _part(reader, STYLES_TYPE, ARC_STYLE):
-            with archive.open(styles) as part:
-                meaning.formats = read_formats(part)
-        return worksheets, meaning, _to_fix(reader)
+        has_macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
+        return worksheets, _find_sheet_to_fix(reader), has_macros
 
 
-def _to_fix(reader: ExcelReader) -> str | None:
-    """Return the title of the sheet of rows to correct in a workbook that came back (it may be deleted by now), else None."""
+def _find_sheet_to_fix(reader: ExcelReader) -> str | None:
+    """Return the title of the sheet of rows to correct in a workbook written by a run, even if it was deleted, else None."""
     parser: Any = reader.parser
     places = [str(one.value) for one in parser.defined_names.definedName if one.name == TO_FIX]
     return sheet_of(places[0]) if places else None
 
 
-def _part(reader: ExcelReader, kind: str, usual: str) -> str | None:
-    """Return the name of the part of that content type, else that of the part with the `usual` name, if there is one."""
+def _find_part(reader: ExcelReader, content_type: str, usual: str) -> str | None:
+    """Return the name of the part with that content type, else that of the part with the `usual` name, else None."""
     package: Any = reader.package
-    names = {_key(name): name for name in reader.valid_files}
-    wanted = [one.PartName for one in package.Override if one.ContentType == kind]
-    return next((names[_key(name)] for name in [*wanted, usual] if _key(name) in names), None)
+    names = {_normalise_part(name): name for name in reader.valid_files}
+    wanted = [one.PartName for one in package.Override if one.ContentType == content_type]
+    return next((names[_normalise_part(name)] for name in [*wanted, usual] if _normalise_part(name) in names), None)
 
 
-def _key(name: str) -> str:
-    """Return the name of a part as it is compared; some programs are loose with slashes and case."""
+def _normalise_part(name: str) -> str:
+    """Return the name of a part for comparison: some programs vary its leading slash and its case."""
     return name.lstrip("/").casefold()
-
-
-def _head(copy: FileIO, part: str, meaning: WorkbookContext) -> Iterator[tuple[int, Cells]]:
-    with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
-        yield from takewhile(lambda row: row[0] <= SEARCHED, read_rows(opened, meaning, WIDEST))
-
-
-def _survey(copy: FileIO, chosen: Candidate, header: Header, name: str) -> SheetMetadata:
-    """Return what the XML of a sheet tells beside its cells."""
-    metadata = SheetMetadata(
-        _("{name}, sheet “{title}”", name=name, title=chosen.title),
-        {position + 1 for position in header.fields},
-        header.number,
-    )
-    with damage_told(metadata.name), zipfile.ZipFile(copy) as archive, archive.open(chosen.table) as part:
-        scan(part, metadata)
-    return metadata
-
-
-def _rows(copy: FileIO, part: str, meaning: WorkbookContext, metadata: SheetMetadata, width: int) -> Iterator[tuple[int, Cells]]:
-    with zipfile.ZipFile(copy) as archive, archive.open(part) as opened:
-        for number, cells in read_rows(opened, meaning, width):
-            if number > metadata.header and metadata.filled[number]:
-                yield number, cells
 
 
 def _refuse_strict(archive: zipfile.ZipFile, name: str) -> None:

@@ -1,9 +1,9 @@
-"""Reads a workbook of an old or foreign kind for `contact_sync.source.legacy.reader`, in a process of its own with limits.
+"""The worker process: reads a workbook for `contact_sync.source.legacy.workbook` within limits.
 
-Run as `python -m contact_sync.source.legacy.child KIND SOURCE SPOOL LANGUAGE MEMORY SECONDS`: file descriptors of the workbook
-and of the file for its rows, the language of what it says, then limits in bytes of memory and seconds of CPU. It writes one JSON
-object to stdout: `{"sheets": [...]}`, `{"refused": the rest of a sentence}`, `{"full": why there is no room}` or
-`{"failed": the name of an exception}`. It must start fast, so nothing heavy may be imported here.
+Run as `python -m contact_sync.source.legacy.worker KIND SOURCE SPOOL LANGUAGE MEMORY SECONDS`: the file descriptors of the
+workbook and of the file for its rows, the language of its sentences, then limits in bytes of memory and seconds of CPU. It writes
+one JSON object to stdout: `{"sheets": [...]}`, `{"refused": the rest of a sentence}`, `{"full": why the disk took no more}` or
+`{"failed": the name of an exception}`. It must start fast, so it imports nothing heavy.
 """
 
 import dataclasses
@@ -23,12 +23,12 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main(kind: str, source: str, spool: str, language: str, *limits: str) -> None:
-    """Do it; `kind` is the name of the module that reads the workbook."""
+    """Read the workbook; `kind` is the name of the module that does."""
     for limit, most in zip((resource.RLIMIT_AS, resource.RLIMIT_CPU), limits, strict=True):
         _, hard = resource.getrlimit(limit)
         soft = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
         resource.setrlimit(limit, (soft, soft))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold the contacts
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the contacts
     set_language(language)
     sys.stdout.write(json.dumps(_read(kind, int(source), int(spool))))
 
@@ -36,7 +36,7 @@ def main(kind: str, source: str, spool: str, language: str, *limits: str) -> Non
 def _read(kind: str, source: int, spool: int) -> dict[str, Any]:
     try:
         with FileIO(source) as copy, os.fdopen(spool, "wb") as rows:
-            copy.seek(0)  # the parent has read in it
+            copy.seek(0)  # the parent has read from it
             writer = SpoolWriter(rows.write)
             importlib.import_module(f"contact_sync.source.legacy.{kind}").read(copy, writer)
         return {"sheets": [dataclasses.asdict(sheet) for sheet in writer.sheets]}
@@ -44,7 +44,7 @@ def _read(kind: str, source: int, spool: int) -> dict[str, Any]:
         return {"refused": str(refused)}
     except OSError as error:
         return {"full": os.strerror(error.errno)} if error.errno in _FULL else {"failed": type(error).__name__}
-    except Exception as error:  # noqa: BLE001 - whatever a damaged file does to a reader
+    except Exception as error:  # noqa: BLE001 - a damaged file can make a reader raise anything
         return {"failed": type(error).__name__}
 
 

@@ -1,0 +1,110 @@
+"""Workbooks of the kinds that openpyxl does not read: .xls, .xlsb, .ods.
+
+A worker process reads them within limits of memory and time, since a crafted file can make a reader take all there is. It gets
+the private copy as a file descriptor and none of this program's secrets. It ends before the first row is validated; the rows are
+then in an unlinked file, one JSON document a line (`contact_sync.source.legacy.spool`).
+"""
+
+import datetime as dt
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import IO, Any
+
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
+
+from contact_sync.source import cells
+from contact_sync.source.archive import RATIO, convert_damage, refuse_unsafe
+from contact_sync.source.cells import BLANK, Cell, decode_number
+from contact_sync.source.detect import Kind
+from contact_sync.source.legacy import spool
+from contact_sync.source.legacy.process import run_worker
+from contact_sync.source.legacy.spool import SpooledSheet
+from contact_sync.source.metadata import SheetMetadata
+from contact_sync.source.options import SourceOptions
+from contact_sync.source.sheets import Cells, SheetSource, Worksheet, open_sheet
+
+_RATIOS = {Kind.XLSB: RATIO, Kind.ODS: 1000}
+"""The size of a part may be this many times its compressed size: a legitimate .ods with nine columns of one word had 180."""
+
+
+@contextmanager
+def open_file(copy: FileIO, path: Path, kind: Kind, options: SourceOptions) -> Iterator[SheetSource]:
+    """Open the sheet of contacts of the workbook in `copy`.
+
+    Raises `SourceError` when the workbook is damaged, unsafe or has no such sheet, `ConfigError` for a renamed column that it
+    does not have, `StorageError` when there is no disk space for its rows.
+    """
+    if kind in _RATIOS:
+        with convert_damage(path.name), zipfile.ZipFile(copy) as archive:
+            # The manifest and macros of an .ods may declare a document type; they are not parsed.
+            refuse_unsafe(archive, path.name, _RATIOS[kind], lambda part: kind is not Kind.ODS or part == "content.xml")
+    with tempfile.TemporaryFile() as file:
+        sheets = run_worker(kind, copy, file, path.name)
+        worksheets = [_SpooledWorksheet(sheet.title, sheet.is_visible, file, sheet) for sheet in sheets]
+        yield open_sheet(path, worksheets, options)
+
+
+@dataclass(slots=True)
+class _SpooledWorksheet(Worksheet):
+    """A worksheet whose rows are in the spool `file`."""
+
+    file: IO[bytes]
+    sheet: SpooledSheet
+
+    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Cells]]:
+        epoch = CALENDAR_MAC_1904 if self.sheet.from_1904 else CALENDAR_WINDOWS_1900
+        at = self.sheet.start
+        while at < self.sheet.end:
+            self.file.seek(at)  # another sheet may have been read in between
+            number, repeat, row = json.loads(self.file.readline())
+            at = self.file.tell()
+            if number > last:
+                return
+            decoded = [_decode(cell, epoch) for cell in row[:width]]
+            decoded.extend([BLANK] * (width - len(decoded)))
+            for repeated in range(max(number, first), min(number + repeat, last + 1)):
+                yield repeated, decoded
+
+    def describe(self, metadata: SheetMetadata) -> None:
+        sheet = self.sheet
+        metadata.used.update(column for column, last in sheet.last.items() if last > metadata.header)
+        for first, last in sheet.hidden_columns:
+            metadata.hidden_columns.update(range(first, last + 1))
+        for first, last in sheet.hidden_rows:
+            metadata.hidden_rows[first : last + 1] = b"\1" * (last + 1 - first)
+        for merged in sheet.merged:
+            metadata.add_merged(*merged)
+        metadata.empty_formulas = sum(count for column, count in sheet.empty_formulas.items() if column in metadata.fields)
+
+
+def _decode(cell: Any, epoch: dt.datetime) -> Cell:
+    match cell:
+        case str():
+            return Cell(cell, kind=cells.LITERAL)
+        case [spool.NUMBER, number, number_format]:
+            return decode_number(number, number_format, epoch)
+        case [(spool.MOMENT | spool.DURATION) as kind, value]:
+            return _decode_time(kind, value)
+        case [spool.ERROR, error]:
+            return Cell(error, kind=cells.ERROR)
+        case [spool.UNCALCULATED]:
+            return Cell(None, kind=cells.UNCALCULATED)
+    return Cell(cell)
+
+
+def _decode_time(kind: str, value: Any) -> Cell:
+    try:
+        if kind == spool.MOMENT:
+            return Cell(dt.datetime.fromisoformat(value))
+        duration = dt.timedelta(seconds=value)
+    except (OverflowError, ValueError):  # as for a number that is not a valid date
+        return Cell("#VALUE!", kind=cells.ERROR)
+    is_time = dt.timedelta() <= duration < dt.timedelta(days=1)  # ODF has no other way to write a time of day
+    midnight = dt.datetime.min  # noqa: DTZ901 - a spreadsheet knows no time zones
+    return Cell((midnight + duration).time() if is_time else duration)
