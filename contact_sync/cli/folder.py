@@ -12,7 +12,7 @@ import click
 from contact_sync.cli.console import Console, bug_error
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import ledger_of
+from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
 
@@ -42,8 +42,8 @@ def run_folder(
 
     def moved(path: Path, place: Path, code: int) -> None:
         # Another run may already be at the next file: then its rows have replaced these, and the path is not needed any more.
-        with contextlib.suppress(BusyError), ledger_of(build(ctx, options)) as ledger:
-            ledger.moved(path, place)
+        with contextlib.suppress(BusyError), open_ledger(build(ctx, options)) as ledger:
+            ledger.note_move(path, place)
         if not os.path.lexists(place):
             console.print_message(
                 _(

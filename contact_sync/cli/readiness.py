@@ -14,7 +14,7 @@ from contact_sync.api.client import Client, Reply
 from contact_sync.api.smspartner import me
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import accounts, is_locked, kept_ledger
+from contact_sync.ledger.state_dir import accounts, is_locked, open_existing_ledger
 from contact_sync.settings import Settings
 
 _API_TIMEOUT_S = 15.0
@@ -122,9 +122,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
 def _runs(settings: Settings, *, exactly: bool) -> Iterator[Finding]:
     runs = []
     if accounts(settings.state_dir):
-        with kept_ledger(settings, alone=False, exactly=exactly) as ledger:
+        with open_existing_ledger(settings, locked=False, exact=exactly) as ledger:
             runs = ledger.runs(1000)
-        if is_locked(settings, exactly=exactly):
+        if is_locked(settings, exact=exactly):
             yield _ok(_("A run is in progress."))
             if runs and runs[0].finished is None:
                 del runs[0]

@@ -1,14 +1,9 @@
-"""The ledger: what every row of this run came to, what the API last confirmed for each contact, and how earlier runs went.
+"""The ledger: the outcome of every row of a run, what the API last confirmed for each contact, and the history of runs.
 
-One SQLite file for each account (WAL), in the state folder. Nothing else in the project knows SQL. `database` opens the file,
-`memory` is what outlives a run, `rows` is the run, and `books` what is told of it.
-
-Two promises live here. A row is in exactly one state: its `outcome` is NULL while it is pending, and then one of the outcomes.
-And what stands under `confirmed` is never newer than the API's own yes: the digests of the fields that an attempt carries are
-durably withdrawn before it may leave (`take`), and only the API's confirmation puts new ones in (`record`).
+`store` is the interface that the rest of the program sees, `state_dir` opens a ledger for an account, `digests` recognises values
+without keeping them, and `sqlite` is the storage engine. It imports `model`, `errors`, `settings`, `packed`, `i18n` and `files`.
 """
 
-from contact_sync.ledger.sqlite.database import VERSION
-from contact_sync.ledger.sqlite.rows import Ledger
+from contact_sync.ledger.store import Ledger
 
-__all__ = ["VERSION", "Ledger"]
+__all__ = ["Ledger"]

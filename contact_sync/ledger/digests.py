@@ -1,29 +1,36 @@
-"""Keyed digests: what lets the ledger recognise a value without keeping it.
+"""Keyed digests: they let the ledger recognise a value without keeping it.
 
-HMAC-SHA256 under a random key of this installation, so that a stolen ledger cannot be searched for phone numbers.
+HMAC-SHA256 under a random key of this installation, so that a stolen ledger cannot be searched for phone numbers. Digests are by
+the name of a field: fields may be added, removed and reordered, and what was confirmed before keeps its meaning.
 """
 
 import hmac
 import os
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS
 
-_KNOWN_BYTES = 8
-_UNKNOWN = bytes(_KNOWN_BYTES)
+FieldDigests = Mapping[str, bytes]
+"""Field name → digest (8 bytes) of its value. A field whose value is not known is absent."""
 
-NOTHING = _UNKNOWN * len(FIELDS)
-"""Digests of which none is known."""
+_DIGEST_BYTES = 8
+_IDENTITY = ("phoneNumber", "firstname", "lastname")
 
-_PERSON = ("phoneNumber", "firstname", "lastname")
+_FIRST_FIELDS = ("phoneNumber", "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
+"""Fields of the first release, which labelled a field by its position in this list. Frozen: confirmed digests depend on it."""
+_LABELS = {field: str(position) for position, field in enumerate(_FIRST_FIELDS)}
+
+_VERSION = b"\x01"
+"""First byte of stored digests; names the way they are computed and written."""
+
 _KEY_BYTES = 32
 # Neither occurs in a value: validation refuses control characters.
-_BETWEEN, _ABSENT = "\x1f", "\x00"
+_SEPARATOR, _ABSENT = "\x1f", "\x00"
 
 
 class Fingerprints:
@@ -33,64 +40,81 @@ class Fingerprints:
         self._key = key
 
     def account(self, base_url: str, name: str) -> str:
-        """Name an account, 16 hex digits: the same API and key (or chosen name) always give the same."""
-        return self._digest(f"account{_BETWEEN}{base_url}{_BETWEEN}{name}")[:8].hex()
+        """Return the name of an account, 16 hex digits, the same for the same API and key (or chosen name)."""
+        return self._digest(f"account{_SEPARATOR}{base_url}{_SEPARATOR}{name}")[:8].hex()
 
-    def row(self, contact_id: str, payload: Sequence[str | None]) -> bytes:
-        """Digest a whole payload, 16 bytes: equal means the same values for the same fields of the same contact."""
-        return self._digest(contact_id + _BETWEEN + _BETWEEN.join([_ABSENT if v is None else v for v in payload]))[:16]
+    def rows(self, fields: Sequence[str]) -> Callable[[str, Sequence[str | None]], bytes]:
+        """Return a function that digests a contactId and its values in the order of `fields` (None = not carried), 16 bytes.
 
-    def fields(self, contact_id: str, payload: Sequence[str | None]) -> bytes:
-        """Digest each value, 8 bytes a field in the order of `FIELDS`; zeros where the payload does not carry it."""
-        return b"".join(
-            [
-                _UNKNOWN if value is None else self._digest(f"{contact_id}{_BETWEEN}{position}{_BETWEEN}{value}")[:_KNOWN_BYTES]
-                for position, value in enumerate(payload)
-            ]
-        )
+        Equal digests mean the same values of the same fields of the same contact, whatever the order of the fields.
+        """
+        pick = itemgetter(*[fields.index(field) if field in fields else len(fields) for field in _FIRST_FIELDS])
+        later = sorted((field, position) for position, field in enumerate(fields) if field not in _LABELS)
+
+        def digest(contact_id: str, values: Sequence[str | None]) -> bytes:
+            parts = [contact_id, *[_ABSENT if value is None else value for value in pick((*values, None))]]
+            for field, position in later:
+                if (value := values[position]) is not None:
+                    parts += field, value
+            return self._digest(_SEPARATOR.join(parts))[:16]
+
+        return digest
+
+    def fields(self, contact_id: str, values: Mapping[str, str]) -> FieldDigests:
+        """Return the digest of each value (field name → value) that a contact carries."""
+        start = contact_id + _SEPARATOR
+        return {
+            field: self._digest(f"{start}{_LABELS.get(field, field)}{_SEPARATOR}{value}")[:_DIGEST_BYTES]
+            for field, value in values.items()
+        }
 
     def _digest(self, text: str) -> bytes:
-        # The name of an account may hold bytes of the command line that are no UTF-8; values never do.
+        # The name of an account may contain bytes of the command line that are not UTF-8; values never do.
         return hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256")
 
 
-def agree(carried: bytes, known: bytes) -> bool:
-    """Whether each field that is `carried` is `known` to have that value."""
-    return all(one in (_UNKNOWN, other) for one, other in zip(_split(carried), _split(known), strict=True))
+def agree(carried: FieldDigests, known: FieldDigests) -> bool:
+    """Return True when each field that is carried is known to have that value."""
+    return carried.items() <= known.items()
 
 
-def changes_identity(carried: bytes, known: bytes) -> bool | None:
-    """Whether name and number are all others than were known; None where not all of them are both carried and known."""
-    pairs = [(new, old) for field, new, old in zip(FIELDS, _split(carried), _split(known), strict=True) if field in _PERSON]
-    if any(_UNKNOWN in pair for pair in pairs):
+def changes_identity(carried: FieldDigests, known: FieldDigests) -> bool | None:
+    """Return True when name and phone number all differ; None unless all of them are both carried and known."""
+    if not all(field in carried and field in known for field in _IDENTITY):
         return None
-    return all(new != old for new, old in pairs)
+    return all(carried[field] != known[field] for field in _IDENTITY)
 
 
-def without(known: bytes, fields: Collection[str]) -> bytes:
-    """What is left of `known` when nothing is certain any more of the `fields`."""
-    return b"".join(_UNKNOWN if field in fields else one for field, one in zip(FIELDS, _split(known), strict=True))
+def pack(digests: FieldDigests) -> bytes:
+    """Return digests as they are stored: the version, the names of the fields joined by `,`, a line feed, the digests."""
+    return b"%b%b\n%b" % (_VERSION, ",".join(digests).encode(), b"".join(digests.values()))
 
 
-def renewed(known: bytes, carried: bytes) -> bytes:
-    """What is known when, beside what was `known`, the `carried` values are certain."""
-    return b"".join(old if new == _UNKNOWN else new for new, old in zip(_split(carried), _split(known), strict=True))
+def unpack(stored: bytes) -> FieldDigests:
+    """Return the digests that `pack` was given; none when they are of another version, so that the contact is sent again."""
+    names, _newline, digests = stored.removeprefix(_VERSION).partition(b"\n")
+    if not stored.startswith(_VERSION) or not names:
+        return {}
+    starts = range(0, len(digests), _DIGEST_BYTES)
+    return {name: digests[start : start + _DIGEST_BYTES] for name, start in zip(names.decode().split(","), starts, strict=False)}
 
 
-def _split(digests: bytes) -> list[bytes]:
-    return [digests[start : start + _KNOWN_BYTES] for start in range(0, len(NOTHING), _KNOWN_BYTES)]
+def from_first_release(stored: bytes) -> bytes:
+    """Return what the first release stored, a digest for each of its fields and zeros for an unknown one, as `pack` writes it."""
+    digests = {name: stored[start : start + _DIGEST_BYTES] for start, name in zip(range(0, 72, 8), _FIRST_FIELDS, strict=True)}
+    return pack({name: digest for name, digest in digests.items() if any(digest)})
 
 
 def installation(folder: Path) -> Fingerprints:
-    """Digests under the key kept in `folder`, made at first use with mode 0600.
+    """Return digests under the key kept in `folder`, which is created at first use with mode 0600.
 
-    Raises StorageError when the key can be neither read nor made.
+    Raises StorageError when the key can be neither read nor created.
     """
     path = folder / "digest.key"
     try:
         if not path.exists():
             _create(path)
-        path.chmod(0o600)  # whatever a copy or a backup made of it
+        path.chmod(0o600)  # a copy or a backup may have changed it
         key = path.read_bytes()
     except OSError as error:
         raise StorageError(
@@ -112,7 +136,7 @@ def installation(folder: Path) -> Fingerprints:
 
 
 def _create(path: Path) -> None:
-    """Put a new key in place whole, unless another process was quicker."""
+    """Write a new key completely before it gets its name, unless another process was faster."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

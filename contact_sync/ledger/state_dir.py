@@ -1,4 +1,4 @@
-"""The state folder: for each account a ledger and a lock, and the key of all digests."""
+"""The state folder: a ledger and a lock for each account, and the key of all digests."""
 
 import os
 import secrets
@@ -10,49 +10,49 @@ from pathlib import Path
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
 from contact_sync.files.lock import acquire, is_held
 from contact_sync.i18n import _
-from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints, installation
+from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.ledger.store import Ledger
 from contact_sync.settings import Settings
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
 
 
 @contextmanager
-def throwaway() -> Iterator[Ledger]:
-    """Lend a ledger that nobody needs afterwards: for a check, and for the sandbox."""
-    with Ledger(None, Fingerprints(secrets.token_bytes(32))) as ledger:
+def open_temporary_ledger() -> Iterator[Ledger]:
+    """Open a ledger that is deleted when it is closed: for a check, and for the sandbox."""
+    with SqliteLedger(None, Fingerprints(secrets.token_bytes(32))) as ledger:
         yield ledger
 
 
 @contextmanager
-def ledger_of(settings: Settings) -> Iterator[Ledger]:
-    """Lend the ledger of the account that has the key, or the one named, locked, so that no other run uses it.
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Open the ledger of the account, which is created at first use, under an exclusive lock.
 
-    Raises BusyError when another run is under way, StorageError when the folder cannot be used.
+    Raises BusyError when another process has the lock, StorageError when the folder cannot be used.
     """
 
     def account(fingerprints: Fingerprints) -> str:
         return fingerprints.account(settings.base_url, settings.account or settings.key)
 
     with ExitStack() as stack:
-        yield _opened(settings.state_dir, account, stack, alone=True)
+        yield _open(settings.state_dir, account, stack, locked=True)
 
 
 @contextmanager
-def kept_ledger(settings: Settings, *, alone: bool = True, exactly: bool = False) -> Iterator[Ledger]:
-    """Lend a ledger that is there already: that of the account or, unless it is asked for `exactly`, the only one there is.
+def open_existing_ledger(settings: Settings, *, locked: bool = True, exact: bool = False) -> Iterator[Ledger]:
+    """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder.
 
-    It is locked where it is for this process `alone`. Raises ConfigError when there is none, or when it is not clear which
-    account is meant; beside that what `ledger_of` does.
+    Raises ConfigError when there is none, or when it is not clear which account is meant, and what `open_ledger` raises.
     """
-    account = _account_of(settings, exactly=exactly)
+    account = _existing_account(settings, exact=exact)
     with ExitStack() as stack:
-        yield _opened(settings.state_dir, account, stack, alone=alone)
+        yield _open(settings.state_dir, account, stack, locked=locked)
 
 
-def is_locked(settings: Settings, *, exactly: bool = False) -> bool:
-    """Whether another process has the lock of the account whose ledger `kept_ledger` lends. Raises what that does."""
-    folder, account = settings.state_dir, _account_of(settings, exactly=exactly)
+def is_locked(settings: Settings, *, exact: bool = False) -> bool:
+    """Return True when another process has the lock of the ledger that `open_existing_ledger` opens. Raises what that does."""
+    folder, account = settings.state_dir, _existing_account(settings, exact=exact)
     try:
         return is_held(folder / f"{account(installation(folder))}{_LOCK}")
     except OSError as error:
@@ -60,7 +60,7 @@ def is_locked(settings: Settings, *, exactly: bool = False) -> bool:
 
 
 def accounts(folder: Path) -> set[str]:
-    """The accounts that have a ledger in this state folder. Raises StorageError when it cannot be read."""
+    """Return the accounts that have a ledger in this state folder. Raises StorageError when it cannot be read."""
     try:
         return {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
     except FileNotFoundError:
@@ -69,8 +69,8 @@ def accounts(folder: Path) -> set[str]:
         raise _unusable(folder, error) from error
 
 
-def _account_of(settings: Settings, *, exactly: bool) -> Callable[[Fingerprints], str]:
-    """What names, once the installation's key is known, the account that has a ledger and is meant."""
+def _existing_account(settings: Settings, *, exact: bool) -> Callable[[Fingerprints], str]:
+    """Return a function that returns, from the digests of the installation, the account whose ledger is meant."""
     folder = settings.state_dir
     known = accounts(folder)
     if not known:
@@ -80,7 +80,7 @@ def _account_of(settings: Settings, *, exactly: bool) -> Callable[[Fingerprints]
         named = fingerprints.account(settings.base_url, settings.account or settings.key)
         if named in known:
             return named
-        if exactly or settings.account or len(known) > 1:
+        if exact or settings.account or len(known) > 1:
             sentence = _(
                 "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.",
                 path=folder,
@@ -91,15 +91,15 @@ def _account_of(settings: Settings, *, exactly: bool) -> Callable[[Fingerprints]
     return account
 
 
-def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, alone: bool) -> Ledger:
+def _open(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, locked: bool) -> Ledger:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fingerprints = installation(folder)
         name = account(fingerprints)
-        if alone:
+        if locked:
             _lock(folder / f"{name}{_LOCK}", stack)
-        ledger = stack.enter_context(Ledger(folder / f"{name}{_SUFFIX}", fingerprints, name))
-        if alone:
+        ledger = stack.enter_context(SqliteLedger(folder / f"{name}{_SUFFIX}", fingerprints, name))
+        if locked:
             now = datetime.now(UTC)
             ledger.expire(now)
             for other in accounts(folder) - {name}:
@@ -112,11 +112,11 @@ def _opened(folder: Path, account: Callable[[Fingerprints], str], stack: ExitSta
 def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetime) -> None:
     """Delete text that is too old from the ledger of another account, such as that of a former key, unless it is in use."""
     lock = folder / f"{account}{_LOCK}"
-    # One that is locked, damaged or of a newer version is left to a later run.
+    # A ledger that is locked, damaged or of a newer version is left to a later run.
     with suppress(ContactSyncError, OSError), ExitStack() as stack:
-        if lock.exists():  # or else it is none of ours
+        if lock.exists():  # else it is not one of ours
             _lock(lock, stack)
-            stack.enter_context(Ledger(folder / f"{account}{_SUFFIX}", fingerprints, account)).expire(now)
+            stack.enter_context(SqliteLedger(folder / f"{account}{_SUFFIX}", fingerprints, account)).expire(now)
 
 
 def _unusable(folder: Path, error: OSError) -> StorageError:
@@ -126,7 +126,7 @@ def _unusable(folder: Path, error: OSError) -> StorageError:
 
 
 def _lock(path: Path, stack: ExitStack) -> None:
-    """Keep other runs for the account away until `stack` ends. The file stays: only whoever holds it may rely on its name."""
+    """Acquire the lock of an account until `stack` ends. The file stays: deleting it would let two processes lock two files."""
     descriptor = acquire(path)
     if descriptor is None:
         holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")

@@ -53,7 +53,7 @@ class Channel:
             pending = ledger.pending()
             if not pending:
                 return
-            report.reserve(ledger.size() + _LINE * rows)
+            report.reserve(ledger.cells_size() + _LINE * rows)
             ledger.check_room(pending)
         except StorageError as reason:
             self._shutdown.request(reason)

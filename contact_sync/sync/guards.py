@@ -2,55 +2,50 @@
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
-from contact_sync.ledger import Ledger
-from contact_sync.model import Outcome
 from contact_sync.settings import Settings
-
-NOTHING_TO_SEND = "nothing-to-send"
-"""Code of a row with only a contactId, which is not a sign of a damaged source."""
+from contact_sync.sync.stage import StageResult
 
 MIN_KNOWN = 20
 """Known contacts below which identity changes are not judged."""
 
 
-def guard(settings: Settings, ledger: Ledger, rows: int) -> list[SourceError]:
+def guard(settings: Settings, staged: StageResult) -> list[SourceError]:
     """Return a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
     found = []
-    invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
-    if invalid * 100 > settings.max_invalid * rows:
+    invalid = staged.invalid - staged.nothing_to_send
+    if invalid * 100 > settings.max_invalid * staged.rows:
         sentence = ngettext(
             "{count} of {rows} rows is invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
             "{count} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
             invalid,
-            rows=rows,
+            rows=staged.rows,
             most=f"{settings.max_invalid:g}",
         )
-        if others := ledger.count(Outcome.INVALID) - invalid:
+        if others := staged.nothing_to_send:
             sentence = _(
                 "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
             )
         found.append(SourceError(sentence))
-    known = ledger.same + ledger.identity_changes
-    if known >= MIN_KNOWN and ledger.identity_changes * 100 > settings.max_identity_changes * known:
+    known = staged.same_identity + staged.identity_changes
+    if known >= MIN_KNOWN and staged.identity_changes * 100 > settings.max_identity_changes * known:
         sentence = _(
             "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when one column is sorted alone, so nothing was sent: check that each contactId is beside its own person, or "
             "allow more with --max-identity-changes.",
-            changed=ledger.identity_changes,
+            changed=staged.identity_changes,
             known=known,
             most=f"{settings.max_identity_changes:g}",
         )
         found.append(SourceError(sentence))
-    clears = ledger.clears()
-    if clears > settings.max_clears:
+    if staged.clears > settings.max_clears:
         sentence = ngettext(
             "{count} cell would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
             "with --max-clears.",
             "{count} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
             "with --max-clears.",
-            clears,
+            staged.clears,
             most=settings.max_clears,
         )
         found.append(SourceError(sentence))

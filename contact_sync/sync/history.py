@@ -2,7 +2,7 @@
 
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import is_locked, kept_ledger
+from contact_sync.ledger.state_dir import is_locked, open_existing_ledger
 from contact_sync.model import Event, PastRun
 from contact_sync.rules.cells import normalise_id
 from contact_sync.settings import Settings
@@ -13,13 +13,13 @@ def past_runs(settings: Settings, count: int) -> tuple[list[PastRun], bool]:
 
     Raises ConfigError when there is no ledger, StorageError when it cannot be read.
     """
-    with kept_ledger(settings, alone=False) as ledger:
+    with open_existing_ledger(settings, locked=False) as ledger:
         return ledger.runs(count), is_locked(settings)
 
 
 def events_of(settings: Settings, contact_id: str) -> list[Event]:
     """Return what happened to a contact in earlier runs. Raises what `past_runs` does."""
-    with kept_ledger(settings, alone=False) as ledger:
+    with open_existing_ledger(settings, locked=False) as ledger:
         return ledger.history(normalise_id(contact_id))
 
 
@@ -31,5 +31,5 @@ def forget(settings: Settings, contact_id: str) -> int:
     contact_id = normalise_id(contact_id)
     if not contact_id:
         raise ConfigError(_("There is no contactId: give the contact to forget."))
-    with kept_ledger(settings) as ledger:
+    with open_existing_ledger(settings) as ledger:
         return ledger.forget(contact_id, normalise_id)

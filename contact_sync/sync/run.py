@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from contact_sync.errors import PRECEDENCE, ConfigError, ContactSyncError, SourceError, StorageError
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
-from contact_sync.ledger.state_dir import kept_ledger, ledger_of, throwaway
+from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger
 from contact_sync.model import (
     ATTENTION,
     Layout,
@@ -34,7 +34,7 @@ from contact_sync.source import SourceOptions, open_source
 from contact_sync.sync.guards import guard
 from contact_sync.sync.outputs import Drafts, drafts, former_output_paths, output_paths
 from contact_sync.sync.shutdown import Shutdown, handle_signals
-from contact_sync.sync.stage import stage
+from contact_sync.sync.stage import StageResult, stage
 
 if TYPE_CHECKING:
     from contact_sync.sync.channel import Channel
@@ -58,25 +58,25 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
         f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}", settings.source, settings.report
     )
     channel = run.channel() if settings.send else None
-    lent = ledger_of(settings) if settings.remember and not settings.sandbox else throwaway()
-    with handle_signals(run.shutdown), lent as ledger:
+    opened = open_ledger(settings) if settings.remember and not settings.sandbox else open_temporary_ledger()
+    with handle_signals(run.shutdown), opened as ledger:
         keep = settings.send  # a rehearsal leaves the last run's rows where they are
         if keep:
-            ledger.expire_history(started, settings.keep_days)
+            ledger.expire(started, history_days=settings.keep_days)
         with _opened(settings, run.shutdown) as source:
             summary.identity = source.identity
             paths = output_paths(settings, source)
             with drafts(paths) as reports:
-                ledger.begin(summary.run, paths, stamp(started), source.layout, keep=keep)
+                ledger.begin_run(summary.run, paths, stamp(started), source.layout, keep=keep)
                 try:
                     with ledger.staging():
-                        run.stage(source, policy, ledger, summary)
+                        staged = run.stage(source, policy, ledger, summary)
                 except ContactSyncError as refused:
                     summary.exit_code = refused.exit_code
                     if keep:
                         run.finish(ledger, summary)
                     raise
-                refusals = guard(settings, ledger, summary.rows)
+                refusals = guard(settings, staged)
                 for reason in refusals:
                     run.shutdown.request(reason)
                 if channel and not refusals:
@@ -99,11 +99,11 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     """
     run = _Run(settings, watcher)
     channel = run.channel()
-    with handle_signals(run.shutdown), kept_ledger(settings, exactly=True) as ledger:
+    with handle_signals(run.shutdown), open_existing_ledger(settings, exact=True) as ledger:
         summary, layout, paths = _last(ledger, settings)
         with drafts(paths) as reports:
             before = ledger.attempts()
-            if not ledger.resume(summary.run):
+            if not ledger.resume_last():
                 raise ConfigError(_("The last run ended before anything was sent: run the file again."))
             channel.send(ledger, reports.csv, summary.rows, watcher)
             summary.notes += channel.notes
@@ -117,7 +117,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
 def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     """Write the last run's report once more. Raises ConfigError when its rows are not kept any more, StorageError."""
     run = _Run(settings, watcher)
-    with kept_ledger(settings) as ledger:
+    with open_existing_ledger(settings) as ledger:
         summary, layout, paths = _last(ledger, settings)
         with drafts(paths) as reports:
             _count(ledger, summary)
@@ -128,12 +128,12 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
 
 def _last(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, OutputPaths]:
     """The last run as it was left, and where its reports go; it must be the one asked for, if one is."""
-    last = ledger.last()
+    last = ledger.last_run()
     if not last:
         raise ConfigError(_("There is no run whose rows are still kept: run the file again."))
     if settings.run not in {"", last}:
         raise ConfigError(_("Only the rows of the last run, {run}, are still kept.", run=last))
-    were, layout, seconds = ledger.reopen(last)
+    were, layout, seconds = ledger.reopen_last()
     paths = former_output_paths(settings, were)
     rows = sum(ledger.outcomes().values())
     summary = Summary(last, were.source, paths.report, rows=rows, seconds=seconds, letters=layout.letters_of_fields)
@@ -185,7 +185,7 @@ class _Run:
 
         return Channel(self._settings, self.shutdown, self._begun)
 
-    def stage(self, source: Source, policy: Policy, ledger: Ledger, summary: Summary) -> None:
+    def stage(self, source: Source, policy: Policy, ledger: Ledger, summary: Summary) -> StageResult:
         """Validate every row of `source` and write it into the ledger."""
         settings = self._settings
         if settings.blank == "clear" and not source.blanks_certain:
@@ -198,7 +198,7 @@ class _Run:
             )
         validator = Validator(source.mapping, policy)
         with _uncollected():
-            summary.rows = stage(
+            staged = stage(
                 source,
                 validator,
                 ledger,
@@ -207,15 +207,17 @@ class _Run:
                 sending=settings.send,
                 tick=self._watcher.loaded,
             )
+        summary.rows = staged.rows
         if summary.rows == 0 and not settings.allow_empty:
             raise SourceError(_("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path))
-        changed = 0 if settings.resend else ledger.count(None) + ledger.count(Outcome.READY)
+        changed = 0 if settings.resend else staged.to_send
         source.warnings += deviations(ledger.workloads(str(settings.source), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
             for (field, what), count in validator.notes.items()
         ]
+        return staged
 
     def conclude(self, ledger: Ledger, summary: Summary) -> None:
         """Say of the rows whose turn did not come why it did not, and count how all of them ended."""
@@ -277,7 +279,7 @@ class _Run:
     def finish(self, ledger: Ledger, summary: Summary) -> None:
         """Close the book on the run."""
         try:
-            ledger.finish(summary, stamp(datetime.now(UTC)))
+            ledger.finish_run(summary, stamp(datetime.now(UTC)))
         except StorageError as reason:
             self.shutdown.request(reason)
             self._judge(summary)

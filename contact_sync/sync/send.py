@@ -153,7 +153,7 @@ class Pool:
         if self._second_pass and (not self._attempts.affordable or (self._attempts.well and self._attempts.down)):
             return None
         if not self._rows:
-            self._rows.extend(self._ledger.take(self._after, self._left, failed=self._second_pass, until=self._until))
+            self._rows.extend(self._ledger.claim(self._after, self._left, failed=self._second_pass, until=self._until))
             if not self._rows:
                 self._left = 0  # so that no other worker looks again
                 return None

@@ -9,23 +9,42 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from contact_sync.i18n import _
-from contact_sync.ledger import Ledger
+from contact_sync.ledger.store import Comparison, Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import Validator, Verdicts
 
 MONTH_FIRST = "date-month-first"
+NOTHING_TO_SEND = "nothing-to-send"
+"""The code of a row with nothing but a contactId, which is not a sign of a damaged source."""
 _LISTED = 5
 _GROUP = 10_000
 """Rows or contacts written in one transaction."""
 
 _Rows: TypeAlias = list[tuple[int, int]]
 """Row numbers and payload hashes of the rows of one contact, in source order."""
+
+
+class StageResult(NamedTuple):
+    """Numbers of staged rows and cells, as the guards need them."""
+
+    rows: int
+    to_send: int
+    """Pending rows, or `ready` ones in a dry run."""
+    invalid: int
+    nothing_to_send: int
+    """Those of the invalid rows that have nothing but a contactId."""
+    clears: int
+    """Cells that would empty a stored field."""
+    same_identity: int
+    """Rows of known contacts that keep their name or phone number."""
+    identity_changes: int
+    """Rows of known contacts that change first name, last name and phone number at once."""
 
 
 @dataclass
@@ -56,8 +75,8 @@ def stage(
     resend: bool,
     sending: bool,
     tick: Callable[[int], None],
-) -> int:
-    """Write every row of `source` into `ledger` and return their number.
+) -> StageResult:
+    """Write every row of `source` into `ledger` and count them.
 
     A valid row is `unchanged` when its values are in place (unless `resend`), else pending, or `ready` when not `sending`.
     `duplicates` is `refuse`, `first` or `last`. `tick` is called with the number of rows of each chunk. Raises SourceError where
@@ -66,11 +85,15 @@ def stage(
     hashes, damage = _RowHashes(), Damage(validator.schema)
     ambiguous = array("q")
     month_first = False
-    rows = 0
+    rows = same_identity = identity_changes = 0
     for chunk in source.chunks():
         _flag_repeated_headers(chunk, source.columns)
         verdicts = validator.validate(chunk)
-        block = _block_of(chunk, verdicts, ledger, resend=resend, sending=sending)
+        valid, comparison = _compare(chunk, verdicts, ledger)
+        same_identity += comparison.same_identity
+        identity_changes += comparison.identity_changes
+        unchanged = set() if resend else set(compress(valid, comparison.in_place))
+        block = _block_of(chunk, verdicts, valid, unchanged, sending=sending)
         ledger.stage(block)
         hashes.add(block, verdicts.payloads)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
@@ -84,7 +107,16 @@ def stage(
     _resolve_duplicates(hashes, ledger, duplicates)
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
-    return rows
+    invalid = ledger.count(Outcome.INVALID)
+    return StageResult(
+        rows,
+        ledger.count(None) + ledger.count(Outcome.READY),
+        invalid,
+        invalid - ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND),
+        ledger.clears(),
+        same_identity,
+        identity_changes,
+    )
 
 
 def _flag_repeated_headers(chunk: Chunk, columns: list[str]) -> None:
@@ -97,17 +129,20 @@ def _flag_repeated_headers(chunk: Chunk, columns: list[str]) -> None:
 
 def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
     for start in range(0, len(numbers), _GROUP):
-        ledger.flag([(number, violation) for number in numbers[start : start + _GROUP]])
+        ledger.flag_invalid([(number, violation) for number in numbers[start : start + _GROUP]])
 
 
-def _block_of(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, *, resend: bool, sending: bool) -> Block:
+def _compare(chunk: Chunk, verdicts: Verdicts, ledger: Ledger) -> tuple[Sequence[int], Comparison]:
+    """Return the positions of the valid rows, and these rows compared with what the API last confirmed."""
+    valid: Sequence[int] = range(len(verdicts.ids))
+    if verdicts.violations or chunk.skipped:
+        valid = [position for position in valid if position not in verdicts.violations and position not in chunk.skipped]
+    return valid, ledger.compare([(verdicts.ids[position], verdicts.payloads[position]) for position in valid])
+
+
+def _block_of(chunk: Chunk, verdicts: Verdicts, valid: Sequence[int], unchanged: set[int], *, sending: bool) -> Block:
     """Return a chunk with the outcome of each row as far as the row by itself decides it."""
     ids, payloads, violations = list(verdicts.ids), verdicts.payloads, verdicts.violations
-    valid: Sequence[int] = range(len(ids))
-    if violations or chunk.skipped:
-        valid = [position for position in valid if position not in violations and position not in chunk.skipped]
-    in_place = ledger.in_place([(ids[position], payloads[position]) for position in valid])
-    unchanged = set() if resend else set(compress(valid, in_place))
     to_send = [position for position in valid if position not in unchanged] if unchanged else valid
     if sending or len(unchanged) > len(to_send):
         outcome, apart = Outcome.UNCHANGED, dict.fromkeys(to_send, None if sending else Outcome.READY)
@@ -139,7 +174,7 @@ def _resolve_duplicates(hashes: _RowHashes, ledger: Ledger, duplicates: str) -> 
                 flags += [(number, conflict) for number, _ in rows]
             else:
                 settled += _settled(rows, rows[-1 if duplicates == "last" else 0])
-        ledger.flag(flags)
+        ledger.flag_invalid(flags)
         ledger.settle(settled)
 
 

@@ -4,6 +4,7 @@ import errno
 import multiprocessing
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,81 +12,123 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import StorageError
-from contact_sync.ledger.digests import NOTHING, Fingerprints, _create, agree, installation, renewed, without
+from contact_sync.ledger.digests import (
+    Fingerprints,
+    _create,
+    agree,
+    changes_identity,
+    from_first_release,
+    installation,
+    pack,
+    unpack,
+)
 from contact_sync.model import FIELDS
 
 PRINTS = Fingerprints(bytes(32))
 
-values = st.none() | st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=4)
-payloads = st.tuples(*[values] * len(FIELDS))
-similar = st.tuples(*[st.sampled_from([None, "", "a"])] * len(FIELDS)) | st.sampled_from([None, "a"]).map(
-    lambda v: (v,) * len(FIELDS)
-)
+NAMES = (*FIELDS, "custom5", "email")
+"""The fields of today, and two of a later release."""
+
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=4)
+rows = st.dictionaries(st.sampled_from(NAMES), texts)
+similar = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["", "a"])) | st.just(dict.fromkeys(NAMES, "a"))
 ids = st.text("AB1", min_size=1, max_size=3)
 
 
-def split(digests: bytes) -> list[bytes]:
-    """The digests of the fields one by one."""
-    return [digests[start : start + 8] for start in range(0, len(digests), 8)]
+def row_digest(contact_id: str, values: dict[str, str], names: Sequence[str] = NAMES) -> bytes:
+    """Return the digest of a row whose values are in the order of `names`."""
+    return PRINTS.rows(names)(contact_id, [values.get(name) for name in names])
 
 
-@given(ids, payloads, ids, payloads)
-def test_equal_digests_mean_equal_rows(
-    one: str, first: tuple[str | None, ...], other: str, second: tuple[str | None, ...]
-) -> None:
-    """Two rows have one digest exactly when contact and payload are equal, whatever stands where."""
-    assert (PRINTS.row(one, first) == PRINTS.row(other, second)) is ((one, first) == (other, second))
+@given(ids, rows, ids, rows)
+def test_equal_digests_mean_equal_rows(one: str, first: dict[str, str], other: str, second: dict[str, str]) -> None:
+    """Two rows have the same digest exactly when contact and values are equal."""
+    assert (row_digest(one, first) == row_digest(other, second)) is ((one, first) == (other, second))
 
 
-@given(ids, payloads)
-def test_fields_of_a_payload(contact_id: str, payload: tuple[str | None, ...]) -> None:
-    """A field that is carried has a digest, an emptied one too; one that is not carried is unknown."""
-    digests = PRINTS.fields(contact_id, payload)
-    assert len(digests) == len(NOTHING) == 8 * len(FIELDS)
-    assert [digest == bytes(8) for digest in split(digests)] == [value is None for value in payload]
+@given(ids, rows, st.permutations(NAMES))
+def test_row_digests_survive_other_fields(contact_id: str, values: dict[str, str], names: list[str]) -> None:
+    """The digest of a row is the same in whatever order the fields are, and when fields that it does not carry are unknown."""
+    assert row_digest(contact_id, values, names) == row_digest(contact_id, values)
+    assert row_digest(contact_id, values, [name for name in names if name in values] or ["url"]) == row_digest(contact_id, values)
 
 
-def test_a_digest_belongs_to_its_place() -> None:
+@given(ids, rows)
+def test_each_carried_field_has_a_digest(contact_id: str, values: dict[str, str]) -> None:
+    """A field that is carried has a digest, an emptied one too; one that is not carried has none."""
+    digests = PRINTS.fields(contact_id, values)
+    assert digests.keys() == values.keys()
+    assert {len(digest) for digest in digests.values()} <= {8}
+
+
+def test_digests_differ_by_field_contact_and_key() -> None:
     """The same value has another digest in another field, for another contact, and under another key."""
-    same = ("Zoé",) * len(FIELDS)
+    same = dict.fromkeys(NAMES, "Zoé")
     found = {
-        digest for prints in (PRINTS, Fingerprints(b"k" * 32)) for one in ("A", "B") for digest in split(prints.fields(one, same))
+        digest
+        for prints in (PRINTS, Fingerprints(b"k" * 32))
+        for contact_id in ("A", "B")
+        for digest in prints.fields(contact_id, same).values()
     }
-    assert len(found) == 4 * len(FIELDS)
+    assert len(found) == 4 * len(NAMES)
 
 
 @given(ids, similar, similar)
-def test_agreement(contact_id: str, carried: tuple[str | None, ...], known: tuple[str | None, ...]) -> None:
+def test_agreement(contact_id: str, carried: dict[str, str], known: dict[str, str]) -> None:
     """Digests agree exactly when every value that is carried is known to be so; others may be known or not."""
-    agreed = all(value in (None, other) for value, other in zip(carried, known, strict=True))
+    agreed = all(known.get(field) == value for field, value in carried.items())
     assert agree(PRINTS.fields(contact_id, carried), PRINTS.fields(contact_id, known)) is agreed
 
 
-@given(ids, payloads)
-def test_what_agrees_with_what(contact_id: str, payload: tuple[str | None, ...]) -> None:
-    """A payload agrees with itself, one that carries nothing agrees with all, and with nothing agrees that one alone."""
-    digests = PRINTS.fields(contact_id, payload)
+@given(ids, rows)
+def test_agreement_with_nothing(contact_id: str, values: dict[str, str]) -> None:
+    """A row agrees with itself, a row without values agrees with all, and only that one agrees with nothing known."""
+    digests = PRINTS.fields(contact_id, values)
     assert agree(digests, digests)
-    assert agree(NOTHING, digests)
-    assert agree(digests, NOTHING) is (digests == NOTHING)
-
-
-@given(ids, payloads, st.sets(st.sampled_from(FIELDS)))
-def test_what_is_withdrawn(contact_id: str, payload: tuple[str | None, ...], carried: set[str]) -> None:
-    """What is left without some fields is what is known of the others alone."""
-    rest = tuple(None if field in carried else value for field, value in zip(FIELDS, payload, strict=True))
-    assert without(PRINTS.fields(contact_id, payload), carried) == PRINTS.fields(contact_id, rest)
+    assert agree({}, digests)
+    assert agree(digests, {}) is (values == {})
 
 
 @given(ids, similar, similar)
-def test_what_is_renewed(contact_id: str, known: tuple[str | None, ...], carried: tuple[str | None, ...]) -> None:
-    """What is carried takes the place of what was known of the same fields, and the rest stays known."""
-    both = tuple(old if new is None else new for old, new in zip(known, carried, strict=True))
-    assert renewed(PRINTS.fields(contact_id, known), PRINTS.fields(contact_id, carried)) == PRINTS.fields(contact_id, both)
+def test_a_change_of_identity(contact_id: str, carried: dict[str, str], known: dict[str, str]) -> None:
+    """An identity changes when both names and the number do; it is unknown unless all three are carried and known."""
+    person = {"phoneNumber", "firstname", "lastname"}
+    expected = None
+    if person <= carried.keys() and person <= known.keys():
+        expected = all(carried[field] != known[field] for field in person)
+    assert changes_identity(PRINTS.fields(contact_id, carried), PRINTS.fields(contact_id, known)) is expected
+
+
+@given(ids, rows)
+def test_stored_digests_are_read_back(contact_id: str, values: dict[str, str]) -> None:
+    """Digests are read as they were stored."""
+    digests = PRINTS.fields(contact_id, values)
+    assert unpack(pack(digests)) == digests
+
+
+def test_stored_digests_of_another_version_are_unknown() -> None:
+    """What another version of the digests wrote is not known, so that the contact is sent again; nor is nothing at all."""
+    stored = pack(PRINTS.fields("C1", {"firstname": "Zoé"}))
+    assert unpack(b"\x02" + stored[1:]) == unpack(b"") == {}
+
+
+def test_digests_keep_their_meaning() -> None:
+    """Digests are those of the first release: other ones would send every confirmed row again."""
+    values = {"phoneNumber": "+33600000001", "firstname": "Zoé", "custom4": ""}
+    assert row_digest("C1", values, FIELDS).hex() == "03a16268a1ba5a7739e08954ab36296f"
+    assert {field: digest.hex() for field, digest in PRINTS.fields("C1", values).items()} == {
+        "phoneNumber": "37825cb9b3a03026",
+        "firstname": "a8017c2ee3509d89",
+        "custom4": "f6907ca3e0f28068",
+    }
+    first = bytes.fromhex(
+        "37825cb9b3a03026a8017c2ee3509d89000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000f6907ca3e0f28068"
+    )
+    assert from_first_release(first) == pack(PRINTS.fields("C1", values))
 
 
 def test_accounts() -> None:
-    """An account is told by base URL and key together, in 16 hex digits that give neither away."""
+    """An account is named after base URL and key together, in 16 hex digits that reveal neither."""
     names = [("https://a", "k"), ("https://a", "l"), ("https://b", "k"), ("https://ak", "")]
     accounts = [PRINTS.account(*name) for name in names]
     assert len(set(accounts)) == len(names)
@@ -94,12 +137,12 @@ def test_accounts() -> None:
 
 
 def test_an_account_named_in_bytes() -> None:
-    """The name of an account may hold bytes that are no UTF-8, as a command line can."""
+    """The name of an account may contain bytes that are not UTF-8, as a command line can."""
     assert PRINTS.account("https://a", os.fsdecode(b"caf\xe9")) != PRINTS.account("https://a", "café")
 
 
 def test_the_installation_key(tmp_path: Path) -> None:
-    """The key is random, made once, 32 bytes, and its owner's alone; nothing else is left in the folder."""
+    """The key is random, created once, has 32 bytes and mode 0600; nothing else is left in the folder."""
     (tmp_path / "other").mkdir()
     os.umask(0)
     first, other = installation(tmp_path), installation(tmp_path / "other")
@@ -110,14 +153,14 @@ def test_the_installation_key(tmp_path: Path) -> None:
 
 
 def test_a_key_is_private_from_the_first_moment(tmp_path: Path) -> None:
-    """A key is its owner's alone as soon as it is in its place, whatever the umask."""
+    """A key has mode 0600 as soon as it has its name, whatever the umask."""
     os.umask(0)
     _create(tmp_path / "digest.key")
     assert stat.S_IMODE((tmp_path / "digest.key").stat().st_mode) == 0o600
 
 
-def test_a_key_others_can_read(tmp_path: Path) -> None:
-    """A key that a copy made readable for others is taken away from them."""
+def test_a_readable_key_is_made_private(tmp_path: Path) -> None:
+    """A key that a copy made readable for others is restricted to its owner."""
     before = installation(tmp_path).account("u", "k")
     (tmp_path / "digest.key").chmod(0o644)
     assert installation(tmp_path).account("u", "k") == before
@@ -129,7 +172,7 @@ def _account(folder: Path) -> str:
 
 
 def test_two_processes_make_one_key(tmp_path: Path) -> None:
-    """Processes that start together on an empty folder end up with one key."""
+    """Processes that start together in an empty folder use the same key."""
     pool = multiprocessing.get_context("spawn").Pool(4)
     try:
         assert len(set(pool.map(_account, [tmp_path] * 8, chunksize=1))) == 1
@@ -138,7 +181,7 @@ def test_two_processes_make_one_key(tmp_path: Path) -> None:
         pool.join()
 
 
-def test_quicker_by_a_moment(tmp_path: Path) -> None:
+def test_another_process_creates_the_key_first(tmp_path: Path) -> None:
     """A key that another process put in place first is the one that counts, and no draft is left."""
     theirs = os.urandom(32)
     key = tmp_path / "digest.key"
@@ -149,7 +192,7 @@ def test_quicker_by_a_moment(tmp_path: Path) -> None:
 
 
 def test_no_room_for_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key that could not be written leaves no piece behind."""
+    """A key that could not be written leaves no file."""
 
     def full(_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -169,8 +212,8 @@ def test_a_damaged_key(tmp_path: Path, content: bytes) -> None:
     assert (tmp_path / "digest.key").read_bytes() == content
 
 
-def test_no_place_for_the_key(tmp_path: Path) -> None:
-    """A folder that cannot hold the key is an error with a sentence."""
+def test_a_key_that_cannot_be_created(tmp_path: Path) -> None:
+    """A folder in which the key cannot be created is an error with a sentence."""
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"digest\.key cannot be read or made \(Not a directory\): check the folder"):
         installation(tmp_path / "file")

@@ -35,8 +35,11 @@ from contact_sync.errors import (
 )
 from contact_sync.files.lock import acquire
 from contact_sync.files.snapshot import identity_of
-from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import installation
+from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.sqlite.reader import RunReader
+from contact_sync.ledger.sqlite.writer import RunWriter
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
 from contact_sync.sandbox.faults import Behaviour
@@ -642,7 +645,7 @@ def test_a_refused_source_leaves_the_last_run(workspace: Workspace, content: str
     with pytest.raises(SourceError):
         workspace.run()
     (path,) = (workspace.folder / "state").glob("*.sqlite3")
-    with Ledger(path, installation(path.parent), path.stem) as ledger:
+    with SqliteLedger(path, installation(path.parent), path.stem) as ledger:
         assert [(told.exit_code, told.outcomes) for told in ledger.runs(9)] == [(4, {}), (0, {"updated": 1, "unprocessed": 2})]
     workspace.report.unlink()
     workspace.rewrite()
@@ -852,11 +855,11 @@ def test_a_ledger_that_takes_no_row(workspace: Workspace, monkeypatch: pytest.Mo
     def stage(*_: object) -> None:
         raise StorageError("full")
 
-    monkeypatch.setattr(Ledger, "stage", stage)
+    monkeypatch.setattr(RunWriter, "stage", stage)
     with pytest.raises(StorageError, match="full"):
         workspace.run()
     (path,) = (workspace.folder / "state").glob("*.sqlite3")
-    with Ledger(path, installation(path.parent), path.stem) as ledger:
+    with SqliteLedger(path, installation(path.parent), path.stem) as ledger:
         assert [(told.exit_code, told.finished is None) for told in ledger.runs(9)] == [(7, False)]
 
 
@@ -864,14 +867,14 @@ def test_a_ledger_that_takes_nothing_more(workspace: Workspace, monkeypatch: pyt
     """A ledger that cannot be written any more is exit 7, and the report and the requests tell of every row all the same."""
 
     @contextmanager
-    def full(_: Ledger) -> Iterator[None]:
+    def full(_: Database) -> Iterator[None]:
         raise StorageError("The ledger is full.")
         yield
 
     workspace.run(account="shop")
     workspace.write(*THREE[:2], ("C000003", "Eve"), ("C000004", "Léo"), ("C000005", "x" * 33))
     before = len(workspace.sandbox.calls)
-    workspace.watcher.then = lambda: monkeypatch.setattr(Ledger, "_transaction", full)
+    workspace.watcher.then = lambda: monkeypatch.setattr(Database, "transaction", full)
     summary = workspace.run(account="shop", workers=1, rate=1)
     monkeypatch.undo()
     workspace.watcher.then = lambda: None
@@ -891,7 +894,7 @@ def test_a_run_that_cannot_be_finished(workspace: Workspace, monkeypatch: pytest
         raise StorageError("The ledger is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "finish", full)
+        patch.setattr(SqliteLedger, "finish_run", full)
         summary = workspace.run()
     assert (summary.exit_code, summary.reasons, summary.outcomes) == (7, ["The ledger is full."], {"updated": 3})
     assert balanced(summary, workspace)
@@ -925,7 +928,7 @@ def test_the_text_of_a_former_key(workspace: Workspace) -> None:
     workspace.run()
     assert "Zoé".encode() not in kept(workspace)
     assert "Éponine".encode() in kept(workspace)
-    with Ledger(former, installation(former.parent), former.stem) as ledger:
+    with SqliteLedger(former, installation(former.parent), former.stem) as ledger:
         assert [event.outcome for event in ledger.history("C000001")] == ["updated"]
 
 
@@ -970,16 +973,16 @@ def test_another_account_is_free_again(workspace: Workspace) -> None:
 def test_the_garbage_collector(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Garbage is not looked for while rows are loaded and reported, but while they are sent, and after the run."""
     seen: list[bool] = []
-    batches = Ledger.batches
+    batches = RunReader.batches
 
     def look() -> None:
         seen.append(gc.isenabled())
 
-    def reported(ledger: Ledger) -> Iterator[Batch]:
+    def reported(reader: RunReader) -> Iterator[Batch]:
         look()
-        return batches(ledger)
+        return batches(reader)
 
-    monkeypatch.setattr(Ledger, "batches", reported)
+    monkeypatch.setattr(RunReader, "batches", reported)
     workspace.watcher.while_loading = workspace.watcher.then = look
     workspace.run()
     assert seen == [False, True, True, True, False]
@@ -1014,13 +1017,13 @@ def test_a_bug_while_sending(workspace: Workspace) -> None:
 
 def test_a_line_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A report that lost a line is a bug, and is told with the counts."""
-    pages = Ledger.batches
+    pages = RunReader.batches
 
-    def short(ledger: Ledger) -> Iterator[Batch]:
-        for page in pages(ledger):
+    def short(reader: RunReader) -> Iterator[Batch]:
+        for page in pages(reader):
             yield page._replace(numbers=page.numbers[1:], cells=pack(unpack(page.cells)[1:]))
 
-    monkeypatch.setattr(Ledger, "batches", short)
+    monkeypatch.setattr(RunReader, "batches", short)
     summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (1, {"updated": 3})
     assert summary.reasons == ["A bug in contact-sync lost count: 3 rows were read, 2 reported and 3 accounted for."]
@@ -1028,7 +1031,7 @@ def test_a_line_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPat
 
 def test_a_row_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that lost its outcome is a bug, also when the report could not be written."""
-    monkeypatch.setattr(Ledger, "outcomes", lambda _: {"updated": 2})
+    monkeypatch.setattr(RunReader, "outcomes", lambda _: {"updated": 2})
     assert workspace.run().exit_code == 1
     place = workspace.folder / "place"
     place.mkdir()

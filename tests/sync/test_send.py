@@ -29,6 +29,7 @@ from contact_sync.errors import (
 )
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Call, Sandbox
@@ -67,9 +68,9 @@ def stage(ledger: Ledger, rows: int, name: str = "Zoé") -> None:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
     """A ledger in a file of its own."""
-    with Ledger(tmp_path / "ledger.sqlite3", FINGERPRINTS) as opened:
+    with SqliteLedger(tmp_path / "ledger.sqlite3", FINGERPRINTS) as opened:
         yield opened
 
 
@@ -281,7 +282,8 @@ def test_refused_and_altered_rows(ledger: Ledger, sandbox: Serve) -> None:
         (ALTERED, "echo-differs", "firstname", 200, "200", 1),
         (UPDATED, "", "", 200, "200", 1),
     ]
-    assert ledger.in_place([(f"C{number:06}", payload(number)) for number in range(1, 6)]) == [True, False, False, False, True]
+    sent = [(f"C{number:06}", payload(number)) for number in range(1, 6)]
+    assert ledger.compare(sent).in_place == [True, False, False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +298,7 @@ def test_what_is_no_answer_never_updates(ledger: Ledger, sandbox: Serve, no_back
     sending = go(ledger, served)
     assert (sending.reasons, outcomes(ledger)) == ([], {1: UPDATED, 2: FAILED})
     assert [line.code for line in lines_of(ledger.batches())] == ["", "api-garbled"]
-    assert ledger.in_place([("C000002", payload(2))]) == [False]
+    assert ledger.compare([("C000002", payload(2))]).in_place == [False]
 
 
 def test_nothing_pending(ledger: Ledger, sandbox: Serve) -> None:
@@ -863,7 +865,7 @@ def test_a_stop_before_the_start(ledger: Ledger, api: Api, night_of: Perform) ->
     sending.shutdown.request(Interrupted(15))
     night_of(sending=sending)
     assert (sending.reasons, api.calls, count(ledger)) == ([Interrupted], [], {PENDING: 10})
-    assert ledger.in_place([(f"C{number:06}", payload(number)) for number in range(1, 11)]) == [True] * 10
+    assert ledger.compare([(f"C{number:06}", payload(number)) for number in range(1, 11)]).in_place == [True] * 10
 
 
 def test_a_stop_during_the_canary(ledger: Ledger, api: Api, night_of: Perform) -> None:
@@ -990,54 +992,56 @@ def test_digests_are_withdrawn_before_an_attempt_leaves(ledger: Ledger, api: Api
     stage(ledger, 3)
     night_of()
     before = [(f"C{number:06}", payload(number)) for number in range(1, 4)]
-    assert ledger.in_place(before) == [True] * 3
+    assert ledger.compare(before).in_place == [True] * 3
     stage(ledger, 3, "Léa")
     seen = []
 
     def answer(call: Call) -> httpx.Response:
-        with Ledger(tmp_path / "ledger.sqlite3", FINGERPRINTS) as other:
-            seen.append(other.in_place([before[row(call) - 1]]))
+        with SqliteLedger(tmp_path / "ledger.sqlite3", FINGERPRINTS) as other:
+            seen.append(other.compare([before[row(call) - 1]]).in_place)
         return broken(502) if row(call) == 2 else confirmed(call)
 
     api.answer = answer
     night_of(workers=1)
     assert [True] not in seen
     assert len(seen) == 3 + 4
-    assert ledger.in_place(before) == [False] * 3
-    assert ledger.in_place([(f"C{number:06}", payload(number, "Léa")) for number in range(1, 4)]) == [True, False, True]
+    assert ledger.compare(before).in_place == [False] * 3
+    assert ledger.compare([(f"C{number:06}", payload(number, "Léa")) for number in range(1, 4)]).in_place == [True, False, True]
 
 
-def test_a_ledger_that_cannot_be_written_stops_the_run(ledger: Ledger, api: Api, night_of: Perform) -> None:
+def test_a_ledger_that_cannot_be_written_stops_the_run(ledger: SqliteLedger, api: Api, night_of: Perform) -> None:
     """As soon as results cannot be kept nothing new is sent, and the run ends with StorageError."""
     stage(ledger, 400)
     sending = Sending()
 
     def seal(_: Result) -> None:
-        ledger._db.execute("PRAGMA query_only = ON")
+        ledger.database.connection.execute("PRAGMA query_only = ON")
 
     with pytest.raises(StorageError, match="cannot be used"):
         night_of(sending=sending, workers=4, rate=50, tick=seal)
     assert sending.reasons == [StorageError]
     assert sending.seconds < 1
     assert len(api.calls) <= 0.25 * 50 + 4
-    ledger._db.execute("PRAGMA query_only = OFF")
+    ledger.database.connection.execute("PRAGMA query_only = OFF")
     ledger.flush()
     assert count(ledger) == {UPDATED: len(api.calls), PENDING: 400 - len(api.calls)}
 
 
-def test_the_ledger_is_searched_by_one_worker(ledger: Ledger, api: Api, night_of: Perform) -> None:
+def test_the_ledger_is_searched_by_one_worker(ledger: SqliteLedger, api: Api, night_of: Perform) -> None:
     """When there is no further row, one worker finds that out for all: in a large file it takes a while."""
     stage(ledger, 20)
     searches: list[str] = []
-    ledger._db.set_trace_callback(lambda statement: searches.append(statement) if "LEFT JOIN confirmed" in statement else None)
+    ledger.database.connection.set_trace_callback(
+        lambda statement: searches.append(statement) if "FROM row" in statement else None
+    )
     night_of(workers=8)
     assert len(searches) == 3  # the rows, the end of the rows, and that none failed
 
 
-def test_a_ledger_that_cannot_be_read_stops_the_run(ledger: Ledger, api: Api, night_of: Perform) -> None:
+def test_a_ledger_that_cannot_be_read_stops_the_run(ledger: SqliteLedger, api: Api, night_of: Perform) -> None:
     """Rows that cannot be fetched are not sent."""
     stage(ledger, 10)
-    ledger._db.execute("PRAGMA query_only = ON")
+    ledger.database.connection.execute("PRAGMA query_only = ON")
     sending = night_of()
     assert (sending.reasons, api.calls) == ([StorageError], [])
 
@@ -1193,7 +1197,7 @@ def test_a_run_taken_up_again_leaves_what_is_beyond_its_limit(
     api.answer = lambda call: confirmed(call) if row(call) == 1 else broken()
     night_of(attempts=1)
     assert outcomes(ledger) == {1: UPDATED, 2: FAILED, 3: FAILED, 4: FAILED}
-    assert ledger.resume("run of Zoé")
+    assert ledger.resume_last()
     api.calls.clear()
     night_of(attempts=1, limit=2)
     assert [row(call) for call in api.calls] == [2, 3, 2, 3]

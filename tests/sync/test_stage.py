@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator
@@ -62,9 +63,9 @@ def table(*rows: Row, size: int = 1000, hidden: tuple[int, ...] = (), flaws: dic
 
 
 @pytest.fixture
-def ledger() -> Iterator[Ledger]:
+def ledger() -> Iterator[SqliteLedger]:
     """Open a ledger without history."""
-    with Ledger(None, Fingerprints(bytes(32))) as opened:
+    with SqliteLedger(None, Fingerprints(bytes(32))) as opened:
         yield opened
 
 
@@ -74,13 +75,13 @@ def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
     defaults: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
     with ledger.staging():
-        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **defaults)
+        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **defaults).rows
 
 
 def confirm(ledger: Ledger, *rows: Row) -> None:
     """Have these rows confirmed by an earlier run."""
     stage(ledger, table(*rows))
-    for pending in ledger.take(-1):
+    for pending in ledger.claim(-1):
         ledger.record(Result(pending, Outcome.UPDATED))
     ledger.flush()
 
@@ -356,13 +357,13 @@ def test_rounded_ids_are_not_sent(ledger: Ledger) -> None:
 # ---- rows that share the outcome of their chunk
 
 
-def rows_kept(ledger: Ledger) -> int:
+def rows_kept(ledger: SqliteLedger) -> int:
     """Return the number of rows that the ledger keeps separately."""
-    (found,) = ledger._db.execute("SELECT count(*) FROM row").fetchone()
+    (found,) = ledger.database.connection.execute("SELECT count(*) FROM row").fetchone()
     return int(found)
 
 
-def test_run_without_edits_keeps_no_rows(ledger: Ledger) -> None:
+def test_run_without_edits_keeps_no_rows(ledger: SqliteLedger) -> None:
     """No row is kept separately when nothing has changed, nor when a check finds nothing wrong."""
     rows = [(f"C{n}", "Zoé") for n in range(20)]
     confirm(ledger, *rows)
@@ -373,7 +374,7 @@ def test_run_without_edits_keeps_no_rows(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("edited", [0, 1, 9, 10, 11, 20])
-def test_only_the_minority_is_kept(ledger: Ledger, edited: int) -> None:
+def test_only_the_minority_is_kept(ledger: SqliteLedger, edited: int) -> None:
     """A dry run keeps the fewer of the rows in place and the rows to send; a run keeps those to send."""
     confirm(ledger, *[(f"C{n}", "Zoé") for n in range(20)])
     rows = [(f"C{n}", "Léa" if n < edited else "Zoé") for n in range(20)]
@@ -457,7 +458,7 @@ def test_every_row_has_one_state(
 ) -> None:
     """Each row has one state for any chunks, a contact is sent at most once, and a second run sends nothing."""
     with ExitStack() as stack:
-        ledger = stack.enter_context(Ledger(None, Fingerprints(bytes(32))))
+        ledger = stack.enter_context(SqliteLedger(None, Fingerprints(bytes(32))))
         again: Callable[[], int] = lambda: stage(  # noqa: E731 - called twice
             ledger, table(*rows, size=size, hidden=tuple(hidden)), duplicates=choice, resend=resend, sending=sending
         )
@@ -470,11 +471,11 @@ def test_every_row_has_one_state(
             (line.code != "") is (line.outcome in {"invalid", "unprocessed"}) for line in found if line.outcome != "duplicate"
         )
         assert {line.number for line in found if line.outcome == "unprocessed"} == hidden & set(range(2, len(rows) + 2))
-        sent = ledger.take(-1)
+        sent = ledger.claim(-1)
         assert len({pending.contact_id for pending in sent}) == len(sent) == ledger.count(None)
         for pending in sent:
             ledger.record(Result(pending, Outcome.UPDATED))
         ledger.flush()
         again()
-        assert len(ledger.take(-1)) == (len(sent) if resend else 0)
+        assert len(ledger.claim(-1)) == (len(sent) if resend else 0)
         assert outcomes(ledger).count("duplicate") == [line.outcome for line in found].count("duplicate")

@@ -1,0 +1,82 @@
+"""The tables, and the migrations that lead to them."""
+
+from contact_sync.errors import StorageError
+from contact_sync.i18n import _
+from contact_sync.ledger.digests import from_first_release
+from contact_sync.ledger.sqlite.database import Database
+
+ROW_TABLES = (
+    """CREATE {temporary} TABLE block (
+        first INTEGER PRIMARY KEY, numbers TEXT NOT NULL, ids TEXT NOT NULL, cells BLOB NOT NULL,
+        outcome TEXT NOT NULL, plain INTEGER NOT NULL
+    )""",
+    """CREATE {temporary} TABLE row (
+        number INTEGER PRIMARY KEY, contact_id TEXT NOT NULL, contact TEXT, clears INTEGER NOT NULL, outcome TEXT,
+        code TEXT NOT NULL, fields TEXT NOT NULL, message TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, http_status INTEGER, api_code TEXT NOT NULL DEFAULT '', at TEXT NOT NULL DEFAULT ''
+    )""",
+)
+"""A block is a chunk of the source with its cells; `plain` counts its rows that have no `row` and so share its `outcome`."""
+
+MIGRATIONS = (
+    (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        """CREATE TABLE run (
+            id TEXT PRIMARY KEY, source TEXT NOT NULL, started TEXT NOT NULL, finished TEXT, exit_code INTEGER, outcomes TEXT
+        ) WITHOUT ROWID""",
+        "CREATE TABLE confirmed (contact_id TEXT PRIMARY KEY, row BLOB, fields BLOB NOT NULL) WITHOUT ROWID",
+    ),
+    (
+        "DROP TABLE IF EXISTS block",
+        "DROP TABLE IF EXISTS row",
+        *(statement.format(temporary="") for statement in ROW_TABLES),
+        "ALTER TABLE run ADD COLUMN requests INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN retries INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN seconds REAL NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN places BLOB NOT NULL DEFAULT x''",
+        "ALTER TABLE run ADD COLUMN mode INTEGER NOT NULL DEFAULT 384",
+        "ALTER TABLE run ADD COLUMN layout TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE run ADD COLUMN staged INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE run ADD COLUMN rest TEXT NOT NULL DEFAULT ''",
+        """CREATE TABLE history (
+            run TEXT NOT NULL, number INTEGER NOT NULL, contact_id TEXT NOT NULL, outcome TEXT NOT NULL, code TEXT NOT NULL,
+            fields TEXT NOT NULL, sent TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (run, number)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX history_of_contact ON history (contact_id)",
+    ),
+    (
+        # Delete what a run had staged in part when it was killed.
+        "DELETE FROM meta WHERE key = 'rows' AND value IN (SELECT id FROM run WHERE staged = 0)",
+        "DELETE FROM block WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'rows')",
+        "DELETE FROM row WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'rows')",
+        "ALTER TABLE run RENAME COLUMN staged TO released",
+        "UPDATE run SET released = released > 1",
+    ),
+    ("UPDATE confirmed SET fields = from_first_release(fields)",),
+)
+"""The statements that lead from each version of the file to the next one."""
+
+VERSION = len(MIGRATIONS)
+"""Of the file's schema, kept as `user_version`."""
+
+
+def migrate(database: Database, account: str) -> None:
+    """Bring the file of `account` to the current version.
+
+    Raises StorageError when it was written by a newer version, or belongs to another account.
+    """
+    if database.number("PRAGMA user_version") > VERSION:
+        sentence = _("The ledger {path} was written by a newer contact-sync: install that version.", path=database.name)
+        raise StorageError(sentence)
+    if database.number("PRAGMA user_version") < VERSION:
+        database.connection.create_function("from_first_release", 1, from_first_release, deterministic=True)
+        with database.transaction() as db:
+            version = database.number("PRAGMA user_version")  # another process may have been faster
+            for statement in (statement for step in MIGRATIONS[version:] for statement in step):
+                db.execute(statement)
+            if version == 0:
+                db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
+            db.execute(f"PRAGMA user_version = {VERSION}")
+    if database.all("SELECT value FROM meta WHERE key = 'account'") != [(account,)]:
+        sentence = _("The ledger {path} belongs to another account: move it out of the state folder.", path=database.name)
+        raise StorageError(sentence)

@@ -1,0 +1,111 @@
+"""The rows of a source on their way into the ledger: a block for each chunk, a row for each row that needs one."""
+
+import json
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+from contact_sync.ledger.sqlite.columns import SENTENCE_SEPARATOR, pack_cells, violation_columns
+from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.sqlite.history import RunHistory
+from contact_sync.ledger.sqlite.schema import ROW_TABLES
+from contact_sync.model import Block, Layout, Outcome, OutputPaths, Staged, Violation
+
+
+class RunWriter:
+    """Writer of the tables `block` and `row`; `fields` names the values of a payload."""
+
+    def __init__(self, database: Database, history: RunHistory, fields: Sequence[str]) -> None:
+        self._database = database
+        self._history = history
+        self._fields = fields
+        self._kept = ""
+        self._firsts: list[int] = []
+        """The number of the first row of each block, which is its key."""
+
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
+        """Start a run, with `keep` in the tables of the file, else in temporary ones that hide them."""
+        with self._database.transaction() as db:
+            if keep:
+                self._history.begin_run(run, paths, started, layout)
+            else:
+                for statement in ROW_TABLES:
+                    db.execute(statement.format(temporary="TEMPORARY"))
+        self._kept = run if keep else ""
+        self._firsts = []
+
+    @contextmanager
+    def staging(self) -> Iterator[None]:
+        """Replace the last run's rows by those that are staged within: by all of them or, when that fails, by none."""
+        with self._database.transaction() as db:
+            if self._kept:
+                self._history.archive_rows()
+                db.execute("INSERT INTO meta VALUES ('rows', ?)", (self._kept,))
+            yield
+
+    def stage(self, block: Block) -> None:
+        """Write a chunk of the source."""
+        with self._database.transaction() as db:
+            texts = (json.dumps(block.numbers), json.dumps(block.ids), pack_cells(block.cells))
+            plain = len(block.numbers) - len(block.others)
+            db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
+            db.executemany(
+                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                map(self._columns, block.others),
+            )
+        self._firsts.append(block.numbers[0])
+
+    def _columns(self, row: Staged) -> tuple[object, ...]:
+        contact = None
+        if row.outcome is None:
+            values = zip(self._fields, row.payload, strict=True)
+            contact = _encode({field: value for field, value in values if value is not None})
+        return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *violation_columns(row.violations))
+
+    def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
+        """Set rows to `invalid` and append a violation to those that they have."""
+        with self._database.transaction() as db:
+            self._add_rows([number for number, _ in flags])
+            db.executemany(
+                "UPDATE row SET outcome = 'invalid', code = CASE WHEN code = '' THEN ? ELSE code || ',' || ? END,"
+                " fields = CASE WHEN code = '' THEN ? ELSE fields || ',' || ? END,"
+                " message = CASE WHEN code = '' THEN ? ELSE message || ? || ? END WHERE number = ?",
+                ((v.code, v.code, v.field, v.field, v.message, SENTENCE_SEPARATOR, v.message, number) for number, v in flags),
+            )
+
+    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
+        """Replace the outcome of rows; a row that is `invalid` stays so."""
+        with self._database.transaction() as db:
+            self._add_rows([number for number, *_ in rows])
+            db.executemany(
+                "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE number = ? AND outcome IS NOT 'invalid'",
+                ((outcome, *violation_columns([violation] if violation else []), number) for number, outcome, violation in rows),
+            )
+
+    def _add_rows(self, numbers: Sequence[int]) -> None:
+        """Add a `row`, with the outcome of the block, for each of these that has none."""
+        for first, members, contact_ids in self._by_block(numbers):
+            with self._database.transaction() as db:
+                (outcome,) = db.execute("SELECT outcome FROM block WHERE first = ?", (first,)).fetchone()
+                added = db.executemany(
+                    "INSERT OR IGNORE INTO row (number, contact_id, clears, outcome, code, fields, message)"
+                    " VALUES (?, ?, 0, ?, '', '', '')",
+                    [(number, contact_ids[number], outcome) for number in members],
+                )
+                db.execute("UPDATE block SET plain = plain - ? WHERE first = ?", (added.rowcount, first))
+
+    def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return row number → contactId of these rows."""
+        return {number: ids[number] for _, members, ids in self._by_block(numbers) for number in members}
+
+    def _by_block(self, numbers: Sequence[int]) -> Iterator[tuple[int, list[int], dict[int, str]]]:
+        """Yield for each block that contains some of these rows its key, these rows, and the contactId of all its rows."""
+        for position, members in groupby(sorted(numbers), key=lambda number: bisect(self._firsts, number)):
+            first = self._firsts[position - 1]
+            ((texts, ids),) = self._database.all("SELECT numbers, ids FROM block WHERE first = ?", first)
+            yield first, list(members), dict(zip(json.loads(texts), json.loads(ids), strict=True))
+
+
+_encode = json.JSONEncoder(ensure_ascii=False).encode

@@ -1,0 +1,186 @@
+"""The interface of the ledger: its methods, grouped by the part of a run that calls them.
+
+A row is in exactly one state: its outcome is None while it is pending, and then one of `Outcome`. A storage engine implements
+`Ledger`; callers import the interface, or the part of it that they need, and get an instance from `state_dir`.
+
+Two promises hold for every engine. The digests of the fields that an attempt carries are durably withdrawn before it may leave
+(`Outbox.claim`), and only the API's confirmation puts new ones in (`Outbox.record`). Every method raises StorageError when the
+store cannot be read or written, and then has written nothing.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple, Protocol, Self
+
+from contact_sync.model import (
+    Batch,
+    Block,
+    Cause,
+    Event,
+    Layout,
+    Outcome,
+    OutputPaths,
+    PastRun,
+    Pending,
+    Result,
+    Summary,
+    Violation,
+    Workload,
+)
+
+Payload = tuple[str | None, ...]
+"""The value of each field, in the order of the fields that the ledger was opened with; None = not sent."""
+
+
+class Comparison(NamedTuple):
+    """Rows compared with what the API last confirmed."""
+
+    in_place: list[bool]
+    """For each row, True when every field that it carries equals the confirmed one."""
+    same_identity: int
+    """Rows of known contacts that keep their name or phone number."""
+    identity_changes: int
+    """Rows of known contacts that change first name, last name and phone number at once."""
+
+
+class ReopenedRun(NamedTuple):
+    """The last run, as its reports need it."""
+
+    paths: OutputPaths
+    layout: Layout
+    seconds: float
+    """Duration so far."""
+
+
+class Staging(Protocol):
+    """Part of the ledger that takes the rows of a source."""
+
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
+        """Start the run with the id `run`; `started` is UTC, ISO 8601 with Z.
+
+        With `keep` the run is registered, and its rows replace those of the last run as soon as all of them are staged. Without
+        (a dry run), they are dropped when the ledger is closed, and the last run's rows stay.
+        """
+
+    def staging(self) -> AbstractContextManager[None]:
+        """Open the one transaction in which all rows are staged: the last run's rows are replaced by all of them, or by none."""
+
+    def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
+        """Compare contactIds and payloads with what the API last confirmed."""
+
+    def stage(self, block: Block) -> None:
+        """Write a chunk of the source. Chunks arrive in ascending order of their row numbers."""
+
+    def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
+        """Set rows, by number, to `invalid` and append a violation to those that they have."""
+
+    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
+        """Replace the outcome of rows, by number; a row that is `invalid` stays so."""
+
+    def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
+        """Return row number → contactId of these rows."""
+
+    def release(self, run: str) -> None:
+        """Record that no guard stopped the run: from now on its rows may be sent, by this run or by `resume_last`."""
+
+
+class Outbox(Protocol):
+    """Part of the ledger that hands out the rows to send and takes their results."""
+
+    def pending(self) -> int:
+        """Return the number of rows to send."""
+
+    def claim(self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None) -> list[Pending]:
+        """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
+
+        These are the pending rows (with `failed` those that failed; in a resumed run both) with a number above `after` and not
+        above `until`: at most `most`, and at most a few hundred. The list is empty when there are no more.
+        """
+
+    def record(self, result: Result) -> None:
+        """Record the end of a row. It becomes durable with the next `flush`, which runs by itself every few hundred results."""
+
+    def flush(self) -> None:
+        """Make all results durable, and the digests of updated rows with them."""
+
+    def cells_size(self) -> int:
+        """Return the approximate size of the cells of this run's rows, in bytes."""
+
+    def check_room(self, rows: int) -> None:
+        """Raise StorageError when the disk has no room for the results of this number of rows."""
+
+
+class RunResults(Protocol):
+    """Part of the ledger that reads the current run back."""
+
+    def count(self, outcome: Outcome | None, *, without: str | None = None) -> int:
+        """Return the number of rows with this outcome (None = pending), except those whose only code is `without`."""
+
+    def clears(self) -> int:
+        """Return the number of cells, in rows to send, that would empty a stored field."""
+
+    def report_unsent_as(self, violation: Violation, *, ready: bool) -> None:
+        """Make the methods below read pending rows, and with `ready` also `ready` ones, as `unprocessed` because of `violation`.
+
+        Nothing is written, so that a ledger on a full disk can still be reported from. A result that could not be made durable
+        is read as `failed`: the next run sends the row again.
+        """
+
+    def outcomes(self) -> dict[str, int]:
+        """Return outcome → number of rows, for each outcome that occurs; the key of pending rows is empty."""
+
+    def causes(self) -> list[Cause]:
+        """Return the reasons why rows are not in place, by outcome, code and field, the most frequent first."""
+
+    def attempts(self) -> tuple[int, int]:
+        """Return the number of attempts made for the rows of this run, and how many of them were retries."""
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield all rows in source order, many at a time."""
+
+
+class RunLog(Protocol):
+    """Part of the ledger that outlives a run."""
+
+    def finish_run(self, summary: Summary, finished: str) -> None:
+        """Record the exit code and the counts of the run; `finished` is UTC, ISO 8601 with Z."""
+
+    def last_run(self) -> str:
+        """Return the id of the run whose rows are in the ledger; empty when there is none."""
+
+    def reopen_last(self) -> ReopenedRun:
+        """Make the last run, which must exist, the current one, read as it was left; see `resume_last`."""
+
+    def resume_last(self) -> bool:
+        """Make the failed rows of the reopened run pending again; return False when the run was never released."""
+
+    def runs(self, most: int) -> list[PastRun]:
+        """Return the last runs, the latest first."""
+
+    def workloads(self, source: str, most: int) -> list[Workload]:
+        """Return the last runs, the latest first, that were not stopped and whose source has this name except for its digits."""
+
+    def history(self, contact_id: str) -> list[Event]:
+        """Return the events of a contact, the latest first; rows that were already in place leave none."""
+
+    def note_move(self, source: Path, place: Path) -> None:
+        """Record that `source` and its reports have been moved to `place`; ignored unless the last run read `source`."""
+
+    def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
+        """Erase all traces of a contact from the store and return the number of places where it was found.
+
+        `normalise` returns the contactId in a cell; rows whose id is uncertain are searched with it. Erased rows are not sent.
+        """
+
+    def expire(self, now: datetime, *, history_days: int | None = None) -> None:
+        """Delete the last run's rows when they are older than a week, and the history that is older than `history_days`."""
+
+
+class Ledger(Staging, Outbox, RunResults, RunLog, Protocol):
+    """The memory of one account, and the rows of the current run; a context manager that closes it."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...

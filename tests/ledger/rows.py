@@ -1,0 +1,67 @@
+"""Rows, chunks and results that the tests of the ledger begin with."""
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.model import (
+    FIELDS,
+    Block,
+    Outcome,
+    Pending,
+    Result,
+    Staged,
+    Violation,
+)
+
+PRINTS = Fingerprints(bytes(32))
+
+UNMEASURED = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+"""The environment of a process that is killed: without coverage, of which it would leave half a file."""
+
+Payload = tuple[str | None, ...]
+Open = Callable[..., SqliteLedger]
+
+
+def payload(**values: str) -> Payload:
+    """Return a payload that carries these fields."""
+    return tuple(values.get(field) for field in FIELDS)
+
+
+def row(number: int, contact_id: str = "", outcome: Outcome | None = None, *violations: Violation, **values: Any) -> Staged:
+    """Return a row that does not share the outcome of its block; pending unless it has an outcome."""
+    return Staged(number, contact_id or f"C{number}", payload(**(values or {"firstname": "Zoé"})), outcome, violations)
+
+
+def block(*rows: Staged, plain: Sequence[int] = (), outcome: Outcome = Outcome.UNCHANGED) -> Block:
+    """Return a chunk of these rows and of `plain` ones that share `outcome`; the first cell of each is its contactId."""
+    ids = dict.fromkeys(plain, "") | {row.number: row.contact_id for row in rows}
+    numbers = sorted(ids)
+    contact_ids = [ids[number] or f"C{number}" for number in numbers]
+    return Block(numbers, contact_ids, [[contact_id, "é;'=\n"] for contact_id in contact_ids], outcome, list(rows))
+
+
+def ended(pending: Pending, outcome: Outcome = Outcome.UPDATED, *violations: Violation, **more: Any) -> Result:
+    """Return the result of a row that was sent."""
+    result = Result(pending, outcome, violations, attempts=1, http_status=200, at="2026-01-02T03:04:05Z")
+    return dataclasses.replace(result, **more)
+
+
+def confirm(ledger: SqliteLedger, number: int, contact_id: str, **values: Any) -> None:
+    """Stage a row, send it, and have it confirmed."""
+    ledger.stage(block(row(number, contact_id, **values)))
+    (taken,) = ledger.claim(number - 1)
+    ledger.record(ended(taken))
+    ledger.flush()
+
+
+def in_place(ledger: SqliteLedger, contact_id: str, **values: str) -> bool:
+    """Return True when these values are in place."""
+    (answer,) = ledger.compare([(contact_id, payload(**values))]).in_place
+    return answer
+
+
+REST = Violation("stopped", detail={"reason": "Because."})

@@ -1,0 +1,170 @@
+"""The current run read back: counts, causes and lines."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.model import ID, Cause, Line, Outcome, Violation, lines_of
+from tests.ledger.rows import PRINTS, REST, Open, block, ended, row
+from tests.setups import begin_run
+
+
+def test_columns_of_a_line(opened: Open) -> None:
+    """A line has outcome, codes, fields without repetition, sentences, attempts, status, the API's code and the time."""
+    ledger = opened()
+    wrong = (
+        Violation("id-length", ID),
+        Violation("date-serial", "date"),
+        Violation("date-calendar", "date"),
+        Violation("hidden"),
+    )
+    ledger.stage(block(row(2), row(3, "", Outcome.INVALID, *wrong)))
+    ledger.record(
+        ended(ledger.claim(-1)[0], Outcome.FAILED, Violation("api-throttled"), attempts=4, http_status=429, api_code="7")
+    )
+    ledger.flush()
+    cells = "é;'=\n"
+    sent, invalid = lines_of(ledger.batches())
+    message = "The API asked for fewer requests: the next run sends the row again."
+    assert sent == Line(["C2", cells], 2, "failed", "api-throttled", "", message, 4, 429, "7", "2026-01-02T03:04:05Z")
+    joined = " ".join(violation.message for violation in wrong)
+    codes = "id-length,date-serial,date-calendar,hidden"
+    assert invalid == Line(["C3", cells], 3, "invalid", codes, "contactId,date", joined, 0, None, "", "")
+
+
+def test_counts(opened: Open) -> None:
+    """Outcomes, pending rows and rows with one code are counted."""
+    ledger = opened()
+    idle, damaged = Violation("nothing-to-send"), Violation("date-serial", "date")
+    ledger.stage(block(row(2), row(3), row(4, "", Outcome.INVALID, idle), row(5, "", Outcome.INVALID, damaged)))
+    ledger.stage(block(row(6, "", Outcome.UNCHANGED), row(7, "", Outcome.INVALID, idle, damaged)))
+    assert ledger.count(None) == 2
+    assert ledger.count(Outcome.INVALID) == 3
+    assert ledger.count(Outcome.INVALID, without="nothing-to-send") == 2
+    assert ledger.outcomes() == {"unchanged": 1, "invalid": 3, "": 2}
+    ledger.report_unsent_as(Violation("limit", detail={"limit": "0"}), ready=False)
+    assert ledger.outcomes() == {"unprocessed": 2, "invalid": 3, "unchanged": 1}
+
+
+def test_clears(opened: Open) -> None:
+    """Only cells of rows to send count as emptied, in a dry run too."""
+    ledger = opened()
+    emptied: dict[str, Any] = {"firstname": "", "lastname": "", "url": "http://example.com"}
+    assert ledger.clears() == 0
+    ledger.stage(block(row(2, **emptied), row(3, "", Outcome.READY, **emptied), row(4, "", Outcome.UNCHANGED, **emptied)))
+    ledger.stage(block(row(5, "", Outcome.INVALID, Violation("date-serial", "date"), **emptied)))
+    assert ledger.clears() == 4
+
+
+def test_attempts(opened: Open) -> None:
+    """All attempts are counted, and those after the first of a row as retries."""
+    ledger = opened()
+    assert ledger.attempts() == (0, 0)
+    ledger.stage(block(row(2), row(3), row(4)))
+    for pending, attempts in zip(ledger.claim(-1), (1, 4, 0), strict=True):
+        ledger.record(ended(pending, Outcome.FAILED, Violation("api-unreachable"), attempts=attempts))
+    ledger.flush()
+    assert ledger.attempts() == (5, 3)
+
+
+def test_causes(opened: Open) -> None:
+    """Causes are counted by outcome, code and field, the most frequent first, each with its first row."""
+    ledger = opened()
+    serial, long_ = Violation("date-serial", "date"), Violation("text-length", "firstname", {"length": "33", "limit": "32"})
+    longer = Violation("text-length", "firstname", {"length": "40", "limit": "32"})
+    ledger.stage(block(row(2, "", Outcome.INVALID, long_), row(3, "", Outcome.INVALID, serial)))
+    ledger.stage(block(row(4, "", Outcome.INVALID, serial, longer), row(5, "", Outcome.INVALID, serial), plain=[9]))
+    assert ledger.causes() == [
+        Cause("invalid", "date-serial", "date", 3, 3, serial.message),
+        Cause("invalid", "text-length", "firstname", 2, 2, long_.message),
+    ]
+
+
+def test_message_of_a_cause(opened: Open) -> None:
+    """A cause has the message of its first row, whatever else is wrong with that row, and whenever that was found."""
+    ledger = opened()
+    serial, conflict = Violation("date-serial", "date"), Violation("duplicate-conflict", ID, {"rows": "2 and 4"})
+    first, second = (Violation("text-length", "url", {"length": length, "limit": "255"}) for length in ("300", "301"))
+    ledger.stage(block(row(2, "", Outcome.INVALID, serial, first), row(3, "", Outcome.INVALID, second)))
+    ledger.stage(block(row(4, "", Outcome.INVALID, second), row(5, "", Outcome.INVALID, serial)))
+    ledger.flag_invalid([(2, conflict), (4, conflict)])
+    assert ledger.causes() == [
+        Cause("invalid", "text-length", "url", 3, 2, first.message),
+        Cause("invalid", "date-serial", "date", 2, 2, serial.message),
+        Cause("invalid", "duplicate-conflict", ID, 2, 2, conflict.message),
+    ]
+    assert next(lines_of(ledger.batches())).message == f"{serial.message} {first.message} {conflict.message}"
+
+
+def test_messages_that_an_earlier_version_joined(opened: Open) -> None:
+    """Messages that an earlier version joined are reported unchanged; a cause of a row with several of them has none."""
+    ledger = opened()
+    serial, long_ = Violation("date-serial", "date"), Violation("text-length", "url", {"length": "300", "limit": "255"})
+    ledger.stage(block(row(2, "", Outcome.INVALID, serial, long_), row(3, "", Outcome.INVALID, long_)))
+    joined = f"{serial.message} {long_.message}"
+    ledger.database.connection.execute("UPDATE row SET message = ? WHERE number = 2", (joined,))
+    assert [line.message for line in lines_of(ledger.batches())] == [joined, long_.message]
+    assert [(cause.code, cause.message) for cause in ledger.causes()] == [("text-length", ""), ("date-serial", "")]
+
+
+def test_clears_of_ready_rows(opened: Open) -> None:
+    """Cells of ready rows count as emptied, unless they turn out to be invalid or duplicates."""
+    ledger = opened()
+    emptied: dict[str, Any] = {"firstname": "", "custom1": ""}
+    ledger.stage(block(*[row(n, "", Outcome.READY, **emptied) for n in (3, 4, 5)], plain=range(2, 8), outcome=Outcome.READY))
+    assert ledger.clears() == 6
+    ledger.flag_invalid([(3, Violation("date-ambiguous", "date")), (7, Violation("date-ambiguous", "date"))])
+    ledger.settle([(4, Outcome.DUPLICATE, None)])
+    assert ledger.clears() == 2
+
+
+def test_text_that_is_not_unicode(opened: Open, where: Path) -> None:
+    """The name of a source, the API's code and a reason are kept although they are not valid Unicode."""
+    with SqliteLedger(where, PRINTS, "account") as ledger:
+        begin_run(ledger, source=os.fsdecode(b"pr\xe9noms.csv"))
+        ledger.stage(block(row(2), row(3), row(4)))
+        ledger.record(
+            ended(ledger.claim(-1)[0], Outcome.REJECTED, Violation("api-number-taken", "phoneNumber"), api_code="\ud800")
+        )
+        ledger.flush()
+        ledger.record(ended(ledger.claim(-1)[0], Outcome.FAILED, Violation("api-throttled"), api_code="\ud801"))
+        ledger.report_unsent_as(Violation("stopped", detail={"reason": "\udce9."}), ready=False)
+        first, second, third = lines_of(ledger.batches())
+        assert second.api_code == r"\ud801"
+        assert first.api_code == r"\ud800"
+        assert r"\udce9." in third.message
+
+
+@pytest.mark.parametrize(("ready", "expected"), [(True, "unprocessed"), (False, "ready")])
+def test_pending_rows_are_reported_as_unprocessed(opened: Open, *, ready: bool, expected: str) -> None:
+    """Pending rows end unprocessed with the reason; ready ones, plain or not, only when a guard stopped the run."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3, "", Outcome.READY), row(4, "", Outcome.INVALID, Violation("hidden")), plain=[5]))
+    ledger.stage(block(row(7), plain=[6, 8], outcome=Outcome.READY))
+    ledger.report_unsent_as(REST, ready=ready)
+    lines = list(lines_of(ledger.batches()))
+    found = ["unprocessed", expected, "invalid", "unchanged", expected, "unprocessed", expected]
+    assert [line.outcome for line in lines] == found
+    assert ledger.outcomes() == Counter(found)
+    reasons = {(line.code, line.fields, line.message) for line in lines if line.outcome == "unprocessed"}
+    assert reasons == {("stopped", "", "The run stopped before this row. Because. The next complete run sends it.")}
+    assert {line.code for line in lines if line.outcome in ("ready", "unchanged")} <= {""}
+
+
+def test_reporting_writes_nothing(opened: Open) -> None:
+    """A run is reported without a write: a ledger on a full disk can be reported from, and other connections see no change."""
+    ledger = opened()
+    ledger.stage(block(row(2), row(3, "", Outcome.READY), plain=[4]))
+    other = opened(begin=False)
+    before = other.database.connection.execute("PRAGMA data_version").fetchone()
+    ledger.database.connection.execute("PRAGMA query_only = ON")
+    ledger.report_unsent_as(REST, ready=True)
+    assert ledger.outcomes() == {"unprocessed": 2, "unchanged": 1}
+    assert [line.code for line in lines_of(ledger.batches())] == ["stopped", "stopped", ""]
+    assert other.database.connection.execute("PRAGMA data_version").fetchone() == before
+    assert [line.outcome for line in lines_of(other.batches())] == ["", "ready", "unchanged"]
+    assert other.count(None) == 1
