@@ -11,8 +11,8 @@ A run ends early with one of these; each has an exit code and one sentence for t
     ├── BusyError       75  another run holds the lock, or the source is still changing
     └── Interrupted    128+ SIGINT or SIGTERM
 
-One attempt to send a row fails with one of two others: `Transient` (try again) or `Rejected` (settle the row). A row that breaks
-a rule is a value (`contact_sync.model.Violation`), never an exception.
+One attempt at a request fails with one of two others: `Transient` (retry) or `Rejected` (final for this row). A row that breaks a
+rule is a value (`contact_sync.model.Violation`), never one of these.
 """
 
 import signal
@@ -76,7 +76,7 @@ class Interrupted(ContactSyncError):  # noqa: N818 - a signal, not an error
 
 
 class AttemptError(Exception):
-    """One attempt to send a row failed; `violation` is reported to the operator."""
+    """One attempt at a request failed; `violation` says so to the operator."""
 
     def __init__(self, violation: Violation, *, http_status: int | None = None, api_code: str = "") -> None:
         super().__init__(violation.code)
@@ -85,12 +85,12 @@ class AttemptError(Exception):
         self.api_code = api_code
 
 
-class Rejected(AttemptError):  # noqa: N818 - named like the row's outcome
+class Rejected(AttemptError):  # noqa: N818 - the row's outcome is called so
     """The API refused this contact, and would refuse it again."""
 
 
-class Transient(AttemptError):  # noqa: N818 - named for what it is, not as an error
-    """Another attempt may succeed; this one may have been applied or not."""
+class Transient(AttemptError):  # noqa: N818 - it is about time, not about an error
+    """Another attempt may succeed."""
 
     def __init__(
         self,
@@ -98,17 +98,20 @@ class Transient(AttemptError):  # noqa: N818 - named for what it is, not as an e
         *,
         http_status: int | None = None,
         api_code: str = "",
-        spoke: bool = False,
+        is_api_response: bool = False,
+        maybe_applied: bool = True,
         throttled: bool = False,
         pause: float | None = None,
     ) -> None:
         super().__init__(violation, http_status=http_status, api_code=api_code)
-        self.spoke = spoke
-        """True when the API itself responded (a JSON object with a boolean `success`), not a proxy in front of it."""
+        self.is_api_response = is_api_response
+        """True when the API itself answered (a JSON object with a boolean `success`), not a server in front of it."""
+        self.maybe_applied = maybe_applied
+        """False when the request certainly had no effect."""
         self.throttled = throttled
         """True when the API asked for fewer requests."""
         self.pause = pause
-        """Seconds for which the API asked to pause all requests."""
+        """Seconds for which the API asked for no request at all."""
 
 
 PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, 3)

@@ -1,1 +1,1 @@
-"""SMS Partner's HTTP API: how it is reached, how fast, and what one endpoint's answers mean."""
+"""SMS Partner's HTTP API: the client, the rate limit, and one file an endpoint. Imports only `errors`, `i18n` and `model`."""

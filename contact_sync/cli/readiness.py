@@ -2,7 +2,6 @@
 
 import asyncio
 import datetime as dt
-import email.utils
 import os
 import shutil
 import time
@@ -10,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from contact_sync.api.client import Client, Reply
-from contact_sync.api.smspartner import me
+from contact_sync.api.client import Client
+from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import accounts, is_locked, open_existing_ledger
@@ -46,8 +45,7 @@ def _api(settings: Settings) -> Iterator[Finding]:
         yield _problem(_("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY."))
         return
     try:
-        reply = asyncio.run(_ask(settings))
-        credit = me.credit(reply, settings.key)
+        account = asyncio.run(_account(settings))
     except Transient:
         sentence = _(
             "The API at {url} does not answer: check --base-url, the network and the proxy.",
@@ -59,29 +57,23 @@ def _api(settings: Settings) -> Iterator[Finding]:
         yield _problem(str(error))
         return
     yield _ok(_("The API at {url} answers, and the key is valid.", url=settings.base_url))
-    if credit:
-        yield _ok(_("Credit: {credit} SMS.", credit=credit))
-    yield from _clock(reply)
+    if account.credit:
+        yield _ok(_("Credit: {credit} SMS.", credit=account.credit))
+    if account.date:
+        yield _clock(account.date)
 
 
-async def _ask(settings: Settings) -> Reply:
+async def _account(settings: Settings) -> Account:
     client = Client(settings.base_url, rate=0, connections=1, timeout=_API_TIMEOUT_S, clock=time.monotonic, sleep=asyncio.sleep)
     async with client:
-        return await client.get(me.PATH, me.query(settings.key))
+        return await client.call(Me(settings.key), None)
 
 
-def _clock(reply: Reply) -> Iterator[Finding]:
-    try:
-        theirs = email.utils.parsedate_to_datetime(reply.headers.get("date", ""))
-    except ValueError:
-        return
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=dt.UTC)
+def _clock(theirs: dt.datetime) -> Finding:
     skew = round((dt.datetime.now(dt.UTC) - theirs).total_seconds())
     if abs(skew) > _MAX_CLOCK_SKEW_S:
-        yield _problem(_("The clock differs from the API's by {seconds} s: synchronise it (NTP).", seconds=skew))
-    else:
-        yield _ok(_("The clock is correct."))
+        return _problem(_("The clock differs from the API's by {seconds} s: synchronise it (NTP).", seconds=skew))
+    return _ok(_("The clock is correct."))
 
 
 def _folder(folder: Path) -> Iterator[Finding]:

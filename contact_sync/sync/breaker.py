@@ -1,57 +1,119 @@
-"""The breaker: an API that is down is asked seldom, and not for ever."""
+"""The circuit breaker: the health of the API as the attempts of a run show it."""
 
 from collections import deque
 from collections.abc import Callable
+from enum import Enum, auto
 
-FAILURES = 20
-"""So many attempts in a row without the API's own answer, and it counts as down."""
+from contact_sync.errors import UnavailableError
+from contact_sync.i18n import _
 
-WINDOW, SHARE = 100, 0.5
-"""The same when half of the last hundred attempts had none, however they are mixed."""
+MAX_FAILURES = 20
+"""Consecutive failures that open the breaker."""
 
-PAUSE = 5.0
-"""Seconds between two probes."""
+WINDOW, MAX_FAILURE_SHARE = 100, 0.5
+"""Share of the last attempts whose failure opens the breaker, in whatever order they failed."""
+
+PROBE_INTERVAL_S = 5.0
+"""Seconds before each probe of an API that is down."""
 
 PROBE_TIMEOUT_S = 45.0
 """Seconds of probing before the run gives up."""
 
+MAX_PAUSE_S = 300.0
+"""Seconds; an API that asks for a longer pause, or has asked for pauses this long without an answer, is down for this run."""
+
+
+class Health(Enum):
+    """The states of the breaker."""
+
+    UNPROVEN = auto()
+    HEALTHY = auto()
+    OPEN = auto()
+    GAVE_UP = auto()
+
 
 class Breaker:
-    """Closed while the API is well; `clock` is monotonic, in seconds."""
+    """A state machine over the results of attempts; `clock` is monotonic, in seconds.
+
+    ========  ===========================================================  ========
+    from      event                                                        to
+    ========  ===========================================================  ========
+    unproven  a success, or a failure that is the API's own response       healthy
+    unproven  too many failures, or `assume_down`                          open
+    healthy   too many failures                                            open
+    open      a success                                                    healthy
+    any       a pause longer than `MAX_PAUSE_S`, or `give_up`              gave up
+    ========  ===========================================================  ========
+
+    A success is a reply in which the API accepts or rejects a row; everything else is a failure. Too many are `MAX_FAILURES` in a
+    row, or `MAX_FAILURE_SHARE` of the last `WINDOW` attempts. *Gave up* is final.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._failures = 0
-        self._lately: deque[bool] = deque(maxlen=WINDOW)
-        """Of the last attempts: whether each failed."""
-        self._opened: float | None = None
+        self._consecutive_failures = 0
+        self._recent_failures: deque[bool] = deque(maxlen=WINDOW)
+        self._opened_at = 0.0
+        self._pausing_since: float | None = None
+        self._seen_response = False
+        self.state = Health.UNPROVEN
+        self.openings = 0
+        """Number of times the breaker opened."""
 
     @property
     def is_open(self) -> bool:
-        """Whether attempts are to wait, and one at a time to probe."""
-        return self._opened is not None
+        """True when attempts have to wait, except one probe at a time."""
+        return self.state in {Health.OPEN, Health.GAVE_UP}
 
     @property
-    def gave_up(self) -> bool:
-        """Whether the API has been down for longer than `PROBE_TIMEOUT_S`."""
-        return self._opened is not None and self._clock() - self._opened >= PROBE_TIMEOUT_S
+    def is_overdue(self) -> bool:
+        """True when probing has lasted for `PROBE_TIMEOUT_S`."""
+        return self.state is Health.OPEN and self._clock() - self._opened_at >= PROBE_TIMEOUT_S
 
     def success(self) -> None:
-        """Note that the API answered, if only to refuse a row."""
-        self._failures = 0
-        if self._opened is not None:  # what went before says nothing of an API that is back
-            self._lately.clear()
-        self._lately.append(False)
-        self._opened = None
+        """Note that the API accepted or rejected a row."""
+        if self.state is Health.OPEN:
+            self._recent_failures.clear()  # the failures before the recovery no longer count
+        self._recent_failures.append(False)
+        self._consecutive_failures = 0
+        self._pausing_since = None
+        self._see_response()
+        if self.state is Health.OPEN:
+            self.state = Health.HEALTHY
 
-    def failure(self) -> None:
-        """Note an attempt without the API's own answer."""
-        self._failures += 1
-        self._lately.append(True)
-        if self._failures >= FAILURES or sum(self._lately) >= SHARE * WINDOW:
-            self.open()
+    def failure(self, *, is_api_response: bool = False) -> None:
+        """Note an attempt that says nothing about its row."""
+        self._consecutive_failures += 1
+        self._recent_failures.append(True)
+        if is_api_response:
+            self._see_response()
+        if self._consecutive_failures >= MAX_FAILURES or sum(self._recent_failures) >= MAX_FAILURE_SHARE * WINDOW:
+            self.assume_down()
 
-    def open(self) -> None:
-        """Take the API for down."""
-        if self._opened is None:
-            self._opened = self._clock()
+    def _see_response(self) -> None:
+        self._seen_response = True
+        if self.state is Health.UNPROVEN:
+            self.state = Health.HEALTHY
+
+    def assume_down(self) -> None:
+        """Open the breaker."""
+        if not self.is_open:
+            self.state = Health.OPEN
+            self.openings += 1
+            self._opened_at = self._clock()
+
+    def pause(self, seconds: float) -> None:
+        """Note that the API asked for a pause; raises UnavailableError when it is too long to wait for."""
+        now = self._clock()
+        if self._pausing_since is None:
+            self._pausing_since = now
+        if max(seconds, now - self._pausing_since) > MAX_PAUSE_S:
+            self.state = Health.GAVE_UP
+            raise UnavailableError(_("The API asks to wait another {seconds:.0f} s: run again later.", seconds=seconds))
+
+    def give_up(self) -> UnavailableError:
+        """Stop probing, and return the reason."""
+        self.state = Health.GAVE_UP
+        if self._seen_response:
+            return UnavailableError(_("The API is down or does not answer as documented: run again later."))
+        return UnavailableError(_("No usable answer from the API: run again later, or check --base-url (it ends in /v1)."))

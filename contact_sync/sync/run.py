@@ -37,7 +37,7 @@ from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.stage import StageResult, stage
 
 if TYPE_CHECKING:
-    from contact_sync.sync.channel import Channel
+    from contact_sync.sync.send import Sender
 
 _PARTIAL = 3
 
@@ -57,7 +57,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     summary = Summary(
         f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}", settings.source, settings.report
     )
-    channel = run.channel() if settings.send else None
+    sender = run.sender() if settings.send else None
     opened = open_ledger(settings) if settings.remember and not settings.sandbox else open_temporary_ledger()
     with handle_signals(run.shutdown), opened as ledger:
         keep = settings.send  # a rehearsal leaves the last run's rows where they are
@@ -79,11 +79,10 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                 refusals = guard(settings, staged)
                 for reason in refusals:
                     run.shutdown.request(reason)
-                if channel and not refusals:
+                if sender and not refusals:
                     ledger.release(summary.run)
                     if not run.shutdown.reasons:
-                        channel.send(ledger, reports.csv, summary.rows, watcher)
-                        summary.notes += channel.notes
+                        summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
                 run.conclude(ledger, summary)
                 run.report(ledger, summary, reports, source.layout, source.original)
         if keep:
@@ -98,15 +97,14 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     take up.
     """
     run = _Run(settings, watcher)
-    channel = run.channel()
+    sender = run.sender()
     with handle_signals(run.shutdown), open_existing_ledger(settings, exact=True) as ledger:
         summary, layout, paths = _last(ledger, settings)
         with drafts(paths) as reports:
             before = ledger.attempts()
             if not ledger.resume_last():
                 raise ConfigError(_("The last run ended before anything was sent: run the file again."))
-            channel.send(ledger, reports.csv, summary.rows, watcher)
-            summary.notes += channel.notes
+            summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
             run.conclude(ledger, summary)
             summary.requests, summary.retries = (now - then for now, then in zip(ledger.attempts(), before, strict=True))
             run.report(ledger, summary, reports, layout)
@@ -178,12 +176,12 @@ class _Run:
         self._begun = time.monotonic()
         self.shutdown = Shutdown()
 
-    def channel(self) -> "Channel":
+    def sender(self) -> "Sender":
         """Make ready what sends; raises ConfigError where a proxy or the certificates of this machine are no good."""
         # Imported when it is needed: a check of a small file takes half the time without aiohttp and httpx.
-        from contact_sync.sync.channel import Channel  # noqa: PLC0415
+        from contact_sync.sync.send import Sender  # noqa: PLC0415
 
-        return Channel(self._settings, self.shutdown, self._begun)
+        return Sender(self._settings, self.shutdown, self._begun)
 
     def stage(self, source: Source, policy: Policy, ledger: Ledger, summary: Summary) -> StageResult:
         """Validate every row of `source` and write it into the ledger."""

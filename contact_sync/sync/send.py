@@ -1,91 +1,201 @@
-"""Sending: a pool of workers takes the pending rows out of the ledger and brings back how each one ended.
+"""Sending: workers claim the pending rows in the ledger, deliver each, and record its outcome.
 
-What becomes of each row is `attempt`'s. One thread, one event loop: whoever touches the ledger does so between two awaits, and
-needs no lock.
+One thread, one event loop: the ledger is only used between two awaits, and needs no lock.
 """
 
 import asyncio
+import itertools
 import logging
+import sys
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from contact_sync.api.client import Client
-from contact_sync.errors import ContactSyncError, UnavailableError
-from contact_sync.i18n import _
+from contact_sync.errors import ContactSyncError, StorageError, UnavailableError
+from contact_sync.files.atomic import AtomicFile
+from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
-from contact_sync.model import Pending, Result
-from contact_sync.sync.delivery import Attempts, Endpoint
+from contact_sync.model import Pending, Result, Watcher
+from contact_sync.settings import Settings
+from contact_sync.sync.breaker import Health
+from contact_sync.sync.delivery import Delivery
+from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown
 
-CANARIES = 5
-"""So many rows may fail, one at a time, before the API counts as down without ever having answered."""
+MAX_CANARIES = 5
+"""Rows that may fail, one at a time, before an API that has never answered counts as down."""
+
+_FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
+
+_REPORT_BYTES = 150  # of a line of the report, without the source's cells
 
 log = logging.getLogger(__name__)
 
-_DURABLE = 0.2  # seconds until a result is on the disk at the latest
+
+class Sender:
+    """Sends the pending rows of a run; `begun` is when the run began (monotonic clock, in seconds).
+
+    It is made before the source is read, and raises ConfigError when a proxy or the certificates of this machine cannot be used.
+    """
+
+    def __init__(self, settings: Settings, shutdown: Shutdown, begun: float) -> None:
+        self._settings = settings
+        self._shutdown = shutdown
+        self._begun = begun
+        self._client = None if settings.sandbox else self._open_client(settings.base_url)
+
+    def _open_client(self, base_url: str) -> Client:
+        settings = self._settings
+        return Client(
+            base_url,
+            rate=settings.rate,
+            connections=settings.workers,
+            timeout=settings.timeout,
+            clock=time.monotonic,
+            sleep=self._shutdown.sleep,
+        )
+
+    def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher) -> list[str]:
+        """Send what is pending, and return notes for the operator as sentences.
+
+        Nothing is sent when the disk has no room for the results and for a report of `rows` rows. No error is raised: whatever
+        ends the sending requests the shutdown, so that the report is still written.
+        """
+        try:
+            pending = ledger.pending()
+            if not pending:
+                return []
+            report.reserve(ledger.cells_size() + _REPORT_BYTES * rows)
+            ledger.check_room(pending)
+        except StorageError as reason:
+            self._shutdown.request(reason)
+            return []
+        watcher.sending(min(pending, self._settings.limit or sys.maxsize))
+        notes: list[str] = []
+        try:
+            asyncio.run(self._send(ledger, watcher, notes))
+        except ContactSyncError as reason:
+            self._shutdown.request(reason)
+        except Exception as bug:
+            log.exception("while sending")
+            sentence = _(
+                "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.",
+                bug=type(bug).__name__,
+            )
+            self._shutdown.request(ContactSyncError(sentence))
+        return notes
+
+    async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:
+        settings = self._settings
+        seconds = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - self._begun)
+        limits = SendLimits(settings.workers, settings.attempts, settings.limit, seconds)
+        async with AsyncExitStack() as stack:
+            client = self._client
+            if client is None:
+                from contact_sync.sandbox.server import Sandbox  # noqa: PLC0415 - a server, which a real run need not load
+
+                client = self._open_client(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
+            client = await stack.enter_async_context(client)
+            try:
+                await Pool(ledger, client, settings.key, limits, self._shutdown, tick=watcher.sent).send()
+            finally:
+                if count := client.limiter.backoffs:
+                    note = ngettext(
+                        "The API asked for fewer requests: the pace was halved {count} time.",
+                        "The API asked for fewer requests: the pace was halved {count} times.",
+                        count,
+                    )
+                    notes.append(note)
 
 
 @dataclass(frozen=True, slots=True)
 class SendLimits:
-    """How hard to try."""
+    """The limits of the sending."""
 
     workers: int
     attempts: int
-    """Attempts a row in the first pass."""
+    """Attempts a row at most in the first pass."""
     limit: int | None
     """Rows sent at most."""
     seconds: float | None
     """Time left for sending."""
 
 
+class RowQueue:
+    """The rows of one pass in source order, claimed from the ledger a few hundred at a time; an iterator that workers share.
+
+    At most `limit` rows, none below row `last`; those that `failed`, or else those that are pending.
+    """
+
+    def __init__(self, ledger: Ledger, *, limit: int | None = None, failed: bool = False, last: int | None = None) -> None:
+        self._rows = self._claim(ledger, limit, failed=failed, last=last)
+        self.claimed: deque[Pending] = deque()
+        """Rows that no worker has taken yet."""
+        self.position = -1
+        """The number of the row that was taken last."""
+
+    def _claim(self, ledger: Ledger, limit: int | None, *, failed: bool, last: int | None) -> Iterator[Pending]:
+        left = limit
+        while left != 0 and (rows := ledger.claim(self.position, left, failed=failed, until=last)):
+            left = None if left is None else left - len(rows)
+            self.claimed.extend(rows)
+            while self.claimed:
+                row = self.claimed.popleft()
+                self.position = row.number
+                yield row
+
+    def __iter__(self) -> Iterator[Pending]:
+        return self
+
+    def __next__(self) -> Pending:
+        return next(self._rows)
+
+
 class Pool:
-    """Sends the pending rows of `ledger` to `endpoint` and records how each ended; `tick` is told of each."""
+    """Sends the pending rows of `ledger` with the API `key`, records each outcome, and then calls `tick` with it."""
 
     def __init__(
         self,
         ledger: Ledger,
         client: Client,
-        endpoint: Endpoint,
+        key: str,
         limits: SendLimits,
         shutdown: Shutdown,
         *,
         tick: Callable[[Result], None],
     ) -> None:
         self._ledger = ledger
+        self._client = client
         self._limits = limits
         self._shutdown = shutdown
         self._tick = tick
-        self._attempts = Attempts(client, endpoint, shutdown, others=lambda: bool(self._rows))
-        self._attempts.grant(limits.attempts)
-        self._rows: deque[Pending] = deque()
-        self._after = -1
-        self._until: int | None = None
-        self._left = limits.limit
-        self._second_pass = False
+        self._rows = RowQueue(ledger, limit=limits.limit)
+        self._delivery = Delivery(client, shutdown, others=lambda: bool(self._rows.claimed))
+        self._row_sender = RowSender(self._delivery, key, shutdown)
+        self._breaker = self._delivery.breaker
 
     async def send(self) -> None:
-        """Do it; raises StorageError when the ledger cannot be written at the end.
+        """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
 
-        Ends early when `shutdown` is tripped, and trips it itself where going on is useless; rows whose turn did not come stay
-        pending.
+        Ends early when the shutdown is requested, and requests it when going on is useless; rows that were not sent stay pending.
         """
-        flusher = asyncio.create_task(self._keep_durable())
-        timer = self._timer()
+        flusher = asyncio.create_task(self._flush_regularly())
+        timer = self._start_timer()
         try:
-            await self._prove()
-            await self._work()
-            self._begin_second_pass()
-            await self._work()
-            if self._attempts.down and not self._attempts.well and not self._shutdown.reasons:
-                self._attempts.give_up()
+            await self._send_canaries()
+            await self._send_rows(self._rows, self._limits.attempts)
+            self._ledger.flush()
+            await self._send_failed_rows()
         finally:
             flusher.cancel()
             if timer is not None:
                 timer.cancel()
             self._ledger.flush()
 
-    def _timer(self) -> asyncio.TimerHandle | None:
+    def _start_timer(self) -> asyncio.TimerHandle | None:
         if self._limits.seconds is None:
             return None
         reason = UnavailableError(_("The time budget (--max-duration) is used up: the next run sends the rest."))
@@ -94,73 +204,55 @@ class Pool:
             return None
         return asyncio.get_running_loop().call_later(self._limits.seconds, self._shutdown.request, reason)
 
-    async def _keep_durable(self) -> None:
+    async def _flush_regularly(self) -> None:
         try:
             while True:
-                await asyncio.sleep(_DURABLE)
+                await asyncio.sleep(_FLUSH_INTERVAL_S)
                 self._ledger.flush()
         except ContactSyncError as reason:
             self._shutdown.request(reason)
 
-    async def _prove(self) -> None:
-        """Send one row at a time until the API has answered in its own words."""
-        for _canary in range(CANARIES):
-            if not await self._deliver_next():
-                break
-            if self._attempts.proven:
+    async def _send_canaries(self) -> None:
+        """Send one row at a time until the API itself has answered."""
+        for _canary in range(MAX_CANARIES):
+            await self._work(itertools.islice(self._rows, 1), self._limits.attempts)
+            if self._breaker.state is not Health.UNPROVEN or self._shutdown.reasons:
                 return
-        self._attempts.suspect()
+        if self._client.limiter.acquired:  # else there was no row
+            self._breaker.assume_down()
 
-    def _begin_second_pass(self) -> None:
-        """Take the rows that failed, once more: what was wrong for a moment may be over.
+    async def _send_failed_rows(self) -> None:
+        """Send the failed rows once more: what was wrong for a moment may be over.
 
-        These are the worst of the file, so many failures in a row are no sign that the API is down: if it was `well`, the pass
-        ends there, and they stay failed.
+        These are the worst rows of the file, so their failures alone do not show that the API is down: when they open the
+        breaker, the pass ends and they stay failed. An API that was already down is probed, and given up unless it recovers.
         """
-        self._ledger.flush()
-        self._attempts.well = not self._attempts.down
-        self._attempts.grant(1)
-        self._until = self._after  # in a run that is taken up again others may have failed before
-        self._second_pass, self._after, self._left = True, -1, None
+        openings = self._breaker.openings
+        # No further than the first pass: a resumed run may have older failures below its limit.
+        failed = RowQueue(self._ledger, failed=True, last=self._rows.position)
 
-    async def _work(self) -> None:
+        def affordable() -> Iterator[Pending]:
+            while self._delivery.can_retry and self._breaker.openings == openings and (row := next(failed, None)):
+                self._delivery.note_retry()
+                yield row
+
+        await self._send_rows(affordable(), max_attempts=1)
+        if self._breaker.is_open and self._breaker.openings == openings and not self._shutdown.reasons:
+            self._shutdown.request(self._breaker.give_up())
+
+    async def _send_rows(self, rows: Iterator[Pending], max_attempts: int) -> None:
         async with asyncio.TaskGroup() as workers:
             for _worker in range(self._limits.workers):
-                workers.create_task(self._worker())
+                workers.create_task(self._work(rows, max_attempts))
 
-    async def _worker(self) -> None:
-        while await self._deliver_next():
-            pass
-
-    async def _deliver_next(self) -> bool:
-        """Send the next row and note how it ended; False when there is none, or none is to be sent any more."""
+    async def _work(self, rows: Iterator[Pending], max_attempts: int) -> None:
+        """Take rows, send them and record their outcomes until there is none left or the shutdown is requested."""
         try:
-            row = self._next()
-            if row is None:
-                return False
-            result = await self._attempts.deliver(row)
-            if result is not None:
-                self._ledger.record(result)
-                log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
-                self._tick(result)
+            while not self._shutdown.reasons and (row := next(rows, None)):
+                result = await self._row_sender.send(row, max_attempts)
+                if result is not None:
+                    self._ledger.record(result)
+                    log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
+                    self._tick(result)
         except ContactSyncError as reason:
             self._shutdown.request(reason)
-        return not self._shutdown.reasons
-
-    def _next(self) -> Pending | None:
-        if self._shutdown.reasons or self._left == 0:
-            return None
-        if self._second_pass and (not self._attempts.affordable or (self._attempts.well and self._attempts.down)):
-            return None
-        if not self._rows:
-            self._rows.extend(self._ledger.claim(self._after, self._left, failed=self._second_pass, until=self._until))
-            if not self._rows:
-                self._left = 0  # so that no other worker looks again
-                return None
-        row = self._rows.popleft()
-        self._after = row.number
-        if self._left is not None:
-            self._left -= 1
-        if self._second_pass:
-            self._attempts.note_retry()
-        return row

@@ -1,4 +1,4 @@
-"""The order to stop: given by a signal, or by whoever finds that going on is useless; obeyed by all who send or wait."""
+"""The orderly shutdown of a run: requested by a signal or by code that cannot go on, observed by all that send or wait."""
 
 import asyncio
 import os
@@ -10,21 +10,21 @@ from types import FrameType
 from contact_sync.errors import ContactSyncError, Interrupted
 
 
-class Stopped(Exception):  # noqa: N818 - no error: the row's turn does not come
-    """The run is to stop; raised in those who wait."""
+class Stopped(Exception):  # noqa: N818 - a request, not an error
+    """A shutdown was requested; raised in everything that waits."""
 
 
 class Shutdown:
-    """The order to take no new row. What is in flight is awaited; whoever waits is sent away with Stopped."""
+    """A request to start nothing new. Attempts in flight are awaited; what waits to start one gets Stopped."""
 
     def __init__(self) -> None:
         self.reasons: list[ContactSyncError] = []
-        """Why, in the order the reasons came up; empty while nothing is wrong."""
+        """The reasons in the order of the requests; empty while the run goes on."""
         self._sleepers: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def request(self, reason: ContactSyncError) -> None:
-        """Give the order; may be called from a signal. A reason that all workers come back with is noted once."""
+        """Request the shutdown; signal handlers may call it. A reason that several workers give is noted once."""
         if str(reason) not in map(str, self.reasons):
             self.reasons.append(reason)
         if self._loop is not None and not self._loop.is_closed():
@@ -36,8 +36,8 @@ class Shutdown:
                 sleeper.set_exception(Stopped())
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep, or raise Stopped as soon as the order is given."""
-        self._loop = asyncio.get_running_loop()  # before the look at `reasons`: a signal may come between any two lines
+        """Sleep; raises Stopped as soon as the shutdown is requested."""
+        self._loop = asyncio.get_running_loop()  # before `reasons` is read: a signal may arrive between any two lines
         if self.reasons:
             raise Stopped
         sleeper = self._loop.create_future()
@@ -52,14 +52,14 @@ class Shutdown:
 
 @contextmanager
 def handle_signals(shutdown: Shutdown) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM stop the run in good order, and the second end it at once."""
+    """Request the shutdown at the first SIGINT or SIGTERM, and exit at once at the second."""
 
-    def order(signum: int, _: FrameType | None) -> None:
+    def on_signal(signum: int, _: FrameType | None) -> None:
         if any(isinstance(reason, Interrupted) for reason in shutdown.reasons):
             os._exit(128 + signum)  # the ledger survives that; nothing else is worth waiting for
         shutdown.request(Interrupted(signum))
 
-    before = {signum: signal.signal(signum, order) for signum in (signal.SIGINT, signal.SIGTERM)}
+    before = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The pace of attempts, in virtual time."""
+"""The rate limit, in virtual time."""
 
 import asyncio
 import math
@@ -21,12 +21,12 @@ SECONDS = st.floats(0, 8)
 
 
 def here(rate: float, sleep: Sleep = asyncio.sleep) -> Limiter:
-    """A limiter on the clock of the running event loop."""
+    """Return a limiter on the clock of the running event loop."""
     return Limiter(rate, clock=asyncio.get_running_loop().time, sleep=sleep)
 
 
 def late(seed: int, at_most: float = 0.001) -> Sleep:
-    """A sleep that always takes a little longer than asked."""
+    """Return a sleep that always takes a little too long."""
     chance = random.Random(seed)
 
     async def sleep(seconds: float) -> None:
@@ -36,7 +36,7 @@ def late(seed: int, at_most: float = 0.001) -> Sleep:
 
 
 async def take(limiter: Limiter, acquired: int) -> list[float]:
-    """When each of so many turns started, that are asked for one after the other."""
+    """Return the start of each of several attempts, requested one after the other."""
     starts = []
     for _ in range(acquired):
         await limiter.acquire()
@@ -45,7 +45,7 @@ async def take(limiter: Limiter, acquired: int) -> list[float]:
 
 
 def busiest_second(starts: list[float]) -> int:
-    """The most starts in any one second."""
+    """Return the most starts in any one second."""
     return max(sum(first <= start < first + 1 - EPSILON for start in starts) for first in starts)
 
 
@@ -53,20 +53,20 @@ def busiest_second(starts: list[float]) -> int:
 @given(
     rate=st.one_of(st.sampled_from([0.5, 1, 2, 5, 50, 500]), st.floats(0.3, 60)),
     arrivals=st.lists(SECONDS, min_size=1, max_size=60),
-    holds=st.lists(st.tuples(SECONDS, st.floats(0, 3)), max_size=3),
+    pauses=st.lists(st.tuples(SECONDS, st.floats(0, 3)), max_size=3),
     stalls=st.lists(st.tuples(SECONDS, st.floats(0, 3)), max_size=3),
     seed=st.integers(0, 9),
 )
-def test_whatever_comes_the_pace_is_kept(
+def test_rate_is_never_exceeded(
     *,
     in_virtual_time: Run,
     rate: float,
     arrivals: list[float],
-    holds: list[tuple[float, float]],
+    pauses: list[tuple[float, float]],
     stalls: list[tuple[float, float]],
     seed: int,
 ) -> None:
-    """Never more than max(1, floor(R)) starts in a second, none in a hold, at most one slot made up, first come first served."""
+    """At most max(1, floor(R)) starts in a second, none in a pause, at most one late slot made up for, in order of arrival."""
     came: list[int] = []
     went: list[tuple[int, float]] = []
     silences: list[tuple[float, float]] = []
@@ -91,7 +91,7 @@ def test_whatever_comes_the_pace_is_kept(
             loop.advance(seconds)
 
         async with asyncio.TaskGroup() as tasks:
-            for order in (*(pause(*each) for each in holds), *(stall(*each) for each in stalls)):
+            for order in (*(pause(*each) for each in pauses), *(stall(*each) for each in stalls)):
                 tasks.create_task(order)
             for number, at in enumerate(arrivals):
                 tasks.create_task(arrive(number, at))
@@ -108,8 +108,8 @@ def test_whatever_comes_the_pace_is_kept(
 
 
 @pytest.mark.parametrize("rate", [1, 2, 5, 50, 500])
-def test_the_rate_is_used(in_virtual_time: Run, rate: int) -> None:
-    """While turns are wanted, at least 98 % of the rate is granted, though every sleep takes up to a millisecond too long."""
+def test_rate_is_used(in_virtual_time: Run, rate: int) -> None:
+    """While attempts are waiting, at least 98 % of the rate is used, though every sleep takes up to a millisecond too long."""
     acquired = max(20, 4 * rate)
     starts: list[float] = []
 
@@ -139,8 +139,8 @@ def test_the_rate_is_used(in_virtual_time: Run, rate: int) -> None:
         (4, [0, 0, 0.25, 0.5, 1]),
     ],
 )
-def test_the_spacing(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
-    """Turns are evenly spaced but for one slot made up at the start; of a broken rate, a second holds the whole part."""
+def test_starts_are_evenly_spaced(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
+    """Starts are evenly spaced except one slot made up for at first; of a fractional rate, a second gets the whole part."""
 
     async def take_five() -> list[float]:
         return await take(here(rate), 5)
@@ -152,8 +152,8 @@ def test_the_spacing(in_virtual_time: Run, rate: float, expected: list[float]) -
     ("rate", "expected"),
     [(10, [5.0, 5.0, 5.1, 5.2]), (2, [5.0, 5.0, 6.0, 6.5]), (1, [5.0, 6.0, 7.0, 8.0]), (0.5, [5.0, 7.0, 9.0, 11.0])],
 )
-def test_one_slot_of_lateness_is_made_up(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
-    """After a stall one turn starts at once after the first, if a second holds more than one, and the others at the pace."""
+def test_one_late_slot_is_made_up_for(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
+    """After a stall one attempt starts immediately after the first, if the rate is above one a second, and the others evenly."""
 
     async def stalled() -> list[float]:
         loop: Any = asyncio.get_running_loop()
@@ -165,8 +165,8 @@ def test_one_slot_of_lateness_is_made_up(in_virtual_time: Run, rate: float, expe
     assert in_virtual_time(stalled()) == pytest.approx(expected)
 
 
-def test_without_a_limit_nobody_waits(in_virtual_time: Run) -> None:
-    """A rate of 0 grants every turn at once, however many there are."""
+def test_no_limit(in_virtual_time: Run) -> None:
+    """A rate of 0 lets every attempt start at once, however many there are."""
 
     async def take_many() -> list[float]:
         return await take(here(0), 2000)
@@ -174,8 +174,8 @@ def test_without_a_limit_nobody_waits(in_virtual_time: Run) -> None:
     assert set(in_virtual_time(take_many())) == {0.0}
 
 
-def test_without_a_limit_a_hold_still_holds(in_virtual_time: Run) -> None:
-    """A rate of 0 does not outdo a hold, and a shorter hold does not cut a longer one."""
+def test_pause_without_a_limit(in_virtual_time: Run) -> None:
+    """A rate of 0 does not override a pause, and a shorter pause does not shorten a longer one."""
 
     async def held() -> list[float]:
         limiter = here(0)
@@ -186,8 +186,8 @@ def test_without_a_limit_a_hold_still_holds(in_virtual_time: Run) -> None:
     assert in_virtual_time(held()) == [3.0, 3.0]
 
 
-def test_a_hold_reaches_those_who_wait_already(in_virtual_time: Run) -> None:
-    """A hold that comes while a turn is waited for puts that turn off too."""
+def test_pause_applies_to_attempts_that_already_wait(in_virtual_time: Run) -> None:
+    """A pause that begins while an attempt waits delays that attempt too."""
 
     async def held() -> list[float]:
         limiter = here(1)
@@ -198,8 +198,8 @@ def test_a_hold_reaches_those_who_wait_already(in_virtual_time: Run) -> None:
     assert in_virtual_time(held()) == pytest.approx([4.5, 5.5])
 
 
-def test_who_is_sent_away_takes_no_turn(in_virtual_time: Run) -> None:
-    """A sleep that raises grants no turn, uses up no slot, and lets the next in the queue try."""
+def test_interrupted_wait_uses_no_slot(in_virtual_time: Run) -> None:
+    """A sleep that raises starts no attempt, uses no slot, and lets the next in the queue try."""
 
     async def sent_away() -> tuple[list[object], int, float]:
         orders = [KeyError("go"), None]
@@ -217,8 +217,8 @@ def test_who_is_sent_away_takes_no_turn(in_virtual_time: Run) -> None:
     assert in_virtual_time(sent_away()) == ([KeyError, type(None)], 2, 1.0)
 
 
-def test_an_eased_pace_is_half_and_comes_back(in_virtual_time: Run) -> None:
-    """Once eased the pace is half, refusals that come together count once, and calm brings the whole pace back, never more."""
+def test_backing_off_halves_the_pace_until_it_recovers(in_virtual_time: Run) -> None:
+    """The pace is halved, refusals that arrive together count once, and the pace recovers to the full rate, never beyond."""
 
     async def backoffs() -> tuple[list[float], list[float]]:
         limiter = here(10)
@@ -235,8 +235,8 @@ def test_an_eased_pace_is_half_and_comes_back(in_virtual_time: Run) -> None:
     assert busiest_second(calm) <= 10
 
 
-def test_an_eased_pace_grows_by_the_same(in_virtual_time: Run) -> None:
-    """Calm brings back a twentieth of the whole pace every ten seconds, however slow it has become."""
+def test_recovery_is_linear(in_virtual_time: Run) -> None:
+    """The pace recovers by a twentieth of the full rate every ten seconds, however slow it has become."""
 
     async def backoffs() -> float:
         limiter = here(64)
@@ -253,8 +253,8 @@ def test_an_eased_pace_grows_by_the_same(in_virtual_time: Run) -> None:
     assert in_virtual_time(backoffs()) == pytest.approx(64 * (1 / 32 + 0.2), rel=0.1)
 
 
-def test_an_eased_pace_never_stands_still(in_virtual_time: Run) -> None:
-    """However often it is eased, an attempt starts every five seconds."""
+def test_pace_has_a_minimum(in_virtual_time: Run) -> None:
+    """However often it backs off, an attempt starts every five seconds."""
 
     async def backoffs() -> list[float]:
         limiter = here(5)
@@ -270,8 +270,8 @@ def test_an_eased_pace_never_stands_still(in_virtual_time: Run) -> None:
 
 
 @pytest.mark.parametrize(("apart", "times"), [(0.5, 1), (1.5, 2)])
-def test_what_comes_together_eases_once(in_virtual_time: Run, apart: float, times: int) -> None:
-    """Two requests for fewer requests count once within a second, and twice a while apart."""
+def test_throttled_replies_within_a_second_count_once(in_virtual_time: Run, apart: float, times: int) -> None:
+    """Two throttled replies within a second count once, and twice when they are further apart."""
 
     async def backoffs() -> list[float]:
         limiter = here(40)
@@ -286,8 +286,8 @@ def test_what_comes_together_eases_once(in_virtual_time: Run, apart: float, time
     assert starts[-1] - starts[1] == pytest.approx(4 * 2**times / 40, rel=0.03)
 
 
-def test_no_limit_comes_back(in_virtual_time: Run) -> None:
-    """Without a rate, too, calm brings a twentieth of what was back every ten seconds, however late and often it is eased."""
+def test_recovery_without_a_limit(in_virtual_time: Run) -> None:
+    """Without a rate, the pace recovers by a twentieth of the earlier pace every ten seconds, however often it backed off."""
 
     async def backoffs() -> float:
         limiter = here(0)
@@ -306,8 +306,8 @@ def test_no_limit_comes_back(in_virtual_time: Run) -> None:
     assert in_virtual_time(backoffs()) == pytest.approx(40 * (1 / 8 + 0.5), rel=0.1)
 
 
-def test_no_limit_is_eased_to_half_of_what_was(in_virtual_time: Run) -> None:
-    """Without a rate, easing halves what went in the second before."""
+def test_backing_off_without_a_limit(in_virtual_time: Run) -> None:
+    """Without a rate, backing off halves the number of attempts of the last second."""
 
     async def backoffs() -> list[float]:
         limiter = here(0)

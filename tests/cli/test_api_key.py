@@ -69,7 +69,7 @@ def test_the_key_appears_nowhere(
         def bug(*_: object, **__: object) -> None:
             raise ValueError(f"with {KEY} in it")
 
-        monkeypatch.setattr("contact_sync.sync.channel.Pool", bug)
+        monkeypatch.setattr("contact_sync.sync.send.Pool", bug)
     main.env["CONTACT_SYNC_API_KEY"] = KEY
     write("C000001;Zoé", "C000002;Léa")
     code = main("run", "contacts.csv", "--base-url", server.base_url, "--state-dir", "state", "-v", "--json", "--rate", "0")

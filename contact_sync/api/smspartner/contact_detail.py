@@ -1,16 +1,41 @@
-"""The endpoint `GET /v1/contact/detail`: what the API holds of one contact.
+"""The endpoint `GET /v1/contact/detail`: one contact as the API has stored it.
 
 Source: the API's page "Détail d'un contact". The key travels in the query here, so the URL must not be logged. Reads call the
-telephone number `phone`.
+phone number `phone`.
 """
 
-from urllib.parse import urlencode
+from typing import Any, NamedTuple
 
-from contact_sync.model import ID, Pending
+from contact_sync.api.endpoint import Reply, Request
+from contact_sync.api.smspartner.envelope import code_of, successful_envelope_of
+from contact_sync.model import ID
 
-PATH = "contact/detail"
+
+class StoredContact(NamedTuple):
+    """A contact as the API has stored it."""
+
+    contact: Any
+    """The `contact` object of the reply, unchecked."""
+    http_status: int
+    api_code: str
 
 
-def query(key: str, row: Pending) -> str:
-    """The query that asks for the contact of `row`."""
-    return urlencode({"apiKey": key, ID: row.contact_id})
+class ContactDetail:
+    """The endpoint, for the account that has `key`; its argument is a contactId."""
+
+    idempotent = True
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def request(self, contact_id: str) -> Request:
+        """Return the request for the contact with this id."""
+        return Request("GET", "contact/detail", query={"apiKey": self._key, ID: contact_id})
+
+    def read(self, reply: Reply, _contact_id: str) -> StoredContact:
+        """Return the contact.
+
+        Raises Transient or Rejected for this contact, AccessError or ConfigError when every contact would get the same reply.
+        """
+        envelope = successful_envelope_of(reply, self._key, {"404": ("api-contact-unknown", ID)})
+        return StoredContact(envelope.get("contact"), reply.status, code_of(envelope, self._key))

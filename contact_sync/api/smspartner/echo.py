@@ -1,4 +1,4 @@
-"""Whether what the API says of a contact is what was sent."""
+"""The comparison of a contact that the API shows with the values that were sent."""
 
 import unicodedata
 from datetime import date, datetime
@@ -10,7 +10,10 @@ from contact_sync.model import ID, PHONE, Pending, Violation
 
 
 def differences(echo: Any, row: Pending) -> list[Violation]:
-    """What the API shows otherwise than `row` sent it; `echo` is its `contact` object, in the words of writes or of reads."""
+    """Return one violation for each field that the API shows with another value than `row` sent.
+
+    `echo` is its `contact` object, with the field names of writes or of reads.
+    """
     if not isinstance(echo, dict) or echo.get(ID) is None:
         return [Violation("echo-missing", ID)]
     if str(echo[ID]) != row.contact_id:
@@ -26,7 +29,7 @@ def differences(echo: Any, row: Pending) -> list[Violation]:
 
 
 def _same(field: str, sent: str, stored: str) -> bool:
-    """Whether two spellings of a value mean the same."""
+    """Return True when two spellings of a value mean the same."""
     if sent == stored or not sent:
         return sent == stored
     if field == "date":
@@ -37,7 +40,7 @@ def _same(field: str, sent: str, stored: str) -> bool:
 
 
 def _day(text: str) -> date | None:
-    """A date in either of the spellings that the API's page shows."""
+    """Parse a date in either of the spellings that the API's page shows."""
     for spelling in ("%Y-%m-%d", "%d-%m-%Y"):
         try:
             return datetime.strptime(text, spelling).date()  # noqa: DTZ007 - a day has no zone
@@ -48,7 +51,7 @@ def _day(text: str) -> date | None:
 
 def _e164(text: str) -> str:
     try:
-        number = phonenumbers.parse(text, "FR")  # the API answers for France unless there is a +
+        number = phonenumbers.parse(text, "FR")  # the API reads a number without + as French
     except phonenumbers.NumberParseException:
         return ""
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

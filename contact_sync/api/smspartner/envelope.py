@@ -1,19 +1,39 @@
-"""What all answers of the API have in common: an envelope with `success`, `code` and, when something is wrong, words.
+"""The envelope of every reply: `success`, `code` and, when something is wrong, a text; and the codes that all endpoints share.
 
-Source: the API's pages, which show six shapes of it; `code` is a number or a text, and its meaning depends on the endpoint.
+Source: the API's pages, which show six shapes of it; `code` is a number or a text, and its meaning depends on the endpoint. Each
+endpoint's own table of codes is incomplete, so those of the general error page count everywhere. Success is what the body says
+(`success` is true), never the HTTP status.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from contact_sync.i18n import _
+from contact_sync.api.endpoint import Reply
+from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
+from contact_sync.i18n import N_, _
+from contact_sync.model import ROW, Violation
 
-_QUOTED = 200
-"""Characters of the API's own words that are reported at most."""
+_MAX_QUOTED = 200
+"""Characters of the API's text that are reported at most."""
+
+_ACCESS = {
+    "10": N_("the API key is wrong"),
+    "20": N_("the account is disabled"),
+    "30": N_("the account is blocked"),
+    "40": N_("the account is not allowed to use the API"),
+    "96": N_("this machine's IP address is not authorised"),
+}
+"""Codes of the general error page that every request would get."""
+
+_RETRYABLE = {"408", "425", "429", "500", "502", "503", "504"}
+"""HTTP statuses, and codes of the same meaning, after which another attempt may succeed."""
+
+_THROTTLED = "429"
 
 
 def envelope_of(body: bytes) -> dict[str, Any] | None:
-    """The body if it is what the API speaks: a JSON object with a boolean `success`."""
+    """Return the envelope, a JSON object with a boolean `success`; None when the body is anything else."""
     try:
         envelope = json.loads(body)
     except (ValueError, RecursionError):
@@ -21,25 +41,94 @@ def envelope_of(body: bytes) -> dict[str, Any] | None:
     return envelope if isinstance(envelope, dict) and isinstance(envelope.get("success"), bool) else None
 
 
-def code_of(envelope: dict[str, Any]) -> str:
-    """The code as text; empty when there is none."""
-    found = envelope.get("code")
-    return str(found).strip() if isinstance(found, int | str) else ""
+def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """Return the envelope of a success.
+
+    `codes` are those of the endpoint that reject one argument for certain: code → name and field of the violation. Raises
+    Transient or Rejected for this argument, AccessError or ConfigError when every argument would get the same reply.
+    """
+    if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
+        target = quoted(reply.headers.get("location", _("elsewhere")).partition("?")[0], key)
+        raise ConfigError(_("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
+    envelope = envelope_of(reply.body)
+    if envelope is None:
+        raise _without_envelope(reply)
+    if envelope["success"] is True and reply.status < 300:  # noqa: PLR2004 - the class of successes
+        return envelope
+    raise _refusal(reply, envelope, key, codes)
 
 
-def text_of(envelope: dict[str, Any]) -> str:
-    """What the API says in words: `message`, `error` or `errors`, as text, list or object."""
+def code_of(envelope: dict[str, Any], key: str) -> str:
+    """Return the code as text, as it may be reported; empty when there is none."""
+    return quoted(_raw_code_of(envelope), key)
+
+
+def _raw_code_of(envelope: dict[str, Any]) -> str:
+    code = envelope.get("code")
+    return str(code).strip() if isinstance(code, int | str) else ""
+
+
+def text_of(envelope: dict[str, Any], key: str) -> str:
+    """Return the API's explanation as it may be reported: `message`, `error` or `errors`, each a text, a list or an object."""
     for name in ("message", "error", "errors"):
-        said = envelope.get(name)
-        if isinstance(said, list):
-            said = said[0] if said else None
-        if isinstance(said, dict):
-            said = said.get("message")
-        if said:
-            return str(said)
+        text = envelope.get(name)
+        if isinstance(text, list):
+            text = text[0] if text else None
+        if isinstance(text, dict):
+            text = text.get("message")
+        if text:
+            return quoted(str(text), key)
     return _("no reason given")
 
 
 def quoted(text: str, key: str) -> str:
-    """Foreign text as it may stand in a report: without the key, on one line, not too long."""
-    return "".join(c if c.isprintable() else " " for c in text.replace(key, "***"))[:_QUOTED]
+    """Return foreign text as it may appear in a report: without the key, on one line, shortened."""
+    return "".join(c if c.isprintable() else " " for c in text.replace(key, "***"))[:_MAX_QUOTED]
+
+
+def _without_envelope(reply: Reply) -> Exception:
+    """Return the error for a reply that is not the API's JSON."""
+    if reply.status in {401, 403}:
+        return AccessError(_("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status))
+    if str(reply.status) in _RETRYABLE:
+        return _failure(reply, str(reply.status))
+    reason = _("HTTP {status}, not the API's JSON", status=reply.status)
+    return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status)
+
+
+def _refusal(reply: Reply, envelope: dict[str, Any], key: str, codes: Mapping[str, tuple[str, str]]) -> Exception:
+    """Return the error for an envelope that is not a success."""
+    code, status = _raw_code_of(envelope), str(reply.status)
+    shown = quoted(code, key)
+    if code in _ACCESS:
+        return AccessError(_("The API refused: {reason} (code {code}).", reason=_(_ACCESS[code]), code=code))
+    if reply.status in {401, 403}:
+        return AccessError(_("The API refused access (HTTP {status}): check the API key.", status=status))
+    if status in _RETRYABLE or code in _RETRYABLE:
+        cause = code if status not in _RETRYABLE or code == _THROTTLED else status
+        return _failure(reply, cause, api_code=shown, is_api_response=True)
+    if envelope["success"] is True:
+        violation = Violation("api-garbled", detail={"reason": _("success, but HTTP {status}", status=status)})
+        return Transient(violation, http_status=reply.status, api_code=shown, is_api_response=True)
+    name, field = codes.get(code, ("api-refused", ROW))
+    detail = {"code": shown or _("none"), "text": text_of(envelope, key)}
+    return Rejected(Violation(name, field, detail), http_status=reply.status, api_code=shown)
+
+
+def _failure(reply: Reply, cause: str, *, api_code: str = "", is_api_response: bool = False) -> Transient:
+    """Return the error for an HTTP status or a code (`cause`) that is in `_RETRYABLE`."""
+    throttled = cause == _THROTTLED
+    if throttled:
+        violation = Violation("api-throttled")
+    else:
+        reason = f"HTTP {cause}" if cause == str(reply.status) else _("code {code}", code=cause)
+        violation = Violation("api-error", detail={"reason": reason})
+    return Transient(
+        violation,
+        http_status=reply.status,
+        api_code=api_code,
+        is_api_response=is_api_response,
+        maybe_applied=not throttled,
+        throttled=throttled,
+        pause=reply.retry_after,
+    )

@@ -1,38 +1,54 @@
-"""The endpoint `GET /v1/me`: whether the key is valid, and what credit the account has.
+"""The endpoint `GET /v1/me`: it checks the key, and shows the credit of the account.
 
 Source: the API's page "Vérifier ses crédits". The key travels in the query here, so the URL must not be logged.
 """
 
-from urllib.parse import urlencode
+from datetime import datetime
+from typing import NamedTuple
 
-from contact_sync.api.client import Reply
+from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, UnavailableError
 from contact_sync.i18n import _
 
-PATH = "me"
+
+class Account(NamedTuple):
+    """An account whose key is valid."""
+
+    credit: str
+    """Number of SMS that it can send, in the API's spelling; empty when the API does not show it."""
+    date: datetime | None
+    """The API's own clock."""
 
 
-def query(key: str) -> str:
-    """The query that asks for the account of `key`."""
-    return urlencode({"apiKey": key})
+class Me:
+    """The endpoint, for the account that has `key`; it has no argument."""
 
+    idempotent = True
 
-def credit(reply: Reply, key: str) -> str:
-    """How many SMS the account can send, as the API says it; empty where it does not.
+    def __init__(self, key: str) -> None:
+        self._key = key
 
-    Raises AccessError when the API refuses the key, UnavailableError when the answer is none of its own.
-    """
-    envelope = envelope_of(reply.body)
-    if envelope is None:
-        sentence = _("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
-        raise UnavailableError(sentence)
-    if envelope["success"] is not True:
-        sentence = _(
-            "The API refused the key (code {code}: {text}).",
-            code=quoted(code_of(envelope), key),
-            text=quoted(text_of(envelope), key),
-        )
-        raise AccessError(sentence)
-    credits_ = envelope.get("credits")
-    return quoted(str(credits_.get("creditSms", "")), key) if isinstance(credits_, dict) else ""
+    def request(self, _argument: None = None) -> Request:
+        """Return the request."""
+        return Request("GET", "me", query={"apiKey": self._key})
+
+    def read(self, reply: Reply, _argument: None = None) -> Account:
+        """Return the account.
+
+        Raises AccessError when the API refuses the key, UnavailableError when the reply is not the API's.
+        """
+        envelope = envelope_of(reply.body)
+        if envelope is None:
+            sentence = _("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
+            raise UnavailableError(sentence)
+        if envelope["success"] is not True:
+            sentence = _(
+                "The API refused the key (code {code}: {text}).",
+                code=code_of(envelope, self._key),
+                text=text_of(envelope, self._key),
+            )
+            raise AccessError(sentence)
+        credits_ = envelope.get("credits")
+        credit = quoted(str(credits_.get("creditSms", "")), self._key) if isinstance(credits_, dict) else ""
+        return Account(credit, reply.date)

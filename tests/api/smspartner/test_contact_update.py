@@ -1,4 +1,4 @@
-"""What is sent to contact/update, and what becomes of each answer."""
+"""The request to contact/update, and the outcome of each reply."""
 
 import json
 import unicodedata
@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.api.client import Reply
+from contact_sync.api.endpoint import Reply
+from contact_sync.api.smspartner.contact_detail import ContactDetail
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AccessError, ConfigError, ContactSyncError, Rejected, Transient
-from contact_sync.model import Outcome, Pending, Violation
+from contact_sync.model import Answer, Outcome, Pending, Violation
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 ENDPOINT = ContactUpdate(KEY)
@@ -29,60 +30,60 @@ CONTACT = {
 
 
 def row(contact: Mapping[str, Any] = CONTACT, contact_id: str = "C000001") -> Pending:
-    """A row whose turn has come."""
+    """Return a pending row."""
     return Pending(2, contact_id, dict(contact), 0, b"")
 
 
 def reply(document: Any, status: int = 200, **headers: str) -> Reply:
-    """An answer; what is not bytes becomes JSON."""
+    """Return a reply; a document that is not bytes is encoded as JSON."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     return Reply(status, httpx.Headers({name.replace("_", "-"): value for name, value in headers.items()}), body)
 
 
 def answer(document: Any, status: int = 200, **headers: str) -> tuple[Outcome, list[Violation], str]:
-    """What becomes of such an answer to the row."""
-    found = ENDPOINT.answer(reply(document, status, **headers), row())
+    """Return outcome, violations and code of the row after this reply."""
+    found = ENDPOINT.read(reply(document, status, **headers), row())
     assert found.http_status == status
     return found.outcome, found.violations, found.api_code
 
 
 def success(**changes: Any) -> dict[str, Any]:
-    """The documented success; None as a change leaves a field out."""
+    """Return the documented success; `...` as a change leaves a field out."""
     echo = CONTACT | {"contactId": "C000001"} | changes
     return {"success": True, "code": 200, "contact": {name: value for name, value in echo.items() if value is not ...}}
 
 
 def refusal(code: object, **said: Any) -> dict[str, Any]:
-    """An error envelope."""
+    """Return an error envelope."""
     return {"success": False, "code": code, **said}
 
 
 # ---- the request
 
 
-def test_the_body() -> None:
-    """The body is a UTF-8 JSON object of apiKey, contactId and contact, and holds no value but those of the row."""
-    body = ContactUpdate('k"\\').request(row({"firstname": "Zoé", "custom1": ""}))
+def test_body() -> None:
+    """The body is a UTF-8 JSON object of apiKey, contactId and contact, and contains only the values of the row."""
+    body = ContactUpdate('k"\\').request(row({"firstname": "Zoé", "custom1": ""})).body
     assert body == '{"apiKey": "k\\"\\\\", "contactId": "C000001", "contact": {"firstname": "Zoé", "custom1": ""}}'.encode()
 
 
 @given(key=st.text(), contact_id=st.text(), value=st.text(st.characters(codec="utf-8")))
-def test_any_text_arrives(key: str, contact_id: str, value: str) -> None:
-    """Whatever key, contactId and values hold, it comes out of the body as it was."""
-    body = json.loads(ContactUpdate(key).request(row({"custom1": value}, contact_id)))
+def test_any_text_is_encoded(key: str, contact_id: str, value: str) -> None:
+    """Whatever key, contactId and values contain, the body decodes to the same."""
+    body = json.loads(ContactUpdate(key).request(row({"custom1": value}, contact_id)).body)
     assert body == {"apiKey": key, "contactId": contact_id, "contact": {"custom1": value}}
 
 
 # ---- success
 
 
-def test_a_success_that_echoes_what_was_sent() -> None:
-    """`success` is true and the echo agrees: updated, with nothing to look at."""
+def test_success_with_an_equal_echo() -> None:
+    """`success` is true and the echo is equal: updated, without a violation."""
     assert answer(success()) == (Outcome.UPDATED, [], "200")
 
 
-def test_the_code_is_not_tested() -> None:
-    """A success is one whatever its code says (group/add succeeds with code 2), or without one."""
+def test_code_of_a_success_is_ignored() -> None:
+    """A success may have any code (group/add succeeds with code 2), or none."""
     assert answer(success() | {"code": 2}) == (Outcome.UPDATED, [], "2")
     assert answer({name: value for name, value in success().items() if name != "code"}) == (Outcome.UPDATED, [], "")
 
@@ -103,22 +104,22 @@ def test_the_code_is_not_tested() -> None:
         {"createdAt": "2025-03-12T13:49:22+01:00", "stopSms": False},
     ],
 )
-def test_another_spelling_is_no_difference(changes: dict[str, Any]) -> None:
-    """The API may echo a number, a date, an accent or an emptied field in another spelling, and more than was sent."""
+def test_other_spelling_is_equal(changes: dict[str, Any]) -> None:
+    """The API may echo a number, a date, an accent or an emptied field in another spelling, and more fields than were sent."""
     assert answer(success(**changes)) == (Outcome.UPDATED, [], "200")
 
 
-def test_names_that_were_sent_decomposed() -> None:
-    """An accent that was sent as two characters and comes back as one is no difference."""
+def test_decomposed_name_is_equal() -> None:
+    """An accent that was sent as two characters and is echoed as one is equal."""
     sent = row({"firstname": unicodedata.normalize("NFD", "Zoé")})
     stored = reply({"success": True, "contact": {"contactId": "C000001", "firstname": "Zoé"}})
-    assert ENDPOINT.answer(stored, sent)[0] is Outcome.UPDATED
+    assert ENDPOINT.read(stored, sent)[0] is Outcome.UPDATED
 
 
-def test_a_contact_id_may_be_a_number() -> None:
-    """An id of digits may come back as a JSON number."""
+def test_contact_id_may_be_a_number() -> None:
+    """An id of digits may be echoed as a JSON number."""
     stored = reply({"success": True, "contact": {"contactId": 6363, "firstname": "Zoé"}})
-    assert ENDPOINT.answer(stored, row({"firstname": "Zoé"}, "6363"))[0] is Outcome.UPDATED
+    assert ENDPOINT.read(stored, row({"firstname": "Zoé"}, "6363"))[0] is Outcome.UPDATED
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,8 @@ def test_a_contact_id_may_be_a_number() -> None:
         ({"contactId": None}, ["echo-missing contactId"]),
     ],
 )
-def test_an_echo_that_differs(changes: dict[str, Any], differences: list[str]) -> None:
-    """Where the API confirms something else than was sent, the row is altered and the fields are named."""
+def test_different_echo(changes: dict[str, Any], differences: list[str]) -> None:
+    """When the API echoes other values the row is altered, and the fields are named."""
     outcome, violations, code = answer(success(**changes))
     assert (outcome, code) == (Outcome.ALTERED, "200")
     assert [f"{violation.code} {violation.field}" for violation in violations] == differences
@@ -161,21 +162,21 @@ def test_an_echo_that_differs(changes: dict[str, Any], differences: list[str]) -
 
 
 @pytest.mark.parametrize("echo", [..., None, [], "ok", 7])
-def test_a_success_without_an_echo(echo: object) -> None:
+def test_success_without_an_echo(echo: object) -> None:
     """A confirmation that does not show the contact confirms nothing."""
     document = {"success": True, "code": 200} | ({} if echo is ... else {"contact": echo})
     assert answer(document) == (Outcome.ALTERED, [Violation("echo-missing", "contactId")], "200")
 
 
-def test_a_date_that_was_emptied_stays_empty() -> None:
-    """An emptied date or number that comes back filled is a difference, like any other field."""
+def test_emptied_field_that_is_echoed_with_a_value() -> None:
+    """An emptied date or number that is echoed with a value is a difference, like any other field."""
     sent = row({"date": "", "phoneNumber": ""})
     stored = reply({"success": True, "contact": {"contactId": "C000001", "date": "2020-06-12", "phone": "+33600000001"}})
-    outcome, violations, *_ = ENDPOINT.answer(stored, sent)
+    outcome, violations, *_ = ENDPOINT.read(stored, sent)
     assert (outcome, [violation.field for violation in violations]) == (Outcome.ALTERED, ["date", "phoneNumber"])
 
 
-# ---- not the API's own words
+# ---- not the API's format
 
 
 @pytest.mark.parametrize(
@@ -205,41 +206,43 @@ def test_a_date_that_was_emptied_stays_empty() -> None:
         (b"", 501),
     ],
 )
-def test_an_answer_that_is_not_the_apis(body: bytes, status: int) -> None:
-    """Anything but a JSON object with a boolean `success` says nothing about the row, whatever the HTTP status: again."""
+def test_foreign_reply(body: bytes, status: int) -> None:
+    """Anything but a JSON object with a boolean `success` is transient, whatever the HTTP status."""
     with pytest.raises(Transient) as caught:
         answer(body, status)
     assert caught.value.violation.code == "api-garbled"
-    assert (caught.value.http_status, caught.value.api_code, caught.value.spoke) == (status, "", False)
+    assert (caught.value.http_status, caught.value.api_code, caught.value.is_api_response) == (status, "", False)
     assert f"HTTP {status}" in caught.value.violation.message
 
 
-def test_a_success_under_another_status() -> None:
-    """A success whose HTTP status says otherwise is not believed, but it is the API that answered."""
+def test_success_with_an_odd_status() -> None:
+    """A success with an HTTP status that is none is transient, but it is a response of the API."""
     with pytest.raises(Transient) as caught:
         answer(success(), 418)
-    assert (caught.value.violation.code, caught.value.spoke) == ("api-garbled", True)
+    assert (caught.value.violation.code, caught.value.is_api_response) == ("api-garbled", True)
     assert "success, but HTTP 418" in caught.value.violation.message
 
 
-def test_a_byte_order_mark_does_no_harm() -> None:
-    """JSON with a byte order mark, as PHP files saved by Windows editors produce, is understood."""
+def test_byte_order_mark() -> None:
+    """JSON with a byte order mark, as PHP files saved by Windows editors produce, is decoded."""
     assert answer(b"\xef\xbb\xbf" + json.dumps(success()).encode())[0] is Outcome.UPDATED
 
 
-# ---- again later
+# ---- transient errors
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-@pytest.mark.parametrize("spoke", [True, False])
-def test_statuses_after_which_it_goes_on(status: int, spoke: bool) -> None:
-    """These statuses mean again, in the API's words or not, and Retry-After with any of them is an order to all."""
+@pytest.mark.parametrize("is_api_response", [True, False])
+def test_transient_statuses(status: int, is_api_response: bool) -> None:
+    """These statuses are transient, in the API's format or not, and Retry-After with any of them is a pause."""
     with pytest.raises(Transient) as caught:
-        answer(refusal(status, message="Une erreur est survenue") if spoke else b"<h1>Oops</h1>", status, retry_after="7")
+        answer(
+            refusal(status, message="Une erreur est survenue") if is_api_response else b"<h1>Oops</h1>", status, retry_after="7"
+        )
     failure = caught.value
     assert failure.violation.code == ("api-throttled" if status == 429 else "api-error")
-    assert (failure.http_status, failure.api_code) == (status, str(status) if spoke else "")
-    assert (failure.pause, failure.spoke) == (7.0, spoke)
+    assert (failure.http_status, failure.api_code) == (status, str(status) if is_api_response else "")
+    assert (failure.pause, failure.is_api_response) == (7.0, is_api_response)
 
 
 @pytest.mark.parametrize(
@@ -253,23 +256,23 @@ def test_statuses_after_which_it_goes_on(status: int, spoke: bool) -> None:
         ("500", 400, "api-error"),
     ],
 )
-def test_codes_after_which_it_goes_on(code: object, status: int, expected: str) -> None:
-    """A code of the same meaning counts as the status would, and throttling goes before any other error."""
+def test_transient_codes(code: object, status: int, expected: str) -> None:
+    """A code counts like the status of the same meaning, and throttling goes before any other error."""
     with pytest.raises(Transient) as caught:
         answer(refusal(code), status)
     assert (caught.value.violation.code, caught.value.api_code, caught.value.pause) == (expected, str(code), None)
 
 
 @pytest.mark.parametrize(("code", "status", "reason"), [(500, 200, "code 500"), (503, 500, "HTTP 500"), (9, 502, "HTTP 502")])
-def test_the_reason_of_an_error(code: int, status: int, reason: str) -> None:
-    """The sentence names what made it an error: the status where that says so, else the code."""
+def test_reason_of_a_transient_error(code: int, status: int, reason: str) -> None:
+    """The sentence names the status if that is the error, else the code."""
     with pytest.raises(Transient) as caught:
         answer(refusal(code), status)
     assert f"({reason})" in caught.value.violation.message
 
 
-def test_success_and_an_error_status_contradict_each_other() -> None:
-    """A success under an HTTP error is no success, and none that could be settled."""
+def test_success_with_an_error_status() -> None:
+    """A success with an HTTP error is transient."""
     with pytest.raises(Transient) as caught:
         answer(success(), 400)
     assert (caught.value.violation.code, caught.value.http_status, caught.value.api_code) == ("api-garbled", 400, "200")
@@ -277,28 +280,28 @@ def test_success_and_an_error_status_contradict_each_other() -> None:
         answer(success(), 500)
 
 
-# ---- stop
+# ---- errors that stop the run
 
 
 @pytest.mark.parametrize("code", [10, 20, 30, 40, 96, "10", " 10 "], ids=repr)
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
-def test_codes_that_no_row_escapes(code: object, status: int) -> None:
-    """A wrong key, a closed account or an address that is not authorised stops the run, under any HTTP status."""
+def test_access_codes(code: object, status: int) -> None:
+    """A wrong key, a closed account or an address that is not authorised stops the run, with any HTTP status."""
     with pytest.raises(AccessError, match=rf"\(code {str(code).strip()}\)\.$"):
         answer(refusal(code, message="Clef API incorrecte"), status)
 
 
 @pytest.mark.parametrize("status", [401, 403])
 @pytest.mark.parametrize("document", [b"", b"<h1>Forbidden</h1>", refusal(9), refusal(None), success()])
-def test_statuses_that_no_row_escapes(status: int, document: Any) -> None:
-    """HTTP 401 and 403 stop the run, whoever answers them."""
+def test_access_statuses(status: int, document: Any) -> None:
+    """HTTP 401 and 403 stop the run, whatever the body."""
     with pytest.raises(AccessError, match=f"HTTP {status}"):
         answer(document, status)
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
-def test_a_redirect_stops_the_run(status: int) -> None:
-    """A redirect is a wrong base URL, though its body should claim success; the sentence names the target."""
+def test_redirect(status: int) -> None:
+    """A redirect means a wrong base URL, even when its body claims success; the sentence names the target."""
     with pytest.raises(ConfigError, match=r"redirects to https://elsewhere\.example/v1:") as caught:
         answer(success(), status, location=f"https://elsewhere.example/v1?apiKey={KEY}")
     assert KEY not in str(caught.value)
@@ -306,7 +309,7 @@ def test_a_redirect_stops_the_run(status: int) -> None:
         answer(b"", status)
 
 
-# ---- refused rows
+# ---- rejected rows
 
 
 @pytest.mark.parametrize(
@@ -325,8 +328,8 @@ def test_a_redirect_stops_the_run(status: int) -> None:
         ("", 404, "api-refused "),
     ],
 )
-def test_a_refusal_settles_the_row(code: object, status: int, expected: str) -> None:
-    """In the API's own words, an error of no other kind is about this row, and would come again."""
+def test_rejection(code: object, status: int, expected: str) -> None:
+    """Any other error in the API's format is about this row, and final."""
     with pytest.raises(Rejected) as caught:
         answer(refusal(code, message="Non"), status)
     violation = caught.value.violation
@@ -335,8 +338,8 @@ def test_a_refusal_settles_the_row(code: object, status: int, expected: str) -> 
 
 
 @pytest.mark.parametrize("code", [None, [10], {"10": 10}, 10.5, ...])
-def test_a_code_that_is_none(code: object) -> None:
-    """A code of another kind than number or text is none, and the sentence says so."""
+def test_invalid_code(code: object) -> None:
+    """A code that is neither a number nor a text counts as none, and the sentence says so."""
     document = {"success": False, "message": "Non"} | ({} if code is ... else {"code": code})
     with pytest.raises(Rejected) as caught:
         answer(document, 400)
@@ -365,7 +368,7 @@ def test_a_code_that_is_none(code: object) -> None:
         ({"message": "é" * 1000}, "é" * 200),
     ],
 )
-def test_what_the_api_says(said: dict[str, Any], expected: str) -> None:
+def test_text_of_a_rejection(said: dict[str, Any], expected: str) -> None:
     """The reason is found in message, error or errors, as text, list or object, and becomes one short harmless line."""
     with pytest.raises(Rejected) as caught:
         answer(refusal(9, **said), 400)
@@ -387,24 +390,24 @@ def test_what_the_api_says(said: dict[str, Any], expected: str) -> None:
     ],
 )
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 429, 500])
-def test_the_key_is_never_quoted(document: Any, status: int) -> None:
-    """An answer that repeats the key, whole or at the edge of what is quoted, brings no part of it into outcome or error."""
-    told = ""
+def test_key_is_never_quoted(document: Any, status: int) -> None:
+    """A reply that repeats the key, wholly or at the edge of the quoted text, puts no part of it into result or error."""
+    shown = ""
     try:
-        told = repr(answer(document, status, location=f"https://elsewhere.example/{KEY}/"))
+        shown = repr(answer(document, status, location=f"https://elsewhere.example/{KEY}/"))
     except ContactSyncError as error:
-        told = str(error)
+        shown = str(error)
     except (Transient, Rejected) as error:
-        told = f"{error} {error.violation} {error.violation.message} {error.api_code}"
-    told += ENDPOINT.code(reply(document, status))
-    assert KEY[:8] not in told
+        shown = f"{error} {error.violation} {error.violation.message} {error.api_code}"
+    shown += ENDPOINT.api_code(reply(document, status))
+    assert KEY[:8] not in shown
 
 
-def test_the_code_alone() -> None:
-    """The code of an answer can be had without judging it; an answer that is not the API's has none."""
-    assert ENDPOINT.code(reply(refusal(10), 401)) == "10"
-    assert ENDPOINT.code(reply(b"<h1>Forbidden</h1>", 403)) == ""
-    assert ENDPOINT.code(reply({"code": 10}, 403)) == ""
+def test_api_code() -> None:
+    """The code of a reply can be read without interpreting it; a foreign reply has none."""
+    assert ENDPOINT.api_code(reply(refusal(10), 401)) == "10"
+    assert ENDPOINT.api_code(reply(b"<h1>Forbidden</h1>", 403)) == ""
+    assert ENDPOINT.api_code(reply({"code": 10}, 403)) == ""
 
 
 NAMES = ["success", "code", "message", "error", "errors", "contact", "contactId", "phone", "date"]
@@ -423,8 +426,8 @@ ENVELOPES = st.fixed_dictionaries(
     document=JSON | ENVELOPES,
     status=st.sampled_from([200, 204, 302, 400, 401, 404, 429, 500]),
 )
-def test_no_answer_is_a_crash(document: Any, status: int) -> None:
-    """Whatever JSON comes back ends in an outcome or in one of the errors that have a next step."""
+def test_any_json_is_interpreted(document: Any, status: int) -> None:
+    """Any JSON results in an outcome or in one of the declared errors."""
     try:
         outcome, violations, _ = answer(document, status)
     except (Transient, Rejected, AccessError, ConfigError):
@@ -433,27 +436,31 @@ def test_no_answer_is_a_crash(document: Any, status: int) -> None:
     assert (outcome is Outcome.ALTERED) == bool(violations)
 
 
-# ---- a refusal that is looked into
+# ---- the verification of a refusal
 
 SENT = row({"phoneNumber": "+33600000001", "firstname": "Zoé", "custom1": ""})
 HELD = {"contactId": "C000001", "phone": "06 00 00 00 01", "firstname": "Zoé", "custom1": "", "stopSms": False}
 
 
-def test_only_a_taken_number_is_doubted() -> None:
-    """Of a refusal because the number is taken the contact is asked for; any other is certain."""
+def verified(document: Any, status: int = 200) -> Answer | None:
+    """Return the outcome of the refused row after this reply of contact/detail."""
+    stored = ContactDetail(KEY).read(reply(document, status), SENT.contact_id)
+    return ENDPOINT.interpret_verification(stored, SENT)
+
+
+def test_only_a_taken_number_is_verified() -> None:
+    """A refusal because the number is taken has to be verified; any other is final."""
     with pytest.raises(Rejected) as taken:
         answer(refusal(15), 400)
-    path, query = ENDPOINT.doubt(taken.value, SENT) or ("", "")
-    assert (path, f"apiKey={KEY}" in query, "contactId=C000001" in query) == ("contact/detail", True, True)
+    assert ENDPOINT.needs_verification(taken.value)
     with pytest.raises(Rejected) as unknown:
         answer(refusal(404), 404)
-    assert ENDPOINT.doubt(unknown.value, SENT) is None
+    assert not ENDPOINT.needs_verification(unknown.value)
 
 
-def test_a_contact_that_holds_what_was_sent() -> None:
-    """The values sent, in the words of reads, are held."""
-    held = ENDPOINT.resolve(reply({"success": True, "code": 200, "contact": HELD}), SENT)
-    assert held == (Outcome.UPDATED, [], 200, "200")
+def test_stored_values_confirm_the_row() -> None:
+    """Stored values that are equal to those sent confirm the row."""
+    assert verified({"success": True, "code": 200, "contact": HELD}) == (Outcome.UPDATED, [], 200, "200")
 
 
 @pytest.mark.parametrize(
@@ -461,14 +468,19 @@ def test_a_contact_that_holds_what_was_sent() -> None:
     [
         ({"success": True, "contact": HELD | {"phone": "+33600000002"}}, 200),
         ({"success": True, "contact": HELD | {"contactId": "C2"}}, 200),
-        ({"success": False, "contact": HELD}, 200),
         ({"success": True}, 200),
-        (refusal(404), 404),
     ],
 )
-def test_anything_else_is_not_held(document: Any, status: int) -> None:
-    """Another value, another contact, or an answer that is no success, and nothing is taken for held."""
-    assert ENDPOINT.resolve(reply(document, status), SENT) is None
+def test_other_stored_values_confirm_nothing(document: Any, status: int) -> None:
+    """Another value, another contact, or none at all leave the refusal final."""
+    assert verified(document, status) is None
+
+
+@pytest.mark.parametrize(("document", "status"), [({"success": False, "contact": HELD}, 200), (refusal(404), 404)])
+def test_contact_that_is_not_shown(document: Any, status: int) -> None:
+    """A reply that refuses to show the contact is a rejection."""
+    with pytest.raises(Rejected):
+        verified(document, status)
 
 
 @pytest.mark.parametrize(
@@ -481,13 +493,13 @@ def test_anything_else_is_not_held(document: Any, status: int) -> None:
         (b"<h1>Unavailable</h1>", 503),
     ],
 )
-def test_an_answer_that_leaves_it_open(document: Any, status: int) -> None:
-    """While the API does not say what it holds, the refusal is neither believed nor not."""
+def test_transient_verification(document: Any, status: int) -> None:
+    """While the API does not show the contact, the verification is transient."""
     with pytest.raises(Transient):
-        ENDPOINT.resolve(reply(document, status), SENT)
+        verified(document, status)
 
 
-def test_a_key_that_is_refused_in_between() -> None:
-    """A key that is refused by then stops the run, as anywhere."""
+def test_key_refused_during_the_verification() -> None:
+    """A key that is refused by then stops the run."""
     with pytest.raises(AccessError):
-        ENDPOINT.resolve(reply(refusal(10), 401), SENT)
+        verified(refusal(10), 401)

@@ -1,0 +1,71 @@
+"""The seam between what is asked of the API and how it is sent: a request, its reply, and the endpoint that knows both."""
+
+import email.utils
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+ArgumentT_contra = TypeVar("ArgumentT_contra", contravariant=True)
+ValueT_co = TypeVar("ValueT_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. Query and body may contain the API key, so `repr` shows neither."""
+
+    method: str
+    path: str
+    """Relative to the base URL."""
+    query: Mapping[str, str] | None = field(default=None, repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to one attempt."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    body: bytes
+
+    @property
+    def date(self) -> datetime | None:
+        """The server's own clock (RFC 9110, 6.6.1); None when it is missing or malformed."""
+        return _parse_date(self.headers.get("date", ""))
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the server asks to wait (RFC 9110, 10.2.3), given as seconds or as a date; None without a valid value."""
+        text = self.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return float(text[:9])
+        until, now = _parse_date(text), self.date
+        if until is None or now is None:  # our own clock may be wrong: only the server's counts
+            return None
+        return max(0.0, (until - now).total_seconds())
+
+
+def _parse_date(text: str) -> datetime | None:
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+class Endpoint(Protocol[ArgumentT_contra, ValueT_co]):
+    """One endpoint of the API: it builds a request for its argument, and reads the reply into a value."""
+
+    idempotent: bool
+    """True when a repeated request has the effect of one. Otherwise an attempt that may have been applied is never repeated."""
+
+    def request(self, argument: ArgumentT_contra, /) -> Request:
+        """Return the request for `argument`."""
+
+    def read(self, reply: Reply, argument: ArgumentT_contra, /) -> ValueT_co:
+        """Return the value that `reply` contains.
+
+        Raises Transient or Rejected for this argument, another ContactSyncError when every argument would fail in the same way.
+        """
