@@ -112,25 +112,52 @@ class Chunk:
     """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
 
 
+_FIRST_FORMATS = ("report", "workbook", "page")
+"""Report formats whose paths have a fixed position in a ledger."""
+
+
 class OutputPaths(NamedTuple):
-    """Where the source of a run is, and where its reports go; absolute, for who comes later stands elsewhere."""
+    """Paths of a run's source and of its reports."""
 
     source: Path
-    report: Path
-    workbook: Path | None
-    page: Path | None
-    mode: int
+    reports: dict[str, Path]
+    """Name of a report format → path; the CSV report is always one of them."""
+    mode: int = 0o600
     """Permissions of the reports."""
 
+    @property
+    def report(self) -> Path:
+        """Path of the CSV report."""
+        return self.reports["report"]
+
+    def moved(self, source: Path) -> Self:
+        """Return the paths after the source was moved to `source`, and the reports that are named after it with it."""
+        before = self.source
+        reports = {
+            name: source.with_name(source.name + path.name.removeprefix(before.name))
+            if path.parent == before.parent and path.name.startswith(before.name)
+            else path
+            for name, path in self.reports.items()
+        }
+        return self._replace(source=source, reports=reports)
+
     def packed(self) -> bytes:
-        """The paths as bytes, which may be no UTF-8; `unpacked` takes them back."""
-        return b"\0".join(os.fsencode(path.absolute()) if path else b"" for path in self[:4])
+        """Return the paths, made absolute, as bytes; `unpacked` is the inverse.
+
+        A path may not be UTF-8. NUL separates the source, then the first formats (empty without a report), then `name=path`.
+        """
+        paths = {name: os.fsencode(path.absolute()) for name, path in self.reports.items()}
+        first = [paths.pop(name, b"") for name in _FIRST_FORMATS]
+        return b"\0".join([os.fsencode(self.source.absolute()), *first, *(name.encode() + b"=" + paths[name] for name in paths)])
 
     @classmethod
     def unpacked(cls, packed: bytes, mode: int) -> Self:
-        """The places that `packed` was made of."""
-        source, report, workbook, page = (Path(os.fsdecode(path)) if path else None for path in packed.split(b"\0"))
-        return cls(source or Path(), report or Path(), workbook, page, mode)
+        """Return the paths that `packed` was made of."""
+        source, *stored = map(os.fsdecode, packed.split(b"\0"))
+        paths = dict(zip(_FIRST_FORMATS, stored, strict=False)) | dict(
+            entry.split("=", 1) for entry in stored[len(_FIRST_FORMATS) :]
+        )
+        return cls(Path(source), {name: Path(path) for name, path in paths.items() if path}, mode)
 
 
 class Layout(NamedTuple):
@@ -426,8 +453,8 @@ class Summary:
     causes: list[Cause] = dataclasses.field(default_factory=list)
     letters: dict[str, str] = dataclasses.field(default_factory=dict)
     """Field → the letter of its column."""
-    workbook: Path | None = None
-    page: Path | None = None
+    outputs: dict[str, Path] = dataclasses.field(default_factory=dict)
+    """Name of another report format → the report that was written."""
     identity: Identity | None = None
     """Of the file that was run; None when the last run was resumed."""
 

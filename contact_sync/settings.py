@@ -37,11 +37,13 @@ class Settings:
     """Empty for the path of the last run's own report."""
     report_mode: int | None = None
     """None for 600 or, when the last run is resumed, the mode it had."""
-    workbook: Path | None = None
-    """None for a path next to the report when the source is a workbook, `NOWHERE` for no workbook at all."""
-    page: Path | None = None
+    outputs: Mapping[str, Path] = field(default_factory=dict)
+    """Name of another report format → where its report goes, `NOWHERE` for nowhere.
+
+    Without an entry a workbook is written beside the report when the source is a workbook, other formats are not.
+    """
     show_phones: bool = False
-    """True when the page shows phone numbers unmasked."""
+    """True when the page shows phone numbers in full."""
     send: bool = True
     """False for `check` and `--dry-run`."""
     remember: bool = True

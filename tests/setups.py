@@ -21,7 +21,7 @@ def begin_run(
     ledger: Ledger, run: str = "run", source: str = "contacts.csv", started: str = "2026-01-02T03:04:05Z", *, keep: bool = True
 ) -> None:
     """Begin a run of contacts with a first name; its rows replace those of the last run."""
-    ledger.begin_run(run, OutputPaths(Path(source), REPORT, None, None, 0o600), started, LAYOUT, keep=keep)
+    ledger.begin_run(run, OutputPaths(Path(source), {"report": REPORT}, 0o600), started, LAYOUT, keep=keep)
     with ledger.staging():
         pass
 

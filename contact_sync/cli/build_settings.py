@@ -13,6 +13,7 @@ from contact_sync import settings
 from contact_sync.cli.process import Process
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
+from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 
 Options = Mapping[str, Any]
@@ -55,6 +56,7 @@ def _settings(options: Options, *derived: Options, **fixed: Any) -> Settings:
     fields = {field.name for field in dataclasses.fields(Settings)}
     values: dict[str, Any] = {"state_dir": platformdirs.user_state_path("contact-sync")}
     values |= {name: value for name, value in options.items() if name in fields and value is not None}
+    values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
     for more in (*derived, fixed):
         values |= more
     return Settings(**values)

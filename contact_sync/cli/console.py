@@ -14,6 +14,7 @@ from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
 from contact_sync.model import Cause, Event, PastRun, Summary, readable
+from contact_sync.report.formats import FORMATS
 
 _SHOWN_CAUSES = 10
 _SHORT = 10  # lines
@@ -186,12 +187,8 @@ def _long_summary(summary: Summary) -> str:
                 seconds=_decimal(summary.seconds),
             )
         )
-    if summary.report:
-        lines.append(_("Report: {path}", path=summary.report))
-    if summary.workbook:
-        lines.append(_("Workbook: {path}", path=summary.workbook))
-    if summary.page:
-        lines.append(_("Page: {path}", path=summary.page))
+    reports = {"report": summary.report, **summary.outputs}
+    lines += [FORMATS[name].line(path) for name, path in reports.items() if path]
     return "\n".join(lines)
 
 

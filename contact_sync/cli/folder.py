@@ -13,6 +13,7 @@ from contact_sync.cli.console import Console, bug_error
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
+from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
 
@@ -71,7 +72,7 @@ def run_folder(
 
 def _check_reports(folder: Path, options: Mapping[str, Any]) -> None:
     """Raise ConfigError where one path is given for the reports of many files."""
-    if options["report"] or options["page"] or options["workbook"] not in {None, NOWHERE}:
+    if any(options[name] not in {None, NOWHERE} for name in FORMATS):
         raise ConfigError(
             _("{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder)
         )

@@ -18,6 +18,7 @@ from contact_sync.cli.progress import ProgressBars
 from contact_sync.errors import ConfigError, ContactSyncError, SourceError
 from contact_sync.i18n import _
 from contact_sync.model import Summary, Watcher
+from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 from contact_sync.sync import run as sync
 from contact_sync.sync.inbox import FileResult
@@ -121,6 +122,6 @@ def _check_log_file(options: Mapping[str, Any], source: Path | None) -> None:
     """Raise ConfigError where the log would be written into the source or a report."""
     log_file = options["log_file"]
     report = options["report"] or (source and report_beside(source))
-    for other in filter(None, (source, report, options["workbook"], options["page"])):
+    for other in filter(None, (source, report, *(options[name] for name in FORMATS))):
         if log_file and os.path.realpath(log_file) == os.path.realpath(other):
             raise ConfigError(_("The log would overwrite {path}: correct --log-file.", path=other))

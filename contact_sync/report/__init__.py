@@ -1,1 +1,1 @@
-"""The results report: one file for each format it is written in."""
+"""Reports of a run: one module or folder a format, registered in `formats`. May import `files`, `rules` and the floors below."""

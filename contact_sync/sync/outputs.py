@@ -1,4 +1,4 @@
-"""Where the reports of a run go: each to a place of its own, and none over what somebody still needs."""
+"""Paths and drafts of a run's reports: each at a path of its own, and none over a file that is still needed."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,76 +10,82 @@ from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import AtomicFile, is_edited, open_atomic
 from contact_sync.i18n import _
 from contact_sync.model import OutputPaths, Source
+from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 
 
 def output_paths(settings: Settings, source: Source) -> OutputPaths:
-    """Where the reports go; a workbook also, unless there is to be none, where the source is one."""
-    workbook = _chosen(settings.workbook)
-    suffix = source.original.suffix if source.original else ".xlsx"
-    if settings.workbook is None and source.is_workbook:
-        workbook = settings.report.with_suffix(suffix)
-        if _same(workbook, settings.source):
-            workbook = settings.report.with_suffix(f".results{suffix}")
-    mode = 0o600 if settings.report_mode is None else settings.report_mode
-    return OutputPaths(settings.source, settings.report, workbook, settings.page, mode)
+    """Return where the reports of a run go; a source that is a workbook is returned as one, unless that is switched off."""
+    reports = {"report": settings.report, **settings.outputs}
+    if "workbook" not in reports and source.is_workbook:
+        suffix = source.original.suffix if source.original else ".xlsx"
+        reports["workbook"] = settings.report.with_suffix(suffix)
+        if _is_same(reports["workbook"], settings.source):
+            reports["workbook"] = settings.report.with_suffix(f".results{suffix}")
+    return OutputPaths(settings.source, _requested(reports), 0o600 if settings.report_mode is None else settings.report_mode)
 
 
-def former_output_paths(settings: Settings, were: OutputPaths) -> OutputPaths:
-    """Where the reports of a run go that is taken up again: to their former places, unless others are asked for."""
-    return OutputPaths(
-        were.source,
-        were.report if settings.report == Path() else settings.report,
-        _chosen(settings.workbook) if settings.workbook else were.workbook,
-        settings.page or were.page,
-        were.mode if settings.report_mode is None else settings.report_mode,
-    )
+def former_output_paths(settings: Settings, former: OutputPaths) -> OutputPaths:
+    """Return where the reports of a run go that is taken up again: to their former paths, unless others are given."""
+    reports = {**former.reports, **settings.outputs}
+    if settings.report != Path():
+        reports["report"] = settings.report
+    return OutputPaths(former.source, _requested(reports), former.mode if settings.report_mode is None else settings.report_mode)
 
 
-def _chosen(workbook: Path | None) -> Path | None:
-    return None if workbook == NOWHERE else workbook
+def _requested(reports: dict[str, Path]) -> dict[str, Path]:
+    others = (name for name in FORMATS if name != "report" and reports.get(name, NOWHERE) != NOWHERE)
+    return {name: reports[name] for name in ("report", *others)}
 
 
-def _same(one: Path, other: Path) -> bool:
-    """Whether two names are of one file, or of one that is not there yet."""
+def _is_same(one: Path, other: Path) -> bool:
+    """Return True when two paths are of one file, whether or not it exists yet."""
     with suppress(OSError):
         return one.samefile(other)
     return one.resolve() == other.resolve()
 
 
 class Drafts(NamedTuple):
-    """The reports that are asked for."""
+    """The reports that were requested, under way."""
 
-    csv: AtomicFile
-    workbook: AtomicFile | None
-    page: AtomicFile | None
+    by_format: dict[str, AtomicFile]
+    """In the order of `FORMATS`, the CSV report first."""
     warnings: list[str]
+
+    @property
+    def csv(self) -> AtomicFile:
+        """The CSV report."""
+        return self.by_format["report"]
 
 
 @contextmanager
 def drafts(paths: OutputPaths) -> Iterator[Drafts]:
-    """Begin the reports. Raises ConfigError where two files would have one place, StorageError where one cannot be written."""
-    for one, other in combinations(filter(None, paths[:4]), 2):
-        if _same(one, other):
+    """Open the drafts of all reports.
+
+    Raises ConfigError where two files would have one path, StorageError where a report cannot be written, BusyError where another
+    run writes it.
+    """
+    for one, other in combinations([paths.source, *paths.reports.values()], 2):
+        if _is_same(one, other):
             sentence = _("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
             raise ConfigError(sentence)
-    workbook, warnings = _spared(paths.workbook)
+    opened = Drafts({}, [])
     with ExitStack() as stack:
+        for name, requested in paths.reports.items():
+            path = requested
+            if FORMATS[name].is_corrected and is_edited(requested):
+                path = _unedited(requested)
+                sentence = _(
+                    "{path} was edited since it was written and is kept; the new workbook is {place}.",
+                    path=requested,
+                    place=path.name,
+                )
+                opened.warnings.append(sentence)
+            opened.by_format[name] = stack.enter_context(open_atomic(path, paths.mode))
+        yield opened
 
-        def begun(path: Path | None) -> AtomicFile | None:
-            return stack.enter_context(open_atomic(path, paths.mode)) if path else None
 
-        report = stack.enter_context(open_atomic(paths.report, paths.mode))
-        yield Drafts(report, begun(workbook), begun(paths.page), warnings)
-
-
-def _spared(workbook: Path | None) -> tuple[Path | None, list[str]]:
-    """Another place for the workbook where somebody has corrected the one that is there, and a sentence that says so."""
-    if workbook is None or not is_edited(workbook):
-        return workbook, []
-    others = (workbook.with_stem(f"{workbook.stem}-{number}") for number in count(2))
-    place = next(other for other in others if not is_edited(other))
-    sentence = _(
-        "{path} was edited since it was written and is kept; the new workbook is {place}.", path=workbook, place=place.name
-    )
-    return place, [sentence]
+def _unedited(path: Path) -> Path:
+    """Return a path like `path` whose file no operator has edited."""
+    others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(other for other in others if not is_edited(other))

@@ -31,7 +31,7 @@ def test_the_last_run_is_resumed(opened: Open, where: Path) -> None:
 
     with SqliteLedger(where, PRINTS, "account") as again:
         assert again.last_run() == "run-1"
-        paths = OutputPaths(Path("contacts.csv").absolute(), REPORT.absolute(), None, None, 0o600)
+        paths = OutputPaths(Path("contacts.csv").absolute(), {"report": REPORT.absolute()}, 0o600)
         assert again.reopen_last() == (paths, LAYOUT, 19.8)
         assert list(lines_of(again.batches())) == before
         assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
@@ -76,7 +76,7 @@ def test_staging_is_one_transaction(opened: Open, where: Path) -> None:
     ledger = opened(begin=False)
     before = list(lines_of(ledger.batches()))
     ledger.begin_run(
-        "run-2", OutputPaths(Path("other.csv"), REPORT, None, None, 0o600), "2026-01-03T03:04:05Z", LAYOUT, keep=True
+        "run-2", OutputPaths(Path("other.csv"), {"report": REPORT}, 0o600), "2026-01-03T03:04:05Z", LAYOUT, keep=True
     )
 
     def stage_some() -> None:
@@ -110,7 +110,8 @@ from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Layout, OutputPaths, Outcome
 from pathlib import Path
 ledger = SqliteLedger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
-ledger.begin_run("run-2", OutputPaths(Path("c.csv"), Path("r.csv"), None, None, 0o600), "9", Layout([], [], {{}}, ";"), keep=True)
+paths = OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600)
+ledger.begin_run("run-2", paths, "9", Layout([], [], {{}}, ";"), keep=True)
 with ledger.staging():
     for number in range(20):
         ledger.stage(Block([number], ["C1"], [["x" * 2_000_000]], Outcome.UNCHANGED, []))

@@ -173,7 +173,7 @@ from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Layout, OutputPaths, Outcome, Result, Staged
 from pathlib import Path
 ledger = SqliteLedger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
-ledger.begin_run("run", OutputPaths(Path("c.csv"), Path("r.csv"), None, None, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
+ledger.begin_run("run", OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
 rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
 ledger.stage(Block([2, 3], ["C2", "C3"], [[], []], Outcome.UNCHANGED, rows))
 first, second = ledger.claim(-1)

@@ -104,7 +104,7 @@ def second_version(where: Path, stage: int) -> None:
     for statement in (*MIGRATIONS[0], *MIGRATIONS[1]):
         db.execute(statement)
     db.execute("INSERT INTO meta VALUES ('account', 'account'), ('rows', 'old')")
-    paths = OutputPaths(Path("contacts.csv"), REPORT, None, None, 0o600).packed()
+    paths = OutputPaths(Path("contacts.csv"), {"report": REPORT}, 0o600).packed()
     db.execute(
         "INSERT INTO run (id, source, started, layout, places, staged) VALUES ('old', 'c.csv', '2026-01-01T00:00:00Z', ?, ?, ?)",
         (json.dumps(LAYOUT), paths, stage),

@@ -209,7 +209,7 @@ from pathlib import Path
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 with SqliteLedger(None, Fingerprints(bytes(32))) as ledger:
-    paths = OutputPaths(Path("contacts.csv"), Path("r.csv"), None, None, 0o600)
+    paths = OutputPaths(Path("contacts.csv"), {{"report": Path("r.csv")}}, 0o600)
     ledger.begin_run("run", paths, "", Layout([], [], {{}}, ";"), keep=True)
     before = peak()  # of this program only: that of getrusage starts with its parent's
     for start in range(0, 40_000, 1000):

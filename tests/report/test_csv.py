@@ -1,4 +1,4 @@
-"""The report as CSV: its columns, its bytes, its place; whole or not at all."""
+"""The report as CSV: its columns and bytes, and its atomic replacement."""
 
 import csv
 import errno
@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,12 +16,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from contact_sync.errors import BusyError, StorageError
-from contact_sync.files.atomic import open_atomic
+from contact_sync.files.atomic import AtomicFile, open_atomic
 from contact_sync.files.lock import acquire
-from contact_sync.model import Batch, Layout, Line
+from contact_sync.model import Batch, Layout, Line, Summary
 from contact_sync.packed import pack
-from contact_sync.report import csv as report_csv
+from contact_sync.report import formats
 from contact_sync.report.csv import COLUMNS
+from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape
 from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit, requires_root, unprivileged_user
@@ -29,24 +30,28 @@ from tests.setups import file_size_limit, requires_root, unprivileged_user
 OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
 
 
+SUMMARY = Summary("run", Path("contacts.csv"), None)
 READY = Line([], 0, "ready", "", "", "", 0, None, "", "")
 
 
 def line(number: int, *cells: str, outcome: str = "updated") -> Line:
-    """A line of the report."""
+    """Return a line of the report."""
     return Line(list(cells), number, outcome, "", "", "", 0, None, "", "")
 
 
-def laid_out(columns: Sequence[str], delimiter: str = ";") -> Layout:
-    """The layout of a source with these columns."""
-    return Layout(list(columns), [], {}, delimiter)
-
-
 def batch(*lines: Line) -> Batch:
-    """A batch with these lines."""
+    """Return a batch of these lines."""
     return Batch(
-        [told.number for told in lines], pack([told.cells for told in lines]), READY, {told.number: told for told in lines}
+        [each.number for each in lines], pack([each.cells for each in lines]), READY, {each.number: each for each in lines}
     )
+
+
+def fill(
+    report: AtomicFile, batches: Iterable[Batch], columns: Sequence[str] = ("contactId", "firstname"), delimiter: str = ";"
+) -> int:
+    """Write a report into its draft, and return how many rows it has."""
+    formats.write("report", report, batches, ReportContext(SUMMARY, Layout(list(columns), [], {}, delimiter)))
+    return len(read(report.path, delimiter)) - 1
 
 
 def write(
@@ -54,22 +59,22 @@ def write(
 ) -> int:
     """Write a report."""
     with open_atomic(path, mode) as report:
-        return report_csv.write(report, laid_out(columns, delimiter), map(batch, lines))
+        return fill(report, map(batch, lines), columns, delimiter)
 
 
 def read(path: Path, delimiter: str = ";") -> list[list[str]]:
-    """The records of a report."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(csv.reader(file, delimiter=delimiter, strict=True))
+    """Return the records of a report."""
+    text = path.read_bytes().decode().removeprefix("\ufeff")
+    return list(csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True))
 
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    """Where the report goes."""
+    """Return the path of the report."""
     return tmp_path / "contacts.results.csv"
 
 
-def test_the_bytes(report: Path) -> None:
+def test_bytes(report: Path) -> None:
     """A report is UTF-8 with BOM and CRLF: the source's columns as read, then the report's own."""
     sent = Line(["C1", "Zoé"], 2, "rejected", "api-refused", "firstname", "Correct; now.", 3, 400, "15", "2026-01-02T03:04:05Z")
     assert write(report, sent, line(3, "C2", "a\nb")) == 2
@@ -80,14 +85,14 @@ def test_the_bytes(report: Path) -> None:
     )
 
 
-def test_the_columns() -> None:
+def test_columns() -> None:
     """The report's own columns are those of the contract, in its order."""
     assert ",".join(COLUMNS) == OWN
 
 
 @pytest.mark.parametrize("delimiter", [";", ",", "\t", "|"])
-def test_the_delimiter(report: Path, delimiter: str) -> None:
-    """The report has the delimiter it is given, and quotes a cell that holds it."""
+def test_delimiter(report: Path, delimiter: str) -> None:
+    """The report has the given delimiter, and quotes a cell that contains it."""
     write(report, line(2, "C1", f"a{delimiter}b"), delimiter=delimiter)
     assert read(report, delimiter)[1][:3] == ["C1", f"a{delimiter}b", "2"]
 
@@ -111,10 +116,10 @@ CELLS = st.text() | st.text("=+-@'\"\t\r\n;,|0 \x1d\x1e\x1f", max_size=8) | st.j
     delimiter=st.sampled_from(";,\t|"),
     apart=st.sets(st.integers(2, 41)),
 )
-def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[int]) -> None:
-    """However many rows are written together, each is what `csv` makes of its escaped cells and of what is told of it."""
+def test_batch_equals_its_lines(rows: list[list[str]], delimiter: str, apart: set[int]) -> None:
+    """A batch is written exactly as `csv` would write each of its rows, with escaped cells."""
     numbers = list(range(2, 2 + len(rows)))
-    told = {number: line(number, *rows[number - 2], outcome="failed") for number in apart if number in numbers}
+    others = {number: line(number, *rows[number - 2], outcome="failed") for number in apart if number in numbers}
     wanted = StringIO()
     writer = csv.writer(wanted, delimiter=delimiter)
     writer.writerow(["a", "b", "c", *COLUMNS])
@@ -122,30 +127,28 @@ def test_a_page_is_its_lines(rows: list[list[str]], delimiter: str, apart: set[i
         outcome = "failed" if number in apart else "ready"
         writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
     with TemporaryDirectory() as folder, open_atomic(Path(folder) / "report.csv", 0o600) as begun:
-        assert report_csv.write(begun, laid_out(["a", "b", "c"], delimiter), [Batch(numbers, pack(rows), READY, told)]) == len(
-            rows
-        )
+        assert fill(begun, [Batch(numbers, pack(rows), READY, others)], ["a", "b", "c"], delimiter) == len(rows)
         with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:
             assert file.read() == wanted.getvalue().encode(errors="backslashreplace").decode()
 
 
-def test_text_that_is_no_unicode(report: Path) -> None:
-    """A cell with half a character does not cost the report."""
+def test_lone_surrogates(report: Path) -> None:
+    """A cell with a lone surrogate does not break the report."""
     assert write(report, line(2, "C1", "a\ud800b")) == 1
     assert read(report)[1][1] == r"a\ud800b"
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
 def test_permissions(report: Path, mode: int) -> None:
-    """The report has the permissions asked for, whatever the umask and those of the report before it."""
+    """The report has the requested permissions, independent of the umask and of the former report."""
     report.touch(mode=0o666)
     os.umask(0o077)
     write(report, mode=mode)
     assert stat.S_IMODE(report.stat().st_mode) == mode
 
 
-def test_a_draft_is_private(report: Path) -> None:
-    """Until it is complete nobody else can read a report either, nor find it by its name."""
+def test_draft_is_private(report: Path) -> None:
+    """A report that is not complete cannot be read by other users, nor found under its name."""
     os.umask(0)
     with open_atomic(report, 0o644):
         (begun,) = report.parent.iterdir()
@@ -153,44 +156,44 @@ def test_a_draft_is_private(report: Path) -> None:
     assert list(report.parent.iterdir()) == []
 
 
-def test_a_draft_that_was_left(report: Path) -> None:
-    """What a killed run has left is taken over: nothing of it is in the report, and nobody else can read it any more."""
+def test_draft_of_a_killed_run(report: Path) -> None:
+    """The draft of a killed run is reused: its content is discarded, and its permissions are private."""
     left = report.with_name(f".{report.name}.draft")
     left.write_text("contactId;firstname\n" * 1000)
     left.chmod(0o644)
     with open_atomic(report, 0o644) as begun:
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
-        report_csv.write(begun, laid_out(["contactId", "firstname"]), [batch(line(2, "C1", "Zoé"))])
+        fill(begun, [batch(line(2, "C1", "Zoé"))])
     assert [record[0] for record in read(report)] == ["contactId", "C1"]
     assert list(report.parent.iterdir()) == [report]
 
 
-def test_two_at_a_time(report: Path) -> None:
-    """A report that another run is writing is refused, and its draft not touched; another report is not concerned."""
+def test_concurrent_reports(report: Path) -> None:
+    """A report that another run is writing is refused, and its draft is not touched; other reports are not affected."""
     with open_atomic(report, 0o600) as first:
         with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
-        assert report_csv.write(first, laid_out(["contactId", "firstname"]), [batch(line(2, "first", ""))]) == 1
+        assert fill(first, [batch(line(2, "first", ""))]) == 1
     assert [record[0] for record in read(report)] == ["contactId", "first"]
     assert write(report, line(2, "third", "")) == 1
 
 
-def test_the_next_draft_is_not_thrown_away(report: Path) -> None:
-    """A run whose report is in its place does not throw away the draft that another has begun since."""
+def test_next_draft_is_kept(report: Path) -> None:
+    """A run that has placed its report does not delete the draft that another run has begun since."""
     with open_atomic(report, 0o600) as first:
-        report_csv.write(first, laid_out(["contactId", "firstname"]), [batch(line(2, "first", ""))])
+        fill(first, [batch(line(2, "first", ""))])
         second = open_atomic(report, 0o600)
         begun = second.__enter__()
-    assert report_csv.write(begun, laid_out(["contactId", "firstname"]), [batch(line(2, "second", ""))]) == 1
+    assert fill(begun, [batch(line(2, "second", ""))]) == 1
     second.__exit__(None, None, None)
     assert [record[0] for record in read(report)] == ["contactId", "second"]
     assert list(report.parent.iterdir()) == [report]
 
 
 @pytest.mark.parametrize("target", ["valuable", "missing"])
-def test_a_draft_that_is_a_link(report: Path, target: str) -> None:
-    """A link in the place of the draft is refused, and what it points at neither emptied nor made."""
+def test_draft_that_is_a_link(report: Path, target: str) -> None:
+    """A link at the path of the draft is refused, and its target is neither truncated nor created."""
     valuable = report.with_name("valuable")
     valuable.write_bytes(b"valuable")
     link = report.with_name(f".{report.name}.draft")
@@ -202,8 +205,8 @@ def test_a_draft_that_is_a_link(report: Path, target: str) -> None:
 
 
 @pytest.mark.parametrize("replacement", ["nothing", "folder"])
-def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
-    """When the draft, or the whole folder, is gone before its time that is a sentence, and throwing it away no error."""
+def test_draft_that_vanishes(report: Path, replacement: str) -> None:
+    """A draft or folder that was deleted in the meantime is a StorageError, and closing the draft is no other error."""
     place = report.parent / "place"
     place.mkdir()
 
@@ -215,12 +218,12 @@ def test_a_draft_that_vanishes(report: Path, replacement: str) -> None:
         yield line(2, "C1", "")
 
     with pytest.raises(StorageError, match="cannot be written"), open_atomic(place / report.name, 0o600) as begun:
-        report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
+        fill(begun, map(batch, lines()))
 
 
 @requires_root
-def test_a_draft_of_somebody_else() -> None:
-    """A draft that somebody else has put there for all to read is refused."""
+def test_draft_of_another_user() -> None:
+    """A draft that another user has planted, readable by all, is refused."""
     with TemporaryDirectory(dir="/tmp") as folder:
         report = Path(folder) / "report.csv"
         left = report.with_name(".report.csv.draft")
@@ -231,12 +234,12 @@ def test_a_draft_of_somebody_else() -> None:
             write(report, line(2, "C1", ""))
         assert left.read_bytes() == b""
         descriptor = acquire(left)
-        assert descriptor is not None, "it is held for ever"
+        assert descriptor is not None, "the lock was not released"
         os.close(descriptor)
 
 
-def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
-    """Whoever reads while a report is written sees the old one, whole, and then the new one."""
+def test_replacement_is_atomic(report: Path) -> None:
+    """A reader sees the whole old report until the whole new one replaces it."""
     write(report, line(2, "old", ""))
     before = report.read_bytes()
 
@@ -246,12 +249,12 @@ def test_the_old_report_stands_until_the_new_one_is_whole(report: Path) -> None:
             yield line(number, "new", "")
 
     with open_atomic(report, 0o600) as begun:
-        assert report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines())) == 4998
+        assert fill(begun, map(batch, lines())) == 4998
     assert len(read(report)) == 4999
 
 
-def test_a_full_disk(report: Path) -> None:
-    """When there is no room the old report stays as it was, nothing else is left, and there is a sentence."""
+def test_full_disk(report: Path) -> None:
+    """A full disk is a StorageError; the old report stays, and nothing else is left."""
     write(report, line(2, "old", ""))
     before = report.read_bytes()
     with (
@@ -264,8 +267,8 @@ def test_a_full_disk(report: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 5000])
-def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
-    """When the lines end in an error the old report stays, and the error goes on."""
+def test_error_in_the_rows(report: Path, rows: int) -> None:
+    """When reading the rows fails, the error is raised as it is, and the old report stays."""
     write(report, line(2, "old", ""))
     before = report.read_bytes()
 
@@ -274,21 +277,21 @@ def test_a_ledger_that_breaks_meanwhile(report: Path, rows: int) -> None:
         raise StorageError("torn")
 
     with pytest.raises(StorageError, match="torn"), open_atomic(report, 0o600) as begun:
-        report_csv.write(begun, laid_out(["contactId", "firstname"]), map(batch, lines()))
+        fill(begun, map(batch, lines()))
     assert report.read_bytes() == before
     assert list(report.parent.iterdir()) == [report]
 
 
-def test_no_folder(tmp_path: Path) -> None:
-    """A folder that is missing, or is none, is told before anything else happens."""
+def test_missing_folder(tmp_path: Path) -> None:
+    """A folder that is missing or is a file is reported when the draft is opened."""
     (tmp_path / "file").touch()
     for folder, reason in (("missing", "No such file or directory"), ("file", "Not a directory")):
         with pytest.raises(StorageError, match=rf"\({reason}\)"), open_atomic(tmp_path / folder / "report.csv", 0o600):
             pytest.fail("there is no such folder")
 
 
-def test_no_regular_file(tmp_path: Path) -> None:
-    """A report takes the place of neither a folder nor a device."""
+def test_path_of_a_folder_or_device(tmp_path: Path) -> None:
+    """A report replaces neither a folder nor a device."""
     (tmp_path / "null").symlink_to("/dev/null")
     for path in (tmp_path, tmp_path / "null"):
         with pytest.raises(StorageError, match="it is a folder or a device"), open_atomic(path, 0o600):
@@ -296,20 +299,20 @@ def test_no_regular_file(tmp_path: Path) -> None:
 
 
 @requires_root
-def test_a_folder_that_others_own(tmp_path: Path) -> None:
-    """A folder that this user may not write in is told before anything else happens."""
+def test_folder_without_write_permission(tmp_path: Path) -> None:
+    """A folder without write permission is reported when the draft is opened."""
     tmp_path.chmod(0o755)
     with (
         unprivileged_user(),
         pytest.raises(StorageError, match=r"\(Permission denied\)"),
         open_atomic(Path("/report.csv"), 0o600),
     ):
-        pytest.fail("nobody may write there")
+        pytest.fail("this folder cannot be written")
 
 
 @requires_root
-def test_a_folder_that_cannot_be_listed() -> None:
-    """A folder that takes files but cannot be read, as a drop box, takes a report too."""
+def test_folder_without_read_permission() -> None:
+    """A report can be written into a folder that cannot be listed, such as a drop box."""
     with TemporaryDirectory(dir="/tmp") as folder:
         box = Path(folder) / "box"
         box.mkdir()
@@ -326,8 +329,8 @@ cells = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8) | st
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=5), st.sampled_from(";,\t|"))
 @example([["=1", "'", "+33600000001"]], ";")
 @example([["''", "@a", "-1\r\n+2"]], ",")
-def test_a_report_fed_back_in(rows: list[list[str]], delimiter: str) -> None:
-    """A report that is fed back in gives the columns and cells that it was made of, whatever they hold."""
+def test_report_as_source(rows: list[list[str]], delimiter: str) -> None:
+    """A report that is used as a source gives the columns and cells of the original, whatever they contain."""
     columns = ("contactId", "firstname", "=note")
     with TemporaryDirectory() as folder:
         report = Path(folder) / "contacts.results.csv"
@@ -340,20 +343,20 @@ def test_a_report_fed_back_in(rows: list[list[str]], delimiter: str) -> None:
     assert read_back == [[f"C{n}", *row] for n, row in enumerate(rows, 2)]
 
 
-def test_reserved_room_is_given_back(tmp_path: Path) -> None:
-    """A report is as long as what is in it, however much of the disk was taken for it."""
+def test_reserved_space_is_released(tmp_path: Path) -> None:
+    """A report is as long as its content, however much space was reserved."""
     plain, reserved = tmp_path / "plain.csv", tmp_path / "reserved.csv"
     with open_atomic(plain, 0o600) as begun:
-        report_csv.write(begun, laid_out(["a"]), [])
+        fill(begun, [])
     with open_atomic(reserved, 0o600) as begun:
         begun.reserve(100_000)
         assert (tmp_path / ".reserved.csv.draft").stat().st_size == 100_000
-        report_csv.write(begun, laid_out(["a"]), [])
+        fill(begun, [])
     assert reserved.read_bytes() == plain.read_bytes()
 
 
-def test_no_room_to_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full disk is told before anything is sent; a file system that cannot reserve is left alone."""
+def test_no_space_to_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk is reported when space is reserved; a file system that cannot reserve is not an error."""
 
     def refuse(*_: int) -> None:
         raise OSError(number, "no")

@@ -42,11 +42,13 @@ from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
+from contact_sync.report.xlsx.workbook import WorkbookReport
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
 from contact_sync.sync import run as module
 from contact_sync.sync.run import run
+from contact_sync.sync.steps import exit_code
 from tests.setups import requires_root, unprivileged_user
 
 KEY = "made-up-key-1234"
@@ -58,7 +60,7 @@ THREE: tuple[Row, ...] = (("C000001", "Zoé"), ("C000002", "Léa"), ("C000003", 
 
 @dataclass
 class Watcher:
-    """Whoever looks on, and may do something about each row that was sent."""
+    """A watcher that records the progress, and may call a function after each row."""
 
     rows: int = 0
     announced: list[int] = field(default_factory=list)
@@ -67,23 +69,23 @@ class Watcher:
     while_loading: Callable[[], object] = lambda: None
 
     def loaded(self, rows: int) -> None:
-        """So many more rows were loaded."""
+        """Count rows that were loaded."""
         self.rows += rows
         self.while_loading()
 
     def sending(self, rows: int) -> None:
-        """So many rows are about to be sent."""
+        """Record how many rows are to be sent."""
         self.announced.append(rows)
 
     def sent(self, result: Result) -> None:
-        """One row was sent."""
+        """Record a row that was sent."""
         self.results.append(result)
         self.then()
 
 
 @dataclass
 class Workspace:
-    """A folder with a source, and the API it is sent to."""
+    """A folder with a source, and the sandbox that it is sent to."""
 
     folder: Path
     sandbox: Sandbox
@@ -91,68 +93,68 @@ class Workspace:
 
     @property
     def source(self) -> Path:
-        """The source."""
+        """Path of the source."""
         return self.folder / "contacts.csv"
 
     @property
     def report(self) -> Path:
-        """The report."""
+        """Path of the report."""
         return self.folder / "contacts.results.csv"
 
     def write(self, *rows: Row, header: Row = ("contactId", "firstname", "date")) -> None:
-        """Write the source, and let it be a minute old."""
+        """Write the source, a minute old."""
         with self.source.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=";").writerows([header, *([*row, *[""] * (len(header) - len(row))] for row in rows)])
         age(self.source)
 
-    def run(self, **told: Any) -> Summary:
+    def run(self, **options: Any) -> Summary:
         """Run once."""
-        return run(Settings(**self._options() | {"source": self.source, "report": self.report} | told), self.watcher)
+        return run(Settings(**self._options() | {"source": self.source, "report": self.report} | options), self.watcher)
 
-    def retry(self, **told: Any) -> Summary:
-        """Take up the last run again."""
-        return module.retry(Settings(**self._options() | told), self.watcher)
+    def retry(self, **options: Any) -> Summary:
+        """Resume the last run."""
+        return module.retry(Settings(**self._options() | options), self.watcher)
 
     def rewrite(self) -> Summary:
-        """Write the last run's report once more."""
+        """Write the last run's reports again."""
         return module.rewrite(Settings(**self._options()), self.watcher)
 
     def _options(self) -> dict[str, Any]:
         return {"key": KEY, "base_url": self.sandbox.base_url, "state_dir": self.folder / "state", "rate": 0}
 
     def lines(self) -> list[dict[str, str]]:
-        """The lines of the report."""
+        """Return the lines of the report."""
         with self.report.open(encoding="utf-8-sig", newline="") as file:
             return list(csv.DictReader(file, delimiter=";"))
 
     def outcomes(self) -> list[str]:
-        """The outcomes in the report."""
+        """Return the outcomes in the report."""
         return [line["sync_outcome"] for line in self.lines()]
 
 
 def age(path: Path) -> None:
-    """Let a file be a minute old, for one changed just now is watched until it is quiet."""
+    """Make a file a minute old, because a file that has just changed is watched until it is quiet."""
     os.utime(path, (time.time() - 60,) * 2)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, sandbox: Serve) -> Workspace:
-    """A night with three rows to send."""
+    """Return a workspace with three rows to send."""
     workspace = Workspace(tmp_path, sandbox())
     workspace.write(*THREE)
     return workspace
 
 
 def balanced(summary: Summary, workspace: Workspace) -> bool:
-    """Whether rows in = lines in the report = sum of the outcomes."""
+    """Return True when rows read = lines of the report = sum of the outcomes."""
     return summary.rows == len(workspace.lines()) == sum(summary.outcomes.values())
 
 
-# ---- nights that end well
+# ---- runs without problems
 
 
-def test_a_workbook_by_its_content(workspace: Workspace) -> None:
-    """A workbook comes back where the source is one, whatever its name: the name alone makes none."""
+def test_workbook_by_content(workspace: Workspace) -> None:
+    """A source that is a workbook by its content is returned as one; its name does not count."""
     csv_file, book = workspace.folder / "named.xlsx", workspace.folder / "named.csv"
     workspace.source.rename(csv_file)
     sheet = openpyxl.Workbook()
@@ -160,26 +162,26 @@ def test_a_workbook_by_its_content(workspace: Workspace) -> None:
         sheet.active.append(row)  # type: ignore[union-attr]
     sheet.save(book)
     age(book)
-    assert workspace.run(source=csv_file).workbook is None
-    assert workspace.run(source=book).workbook == workspace.folder / "contacts.results.xlsx"
+    assert workspace.run(source=csv_file).outputs == {}
+    assert workspace.run(source=book).outputs == {"workbook": workspace.folder / "contacts.results.xlsx"}
 
 
-def test_a_source_that_is_gone(workspace: Workspace) -> None:
-    """That a source is gone can be told from any other refusal, whether or not an earlier report is there."""
+def test_missing_source(workspace: Workspace) -> None:
+    """A missing source is a MissingError, with or without an earlier report."""
     for _ in range(2):
         with pytest.raises(MissingError, match="does not exist"):
             workspace.run(source=workspace.folder / "gone.csv")
         workspace.report.touch()
 
 
-def test_which_file_was_run(workspace: Workspace) -> None:
-    """A summary says which file was read, whatever has its name by the end of the run."""
+def test_identity_of_the_source(workspace: Workspace) -> None:
+    """A summary identifies the file that was read, also when another has taken its name during the run."""
     before = identity_of(workspace.source)
     workspace.watcher.then = lambda: workspace.write(("C000004", "Éponine"))
     assert workspace.run().identity == before != identity_of(workspace.source)
 
 
-def test_a_night(workspace: Workspace) -> None:
+def test_run(workspace: Workspace) -> None:
     """Every row is sent, confirmed and reported, and the summary adds up."""
     summary = workspace.run()
     assert (summary.exit_code, summary.outcomes, summary.requests, summary.retries) == (0, {"updated": 3}, 3, 0)
@@ -193,8 +195,8 @@ def test_a_night(workspace: Workspace) -> None:
     assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
 
 
-def test_the_second_night_sends_nothing(workspace: Workspace) -> None:
-    """Run twice, the second finds everything in place; an edit is sent alone; `resend` sends all again."""
+def test_second_run_sends_nothing(workspace: Workspace) -> None:
+    """A second run finds everything in place; later only the edited row is sent; `resend` sends all rows again."""
     workspace.run()
     summary = workspace.run()
     assert (summary.exit_code, summary.outcomes, summary.requests) == (0, {"unchanged": 3}, 0)
@@ -205,8 +207,8 @@ def test_the_second_night_sends_nothing(workspace: Workspace) -> None:
     assert len(workspace.sandbox.calls) == 3 + 0 + 1 + 3
 
 
-def test_an_account_that_is_named(workspace: Workspace) -> None:
-    """A rotated key keeps the memory of an account with a name, and loses it without one."""
+def test_named_account(workspace: Workspace) -> None:
+    """A rotated key keeps the ledger of an account with a name; without a name it begins a new one."""
     assert workspace.run(account="shop", key="old").outcomes == {"updated": 3}
     assert workspace.run(account="shop", key="new").outcomes == {"unchanged": 3}
     assert workspace.run(key="new").outcomes == {"updated": 3}
@@ -214,7 +216,7 @@ def test_an_account_that_is_named(workspace: Workspace) -> None:
 
 
 def test_a_dry_run(workspace: Workspace) -> None:
-    """A dry run tells what is in place and what would be sent, sends nothing, and changes no memory."""
+    """A dry run reports what is in place and what would be sent, sends nothing, and does not change the ledger."""
     workspace.run()
     workspace.write(*THREE[:2], ("C000003", "Eve"))
     before = len(workspace.sandbox.calls)
@@ -227,7 +229,7 @@ def test_a_dry_run(workspace: Workspace) -> None:
 
 
 def test_a_check(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check needs no key and no network, knows no memory, and leaves nothing but the report."""
+    """A check needs no key, network or ledger, and writes nothing but the report."""
     workspace.write(*THREE, ("C000004", "x" * 33))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("there is no network"))
     summary = workspace.run(send=False, remember=False, key="", base_url="", state_dir=workspace.folder / "never")
@@ -236,7 +238,7 @@ def test_a_check(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_embedded_sandbox(workspace: Workspace) -> None:
-    """A rehearsal is the whole job without key, network or memory, and knows every contact of the source."""
+    """A run against the embedded sandbox needs no key, network or ledger, and knows every contact of the source."""
     workspace.write(("anybody", "Zoé"))
     for _ in range(2):
         summary = workspace.run(sandbox=True, key="sandbox", base_url="https://example.com", state_dir=workspace.folder / "never")
@@ -246,7 +248,7 @@ def test_the_embedded_sandbox(workspace: Workspace) -> None:
 
 
 def test_a_limit(workspace: Workspace) -> None:
-    """With a limit so many rows are sent; the rest end unprocessed, do not make the exit code, and come next."""
+    """Rows over the limit end unprocessed, do not affect the exit code, and are sent by the next run."""
     summary = workspace.run(limit=2)
     assert (summary.exit_code, workspace.outcomes()) == (0, ["updated", "updated", "unprocessed"])
     assert workspace.lines()[2]["sync_code"] == "limit"
@@ -256,14 +258,14 @@ def test_a_limit(workspace: Workspace) -> None:
 
 
 def test_a_limit_of_rows_that_are_in_place(workspace: Workspace) -> None:
-    """What `--limit` leaves out of a `--resend` stays known to be in place."""
+    """Rows that `--limit` leaves out of a `--resend` are still known to be in place."""
     workspace.run()
     assert workspace.run(resend=True, limit=1).outcomes == {"updated": 1, "unprocessed": 2}
     assert workspace.run().outcomes == {"unchanged": 3}
 
 
 def test_hidden_rows(workspace: Workspace) -> None:
-    """Hidden rows that are to be skipped end unprocessed and do not make the exit code; refused, nothing is sent."""
+    """Skipped hidden rows end unprocessed and do not affect the exit code; refused hidden rows stop the run."""
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     for row in (("contactId", "firstname"), *THREE):
@@ -281,7 +283,7 @@ def test_hidden_rows(workspace: Workspace) -> None:
 
 
 def test_two_columns_in_turn(workspace: Workspace) -> None:
-    """Two sources with different columns do not undo each other: the second night of both sends nothing."""
+    """Two sources with different columns do not undo each other: the second run of each sends nothing."""
     dates = [("C000001", "2020-12-31")]
     for expected in ("updated", "unchanged"):
         workspace.write(THREE[0])
@@ -290,8 +292,8 @@ def test_two_columns_in_turn(workspace: Workspace) -> None:
         assert workspace.run().outcomes == {expected: 1}
 
 
-def test_a_name_that_is_no_unicode(workspace: Workspace) -> None:
-    """A source whose name is no UTF-8 is a source like any other."""
+def test_file_name_that_is_not_utf8(workspace: Workspace) -> None:
+    """A source whose name is not UTF-8 is run like any other."""
     source = workspace.folder / os.fsdecode(b"pr\xe9noms.csv")
     shutil.copy2(workspace.source, source)
     assert workspace.run(source=source).exit_code == 0
@@ -301,7 +303,7 @@ def test_a_name_that_is_no_unicode(workspace: Workspace) -> None:
 
 
 def test_rows_that_need_attention(workspace: Workspace) -> None:
-    """Each kind of bad row is told in its line, and the exit code is 3."""
+    """Each kind of bad row is reported in its line, and the exit code is 3."""
     workspace.write(*THREE, ("nobody", "Eve"), ("C000005", "x" * 33), ("C000006", "Noé"), ("C000001", "Zoé"), ("C000007", "Ève"))
     workspace.sandbox.script["C000002"] = [Behaviour(alter={"firstname": "L"})]
     workspace.sandbox.script["C000006"] = [Behaviour(status=500)] * 9
@@ -316,8 +318,8 @@ def test_rows_that_need_attention(workspace: Workspace) -> None:
     assert {cause.code for cause in summary.causes} == set(filter(None, codes))
 
 
-def test_unanswered_and_back(workspace: Workspace) -> None:
-    """A, then B applied without a yes, then A again: A is sent."""
+def test_unconfirmed_change_and_former_value(workspace: Workspace) -> None:
+    """After an unconfirmed change that the API applied, the former value is sent again."""
     workspace.run()
     workspace.sandbox.script["C000001"] = [Behaviour(status=500, applied=True)] * 9
     workspace.write(("C000001", "Eve"), *THREE[1:])
@@ -328,7 +330,7 @@ def test_unanswered_and_back(workspace: Workspace) -> None:
     assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
 
 
-# ---- nights that stop
+# ---- runs that are stopped
 
 
 @pytest.mark.parametrize(("bad", "code"), [(2, 3), (3, 4)])
@@ -348,15 +350,15 @@ def test_too_many_invalid_rows(workspace: Workspace, bad: int, code: int) -> Non
         assert workspace.run(max_invalid=75).exit_code == 3
 
 
-def test_rows_with_nothing_to_send_do_not_count(workspace: Workspace) -> None:
-    """Rows with nothing but a contactId are invalid, but no sign of a damaged source."""
+def test_rows_with_nothing_to_send(workspace: Workspace) -> None:
+    """Rows with nothing but a contactId are invalid, but do not count for the guard."""
     workspace.write(("C000001", "Zoé"), ("C000002",), ("C000003",), ("C000004",))
     summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (3, {"updated": 1, "invalid": 3})
 
 
-def test_rows_that_do_not_count_are_told(workspace: Workspace) -> None:
-    """Where the summary has more invalid rows than the stop, the stop says which it does not count."""
+def test_rows_that_the_guard_does_not_count(workspace: Workspace) -> None:
+    """The reason mentions the invalid rows that the guard does not count."""
     workspace.write(("C000001", "x" * 33), ("C000002", "x" * 33), ("C000003",), ("C000004", "Max"))
     summary = workspace.run(max_invalid=25)
     assert summary.outcomes == {"invalid": 3, "unprocessed": 1}
@@ -378,7 +380,7 @@ def test_too_many_cells_emptied(workspace: Workspace, allowed: int, code: int) -
 
 
 def test_blank_cells_that_clear(workspace: Workspace) -> None:
-    """What blank cells would empty counts, and what is in place does not count again."""
+    """Fields that blank cells would empty count, unless they are empty already."""
     workspace.write(*THREE)
     assert workspace.run(blank="clear", max_clears=2).exit_code == 4
     assert workspace.run(blank="clear", max_clears=3).exit_code == 0
@@ -388,7 +390,7 @@ def test_blank_cells_that_clear(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("remember", [True, False])
 def test_a_guard_without_sending(workspace: Workspace, *, remember: bool) -> None:
-    """A guard stops a check and a dry run too: nothing is ready then."""
+    """A guard also stops a check and a dry run: no row is ready then."""
     workspace.write(*THREE, *[(f"D{n}", "x" * 33) for n in range(4)])
     summary = workspace.run(send=False, remember=remember)
     assert (summary.exit_code, summary.outcomes) == (4, {"unprocessed": 3, "invalid": 4})
@@ -396,7 +398,7 @@ def test_a_guard_without_sending(workspace: Workspace, *, remember: bool) -> Non
 
 
 def test_both_guards(workspace: Workspace) -> None:
-    """When both guards stop a run it says so of both."""
+    """A run that two guards stop has two reasons."""
     workspace.write(("C000001", "<clear>"), ("C000002", "x" * 33), ("C000003", "x" * 33))
     summary = workspace.run(max_clears=0)
     assert (summary.exit_code, len(summary.reasons)) == (4, 2)
@@ -406,12 +408,12 @@ PERSON = ("contactId", "phoneNumber", "firstname", "lastname")
 
 
 def people(ids: Iterable[int], who: Iterable[int]) -> list[Row]:
-    """Contacts with these ids, each with the number and names of that person."""
+    """Return contacts with these ids, each with the phone number and names of a person."""
     return [(f"C{one:06}", f"06000{other:05}", f"Zoé{other}", f"Petit{other}") for one, other in zip(ids, who, strict=True)]
 
 
-def test_a_column_sorted_alone(tmp_path: Path, sandbox: Serve) -> None:
-    """When most known contacts become somebody else at once nothing is sent, whatever `--resend` says, unless that is allowed."""
+def test_identity_changes(tmp_path: Path, sandbox: Serve) -> None:
+    """Nothing is sent when most known contacts change their identity at once, also with `--resend`, unless that is allowed."""
     workspace = Workspace(tmp_path, sandbox(open_store=True))
     workspace.write(*people(range(30), range(30)), header=PERSON)
     assert workspace.run().outcomes == {"updated": 30}
@@ -423,8 +425,8 @@ def test_a_column_sorted_alone(tmp_path: Path, sandbox: Serve) -> None:
     assert workspace.run(max_identity_changes=100).outcomes == {"updated": 30}
 
 
-def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
-    """Half of the known contacts, a handful, or new ones may be anybody; so may those of whom only the name changes."""
+def test_few_identity_changes(tmp_path: Path, sandbox: Serve) -> None:
+    """Half of the contacts, fewer than 20, new contacts, and changes of the name only are no reason to stop."""
     workspace = Workspace(tmp_path, sandbox(open_store=True))
     workspace.write(*people(range(30), range(30)), header=PERSON)
     assert workspace.run().exit_code == 0
@@ -436,23 +438,23 @@ def test_some_who_become_somebody_else(tmp_path: Path, sandbox: Serve) -> None:
     assert workspace.run(max_identity_changes=0).outcomes == {"updated": 30}
 
 
-def test_a_night_unlike_the_last_ones(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source with half of its rows, or whose rows change as they never did, is sent, and warned of; `--resend` is no change."""
+def test_anomalies_are_warnings(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source with half of its rows, or with unusually many changes, is sent with a warning; `--resend` is not a change."""
     moments = count(1)
     monkeypatch.setattr(module, "stamp", lambda _: f"2999-01-01T{next(moments):06}")
     workspace = Workspace(tmp_path, sandbox(open_store=True))
-    everybody = people(range(60), range(0, 120, 2))
-    workspace.write(*everybody, header=PERSON)
+    contacts = people(range(60), range(0, 120, 2))
+    workspace.write(*contacts, header=PERSON)
     for _ in range(9):
         assert workspace.run().warnings == []
-    workspace.write(*everybody[:29], header=PERSON)
+    workspace.write(*contacts[:29], header=PERSON)
     summary = workspace.run()
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 29})
     assert summary.warnings == ["The source has 29 rows; the last 7 runs had 60: check that it is complete."]
-    workspace.write(*((*row, "x") for row in everybody), header=(*PERSON, "custom1"))
+    workspace.write(*((*row, "x") for row in contacts), header=(*PERSON, "custom1"))
     (warning,) = workspace.run(send=False).warnings
     assert warning.startswith("60 of 60 rows are new or changed; in the last 7 runs it was 0% at most")
-    workspace.write(*everybody, header=PERSON)
+    workspace.write(*contacts, header=PERSON)
     assert workspace.run(resend=True).warnings == []
 
 
@@ -467,7 +469,7 @@ def test_the_key_is_refused(workspace: Workspace) -> None:
 
 
 def test_a_proxy_that_cannot_be_used(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is wrong with the way to the API is told before the source is looked at."""
+    """An unusable proxy is reported before the source is opened."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
     workspace.source.unlink()
     with pytest.raises(ConfigError, match="HTTPS_PROXY"):
@@ -475,7 +477,7 @@ def test_a_proxy_that_cannot_be_used(workspace: Workspace, monkeypatch: pytest.M
 
 
 def test_the_time_budget(workspace: Workspace) -> None:
-    """When the time is used up the rest is unprocessed, and the exit code says to run again."""
+    """When the time budget is used up the rest is unprocessed, and the exit code is 6."""
 
     def use_up() -> None:
         loop: Any = asyncio.get_running_loop()
@@ -496,7 +498,7 @@ def test_a_time_budget_that_loading_took(workspace: Workspace) -> None:
 
 
 def test_a_time_budget_that_nothing_needs(workspace: Workspace) -> None:
-    """Where nothing is to be sent, no time is missing."""
+    """A time budget does not matter when there is nothing to send."""
     workspace.run()
     summary = workspace.run(max_duration=1e-9)
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 3})
@@ -504,7 +506,7 @@ def test_a_time_budget_that_nothing_needs(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal(workspace: Workspace, signum: int, code: int) -> None:
-    """A signal stops the run in good order: the report is complete, the next run goes on, and the old handler is back."""
+    """A signal stops the run gracefully: the report is complete, the next run continues, and the old handler is restored."""
     before = signal.getsignal(signum)
     workspace.watcher.then = lambda: os.kill(os.getpid(), signum)
     summary = workspace.run(workers=1, rate=50)
@@ -526,7 +528,7 @@ def test_a_signal_while_loading(workspace: Workspace) -> None:
 
 
 def test_a_signal_before_a_guard(workspace: Workspace) -> None:
-    """Where a guard stops a run that was interrupted, too, the source has to be corrected: there is nothing to take up."""
+    """A run that was interrupted and stopped by a guard cannot be resumed: the source has to be corrected."""
     workspace.write(*THREE, header=("contactId", "date", "firstname"))
     workspace.watcher.while_loading = lambda: os.kill(os.getpid(), signal.SIGTERM)
     summary = workspace.run()
@@ -539,7 +541,7 @@ def test_a_signal_before_a_guard(workspace: Workspace) -> None:
 def test_a_signal_while_the_source_is_watched(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch, signum: int, code: int
 ) -> None:
-    """A signal ends a run that waits for its source to be quiet: soon, with its own exit code, and with nothing written."""
+    """A signal ends a run that waits for its source to be quiet, with its own exit code and without a report."""
     os.utime(workspace.source)
     naps: list[float] = []
 
@@ -557,8 +559,8 @@ def test_a_signal_while_the_source_is_watched(
     assert not workspace.report.exists()
 
 
-def test_a_source_that_is_watched(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A source that was written just now is waited for, and then sent like any other."""
+def test_source_just_written_is_watched(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that has just been written is watched until it is quiet, and then run."""
     waits: list[float] = []
     real_sleep = time.sleep
 
@@ -575,7 +577,7 @@ def test_a_source_that_is_watched(workspace: Workspace, monkeypatch: pytest.Monk
 
 
 def test_a_second_signal(workspace: Workspace) -> None:
-    """The second signal ends the program at once, with its exit code and without a report."""
+    """The second signal ends the program immediately, with its exit code and without a report."""
     script = f"""
 import os, signal, sys
 from pathlib import Path
@@ -617,7 +619,7 @@ def test_a_refused_source(workspace: Workspace) -> None:
 
 
 def test_a_source_that_turns_out_to_be_damaged(workspace: Workspace) -> None:
-    """Damage found in the middle sends nothing, and the next run is not hindered."""
+    """Damage found in the middle of a source stops the run before anything is sent, and does not affect the next run."""
     workspace.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
     age(workspace.source)
     with pytest.raises(SourceError, match="quote"):
@@ -627,8 +629,8 @@ def test_a_source_that_turns_out_to_be_damaged(workspace: Workspace) -> None:
     assert workspace.run().outcomes == {"updated": 3}
 
 
-def test_a_night_of_less_pace(workspace: Workspace) -> None:
-    """An API that asked for fewer requests is told of, for it is why a night takes long."""
+def test_backoff_is_noted(workspace: Workspace) -> None:
+    """A note says that the API asked for fewer requests, which makes a run longer."""
     workspace.sandbox.script["C000002"] = [Behaviour(status=429)]
     summary = workspace.run()
     assert summary.outcomes == {"updated": 3}
@@ -637,7 +639,7 @@ def test_a_night_of_less_pace(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("content", ["", "C000004;Zoé\n" * 5000 + 'C000005;"Léa\n'])
 def test_a_refused_source_leaves_the_last_run(workspace: Workspace, content: str) -> None:
-    """A source that is empty, or turns out to be damaged, does not take the place of the last run's rows; the history has it."""
+    """An empty or damaged source does not replace the rows of the last run, but is in the history."""
     workspace.run(limit=1)
     report = workspace.report.read_bytes()
     workspace.source.write_text(f"contactId;firstname\n{content}", encoding="utf-8")
@@ -646,7 +648,10 @@ def test_a_refused_source_leaves_the_last_run(workspace: Workspace, content: str
         workspace.run()
     (path,) = (workspace.folder / "state").glob("*.sqlite3")
     with SqliteLedger(path, installation(path.parent), path.stem) as ledger:
-        assert [(told.exit_code, told.outcomes) for told in ledger.runs(9)] == [(4, {}), (0, {"updated": 1, "unprocessed": 2})]
+        assert [(past.exit_code, past.outcomes) for past in ledger.runs(9)] == [
+            (4, {}),
+            (0, {"updated": 1, "unprocessed": 2}),
+        ]
     workspace.report.unlink()
     workspace.rewrite()
     assert workspace.report.read_bytes() == report
@@ -654,7 +659,7 @@ def test_a_refused_source_leaves_the_last_run(workspace: Workspace, content: str
 
 
 @pytest.mark.parametrize("source", ["missing.csv", "missing/contacts.csv", ".", "contacts.csv/contacts.csv"])
-def test_no_source(workspace: Workspace, source: str) -> None:
+def test_source_that_is_not_a_file(workspace: Workspace, source: str) -> None:
     """A source that does not exist is a refused source, also when the folder of its report does not exist either."""
     path = workspace.folder / source
     with pytest.raises(SourceError):
@@ -679,8 +684,8 @@ def test_an_empty_source(workspace: Workspace) -> None:
     assert (summary.exit_code, summary.rows, summary.outcomes, workspace.lines()) == (0, 0, {}, [])
 
 
-def test_a_region_that_is_none(workspace: Workspace) -> None:
-    """A region without a numbering plan is a wrong option, told before anything is touched: the last run can be taken up."""
+def test_unknown_region(workspace: Workspace) -> None:
+    """A region without a numbering plan is a ConfigError before anything is changed: the last run can still be resumed."""
     workspace.run(limit=1)
     before = workspace.report.read_bytes()
     with pytest.raises(ConfigError, match="XX"):
@@ -693,12 +698,12 @@ def test_a_region_that_is_none(workspace: Workspace) -> None:
 
 
 def test_another_run(workspace: Workspace) -> None:
-    """While another run has the account this one is refused; another account is not concerned."""
+    """A run is refused while another run has the lock of the account; other accounts are not affected."""
     workspace.run()
     (path,) = (workspace.folder / "state").glob("*.lock")
     assert path.read_text() == f"{os.getpid()}\n"
     descriptor = acquire(path)
-    assert descriptor is not None, "the run before still has it"
+    assert descriptor is not None, "the former run still has it"
     os.write(descriptor, b"4000000000\n")
     with pytest.raises(BusyError, match=r"\(process 4000000000\): wait for it to end"):
         workspace.run()
@@ -709,7 +714,7 @@ def test_another_run(workspace: Workspace) -> None:
 
 
 def test_a_run_in_a_run(workspace: Workspace) -> None:
-    """As long as a run goes on, until its report is in place, another is refused and told by which process."""
+    """Until the report of a run is in place, another run is refused, with the process id of the first."""
     refused: list[str] = []
 
     def another() -> None:
@@ -719,14 +724,14 @@ def test_a_run_in_a_run(workspace: Workspace) -> None:
 
     workspace.watcher.then = workspace.watcher.while_loading = another
     assert workspace.run().outcomes == {"updated": 3}
-    told = f"Another run for this account is in progress (process {os.getpid()}): wait for it to end."
-    assert refused == [told] * 4
+    sentence = f"Another run for this account is in progress (process {os.getpid()}): wait for it to end."
+    assert refused == [sentence] * 4
     assert len(workspace.sandbox.calls) == 3
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_a_lock_without_a_name(workspace: Workspace, content: bytes) -> None:
-    """A lock that is held is a lock, whatever is written in it."""
+def test_lock_without_a_process_id(workspace: Workspace, content: bytes) -> None:
+    """A lock counts whatever its file contains."""
     workspace.run()
     (path,) = (workspace.folder / "state").glob("*.lock")
     descriptor = acquire(path)
@@ -738,7 +743,7 @@ def test_a_lock_without_a_name(workspace: Workspace, content: bytes) -> None:
 
 
 def test_a_lock_that_cannot_be_written(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock that has no room for a number is free again for the next run."""
+    """A lock whose file cannot be written is released."""
     fd = os.open("/dev/full", os.O_WRONLY)
     monkeypatch.setattr("contact_sync.ledger.state_dir.acquire", lambda _: fd)
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
@@ -748,7 +753,7 @@ def test_a_lock_that_cannot_be_written(workspace: Workspace, monkeypatch: pytest
 
 
 def test_another_run_for_the_same_report(workspace: Workspace) -> None:
-    """While another run, of whatever account, writes the same report this one is refused before anything is sent."""
+    """A run is refused before anything is sent while a run of any account writes the same report."""
     refused: list[int] = []
 
     def another() -> None:
@@ -764,7 +769,7 @@ def test_another_run_for_the_same_report(workspace: Workspace) -> None:
 
 
 def test_a_draft_that_is_a_link(workspace: Workspace) -> None:
-    """A link in the place of the report's draft is refused before anything is sent, and not followed."""
+    """A link at the path of the draft is refused before anything is sent, and not followed."""
     valuable = workspace.folder / "valuable"
     valuable.write_bytes(b"valuable")
     (workspace.folder / f".{workspace.report.name}.draft").symlink_to(valuable)
@@ -774,7 +779,7 @@ def test_a_draft_that_is_a_link(workspace: Workspace) -> None:
 
 
 def test_no_state_folder(workspace: Workspace) -> None:
-    """A state folder that cannot be made, or a damaged key in it, stops the run before anything is sent."""
+    """A state folder that cannot be created, or with a damaged key, stops the run before anything is sent."""
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(.*\): check --state-dir"):
         workspace.run(state_dir=workspace.source)
     (workspace.folder / "state").mkdir()
@@ -785,7 +790,7 @@ def test_no_state_folder(workspace: Workspace) -> None:
 
 
 def test_an_error_elsewhere_is_not_the_state_folders(workspace: Workspace) -> None:
-    """An error that has nothing to do with the state folder is not blamed on it."""
+    """An OSError of something else is not reported as one of the state folder."""
 
     def fail() -> None:
         raise OSError(5, "something else")
@@ -796,7 +801,7 @@ def test_an_error_elsewhere_is_not_the_state_folders(workspace: Workspace) -> No
 
 
 def test_the_state_is_private(workspace: Workspace) -> None:
-    """Whatever the umask, the state folder and all that is in it are this user's alone."""
+    """The state folder and its files are private, independent of the umask."""
     os.umask(0)
     workspace.run()
     state = workspace.folder / "state"
@@ -804,15 +809,15 @@ def test_the_state_is_private(workspace: Workspace) -> None:
     assert len(list(state.iterdir())) == 3
 
 
-def test_a_report_that_has_no_place(workspace: Workspace) -> None:
-    """A report that cannot be written is found out before anything is sent."""
+def test_report_that_cannot_be_written(workspace: Workspace) -> None:
+    """A report that cannot be written stops the run before anything is sent."""
     with pytest.raises(StorageError, match="cannot be written"):
         workspace.run(report=workspace.folder / "missing" / "report.csv")
     assert workspace.sandbox.calls == []
 
 
-def test_a_report_that_loses_its_place(workspace: Workspace) -> None:
-    """A report that cannot be written at the end is exit 7; what was confirmed is not forgotten."""
+def test_report_whose_folder_vanishes(workspace: Workspace) -> None:
+    """A report that cannot be written at the end is exit 7; confirmed rows stay confirmed."""
     place = workspace.folder / "place"
     place.mkdir()
     workspace.watcher.then = lambda: shutil.rmtree(place, ignore_errors=True)
@@ -823,7 +828,7 @@ def test_a_report_that_loses_its_place(workspace: Workspace) -> None:
 
 
 def test_a_disk_that_is_nearly_full(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without room for the results nothing is sent, and the report says why; with nothing to send no room is needed."""
+    """Nothing is sent when the disk has no room for the results, and the report says so; without pending rows none is needed."""
     workspace.run()
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=4096))
@@ -833,8 +838,8 @@ def test_a_disk_that_is_nearly_full(workspace: Workspace, monkeypatch: pytest.Mo
     assert "full" in workspace.lines()[0]["sync_message"]
 
 
-def test_a_ledger_that_breaks(workspace: Workspace) -> None:
-    """A ledger that is torn while rows are sent stops the run, and the rest is not sent."""
+def test_damaged_ledger(workspace: Workspace) -> None:
+    """A ledger that is damaged while rows are sent stops the sending."""
     workspace.write(*[(f"C{number:06}", "Zoé") for number in range(1, 61)])
     workspace.run(account="a")
 
@@ -849,8 +854,8 @@ def test_a_ledger_that_breaks(workspace: Workspace) -> None:
     assert len(workspace.sandbox.calls) - before < 60
 
 
-def test_a_ledger_that_takes_no_row(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run whose rows find no room in the ledger was not interrupted: it ended, and with which exit code is kept."""
+def test_ledger_that_cannot_stage(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose rows cannot be staged has finished, with its exit code, and is not shown as interrupted."""
 
     def stage(*_: object) -> None:
         raise StorageError("full")
@@ -860,11 +865,11 @@ def test_a_ledger_that_takes_no_row(workspace: Workspace, monkeypatch: pytest.Mo
         workspace.run()
     (path,) = (workspace.folder / "state").glob("*.sqlite3")
     with SqliteLedger(path, installation(path.parent), path.stem) as ledger:
-        assert [(told.exit_code, told.finished is None) for told in ledger.runs(9)] == [(7, False)]
+        assert [(past.exit_code, past.finished is None) for past in ledger.runs(9)] == [(7, False)]
 
 
-def test_a_ledger_that_takes_nothing_more(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger that cannot be written any more is exit 7, and the report and the requests tell of every row all the same."""
+def test_ledger_that_cannot_be_written_any_more(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that cannot be written any more is exit 7; report and number of requests are still complete."""
 
     @contextmanager
     def full(_: Database) -> Iterator[None]:
@@ -888,7 +893,7 @@ def test_a_ledger_that_takes_nothing_more(workspace: Workspace, monkeypatch: pyt
 
 
 def test_a_run_that_cannot_be_finished(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger that fails at the very last is exit 7; nothing that was confirmed is forgotten."""
+    """A ledger that fails when the run finishes is exit 7; confirmed rows stay confirmed."""
 
     def full(*_: object) -> None:
         raise StorageError("The ledger is full.")
@@ -901,23 +906,23 @@ def test_a_run_that_cannot_be_finished(workspace: Workspace, monkeypatch: pytest
     assert workspace.run().outcomes == {"unchanged": 3}
 
 
-# ---- what is kept of whom
+# ---- retention
 
 
 def grow_old(ledger: Path, days: float) -> None:
-    """Let the runs in a ledger have been so many days ago."""
+    """Date the runs in a ledger back by a number of days."""
     then = stamp(datetime.now(UTC) - timedelta(days=days))
     with closing(sqlite3.connect(ledger)) as db, db:
         db.execute("UPDATE run SET started = ?", (then,))
 
 
 def kept(workspace: Workspace) -> bytes:
-    """All that is in the state folder."""
+    """Return the content of all files in the state folder."""
     return b"".join(path.read_bytes() for path in sorted((workspace.folder / "state").iterdir()))
 
 
 def test_the_text_of_a_former_key(workspace: Workspace) -> None:
-    """A run deletes text of more than seven days from the ledgers of other accounts, too; what became of the rows is kept."""
+    """A run also deletes text older than seven days from the ledgers of other accounts; their history is kept."""
     workspace.run(key="old")
     (former,) = (workspace.folder / "state").glob("*.sqlite3")
     workspace.write(("C000004", "Éponine"))
@@ -933,8 +938,8 @@ def test_the_text_of_a_former_key(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("how", ["locked", "damaged", "newer", "gone", "of another program"])
-def test_a_former_ledger_that_is_not_to_be_had(workspace: Workspace, how: str) -> None:
-    """A ledger of another account that is in use or cannot be read is left as it is, and the run goes on."""
+def test_unavailable_ledger_of_another_account(workspace: Workspace, how: str) -> None:
+    """A ledger of another account that is locked or unreadable is left unchanged, and the run continues."""
     workspace.run(key="old")
     (former,) = (workspace.folder / "state").glob("*.sqlite3")
     grow_old(former, days=30)
@@ -959,11 +964,11 @@ def test_a_former_ledger_that_is_not_to_be_had(workspace: Workspace, how: str) -
         os.close(lock)
 
 
-def test_another_account_is_free_again(workspace: Workspace) -> None:
-    """A run has let go of the locks of other accounts before it sends."""
+def test_locks_of_other_accounts_are_released(workspace: Workspace) -> None:
+    """A run releases the locks of other accounts before it sends."""
     workspace.run(key="old")
     (lock,) = (workspace.folder / "state").glob("*.lock")
-    workspace.watcher.then = lambda: os.close(acquire(lock) or pytest.fail("it is held"))
+    workspace.watcher.then = lambda: os.close(acquire(lock) or pytest.fail("it is locked"))
     workspace.run()
 
 
@@ -971,7 +976,7 @@ def test_another_account_is_free_again(workspace: Workspace) -> None:
 
 
 def test_the_garbage_collector(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Garbage is not looked for while rows are loaded and reported, but while they are sent, and after the run."""
+    """The garbage collector is paused while rows are loaded and reported, but not while they are sent or after the run."""
     seen: list[bool] = []
     batches = RunReader.batches
 
@@ -990,7 +995,7 @@ def test_the_garbage_collector(workspace: Workspace, monkeypatch: pytest.MonkeyP
 
 
 def test_the_garbage_collector_after_a_refusal(workspace: Workspace) -> None:
-    """Garbage is looked for again when a run is refused in the middle."""
+    """The garbage collector is resumed when a source is refused."""
     workspace.source.write_text('contactId;firstname\nC000001;Zoé\nC000002;"Léa\n', encoding="utf-8")
     age(workspace.source)
     with pytest.raises(SourceError, match="quote"):
@@ -1002,7 +1007,7 @@ def test_the_garbage_collector_after_a_refusal(workspace: Workspace) -> None:
 
 
 def test_a_bug_while_sending(workspace: Workspace) -> None:
-    """A bug while sending is exit 1, and the report is written all the same."""
+    """A bug while sending is exit 1, and the report is still written."""
 
     def bug() -> None:
         raise ValueError(KEY)
@@ -1015,8 +1020,22 @@ def test_a_bug_while_sending(workspace: Workspace) -> None:
     assert set(workspace.outcomes()) == {"updated", "unprocessed"}
 
 
-def test_a_line_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report that lost a line is a bug, and is told with the counts."""
+def test_a_bug_in_a_report_format(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug in one report format is exit 1 and named; the other reports are written, and the run is finished."""
+    outputs = {"workbook": workspace.folder / "w.xlsx", "page": workspace.folder / "p.html"}
+    monkeypatch.delattr(WorkbookReport, "write")
+    summary = workspace.run(outputs=outputs)
+    assert (summary.exit_code, summary.outcomes, summary.outputs) == (1, {"updated": 3}, {"page": outputs["page"]})
+    assert summary.reasons == [f"A bug in contact-sync stopped the writing of {outputs['workbook']} (AttributeError): report it."]
+    assert balanced(summary, workspace)
+    assert summary.reasons[0] in outputs["page"].read_text(encoding="utf-8")
+    assert not outputs["workbook"].exists()
+    monkeypatch.undo()
+    assert workspace.rewrite().outputs == outputs
+
+
+def test_lost_line(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report with too few lines is a bug, reported with the counts."""
     pages = RunReader.batches
 
     def short(reader: RunReader) -> Iterator[Batch]:
@@ -1029,8 +1048,8 @@ def test_a_line_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPat
     assert summary.reasons == ["A bug in contact-sync lost count: 3 rows were read, 2 reported and 3 accounted for."]
 
 
-def test_a_row_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row that lost its outcome is a bug, also when the report could not be written."""
+def test_lost_row(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row without an outcome is a bug, also when the report could not be written."""
     monkeypatch.setattr(RunReader, "outcomes", lambda _: {"updated": 2})
     assert workspace.run().exit_code == 1
     place = workspace.folder / "place"
@@ -1059,11 +1078,11 @@ def test_a_row_that_is_lost(workspace: Workspace, monkeypatch: pytest.MonkeyPatc
         ([SourceError, StorageError], {"invalid"}, 7),
     ],
 )
-def test_the_exit_code_that_wins(reasons: list[type[ContactSyncError]], outcomes: set[str], code: int) -> None:
-    """When several exit codes apply, the first of the contract's list wins, in whatever order they came up."""
+def test_precedence_of_exit_codes(reasons: list[type[ContactSyncError]], outcomes: set[str], code: int) -> None:
+    """When several exit codes apply the first by precedence wins, independent of the order of events."""
     made = [Interrupted(signal.SIGTERM) if kind is Interrupted else kind("") for kind in reasons]
     found = {Outcome(outcome).value: 1 for outcome in outcomes}
-    assert module._exit_code(made, found) == module._exit_code(made[::-1], found) == code
+    assert exit_code(made, found) == exit_code(made[::-1], found) == code
 
 
 def test_blanks_that_are_not_certain(workspace: Workspace) -> None:

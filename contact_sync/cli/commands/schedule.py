@@ -17,10 +17,11 @@ from contact_sync.cli.command import command
 from contact_sync.cli.console import Console
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
+from contact_sync.report.formats import FORMATS
 
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
-_FILES = {"--api-key-file", "--config", "--state-dir", "--report", "--workbook", "--page", "--log-file"}
+_FILES = {"--api-key-file", "--config", "--state-dir", "--log-file", *(f"--{name}" for name in FORMATS)}
 
 _UNITS = """\
 # /etc/systemd/system/contact-sync.service

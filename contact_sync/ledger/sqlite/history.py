@@ -83,9 +83,7 @@ class RunHistory:
         with self._database.transaction() as db:
             found = db.execute("SELECT places, mode FROM run WHERE id = ?", (self.last_run(),)).fetchone()
             if found and (were := OutputPaths.unpacked(*found)).source == source.absolute():
-                renamed = [path and place.with_name(place.name + path.name.removeprefix(source.name)) for path in were[1:3]]
-                now = OutputPaths(place, renamed[0] or were.report, renamed[1], were.page, were.mode)
-                db.execute("UPDATE run SET places = ? WHERE id = ?", (now.packed(), self.last_run()))
+                db.execute("UPDATE run SET places = ? WHERE id = ?", (were.moved(place).packed(), self.last_run()))
 
     def archive_rows(self) -> None:
         """Replace the last run's rows by the events of their contacts."""

@@ -1,20 +1,20 @@
-"""Phone numbers without their middle, for a report that more people get to see than the source."""
+"""Masking of phone numbers, for a report that more people read than the source."""
 
 import re
 from collections.abc import Collection
 
 from contact_sync.model import Line
 
-_BEGIN, _END = 4, 2  # characters that stay: enough to tell two numbers apart, too few to call one
+_BEGIN, _END = 4, 2  # characters that are kept: enough to distinguish two numbers, too few to call one
 _SUBSCRIBER = 9  # digits at the end of a number that are the same however it is written
 _BETWEEN = r"[\s.\-/()]*"
 _LONG = re.compile(rf"\+?(?:\d{_BETWEEN}){{{_SUBSCRIBER - 1},}}\d")
 
 
 def masked(line: Line, position: int | None, unsent: Collection[int]) -> Line:
-    """Return a line without the middle of the phone number in the cell at `position`, wherever else and however it is written.
+    """Return a line without the middle of the phone number in the cell at `position`, also where it is repeated or reformatted.
 
-    In the message, and in the `unsent` columns, which may hold other phones, no long number is left at all.
+    In the message and in the `unsent` columns, which may contain other phone numbers, every long number is masked.
     """
     phone = "" if position is None else line.cells[position].strip()
     cells = [_without(phone, cell) if phone else cell for cell in line.cells]
@@ -26,7 +26,7 @@ def masked(line: Line, position: int | None, unsent: Collection[int]) -> Line:
 
 
 def without_long_numbers(sentence: str) -> str:
-    """Return a sentence in which no digits are left that could be somebody's phone number."""
+    """Return a sentence with every number masked that is long enough for a phone number."""
     return _LONG.sub(lambda found: _mask(found[0]), sentence)
 
 
@@ -36,7 +36,7 @@ def _mask(text: str) -> str:
 
 
 def _without(phone: str, text: str) -> str:
-    if len(phone) > _BEGIN + _END:  # else it is no number, and may be part of any word
+    if len(phone) > _BEGIN + _END:  # a shorter text is not a number, and may be part of a word
         text = text.replace(phone, _mask(phone))
     digits = _digits(phone)[-_SUBSCRIBER:]
     if len(digits) == _SUBSCRIBER and digits in _digits(text):

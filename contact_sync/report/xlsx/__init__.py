@@ -1,1 +1,1 @@
-"""The report as a workbook: the operator's own with its mistakes marked, or a new one."""
+"""The report as a workbook: the source marked up (openpyxl) or a new one (XlsxWriter). May import what `report` may."""

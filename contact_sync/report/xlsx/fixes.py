@@ -1,37 +1,48 @@
-"""The first sheet of a workbook that comes back: the rows that need attention, each with the way to its cell."""
+"""The first sheet of a workbook: the rows that need attention, each with a link to its wrong cell."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils import quote_sheetname
-from openpyxl.workbook.defined_name import DefinedName
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, MARK, TO_FIX, Line
-from contact_sync.report.xlsx.cells import BOLD, FILLS, WRAPPED, link, put
+from contact_sync.model import ID, MARK, Line
+from contact_sync.report.xlsx.style import BOLD, FILLS, PLAIN, Style
 
-_WIDTHS = (9, 14, 22, 70, 22, 40)
-_HEADER = 2
+WIDTHS = (9, 14, 22, 70, 22, 40)
+"""Widths of the columns."""
+HEADER = 2
+"""Row of the header, below the note."""
+
+_WRAPPED = Style(wrapped=True)
 
 
 class Fix(NamedTuple):
     """A row that needs attention."""
 
     number: int
-    """Its row number in the source."""
+    """Row number in the source."""
     place: str
-    """Where its wrong cell is in this workbook: `'Contacts'!B5`."""
+    """Address of the wrong cell in this workbook: `'Contacts'!B5`."""
     outcome: str
     fields: str
     message: str
     contact_id: str
     text: str
-    """What stands in its wrong cells."""
+    """Content of the wrong cells."""
+
+
+class Cell(NamedTuple):
+    """A cell of the sheet."""
+
+    value: str | int
+    style: Style
+    place: str = ""
+    """Address in this workbook that the cell links to."""
 
 
 def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
-    """Return the fields with a column of their own that the line is about."""
+    """Return the fields with a column that the line is about."""
     return [field for field in line.fields.split(",") if field in mapping]
 
 
@@ -44,12 +55,12 @@ def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> Fix:
 
 
 def _unmarked(cell: str) -> str:
-    """What the cell itself holds, without the mark that a report adds."""
+    """Return the content of the cell itself, without the mark that a report adds."""
     return cell.removesuffix(MARK).rstrip()
 
 
 def title() -> str:
-    """Return what the sheet is called."""
+    """Return the title of the sheet."""
     return _("To fix")
 
 
@@ -64,43 +75,19 @@ def note(found: int) -> str:
 
 
 def place_of(sheet: str, coordinate: str) -> str:
-    """Return how a workbook names a cell of a sheet."""
+    """Return the address of a cell of a sheet in its workbook."""
     return f"{quote_sheetname(sheet)}!{coordinate}"
 
 
-def fill_in(book: Any, sheet: Any, fixes: Sequence[Fix], note: str) -> None:
-    """Write the sheet, with `note` above, and have the workbook know it under whatever name it is given later."""
-    book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=place_of(sheet.title, "$A$1"), hidden=True)
-    for letter, width in zip("ABCDEF", _WIDTHS, strict=True):
-        sheet.column_dimensions[letter].width = width
-    if not fixes:
-        sheet.append([_text(sheet, note)])
-        return
-    sheet.freeze_panes = f"A{_HEADER + 1}"
-    sheet.auto_filter.ref = f"A{_HEADER}:F{_HEADER + len(fixes)}"
-    sheet.append([_text(sheet, note)])
-    heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
-    header = [_text(sheet, head) for head in heads]
-    for cell in header:
-        cell.font = BOLD
-    sheet.append(header)
-    for at, fix in enumerate(fixes, _HEADER + 1):
-        sheet.append(_row(sheet, fix, at))
-
-
-def _row(sheet: Any, fix: Fix, at: int) -> list[Any]:
-    number, place, outcome, *rest = fix
-    first = WriteOnlyCell(sheet, number)
-    link(first, f"A{at}", place)
-    second = _text(sheet, outcome)
-    second.fill = FILLS[outcome]
-    cells = [first, second, *(_text(sheet, text) for text in rest)]
-    for cell in cells:
-        cell.alignment = WRAPPED
-    return cells
-
-
-def _text(sheet: Any, text: str) -> Any:
-    cell = WriteOnlyCell(sheet)
-    put(cell, text)
-    return cell
+def table(fixes: Sequence[Fix], note: str) -> Iterator[list[Cell]]:
+    """Yield the rows of the sheet: the note and, where there are rows to fix, a header and a row for each."""
+    yield [Cell(note, PLAIN)]
+    if fixes:
+        heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
+        yield [Cell(head, BOLD) for head in heads]
+    for number, place, outcome, *texts in fixes:
+        yield [
+            Cell(number, Style(wrapped=True, link=True), place),
+            Cell(outcome, Style(FILLS[outcome], wrapped=True)),
+            *(Cell(text, _WRAPPED) for text in texts),
+        ]

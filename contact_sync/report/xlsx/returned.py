@@ -1,47 +1,35 @@
-"""The operator's own workbook, with what is told of its rows: red cells, outcomes on the right, a sheet of rows to fix.
+"""The operator's own workbook marked up: red cells, outcomes to the right, a sheet of rows to fix.
 
-openpyxl reads and writes it whole. What it would lose is looked for first (`lost`); what formulas showed, which it does not keep,
-is put back (`with_results`), since a formula without a result counts as one that was never calculated.
+openpyxl reads and writes it as a whole, unless a copy would lose something (`losses`). It drops the results of formulas, which
+`with_results` restores, since a formula without a result counts as one that was never calculated.
 """
 
 import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import IO, Any
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from openpyxl.cell import MergedCell
+from openpyxl.comments import Comment
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.styles import PatternFill
+from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
+from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.cell_range import CellRange
 from openpyxl.worksheet.dimensions import ColumnDimension
+from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report.csv import COLUMNS
-from contact_sync.report.xlsx import fixes
-from contact_sync.report.xlsx.cells import BOLD, FILLS, WIDTHS, Marker, put, unmark
+from contact_sync.report.xlsx import fixes, style
+from contact_sync.report.xlsx.style import AUTHOR, BOLD, COMMENT_WIDTH, FILLS, LINK, RED, SIGNATURE, WIDTHS, Style
 
-_KEPT = re.compile(
-    r"\[content_types\]\.xml|_rels/\.rels|docprops/.*|docmetadata/.*|customxml/.*|xl/_rels/workbook\.xml\.rels"
-    r"|xl/(workbook|styles|sharedstrings|calcchain)\.xml|xl/theme/(_rels/)?theme\d*\.xml(\.rels)?|xl/worksheets/[^/]+\.xml"
-    r"|xl/worksheets/_rels/.*|xl/tables/[^/]+\.xml|xl/(comments/)?comments?\d*\.xml|xl/drawings/[^/]+\.vml"
-    r"|xl/printersettings/.*|xl/persons/.*|xl/vbaproject\.bin"
-)
-"""The parts that openpyxl keeps, or that nobody misses; any other is a chart, an image, a pivot table, a link to another file…"""
-_HEAVIEST = 32 << 20  # bytes of XML of all sheets; openpyxl takes some ten times as much memory
-_TELLTALES: dict[bytes, tuple[str, ...]] = {
-    b"extLst": ("xl/worksheets/",),  # sparklines, icons and lists of newer kinds
-    b"x005F_": ("xl/worksheets/", "xl/sharedstrings"),  # in a text that looks escaped and is not; openpyxl mistakes it
-    b"FmlaMacro": ("xl/drawings/",),  # a button of old
-}
-"""What openpyxl would drop → the beginnings of the parts that may hold it."""
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
 
@@ -49,61 +37,25 @@ Results = dict[str, tuple[str, str]]
 """Coordinate of a formula → the type of its result, and the result."""
 
 
-def lost(archive: zipfile.ZipFile) -> list[str]:
-    """Return what a copy of the workbook would not have, by the names that the workbook itself has for it."""
-    names = [name for name in archive.namelist() if not name.endswith("/")]
-    found = {_folder(name) for name in names if not _KEPT.fullmatch(name.casefold()) and not _is_empty(archive, name)}
-    sheets = [entry for entry in archive.infolist() if entry.filename.casefold().startswith("xl/worksheets/")]
-    if sum(entry.file_size for entry in sheets) > _HEAVIEST:
-        found.add(_("too many cells"))
-    found.update(
-        what.decode()
-        for what, kinds in _TELLTALES.items()
-        for name in names
-        if name.casefold().startswith(kinds) and _holds(archive, name, what)
-    )
-    return sorted(found)
-
-
-def _folder(name: str) -> str:
-    first, _, rest = name.partition("/")
-    return rest.split("/")[0] if first == "xl" else first
-
-
-def _is_empty(archive: zipfile.ZipFile, name: str) -> bool:
-    """Whether a part is a drawing of nothing, of which Google gives one to every sheet."""
-    return re.fullmatch(r"xl/drawings/[^/]+\.xml", name.casefold()) is not None and not _holds(archive, name, b"Anchor")
-
-
-def _holds(archive: zipfile.ZipFile, name: str, what: bytes) -> bool:
-    with archive.open(name) as part:
-        before = b""
-        while block := part.read(1 << 18):
-            if what in before + block:
-                return True
-            before = block[-len(what) :]
-    return False
-
-
 class _Reader(ExcelReader):
-    """Leaves numbers what they are: of one outside the calendar in the format of a date openpyxl makes an error."""
+    """A reader that leaves numbers in the format of a date as they are: openpyxl makes an error of one outside the calendar."""
 
     def read_worksheets(self) -> None:
         """Read the sheets."""
         book: Any = self.wb
-        book._date_formats = book._timedelta_formats = set()  # noqa: SLF001 - it has no option for that
+        book._date_formats = book._timedelta_formats = set()  # noqa: SLF001 - there is no option
         super().read_worksheets()
 
     def parts(self) -> dict[str, str]:
         """Return the title of each worksheet → the name of its part."""
-        parts = [relation.target for _, relation in self.parser.find_sheets() if relation.target in self.valid_files]
+        parts = [relation.target for _sheet, relation in self.parser.find_sheets() if relation.target in self.valid_files]
         return dict(zip(self.wb.sheetnames, parts, strict=True))
 
 
 def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[bytes]) -> dict[str, str]:
-    """Write the workbook into `file`, without what its formulas showed, and return the part of each worksheet → what it was.
+    """Write the workbook into `file`, without the results of formulas; return part of each worksheet → its part in the original.
 
-    Raises whatever openpyxl does.
+    Raises any error of openpyxl.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -111,9 +63,9 @@ def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[byt
         reader.read()
         book: Any = reader.wb
         parts = reader.parts()
-        _forget(book)
-        found = list(_tell(book[original.sheet], original, layout, lines))
-        _put_first(book, found)
+        _remove_fixes(book)
+        found = list(_mark_up(book[original.sheet], original, layout, lines))
+        _add_fixes(book, found)
         book.template = False
         book.calculation.fullCalcOnLoad = True
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -122,50 +74,62 @@ def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[byt
         return {part: parts[title] for part, title in written.items() if title in parts}
 
 
-def _forget(book: Any) -> None:
-    """Take off the sheet of rows to fix of an earlier time."""
+def _remove_fixes(book: Any) -> None:
+    """Remove the sheet of rows to fix of an earlier run, by whatever title."""
     if before := book.defined_names.pop(TO_FIX, None):
         title = sheet_of(before.value)
         if title in book.sheetnames:
             del book[title]
 
 
-def _put_first(book: Any, found: list[fixes.Fix]) -> None:
+def _add_fixes(book: Any, found: list[fixes.Fix]) -> None:
+    """Add the sheet of rows to fix, with a defined name by which it is recognised under any title."""
     for sheet in book.worksheets:
-        sheet.sheet_view.tabSelected = False  # else all of them would be written to at once
+        sheet.sheet_view.tabSelected = False  # else an edit would change all the selected sheets
     first = book.create_sheet(fixes.title(), 0)
     book.active = 0
-    fixes.fill_in(book, first, found, fixes.note(len(found)))
+    book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=fixes.place_of(first.title, "$A$1"), hidden=True)
+    for column, width in enumerate(fixes.WIDTHS, 1):
+        first.column_dimensions[get_column_letter(column)].width = width
+    if found:
+        first.freeze_panes = f"A{fixes.HEADER + 1}"
+        first.auto_filter.ref = f"A{fixes.HEADER}:{get_column_letter(len(fixes.WIDTHS))}{fixes.HEADER + len(found)}"
+    for row, cells in enumerate(fixes.table(found, fixes.note(len(found))), 1):
+        for column, (value, look, place) in enumerate(cells, 1):
+            cell = first.cell(row, column)
+            _put(cell, value, look)
+            if place:
+                cell.hyperlink = Hyperlink(ref=cell.coordinate, location=place)
 
 
-def _tell(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[fixes.Fix]:
-    """Write into the sheet of contacts what is told of each row, and yield those to fix."""
-    there = sheet._cells.values()  # noqa: SLF001 - every public way makes those that are not there
-    cells = [cell for cell in there if not isinstance(cell, MergedCell)]
+def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[fixes.Fix]:
+    """Write the result of each row into the sheet of contacts, mark its wrong cells, and yield the rows to fix."""
+    existing = sheet._cells.values()  # noqa: SLF001 - every public way creates those that do not exist
+    cells = [cell for cell in existing if not isinstance(cell, MergedCell)]
     for cell in cells:
-        unmark(cell)
-    places = _places(sheet, original.header, cells)
+        _unmark(cell)
+    columns = _result_columns(sheet, original.header, cells)
     for cell in cells:
-        if cell.column in places and cell.row > original.header:
+        if cell.column in columns and cell.row > original.header:
             cell.value = None
             cell.fill = PatternFill()
-    marker, letters = Marker(), layout.letters_of_fields
+    letters, comments = layout.letters_of_fields, style.COMMENTS
     for line in lines:
-        fill = FILLS[line.outcome]
-        for column, value in zip(places, line[1:], strict=True):
-            cell = sheet.cell(line.number, column)
-            put(cell, value)
-            cell.fill = fill
+        for column, value in zip(columns, line[1:], strict=True):
+            _put(sheet.cell(line.number, column), value, Style(FILLS[line.outcome]))
         if line.outcome in ATTENTION:
             fields = fixes.wrong_fields(line, layout.mapping)
             for field in fields:
-                marker.mark(sheet[f"{letters[field]}{line.number}"], line.message)
+                cell = sheet[f"{letters[field]}{line.number}"]
+                if not isinstance(cell, MergedCell):  # the first of merged cells shows for all of them
+                    _mark(cell, line.message if comments else "")
+                    comments -= comments > 0
             place = fixes.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
             yield fixes.fix_of(line, layout.mapping, place)
 
 
-def _places(sheet: Any, header: int, cells: list[Any]) -> list[int]:
-    """Return the column of each of `COLUMNS`, where it already stands or right of all that is in the sheet."""
+def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
+    """Return the column of each of `COLUMNS`: an existing one, or else a new one to the right of everything in the sheet."""
     known = {str(cell.value).strip().casefold(): cell.column for cell in reversed(cells) if cell.row == header}
     last = max(cell.column for cell in cells if cell.value is not None or cell.comment)
     ranges = [*sheet.merged_cells.ranges, *(CellRange(table.ref) for table in sheet.tables.values())]
@@ -174,17 +138,16 @@ def _places(sheet: Any, header: int, cells: list[Any]) -> list[int]:
     if missing:
         if last + len(missing) > WIDEST:
             raise ValueError("no room")
-        _show(sheet, last + 1, last + len(missing))
+        _unhide(sheet, last + 1, last + len(missing))
     for column, name in enumerate(missing, last + 1):
         known[name] = column
-        cell = sheet.cell(header, column, name)
-        cell.font = BOLD
+        _put(sheet.cell(header, column), name, BOLD)
         sheet.column_dimensions[get_column_letter(column)].width = WIDTHS[COLUMNS.index(name)]
     return [known[name] for name in COLUMNS]
 
 
-def _show(sheet: Any, first: int, last: int) -> None:
-    """Give these columns a width of their own, where they are part of a range that is hidden or narrow."""
+def _unhide(sheet: Any, first: int, last: int) -> None:
+    """Take these columns out of the ranges of columns that are hidden or narrow."""
     dimensions = sheet.column_dimensions
     for key, one in list(dimensions.items()):
         one.reindex()
@@ -200,8 +163,54 @@ def _show(sheet: Any, first: int, last: int) -> None:
             del dimensions[key]
 
 
+@lru_cache
+def _fill(colour: str) -> PatternFill:
+    return PatternFill("solid", fgColor=f"FF{colour}") if colour else PatternFill()
+
+
+_BOLD, _LINK, _WRAPPED = Font(bold=True), Font(color=f"FF{LINK}", underline="single"), Alignment(wrap_text=True, vertical="top")
+
+
+def _put(cell: Any, value: str | int | None, look: Style) -> None:
+    """Write a number, or a text that is never run as a formula, not even once it was edited."""
+    cell.value = value or None
+    if isinstance(value, str) and value:
+        cell.value = style.cell_text(value)
+        cell.data_type = "s"  # openpyxl would make a formula of =1+1, and an error of #N/A
+        cell.number_format = "@"
+        if style.is_quoted(value):
+            cell.quotePrefix = True
+    if look.fill:
+        cell.fill = _fill(look.fill)
+    if look.bold or look.link:
+        cell.font = _BOLD if look.bold else _LINK
+    if look.wrapped:
+        cell.alignment = _WRAPPED
+
+
+def _mark(cell: Any, message: str) -> None:
+    """Fill `cell` red and append `message`, if there is one, to its comment."""
+    cell.fill = _fill(RED)
+    if message:
+        before, text = cell.comment, style.comment_text(message)
+        cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else AUTHOR)
+
+
+def _unmark(cell: Any) -> None:
+    """Undo `_mark`."""
+    if cell.has_style and cell.fill.fgColor.rgb == f"FF{RED}":
+        cell.fill = PatternFill()
+    if cell.comment and SIGNATURE in cell.comment.text:
+        kept = cell.comment.text.partition(SIGNATURE)[0].rstrip()
+        cell.comment = _comment(kept, cell.comment.author) if kept else None
+
+
+def _comment(text: str, author: str) -> Comment:
+    return Comment(text, author, height=style.comment_height(text), width=COMMENT_WIDTH)
+
+
 def with_results(original: Original, saved: IO[bytes], parts: Mapping[str, str], file: IO[bytes]) -> None:
-    """Copy the workbook in `saved` to `file`, with what each formula showed in the original; `parts` is what `save` returned."""
+    """Copy the workbook in `saved` to `file`, with the results of formulas in the original; `parts` is what `save` returned."""
     with (
         zipfile.ZipFile(original.file) as before,
         zipfile.ZipFile(saved) as after,
@@ -210,14 +219,14 @@ def with_results(original: Original, saved: IO[bytes], parts: Mapping[str, str],
         for entry in after.infolist():
             part = after.read(entry)
             if entry.filename in parts and b"<f" in part:
-                part = _FORMULA.sub(partial(_calculated, _results(before, parts[entry.filename])), part)
+                part = _FORMULA.sub(partial(_with_result, _results(before, parts[entry.filename])), part)
             archive.writestr(entry.filename, part)
 
 
 def _results(archive: zipfile.ZipFile, part: str) -> Results:
     results = {}
     with archive.open(part) as opened:
-        for _, element in ET.iterparse(opened):  # noqa: S314 - what declares a document type was refused
+        for _event, element in ET.iterparse(opened):  # noqa: S314 - a file with a document type was refused
             if element.tag == _CELL and element.find(_F) is not None and (result := element.findtext(_V)):
                 results[element.get("r", "")] = (element.get("t", "n"), result)
             elif element.tag == _ROW:
@@ -225,7 +234,7 @@ def _results(archive: zipfile.ZipFile, part: str) -> Results:
     return results
 
 
-def _calculated(results: Results, match: re.Match[bytes]) -> bytes:
+def _with_result(results: Results, match: re.Match[bytes]) -> bytes:
     start, place, formula = match.groups()
     if not (known := results.get(place.decode())):
         return match[0]

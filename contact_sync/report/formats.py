@@ -1,0 +1,67 @@
+"""The report formats: the interface of each, and the one place where they are registered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import NamedTuple, Protocol
+
+from contact_sync.files.atomic import AtomicFile, write_error
+from contact_sync.i18n import N_, _
+from contact_sync.model import Batch, Layout, Original, Summary
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """Facts about a run that a report may need besides its rows."""
+
+    summary: Summary
+    layout: Layout
+    original: Original | None = None
+    """The source where it is a workbook that can be returned marked up."""
+    masked: bool = True
+    """True when phone numbers are to be hidden in a report that is made to be shown around."""
+
+
+class ReportFormat(Protocol):
+    """A kind of report."""
+
+    def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
+        """Write every row into `draft.file`, and return notes for the operator; may raise OSError."""
+
+
+class Registration(NamedTuple):
+    """Facts about a format that are known before it is imported."""
+
+    writer: str
+    """The class, as `module:name`."""
+    label: str
+    """Line of the summary, with a `{path}`."""
+    is_corrected: bool = False
+    """True when operators correct the file itself, so that an edited one is not overwritten."""
+
+    def line(self, path: Path) -> str:
+        """Return the line of the summary for the report at `path`."""
+        return _(self.label, path=path)
+
+
+FORMATS = {
+    "report": Registration("contact_sync.report.csv:CsvReport", N_("Report: {path}")),
+    "workbook": Registration("contact_sync.report.xlsx.workbook:WorkbookReport", N_("Workbook: {path}"), is_corrected=True),
+    "page": Registration("contact_sync.report.html.page:PageReport", N_("Page: {path}")),
+}
+"""Name of a format, which is that of its option, → its registration; in the order in which reports are written."""
+
+
+def write(name: str, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
+    """Write a report, move it to its path, and return notes for the operator. Raises StorageError.
+
+    A format is imported when it is first used: `check` of a small CSV file needs no workbook library.
+    """
+    report: ReportFormat = resolve_name(FORMATS[name].writer)()
+    try:
+        notes = report.write(draft, batches, context)
+    except OSError as error:
+        raise write_error(draft.path, error) from error
+    draft.commit()
+    return notes

@@ -1,0 +1,197 @@
+"""A new workbook of the report, written with XlsxWriter a row at a time.
+
+All cells of the source are text, so that 007 and 1e5 stay what was read.
+"""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+from xml.sax.saxutils import escape
+
+from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
+from xlsxwriter.utility import xl_rowcol_to_cell
+from xlsxwriter.worksheet import Worksheet
+
+from contact_sync.files.atomic import AtomicFile
+from contact_sync.i18n import _
+from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line
+from contact_sync.report.csv import COLUMNS
+from contact_sync.report.xlsx import fixes, style
+from contact_sync.report.xlsx.style import (
+    AUTHOR,
+    BOLD,
+    COMMENT_WIDTH,
+    FILLS,
+    LINK,
+    PLAIN,
+    RED,
+    WIDTHS,
+    Style,
+    cell_text,
+    is_quoted,
+)
+
+SHEET = "Contacts"
+"""Title of the sheet of contacts."""
+
+_WIDTH = 18
+_WRONG = Style(RED)
+_STYLES = {outcome: Style(fill) for outcome, fill in FILLS.items()}
+_TYPES = "[Content_Types].xml"
+_XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+_XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+
+
+def write(draft: AtomicFile, layout: Layout, lines: Iterator[Line], *, most: int, is_whole: bool) -> list[str]:
+    """Write the first `most` lines, and return notes about what the workbook does not show.
+
+    `is_whole` is True when `lines` are all rows of the source, not only those that need attention.
+    """
+    content = io.BytesIO()
+    with _opened(content) as book:
+        notes = _fill(book, layout, lines, most=most, is_whole=is_whole)
+    if draft.path.suffix.lower() == ".xlsm":
+        content = _as_xlsm(content)
+    draft.file.write(content.getbuffer())
+    return notes
+
+
+def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is_whole: bool) -> list[str]:
+    columns, mapping = layout.columns, layout.mapping
+    # Where there are too many columns, those that are sent.
+    shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
+    column_of = {position: column for column, position in enumerate(shown)}
+    first = book.add_sheet(fixes.title(), fixes.WIDTHS)
+    sheet = book.add_sheet(SHEET, [_WIDTH] * len(shown) + list(WIDTHS))
+    sheet.freeze_panes(1, 0)
+    sheet.set_column(0, len(shown) - 1, _WIDTH, book.format(PLAIN, text=True))  # for cells that are filled in later
+    for column, name in enumerate([*(columns[position] for position in shown), *COLUMNS]):
+        book.put(sheet, 0, column, name, BOLD)
+    found, comments = [], style.COMMENTS
+    for row, line in enumerate(islice(lines, most), 1):
+        wrong = []
+        if line.outcome in ATTENTION:
+            wrong = [column_of[mapping[field]] for field in fixes.wrong_fields(line, mapping)]
+            cell = xl_rowcol_to_cell(row, wrong[0] if wrong else column_of[mapping[ID]])
+            found.append(fixes.fix_of(line, mapping, fixes.place_of(SHEET, cell)))
+        for column, position in enumerate(shown):
+            book.put(sheet, row, column, line.cells[position], _WRONG if column in wrong else PLAIN)
+        for column, value in enumerate(line[1:], len(shown)):
+            book.put(sheet, row, column, value, _STYLES[line.outcome])
+        for column in wrong[:comments]:
+            text = style.comment_text(line.message)
+            options = {"author": AUTHOR, "width": COMMENT_WIDTH, "height": style.comment_height(text)}
+            sheet.write_comment(row, column, text, options)
+        comments -= min(comments, len(wrong))
+    note = _note(len(found), sum(1 for _line in lines), is_whole=is_whole)
+    _fill_fixes(book, first, found, note)
+    notes = [] if is_whole else [note]
+    if len(shown) < len(columns):
+        notes.append(_("There are too many columns that are not sent for this workbook: see the CSV report."))
+    return notes
+
+
+def _fill_fixes(book: "_Book", sheet: Any, found: list[fixes.Fix], note: str) -> None:
+    book.define_name(TO_FIX, fixes.place_of(sheet.name, "$A$1"))
+    book.defined_names[-1][3] = True  # hidden, for which `define_name` has no option
+    if found:
+        sheet.freeze_panes(fixes.HEADER, 0)
+        sheet.autofilter(fixes.HEADER - 1, 0, fixes.HEADER - 1 + len(found), len(fixes.WIDTHS) - 1)
+    for row, cells in enumerate(fixes.table(found, note)):
+        for column, cell in enumerate(cells):
+            if cell.place:
+                sheet.write_url(row, column, f"internal:{cell.place}")
+            book.put(sheet, row, column, cell.value, cell.style)
+
+
+def _note(found: int, more: int, *, is_whole: bool) -> str:
+    if found and more:
+        return _(
+            "This workbook shows the first {found} rows that need attention; {more} more are in the CSV report.",
+            found=found,
+            more=more,
+        )
+    if found and not is_whole:
+        return _(
+            "This workbook shows only the rows that need attention ({found}); the others are in the CSV report.",
+            found=found,
+        )
+    return fixes.note(found)
+
+
+def _as_xlsm(content: io.BytesIO) -> io.BytesIO:
+    """Return the workbook with the content type that Excel wants of a name that ends in .xlsm, macros or not."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(content) as before, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as after:
+        for entry in before.infolist():
+            part = before.read(entry)
+            after.writestr(entry, part.replace(_XLSX, _XLSM) if entry.filename == _TYPES else part)
+    return result
+
+
+class _Sheet(Worksheet):  # type: ignore[misc] # XlsxWriter has no types
+    """A sheet that writes text as it is: `cell_text` has escaped it, in a way that openpyxl can read."""
+
+    @staticmethod
+    def _escape_control_characters(data: str) -> str:
+        if data.startswith("<r>") and data.endswith("</r>"):  # XlsxWriter would take it for markup
+            return f'<r><t xml:space="preserve">{escape(data)}</t></r>'
+        return data
+
+
+class _Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
+    """A workbook that keeps its rows in `folder` until it is closed."""
+
+    def __init__(self, content: io.BytesIO, folder: str) -> None:
+        super().__init__(content, {"constant_memory": True, "tmpdir": folder})
+        self._formats: dict[tuple[Style, bool, bool], Any] = {}
+
+    def add_sheet(self, title: str, widths: Sequence[int]) -> Any:
+        """Add a sheet whose columns have these widths."""
+        sheet = self.add_worksheet(title, _Sheet)
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
+        return sheet
+
+    def put(self, sheet: Any, row: int, column: int, value: str | int | None, style: Style) -> None:
+        """Write a number, or a text that is never run as a formula, not even once it was edited."""
+        if not value:
+            if style != PLAIN:
+                sheet.write_blank(row, column, None, self.format(style))
+        elif isinstance(value, str):
+            sheet.write_string(row, column, cell_text(value), self.format(style, text=True, quoted=is_quoted(value)))
+        else:
+            sheet.write_number(row, column, value, self.format(style))
+
+    def format(self, style: Style, *, text: bool = False, quoted: bool = False) -> Any:
+        """Return the format for a style, made once."""
+        key = (style, text, quoted)
+        if key not in self._formats:
+            properties: dict[str, Any] = {"bold": style.bold, "quote_prefix": quoted, "text_wrap": style.wrapped}
+            properties |= {"num_format": "@"} if text else {}
+            properties |= {"bg_color": f"#{style.fill}"} if style.fill else {}
+            properties |= {"valign": "top"} if style.wrapped else {}
+            properties |= {"font_color": f"#{LINK}", "underline": 1} if style.link else {}
+            self._formats[key] = self.add_format(properties)
+        return self._formats[key]
+
+
+@contextmanager
+def _opened(content: io.BytesIO) -> Iterator[_Book]:
+    """Open a new workbook, and write it into `content` at the end. Raises OSError when the temporary folder is full."""
+    with tempfile.TemporaryDirectory() as folder:
+        book = _Book(content, folder)
+        try:
+            yield book
+            book.close()
+        except FileCreateError as error:
+            # The traceback would keep the archive, which XlsxWriter leaves open.
+            raise error.args[0].with_traceback(None) from None
+        finally:
+            for sheet in book.worksheets():
+                sheet.row_data_fh.close()

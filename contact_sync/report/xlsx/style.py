@@ -1,0 +1,89 @@
+"""Style and text of the cells of a workbook, whichever library writes them: openpyxl (`returned`) or XlsxWriter (`new`)."""
+
+import re
+from typing import NamedTuple
+
+from contact_sync.i18n import _
+from contact_sync.model import Outcome
+from contact_sync.rules.formula import escape
+
+SIGNATURE = "[contact-sync]"
+"""Start of the text that contact-sync adds to a comment, which may be an operator's."""
+AUTHOR = "contact-sync"
+
+COMMENTS = 10_000
+"""Comments of a workbook at most: more make spreadsheet programs slow, and a drawing that unpacks to a hundred times its size."""
+
+COMMENT_WIDTH = 320
+"""Pixels."""
+_LINE_HEIGHT, _LINE_LENGTH = 18, 44
+
+
+class Style(NamedTuple):
+    """Appearance of a cell."""
+
+    fill: str = ""
+    """Colour as RRGGBB; empty for none."""
+    bold: bool = False
+    wrapped: bool = False
+    link: bool = False
+
+
+PLAIN, BOLD = Style(), Style(bold=True)
+
+RED = "FF9D9B"
+"""Fill of a wrong cell; no palette has it, so that it cannot be an operator's."""
+LINK = "0563C1"
+"""Font of a link."""
+
+_GREEN, _ORANGE, _PINK, _YELLOW = "E8F5E4", "FDE9D0", "FBE3E2", "FFF8D6"
+FILLS: dict[str, str] = {
+    Outcome.UPDATED: _GREEN,
+    Outcome.UNCHANGED: _GREEN,
+    Outcome.DUPLICATE: _GREEN,
+    Outcome.READY: _GREEN,
+    Outcome.ALTERED: _ORANGE,
+    Outcome.INVALID: _PINK,
+    Outcome.REJECTED: _PINK,
+    Outcome.FAILED: _YELLOW,
+    Outcome.UNPROCESSED: _YELLOW,
+}
+"""Outcome of a row → fill of the cells to the right of its own."""
+
+WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21)
+"""Widths of the columns of the CSV report, in its order."""
+
+_LONGEST = 32_767
+"""Characters of a cell at most, in UTF-16."""
+_ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
+_BROKEN = re.compile(f"[{_ILLEGAL}]")
+_ESCAPED = re.compile(f"[{_ILLEGAL}]|_(?=x[0-9A-Fa-f]{{4}}[_{_ILLEGAL}])")
+
+
+def cell_text(text: str) -> str:
+    """Return `text` escaped for XML as Excel does, and cut with a note where it is longer than a cell may be."""
+    note = ""
+    while len((escaped := _ESCAPED.sub(_escape, text)).encode("utf-16-le")) // 2 + len(note) > _LONGEST:
+        note = " " + _("[cut here: a cell has 32,767 characters at most; the rest is in the source]")
+        text = text[: min(_LONGEST, len(text) * 9 // 10)]
+    return escaped + note
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"_x{ord(match[0]):04x}_"  # in lower case, since openpyxl drops an _x005F_ on reading
+
+
+def is_quoted(text: str) -> bool:
+    """Return True when a cell needs Excel's quote prefix, without which `text` would become a formula once it is edited."""
+    return text.startswith("+") or escape(text) != text
+
+
+def comment_text(message: str) -> str:
+    """Return what a comment says of a wrong cell."""
+    return f"{SIGNATURE} {_BROKEN.sub(chr(0xFFFD), message)}"[: _LONGEST // 2]  # characters of UTF-16, which may be two
+
+
+def comment_height(text: str) -> int:
+    """Return the height in pixels of a comment that shows all of its text."""
+    lines = sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n"))
+    return (lines + 1) * _LINE_HEIGHT

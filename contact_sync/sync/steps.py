@@ -1,0 +1,208 @@
+"""The steps of a run, which fill in its summary: stage, pass the guards, send, conclude, report, finish."""
+
+import gc
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from contact_sync.errors import PRECEDENCE, ContactSyncError, SourceError, StorageError
+from contact_sync.files.atomic import AtomicFile
+from contact_sync.i18n import _, ngettext
+from contact_sync.ledger import Ledger
+from contact_sync.model import (
+    ATTENTION,
+    Batch,
+    Layout,
+    Original,
+    Outcome,
+    Source,
+    Summary,
+    Violation,
+    Watcher,
+    Workload,
+    stamp,
+)
+from contact_sync.report import formats
+from contact_sync.report.formats import ReportContext
+from contact_sync.rules.anomalies import COMPARED, deviations
+from contact_sync.rules.columns import Policy, Validator
+from contact_sync.settings import Settings
+from contact_sync.sync.guards import guard
+from contact_sync.sync.outputs import Drafts
+from contact_sync.sync.shutdown import Shutdown
+from contact_sync.sync.stage import StageResult, stage
+
+if TYPE_CHECKING:
+    from contact_sync.sync.send import Sender
+
+_PARTIAL = 3
+"""Exit code of a run of which rows need attention or failed."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The steps of one run, which fill in its summary; `begun` is a moment of the monotonic clock."""
+
+    settings: Settings
+    watcher: Watcher
+    shutdown: Shutdown
+    begun: float
+    ledger: Ledger
+    summary: Summary
+
+    def stage(self, source: Source, policy: Policy) -> StageResult:
+        """Validate every row of `source` and write it into the ledger, or leave the last run's rows there where that fails."""
+        self.summary.identity = source.identity
+        try:
+            with self.ledger.staging(), _gc_paused():
+                return self._stage(source, policy)
+        except ContactSyncError as refused:
+            self.summary.exit_code = refused.exit_code
+            self.finish()
+            raise
+
+    def _stage(self, source: Source, policy: Policy) -> StageResult:
+        settings, ledger, summary = self.settings, self.ledger, self.summary
+        if settings.blank == "clear" and not source.blanks_certain:
+            raise SourceError(
+                _(
+                    "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
+                    "the file in Excel and save it as .xlsx.",
+                    name=source.path.name,
+                )
+            )
+        validator = Validator(source.mapping, policy)
+        staged = stage(
+            source,
+            validator,
+            ledger,
+            duplicates=settings.duplicates,
+            resend=settings.resend,
+            sending=settings.send,
+            tick=self.watcher.loaded,
+        )
+        summary.rows = staged.rows
+        if summary.rows == 0 and not settings.allow_empty:
+            raise SourceError(_("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path))
+        changed = 0 if settings.resend else staged.to_send
+        source.warnings += deviations(ledger.workloads(str(settings.source), COMPARED), Workload(summary.rows, changed))
+        summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
+        summary.notes = [
+            ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
+            for (field, what), count in validator.notes.items()
+        ]
+        return staged
+
+    def pass_guards(self, staged: StageResult) -> bool:
+        """Return True when no guard refuses the source; else request a shutdown, after which no row is sent."""
+        refusals = guard(self.settings, staged)
+        for reason in refusals:
+            self.shutdown.request(reason)
+        return not refusals
+
+    def send(self, sender: "Sender", reports: Drafts) -> None:
+        """Send the pending rows, unless a signal has arrived."""
+        if not self.shutdown.reasons:
+            self.summary.notes += sender.send(self.ledger, reports.csv, self.summary.rows, self.watcher)
+
+    def conclude(self) -> None:
+        """Give every row that was not sent its reason, and count the outcomes."""
+        reasons = self.shutdown.reasons
+        if self.settings.limit and not reasons:
+            unsent = Violation("limit", detail={"limit": str(self.settings.limit)})
+        else:
+            unsent = Violation("stopped", detail={"reason": str(reasons[0]) if reasons else ""})
+        self.ledger.report_unsent_as(unsent, ready=any(isinstance(reason, SourceError) for reason in reasons))
+        self.count()
+        self.summary.seconds = round(time.monotonic() - self.begun, 1)
+
+    def count(self) -> None:
+        """Take the outcomes, their causes and the number of requests from the ledger."""
+        self.summary.outcomes = self.ledger.outcomes()
+        self.summary.causes = self.ledger.causes()
+        self.summary.requests, self.summary.retries = self.ledger.attempts()
+
+    def report(self, reports: Drafts, layout: Layout, original: Original | None = None) -> None:
+        """Write every report, and check the count: rows read = rows accounted for = rows of each report."""
+        summary = self.summary
+        summary.warnings = [*summary.warnings, *reports.warnings]
+        context = ReportContext(summary, layout, original, masked=not self.settings.show_phones)
+        for name, draft in reports.by_format.items():
+            lines = self._write(name, draft, context)
+            accounted = sum(summary.outcomes.values())
+            if {accounted, accounted if lines is None else lines} != {summary.rows}:
+                sentence = _(
+                    "A bug in contact-sync lost count: {rows} rows were read, {lines} reported and {accounted} accounted for.",
+                    rows=summary.rows,
+                    lines=lines,
+                    accounted=accounted,
+                )
+                self.shutdown.request(ContactSyncError(sentence))
+            self._judge()
+
+    def _write(self, name: str, draft: AtomicFile, context: ReportContext) -> int | None:
+        """Write one report; return the number of its rows, or None where it could not be written."""
+        rows = 0
+
+        def counted() -> Iterator[Batch]:
+            nonlocal rows
+            for batch in self.ledger.batches():
+                rows += len(batch.numbers)
+                yield batch
+
+        try:
+            with _gc_paused():
+                self.summary.notes += formats.write(name, draft, counted(), context)
+        except StorageError as reason:
+            self.shutdown.request(reason)
+        except Exception as bug:  # must not keep the other reports from being written: the rows are sent
+            log.exception("while writing %s", draft.path)
+            sentence = _(
+                "A bug in contact-sync stopped the writing of {path} ({bug}): report it.", path=draft.path, bug=type(bug).__name__
+            )
+            self.shutdown.request(ContactSyncError(sentence))
+        else:
+            if name != "report":
+                self.summary.outputs[name] = draft.path
+            return rows
+        if name == "report":
+            self.summary.report = None
+        return None
+
+    def finish(self) -> None:
+        """Note in the ledger that the run has ended; a dry run is not noted."""
+        if self.settings.send:
+            try:
+                self.ledger.finish_run(self.summary, stamp(datetime.now(UTC)))
+            except StorageError as reason:
+                self.shutdown.request(reason)
+                self._judge()
+
+    def _judge(self) -> None:
+        """Set the exit code and the reasons of the shutdown."""
+        self.summary.exit_code = exit_code(self.shutdown.reasons, self.summary.outcomes)
+        self.summary.reasons = [str(reason) for reason in self.shutdown.reasons]
+
+
+@contextmanager
+def _gc_paused() -> Iterator[None]:
+    """Pause the garbage collector: rows make no cycles, and the search for them took a third of the time (100,000 rows)."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def exit_code(reasons: list[ContactSyncError], outcomes: dict[str, int]) -> int:
+    """Return the exit code of a run by why it was shut down and by the outcomes of its rows."""
+    codes = {reason.exit_code for reason in reasons}
+    if {*ATTENTION, Outcome.FAILED} & outcomes.keys():
+        codes.add(_PARTIAL)
+    return min(codes, key=PRECEDENCE.index, default=0)

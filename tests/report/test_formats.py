@@ -1,0 +1,44 @@
+"""The registry of report formats."""
+
+from pathlib import Path
+
+import pytest
+
+from contact_sync.errors import StorageError
+from contact_sync.files.atomic import AtomicFile, open_atomic
+from contact_sync.model import Layout, Summary
+from contact_sync.report import formats
+from contact_sync.report.formats import FORMATS, Registration, ReportContext
+
+CONTEXT = ReportContext(Summary("run", Path("contacts.csv"), None), Layout(["contactId"], ["A"], {"contactId": 0}, ";"))
+
+
+class FullDisk:
+    """A format whose report finds no room."""
+
+    def write(self, draft: AtomicFile, *_: object) -> list[str]:
+        """Write the beginning of a report."""
+        draft.file.write(b"begun")
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_writes_a_whole_report(tmp_path: Path, name: str) -> None:
+    """Every registered format can be imported, and writes its report to the path of the draft."""
+    path = tmp_path / "report"
+    with open_atomic(path, 0o600) as begun:
+        assert formats.write(name, begun, [], CONTEXT) == []
+    assert path.stat().st_size > 0
+    assert str(path) in FORMATS[name].line(path)
+
+
+def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An OSError of any format becomes a StorageError that names the report, and nothing is left of the report."""
+    monkeypatch.setitem(FORMATS, "full", Registration(f"{__name__}:FullDisk", ""))
+    monkeypatch.setattr(formats, "resolve_name", lambda _: FullDisk)
+    with (
+        pytest.raises(StorageError, match=r"full\.txt cannot be written \(No space left"),
+        open_atomic(tmp_path / "full.txt", 0o600) as begun,
+    ):
+        formats.write("full", begun, [], CONTEXT)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,335 @@
+"""The page in a browser: search, filter, sort, accessibility, and nothing that is executed from a cell."""
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contact_sync.model import Cause, Line, Outcome, Summary
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage
+    from playwright.sync_api import Page as Tab
+from tests.report.pages import A_RUN, HOSTILE, line, summary_of, write
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
+in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
+
+Open = Callable[..., "Tab"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator["Browser"]:
+    """Start the browser of this machine."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - not where there is no browser
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: "Browser", path: Path) -> Iterator[Open]:
+    """Return a function that opens the page of given lines; afterwards check that it logged no error and requested nothing."""
+    wrong: list[str] = []
+    asked: list[str] = []
+    contexts = []
+
+    def log(message: "ConsoleMessage") -> None:
+        wrong.append(message.text)
+
+    def browse(lines: Sequence[Line], summary: Summary | None = None, **options: Any) -> "Tab":
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(10_000)
+        tab.on("console", log)
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(write(path, lines, summary).as_uri())
+        return tab
+
+    yield browse
+    for context in contexts:
+        context.close()
+    assert not wrong
+    assert set(asked) == {path.as_uri()}
+
+
+def shown(tab: "Tab") -> list[str]:
+    """Return the numbers of the rows that are shown."""
+    return tab.locator("tbody th").all_inner_texts()
+
+
+def many(count: int) -> list[Line]:
+    """Return rows of which one in a hundred needs attention."""
+    return [
+        line(
+            n,
+            f"C{n}",
+            f"Zoé {n % 7}",
+            f"06 {n:08}",
+            "",
+            outcome="invalid",
+            code="id-missing",
+            fields="contactId",
+            message="Type it.",
+        )
+        if n % 100 == 50
+        else line(n, f"C{n}", f"Zoé {n % 7}", f"06 {n:08}", "préfère le courriel, après 18 h", outcome="unchanged")
+        for n in range(2, count + 2)
+    ]
+
+
+@in_a_browser
+def test_search(browse: Open) -> None:
+    """A search in all cells ignores case and accents, and shows how many rows match."""
+    tab = browse(A_RUN)
+    assert len(shown(tab)) == 12
+    tab.get_by_role("searchbox", name="Search all cells").fill("ZOE")
+    tab.get_by_text("Rows 1 to 10 of 10").wait_for()
+    tab.get_by_role("searchbox").fill("nobody")
+    tab.get_by_role("status").get_by_text("No row matches.").wait_for()
+    assert shown(tab) == []
+    tab.get_by_role("button", name="Show all rows").click()
+    assert len(shown(tab)) == 12
+
+
+@in_a_browser
+def test_filter(browse: Open) -> None:
+    """The table can be filtered by outcome, by need for attention, or by cause, whose cells are then marked."""
+    lines = [
+        *A_RUN,
+        line(
+            40,
+            "C",
+            "",
+            "1",
+            "",
+            outcome="invalid",
+            code="id-missing,phone-not-mobile",
+            fields="contactId,phoneNumber",
+            message="Two.",
+        ),
+        line(
+            41,
+            "C",
+            "",
+            "1",
+            "",
+            outcome="invalid",
+            code="phone-not-mobile,id-missing",
+            fields="contactId,phoneNumber",
+            message="No.",
+        ),
+    ]
+    cause = Cause("invalid", "phone-not-mobile", "phoneNumber", 2, 31, "Write the mobile number.")
+    tab = browse(lines, summary_of(lines, causes=[cause]))
+    tab.get_by_role("combobox", name="Outcome").select_option(label="unchanged (1)")
+    assert shown(tab) == ["30"]
+    tab.get_by_role("combobox", name="Outcome").select_option(label="those that need attention (3)")
+    assert shown(tab) == ["31", "40", "41"]
+    button = tab.get_by_role("button", name="Write the mobile number.")
+    button.click()
+    assert shown(tab) == ["31", "40"]
+    assert button.get_attribute("aria-pressed") == "true"
+    assert tab.locator("td.wrong").all_inner_texts() == ["01 12 34 56 31", "C", "1"]
+    assert tab.locator("#cause span").inner_text() == "Only rows with this cause: Write the mobile number."
+    tab.get_by_role("button", name="Show the other rows too").click()
+    assert len(shown(tab)) == 14
+    button.click()
+    button.click()
+    assert len(shown(tab)) == 14
+    assert button.get_attribute("aria-pressed") == "false"
+
+
+@in_a_browser
+def test_sort(browse: Open) -> None:
+    """A click on a header sorts by its column, numbers by value; a second click reverses the order, and the header shows it."""
+    tab = browse([line(2, "C10", "é", "", ""), line(3, "C9", "f", "", ""), line(10, "c1", "E", "", "", outcome="invalid")])
+    head = tab.get_by_role("columnheader", name="ID")
+    assert head.get_attribute("aria-sort") == "none"
+    for order, numbers in (("ascending", ["10", "3", "2"]), ("descending", ["2", "3", "10"])):
+        head.get_by_role("button").click()
+        assert shown(tab) == numbers
+        assert head.get_attribute("aria-sort") == order
+    tab.get_by_role("columnheader", name="Prénom").get_by_role("button").click()
+    assert shown(tab) == ["10", "2", "3"]
+    assert head.get_attribute("aria-sort") == "none"
+    tab.get_by_role("columnheader", name="Row").get_by_role("button").click()
+    assert shown(tab) == ["2", "3", "10"]
+
+
+@in_a_browser
+def test_keyboard_operation(browse: Open) -> None:
+    """Everything can be done without a mouse, and the focus is visible."""
+    lines = many(450)
+    tab = browse(lines, summary_of(lines, causes=[Cause("invalid", "id-missing", "contactId", 4, 50, "Type it.")]))
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to the rows"
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.id") == "search"
+    assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    tab.keyboard.type("C12")
+    tab.get_by_text("Rows 1 to 11 of 11").wait_for()
+    tab.keyboard.press("Tab")
+    tab.keyboard.type("inv")
+    tab.get_by_text("No row matches.").first.wait_for()
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    assert len(shown(tab)) == 200
+    next_page = tab.get_by_role("button", name="Next")
+    next_page.focus()
+    tab.keyboard.press("Enter")
+    assert shown(tab)[0] == "202"
+    tab.keyboard.press("Enter")
+    assert tab.get_by_role("status").inner_text() == "Rows 401 to 450 of 450"
+    assert next_page.is_disabled()
+    assert tab.evaluate("document.activeElement.className") == "sheet"
+    tab.get_by_role("button", name="Previous").press("Enter")
+    assert shown(tab)[0] == "202"
+    tab.get_by_role("button", name="Type it.").press("Enter")
+    assert shown(tab) == ["50", "150", "250", "350", "450"]
+
+
+@in_a_browser
+def test_accessible_names(browse: Open) -> None:
+    """Landmarks, headings, images, controls and the table have accessible names, and a row is named by its number."""
+    tab = browse(A_RUN, summary_of(A_RUN, causes=[Cause("invalid", "phone-not-mobile", "phoneNumber", 1, 31, "Fix it.")]))
+    for role, name in (
+        ("heading", "11 of 12 contacts are in place; 1 row needs attention."),
+        ("region", "Outcomes"),
+        ("region", "Why"),
+        ("region", "Requests over time"),
+        ("img", "updated 10, unchanged 1, invalid 1"),
+        ("img", "Up to 1.0 requests a second"),
+        ("search", None),
+        ("table", "The rows"),
+        ("navigation", "Pages of the table"),
+        ("rowheader", "31"),
+        ("button", "1 row: Fix it. invalid phoneNumber, column D row 31"),
+    ):
+        assert tab.get_by_role(role, name=name).first.is_visible(), (role, name)  # type: ignore[arg-type]
+    assert tab.get_by_role("main").count() == tab.get_by_role("banner").count() == tab.get_by_role("contentinfo").count() == 1
+
+
+@in_a_browser
+def test_hostile_cells_in_a_browser(browse: Open) -> None:
+    """Nothing in a cell or a sentence is executed, and each is shown as it was written."""
+    lines = [line(number, text, text, text, text, message=text) for number, text in enumerate(HOSTILE)]
+    summary = summary_of(lines, causes=[Cause("updated", "", "", 1, 2, HOSTILE[2])], warnings=list(HOSTILE))
+    tab = browse(lines, summary)
+    tab.get_by_role("button", name="onerror").click()
+    assert tab.evaluate("window.ran") is None
+    assert tab.evaluate("[...document.querySelectorAll('tbody td:last-child')].map((cell) => cell.textContent)") == list(HOSTILE)
+
+
+@in_a_browser
+def test_injected_content_is_blocked(chromium: "Browser", path: Path) -> None:
+    """Content that is injected into a page is neither executed nor fetched."""
+    write(path, A_RUN)
+    slipped = "<script>window.ran = 1</script><img src='http://127.0.0.1:9/x' onerror='window.ran = 1'></body>"
+    path.write_text(path.read_text(encoding="utf-8").replace("</body>", slipped), encoding="utf-8")
+    tab = chromium.new_page()
+    failed: list[tuple[str, str | None]] = []
+    tab.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
+    tab.goto(path.as_uri())
+    assert tab.evaluate("window.ran") is None
+    assert failed == [("http://127.0.0.1:9/x", "csp")]
+    assert len(shown(tab)) == 12
+    tab.close()
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of a colour, as WCAG defines it."""
+    channels = [int(value) / 255 for value in re.findall(r"\d+", color)[:3]]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+CONTRASTS = """() => [...document.querySelectorAll("h1, h2, p, small, dt, dd, li, label, th, td, span, code, button, b")]
+  .filter((element) => element.checkVisibility() && !element.disabled).map((element) => {
+    let behind = element;
+    const ground = () => getComputedStyle(behind).backgroundColor;
+    while (ground() === "rgba(0, 0, 0, 0)") behind = behind.parentElement;
+    return [getComputedStyle(element).color, ground(), element.textContent];
+  })"""
+
+
+@in_a_browser
+def test_contrast_in_light_and_dark(browse: Open) -> None:
+    """A page follows the colour scheme of the machine, with the contrast that WCAG demands."""
+    lines = [line(n, "C", "", "0", "", outcome=outcome, fields="phoneNumber") for n, outcome in enumerate(Outcome)]
+    grounds = set()
+    for scheme in ("light", "dark"):
+        tab = browse(lines, summary_of(lines, causes=[Cause("invalid", "x", "", 1, 2, "Fix it.")]), color_scheme=scheme)
+        grounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+        for ink, paper, text in tab.evaluate(CONTRASTS):
+            dark, light = sorted([luminance(ink), luminance(paper)])
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (scheme, ink, paper, text)
+        for sign in ("updated", "unchanged", "duplicate", "ready", "altered", "invalid", "rejected", "failed", "unprocessed"):
+            fill = tab.evaluate(f"getComputedStyle(document.querySelector('rect.{sign}')).fill")
+            dark, light = sorted([luminance(fill), luminance(tab.evaluate("getComputedStyle(document.body).backgroundColor"))])
+            assert (light + 0.05) / (dark + 0.05) >= 3, (scheme, sign)
+    assert len(grounds) == 2
+
+
+@in_a_browser
+def test_small_screen_and_print(browse: Open) -> None:
+    """On a small screen only the table scrolls sideways; on paper there are no controls."""
+    tab = browse(A_RUN, viewport={"width": 360, "height": 640})
+    assert tab.evaluate("document.documentElement.scrollWidth") == 360
+    tab.emulate_media(media="print")
+    assert not tab.get_by_role("searchbox").is_visible()
+    assert tab.get_by_role("row").count() == 13
+
+
+@in_a_browser
+def test_french_in_a_browser(browse: Open, french: None) -> None:
+    """The script's sentences and numbers are French as well."""
+    tab = browse(many(1500))
+    assert tab.get_by_role("status").inner_text() == "Lignes 1 à 200 sur 1\u202f500"
+
+
+MEASURED = """async () => {
+  const status = document.getElementById("shown"), search = document.getElementById("search");
+  const changed = () => new Promise((done) => new MutationObserver(done).observe(status, { childList: true }));
+  const times = [];
+  for (const text of ["zoé 3", "c1234"]) {
+    const begun = performance.now();
+    const change = changed();
+    search.value = text;
+    search.dispatchEvent(new Event("input"));
+    await change;
+    times.push(performance.now() - begun);
+  }
+  search.value = "";
+  const begun = performance.now();
+  document.querySelector("th[data-by='6'] button").click();
+  return [...times, performance.now() - begun];
+}"""
+
+
+@in_a_browser
+def test_speed_with_50_000_rows(browse: Open, path: Path) -> None:
+    """A page with as many rows as it can show is written, opened, searched and sorted in less than 3 seconds each."""
+    lines = many(50_000)
+    begun = time.process_time()
+    write(path, lines)
+    assert time.process_time() - begun < 3
+    tab = browse(lines)
+    opened = tab.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
+    first, second, sort = tab.evaluate(MEASURED)
+    assert opened < 3000
+    assert first < 3000  # everything is made ready for searching
+    assert second < 3000
+    assert sort < 3000
+    assert len(shown(tab)) == 200

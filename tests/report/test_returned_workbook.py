@@ -1,0 +1,430 @@
+"""The operator's own workbook marked up: its marks, its preserved content, and its use as the next source."""
+
+import datetime as dt
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.comments import Comment
+from openpyxl.formatting.rule import CellIsRule
+from openpyxl.styles import Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from openpyxl.workbook.defined_name import DefinedName
+from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.table import Table
+
+from contact_sync.errors import SourceError, StorageError
+from contact_sync.files.atomic import open_atomic
+from contact_sync.i18n import set_language
+from contact_sync.model import Line
+from contact_sync.report import formats
+from contact_sync.report.csv import COLUMNS
+from contact_sync.report.xlsx import style
+from contact_sync.report.xlsx.style import SIGNATURE
+from tests.report.workbooks import (
+    BAD,
+    HEAD,
+    RED,
+    ROWS,
+    batches_of,
+    change_parts,
+    content,
+    context,
+    csv_of,
+    formulas,
+    opened,
+    returned,
+    texts,
+    workbook_of,
+)
+
+
+def test_wrong_cells_are_red_with_a_comment(clients: Path) -> None:
+    """A wrong cell is red with the message as a comment; the results of a row are to the right of the sheet."""
+    back, notes = returned(clients, BAD)
+    sheet = openpyxl.load_workbook(back)["Clients"]
+    assert notes == []
+    assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["C3"]
+    assert sheet["C3"].comment.text == f"{SIGNATURE} {BAD.message}"
+    assert sheet["C3"].comment.author == "contact-sync"
+    assert [cell.value for cell in sheet[1][4:]] == list(COLUMNS)
+    assert [cell.value for cell in sheet[3][4:]] == [3, "invalid", "phone-unknown", "phoneNumber", BAD.message, *[None] * 4]
+    assert [cell.value for cell in sheet[2][4:]] == [2, "ready", *[None] * 7]
+    assert sheet["F2"].fill.fgColor.rgb != sheet["F3"].fill.fgColor.rgb
+    assert content(back) == content(clients)
+
+
+def test_sheet_of_rows_to_fix(clients: Path) -> None:
+    """The first sheet has only the rows that need attention, each with a link to its cell."""
+    book = openpyxl.load_workbook(returned(clients, BAD)[0])
+    assert book.sheetnames == ["To fix", "Clients"]
+    sheet = book.worksheets[0]
+    assert [cell.value for cell in sheet[2]] == [
+        "Row", "Outcome", "Field", "What to do", "contactId", "Content of the cell",
+    ]  # fmt: skip
+    assert [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)] == [
+        [3, "invalid", "phoneNumber", BAD.message, "C2", "06"]
+    ]
+    assert (sheet["A3"].hyperlink.ref, sheet["A3"].hyperlink.location) == ("A3", "'Clients'!C3")
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A3", "A2:F3")
+    assert book.active is sheet
+    assert not book["Clients"].sheet_view.tabSelected
+
+
+def test_nothing_to_fix(clients: Path) -> None:
+    """When no row needs attention, the first sheet says so."""
+    sheet = openpyxl.load_workbook(returned(clients)[0]).worksheets[0]
+    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [["No row needs attention."]]
+
+
+def test_in_french(clients: Path, french: None) -> None:
+    """The first sheet is in the language in use, and is not read as contacts."""
+    back, _ = returned(clients, BAD)
+    set_language("en")
+    book = openpyxl.load_workbook(back)
+    assert book.sheetnames == ["À corriger", "Clients"]
+    assert book.worksheets[0]["A2"].value == "Ligne"
+    assert content(back) == content(clients)
+    assert openpyxl.load_workbook(returned(back, BAD)[0]).sheetnames == ["To fix", "Clients"]
+
+
+def test_rows_about_several_fields_and_about_none(tmp_path: Path) -> None:
+    """Every field that a row is about is red; without a field that has a column, the link goes to the contactId."""
+    path = workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS)
+    both = Line([], 2, "altered", "a,b", "contactId,phoneNumber,url", "Both.", 1, 200, "", "")
+    none = Line([], 4, "rejected", "api-refused", "", "No.", 3, None, "", "")
+    book = openpyxl.load_workbook(returned(path, both, none)[0])
+    sheet = book["Clients"]
+    assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["A2", "C2"]
+    first, last = (book.worksheets[0][f"A{row}"].hyperlink.location for row in (3, 4))
+    assert (first, last) == ("'Clients'!A2", "'Clients'!A4")
+    assert book.worksheets[0]["F3"].value == "C1 · 0612345678"
+
+
+def decorate(sheet: Any) -> None:
+    """Add formats, formulas, comments and other things that operators add to a sheet."""
+    book = sheet.parent
+    sheet.insert_rows(1, 2)
+    sheet["A1"] = "Clients de Lyon"
+    sheet.merge_cells("A1:F1")
+    sheet["A4"].fill = PatternFill("solid", fgColor="FFFFFF00")
+    sheet["B4"].font = Font(bold=True, color="FF00AA00")
+    sheet["E3"], sheet["E4"], sheet["F3"] = "total", "=1+1", "jour"
+    sheet["F4"] = dt.date(2020, 12, 31)
+    sheet["F4"].number_format = "dd/mm/yyyy"
+    sheet["F5"], sheet["F5"].number_format = 612345678, "dd/mm/yyyy"
+    sheet["D4"].comment = Comment("À rappeler", "Jean")
+    sheet["C5"].comment = Comment("Portable ?", "Jean")
+    sheet["D5"] = CellRichText("a ", TextBlock(InlineFont(b=True), "gras"), " b")
+    sheet.column_dimensions["B"].width = 33
+    sheet.column_dimensions["D"].hidden = True
+    sheet.column_dimensions["G"].hidden = True
+    sheet.column_dimensions["G"].min, sheet.column_dimensions["G"].max = 7, 16384
+    sheet.row_dimensions[4].height = 40
+    sheet.freeze_panes = "A4"
+    sheet.auto_filter.ref = "A3:F6"
+    validation = DataValidation(type="list", formula1='"a,b"')
+    validation.add("D4:D9")
+    sheet.add_data_validation(validation)
+    rule: Any = CellIsRule
+    sheet.conditional_formatting.add("A4:A9", rule("equal", ["1"], fill=PatternFill(bgColor="FF00FF00")))
+    sheet["C4"].hyperlink = "https://example.com/"
+    book.create_sheet("Calculs")["A1"] = "=SUM(Clients!F4:F5)"
+    hidden = book.create_sheet("Caché")
+    hidden.sheet_state = "hidden"
+    book.defined_names["Taux"] = DefinedName("Taux", attr_text="Calculs!$A$1")
+    book["Calculs"].add_table(Table(displayName="T", ref="C1:D2"))
+    book["Calculs"]["C1"], book["Calculs"]["D1"] = "x", "y"
+    book.properties.title = "Mes clients"
+
+
+@pytest.mark.filterwarnings("ignore:Cell F5 is marked as a date")
+def test_decoration_is_kept(tmp_path: Path) -> None:
+    """Formats, widths, formulas, comments, rules, names and other sheets of the workbook are kept."""
+    path = workbook_of(tmp_path / "clients.xlsx", HEAD, *ROWS, change=decorate)
+    back, notes = returned(path, Line([], 5, *BAD[2:]))
+    assert notes == []
+    assert content(back) == content(path)
+    book = openpyxl.load_workbook(back, rich_text=True)
+    sheet = book["Clients"]
+    assert book.sheetnames == ["To fix", "Clients", "Calculs", "Caché"]
+    assert book["Caché"].sheet_state == "hidden"
+    assert (book["Calculs"]["A1"].value, book["Calculs"].tables["T"].ref) == ("=SUM(Clients!F4:F5)", "C1:D2")
+    assert book.defined_names["Taux"].value == "Calculs!$A$1"
+    assert book.properties.title == "Mes clients"
+    assert (sheet["A1"].value, [str(one) for one in sheet.merged_cells.ranges]) == ("Clients de Lyon", ["A1:F1"])
+    assert sheet["A4"].fill.fgColor.rgb == "FFFFFF00"
+    assert (sheet["B4"].font.b, sheet["B4"].font.color.rgb) == (True, "FF00AA00")
+    assert (sheet["E4"].value, sheet["F4"].number_format) == ("=1+1", "dd/mm/yyyy")
+    assert isinstance(sheet["D5"].value, CellRichText)
+    assert str(sheet["D5"].value) == "a gras b"
+    assert sheet["D4"].comment.text == "À rappeler"
+    assert sheet["C5"].comment.text == f"Portable ?\n\n{SIGNATURE} {BAD.message}"
+    assert sheet["C5"].comment.author == "Jean"
+    assert (sheet.column_dimensions["B"].width, sheet.column_dimensions["D"].hidden) == (33, True)
+    assert (sheet.row_dimensions[4].height, sheet.freeze_panes, sheet.auto_filter.ref) == (40, "A4", "A3:F6")
+    assert [str(one.sqref) for one in sheet.data_validations.dataValidation] == ["D4:D9"]
+    assert [str(one.sqref) for one in sheet.conditional_formatting] == ["A4:A9"]
+    assert sheet["C4"].hyperlink.target == "https://example.com/"
+    assert sheet["G3"].value == "sync_row"
+    assert not any(sheet.column_dimensions[letter].hidden for letter in "GHIJKLMNO")
+    rest = sheet.column_dimensions["P"]
+    assert (rest.min, rest.max, rest.hidden) == (16, 16384, True)
+    with zipfile.ZipFile(back) as archive:
+        assert b">612345678<" in archive.read("xl/worksheets/sheet2.xml")
+
+
+def calculated(*results: tuple[str, str, str]) -> Callable[[bytes], bytes]:
+    """Return a function that writes results of formulas, each with its cell and type, into the XML of a sheet."""
+
+    def put(part: bytes) -> bytes:
+        for place, kind, result in results:
+            part, count = re.subn(
+                rb'<c r="%b"([^>]*)>(<f.*?</f>)<v ?/>' % place.encode(),
+                rb'<c r="%b"\1 t="%b">\2<v>%b</v>' % (place.encode(), kind.encode(), result.encode()),
+                part,
+            )
+            assert count == 1
+        return part
+
+    return put
+
+
+def test_formulas_keep_their_results(tmp_path: Path) -> None:
+    """Formulas keep their results, so that the workbook can be a source before Excel has recalculated it."""
+    rows: list[list[Any]] = [["C1", None, "0612345678"], ["C2", None, None], ["C3", "x", "06"]]
+
+    def add(sheet: Any) -> None:
+        sheet["B2"], sheet["B3"], sheet["C3"] = '=UPPER("é&<")', "=1/0", "=600000000+1"
+        sheet.parent.create_sheet("Autre")["A1"] = "=1+1"
+        sheet.parent.calculation.fullCalcOnLoad = False
+
+    path = workbook_of(tmp_path / "c.xlsx", HEAD[:3], *rows, change=add)
+    results = ("B2", "str", "É&amp;&lt;"), ("B3", "e", "#DIV/0!"), ("C3", "n", "600000001")
+    change_parts(
+        path, {"xl/worksheets/sheet1.xml": calculated(*results), "xl/worksheets/sheet2.xml": calculated(("A1", "n", "2"))}
+    )
+    back, _ = returned(path, Line([], 4, *BAD[2:]))
+    assert content(back) == content(path)
+    assert content(back)[1] == (2, ["C1", "É&<", "0612345678"])
+    assert formulas(back) == {"xl/worksheets/sheet2.xml": 3, "xl/worksheets/sheet3.xml": 1}
+    assert openpyxl.load_workbook(back, data_only=True)["Autre"]["A1"].value == 2
+    assert openpyxl.load_workbook(back).calculation.fullCalcOnLoad
+
+
+def test_a_corrected_workbook_as_source(clients: Path) -> None:
+    """A corrected row is neither red nor commented; the result columns and the sheet of rows to fix are not repeated."""
+    first, _ = returned(clients, BAD)
+    book = openpyxl.load_workbook(first)
+    book["Clients"]["C3"] = "0612345670"
+    book.save(first)
+    wrong = Line([], 2, "rejected", "api-refused", "contactId", "Refused.", 1, 400, "12", "2026-01-01T00:00:00Z")
+    second, _ = returned(first, wrong, place=clients.with_name("second.xlsx"))
+    book = openpyxl.load_workbook(second)
+    sheet = book["Clients"]
+    assert book.sheetnames == ["To fix", "Clients"]
+    assert [cell.value for cell in sheet[1]] == [*HEAD, *COLUMNS]
+    assert sheet["C3"].comment is None
+    assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["A2"]
+    assert [cell.value for cell in sheet[2][4:]] == [2, *wrong[2:]]
+    assert [cell.value for cell in sheet[3][4:]] == [3, "ready", *[None] * 7]
+    assert texts(second)[2] == ["C2", "=1+1", "0612345670", "b"]
+
+
+def test_operators_comment_is_restored(tmp_path: Path) -> None:
+    """The operator's comment on a cell stays once the cell is correct."""
+
+    def add(sheet: Any) -> None:
+        sheet["C3"].comment = Comment("Portable ?", "Jean")
+
+    first, _ = returned(workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS, change=add), BAD)
+    second, _ = returned(first, place=tmp_path / "second.xlsx")
+    comment = openpyxl.load_workbook(second)["Clients"]["C3"].comment
+    assert (comment.text, comment.author) == ("Portable ?", "Jean")
+
+
+def test_a_comment_is_not_repeated(clients: Path) -> None:
+    """A cell that stays wrong has the message only once."""
+    first, _ = returned(clients, BAD)
+    second, _ = returned(first, BAD, place=clients.with_name("second.xlsx"))
+    assert openpyxl.load_workbook(second)["Clients"]["C3"].comment.text == f"{SIGNATURE} {BAD.message}"
+
+
+def test_a_renamed_sheet_of_rows_to_fix(clients: Path) -> None:
+    """The sheet of rows to fix is recognised under another title, and an operator's sheet with its title is kept."""
+    back, _ = returned(clients, BAD)
+    book = openpyxl.load_workbook(back)
+    book["To fix"].title = "L'été"
+    book.defined_names["contact_sync_to_fix"].value = "'L''été'!$A$1"
+    book.create_sheet("To fix")["A1"] = "mine"
+    book.save(back)
+    again = openpyxl.load_workbook(returned(back, BAD, place=clients.with_name("again.xlsx"))[0])
+    assert again.sheetnames == ["To fix1", "Clients", "To fix"]
+    assert again["To fix"]["A1"].value == "mine"
+
+
+def test_rows_to_fix_are_not_contacts(tmp_path: Path) -> None:
+    """A row to fix that resembles a header does not make the choice of a sheet ambiguous, nor does a deleted sheet."""
+    path = workbook_of(tmp_path / "c.xlsx", HEAD, ["contactId", "firstname", "0", ""], *ROWS)
+    again = Line([], 2, "invalid", "header-again", "phoneNumber", "firstname", 0, None, "", "")
+    back, _ = returned(path, again)
+    assert content(back) == content(path)
+    with pytest.raises(SourceError, match="has no sheet “To fix”"):
+        content(back, sheet="To fix")
+    book = openpyxl.load_workbook(back)
+    del book["To fix"]
+    book.defined_names["contact_sync_to_fix"].value = "#REF!$A$1"
+    book.save(back)
+    assert content(back) == content(path)
+    assert openpyxl.load_workbook(returned(back)[0]).sheetnames == ["To fix", "Clients"]
+
+
+def test_a_csv_report_saved_as_workbook(tmp_path: Path) -> None:
+    """A CSV report that was saved as a workbook contains apostrophes; a new workbook without them is written."""
+    path = workbook_of(tmp_path / "c.xlsx", [*HEAD, "sync_row"], ["C1", "'=1+1", "06", "'x", 2])
+    back, notes = returned(path)
+    assert notes == []
+    assert texts(back) == texts(path) == [HEAD, ["C1", "=1+1", "06", "x"]]
+    assert openpyxl.load_workbook(back).sheetnames == ["To fix", "Contacts"]
+
+
+def test_apostrophes_of_the_operator(tmp_path: Path) -> None:
+    """An apostrophe at the start of an operator's cell is kept."""
+    path = workbook_of(tmp_path / "c.xlsx", [*HEAD[:3], "'ville"], ["C1", "'Zoé", "06", "''"])
+    back, _ = returned(path)
+    assert content(back) == content(path)
+
+
+def test_merged_cells(tmp_path: Path) -> None:
+    """Of merged cells the first, which is the visible one, is red, and plain again once it is correct."""
+    path = workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS, change=lambda sheet: sheet.merge_cells("B2:B3"))
+    both = [Line([], n, "invalid", "cell-merged", "firstname", "Unmerge.", 0, None, "", "") for n in (2, 3)]
+    back, notes = returned(path, *both)
+    sheet = openpyxl.load_workbook(back)["Clients"]
+    assert notes == []
+    assert sheet["B2"].fill.fgColor.rgb == RED
+    sheet = openpyxl.load_workbook(returned(back, place=tmp_path / "b.xlsx")[0])["Clients"]
+    assert sheet["B2"].fill.fgColor.rgb != RED
+    assert [str(one) for one in sheet.merged_cells.ranges] == ["B2:B3"]
+
+
+@pytest.mark.filterwarnings("ignore:Cell F5 is marked as a date")
+def test_macros(tmp_path: Path) -> None:
+    """Macros are kept, with the suffix .xlsm, and so are the comments in the same drawing."""
+    path = workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS, change=decorate)
+
+    def macro(types: bytes) -> bytes:
+        return types.replace(
+            b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
+            b"application/vnd.ms-excel.sheet.macroEnabled.main+xml",
+        )
+
+    change_parts(path, {"[Content_Types].xml": macro, "xl/vbaProject.bin": lambda _: b"macros"})
+    path = path.rename(tmp_path / "c.xlsm")
+    back, notes = returned(path, Line([], 5, *BAD[2:]))
+    assert (back.suffix, notes) == (".xlsm", [])
+    assert content(back) == content(path)
+    second, _ = returned(back, Line([], 5, *BAD[2:]), place=tmp_path / "second.xlsm")
+    with zipfile.ZipFile(second) as archive:
+        assert archive.read("xl/vbaProject.bin") == b"macros"
+        assert b"macroEnabled" in archive.read("[Content_Types].xml")
+        assert len(set(archive.namelist())) == len(archive.namelist())
+    comments = openpyxl.load_workbook(second)["Clients"]
+    assert (comments["D4"].comment.text, comments["C5"].comment.text.count(SIGNATURE)) == ("À rappeler", 1)
+
+
+def test_1904_calendar(tmp_path: Path) -> None:
+    """Dates of a workbook with the 1904 calendar are kept."""
+
+    def count(sheet: Any) -> None:
+        sheet.parent.epoch = CALENDAR_MAC_1904
+        sheet["D2"] = dt.date(2020, 12, 31)
+
+    path = workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS, change=count)
+    back, _ = returned(path)
+    assert texts(back)[1][3] == "2020-12-31"
+
+
+def test_sample_data(tmp_path: Path) -> None:
+    """The sample data is returned unchanged."""
+    path = Path(__file__).parents[2] / "sample_data" / "contacts.xlsx"
+    back, notes = returned(path, Line([], 3, *BAD[2:]), place=tmp_path / "back.xlsx")
+    assert notes == []
+    assert content(back) == content(path)
+
+
+def test_limit_of_comments(clients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All wrong cells are red, and only the first `COMMENTS` of them have a comment."""
+    monkeypatch.setattr(style, "COMMENTS", 1)
+    for source in (clients, csv_of(clients.with_name("c.csv"), [HEAD, *ROWS])):
+        back, _ = returned(source, BAD, Line([], 4, *BAD[2:]), place=clients.with_name("back.xlsx"))
+        sheet = openpyxl.load_workbook(back).worksheets[1]
+        assert [sheet[place].fill.fgColor.rgb for place in ("C3", "C4")] == [RED, RED]
+        assert (sheet["C3"].comment.text, sheet["C4"].comment) == (f"{SIGNATURE} {BAD.message}", None)
+
+
+VALUES = (
+    st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=20)
+    | st.text("=+-@'_x0041 ", max_size=12)
+    | st.integers(-(10**14), 10**14)
+    | st.floats(-1e300, 1e300)
+    | st.booleans()
+    | st.none()
+    | st.dates(dt.date(1900, 3, 1), dt.date(2100, 1, 1))
+    | st.datetimes(dt.datetime(1900, 3, 1), dt.datetime(2100, 1, 1))  # noqa: DTZ001 - as in a cell
+)
+
+
+@settings(max_examples=50)
+@given(
+    st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=6),
+    st.integers(0, 4),
+    st.lists(st.integers(0, 5), max_size=3),
+)
+def test_any_workbook_round_trips(rows: list[list[Any]], above: int, wrong: list[int]) -> None:
+    """The marked-up copy of any workbook has the same rows with the same numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        titles = [["Clients"]] * above
+        path = workbook_of(Path(folder) / "c.xlsx", *titles, ["id", "prenom", "phone", "x"], *(["C", *row] for row in rows))
+        before = content(path)
+        bad = [Line([], above + 2 + n, *BAD[2:]) for n in wrong]
+        back, notes = returned(path, *bad)
+        assert notes == []
+        assert content(back) == before
+        second, _ = returned(back, place=Path(folder) / "second.xlsx")
+        assert content(second) == before
+        assert formulas(back) == formulas(second) == {}
+
+
+def test_a_full_disk(clients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workbook that cannot be written is a StorageError, and nothing is left."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(StorageError, match="No space left"):
+        returned(clients, BAD)
+    assert sorted(path.name for path in clients.parent.iterdir()) == ["clients.xlsx"]
+
+
+def test_result_columns_equal_the_csv_report(clients: Path) -> None:
+    """The results of a row are those of the CSV report."""
+    rejected = Line([], 3, "rejected", "api-refused", "firstname", "Refused.", 2, 400, "15", "2026-01-02T03:04:05Z")
+    with opened(clients) as source:
+        made, _ = batches_of(source, rejected)
+        with open_atomic(clients.with_name("c.csv"), 0o600) as report:
+            formats.write("report", report, made, context(source.layout, 3))
+    line = clients.with_name("c.csv").read_text(encoding="utf-8-sig").splitlines()[2].split(";")
+    sheet = openpyxl.load_workbook(returned(clients, rejected)[0])["Clients"]
+    assert [str(sheet[f"{get_column_letter(column)}3"].value or "") for column in range(1, 14)][4:] == line[4:]
