@@ -6,9 +6,9 @@ import math
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
@@ -26,34 +26,52 @@ _MIN_KEY_LENGTH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The settings of a run: the options of the command line, and what follows from the command."""
+class SourceSettings:
+    """The source, and how its cells and rows are read."""
 
-    source: Path = Path()
+    path: Path = Path()
     """Unused when the last run is resumed."""
-    run: str = ""
-    """The run to resume; empty for the last."""
-    report: Path = Path()
-    """Empty for the path of the last run's own report."""
-    report_mode: int | None = None
-    """None for 600 or, when the last run is resumed, the mode it had."""
-    outputs: Mapping[str, Path] = field(default_factory=dict)
-    """Name of another report format → where its report goes, `NOWHERE` for nowhere.
+    sheet: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    hidden: str = "refuse"
+    renames: Mapping[str, str] = field(default_factory=dict)
+    """Header → field."""
+    blank: Literal["keep", "clear"] = "keep"
+    duplicates: Literal["refuse", "first", "last"] = "refuse"
+    region: str = "FR"
+    allow_empty: bool = False
 
-    Without an entry a workbook is written beside the report when the source is a workbook, other formats are not.
-    """
-    show_phones: bool = False
-    """True when the page shows phone numbers in full."""
-    send: bool = True
-    """False for `check` and `--dry-run`."""
-    remember: bool = True
-    """False for `check`, which uses no account and no ledger."""
 
-    key: str = field(default="", repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardSettings:
+    """The limits above which nothing is sent."""
+
+    max_invalid: float = 50.0
+    """Percent of the rows."""
+    max_identity_changes: float = 50.0
+    """Percent of the contacts in the ledger."""
+    max_clears: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """The account at the API, and where its ledger is kept."""
+
     base_url: str = BASE_URL
-    sandbox: bool = False
-    account: str | None = None
+    key: str = field(default="", repr=False)
+    name: str | None = None
+    """The name that the ledger knows the account by in place of its key."""
     state_dir: Path = Path()
+    keep_days: int = 180
+    """Retention of the history of runs and contacts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendSettings:
+    """Pace and limits of the sending."""
+
+    sandbox: bool = False
     rate: float = 5.0
     """Attempts per second; 0: no limit."""
     workers: int = 8
@@ -62,30 +80,76 @@ class Settings:
     """Seconds."""
     resend: bool = False
     limit: int | None = None
+    """Rows."""
     max_duration: float | None = None
     """Seconds."""
 
-    sheet: str | None = None
-    encoding: str | None = None
-    delimiter: str | None = None
-    hidden: str = "refuse"
-    renames: Mapping[str, str] = field(default_factory=dict)
-    blank: Literal["keep", "clear"] = "keep"
-    duplicates: Literal["refuse", "first", "last"] = "refuse"
-    region: str = "FR"
-    max_invalid: float = 50.0
-    """Percent of the rows."""
-    max_identity_changes: float = 50.0
-    """Percent of the contacts in the ledger."""
-    max_clears: int = 100
-    allow_empty: bool = False
-    keep_days: int = 180
-    """Retention of the history of runs and contacts."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSettings:
+    """Paths, permissions and content of the reports."""
+
+    path: Path = Path()
+    """Of the CSV report; empty for the path of the last run's own report."""
+    mode: int | None = None
+    """None for 600 or, when the last run is resumed, the mode it had."""
+    outputs: Mapping[str, Path] = field(default_factory=dict)
+    """Name of another report format → where its report goes, `NOWHERE` for nowhere.
+
+    Without an entry a workbook is written beside the report when the source is a workbook, other formats are not.
+    """
+    show_phones: bool = False
+    """True when the page shows phone numbers in full."""
+
+
+_CONCERNS: dict[str, type[Any]] = {
+    "source": SourceSettings,
+    "guards": GuardSettings,
+    "account": AccountSettings,
+    "send": SendSettings,
+    "report": ReportSettings,
+}
+FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items() for each in fields(kind)} | {
+    "source": ("source", "path"),
+    "account": ("account", "name"),
+    "report": ("report", "path"),
+    "report_mode": ("report", "mode"),
+}
+"""Name of an option → the concern that it belongs to, and its name there."""
+
+OPTIONS = {*FIELDS, "run", "dry_run"}
+"""Names of the options that are settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of a command by concern. Raises ConfigError when the report would overwrite the source."""
+
+    source: SourceSettings = field(default_factory=SourceSettings)
+    guards: GuardSettings = field(default_factory=GuardSettings)
+    account: AccountSettings = field(default_factory=AccountSettings)
+    send: SendSettings = field(default_factory=SendSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+    run: str = ""
+    """The run to resume; empty for the last."""
+    dry_run: bool = False
+    """True for `check` and `--dry-run`: nothing is sent."""
+    remember: bool = True
+    """False for `check`, which uses no account and no ledger."""
 
     def __post_init__(self) -> None:
         with contextlib.suppress(OSError):  # one of them does not exist, or cannot be accessed
-            if self.source != Path() and self.report.samefile(self.source):
-                raise ConfigError(_("The report would overwrite the source {path}: correct --report.", path=self.source))
+            if self.source.path != Path() and self.report.path.samefile(self.source.path):
+                raise ConfigError(_("The report would overwrite the source {path}: correct --report.", path=self.source.path))
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """Return the settings that options give, by the names of their parameters; others keep their defaults."""
+        values: dict[str, dict[str, Any]] = {concern: {} for concern in ("", *_CONCERNS)}
+        for option, value in options.items():
+            concern, name = FIELDS.get(option, ("", option))
+            values[concern][name] = value
+        return cls(**values.pop(""), **{concern: _CONCERNS[concern](**given) for concern, given in values.items()})
 
 
 def rate(text: str) -> float:

@@ -135,7 +135,7 @@ def test_missing_api_key_file(tmp_path: Path) -> None:
 
 def test_key_is_not_in_repr() -> None:
     """The repr of the settings does not contain the key."""
-    assert KEY not in repr(Settings(source=Path("a.csv"), report=Path("b.csv"), key=KEY))
+    assert KEY not in repr(Settings.of(source=Path("a.csv"), report=Path("b.csv"), key=KEY))
 
 
 @pytest.mark.parametrize("relation", ["same", "other spelling", "symlink", "hard link", "source is a link"])
@@ -157,7 +157,7 @@ def test_report_over_the_source(tmp_path: Path, relation: str) -> None:
             report, source = source, report
             source.symlink_to(report)
     with pytest.raises(ConfigError, match=r"would overwrite the source .*: correct --report"):
-        Settings(source=source, report=report)
+        Settings.of(source=source, report=report)
 
 
 def test_report_elsewhere(tmp_path: Path) -> None:
@@ -165,4 +165,4 @@ def test_report_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "contacts.csv").touch()
     (tmp_path / "old.csv").touch()
     for name in ("new.csv", "old.csv"):
-        assert Settings(source=tmp_path / "contacts.csv", report=tmp_path / name).report.name == name
+        assert Settings.of(source=tmp_path / "contacts.csv", report=tmp_path / name).report.path.name == name

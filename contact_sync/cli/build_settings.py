@@ -1,6 +1,5 @@
 """The settings of each kind of command, built from its options, the environment and the defaults."""
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,16 +21,15 @@ Options = Mapping[str, Any]
 
 def for_check(_ctx: click.Context, options: Options) -> Settings:
     """Return settings that neither send nor use a ledger. Raises ConfigError."""
-    return _settings(options, _of_file(options), send=False, remember=False)
+    return _settings(options, _of_file(options), dry_run=True, remember=False)
 
 
 def for_run(ctx: click.Context, options: Options) -> Settings:
     """Return settings that send a file. Raises ConfigError, also for a missing key unless a dry run names its account."""
     account = _of_account(ctx, options, sandbox=options["sandbox"])
-    send = not options["dry_run"]
-    if send or not options["account"]:
+    if not (options["dry_run"] and options["account"]):
         _require_key(account)
-    return _settings(options, account, _of_file(options), send=send)
+    return _settings(options, account, _of_file(options))
 
 
 def for_retry(ctx: click.Context, options: Options) -> Settings:
@@ -53,13 +51,12 @@ def report_beside(source: Path) -> Path:
 
 def _settings(options: Options, *derived: Options, **fixed: Any) -> Settings:
     """Return the settings that the options, without those left out, and then each of the others give."""
-    fields = {field.name for field in dataclasses.fields(Settings)}
     values: dict[str, Any] = {"state_dir": platformdirs.user_state_path("contact-sync")}
-    values |= {name: value for name, value in options.items() if name in fields and value is not None}
+    values |= {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
     for more in (*derived, fixed):
         values |= more
-    return Settings(**values)
+    return Settings.of(**values)
 
 
 def _of_file(options: Options) -> Options:

@@ -43,7 +43,7 @@ def run_folder(
 
     def moved(path: Path, place: Path, code: int) -> None:
         # Another run may already be at the next file: then its rows have replaced these, and the path is not needed any more.
-        with contextlib.suppress(BusyError), open_ledger(build(ctx, options)) as ledger:
+        with contextlib.suppress(BusyError), open_ledger(build(ctx, options).account) as ledger:
             ledger.note_move(path, place)
         if not os.path.lexists(place):
             console.print_message(

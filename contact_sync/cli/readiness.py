@@ -14,7 +14,7 @@ from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import accounts, is_locked, open_existing_ledger
-from contact_sync.settings import Settings
+from contact_sync.settings import AccountSettings, Settings
 
 _API_TIMEOUT_S = 15.0
 _MAX_CLOCK_SKEW_S = 60
@@ -34,39 +34,39 @@ class Finding(NamedTuple):
 def examine(build: Callable[[], Settings], program: str) -> list[Finding]:
     """Return the findings of all checks; `build` returns the settings or raises ConfigError, `program` is `sys.argv[0]`."""
     try:
-        settings = build()
+        account = build().account
     except ContactSyncError as error:
         return [_problem(str(error)), *_environment(program)]
-    return [*_api(settings), *_folder(settings.state_dir), *_ledger(settings), *_environment(program)]
+    return [*_api(account), *_folder(account.state_dir), *_ledger(account), *_environment(program)]
 
 
-def _api(settings: Settings) -> Iterator[Finding]:
-    if not settings.key:
+def _api(account: AccountSettings) -> Iterator[Finding]:
+    if not account.key:
         yield _problem(_("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY."))
         return
     try:
-        account = asyncio.run(_account(settings))
+        found = asyncio.run(_fetch(account))
     except Transient:
         sentence = _(
             "The API at {url} does not answer: check --base-url, the network and the proxy.",
-            url=settings.base_url,
+            url=account.base_url,
         )
         yield _problem(sentence)
         return
     except ContactSyncError as error:
         yield _problem(str(error))
         return
-    yield _ok(_("The API at {url} answers, and the key is valid.", url=settings.base_url))
-    if account.credit:
-        yield _ok(_("Credit: {credit} SMS.", credit=account.credit))
-    if account.date:
-        yield _clock(account.date)
+    yield _ok(_("The API at {url} answers, and the key is valid.", url=account.base_url))
+    if found.credit:
+        yield _ok(_("Credit: {credit} SMS.", credit=found.credit))
+    if found.date:
+        yield _clock(found.date)
 
 
-async def _account(settings: Settings) -> Account:
-    client = Client(settings.base_url, rate=0, connections=1, timeout=_API_TIMEOUT_S, clock=time.monotonic, sleep=asyncio.sleep)
+async def _fetch(account: AccountSettings) -> Account:
+    client = Client(account.base_url, rate=0, connections=1, timeout=_API_TIMEOUT_S, clock=time.monotonic, sleep=asyncio.sleep)
     async with client:
-        return await client.call(Me(settings.key), None)
+        return await client.call(Me(account.key), None)
 
 
 def _clock(theirs: dt.datetime) -> Finding:
@@ -92,10 +92,10 @@ def _folder(folder: Path) -> Iterator[Finding]:
         yield _ok(_("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
 
 
-def _ledger(settings: Settings) -> Iterator[Finding]:
-    exactly = bool(settings.key or settings.account)
+def _ledger(account: AccountSettings) -> Iterator[Finding]:
+    exactly = bool(account.key or account.name)
     try:
-        yield from _runs(settings, exactly=exactly)
+        yield from _runs(account, exactly=exactly)
     except ConfigError as error:
         if not exactly:
             yield _problem(str(error))
@@ -104,19 +104,19 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
         sentence = _(
             "{path} has no ledger for this key, --account and --base-url: the next run will send every row, "
             "unless you give the --account of earlier runs.",
-            path=settings.state_dir,
+            path=account.state_dir,
         )
         yield _problem(sentence)
     except ContactSyncError as error:
         yield _problem(str(error))
 
 
-def _runs(settings: Settings, *, exactly: bool) -> Iterator[Finding]:
+def _runs(account: AccountSettings, *, exactly: bool) -> Iterator[Finding]:
     runs = []
-    if accounts(settings.state_dir):
-        with open_existing_ledger(settings, locked=False, exact=exactly) as ledger:
+    if accounts(account.state_dir):
+        with open_existing_ledger(account, locked=False, exact=exactly) as ledger:
             runs = ledger.runs(1000)
-        if is_locked(settings, exact=exactly):
+        if is_locked(account, exact=exactly):
             yield _ok(_("A run is in progress."))
             if runs and runs[0].finished is None:
                 del runs[0]

@@ -13,7 +13,7 @@ from contact_sync.i18n import _
 from contact_sync.ledger.digests import Fingerprints, installation
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
-from contact_sync.settings import Settings
+from contact_sync.settings import AccountSettings
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
 
@@ -26,35 +26,31 @@ def open_temporary_ledger() -> Iterator[Ledger]:
 
 
 @contextmanager
-def open_ledger(settings: Settings) -> Iterator[Ledger]:
+def open_ledger(account: AccountSettings) -> Iterator[Ledger]:
     """Open the ledger of the account, which is created at first use, under an exclusive lock.
 
     Raises BusyError when another process has the lock, StorageError when the folder cannot be used.
     """
-
-    def account(fingerprints: Fingerprints) -> str:
-        return fingerprints.account(settings.base_url, settings.account or settings.key)
-
     with ExitStack() as stack:
-        yield _open(settings.state_dir, account, stack, locked=True)
+        yield _open(account.state_dir, lambda digests: _digest(account, digests), stack, locked=True)
 
 
 @contextmanager
-def open_existing_ledger(settings: Settings, *, locked: bool = True, exact: bool = False) -> Iterator[Ledger]:
+def open_existing_ledger(account: AccountSettings, *, locked: bool = True, exact: bool = False) -> Iterator[Ledger]:
     """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder.
 
     Raises ConfigError when there is none, or when it is not clear which account is meant, and what `open_ledger` raises.
     """
-    account = _existing_account(settings, exact=exact)
+    name = _existing_account(account, exact=exact)
     with ExitStack() as stack:
-        yield _open(settings.state_dir, account, stack, locked=locked)
+        yield _open(account.state_dir, name, stack, locked=locked)
 
 
-def is_locked(settings: Settings, *, exact: bool = False) -> bool:
+def is_locked(account: AccountSettings, *, exact: bool = False) -> bool:
     """Return True when another process has the lock of the ledger that `open_existing_ledger` opens. Raises what that does."""
-    folder, account = settings.state_dir, _existing_account(settings, exact=exact)
+    folder, name = account.state_dir, _existing_account(account, exact=exact)
     try:
-        return is_held(folder / f"{account(installation(folder))}{_LOCK}")
+        return is_held(folder / f"{name(installation(folder))}{_LOCK}")
     except OSError as error:
         raise _unusable(folder, error) from error
 
@@ -69,18 +65,18 @@ def accounts(folder: Path) -> set[str]:
         raise _unusable(folder, error) from error
 
 
-def _existing_account(settings: Settings, *, exact: bool) -> Callable[[Fingerprints], str]:
+def _existing_account(account: AccountSettings, *, exact: bool) -> Callable[[Fingerprints], str]:
     """Return a function that returns, from the digests of the installation, the account whose ledger is meant."""
-    folder = settings.state_dir
+    folder = account.state_dir
     known = accounts(folder)
     if not known:
         raise ConfigError(_("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
 
-    def account(fingerprints: Fingerprints) -> str:
-        named = fingerprints.account(settings.base_url, settings.account or settings.key)
+    def name(digests: Fingerprints) -> str:
+        named = _digest(account, digests)
         if named in known:
             return named
-        if exact or settings.account or len(known) > 1:
+        if exact or account.name or len(known) > 1:
             sentence = _(
                 "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.",
                 path=folder,
@@ -88,7 +84,11 @@ def _existing_account(settings: Settings, *, exact: bool) -> Callable[[Fingerpri
             raise ConfigError(sentence)
         return known.pop()
 
-    return account
+    return name
+
+
+def _digest(account: AccountSettings, digests: Fingerprints) -> str:
+    return digests.account(account.base_url, account.name or account.key)
 
 
 def _open(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, locked: bool) -> Ledger:

@@ -2,18 +2,18 @@
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
-from contact_sync.settings import Settings
+from contact_sync.settings import GuardSettings
 from contact_sync.sync.stage import StageResult
 
 MIN_KNOWN = 20
 """Known contacts below which identity changes are not judged."""
 
 
-def guard(settings: Settings, staged: StageResult) -> list[SourceError]:
+def guard(limits: GuardSettings, staged: StageResult) -> list[SourceError]:
     """Return a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
     found = []
     invalid = staged.invalid - staged.nothing_to_send
-    if invalid * 100 > settings.max_invalid * staged.rows:
+    if invalid * 100 > limits.max_invalid * staged.rows:
         sentence = ngettext(
             "{count} of {rows} rows is invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
@@ -21,7 +21,7 @@ def guard(settings: Settings, staged: StageResult) -> list[SourceError]:
             "with --max-invalid.",
             invalid,
             rows=staged.rows,
-            most=f"{settings.max_invalid:g}",
+            most=f"{limits.max_invalid:g}",
         )
         if others := staged.nothing_to_send:
             sentence = _(
@@ -29,24 +29,24 @@ def guard(settings: Settings, staged: StageResult) -> list[SourceError]:
             )
         found.append(SourceError(sentence))
     known = staged.same_identity + staged.identity_changes
-    if known >= MIN_KNOWN and staged.identity_changes * 100 > settings.max_identity_changes * known:
+    if known >= MIN_KNOWN and staged.identity_changes * 100 > limits.max_identity_changes * known:
         sentence = _(
             "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when one column is sorted alone, so nothing was sent: check that each contactId is beside its own person, or "
             "allow more with --max-identity-changes.",
             changed=staged.identity_changes,
             known=known,
-            most=f"{settings.max_identity_changes:g}",
+            most=f"{limits.max_identity_changes:g}",
         )
         found.append(SourceError(sentence))
-    if staged.clears > settings.max_clears:
+    if staged.clears > limits.max_clears:
         sentence = ngettext(
             "{count} cell would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
             "with --max-clears.",
             "{count} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
             "with --max-clears.",
             staged.clears,
-            most=settings.max_clears,
+            most=limits.max_clears,
         )
         found.append(SourceError(sentence))
     return found

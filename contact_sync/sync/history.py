@@ -13,13 +13,13 @@ def past_runs(settings: Settings, count: int) -> tuple[list[PastRun], bool]:
 
     Raises ConfigError when there is no ledger, StorageError when it cannot be read.
     """
-    with open_existing_ledger(settings, locked=False) as ledger:
-        return ledger.runs(count), is_locked(settings)
+    with open_existing_ledger(settings.account, locked=False) as ledger:
+        return ledger.runs(count), is_locked(settings.account)
 
 
 def events_of(settings: Settings, contact_id: str) -> list[Event]:
     """Return what happened to a contact in earlier runs. Raises what `past_runs` does."""
-    with open_existing_ledger(settings, locked=False) as ledger:
+    with open_existing_ledger(settings.account, locked=False) as ledger:
         return ledger.history(normalise_id(contact_id))
 
 
@@ -31,5 +31,5 @@ def forget(settings: Settings, contact_id: str) -> int:
     contact_id = normalise_id(contact_id)
     if not contact_id:
         raise ConfigError(_("There is no contactId: give the contact to forget."))
-    with open_existing_ledger(settings) as ledger:
+    with open_existing_ledger(settings.account) as ledger:
         return ledger.forget(contact_id, normalise_id)

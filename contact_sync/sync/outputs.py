@@ -11,26 +11,27 @@ from contact_sync.files.atomic import AtomicFile, is_edited, open_atomic
 from contact_sync.i18n import _
 from contact_sync.model import OutputPaths, Source
 from contact_sync.report.formats import FORMATS
-from contact_sync.settings import NOWHERE, Settings
+from contact_sync.settings import NOWHERE, ReportSettings, Settings
 
 
 def output_paths(settings: Settings, source: Source) -> OutputPaths:
     """Return where the reports of a run go; a source that is a workbook is returned as one, unless that is switched off."""
-    reports = {"report": settings.report, **settings.outputs}
+    wanted = settings.report
+    reports = {"report": wanted.path, **wanted.outputs}
     if "workbook" not in reports and source.is_workbook:
         suffix = source.original.suffix if source.original else ".xlsx"
-        reports["workbook"] = settings.report.with_suffix(suffix)
-        if _is_same(reports["workbook"], settings.source):
-            reports["workbook"] = settings.report.with_suffix(f".results{suffix}")
-    return OutputPaths(settings.source, _requested(reports), 0o600 if settings.report_mode is None else settings.report_mode)
+        reports["workbook"] = wanted.path.with_suffix(suffix)
+        if _is_same(reports["workbook"], settings.source.path):
+            reports["workbook"] = wanted.path.with_suffix(f".results{suffix}")
+    return OutputPaths(settings.source.path, _requested(reports), 0o600 if wanted.mode is None else wanted.mode)
 
 
-def former_output_paths(settings: Settings, former: OutputPaths) -> OutputPaths:
+def former_output_paths(wanted: ReportSettings, former: OutputPaths) -> OutputPaths:
     """Return where the reports of a run go that is taken up again: to their former paths, unless others are given."""
-    reports = {**former.reports, **settings.outputs}
-    if settings.report != Path():
-        reports["report"] = settings.report
-    return OutputPaths(former.source, _requested(reports), former.mode if settings.report_mode is None else settings.report_mode)
+    reports = {**former.reports, **wanted.outputs}
+    if wanted.path != Path():
+        reports["report"] = wanted.path
+    return OutputPaths(former.source, _requested(reports), former.mode if wanted.mode is None else wanted.mode)
 
 
 def _requested(reports: dict[str, Path]) -> dict[str, Path]:

@@ -37,18 +37,18 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     (BusyError), a ledger or report that cannot be opened (StorageError), an unusable proxy or an unknown region (ConfigError).
     """
     begun, started, shutdown = time.monotonic(), datetime.now(UTC), Shutdown()
-    policy = Policy(blank=settings.blank, region=settings.region, today=started.astimezone().date())
+    policy = Policy(blank=settings.source.blank, region=settings.source.region, today=started.astimezone().date())
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}"
-    sender = _open_sender(settings, shutdown, begun) if settings.send else None
+    sender = _open_sender(settings, shutdown, begun) if not settings.dry_run else None
     with handle_signals(shutdown), _open_ledger(settings) as ledger:
-        steps = Steps(settings, watcher, shutdown, begun, ledger, Summary(run_id, settings.source, settings.report))
-        if settings.send:
-            ledger.expire(started, history_days=settings.keep_days)
+        steps = Steps(settings, watcher, shutdown, begun, ledger, Summary(run_id, settings.source.path, settings.report.path))
+        if not settings.dry_run:
+            ledger.expire(started, history_days=settings.account.keep_days)
         with _open_source(settings, shutdown) as source:
             paths = output_paths(settings, source)
             with drafts(paths) as reports:
                 # A dry run leaves the rows of the last run in the ledger.
-                ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=settings.send)
+                ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=not settings.dry_run)
                 staged = steps.stage(source, policy)
                 if steps.pass_guards(staged) and sender:
                     ledger.release(run_id)
@@ -66,7 +66,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     """
     begun, shutdown = time.monotonic(), Shutdown()
     sender = _open_sender(settings, shutdown, begun)
-    with handle_signals(shutdown), open_existing_ledger(settings, exact=True) as ledger:
+    with handle_signals(shutdown), open_existing_ledger(settings.account, exact=True) as ledger:
         summary, layout, paths = _last_run(ledger, settings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         with drafts(paths) as reports:
@@ -85,7 +85,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
 def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     """Write the reports of the last run again. Raises ConfigError when its rows are not kept any more, StorageError."""
     begun, shutdown = time.monotonic(), Shutdown()
-    with open_existing_ledger(settings) as ledger:
+    with open_existing_ledger(settings.account) as ledger:
         summary, layout, paths = _last_run(ledger, settings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         with drafts(paths) as reports:
@@ -107,7 +107,7 @@ def _open_sender(settings: Settings, shutdown: Shutdown, begun: float) -> "Sende
 
 def _open_ledger(settings: Settings) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account, or one that is thrown away afterwards, for `check` and for the sandbox."""
-    return open_ledger(settings) if settings.remember and not settings.sandbox else open_temporary_ledger()
+    return open_ledger(settings.account) if settings.remember and not settings.send.sandbox else open_temporary_ledger()
 
 
 @contextmanager
@@ -119,14 +119,15 @@ def _open_source(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
         if shutdown.reasons:  # a signal, while the source was watched
             raise shutdown.reasons[0]
 
-    options = SourceOptions(settings.sheet, settings.encoding, settings.delimiter, settings.hidden, settings.renames)
+    wanted = settings.source
+    options = SourceOptions(wanted.sheet, wanted.encoding, wanted.delimiter, wanted.hidden, wanted.renames)
     try:
-        with open_source(settings.source, options, sleep=sleep) as source:
+        with open_source(wanted.path, options, sleep=sleep) as source:
             yield source
     except SourceError as refused:
         with suppress(OSError):  # the report is out of reach, or its name too long
-            if settings.report.exists():
-                sentence = _("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report)
+            if settings.report.path.exists():
+                sentence = _("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report.path)
                 raise type(refused)(sentence) from refused
         raise
 
@@ -139,7 +140,7 @@ def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Outp
     if settings.run not in {"", last}:
         raise ConfigError(_("Only the rows of the last run, {run}, are still kept.", run=last))
     former, layout, seconds = ledger.reopen_last()
-    paths = former_output_paths(settings, former)
+    paths = former_output_paths(settings.report, former)
     rows = sum(ledger.outcomes().values())
     summary = Summary(last, former.source, paths.report, rows=rows, seconds=seconds, letters=layout.letters_of_fields)
     return summary, layout, paths

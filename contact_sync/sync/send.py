@@ -45,10 +45,10 @@ class Sender:
         self._settings = settings
         self._shutdown = shutdown
         self._begun = begun
-        self._client = None if settings.sandbox else self._open_client(settings.base_url)
+        self._client = None if settings.send.sandbox else self._open_client(settings.account.base_url)
 
     def _open_client(self, base_url: str) -> Client:
-        settings = self._settings
+        settings = self._settings.send
         return Client(
             base_url,
             rate=settings.rate,
@@ -73,7 +73,7 @@ class Sender:
         except StorageError as reason:
             self._shutdown.request(reason)
             return []
-        watcher.sending(min(pending, self._settings.limit or sys.maxsize))
+        watcher.sending(min(pending, self._settings.send.limit or sys.maxsize))
         notes: list[str] = []
         try:
             asyncio.run(self._send(ledger, watcher, notes))
@@ -89,7 +89,7 @@ class Sender:
         return notes
 
     async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:
-        settings = self._settings
+        settings = self._settings.send
         seconds = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - self._begun)
         limits = SendLimits(settings.workers, settings.attempts, settings.limit, seconds)
         async with AsyncExitStack() as stack:
@@ -100,7 +100,7 @@ class Sender:
                 client = self._open_client(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
             try:
-                await Pool(ledger, client, settings.key, limits, self._shutdown, tick=watcher.sent).send()
+                await Pool(ledger, client, self._settings.account.key, limits, self._shutdown, tick=watcher.sent).send()
             finally:
                 if count := client.limiter.backoffs:
                     note = ngettext(

@@ -69,7 +69,7 @@ class Steps:
 
     def _stage(self, source: Source, policy: Policy) -> StageResult:
         settings, ledger, summary = self.settings, self.ledger, self.summary
-        if settings.blank == "clear" and not source.blanks_certain:
+        if settings.source.blank == "clear" and not source.blanks_certain:
             raise SourceError(
                 _(
                     "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
@@ -82,16 +82,16 @@ class Steps:
             source,
             validator,
             ledger,
-            duplicates=settings.duplicates,
-            resend=settings.resend,
-            sending=settings.send,
+            duplicates=settings.source.duplicates,
+            resend=settings.send.resend,
+            sending=not settings.dry_run,
             tick=self.watcher.loaded,
         )
         summary.rows = staged.rows
-        if summary.rows == 0 and not settings.allow_empty:
+        if summary.rows == 0 and not settings.source.allow_empty:
             raise SourceError(_("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path))
-        changed = 0 if settings.resend else staged.to_send
-        source.warnings += deviations(ledger.workloads(str(settings.source), COMPARED), Workload(summary.rows, changed))
+        changed = 0 if settings.send.resend else staged.to_send
+        source.warnings += deviations(ledger.workloads(str(settings.source.path), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
@@ -101,7 +101,7 @@ class Steps:
 
     def pass_guards(self, staged: StageResult) -> bool:
         """Return True when no guard refuses the source; else request a shutdown, after which no row is sent."""
-        refusals = guard(self.settings, staged)
+        refusals = guard(self.settings.guards, staged)
         for reason in refusals:
             self.shutdown.request(reason)
         return not refusals
@@ -114,8 +114,8 @@ class Steps:
     def conclude(self) -> None:
         """Give every row that was not sent its reason, and count the outcomes."""
         reasons = self.shutdown.reasons
-        if self.settings.limit and not reasons:
-            unsent = Violation("limit", detail={"limit": str(self.settings.limit)})
+        if self.settings.send.limit and not reasons:
+            unsent = Violation("limit", detail={"limit": str(self.settings.send.limit)})
         else:
             unsent = Violation("stopped", detail={"reason": str(reasons[0]) if reasons else ""})
         self.ledger.report_unsent_as(unsent, ready=any(isinstance(reason, SourceError) for reason in reasons))
@@ -132,7 +132,7 @@ class Steps:
         """Write every report, and check the count: rows read = rows accounted for = rows of each report."""
         summary = self.summary
         summary.warnings = [*summary.warnings, *reports.warnings]
-        context = ReportContext(summary, layout, original, masked=not self.settings.show_phones)
+        context = ReportContext(summary, layout, original, masked=not self.settings.report.show_phones)
         for name, draft in reports.by_format.items():
             lines = self._write(name, draft, context)
             accounted = sum(summary.outcomes.values())
@@ -177,7 +177,7 @@ class Steps:
 
     def finish(self) -> None:
         """Note in the ledger that the run has ended; a dry run is not noted."""
-        if self.settings.send:
+        if not self.settings.dry_run:
             try:
                 self.ledger.finish_run(self.summary, stamp(datetime.now(UTC)))
             except StorageError as reason:

@@ -26,12 +26,12 @@ def test_precedence_of_the_key(main: Main, settings_of: SettingsOf) -> None:
     files = {name: key_file(name, f"{name}-{KEY}") for name in ("line", "environment", "toml")}
     file = config(f"api-key-file = '{files['toml']}'\n")
     arguments = ("run", "c.csv", "--config", file)
-    assert settings_of(*arguments).key == f"toml-{KEY}"
+    assert settings_of(*arguments).account.key == f"toml-{KEY}"
     main.env["CONTACT_SYNC_API_KEY_FILE"] = str(files["environment"])
-    assert settings_of(*arguments).key == f"environment-{KEY}"
+    assert settings_of(*arguments).account.key == f"environment-{KEY}"
     main.env["CONTACT_SYNC_API_KEY"] = f" variable-{KEY}\n"
-    assert settings_of(*arguments).key == f"variable-{KEY}"
-    assert settings_of(*arguments, "--api-key-file", files["line"]).key == f"line-{KEY}"
+    assert settings_of(*arguments).account.key == f"variable-{KEY}"
+    assert settings_of(*arguments, "--api-key-file", files["line"]).account.key == f"line-{KEY}"
 
 
 def test_missing_key(main: Main) -> None:

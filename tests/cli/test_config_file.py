@@ -11,8 +11,8 @@ def test_default_config_file(settings_of: SettingsOf) -> None:
     """A config file in the user's config folder is read without being named, by every command."""
     config("rate = 2\nregion = 'BE'\nmap = 'A=url'\n", str(Path.home() / ".config/contact-sync/config.toml"))
     made = settings_of("run", "c.csv", "--sandbox")
-    assert (made.rate, made.region, made.renames) == (2, "BE", {"A": "url"})
-    assert settings_of("check", "c.csv").region == "BE"
+    assert (made.send.rate, made.source.region, made.source.renames) == (2, "BE", {"A": "url"})
+    assert settings_of("check", "c.csv").source.region == "BE"
 
 
 @pytest.mark.parametrize(

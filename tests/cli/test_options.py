@@ -7,7 +7,7 @@ import click
 import pytest
 
 from contact_sync.cli.program import COMMANDS
-from contact_sync.settings import Settings
+from contact_sync.settings import FIELDS, SendSettings, Settings
 
 from .program import KEY, Main, SettingsOf, command, config, key_file, options, write
 
@@ -103,14 +103,14 @@ def test_former_option_name_still_works(main: Main, settings_of: SettingsOf, tmp
     else:
         (tmp_path / "config.toml").write_text("max-strangers = 7", encoding="utf-8")
         given = ("--config", str(tmp_path / "config.toml"))
-    assert settings_of("check", "c.csv", *given).max_identity_changes == 7
+    assert settings_of("check", "c.csv", *given).guards.max_identity_changes == 7
     assert "--max-strangers" not in command("check").get_help(click.Context(command("check")))
 
 
 def test_defaults(main: Main, settings_of: SettingsOf) -> None:
     """Without options a run has the defaults of the contract."""
     main.env["CONTACT_SYNC_API_KEY"] = KEY
-    assert settings_of("run", "some/contacts.csv") == Settings(
+    assert settings_of("run", "some/contacts.csv") == Settings.of(
         source=Path("some/contacts.csv"),
         report=Path("some/contacts.results.csv"),
         report_mode=None,
@@ -139,11 +139,11 @@ def test_every_option_reaches_the_settings(settings_of: SettingsOf) -> None:
         "--map A=b=url --map B=custom1 --sheet S --encoding cp1252 --delimiter tab --hidden skip --region BE --max-invalid 2.5 "
         "--max-clears 0 --max-identity-changes 10 --allow-empty"
     )
-    assert settings_of("run", "c.csv", "--api-key-file", key_file(), *given.split()) == Settings(
+    assert settings_of("run", "c.csv", "--api-key-file", key_file(), *given.split()) == Settings.of(
         source=Path("c.csv"),
         report=Path("r.csv"),
         report_mode=0o640,
-        send=False,
+        dry_run=True,
         key=KEY,
         base_url="https://example.com/v2",
         account="shop",
@@ -174,7 +174,7 @@ def test_every_option_reaches_the_settings(settings_of: SettingsOf) -> None:
 def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> None:
     """A check neither sends nor uses a ledger, and needs no key."""
     settings = settings_of("check", "c.csv", *dry, "--delimiter", ",")
-    assert (settings.send, settings.remember, settings.key, settings.delimiter) == (False, False, "", ",")
+    assert (settings.dry_run, settings.remember, settings.account.key, settings.source.delimiter) == (True, False, "", ",")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_impossible_delimiter(main: Main, delimiter: str) -> None:
 @pytest.mark.parametrize(("given", "meant"), [("|", "|"), ("^", "^"), ("tab", "\t"), ("TAB", "\t"), ("\\t", "\t"), ("\t", "\t")])
 def test_delimiter(settings_of: SettingsOf, given: str, meant: str) -> None:
     """--delimiter is a character, or a name for the tab, which is hard to type."""
-    assert settings_of("check", "c.csv", "--delimiter", given).delimiter == meant
+    assert settings_of("check", "c.csv", "--delimiter", given).source.delimiter == meant
 
 
 @pytest.mark.parametrize("option", ["FILE", "--report", "--workbook", "--page", "--state-dir", "--log-file", "--config"])
@@ -263,7 +263,9 @@ def test_precedence(main: Main, settings_of: SettingsOf, option: str) -> None:
 
     def value(*more: object) -> Any:
         name = "renames" if option == "map" else option.replace("-", "_")
-        return getattr(settings_of("run", "c.csv", "--sandbox", *more), name)
+        made = settings_of("run", "c.csv", "--sandbox", *more)
+        concern, field = FIELDS.get(name, ("", name))
+        return getattr(getattr(made, concern) if concern else made, field)
 
     assert value() == expected[3]
     file = config(f"{option} = {in_file}\n")
@@ -280,10 +282,10 @@ def test_precedence(main: Main, settings_of: SettingsOf, option: str) -> None:
 def test_flags(main: Main, settings_of: SettingsOf, yes: str, no: str) -> None:
     """A flag is read from the config file and the environment, which can also unset what the file sets."""
     arguments = ("run", "c.csv", "--sandbox", "--config", config("resend = true\nallow-empty = false\n"))
-    assert (settings_of(*arguments).resend, settings_of(*arguments).allow_empty) == (True, False)
+    assert (settings_of(*arguments).send.resend, settings_of(*arguments).source.allow_empty) == (True, False)
     main.env["CONTACT_SYNC_RESEND"] = no
     main.env["CONTACT_SYNC_ALLOW_EMPTY"] = yes
-    assert (settings_of(*arguments).resend, settings_of(*arguments).allow_empty) == (False, True)
+    assert (settings_of(*arguments).send.resend, settings_of(*arguments).source.allow_empty) == (False, True)
 
 
 def test_environment_is_that_of_main(monkeypatch: pytest.MonkeyPatch, settings_of: SettingsOf) -> None:
@@ -291,7 +293,7 @@ def test_environment_is_that_of_main(monkeypatch: pytest.MonkeyPatch, settings_o
     monkeypatch.setenv("CONTACT_SYNC_RATE", "9")
     monkeypatch.setenv("CONTACT_SYNC_API_KEY", KEY)
     made = settings_of("run", "c.csv", "-n", "--account", "a")
-    assert (made.rate, made.key) == (5, "")
+    assert (made.send.rate, made.account.key) == (5, "")
 
 
 def test_every_option_in_the_environment(main: Main, settings_of: SettingsOf) -> None:
@@ -303,7 +305,8 @@ def test_every_option_in_the_environment(main: Main, settings_of: SettingsOf) ->
     for name, value in (pair.split("=") for pair in given.split()):
         main.env[f"CONTACT_SYNC_{name}"] = value
     made = settings_of("run", "c.csv")
-    assert (made.rate, made.workers, made.attempts, made.timeout, made.limit, made.max_duration) == (1, 2, 3, 4, 5, 6)
-    assert (made.send, made.sandbox, made.report, made.base_url) == (False, True, Path("r"), "https://a.fr")
-    assert (made.sheet, made.encoding, made.delimiter, made.hidden) == ("s", "e", "|", "skip")
-    assert (made.duplicates, made.region, made.max_clears) == ("first", "BE", 7)
+    sending = SendSettings(rate=1, workers=2, attempts=3, timeout=4, limit=5, max_duration=6, sandbox=True)
+    assert (made.send, made.dry_run) == (sending, True)
+    assert (made.report.path, made.account.base_url) == (Path("r"), "https://a.fr")
+    assert (made.source.sheet, made.source.encoding, made.source.delimiter, made.source.hidden) == ("s", "e", "|", "skip")
+    assert (made.source.duplicates, made.source.region, made.guards.max_clears) == ("first", "BE", 7)

@@ -62,7 +62,7 @@ def outcomes(folder: Path, *, send: bool) -> dict[str, int]:
     source = folder / "contacts.csv"
     os.utime(source, (time.time() - 60,) * 2)
     account = {"key": "made-up-key-1234", "base_url": "http://127.0.0.1:8099/v1", "state_dir": folder / "state"}
-    return run(Settings(source=source, report=folder / "report.csv", send=send, **account), Silent()).outcomes  # type: ignore[arg-type]
+    return run(Settings.of(source=source, report=folder / "report.csv", dry_run=not send, **account), Silent()).outcomes
 
 
 def test_confirmed_rows_are_recognised(folder: Path) -> None:

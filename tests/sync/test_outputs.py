@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.model import OutputPaths
-from contact_sync.settings import NOWHERE, Settings
+from contact_sync.settings import NOWHERE, ReportSettings
 from contact_sync.sync.outputs import former_output_paths
 
 FORMER = OutputPaths(Path("/in/c.csv"), {"report": Path("/in/r.csv"), "workbook": Path("/in/w.xlsx")}, 0o640)
@@ -49,6 +49,6 @@ def test_paths_after_a_move() -> None:
 
 def test_former_paths() -> None:
     """A run that is resumed writes its former reports, unless others are given; `none` leaves the workbook out."""
-    assert former_output_paths(Settings(), FORMER) == FORMER
-    others = Settings(report=Path("n.csv"), report_mode=0o600, outputs={"workbook": NOWHERE, "page": Path("p.html")})
+    assert former_output_paths(ReportSettings(), FORMER) == FORMER
+    others = ReportSettings(path=Path("n.csv"), mode=0o600, outputs={"workbook": NOWHERE, "page": Path("p.html")})
     assert former_output_paths(others, FORMER) == (FORMER.source, {"report": Path("n.csv"), "page": Path("p.html")}, 0o600)

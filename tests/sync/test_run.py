@@ -109,15 +109,15 @@ class Workspace:
 
     def run(self, **options: Any) -> Summary:
         """Run once."""
-        return run(Settings(**self._options() | {"source": self.source, "report": self.report} | options), self.watcher)
+        return run(Settings.of(**self._options() | {"source": self.source, "report": self.report} | options), self.watcher)
 
     def retry(self, **options: Any) -> Summary:
         """Resume the last run."""
-        return module.retry(Settings(**self._options() | options), self.watcher)
+        return module.retry(Settings.of(**self._options() | options), self.watcher)
 
     def rewrite(self) -> Summary:
         """Write the last run's reports again."""
-        return module.rewrite(Settings(**self._options()), self.watcher)
+        return module.rewrite(Settings.of(**self._options()), self.watcher)
 
     def _options(self) -> dict[str, Any]:
         return {"key": KEY, "base_url": self.sandbox.base_url, "state_dir": self.folder / "state", "rate": 0}
@@ -221,7 +221,7 @@ def test_a_dry_run(workspace: Workspace) -> None:
     workspace.write(*THREE[:2], ("C000003", "Eve"))
     before = len(workspace.sandbox.calls)
     for _ in range(2):
-        summary = workspace.run(send=False)
+        summary = workspace.run(dry_run=True)
         assert (summary.exit_code, workspace.outcomes()) == (0, ["unchanged", "unchanged", "ready"])
         assert balanced(summary, workspace)
     assert len(workspace.sandbox.calls) == before
@@ -232,7 +232,7 @@ def test_a_check(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check needs no key, network or ledger, and writes nothing but the report."""
     workspace.write(*THREE, ("C000004", "x" * 33))
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("there is no network"))
-    summary = workspace.run(send=False, remember=False, key="", base_url="", state_dir=workspace.folder / "never")
+    summary = workspace.run(dry_run=True, remember=False, key="", base_url="", state_dir=workspace.folder / "never")
     assert (summary.exit_code, workspace.outcomes()) == (3, ["ready"] * 3 + ["invalid"])
     assert sorted(path.name for path in workspace.folder.iterdir()) == ["contacts.csv", "contacts.results.csv"]
 
@@ -392,7 +392,7 @@ def test_blank_cells_that_clear(workspace: Workspace) -> None:
 def test_a_guard_without_sending(workspace: Workspace, *, remember: bool) -> None:
     """A guard also stops a check and a dry run: no row is ready then."""
     workspace.write(*THREE, *[(f"D{n}", "x" * 33) for n in range(4)])
-    summary = workspace.run(send=False, remember=remember)
+    summary = workspace.run(dry_run=True, remember=remember)
     assert (summary.exit_code, summary.outcomes) == (4, {"unprocessed": 3, "invalid": 4})
     assert balanced(summary, workspace)
 
@@ -452,7 +452,7 @@ def test_anomalies_are_warnings(tmp_path: Path, sandbox: Serve, monkeypatch: pyt
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 29})
     assert summary.warnings == ["The source has 29 rows; the last 7 runs had 60: check that it is complete."]
     workspace.write(*((*row, "x") for row in contacts), header=(*PERSON, "custom1"))
-    (warning,) = workspace.run(send=False).warnings
+    (warning,) = workspace.run(dry_run=True).warnings
     assert warning.startswith("60 of 60 rows are new or changed; in the last 7 runs it was 0% at most")
     workspace.write(*contacts, header=PERSON)
     assert workspace.run(resend=True).warnings == []
@@ -589,7 +589,7 @@ class Watcher:
         os.kill(os.getpid(), signal.SIGTERM)
         print("still here", flush=True)
 source, report = Path({str(workspace.source)!r}), Path({str(workspace.report)!r})
-run(Settings(source=source, report=report, send=False, remember=False), Watcher())
+run(Settings.of(source=source, report=report, dry_run=True, remember=False), Watcher())
 """
     root = Path(__file__).parents[2]
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}  # it does not end in good order
@@ -672,7 +672,7 @@ def test_a_folder_that_is_out_of_reach(workspace: Workspace) -> None:
     workspace.folder.chmod(0o700)
     state = workspace.folder.parent
     with unprivileged_user(), pytest.raises(SourceError, match="cannot be read"):
-        workspace.run(send=False, remember=False, state_dir=state)
+        workspace.run(dry_run=True, remember=False, state_dir=state)
 
 
 def test_an_empty_source(workspace: Workspace) -> None:
