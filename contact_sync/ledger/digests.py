@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
@@ -137,14 +138,9 @@ def installation(folder: Path) -> Fingerprints:
 
 def _create(path: Path) -> None:
     """Write a new key completely before it gets its name, unless another process was faster."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
-            file.flush()
-            os.fsync(file.fileno())
+    with NamedTemporaryFile(prefix=f"{path.name}.", dir=path.parent) as draft:
+        draft.write(secrets.token_bytes(_KEY_BYTES))
+        draft.flush()
+        os.fsync(draft.fileno())
         with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
+            os.link(draft.name, path)

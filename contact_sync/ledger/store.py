@@ -1,10 +1,7 @@
-"""The interface of the ledger: its methods, grouped by the part of a run that calls them.
+"""The interface of the ledger: the rows of the current run, what the API last confirmed, and the history of runs.
 
-A row is in exactly one state: its outcome is None while it is pending, and then one of `Outcome`. A storage engine implements
-`Ledger`; callers import the interface, or the part of it that they need, and get an instance from `state_dir`.
-
-Two promises hold for every engine. The digests of the fields that an attempt carries are durably withdrawn before it may leave
-(`Outbox.claim`), and only the API's confirmation puts new ones in (`Outbox.record`). Every method raises StorageError when the
+Two promises apply to every storage engine: `Ledger.claim` durably withdraws the digests of the fields that an attempt carries
+before it may leave, and only the API's confirmation (`Ledger.record`) puts new ones in. Every method raises StorageError when the
 store cannot be read or written, and then has written nothing.
 """
 
@@ -14,21 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol, Self
 
-from contact_sync.model import (
-    Batch,
-    Block,
-    Cause,
-    Event,
-    Layout,
-    Outcome,
-    OutputPaths,
-    PastRun,
-    Pending,
-    Result,
-    Summary,
-    Violation,
-    Workload,
-)
+from contact_sync import model
+from contact_sync.model import Outcome, Violation
 
 Payload = tuple[str | None, ...]
 """The value of each field, in the order of the fields that the ledger was opened with; None = not sent."""
@@ -48,16 +32,25 @@ class Comparison(NamedTuple):
 class ReopenedRun(NamedTuple):
     """The last run, as its reports need it."""
 
-    paths: OutputPaths
-    layout: Layout
+    paths: model.OutputPaths
+    layout: model.Layout
     seconds: float
     """Duration so far."""
 
 
-class Staging(Protocol):
-    """Part of the ledger that takes the rows of a source."""
+class Ledger(Protocol):
+    """The rows of the current run and the memory of one account; a context manager that closes it.
 
-    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
+    The outcome of a row is None while it is pending, and then one of `Outcome`. Rows are named by their numbers.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    # ---- staging the rows of a source
+
+    def begin_run(self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool) -> None:
         """Start the run with the id `run`; `started` is UTC, ISO 8601 with Z.
 
         With `keep` the run is registered, and its rows replace those of the last run as soon as all of them are staged. Without
@@ -70,14 +63,14 @@ class Staging(Protocol):
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
         """Compare contactIds and payloads with what the API last confirmed."""
 
-    def stage(self, block: Block) -> None:
+    def stage(self, block: model.Block) -> None:
         """Write a chunk of the source. Chunks arrive in ascending order of their row numbers."""
 
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
-        """Set rows, by number, to `invalid` and append a violation to those that they have."""
+        """Set rows to `invalid` and append a violation to those that they have."""
 
     def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
-        """Replace the outcome of rows, by number; a row that is `invalid` stays so."""
+        """Replace the outcome of rows; a row that is `invalid` stays so."""
 
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return row number → contactId of these rows."""
@@ -85,21 +78,21 @@ class Staging(Protocol):
     def release(self, run: str) -> None:
         """Record that no guard stopped the run: from now on its rows may be sent, by this run or by `resume_last`."""
 
-
-class Outbox(Protocol):
-    """Part of the ledger that hands out the rows to send and takes their results."""
+    # ---- sending them
 
     def pending(self) -> int:
         """Return the number of rows to send."""
 
-    def claim(self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None) -> list[Pending]:
+    def claim(
+        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None
+    ) -> list[model.Pending]:
         """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
 
         These are the pending rows (with `failed` those that failed; in a resumed run both) with a number above `after` and not
         above `until`: at most `most`, and at most a few hundred. The list is empty when there are no more.
         """
 
-    def record(self, result: Result) -> None:
+    def record(self, result: model.Result) -> None:
         """Record the end of a row. It becomes durable with the next `flush`, which runs by itself every few hundred results."""
 
     def flush(self) -> None:
@@ -111,9 +104,7 @@ class Outbox(Protocol):
     def check_room(self, rows: int) -> None:
         """Raise StorageError when the disk has no room for the results of this number of rows."""
 
-
-class RunResults(Protocol):
-    """Part of the ledger that reads the current run back."""
+    # ---- reading the run back
 
     def count(self, outcome: Outcome | None, *, without: str | None = None) -> int:
         """Return the number of rows with this outcome (None = pending), except those whose only code is `without`."""
@@ -131,20 +122,18 @@ class RunResults(Protocol):
     def outcomes(self) -> dict[str, int]:
         """Return outcome → number of rows, for each outcome that occurs; the key of pending rows is empty."""
 
-    def causes(self) -> list[Cause]:
+    def causes(self) -> list[model.Cause]:
         """Return the reasons why rows are not in place, by outcome, code and field, the most frequent first."""
 
     def attempts(self) -> tuple[int, int]:
         """Return the number of attempts made for the rows of this run, and how many of them were retries."""
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self) -> Iterator[model.Batch]:
         """Yield all rows in source order, many at a time."""
 
+    # ---- what outlives the run
 
-class RunLog(Protocol):
-    """Part of the ledger that outlives a run."""
-
-    def finish_run(self, summary: Summary, finished: str) -> None:
+    def finish_run(self, summary: model.Summary, finished: str) -> None:
         """Record the exit code and the counts of the run; `finished` is UTC, ISO 8601 with Z."""
 
     def last_run(self) -> str:
@@ -156,13 +145,13 @@ class RunLog(Protocol):
     def resume_last(self) -> bool:
         """Make the failed rows of the reopened run pending again; return False when the run was never released."""
 
-    def runs(self, most: int) -> list[PastRun]:
+    def runs(self, most: int) -> list[model.PastRun]:
         """Return the last runs, the latest first."""
 
-    def workloads(self, source: str, most: int) -> list[Workload]:
+    def workloads(self, source: str, most: int) -> list[model.Workload]:
         """Return the last runs, the latest first, that were not stopped and whose source has this name except for its digits."""
 
-    def history(self, contact_id: str) -> list[Event]:
+    def history(self, contact_id: str) -> list[model.Event]:
         """Return the events of a contact, the latest first; rows that were already in place leave none."""
 
     def note_move(self, source: Path, place: Path) -> None:
@@ -176,11 +165,3 @@ class RunLog(Protocol):
 
     def expire(self, now: datetime, *, history_days: int | None = None) -> None:
         """Delete the last run's rows when they are older than a week, and the history that is older than `history_days`."""
-
-
-class Ledger(Staging, Outbox, RunResults, RunLog, Protocol):
-    """The memory of one account, and the rows of the current run; a context manager that closes it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...

@@ -22,35 +22,18 @@ class Database:
         self.name = path or _("the temporary ledger")
         """The file, as sentences name it."""
         if path is not None:
-            self._make_private(path)
-        with self.translated_errors():
+            _make_private(path)
+        with self._translated_errors():
             self.connection = sqlite3.connect(path or "", isolation_level=None)
-            try:
-                # Without a bound the cache grows to what looks like a leak on a large source.
-                self.connection.execute("PRAGMA cache_size = -8000")
-                self._set_journal("WAL" if path else "MEMORY")
-                self.connection.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
-                self.connection.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted
-            except BaseException:
-                self.close()
-                raise
 
-    def close(self) -> None:
-        """Close the connection."""
-        self.connection.close()
-
-    @staticmethod
-    def _make_private(path: Path) -> None:
-        """Create the file with mode 0600, or restrict it to that; SQLite gives its side files the same mode."""
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-            os.fchmod(descriptor, 0o600)
-            os.close(descriptor)
-        except OSError as error:
-            sentence = _(
-                "The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror
-            )
-            raise StorageError(sentence) from error
+    def configure(self) -> None:
+        """Set the connection up: commits that survive a loss of power, deleted content overwritten, a bounded cache."""
+        with self._translated_errors():
+            # Without a bound the cache grows to what appears to be a leak on a large source.
+            self.connection.execute("PRAGMA cache_size = -8000")
+            self._set_journal("WAL" if self.path else "MEMORY")
+            self.connection.execute("PRAGMA synchronous = FULL" if self.path else "PRAGMA synchronous = OFF")
+            self.connection.execute("PRAGMA secure_delete = ON")
 
     def _set_journal(self, mode: str) -> None:
         """Set the journal mode; SQLite itself does not wait when another process is setting it, too."""
@@ -66,8 +49,7 @@ class Database:
                 return
 
     @contextmanager
-    def translated_errors(self) -> Iterator[None]:
-        """Turn what SQLite raises into a StorageError."""
+    def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -83,7 +65,7 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write all that is written within, or nothing; within another transaction it is a part of that one."""
-        with self.translated_errors():
+        with self._translated_errors():
             if self.connection.in_transaction:
                 yield self.connection
                 return
@@ -96,9 +78,14 @@ class Database:
                     self.connection.execute("ROLLBACK")
                 raise
 
+    def write(self, statement: str, *values: object) -> int:
+        """Execute a statement and return the number of rows that it changed."""
+        with self.transaction() as db:
+            return db.execute(statement, values).rowcount
+
     def all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows that a query finds."""
-        with self.translated_errors():
+        with self._translated_errors():
             return self.connection.execute(query, values).fetchall()
 
     def number(self, query: str, *values: object) -> int:
@@ -106,7 +93,13 @@ class Database:
         ((number,),) = self.all(query, *values)
         return int(number)
 
-    def truncate_log(self) -> None:
-        """Move all changes from the write-ahead log into the file, so that nothing older is left in the log."""
-        with self.translated_errors():
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+def _make_private(path: Path) -> None:
+    """Create the file with mode 0600, or restrict it to that; SQLite gives its side files the same mode."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.fchmod(descriptor, 0o600)
+        os.close(descriptor)
+    except OSError as error:
+        sentence = _("The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror)
+        raise StorageError(sentence) from error

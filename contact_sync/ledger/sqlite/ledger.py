@@ -5,11 +5,9 @@ from pathlib import Path
 from typing import Self
 
 from contact_sync.ledger.digests import Fingerprints
-from contact_sync.ledger.sqlite.confirmed import ConfirmedState
 from contact_sync.ledger.sqlite.database import Database
-from contact_sync.ledger.sqlite.erasure import blank_rows
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.outbox import RunOutbox
+from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.schema import migrate
 from contact_sync.ledger.sqlite.writer import RunWriter
@@ -25,9 +23,10 @@ class SqliteLedger:
     ) -> None:
         self.database = database = Database(path)
         try:
+            database.configure()
             migrate(database, account)
         except BaseException:
-            database.close()
+            database.connection.close()
             raise
         self._history = history = RunHistory(database)
         self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields)
@@ -35,20 +34,14 @@ class SqliteLedger:
         self._outbox = outbox = RunOutbox(database, confirmed)
         self._reader = reader = RunReader(database, outbox)
 
-        self.staging, self.stage = writer.staging, writer.stage
+        self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
-        self.contact_ids = writer.contact_ids
-        self.compare = confirmed.compare
-        self.release = history.release
-
-        self.pending, self.claim = outbox.pending, outbox.claim
-        self.record, self.flush = outbox.record, outbox.flush
+        self.compare, self.release = confirmed.compare, history.release
+        self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
-
-        self.count, self.clears = reader.count, reader.clears
-        self.report_unsent_as = reader.report_unsent_as
-        self.outcomes, self.causes, self.attempts, self.batches = reader.outcomes, reader.causes, reader.attempts, reader.batches
-
+        self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
+        self.report_unsent_as, self.outcomes = reader.report_unsent_as, reader.outcomes
+        self.causes, self.batches = reader.causes, reader.batches
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
         self.history, self.note_move, self.expire = history.history, history.note_move, history.expire
 
@@ -56,35 +49,30 @@ class SqliteLedger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.database.close()
+        self.database.connection.close()
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
-        """Start a run without rows."""
         self._writer.begin_run(run, paths, started, layout, keep=keep)
-        self._outbox.begin()
+        self._outbox.unwritten, self._outbox.resumed = [], False
         self._reader.unsent = None
 
     def finish_run(self, summary: Summary, finished: str) -> None:
-        """Record the exit code and the counts of the run."""
         self._history.finish_run(summary, finished, self._reader.unsent)
 
     def reopen_last(self) -> ReopenedRun:
-        """Make the last run the current one, read as it was left."""
         run, self._reader.unsent = self._history.read_last()
         return run
 
     def resume_last(self) -> bool:
-        """Make the failed rows of the reopened run pending again; return False when the run was never released."""
         if not self._history.last_run_is_released():
             return False
         self._reader.unsent = None
-        self._outbox.resume()
+        self._outbox.resumed = True
         return True
 
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
-        """Erase all traces of a contact and return the number of places where it was found."""
         with self.database.transaction():
             found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
-            found += blank_rows(self.database, self._history.last_run(), contact_id, normalise)
-        self.database.truncate_log()
+            found += self._writer.forget(contact_id, normalise)
+        self.database.all("PRAGMA wal_checkpoint(TRUNCATE)")  # else the erased text is still in the write-ahead log
         return found

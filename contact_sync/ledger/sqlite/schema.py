@@ -1,9 +1,13 @@
-"""The tables, and the migrations that lead to them."""
+"""The tables, the values in their columns, and the migrations."""
 
+from collections.abc import Sequence
+
+from contact_sync import packed
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
 from contact_sync.ledger.digests import from_first_release
 from contact_sync.ledger.sqlite.database import Database
+from contact_sync.model import Violation
 
 ROW_TABLES = (
     """CREATE {temporary} TABLE block (
@@ -80,3 +84,30 @@ def migrate(database: Database, account: str) -> None:
     if database.all("SELECT value FROM meta WHERE key = 'account'") != [(account,)]:
         sentence = _("The ledger {path} belongs to another account: move it out of the state folder.", path=database.name)
         raise StorageError(sentence)
+
+
+# ---- values as columns
+
+SENTENCE_SEPARATOR = "\n"
+"""Separates the sentences of a row. Each is one line: so are the API's own words (`envelope.quoted`)."""
+
+
+def storable(text: str) -> str:
+    """Return text as SQLite takes it, valid UTF-8; the name of a file and the API's own words may be anything."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def violation_columns(violations: Sequence[Violation]) -> tuple[str, str, str]:
+    """Return codes, fields and sentences of a row's violations, each joined into one text, in the same order."""
+    sentences = SENTENCE_SEPARATOR.join(v.message for v in violations)
+    return ",".join(v.code for v in violations), ",".join(v.field for v in violations), storable(sentences)
+
+
+def pack_cells(cells: list[list[str]]) -> bytes:
+    """Return rows of cells as the column `cells` of a block; a cell may contain half a surrogate pair."""
+    return packed.pack(cells).encode(errors="surrogatepass")
+
+
+def packed_text(cells: bytes) -> str:
+    """Return the column `cells` of a block as `packed.unpack` takes it."""
+    return cells.decode(errors="surrogatepass")

@@ -1,16 +1,16 @@
-"""The rows of a source on their way into the ledger: a block for each chunk, a row for each row that needs one."""
+"""The rows of a source in the ledger: a block for each chunk, a row for each row that needs one."""
 
 import json
 from bisect import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 
-from contact_sync.ledger.sqlite.columns import SENTENCE_SEPARATOR, pack_cells, violation_columns
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.schema import ROW_TABLES
-from contact_sync.model import Block, Layout, Outcome, OutputPaths, Staged, Violation
+from contact_sync.ledger.sqlite.schema import ROW_TABLES, SENTENCE_SEPARATOR, pack_cells, packed_text, violation_columns
+from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, Staged, Violation
+from contact_sync.packed import unpack
 
 
 class RunWriter:
@@ -25,7 +25,6 @@ class RunWriter:
         """The number of the first row of each block, which is its key."""
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
-        """Start a run, with `keep` in the tables of the file, else in temporary ones that hide them."""
         with self._database.transaction() as db:
             if keep:
                 self._history.begin_run(run, paths, started, layout)
@@ -37,7 +36,6 @@ class RunWriter:
 
     @contextmanager
     def staging(self) -> Iterator[None]:
-        """Replace the last run's rows by those that are staged within: by all of them or, when that fails, by none."""
         with self._database.transaction() as db:
             if self._kept:
                 self._history.archive_rows()
@@ -45,7 +43,6 @@ class RunWriter:
             yield
 
     def stage(self, block: Block) -> None:
-        """Write a chunk of the source."""
         with self._database.transaction() as db:
             texts = (json.dumps(block.numbers), json.dumps(block.ids), pack_cells(block.cells))
             plain = len(block.numbers) - len(block.others)
@@ -65,7 +62,6 @@ class RunWriter:
         return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *violation_columns(row.violations))
 
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
-        """Set rows to `invalid` and append a violation to those that they have."""
         with self._database.transaction() as db:
             self._add_rows([number for number, _ in flags])
             db.executemany(
@@ -76,7 +72,6 @@ class RunWriter:
             )
 
     def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
-        """Replace the outcome of rows; a row that is `invalid` stays so."""
         with self._database.transaction() as db:
             self._add_rows([number for number, *_ in rows])
             db.executemany(
@@ -97,7 +92,6 @@ class RunWriter:
                 db.execute("UPDATE block SET plain = plain - ? WHERE first = ?", (added.rowcount, first))
 
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
-        """Return row number → contactId of these rows."""
         return {number: ids[number] for _, members, ids in self._by_block(numbers) for number in members}
 
     def _by_block(self, numbers: Sequence[int]) -> Iterator[tuple[int, list[int], dict[int, str]]]:
@@ -106,6 +100,40 @@ class RunWriter:
             first = self._firsts[position - 1]
             ((texts, ids),) = self._database.all("SELECT numbers, ids FROM block WHERE first = ?", first)
             yield first, list(members), dict(zip(json.loads(texts), json.loads(ids), strict=True))
+
+    def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
+        numbers: list[int] = []
+        with self._database.transaction() as db:
+            query = """SELECT first, layout FROM block, run WHERE run.id = ? AND (instr(ids, ?) OR instr(ids, '""'))"""
+            for first, layout in self._database.all(query, self._history.last_run(), json.dumps(contact_id)):
+                id_column = Layout(*json.loads(layout)).mapping[ID]
+                ((texts, joined_ids, packed),) = self._database.all(
+                    "SELECT numbers, ids, cells FROM block WHERE first = ?", first
+                )
+                ids, cells = json.loads(joined_ids), unpack(packed_text(packed))
+                found = [
+                    position
+                    for position, row in enumerate(cells)
+                    if contact_id == ids[position]
+                    # Where cells have moved, any of them may be the id.
+                    or (not ids[position] and contact_id in map(normalise, row if MARK in "".join(row) else [row[id_column]]))
+                ]
+                for position in found:
+                    ids[position], cells[position] = "", [""] * len(cells[position])
+                if found:
+                    db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", (json.dumps(ids), pack_cells(cells), first))
+                    numbers += map(json.loads(texts).__getitem__, found)
+            db.executemany(
+                "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?",
+                [(number,) for number in numbers],
+            )
+            forgotten = violation_columns([Violation("forgotten")])
+            db.executemany(
+                "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
+                " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
+                [(*forgotten, number) for number in numbers],
+            )
+        return len(numbers)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
