@@ -7,9 +7,8 @@ the name of a field: fields may be added, removed and reordered, and what was co
 import hmac
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from operator import itemgetter
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -44,30 +43,17 @@ class Fingerprints:
         """Return the name of an account, 16 hex digits, the same for the same API and key (or chosen name)."""
         return self._digest(f"account{_SEPARATOR}{base_url}{_SEPARATOR}{name}")[:8].hex()
 
-    def rows(self, fields: Sequence[str]) -> Callable[[str, Sequence[str | None]], bytes]:
-        """Return a function that digests a contactId and its values in the order of `fields` (None = not carried), 16 bytes.
-
-        Equal digests mean the same values of the same fields of the same contact, whatever the order of the fields.
-        """
-        pick = itemgetter(*[fields.index(field) if field in fields else len(fields) for field in _FIRST_FIELDS])
-        later = sorted((field, position) for position, field in enumerate(fields) if field not in _LABELS)
-
-        def digest(contact_id: str, values: Sequence[str | None]) -> bytes:
-            parts = [contact_id, *[_ABSENT if value is None else value for value in pick((*values, None))]]
-            for field, position in later:
-                if (value := values[position]) is not None:
-                    parts += field, value
-            return self._digest(_SEPARATOR.join(parts))[:16]
-
-        return digest
+    def row(self, contact_id: str, values: Mapping[str, str]) -> bytes:
+        """Return one digest, 16 bytes, of a contactId and all values (field name → value) that it carries, in any order."""
+        parts = [contact_id, *[values.get(field, _ABSENT) for field in _FIRST_FIELDS]]
+        for field in sorted(values.keys() - _LABELS.keys()):
+            parts += field, values[field]
+        return self._digest(_SEPARATOR.join(parts))[:16]
 
     def fields(self, contact_id: str, values: Mapping[str, str]) -> FieldDigests:
         """Return the digest of each value (field name → value) that a contact carries."""
-        start = contact_id + _SEPARATOR
-        return {
-            field: self._digest(f"{start}{_LABELS.get(field, field)}{_SEPARATOR}{value}")[:_DIGEST_BYTES]
-            for field, value in values.items()
-        }
+        labelled = [(field, _LABELS.get(field, field), value) for field, value in values.items()]
+        return {field: self._digest(_SEPARATOR.join((contact_id, *rest)))[:_DIGEST_BYTES] for field, *rest in labelled}
 
     def _digest(self, text: str) -> bytes:
         # The name of an account may contain bytes of the command line that are not UTF-8; values never do.
@@ -118,21 +104,16 @@ def installation(folder: Path) -> Fingerprints:
         path.chmod(0o600)  # a copy or a backup may have changed it
         key = path.read_bytes()
     except OSError as error:
-        raise StorageError(
-            _(
-                "The installation key {path} cannot be read or made ({reason}): check the folder.",
-                path=path,
-                reason=error.strerror,
-            )
-        ) from error
+        reason = error.strerror
+        sentence = _("The installation key {path} cannot be read or made ({reason}): check the folder.", path=path, reason=reason)
+        raise StorageError(sentence) from error
     if len(key) != _KEY_BYTES:
-        raise StorageError(
-            _(
-                "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
-                "(every row is then sent once more).",
-                path=path,
-            )
+        sentence = _(
+            "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
+            "(every row is then sent once more).",
+            path=path,
         )
+        raise StorageError(sentence)
     return Fingerprints(key)
 
 

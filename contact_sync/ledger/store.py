@@ -29,36 +29,21 @@ class Comparison(NamedTuple):
     """Rows of known contacts that change first name, last name and phone number at once."""
 
 
-class ReopenedRun(NamedTuple):
-    """The last run, as its reports need it."""
-
-    paths: model.OutputPaths
-    layout: model.Layout
-    seconds: float
-    """Duration so far."""
-
-
 class Ledger(Protocol):
-    """The rows of the current run and the memory of one account; a context manager that closes it.
-
-    The outcome of a row is None while it is pending, and then one of `Outcome`. Rows are named by their numbers.
-    """
+    """The rows of the current run, by their numbers, and the memory of one account; a context manager that closes it."""
 
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *_: object) -> None: ...
 
-    # ---- staging the rows of a source
-
     def begin_run(self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool) -> None:
-        """Start the run with the id `run`; `started` is UTC, ISO 8601 with Z.
+        """Start the run with the id `run` at `started` (UTC, ISO 8601 with Z).
 
-        With `keep` the run is registered, and its rows replace those of the last run as soon as all of them are staged. Without
-        (a dry run), they are dropped when the ledger is closed, and the last run's rows stay.
+        With `keep` it is registered, and its rows replace the last run's; without (a dry run) they are dropped at the end.
         """
 
     def staging(self) -> AbstractContextManager[None]:
-        """Open the one transaction in which all rows are staged: the last run's rows are replaced by all of them, or by none."""
+        """Open the transaction in which all rows are staged: they replace those of the last run together, or not at all."""
 
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
         """Compare contactIds and payloads with what the API last confirmed."""
@@ -78,8 +63,6 @@ class Ledger(Protocol):
     def release(self, run: str) -> None:
         """Record that no guard stopped the run: from now on its rows may be sent, by this run or by `resume_last`."""
 
-    # ---- sending them
-
     def pending(self) -> int:
         """Return the number of rows to send."""
 
@@ -88,8 +71,8 @@ class Ledger(Protocol):
     ) -> list[model.Pending]:
         """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
 
-        These are the pending rows (with `failed` those that failed; in a resumed run both) with a number above `after` and not
-        above `until`: at most `most`, and at most a few hundred. The list is empty when there are no more.
+        These are pending rows (with `failed` failed ones; in a resumed run both) with `after` < number <= `until`, at most
+        `most` and at most a few hundred. The list is empty when there are no more.
         """
 
     def record(self, result: model.Result) -> None:
@@ -104,8 +87,6 @@ class Ledger(Protocol):
     def check_room(self, rows: int) -> None:
         """Raise StorageError when the disk has no room for the results of this number of rows."""
 
-    # ---- reading the run back
-
     def count(self, outcome: Outcome | None, *, without: str | None = None) -> int:
         """Return the number of rows with this outcome (None = pending), except those whose only code is `without`."""
 
@@ -115,8 +96,7 @@ class Ledger(Protocol):
     def report_unsent_as(self, violation: Violation, *, ready: bool) -> None:
         """Make the methods below read pending rows, and with `ready` also `ready` ones, as `unprocessed` because of `violation`.
 
-        Nothing is written, so that a ledger on a full disk can still be reported from. A result that could not be made durable
-        is read as `failed`: the next run sends the row again.
+        Nothing is written: a full disk can be reported from. A result that could not be made durable is read as `failed`.
         """
 
     def outcomes(self) -> dict[str, int]:
@@ -131,16 +111,14 @@ class Ledger(Protocol):
     def batches(self) -> Iterator[model.Batch]:
         """Yield all rows in source order, many at a time."""
 
-    # ---- what outlives the run
-
     def finish_run(self, summary: model.Summary, finished: str) -> None:
         """Record the exit code and the counts of the run; `finished` is UTC, ISO 8601 with Z."""
 
     def last_run(self) -> str:
         """Return the id of the run whose rows are in the ledger; empty when there is none."""
 
-    def reopen_last(self) -> ReopenedRun:
-        """Make the last run, which must exist, the current one, read as it was left; see `resume_last`."""
+    def reopen_last(self) -> tuple[model.OutputPaths, model.Layout, float]:
+        """Make the last run, which must exist, the current one, and return its paths, its layout and its seconds so far."""
 
     def resume_last(self) -> bool:
         """Make the failed rows of the reopened run pending again; return False when the run was never released."""
@@ -158,9 +136,9 @@ class Ledger(Protocol):
         """Record that `source` and its reports have been moved to `place`; ignored unless the last run read `source`."""
 
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
-        """Erase all traces of a contact from the store and return the number of places where it was found.
+        """Erase all traces of a contact and return their number; rows with an uncertain id are searched with `normalise`.
 
-        `normalise` returns the contactId in a cell; rows whose id is uncertain are searched with it. Erased rows are not sent.
+        `normalise` returns the contactId in a cell. Erased rows are not sent.
         """
 
     def expire(self, now: datetime, *, history_days: int | None = None) -> None:

@@ -1,5 +1,73 @@
-"""The ledger in one SQLite file for each account; the only SQL of the project. It imports what `contact_sync.ledger` may."""
+"""The ledger in one SQLite file for each account; the only SQL of the project. It imports what `contact_sync.ledger` may.
 
-from contact_sync.ledger.sqlite.ledger import SqliteLedger
+`database` is the file, `schema` its tables; each of the other modules implements a part of the interface.
+"""
 
-__all__ = ["SqliteLedger"]
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Self
+
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.sqlite.history import RunHistory
+from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
+from contact_sync.ledger.sqlite.reader import RunReader
+from contact_sync.ledger.sqlite.writer import RunWriter
+from contact_sync.model import FIELDS, Layout, OutputPaths, Summary
+
+
+class SqliteLedger:
+    """A `Ledger` in the file `path`, or in a temporary one when `path` is None; `fields` names a payload's values."""
+
+    def __init__(
+        self, path: Path | None, fingerprints: Fingerprints, account: str = "", *, fields: Sequence[str] = FIELDS
+    ) -> None:
+        self.database = database = Database(path, account)
+        self._history = history = RunHistory(database)
+        self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields)
+        self._writer = writer = RunWriter(database, history, fields)
+        self._outbox = outbox = RunOutbox(database, confirmed)
+        self._reader = reader = RunReader(database, outbox)
+
+        self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
+        self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
+        self.compare, self.release = confirmed.compare, history.release
+        self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
+        self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
+        self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
+        self.report_unsent_as, self.outcomes = reader.report_unsent_as, reader.outcomes
+        self.causes, self.batches = reader.causes, reader.batches
+        self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
+        self.history, self.note_move, self.expire = history.history, history.note_move, history.expire
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.database.connection.close()
+
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
+        self._writer.begin_run(run, paths, started, layout, keep=keep)
+        self._outbox.unwritten, self._outbox.resumed = [], False
+        self._reader.unsent = None
+
+    def finish_run(self, summary: Summary, finished: str) -> None:
+        self._history.finish_run(summary, finished, self._reader.unsent)
+
+    def reopen_last(self) -> tuple[OutputPaths, Layout, float]:
+        run, self._reader.unsent = self._history.read_last()
+        return run
+
+    def resume_last(self) -> bool:
+        if not self._history.last_run_is_released():
+            return False
+        self._reader.unsent = None
+        self._outbox.resumed = True
+        return True
+
+    def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
+        with self.database.transaction():
+            found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
+            found += self._writer.forget(contact_id, normalise)
+        self.database.all("PRAGMA wal_checkpoint(TRUNCATE)")  # else the erased text is still in the write-ahead log
+        return found

@@ -1,5 +1,6 @@
-"""The SQLite file: private, durable, with transactions, and with every error as a StorageError."""
+"""The SQLite file: private, durable, of the current version, with transactions, and with every error as a StorageError."""
 
+import itertools
 import os
 import sqlite3
 import time
@@ -10,30 +11,35 @@ from typing import Any
 
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
+from contact_sync.ledger.digests import from_first_release
+from contact_sync.ledger.sqlite import schema
 
 _BUSY_TIMEOUT_S = 5.0  # seconds; SQLite's own default for other locks
 
 
 class Database:
-    """A connection to the file `path`, or to a private temporary one when `path` is None. Every method raises StorageError."""
+    """A connection to the file `path` of `account`, or to a temporary one when `path` is None. Every method raises StorageError.
 
-    def __init__(self, path: Path | None) -> None:
+    A file of an earlier version is migrated; one of a newer version or of another account is refused.
+    """
+
+    def __init__(self, path: Path | None, account: str) -> None:
         self.path = path
-        self.name = path or _("the temporary ledger")
-        """The file, as sentences name it."""
+        self._name = path or _("the temporary ledger")
         if path is not None:
             _make_private(path)
         with self._translated_errors():
             self.connection = sqlite3.connect(path or "", isolation_level=None)
-
-    def configure(self) -> None:
-        """Set the connection up: commits that survive a loss of power, deleted content overwritten, a bounded cache."""
-        with self._translated_errors():
-            # Without a bound the cache grows to what appears to be a leak on a large source.
-            self.connection.execute("PRAGMA cache_size = -8000")
-            self._set_journal("WAL" if self.path else "MEMORY")
-            self.connection.execute("PRAGMA synchronous = FULL" if self.path else "PRAGMA synchronous = OFF")
-            self.connection.execute("PRAGMA secure_delete = ON")
+            try:
+                # Without a bound the cache grows to what appears to be a leak on a large source.
+                self.connection.execute("PRAGMA cache_size = -8000")
+                self._set_journal("WAL" if path else "MEMORY")
+                self.connection.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
+                self.connection.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted
+                self._migrate(account)
+            except BaseException:
+                self.connection.close()
+                raise
 
     def _set_journal(self, mode: str) -> None:
         """Set the journal mode; SQLite itself does not wait when another process is setting it, too."""
@@ -48,19 +54,35 @@ class Database:
             else:
                 return
 
+    def _migrate(self, account: str) -> None:
+        if self.number("PRAGMA user_version") > schema.VERSION:
+            sentence = _("The ledger {path} was written by a newer contact-sync: install that version.", path=self._name)
+            raise StorageError(sentence)
+        if self.number("PRAGMA user_version") < schema.VERSION:
+            self.connection.create_function("from_first_release", 1, from_first_release, deterministic=True)
+            with self.transaction() as db:
+                version = self.number("PRAGMA user_version")  # another process may have been faster
+                for statement in itertools.chain(*schema.MIGRATIONS[version:]):
+                    db.execute(statement)
+                if version == 0:
+                    db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
+                db.execute(f"PRAGMA user_version = {schema.VERSION}")
+        if self.all("SELECT value FROM meta WHERE key = 'account'") != [(account,)]:
+            sentence = _("The ledger {path} belongs to another account: move it out of the state folder.", path=self._name)
+            raise StorageError(sentence)
+
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            raise StorageError(
-                _(
-                    "The ledger {path} cannot be used ({reason}): check the disk; if the file is damaged, "
-                    "move it away (every row is then sent once more).",
-                    path=self.name,
-                    reason=error,
-                )
-            ) from error
+            sentence = _(
+                "The ledger {path} cannot be used ({reason}): check the disk; if the file is damaged, "
+                "move it away (every row is then sent once more).",
+                path=self._name,
+                reason=error,
+            )
+            raise StorageError(sentence) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from contact_sync.i18n import _
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.ledger.store import ReopenedRun
 from contact_sync.model import Event, Layout, Outcome, OutputPaths, PastRun, Summary, Violation, Workload, stamp
 
 _TEXT_DAYS = 7
@@ -34,16 +33,6 @@ class Unsent(NamedTuple):
     violation: Violation
     ready: bool
 
-    def column(self) -> str:
-        """Return it as the column `rest` of a run."""
-        return json.dumps([self.violation.code, self.violation.detail, self.ready])
-
-    @classmethod
-    def of(cls, column: str) -> "Unsent":
-        """Return what `column` wrote; a run that was killed wrote nothing."""
-        code, detail, ready = json.loads(column) if column else ("stopped", {"reason": _("It was interrupted.")}, False)
-        return cls(Violation(code, detail=detail), ready)
-
 
 @dataclass
 class RunHistory:
@@ -57,7 +46,8 @@ class RunHistory:
         self.database.write(statement, run, source, started, json.dumps(layout), paths.packed(), paths.mode)
 
     def finish_run(self, summary: Summary, finished: str, unsent: Unsent | None) -> None:
-        outcomes, rest = json.dumps(summary.outcomes), unsent.column() if unsent else ""
+        outcomes = json.dumps(summary.outcomes)
+        rest = json.dumps([unsent.violation.code, unsent.violation.detail, unsent.ready]) if unsent else ""
         self.database.write(
             "UPDATE run SET finished = ?, exit_code = ?, outcomes = ?, rest = ?,"
             " requests = requests + ?, retries = retries + ?, seconds = seconds + ? WHERE id = ?",
@@ -74,11 +64,14 @@ class RunHistory:
     def last_run_is_released(self) -> bool:
         return bool(self.database.number("SELECT released FROM run WHERE id = ?", self.last_run()))
 
-    def read_last(self) -> tuple[ReopenedRun, Unsent]:
-        """Return the last run, and why its pending rows were not sent."""
+    def read_last(self) -> tuple[tuple[OutputPaths, Layout, float], Unsent]:
+        """Return paths, layout and seconds of the last run, and why its pending rows were not sent."""
         query = "SELECT places, mode, layout, seconds, rest FROM run WHERE id = ?"
         ((paths, mode, layout, seconds, rest),) = self.database.all(query, self.last_run())
-        return ReopenedRun(OutputPaths.unpacked(paths, mode), Layout(*json.loads(layout)), seconds), Unsent.of(rest)
+        # A run that was killed wrote no reason.
+        code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": _("It was interrupted.")}, False)
+        run = (OutputPaths.unpacked(paths, mode), Layout(*json.loads(layout)), seconds)
+        return run, Unsent(Violation(code, detail=detail), ready)
 
     def note_move(self, source: Path, place: Path) -> None:
         with self.database.transaction():

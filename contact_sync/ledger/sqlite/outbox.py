@@ -19,14 +19,13 @@ _LOG_BYTES, _RESULT_BYTES = 8 << 20, 200
 """Size of SQLite's log while rows are sent, and of the result of a row."""
 
 
+@dataclass
 class ConfirmedState:
     """The table `confirmed`; `fields` names the values of a payload."""
 
-    def __init__(self, database: Database, fingerprints: Fingerprints, fields: Sequence[str]) -> None:
-        self._database = database
-        self._fingerprints = fingerprints
-        self._fields = fields
-        self._row_digest = fingerprints.rows(fields)
+    database: Database
+    fingerprints: Fingerprints
+    fields: Sequence[str]
 
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
         stored = self._find([contact_id for contact_id, _ in rows])
@@ -39,23 +38,23 @@ class ConfirmedState:
 
     def _compare(self, contact_id: str, payload: Payload, row: bytes | None, packed: bytes) -> tuple[bool, bool | None]:
         """Return True when a row is in place, and True when it changes the identity (None where that is not known)."""
-        if row == self._row_digest(contact_id, payload):
+        values = {name: value for name, value in zip(self.fields, payload, strict=True) if value is not None}
+        if row == self.fingerprints.row(contact_id, values):
             return True, False
-        values = {name: value for name, value in zip(self._fields, payload, strict=True) if value is not None}
-        carried, known = self._fingerprints.fields(contact_id, values), unpack(packed)
+        carried, known = self.fingerprints.fields(contact_id, values), unpack(packed)
         return agree(carried, known), changes_identity(carried, known)
 
     def _find(self, contact_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes]]:
         """Return the digest of the last confirmed row (None = partly withdrawn) and the packed ones of fields, by contactId."""
         query = "SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
-        return {contact_id: (row, fields) for contact_id, row, fields in self._database.all(query, json.dumps(contact_ids))}
+        return {contact_id: (row, fields) for contact_id, row, fields in self.database.all(query, json.dumps(contact_ids))}
 
     def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str]]]) -> list[bytes]:
         """Withdraw the fields that each `contact` object carries and return the packed digests of its other fields."""
         stored = self._find([contact_id for contact_id, _ in contacts])
         known = {contact_id: unpack(fields) for contact_id, (_, fields) in stored.items()}
         rest = []
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             for contact_id, contact in contacts:
                 before = known.get(contact_id, {})
                 left = {name: digest for name, digest in before.items() if name not in contact}
@@ -67,15 +66,15 @@ class ConfirmedState:
 
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed."""
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             for row in rows:
-                digest = self._row_digest(row.contact_id, [row.contact.get(name) for name in self._fields])
-                fields = pack({**unpack(row.known), **self._fingerprints.fields(row.contact_id, row.contact)})
+                digest = self.fingerprints.row(row.contact_id, row.contact)
+                fields = pack({**unpack(row.known), **self.fingerprints.fields(row.contact_id, row.contact)})
                 statement = "INSERT OR REPLACE INTO confirmed (contact_id, row, fields) VALUES (?, ?, ?)"
                 db.execute(statement, (row.contact_id, digest, fields))
 
     def forget(self, contact_id: str) -> int:
-        return self._database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id)
+        return self.database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id)
 
 
 @dataclass

@@ -3,10 +3,6 @@
 from collections.abc import Sequence
 
 from contact_sync import packed
-from contact_sync.errors import StorageError
-from contact_sync.i18n import _
-from contact_sync.ledger.digests import from_first_release
-from contact_sync.ledger.sqlite.database import Database
 from contact_sync.model import Violation
 
 ROW_TABLES = (
@@ -58,35 +54,10 @@ MIGRATIONS = (
     ),
     ("UPDATE confirmed SET fields = from_first_release(fields)",),
 )
-"""The statements that lead from each version of the file to the next one."""
+"""The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 
 VERSION = len(MIGRATIONS)
-"""Of the file's schema, kept as `user_version`."""
-
-
-def migrate(database: Database, account: str) -> None:
-    """Bring the file of `account` to the current version.
-
-    Raises StorageError when it was written by a newer version, or belongs to another account.
-    """
-    if database.number("PRAGMA user_version") > VERSION:
-        sentence = _("The ledger {path} was written by a newer contact-sync: install that version.", path=database.name)
-        raise StorageError(sentence)
-    if database.number("PRAGMA user_version") < VERSION:
-        database.connection.create_function("from_first_release", 1, from_first_release, deterministic=True)
-        with database.transaction() as db:
-            version = database.number("PRAGMA user_version")  # another process may have been faster
-            for statement in (statement for step in MIGRATIONS[version:] for statement in step):
-                db.execute(statement)
-            if version == 0:
-                db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
-            db.execute(f"PRAGMA user_version = {VERSION}")
-    if database.all("SELECT value FROM meta WHERE key = 'account'") != [(account,)]:
-        sentence = _("The ledger {path} belongs to another account: move it out of the state folder.", path=database.name)
-        raise StorageError(sentence)
-
-
-# ---- values as columns
+"""Version of the file's schema, kept as `user_version`."""
 
 SENTENCE_SEPARATOR = "\n"
 """Separates the sentences of a row. Each is one line: so are the API's own words (`envelope.quoted`)."""

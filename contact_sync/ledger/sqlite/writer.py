@@ -4,6 +4,7 @@ import json
 from bisect import bisect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 
 from contact_sync.ledger.sqlite.database import Database
@@ -13,37 +14,35 @@ from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, St
 from contact_sync.packed import unpack
 
 
+@dataclass
 class RunWriter:
     """Writer of the tables `block` and `row`; `fields` names the values of a payload."""
 
-    def __init__(self, database: Database, history: RunHistory, fields: Sequence[str]) -> None:
-        self._database = database
-        self._history = history
-        self._fields = fields
-        self._kept = ""
-        self._firsts: list[int] = []
-        """The number of the first row of each block, which is its key."""
+    database: Database
+    history: RunHistory
+    fields: Sequence[str]
+    registered: str = ""
+    """The id of the current run; empty in a dry run."""
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             if keep:
-                self._history.begin_run(run, paths, started, layout)
+                self.history.begin_run(run, paths, started, layout)
             else:
                 for statement in ROW_TABLES:
                     db.execute(statement.format(temporary="TEMPORARY"))
-        self._kept = run if keep else ""
-        self._firsts = []
+        self.registered = run if keep else ""
 
     @contextmanager
     def staging(self) -> Iterator[None]:
-        with self._database.transaction() as db:
-            if self._kept:
-                self._history.archive_rows()
-                db.execute("INSERT INTO meta VALUES ('rows', ?)", (self._kept,))
+        with self.database.transaction() as db:
+            if self.registered:
+                self.history.archive_rows()
+                db.execute("INSERT INTO meta VALUES ('rows', ?)", (self.registered,))
             yield
 
     def stage(self, block: Block) -> None:
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             texts = (json.dumps(block.numbers), json.dumps(block.ids), pack_cells(block.cells))
             plain = len(block.numbers) - len(block.others)
             db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
@@ -52,17 +51,16 @@ class RunWriter:
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 map(self._columns, block.others),
             )
-        self._firsts.append(block.numbers[0])
 
     def _columns(self, row: Staged) -> tuple[object, ...]:
         contact = None
         if row.outcome is None:
-            values = zip(self._fields, row.payload, strict=True)
+            values = zip(self.fields, row.payload, strict=True)
             contact = _encode({field: value for field, value in values if value is not None})
         return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *violation_columns(row.violations))
 
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             self._add_rows([number for number, _ in flags])
             db.executemany(
                 "UPDATE row SET outcome = 'invalid', code = CASE WHEN code = '' THEN ? ELSE code || ',' || ? END,"
@@ -72,7 +70,7 @@ class RunWriter:
             )
 
     def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
-        with self._database.transaction() as db:
+        with self.database.transaction() as db:
             self._add_rows([number for number, *_ in rows])
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE number = ? AND outcome IS NOT 'invalid'",
@@ -82,7 +80,7 @@ class RunWriter:
     def _add_rows(self, numbers: Sequence[int]) -> None:
         """Add a `row`, with the outcome of the block, for each of these that has none."""
         for first, members, contact_ids in self._by_block(numbers):
-            with self._database.transaction() as db:
+            with self.database.transaction() as db:
                 (outcome,) = db.execute("SELECT outcome FROM block WHERE first = ?", (first,)).fetchone()
                 added = db.executemany(
                     "INSERT OR IGNORE INTO row (number, contact_id, clears, outcome, code, fields, message)"
@@ -96,44 +94,40 @@ class RunWriter:
 
     def _by_block(self, numbers: Sequence[int]) -> Iterator[tuple[int, list[int], dict[int, str]]]:
         """Yield for each block that contains some of these rows its key, these rows, and the contactId of all its rows."""
-        for position, members in groupby(sorted(numbers), key=lambda number: bisect(self._firsts, number)):
-            first = self._firsts[position - 1]
-            ((texts, ids),) = self._database.all("SELECT numbers, ids FROM block WHERE first = ?", first)
+        firsts = [first for (first,) in self.database.all("SELECT first FROM block ORDER BY first")]
+        for position, members in groupby(sorted(numbers), key=lambda number: bisect(firsts, number)):
+            first = firsts[position - 1]
+            ((texts, ids),) = self.database.all("SELECT numbers, ids FROM block WHERE first = ?", first)
             yield first, list(members), dict(zip(json.loads(texts), json.loads(ids), strict=True))
 
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
-        numbers: list[int] = []
-        with self._database.transaction() as db:
+        erased: list[int] = []
+        with self.database.transaction() as db:
             query = """SELECT first, layout FROM block, run WHERE run.id = ? AND (instr(ids, ?) OR instr(ids, '""'))"""
-            for first, layout in self._database.all(query, self._history.last_run(), json.dumps(contact_id)):
+            for first, layout in self.database.all(query, self.history.last_run(), json.dumps(contact_id)):
                 id_column = Layout(*json.loads(layout)).mapping[ID]
-                ((texts, joined_ids, packed),) = self._database.all(
-                    "SELECT numbers, ids, cells FROM block WHERE first = ?", first
-                )
+                ((texts, joined_ids, packed),) = self.database.all("SELECT numbers, ids, cells FROM block WHERE first = ?", first)
                 ids, cells = json.loads(joined_ids), unpack(packed_text(packed))
-                found = [
-                    position
-                    for position, row in enumerate(cells)
-                    if contact_id == ids[position]
+                found = []
+                for position, (number, row) in enumerate(zip(json.loads(texts), cells, strict=True)):
                     # Where cells have moved, any of them may be the id.
-                    or (not ids[position] and contact_id in map(normalise, row if MARK in "".join(row) else [row[id_column]]))
-                ]
-                for position in found:
-                    ids[position], cells[position] = "", [""] * len(cells[position])
+                    uncertain = row if MARK in "".join(row) else [row[id_column]]
+                    if contact_id == ids[position] or (not ids[position] and contact_id in map(normalise, uncertain)):
+                        ids[position], cells[position] = "", [""] * len(row)
+                        found.append(number)
                 if found:
                     db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", (json.dumps(ids), pack_cells(cells), first))
-                    numbers += map(json.loads(texts).__getitem__, found)
-            db.executemany(
-                "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?",
-                [(number,) for number in numbers],
-            )
-            forgotten = violation_columns([Violation("forgotten")])
-            db.executemany(
-                "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
-                " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
-                [(*forgotten, number) for number in numbers],
-            )
-        return len(numbers)
+                    erased += found
+            for number in erased:
+                db.execute(
+                    "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?", (number,)
+                )
+                db.execute(
+                    "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
+                    " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
+                    (*violation_columns([Violation("forgotten")]), number),
+                )
+        return len(erased)
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
