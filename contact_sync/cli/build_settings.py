@@ -9,7 +9,7 @@ import platformdirs
 from click.core import ParameterSource
 
 from contact_sync import settings
-from contact_sync.cli.process import Process
+from contact_sync.cli.program import Process
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS

@@ -30,13 +30,12 @@ def use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path
         raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
     known = _parameters_of_options(ctx)
     if unknown := sorted(written.keys() - (known.keys() - {"config"})):
-        raise ConfigError(
-            _(
-                "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
-                path=path,
-                name=unknown[0],
-            )
+        sentence = _(
+            "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
+            path=path,
+            name=unknown[0],
         )
+        raise ConfigError(sentence)
     ctx.default_map = {known[name]: _as_text(name, setting, path) for name, setting in written.items()}
     return path
 
@@ -50,7 +49,8 @@ def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
 
 def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
     """Return a setting as the environment would give it, so that the option's own type reports what is wrong with it."""
-    texts = list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
     if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
         raise ConfigError(_("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
-    return texts if name == "map" else texts[0]
+    if name == "map":
+        return list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
+    return str(setting)

@@ -85,25 +85,25 @@ class Console:
             self.print_data(json.dumps(document, default=readable))
         return summary.exit_code
 
-    def print_history(self, found: Sequence[PastRun] | Sequence[Event], *, in_progress: bool = False) -> None:
-        """Print earlier runs, or one contact's history: a table, or with `as_json` a list of objects.
+    def print_runs(self, runs: Sequence[PastRun], *, in_progress: bool) -> None:
+        """Print earlier runs; with `in_progress` the first is still going on, any other unfinished run was interrupted."""
+        unfinished = [_("in progress") if in_progress and run is runs[0] else _("interrupted") for run in runs]
+        self._print_history(runs, list(map(_run_cells, runs, unfinished)))
 
-        With `in_progress` an unfinished first run is still going on; any other unfinished run was interrupted.
-        """
+    def print_events(self, events: Sequence[Event]) -> None:
+        """Print one contact's history."""
+        self._print_history(events, list(map(_event_cells, events)))
+
+    def _print_history(self, found: Sequence[PastRun | Event], rows: list[list[str]]) -> None:
+        """Print a table of `rows`, or with `as_json` a list of objects."""
         if self.as_json:
             self.print_data(json.dumps([each._asdict() for each in found]))
         elif not found:
             self.print_message(_("No history for this contact."))
         else:
-            rows = [
-                _run_cells(each, in_progress=in_progress and each is found[0])
-                if isinstance(each, PastRun)
-                else _event_cells(each)
-                for each in found
-            ]
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
             for row in rows:
-                self.print_data("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+                self.print_data("  ".join(map(str.ljust, row, widths)).rstrip())
 
     def print_findings(self, findings: Sequence[tuple[bool, str]]) -> int:
         """Print the findings of `doctor`, each ok or something to do, and return the exit code."""
@@ -118,31 +118,23 @@ class Console:
 
 def bug_error(bug: Exception) -> ContactSyncError:
     """Return the error that reports a bug to the operator, without its text, which may quote a cell."""
-    return ContactSyncError(
-        _("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=type(bug).__name__)
-    )
+    name = type(bug).__name__
+    return ContactSyncError(_("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=name))
 
 
-def _run_cells(run: PastRun, *, in_progress: bool) -> list[str]:
+def _run_cells(run: PastRun, unfinished: str) -> list[str]:
+    start = [run.id, _local(run.started), run.source]
     if run.finished is None:
-        return [run.id, _local(run.started), run.source, "", _("in progress") if in_progress else _("interrupted"), "", ""]
+        return [*start, "", unfinished, "", ""]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
     pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else _("exit {code}", code=run.exit_code)
-    return [run.id, _local(run.started), run.source, code, outcomes, f"{run.seconds:.0f} s", pace]
+    return [*start, code, outcomes, f"{run.seconds:.0f} s", pace]
 
 
 def _event_cells(event: Event) -> list[str]:
-    row = _("row {number}", number=event.number)
-    return [
-        _local(event.at or event.started),
-        event.outcome,
-        event.code,
-        event.sent or event.fields,
-        event.source,
-        row,
-        event.run,
-    ]
+    moment, row = _local(event.at or event.started), _("row {number}", number=event.number)
+    return [moment, event.outcome, event.code, event.sent or event.fields, event.source, row, event.run]
 
 
 def _local(stamp: str) -> str:
@@ -161,21 +153,13 @@ def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
 
 
 def _long_summary(summary: Summary) -> str:
-    lines = [
-        ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source),
-        *summary.findings,
-    ]
-    lines += _warnings(summary)
-    lines += summary.notes
+    heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
+    lines = [heading, *summary.findings, *_warnings(summary), *summary.notes]
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = summary.causes_of_rows
     lines += [_cause(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
-    if len(causes) > _SHOWN_CAUSES:
-        lines.append(
-            ngettext(
-                "and {count} more cause, in the report.", "and {count} more causes, in the report.", len(causes) - _SHOWN_CAUSES
-            )
-        )
+    if (more := len(causes) - _SHOWN_CAUSES) > 0:
+        lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests and summary.seconds:  # unknown of a run that was killed
         lines.append(
@@ -207,5 +191,4 @@ def _short_summary(summary: Summary) -> str:
     lines += [_cause(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
     end = _("(exit code {code})", code=summary.exit_code)
     report = [_("Report: {path}", path=summary.report)] if summary.report else []
-    lines = [*lines[: _SHORT - 1], " ".join([*report, end])]
-    return "\n".join(lines)
+    return "\n".join([*lines[: _SHORT - 1], " ".join([*report, end])])

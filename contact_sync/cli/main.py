@@ -10,12 +10,12 @@ import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 
 import click
 
 from contact_sync.cli.console import Console, Streams, bug_error
-from contact_sync.cli.process import Process, discard_unwritten, prepare
-from contact_sync.cli.program import program
+from contact_sync.cli.program import Process, program
 from contact_sync.errors import ContactSyncError, StorageError
 from contact_sync.i18n import _
 
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None, streams: Streams | None = None) -> int:
     """Run the program and return its exit code; by default with the arguments, variables and streams of this process."""
     streams = streams or Streams(sys.stdout, sys.stderr)
-    prepare(streams)
+    _prepare(streams)
     code = _run(sys.argv[1:] if argv is None else argv, Process(os.environ if env is None else env, Console(streams)))
-    discard_unwritten(streams)
+    _discard_unwritten(streams)
     return code
 
 
@@ -50,3 +50,25 @@ def _run(argv: Sequence[str], process: Process) -> int:
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
             return console.print_error(StorageError(_("The output cannot be written ({reason}).", reason=bug.strerror)))
         return console.print_error(bug_error(bug))
+
+
+def _prepare(streams: Streams) -> None:
+    """Make files private, open the descriptors that cron closed, and write what a stream cannot encode as escapes."""
+    os.umask(0o077)
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # a ledger opened as 1 would be overwritten by a print
+            os.open(os.devnull, os.O_RDWR)
+    for stream in streams:
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _discard_unwritten(streams: Streams) -> None:
+    """Keep Python's last flush from changing the exit code where a pipe is closed or a disk is full."""
+    for stream in filter(None, streams):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,63 +11,51 @@ import click
 
 from contact_sync import settings
 from contact_sync.cli.config_file import use_config_file
-from contact_sync.cli.process import Process
+from contact_sync.cli.program import Process
 from contact_sync.i18n import LANGUAGES, set_language
 
 
-class _Rate(click.ParamType[Any]):
-    name = "rate"
+class _Parsed(click.ParamType[Any]):
+    """A type whose values `parse` reads from text; `sentence` is the usage error where it raises ValueError."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def __init__(self, parse: Callable[[str], Any], sentence: str) -> None:
+        self.name = parse.__name__
+        self._parse, self._sentence = parse, sentence
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
-            return settings.rate(str(value))
+            return self._parse(str(value))
         except ValueError:
-            self.fail("write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit.", param, ctx)
+            self.fail(self._sentence, param, ctx)
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        return rv.split(";")
 
 
-class _Mode(click.ParamType[Any]):
-    name = "mode"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            mode = int(str(value), 8)
-        except ValueError:
-            mode = -1
-        if mode & ~0o666 or not mode & 0o400:
-            self.fail("write permissions in octal, as 600 or 640.", param, ctx)
-        return mode
+def _mode(text: str) -> int:
+    mode = int(text, 8)
+    if mode & ~0o666 or not mode & 0o400:
+        raise ValueError(text)
+    return mode
 
 
-class _Delimiter(click.ParamType[Any]):
-    name = "character"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        delimiter = {"tab": "\t", "\\t": "\t"}.get(str(value).casefold(), str(value))
-        if len(delimiter) != 1 or delimiter in '"\r\n\0 ' or delimiter.isalnum():
-            self.fail("write one of ; , tab | or another character that can separate cells.", param, ctx)
-        return delimiter
+def _delimiter(text: str) -> str:
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(text.casefold(), text)
+    if len(delimiter) != 1 or delimiter in '"\r\n\0 ' or delimiter.isalnum():
+        raise ValueError(text)
+    return delimiter
 
 
-class _TimeOfDay(click.ParamType[Any]):
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.time:
-        try:
-            hours, minutes = map(int, str(value).split(":"))
-            return dt.time(hours, minutes)
-        except ValueError:
-            self.fail("write a time of day, as 02:00.", param, ctx)
+def _time_of_day(text: str) -> dt.time:
+    hours, minutes = map(int, text.split(":"))
+    return dt.time(hours, minutes)
 
 
-class _Renaming(click.ParamType[Any]):
-    name = "renaming"
-    envvar_list_splitter = ";"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        header, equals, name = str(value).rpartition("=")
-        if not (header.strip() and equals and name.strip()):
-            self.fail("write the header, = and the field, as 'Mobile perso=phoneNumber'.", param, ctx)
-        return header.strip(), name.strip()
+def _renaming(text: str) -> tuple[str, str]:
+    header, equals, name = (part.strip() for part in text.rpartition("="))
+    if not (header and equals and name):
+        raise ValueError(text)
+    return header, name
 
 
 class _Path(click.Path):
@@ -114,8 +104,7 @@ class Option(click.Option):
 def _choose_language(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     """Set the language of all messages: that of the option, or else of the locale."""
     process: Process = ctx.obj
-    variables = map(process.env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))
-    language = value or (next(filter(None, variables), None) or "")[:2]
+    language = value or next(filter(None, map(process.env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")[:2]
     set_language(language if language in LANGUAGES else "en")
     return language
 
@@ -125,74 +114,82 @@ def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click'
 
 
 PATH = _Path()
+_RATE = _Parsed(settings.rate, "write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit.")
+_MODE = _Parsed(_mode, "write permissions in octal, as 600 or 640.")
+_DELIMITER = _Parsed(_delimiter, "write one of ; , tab | or another character that can separate cells.")
+_TIME = _Parsed(_time_of_day, "write a time of day, as 02:00.")
+_RENAMING = _Parsed(_renaming, "write the header, = and the field, as 'Mobile perso=phoneNumber'.")
 _SECONDS = _Finite(min=0, min_open=True)
 _AT_LEAST_ONE = click.IntRange(min=1)
-_PERCENT = _Finite(0, 100)
+_percent = partial(Option, type=_Finite(0, 100), default=50.0, metavar="PERCENT")
+_DAYS = click.IntRange(1, 36_500)
 
-FILE = (click.Argument(["source"], metavar="FILE", type=PATH),)
-LAST_RUN = (click.Argument(["run"], metavar="[RUN]", default=""),)
+FILE = click.Argument(["source"], metavar="FILE", type=PATH)
+LAST_RUN = click.Argument(["run"], metavar="[RUN]", default="")
 
 KEY = (
     Option("--api-key-file", type=PATH, metavar="PATH", help="file with the API key, readable only by you"),
     Option("--base-url", default=settings.BASE_URL, metavar="URL", help="address of the API; https"),
 )
-ACCOUNT = (Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes"),)
-STATE = (Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock"),)
-SANDBOX = (Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network"),)
+ACCOUNT = Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes")
+STATE = Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock")
+SANDBOX = Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network")
 PACE = (
-    Option("--rate", type=_Rate(), default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
+    Option("--rate", type=_RATE, default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
     Option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="maximum number of requests in flight [8]"),
     Option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="maximum number of attempts per row [4]"),
     Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
     Option("--limit", type=_AT_LEAST_ONE, metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )
-RESEND = (Option("--resend", is_flag=True, help="also send rows that are already in place"),)
-DRY_RUN = (Option("-n", "--dry-run", is_flag=True, help="do everything except sending"),)
+RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place")
+DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sending")
 REPORTS = (
     Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
     Option("--workbook", type=PATH, metavar="PATH", help="marked-up workbook [next to the report], or none"),
     Option("--page", type=PATH, metavar="PATH", help="also write the report as an HTML page"),
     Option("--show-phones", is_flag=True, help="do not mask phone numbers on the page"),
-    Option("--report-mode", type=_Mode(), metavar="MODE", help="permissions of the reports [600]"),
+    Option("--report-mode", type=_MODE, metavar="MODE", help="permissions of the reports [600]"),
 )
 READING = (
     _choice("--blank", "keep", "clear", help="empty cells keep or clear the stored value"),
     _choice("--duplicates", "refuse", "first", "last", help="when rows of one contact differ"),
-    Option("--map", "renames", type=_Renaming(), multiple=True, metavar="H=FIELD", help="map a header to a field; repeatable"),
+    Option("--map", "renames", type=_RENAMING, multiple=True, metavar="H=FIELD", help="map a header to a field; repeatable"),
     Option("--sheet", metavar="NAME", help="sheet of a workbook [detected]"),
     Option("--encoding", metavar="NAME", help="encoding of a CSV file [detected]"),
-    Option("--delimiter", type=_Delimiter(), metavar="C", help="delimiter of a CSV file [detected]"),
+    Option("--delimiter", type=_DELIMITER, metavar="C", help="delimiter of a CSV file [detected]"),
     _choice("--hidden", "refuse", "include", "skip", help="when rows are hidden"),
     Option("--region", default="FR", metavar="CC", help="country of phone numbers without a prefix [FR]"),
 )
 GUARDS = (
-    Option("--max-invalid", type=_PERCENT, default=50.0, metavar="PERCENT", help="send nothing if more rows are invalid [50]"),
+    _percent("--max-invalid", help="send nothing if more rows are invalid [50]"),
     Option("--max-clears", type=click.IntRange(0), default=100, metavar="N", help="send nothing if more cells are cleared [100]"),
-    Option(
-        "--max-identity-changes",
-        former="--max-strangers",
-        type=_PERCENT,
-        default=50.0,
-        metavar="PERCENT",
-        help="send nothing if more contacts change names and number [50]",
+    _percent(
+        "--max-identity-changes", former="--max-strangers", help="send nothing if more contacts change names and number [50]"
     ),
     Option("--allow-empty", is_flag=True, help="accept a source without data rows"),
 )
-RETENTION = (
-    Option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
+SCHEDULED = (
+    Option("--keep-days", type=_DAYS, default=180, metavar="N", help="days to keep the history [180]"),
+    Option("--expect-by", type=_TIME, metavar="HH:MM", help="folder: fail if no file arrived by this time today"),
 )
-FOLDER = (Option("--expect-by", type=_TimeOfDay(), metavar="HH:MM", help="folder: fail if no file arrived by this time today"),)
-PING = (Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)"),)
+PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")
 GENERAL = (
     Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=use_config_file, help="TOML file of these options"),
     Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_choose_language, help="en or fr [the locale's]"),
 )
+JSON = Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout")
 OUTPUT = (
     Option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
     Option("-v", "--verbose", is_flag=True, help="log each row to stderr, without key and values"),
     Option("--log-file", type=PATH, metavar="PATH", help="also write a log there"),
     _choice("--log-format", "text", "json", help="log format; json: one object per line"),
     *GENERAL,
+    JSON,
 )
-JSON = (Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout"),)
+
+FOR_CHECK = (FILE, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, PING, *OUTPUT)
+FOR_RUN = (FILE, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, *SCHEDULED, PING, *OUTPUT)
+FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *REPORTS, STATE, PING, *OUTPUT)
+FOR_REPORT = (LAST_RUN, *KEY, ACCOUNT, *REPORTS, STATE, *OUTPUT)
+FOR_LEDGER = (*KEY, ACCOUNT, STATE, *GENERAL)

@@ -1,9 +1,23 @@
-"""The program: its commands by name."""
+"""The program and its commands by name: the one place that imports late.
+
+`--help`, completion and the config file need every command module, so these must import fast. What a command calls, its `work`,
+may need pandas or an HTTP client: it is imported when the command runs.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any
 
 import click
 
 from contact_sync import __version__
-from contact_sync.cli.command import Program
+from contact_sync.cli.console import Console, bug_error
+
+log = logging.getLogger(__name__)
+
+Work = Callable[..., int]
 
 COMMANDS = {
     "run": "contact_sync.cli.commands.run:run",
@@ -20,8 +34,92 @@ COMMANDS = {
 }
 """Name → the command, as `package.module:command`, in the order of `--help`."""
 
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The surroundings of a command: its environment variables and its output."""
+
+    env: Mapping[str, str]
+    console: Console
+
+
+class _Formatter(click.HelpFormatter):
+    """A formatter with a narrow first column, so that one long option does not move all descriptions to the right."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 24, col_spacing: int = 2) -> None:
+        super().write_dl(rows, col_max, col_spacing)
+
+
+class Context(click.Context):
+    """The click context of a command."""
+
+    formatter_class = _Formatter
+    obj: Process
+
+
+class Command(click.Command):
+    """A command whose help begins with an example; its function gets the context, its `work` if any, and the options."""
+
+    context_class = Context
+
+    def __init__(self, *args: Any, example: str, work: str = "", **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.example = example
+        self.work = work
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Parse the arguments, or print the help; a broken pipe is not an error under help."""
+        try:
+            return super().make_context(*args, **more)
+        except BrokenPipeError as closed:
+            raise click.exceptions.Exit(0) from closed
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a broken pipe in it is a bug, which click would take for one of the output and exit silently."""
+        work = [resolve_name(self.work)] if self.work else []
+        try:
+            if self.callback is None:  # the group
+                return super().invoke(ctx)
+            return ctx.invoke(self.callback, ctx, *work, **ctx.params)
+        except BrokenPipeError as bug:
+            log.info("a bug", exc_info=True)
+            raise bug_error(bug) from bug
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the example, then the help."""
+        formatter.write(f"Example: {self.example}\n\n")
+        super().format_help(ctx, formatter)
+
+
+def command(*parameters: click.Parameter, example: str, summary: str, work: str = "") -> Callable[[Callable[..., int]], Command]:
+    """Make a command of a function that returns the exit code; its docstring is the help text.
+
+    The function gets the context, then, where the command has one, its `work` (`package.module:function` or `package.module`),
+    and the values of the `parameters` by name.
+    """
+    return click.command(cls=Command, params=list(parameters), short_help=summary, example=example, work=work)
+
+
+class Program(Command, click.Group):
+    """The group of the commands, each imported when it is asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names in the order of registration."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command; None when it does not exist."""
+        return resolve_name(COMMANDS[name]) if name in COMMANDS else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command in `args`; the error for an unknown one suggests names that are close."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as unknown:
+            raise click.exceptions.NoSuchCommand(unknown.command_name, possibilities=COMMANDS, ctx=ctx) from unknown
+
+
 program = Program(
-    COMMANDS,
     name="contact-sync",
     help="Push spreadsheet edits of contacts to SMS Partner, one update a row, and report how each row ended.",
     example="contact-sync check contacts.xlsx",

@@ -1,27 +1,15 @@
 """`contact-sync check`: validate a file without sending it."""
 
-from typing import Any
-
-import click
-
-from contact_sync.cli import build_settings, options
-from contact_sync.cli.command import Work, command
+from contact_sync.cli import options
+from contact_sync.cli.program import Context, Work, command
 
 
 @command(
-    *options.FILE,
-    *options.DRY_RUN,
-    *options.REPORTS,
-    *options.STATE,
-    *options.READING,
-    *options.GUARDS,
-    *options.PING,
-    *options.OUTPUT,
-    *options.JSON,
+    *options.FOR_CHECK,
     example="contact-sync check contacts.xlsx",
     summary="load, validate, write the report; send nothing",
     work="contact_sync.cli.runner:check",
 )
-def check(ctx: click.Context, work: Work, **_: Any) -> int:
+def check(ctx: Context, work: Work, **_: object) -> int:
     """Load and validate FILE and write the report; nothing is sent, and no key is needed."""
-    return work(ctx, build_settings.for_check)
+    return work(ctx)

@@ -3,9 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from contact_sync.cli.command import command
-from contact_sync.cli.console import Console
-from contact_sync.cli.program import program
+from contact_sync.cli.program import Context, command, program
 
 
 @command(
@@ -13,9 +11,8 @@ from contact_sync.cli.program import program
     example="contact-sync completion bash >> ~/.bashrc",
     summary="print a shell completion script",
 )
-def completion(ctx: click.Context, shell: str) -> int:
+def completion(ctx: Context, shell: str) -> int:
     """Print a script for bash, zsh or fish that completes commands and options."""
-    console: Console = ctx.obj.console
     if found := get_completion_class(shell):
-        console.print_data(found(program, {}, "contact-sync", "_CONTACT_SYNC_COMPLETE").source())
+        ctx.obj.console.print_data(found(program, {}, "contact-sync", "_CONTACT_SYNC_COMPLETE").source())
     return 0

@@ -5,9 +5,7 @@ from importlib.resources.abc import Traversable
 
 import click
 
-from contact_sync.cli.command import command
-from contact_sync.cli.console import Console
-from contact_sync.cli.program import COMMANDS, program
+from contact_sync.cli.program import COMMANDS, Context, command, program
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 
@@ -17,10 +15,9 @@ from contact_sync.i18n import _
     example="contact-sync help reference",
     summary="show a document, or the help of a command",
 )
-def show_help(ctx: click.Context, topic: str | None) -> int:
+def show_help(ctx: Context, topic: str | None) -> int:
     """Show the document TOPIC, or the help of a command; without TOPIC, list the documents."""
-    console: Console = ctx.obj.console
-    found = documents()
+    console, found = ctx.obj.console, _documents()
     if topic is None:
         width = max(map(len, found), default=0)
         for name, document in found.items():
@@ -36,7 +33,7 @@ def show_help(ctx: click.Context, topic: str | None) -> int:
     return 0
 
 
-def documents() -> dict[str, Traversable]:
+def _documents() -> dict[str, Traversable]:
     """Return topic → document, in alphabetical order."""
-    found = [each for each in files("contact_sync").joinpath("docs").iterdir() if each.name.endswith(".md")]
-    return {each.name.removesuffix(".md"): each for each in sorted(found, key=lambda each: each.name)}
+    found = {each.name: each for each in files("contact_sync").joinpath("docs").iterdir()}
+    return {name.removesuffix(".md"): found[name] for name in sorted(found) if name.endswith(".md")}

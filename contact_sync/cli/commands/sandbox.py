@@ -4,27 +4,21 @@ from typing import Any
 
 import click
 
-from contact_sync.cli import options
-from contact_sync.cli.command import command
-from contact_sync.cli.console import Console
+from contact_sync.cli.options import Option
+from contact_sync.cli.program import Context, command
 from contact_sync.sandbox.faults import parse_faults
 from contact_sync.sandbox.store import MADE_UP
 
 
 @command(
-    options.Option(
-        "--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]"
-    ),
-    options.Option(
-        "--faults", default="", metavar="SPEC", help="faults to inject: 500, 429, retry-after, latency, drop, alter, seed"
-    ),
+    Option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]"),
+    Option("--faults", default="", metavar="SPEC", help="faults to inject: 500, 429, retry-after, latency, drop, alter, seed"),
     example="contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms",
     summary="serve a local stand-in for the API",
     work="contact_sync.sandbox.server:serve_forever",
 )
-def sandbox(ctx: click.Context, work: Any, port: int, faults: str) -> int:
+def sandbox(ctx: Context, work: Any, port: int, faults: str) -> int:
     """Serve a local stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
-    console: Console = ctx.obj.console
     announce = f"The sandbox is at {{url}} with {MADE_UP} contacts, C000001 to C{MADE_UP:06} (Ctrl-C ends it)."
-    work(port, parse_faults(faults), lambda url: console.print_message(announce.format(url=url)))
+    work(port, parse_faults(faults), lambda url: ctx.obj.console.print_message(announce.format(url=url)))
     return 0

@@ -13,8 +13,7 @@ from typing import Any
 import click
 
 from contact_sync.cli import options
-from contact_sync.cli.command import command
-from contact_sync.cli.console import Console
+from contact_sync.cli.program import Context, command
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS
@@ -43,17 +42,16 @@ WantedBy=timers.target
 
 
 @command(
-    *options.FILE,
+    options.FILE,
     click.Argument(["rest"], metavar="[-- OPTIONS]", nargs=-1),
     options.Option("--at", default="01:30", metavar="HH:MM", help="local time of the run [01:30]"),
     *options.GENERAL,
     example="contact-sync schedule /srv/contacts.csv -- --account prod",
     summary="print a crontab line and a systemd timer",
 )
-def schedule(ctx: click.Context, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
+def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
-    console: Console = ctx.obj.console
-    console.print_data(instructions(source, at, rest, sys.argv[0]))
+    ctx.obj.console.print_data(instructions(source, at, rest, sys.argv[0]))
     return 0
 
 
