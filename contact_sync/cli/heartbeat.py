@@ -4,6 +4,7 @@ A failed ping never changes the run and is no reason for a mail, since a monitor
 helps an operator who tries the URL out. The URL is a secret: anyone who knows it can report success.
 """
 
+import contextlib
 import http.client
 import logging
 import urllib.error
@@ -31,36 +32,23 @@ class Ping:
         if self._url and not _is_http_url(self._url):
             raise ConfigError(_("--ping is not a URL: it must begin with https:// or http://."))
 
-    def start(self) -> None:
-        """Notify the monitor that a run starts."""
-        self._send("start", "")
-
-    def end(self, code: int, sentence: str) -> None:
-        """Notify the monitor of the exit code; `sentence` must not contain personal data."""
-        self._send(str(code), sentence)
-
-    def _send(self, event: str, sentence: str) -> None:
+    def send(self, event: str, sentence: str = "") -> None:
+        """Notify the monitor of an event, "start" or the exit code; `sentence` must not contain personal data."""
         if not self._url:
             return
         parts = urlsplit(self._url)
         address = parts._replace(path=f"{parts.path.rstrip('/')}/{event}", fragment="").geturl()
+        data = sentence.encode(errors="backslashreplace")
         try:
-            data = sentence.encode(errors="backslashreplace")
             request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
-            with urllib.request.urlopen(request, timeout=_PING_TIMEOUT_S):  # noqa: S310
-                pass
-        except urllib.error.HTTPError as error:
-            self.failure = f"HTTP {error.code}"
+            urllib.request.urlopen(request, timeout=_PING_TIMEOUT_S).close()  # noqa: S310
         except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may contain the URL
-            self.failure = type(error).__name__
-        else:
-            return
-        log.warning("the ping could not be sent: %s", self.failure)
+            self.failure = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
+            log.warning("the ping could not be sent: %s", self.failure)
 
 
 def _is_http_url(url: str) -> bool:
-    try:
+    with contextlib.suppress(ValueError):
         parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return False

@@ -10,8 +10,9 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from contact_sync.cli.console import Console
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
 
@@ -31,8 +32,12 @@ class _Clean(logging.Formatter):
             record = logging.makeLogRecord(vars(record) | {"msg": f"{record.pathname}:{record.lineno}", "args": None})
         if not self._as_json:
             return self._clean(super().format(record))
-        document = {"at": self.formatTime(record), "level": record.levelname, "logger": record.name}
-        document["message"] = record.getMessage()
+        document = {
+            "at": self.formatTime(record),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
         return self._clean(json.dumps(document))
@@ -58,14 +63,14 @@ def _log_warning(_: Warning | str, category: type[Warning], filename: str, linen
     log.warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
-def configure_log(clean: Callable[[str], str], stderr: TextIO | None, *, verbose: bool, path: Path | None, as_json: bool) -> None:
-    """Log to `stderr` if `verbose`, and to the file at `path`; from other libraries only warnings and errors.
+def configure_log(console: Console, *, verbose: bool, path: Path | None, as_json: bool) -> None:
+    """Log to stderr if `verbose`, and to the file at `path`; from other libraries only warnings and errors.
 
-    `clean` masks the secrets in a text. Raises StorageError when the file cannot be written.
+    Raises StorageError when the file cannot be written.
     """
-    to_stderr = logging.StreamHandler(stderr)
+    to_stderr = logging.StreamHandler(console.streams.stderr)
     to_stderr.setLevel(logging.INFO if verbose else logging.CRITICAL)
-    to_stderr.setFormatter(_Clean(clean, "%(levelname)s %(name)s: %(message)s", as_json=as_json))
+    to_stderr.setFormatter(_Clean(console.clean, "%(levelname)s %(name)s: %(message)s", as_json=as_json))
     handlers: list[logging.Handler] = [to_stderr]
     if path:
         try:
@@ -75,7 +80,7 @@ def configure_log(clean: Callable[[str], str], stderr: TextIO | None, *, verbose
         except OSError as error:
             sentence = _("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
             raise StorageError(sentence) from error
-        handlers[-1].setFormatter(_Clean(clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
+        handlers[-1].setFormatter(_Clean(console.clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
     enabled = verbose or path is not None
     logging.basicConfig(handlers=handlers, level=logging.WARNING if enabled else logging.CRITICAL, force=True)
     logging.getLogger(_OURS).setLevel(logging.INFO if enabled else logging.CRITICAL)

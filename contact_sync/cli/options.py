@@ -1,18 +1,20 @@
-"""The options that several commands share, each defined once: its type, its default, its variable and its help text."""
+"""The options that several commands share, each defined once, and the config file that gives their defaults."""
 
 import datetime as dt
 import math
+import tomllib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import platformdirs
 
 from contact_sync import settings
-from contact_sync.cli.config_file import use_config_file
-from contact_sync.cli.program import Process
-from contact_sync.i18n import LANGUAGES, set_language
+from contact_sync.cli.program import COMMANDS, Process, program
+from contact_sync.errors import ConfigError
+from contact_sync.i18n import LANGUAGES, _, set_language
 
 
 class _Parsed(click.ParamType[Any]):
@@ -61,9 +63,6 @@ def _renaming(text: str) -> tuple[str, str]:
 class _Path(click.Path):
     """The name of a file or folder; the code that opens it reports what cannot be read or written, with its own exit code."""
 
-    def __init__(self) -> None:
-        super().__init__(readable=False, path_type=Path)
-
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value) or "\0" in str(value):
             self.fail("write the name of a file or folder.", param, ctx)
@@ -101,6 +100,49 @@ class Option(click.Option):
         return (record[0].replace(f", {self._former}", ""), record[1]) if record and self._former else record
 
 
+def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    """Make the values of a TOML file, whose keys are names of options without `--`, the defaults of the other options.
+
+    Without a `value` the file in the user's config folder is read, if there is one.
+    """
+    path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
+            return None
+        sentence = _("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
+        raise ConfigError(sentence) from error
+    except ValueError as error:
+        raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
+    known = _parameters_of_options(ctx)
+    if unknown := sorted(written.keys() - (known.keys() - {"config"})):
+        sentence = _(
+            "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
+            path=path,
+            name=unknown[0],
+        )
+        raise ConfigError(sentence)
+    ctx.default_map = {known[name]: _as_text(name, setting, path) for name, setting in written.items()}
+    return path
+
+
+def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
+    """Return option → parameter, of all commands: one config file serves them all, so `check` accepts the options of `run`."""
+    commands = filter(None, (program.get_command(ctx, name) for name in COMMANDS))
+    options = [each for command in commands for each in command.params if each.param_type_name == "option"]
+    return {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
+
+
+def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
+    """Return a setting as the environment would give it, so that the option's own type reports what is wrong with it."""
+    if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
+        raise ConfigError(_("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
+    if name == "map":
+        return list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
+    return str(setting)
+
+
 def _choose_language(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     """Set the language of all messages: that of the option, or else of the locale."""
     process: Process = ctx.obj
@@ -113,7 +155,7 @@ def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click'
     return Option(name, type=click.Choice(words), default=words[0], help=f"{help} [{words[0]}]")
 
 
-PATH = _Path()
+PATH = _Path(readable=False, path_type=Path)
 _RATE = _Parsed(settings.rate, "write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit.")
 _MODE = _Parsed(_mode, "write permissions in octal, as 600 or 640.")
 _DELIMITER = _Parsed(_delimiter, "write one of ; , tab | or another character that can separate cells.")
@@ -122,7 +164,6 @@ _RENAMING = _Parsed(_renaming, "write the header, = and the field, as 'Mobile pe
 _SECONDS = _Finite(min=0, min_open=True)
 _AT_LEAST_ONE = click.IntRange(min=1)
 _percent = partial(Option, type=_Finite(0, 100), default=50.0, metavar="PERCENT")
-_DAYS = click.IntRange(1, 36_500)
 
 FILE = click.Argument(["source"], metavar="FILE", type=PATH)
 LAST_RUN = click.Argument(["run"], metavar="[RUN]", default="")
@@ -170,12 +211,12 @@ GUARDS = (
     Option("--allow-empty", is_flag=True, help="accept a source without data rows"),
 )
 SCHEDULED = (
-    Option("--keep-days", type=_DAYS, default=180, metavar="N", help="days to keep the history [180]"),
+    Option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
     Option("--expect-by", type=_TIME, metavar="HH:MM", help="folder: fail if no file arrived by this time today"),
 )
 PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")
 GENERAL = (
-    Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=use_config_file, help="TOML file of these options"),
+    Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=_use_config_file, help="TOML file of these options"),
     Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_choose_language, help="en or fr [the locale's]"),
 )
 JSON = Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout")

@@ -71,16 +71,10 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, source: Path | N
         _check_log_file(options, source)
         ping = Ping(ping_url)
         console.secrets.append(ping_url or "")
-        configure_log(
-            console.clean,
-            console.streams.stderr,
-            verbose=options["verbose"],
-            path=options["log_file"],
-            as_json=options["log_format"] == "json",
-        )
+        configure_log(console, verbose=options["verbose"], path=options["log_file"], as_json=options["log_format"] == "json")
     except ContactSyncError as error:
         return console.print_error(error, source)
-    ping.start()
+    ping.send("start")
     code, sentence = ContactSyncError.exit_code, ""
     try:
         code, sentence, *_rest = body()
@@ -90,7 +84,7 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, source: Path | N
         code = 130
         raise
     finally:
-        ping.end(code, sentence)
+        ping.send(str(code), sentence)
         if ping.failure and not console.quiet:
             console.print_warning(_("The ping could not be sent ({reason}): check --ping.", reason=ping.failure))
     return code

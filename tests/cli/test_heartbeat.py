@@ -47,8 +47,8 @@ def monitor() -> Iterator[Monitor]:
 def test_start_and_end(monitor: Monitor) -> None:
     """The monitor is notified of the start, and of the end with its exit code."""
     ping = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id/")
-    ping.start()
-    ping.end(3, "caf\udce9.csv: 2 rows")
+    ping.send("start")
+    ping.send("3", "caf\udce9.csv: 2 rows")
     assert monitor.received == [("/secret-id/start", ""), ("/secret-id/3", "caf\\udce9.csv: 2 rows")]
 
 
@@ -64,15 +64,15 @@ def test_start_and_end(monitor: Monitor) -> None:
 def test_url_with_query_or_fragment(monitor: Monitor, url: str, start: str, end: str) -> None:
     """Start and exit code are appended to the path, before a query, so a failure never reaches the monitor as success."""
     ping = Ping(f"http://127.0.0.1:{monitor.server_port}{url}")
-    ping.start()
-    ping.end(3, "")
+    ping.send("start")
+    ping.send("3")
     assert monitor.received == [(start, ""), (end, "")]
 
 
 def test_no_url(caplog: pytest.LogCaptureFixture) -> None:
     """Without a URL nothing happens."""
-    Ping(None).start()
-    Ping("").end(0, "")
+    Ping(None).send("start")
+    Ping("").send("0")
     assert caplog.records == []
 
 
@@ -89,8 +89,8 @@ def test_unreachable_monitor(monitor: Monitor, caplog: pytest.LogCaptureFixture)
     monitor.status = 500
     refused, unreachable = Ping(f"http://127.0.0.1:{monitor.server_port}/secret-id"), Ping("http://127.0.0.1:1/secret-id")
     with caplog.at_level(logging.WARNING, logger="contact_sync"):
-        refused.start()
-        unreachable.end(0, "")
+        refused.send("start")
+        unreachable.send("0")
     assert (refused.failure, unreachable.failure) == ("HTTP 500", "URLError")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "secret-id" not in caplog.text

@@ -1,7 +1,6 @@
 """`contact-sync help`: show a document that travels with the program, or the help of a command."""
 
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 import click
 
@@ -17,23 +16,19 @@ from contact_sync.i18n import _
 )
 def show_help(ctx: Context, topic: str | None) -> int:
     """Show the document TOPIC, or the help of a command; without TOPIC, list the documents."""
-    console, found = ctx.obj.console, _documents()
+    console = ctx.obj.console
+    documents = [each for each in files("contact_sync").joinpath("docs").iterdir() if each.name.endswith(".md")]
+    texts = {each.name.removesuffix(".md"): each.read_text(encoding="utf-8") for each in documents}
     if topic is None:
-        width = max(map(len, found), default=0)
-        for name, document in found.items():
-            title = document.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        width = max(map(len, texts), default=0)
+        for name in sorted(texts):
+            title = texts[name].partition("\n")[0].lstrip("# ")
             console.print_data(f"{name:<{width}}  {title}")
-    elif topic in found:
-        console.print_data(found[topic].read_text(encoding="utf-8").rstrip())
+    elif topic in texts:
+        console.print_data(texts[topic].rstrip())
     elif asked := program.get_command(ctx, topic):
         console.print_data(asked.get_help(asked.context_class(asked, parent=ctx.parent, info_name=topic)))
     else:
-        topics = ", ".join([*found, *COMMANDS])
+        topics = ", ".join([*sorted(texts), *COMMANDS])
         raise ConfigError(_("There is no help on “{topic}”: choose one of {topics}.", topic=topic, topics=topics))
     return 0
-
-
-def _documents() -> dict[str, Traversable]:
-    """Return topic → document, in alphabetical order."""
-    found = {each.name: each for each in files("contact_sync").joinpath("docs").iterdir()}
-    return {name.removesuffix(".md"): found[name] for name in sorted(found) if name.endswith(".md")}

@@ -7,8 +7,8 @@ import shlex
 import shutil
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -49,7 +49,7 @@ WantedBy=timers.target
     example="contact-sync schedule /srv/contacts.csv -- --account prod",
     summary="print a crontab line and a systemd timer",
 )
-def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_: Any) -> int:
+def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_: object) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
     ctx.obj.console.print_data(instructions(source, at, rest, sys.argv[0]))
     return 0
@@ -72,9 +72,8 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> st
     arguments = [*programs, "run", path, *_absolute(rest), "--quiet"]
     # cron reads a % as a line break; systemd expands what follows a % or a $.
     crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(arguments).replace('%', chr(92) + '%')}"
-    systemd = " ".join(_quoted(part) for part in arguments)
     user = _user()
-    units = _UNITS.format(source=path.replace("%", "%%"), user=user, systemd=systemd, at=at)
+    units = _UNITS.format(source=path.replace("%", "%%"), user=user, systemd=" ".join(map(_quoted, arguments)), at=at)
     heading = _("crontab -e, as {user}:", user=user)
     return f"# {heading}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
 
@@ -90,14 +89,12 @@ def _user() -> str:
 def _absolute(rest: Sequence[str]) -> list[str]:
     """Return the options with the paths of files made absolute."""
     parts = [piece for part in rest for piece in (part.split("=", 1) if part.partition("=")[0] in _FILES else [part])]
-    named = [
-        before in _FILES and (before, part) != ("--workbook", "none") for before, part in zip(["", *parts], parts, strict=False)
+    return [
+        os.path.abspath(part) if before in _FILES and (before, part) != ("--workbook", "none") else part  # noqa: PTH100
+        for before, part in pairwise(["", *parts])
     ]
-    return [os.path.abspath(part) if is_file else part for part, is_file in zip(parts, named, strict=True)]  # noqa: PTH100
 
 
 def _quoted(part: str) -> str:
-    if not part:
-        return '""'
     part = part.replace("%", "%%").replace("$", "$$").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{part}"' if re.search(r"[\s'\"\\;]", part) else part
+    return f'"{part}"' if not part or re.search(r"[\s'\"\\;]", part) else part
