@@ -138,7 +138,6 @@ def _event_cells(event: Event) -> list[str]:
 
 
 def _local(stamp: str) -> str:
-    """Return a moment in local time."""
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
 
 
@@ -162,22 +161,19 @@ def _long_summary(summary: Summary) -> str:
         lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests and summary.seconds:  # unknown of a run that was killed
+        seconds = str(summary.seconds).replace(".", "," if language() == "fr" else ".")
         lines.append(
             ngettext(
                 "{count} request in {seconds} s (retries: {retries}).",
                 "{count} requests in {seconds} s (retries: {retries}).",
                 summary.requests,
                 retries=summary.retries,
-                seconds=_decimal(summary.seconds),
+                seconds=seconds,
             )
         )
     reports = {"report": summary.report, **summary.outputs}
     lines += [FORMATS[name].line(path) for name, path in reports.items() if path]
     return "\n".join(lines)
-
-
-def _decimal(number: float) -> str:
-    return str(number).replace(".", ",") if language() == "fr" else str(number)
 
 
 def _warnings(summary: Summary) -> list[str]:

@@ -32,12 +32,8 @@ class _Clean(logging.Formatter):
             record = logging.makeLogRecord(vars(record) | {"msg": f"{record.pathname}:{record.lineno}", "args": None})
         if not self._as_json:
             return self._clean(super().format(record))
-        document = {
-            "at": self.formatTime(record),
-            "level": record.levelname,
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        document = {"at": self.formatTime(record), "level": record.levelname, "logger": record.name}
+        document["message"] = record.getMessage()
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
         return self._clean(json.dumps(document))
