@@ -18,7 +18,7 @@ from contact_sync.model import Batch, Cause, Layout
 from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
-from contact_sync.report.html import table
+from contact_sync.report.html import page
 from tests.report.pages import A_RUN, HOSTILE, LAYOUT, UNCHANGED, batches_of, line, summary_of, write
 
 
@@ -275,13 +275,13 @@ def test_phone_numbers_in_full(path: Path) -> None:
 
 def test_more_rows_than_the_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of more rows than the limit, those that need attention are shown first, in the file's order; the others are counted."""
-    monkeypatch.setattr(table, "LIMIT", 6)
+    monkeypatch.setattr(page, "LIMIT", 6)
     outcomes = ["updated"] * 3 + ["unprocessed"] * 4 + ["unchanged"] * 1200 + ["invalid", "failed", "altered"]
     lines = [line(number, "C", "", "", "", outcome=outcome) for number, outcome in enumerate(outcomes, 2)]
     parsed = Parsed(write(path, lines))
     assert [one[1] for one in parsed.lines] == ["unprocessed"] * 3 + ["invalid", "failed", "altered"]
     assert "This page shows 6 rows, those that need attention first; 1,204 others are only in the CSV report." in parsed.text
-    monkeypatch.setattr(table, "LIMIT", 1210)
+    monkeypatch.setattr(page, "LIMIT", 1210)
     parsed = Parsed(write(path, lines))
     assert len(parsed.lines) == 1210
     assert "only" not in parsed.text
@@ -289,7 +289,7 @@ def test_more_rows_than_the_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_pace_includes_rows_over_the_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pace includes the rows that the page does not show."""
-    monkeypatch.setattr(table, "LIMIT", 1)
+    monkeypatch.setattr(page, "LIMIT", 1)
     text = Parsed(write(path, [line(n, "C", "", "", "")._replace(attempts=3) for n in range(10)])).text
     assert "Up to 3.0 requests a second" in text
 
@@ -306,7 +306,7 @@ def test_bars_of_a_long_run(path: Path) -> None:
 
 def test_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory does not grow with the number of rows: one batch is kept at a time."""
-    monkeypatch.setattr(table, "LIMIT", 20_000)
+    monkeypatch.setattr(page, "LIMIT", 20_000)
     rows = 100_000
 
     def pages() -> Iterator[Batch]:

@@ -1,9 +1,9 @@
 """Masking of phone numbers, for a report that more people read than the source."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 
-from contact_sync.model import Line
+from contact_sync.model import PHONE, Line
 
 _BEGIN, _END = 4, 2  # characters that are kept: enough to distinguish two numbers, too few to call one
 _SUBSCRIBER = 9  # digits at the end of a number that are the same however it is written
@@ -11,23 +11,23 @@ _BETWEEN = r"[\s.\-/()]*"
 _LONG = re.compile(rf"\+?(?:\d{_BETWEEN}){{{_SUBSCRIBER - 1},}}\d")
 
 
-def masked(line: Line, position: int | None, unsent: Collection[int]) -> Line:
-    """Return a line without the middle of the phone number in the cell at `position`, also where it is repeated or reformatted.
+def masked(line: Line, mapping: Mapping[str, int]) -> Line:
+    """Return a line without the middle of its phone number, also where that is repeated or reformatted.
 
-    In the message and in the `unsent` columns, which may contain other phone numbers, every long number is masked.
+    In the message and in unmapped columns, which may contain other phone numbers, every long number is masked.
     """
-    phone = "" if position is None else line.cells[position].strip()
-    cells = [_without(phone, cell) if phone else cell for cell in line.cells]
-    if position is not None and phone:
-        cells[position] = _mask(line.cells[position])
-    for other in unsent:
-        cells[other] = without_long_numbers(cells[other])
-    return line._replace(cells=cells, message=without_long_numbers(_without(phone, line.message) if phone else line.message))
+    phone = line.cells[mapping[PHONE]].strip() if PHONE in mapping else ""
+    cells = [_without(phone, cell) for cell in line.cells]
+    if phone:
+        cells[mapping[PHONE]] = _mask(line.cells[mapping[PHONE]])
+    for unsent in set(range(len(cells))) - set(mapping.values()):
+        cells[unsent] = without_long_numbers(cells[unsent])
+    return line._replace(cells=cells, message=without_long_numbers(_without(phone, line.message)))
 
 
-def without_long_numbers(sentence: str) -> str:
-    """Return a sentence with every number masked that is long enough for a phone number."""
-    return _LONG.sub(lambda found: _mask(found[0]), sentence)
+def without_long_numbers(text: str) -> str:
+    """Return `text` with every number masked that is long enough for a phone number."""
+    return _LONG.sub(lambda found: _mask(found[0]), text)
 
 
 def _mask(text: str) -> str:

@@ -1,26 +1,30 @@
 """The report as one HTML file: what happened, why, and the rows, to search and to sort.
 
-It requests nothing from any network, and its content security policy forbids that. The rows are JSON in the middle of the file:
-they are written in one pass, and none is kept.
+It requests nothing from any network, and its content security policy forbids that. The rows are JSON in the middle of the file,
+which the script draws: they are written in one pass, and none is kept.
 """
 
 import base64
 import hashlib
+import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, language
-from contact_sync.model import PHONE, Batch, Line
+from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Layout, Outcome, Summary
 from contact_sync.report.formats import ReportContext
-from contact_sync.report.html import table
-from contact_sync.report.html.headline import headline
-from contact_sync.report.html.markup import Markup, safe
-from contact_sync.report.html.masking import masked as without_phone
-from contact_sync.report.html.outcomes import causes, outcomes
-from contact_sync.report.html.timeline import facts, pace
+from contact_sync.report.html import sections
+from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, safe
+from contact_sync.report.html.masking import masked
+
+LIMIT = 50_000
+"""Rows of a page at most, which a browser can search and sort; of more rows, those that need attention come first."""
+
+_URGENCY = (*ATTENTION, *LEFT, Outcome.READY, *IN_PLACE)
+_NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # positions in a row of the JSON, as in the script
 
 
 class PageReport:
@@ -28,21 +32,17 @@ class PageReport:
 
     def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
         """Write the page, with phone numbers in full or masked; there is nothing to note."""
-        summary, layout, masked = context.summary, context.layout, context.masked
+        summary, layout = context.summary, context.layout
         template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
         before, _rows, after = template.partition("[[lines]]")
-        parts = _policy(template) | _words() | headline(summary) | table.table(summary, layout)
-        parts |= {"outcomes": outcomes(summary), "causes": causes(summary, masked=masked)}
-        unsent = set(range(len(layout.columns))) - set(layout.mapping.values())
-
-        def mask(line: Line) -> Line:
-            return without_phone(line, layout.mapping.get(PHONE), unsent) if masked else line
-
+        parts = _policy(template) | _words() | sections.headline(summary)
+        parts |= {"outcomes": sections.outcomes(summary), "causes": sections.causes(summary, masked=context.masked)}
+        parts |= {"head": _head(layout), "options": _options(summary), "note": _note(summary), "page": _settings(layout)}
         attempts: Counter[str] = Counter()
         draft.file.write(_encoded(_filled(before, parts)))
-        for text in table.rows(batches, summary.outcomes, mask, attempts):
+        for text in _lines(batches, context, attempts):
             draft.file.write(_encoded(text))
-        parts |= {"facts": facts(summary, attempts), "pace": pace(attempts)}
+        parts |= {"facts": sections.facts(summary, attempts), "pace": sections.pace(attempts)}
         draft.file.write(_encoded(_filled(after, parts)))
         return []
 
@@ -57,12 +57,9 @@ def _filled(template: str, parts: Mapping[str, str]) -> str:
 
 def _policy(template: str) -> dict[str, str]:
     """Return the digests of the only style and the only script that a browser may apply."""
-    return {element: Markup(_digest(element, template)) for element in ("style", "script")}
-
-
-def _digest(element: str, template: str) -> str:
-    (text,) = re.findall(rf"<{element}>(.*?)</{element}>", template, re.DOTALL)
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    found = re.findall(r"<(style|script)>(.*?)</\1>", template, re.DOTALL)
+    digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in found}
+    return {name: Markup(f"'sha256-{digest}'") for name, digest in digests.items()}
 
 
 def _words() -> dict[str, str]:
@@ -81,3 +78,80 @@ def _words() -> dict[str, str]:
         "previous": _("Previous"),
         "next": _("Next"),
     }
+
+
+def _head(layout: Layout) -> Markup:
+    """Return the header of the table, whose buttons sort it."""
+    heads = [(_NUMBER, _("Row"), ""), (_OUTCOME, _("Outcome"), ""), (_CODE, _("Code"), ""), (_MESSAGE, _("What to do"), "")]
+    for position, name in enumerate(layout.columns):
+        letter = layout.letters[position] if position in layout.mapping.values() else ""
+        heads.append((_CELLS + position, name.strip() or _("Column {number}", number=position + 1), letter))
+    return joined(_column(*head) for head in heads)
+
+
+def _column(position: int, name: str, letter: str) -> Markup:
+    inside = element("span", name, *([" ", element("small", letter)] if letter else []))
+    order = "ascending" if position == _NUMBER else "none"
+    return element("th", element("button", inside, type="button"), scope="col", aria_sort=order, data_by=position)
+
+
+def _options(summary: Summary) -> Markup:
+    options = {"": _("all")}
+    if needy := sections.count(summary, ATTENTION):
+        options["attention"] = _("those that need attention ({count})", count=number(needy))
+    outcomes = {name: many for name in sections.SHOWN if (many := summary.outcomes.get(name))}
+    options |= {name: f"{name} ({number(many)})" for name, many in outcomes.items()}
+    return joined(element("option", name, value=value) for value, name in options.items())
+
+
+def _note(summary: Summary) -> Markup:
+    shown = _room(summary).total()
+    others = sum(summary.outcomes.values()) - shown
+    sentence = _(
+        "This page shows {shown} rows, those that need attention first; {others} others are only in the CSV report.",
+        shown=number(shown),
+        others=number(others),
+    )
+    return element("p", sentence, class_="note") if others else NOTHING
+
+
+def _settings(layout: Layout) -> Markup:
+    """Return the JSON for the script, which fills in the placeholders of the sentences."""
+    words = {
+        "shown": _("Rows {first} to {last} of {rows}", first="{first}", last="{last}", rows="{rows}"),
+        "none": _("No row matches."),
+        "cause": _("Only rows with this cause: {cause}", cause="{cause}"),
+    }
+    return _json({"positions": layout.mapping, "outcomes": sections.SHOWN, "attention": ATTENTION, "words": words})
+
+
+def _lines(batches: Iterable[Batch], context: ReportContext, attempts: Counter[str]) -> Iterator[str]:
+    """Yield the rows that the page has room for, as the inside of a JSON array; count the attempts of all rows in `attempts`."""
+    room = _room(context.summary)
+    between = "\n"
+    for batch in batches:
+        shown = []
+        for line in batch.lines():
+            if line.attempts and line.at:
+                attempts[line.at] += line.attempts
+            if room[line.outcome] > 0:
+                room[line.outcome] -= 1
+                cells, *result = (masked(line, context.layout.mapping) if context.masked else line)[:6]
+                shown.append([*result, *cells])
+        if shown:
+            yield between + _json(shown)[1:-1]
+            between = ",\n"
+
+
+def _room(summary: Summary) -> Counter[str]:
+    """Return the number of rows of each outcome that are shown, the most urgent first."""
+    room: Counter[str] = Counter()
+    for outcome in _URGENCY:
+        room[outcome] = min(summary.outcomes.get(outcome, 0), LIMIT - room.total())
+    return room
+
+
+def _json(value: object) -> Markup:
+    """Return JSON that is safe within a script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
