@@ -6,11 +6,14 @@ import pytest
 
 from contact_sync.errors import StorageError
 from contact_sync.files.atomic import AtomicFile, open_atomic
-from contact_sync.model import Layout, Summary
+from contact_sync.model import Batch, Layout, Line, Summary
+from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import FORMATS, Registration, ReportContext
 
-CONTEXT = ReportContext(Summary("run", Path("contacts.csv"), None), Layout(["contactId"], ["A"], {"contactId": 0}, ";"))
+SUMMARY = Summary("run", Path("contacts.csv"), None, rows=1, outcomes={"updated": 1})
+CONTEXT = ReportContext(SUMMARY, Layout(["contactId"], ["A"], {"contactId": 0}, ";"))
+BATCH = Batch([2], pack([["C1"]]), Line([], 0, "updated", "", "", "", 1, 200, "200", "2026-01-02T03:04:05Z"), {})
 
 
 class FullDisk:
@@ -27,7 +30,7 @@ def test_a_format_writes_a_whole_report(tmp_path: Path, name: str) -> None:
     """Every registered format can be imported, and writes its report to the path of the draft."""
     path = tmp_path / "report"
     with open_atomic(path, 0o600) as begun:
-        assert formats.write(name, begun, [], CONTEXT) == []
+        assert formats.write(name, begun, [BATCH], CONTEXT) == []
     assert path.stat().st_size > 0
     assert str(path) in FORMATS[name].line(path)
 
