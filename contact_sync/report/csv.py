@@ -13,17 +13,8 @@ from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape, harmless
 
-COLUMNS = (
-    "sync_row",
-    "sync_outcome",
-    "sync_code",
-    "sync_fields",
-    "sync_message",
-    "sync_attempts",
-    "sync_http_status",
-    "sync_api_code",
-    "sync_at",
-)
+_NAMES = ("row", "outcome", "code", "fields", "message", "attempts", "http_status", "api_code", "at")
+COLUMNS = tuple(f"sync_{name}" for name in _NAMES)
 
 _END = "\r\n"
 
@@ -47,10 +38,10 @@ def _encoded(text: str) -> bytes:
 
 
 def _rendered_batch(batch: Batch, delimiter: str) -> str:
-    (plain,) = _rendered([_result(batch.plain)], delimiter)
-    others = dict(zip(batch.others, _rendered(map(_result, batch.others.values()), delimiter), strict=True))
+    plain, *others = _rendered(map(_result, [batch.plain, *batch.others.values()]), delimiter)
+    results = dict(zip(batch.others, others, strict=True))
     starts = zip(_joined(batch.cells, delimiter), batch.numbers, strict=True)
-    return "".join([f"{cells}{delimiter}{number}{delimiter}{others.get(number, plain)}{_END}" for cells, number in starts])
+    return "".join([f"{cells}{delimiter}{number}{delimiter}{results.get(number, plain)}{_END}" for cells, number in starts])
 
 
 def _result(line: Line) -> list[object]:

@@ -18,9 +18,8 @@ class ReportContext:
     summary: Summary
     layout: Layout
     original: Original | None = None
-    """The source where it is a workbook that can be returned marked up."""
     masked: bool = True
-    """True when phone numbers are to be hidden in a report that is made to be shown around."""
+    """True when phone numbers are to be hidden in a report that is made to be shared."""
 
 
 class ReportFormat(Protocol):

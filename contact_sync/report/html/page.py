@@ -42,8 +42,7 @@ class PageReport:
         draft.file.write(_encoded(_filled(before, parts)))
         for text in _lines(batches, context, attempts):
             draft.file.write(_encoded(text))
-        parts |= {"facts": sections.facts(summary, attempts), "pace": sections.pace(attempts)}
-        draft.file.write(_encoded(_filled(after, parts)))
+        draft.file.write(_encoded(_filled(after, parts | sections.requests(summary, attempts))))
         return []
 
 

@@ -190,8 +190,13 @@ def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
     return element("li", element("button", *inside, type="button", aria_pressed="false", **filters))
 
 
-def facts(summary: Summary, attempts: Counter[str]) -> Markup:
-    """Return the file, the run and its numbers; `attempts` counts the requests of each second."""
+def requests(summary: Summary, attempts: Counter[str]) -> dict[str, str]:
+    """Return the facts of the run and the plot of its requests; `attempts` counts those of each second, a time of UTC."""
+    seconds = {int(datetime.fromisoformat(at).timestamp()): many for at, many in attempts.items()}
+    return {"facts": _facts(summary, seconds), "pace": _pace(seconds) if seconds else NOTHING}
+
+
+def _facts(summary: Summary, attempts: dict[int, int]) -> Markup:
     folder = readable(summary.source.parent) if summary.source.is_absolute() else ""
     lines = [(_("File"), readable(summary.source.name), folder), (_("Run"), summary.run, "")]
     if summary.requests:
@@ -200,8 +205,7 @@ def facts(summary: Summary, attempts: Counter[str]) -> Markup:
     if summary.seconds:
         lines.append((_("Duration"), _duration(summary.seconds), ""))
     if attempts:
-        begin, end = _span(attempts)
-        average = number(attempts.total() / (end - begin), 1)
+        average = number(sum(attempts.values()) / (max(attempts) + 1 - min(attempts)), 1)
         lines.append((_("Pace"), _("{pace} requests a second", pace=average), ""))
     return joined(
         element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
@@ -219,15 +223,12 @@ def _duration(seconds: float) -> str:
     return _("{seconds} s", seconds=number(seconds, 1))
 
 
-def pace(attempts: Counter[str]) -> Markup:
-    """Return a plot of the requests over time; `attempts` counts those of each second."""
-    if not attempts:
-        return NOTHING
-    begin, end = _span(attempts)
+def _pace(attempts: dict[int, int]) -> Markup:
+    begin, end = min(attempts), max(attempts) + 1
     width = next((width for width in _WIDTHS if width * _BARS >= end - begin), -(-(end - begin) // _BARS))
     bars: Counter[int] = Counter()
-    for at, many in attempts.items():
-        bars[(_second(at) - begin) // width] += many
+    for second, many in attempts.items():
+        bars[(second - begin) // width] += many
     most, last = max(bars.values()), max(bars) + 1
     fastest = number(most / width, 1)
     span = {"begin": _clock(begin), "end": _clock(end)}
@@ -242,16 +243,6 @@ def pace(attempts: Counter[str]) -> Markup:
         element("div", *ticks, class_="ticks", aria_hidden="true"),
     )
     return section("pace", _("Requests over time"), figure)
-
-
-def _span(attempts: Counter[str]) -> tuple[int, int]:
-    """Return the second of the first attempt, and the one after the last."""
-    seconds = [_second(at) for at in attempts]
-    return min(seconds), max(seconds) + 1
-
-
-def _second(at: str) -> int:
-    return int(datetime.fromisoformat(at).timestamp())
 
 
 def _clock(second: int) -> str:

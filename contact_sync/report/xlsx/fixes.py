@@ -1,6 +1,6 @@
 """The first sheet of a workbook: the rows that need attention, each with a link to its wrong cell."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from openpyxl.utils import quote_sheetname
@@ -14,22 +14,7 @@ WIDTHS = (9, 14, 22, 70, 22, 40)
 HEADER = 2
 """Row of the header, below the note."""
 
-_WRAPPED = Style(wrapped=True)
-
-
-class Fix(NamedTuple):
-    """A row that needs attention."""
-
-    number: int
-    """Row number in the source."""
-    place: str
-    """Address of the wrong cell in this workbook: `'Contacts'!B5`."""
-    outcome: str
-    fields: str
-    message: str
-    contact_id: str
-    text: str
-    """Content of the wrong cells."""
+_WRAPPED, _LINKED = Style(wrapped=True), Style(wrapped=True, link=True)
 
 
 class Cell(NamedTuple):
@@ -41,22 +26,21 @@ class Cell(NamedTuple):
     """Address in this workbook that the cell links to."""
 
 
+Fix = list[Cell]
+"""A row of the sheet, about a row that needs attention."""
+
+
 def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
     """Return the fields with a column that the line is about."""
     return [field for field in line.fields.split(",") if field in mapping]
 
 
 def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> Fix:
-    """Return the line of the sheet for a row whose first wrong cell is at `place`."""
-    fields = wrong_fields(line, mapping)
-    text = " · ".join(_unmarked(line.cells[mapping[field]]) for field in fields)
-    contact_id = _unmarked(line.cells[mapping[ID]])
-    return Fix(line.number, place, line.outcome, line.fields.replace(",", ", "), line.message, contact_id, text)
-
-
-def _unmarked(cell: str) -> str:
-    """Return the content of the cell itself, without the mark that a report adds."""
-    return cell.removesuffix(MARK).rstrip()
+    """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
+    cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]
+    texts = (line.fields.replace(",", ", "), line.message, cells[0], " · ".join(cells[1:]))
+    outcome = Cell(line.outcome, Style(FILLS[line.outcome], wrapped=True))
+    return [Cell(line.number, _LINKED, place), outcome, *(Cell(text, _WRAPPED) for text in texts)]
 
 
 def title() -> str:
@@ -79,15 +63,7 @@ def place_of(sheet: str, coordinate: str) -> str:
     return f"{quote_sheetname(sheet)}!{coordinate}"
 
 
-def table(fixes: Sequence[Fix], note: str) -> Iterator[list[Cell]]:
-    """Yield the rows of the sheet: the note and, where there are rows to fix, a header and a row for each."""
-    yield [Cell(note, PLAIN)]
-    if fixes:
-        heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
-        yield [Cell(head, BOLD) for head in heads]
-    for number, place, outcome, *texts in fixes:
-        yield [
-            Cell(number, Style(wrapped=True, link=True), place),
-            Cell(outcome, Style(FILLS[outcome], wrapped=True)),
-            *(Cell(text, _WRAPPED) for text in texts),
-        ]
+def table(fixes: list[Fix], note: str) -> list[list[Cell]]:
+    """Return the rows of the sheet: the note and, where there are rows to fix, a header and those."""
+    heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
+    return [[Cell(note, PLAIN)], *([[Cell(head, BOLD) for head in heads], *fixes] if fixes else [])]

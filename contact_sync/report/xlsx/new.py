@@ -22,19 +22,7 @@ from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import fixes, style
-from contact_sync.report.xlsx.style import (
-    AUTHOR,
-    BOLD,
-    COMMENT_WIDTH,
-    FILLS,
-    LINK,
-    PLAIN,
-    RED,
-    WIDTHS,
-    Style,
-    cell_text,
-    is_quoted,
-)
+from contact_sync.report.xlsx.style import BOLD, FILLS, PLAIN, RED, Style
 
 SHEET = "Contacts"
 """Title of the sheet of contacts."""
@@ -67,7 +55,7 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     column_of = {position: column for column, position in enumerate(shown)}
     first = book.add_sheet(fixes.title(), fixes.WIDTHS)
-    sheet = book.add_sheet(SHEET, [_WIDTH] * len(shown) + list(WIDTHS))
+    sheet = book.add_sheet(SHEET, [_WIDTH] * len(shown) + list(style.WIDTHS))
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, len(shown) - 1, _WIDTH, book.format(PLAIN, text=True))  # for cells that are filled in later
     for column, name in enumerate([*(columns[position] for position in shown), *COLUMNS]):
@@ -85,7 +73,7 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is
             book.put(sheet, row, column, value, _STYLES[line.outcome])
         for column in wrong[:comments]:
             text = style.comment_text(line.message)
-            options = {"author": AUTHOR, "width": COMMENT_WIDTH, "height": style.comment_height(text)}
+            options = {"author": style.AUTHOR, "width": style.COMMENT_WIDTH, "height": style.comment_height(text)}
             sheet.write_comment(row, column, text, options)
         comments -= min(comments, len(wrong))
     note = _note(len(found), sum(1 for _line in lines), is_whole=is_whole)
@@ -110,17 +98,11 @@ def _fill_fixes(book: "_Book", sheet: Any, found: list[fixes.Fix], note: str) ->
 
 
 def _note(found: int, more: int, *, is_whole: bool) -> str:
+    counts = {"found": found, "more": more}
     if found and more:
-        return _(
-            "This workbook shows the first {found} rows that need attention; {more} more are in the CSV report.",
-            found=found,
-            more=more,
-        )
+        return _("This workbook shows the first {found} rows that need attention; {more} more are in the CSV report.", **counts)
     if found and not is_whole:
-        return _(
-            "This workbook shows only the rows that need attention ({found}); the others are in the CSV report.",
-            found=found,
-        )
+        return _("This workbook shows only the rows that need attention ({found}); the others are in the CSV report.", **counts)
     return fixes.note(found)
 
 
@@ -152,31 +134,32 @@ class _Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
         self._formats: dict[tuple[Style, bool, bool], Any] = {}
 
     def add_sheet(self, title: str, widths: Sequence[int]) -> Any:
-        """Add a sheet whose columns have these widths."""
         sheet = self.add_worksheet(title, _Sheet)
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
         return sheet
 
-    def put(self, sheet: Any, row: int, column: int, value: str | int | None, style: Style) -> None:
+    def put(self, sheet: Any, row: int, column: int, value: str | int | None, appearance: Style) -> None:
         """Write a number, or a text that is never run as a formula, not even once it was edited."""
         if not value:
-            if style != PLAIN:
-                sheet.write_blank(row, column, None, self.format(style))
+            if appearance != PLAIN:
+                sheet.write_blank(row, column, None, self.format(appearance))
         elif isinstance(value, str):
-            sheet.write_string(row, column, cell_text(value), self.format(style, text=True, quoted=is_quoted(value)))
+            sheet.write_string(
+                row, column, style.cell_text(value), self.format(appearance, text=True, quoted=style.is_quoted(value))
+            )
         else:
-            sheet.write_number(row, column, value, self.format(style))
+            sheet.write_number(row, column, value, self.format(appearance))
 
-    def format(self, style: Style, *, text: bool = False, quoted: bool = False) -> Any:
+    def format(self, appearance: Style, *, text: bool = False, quoted: bool = False) -> Any:
         """Return the format for a style, made once."""
-        key = (style, text, quoted)
+        key = (appearance, text, quoted)
         if key not in self._formats:
-            properties: dict[str, Any] = {"bold": style.bold, "quote_prefix": quoted, "text_wrap": style.wrapped}
+            properties: dict[str, Any] = {"bold": appearance.bold, "quote_prefix": quoted, "text_wrap": appearance.wrapped}
             properties |= {"num_format": "@"} if text else {}
-            properties |= {"bg_color": f"#{style.fill}"} if style.fill else {}
-            properties |= {"valign": "top"} if style.wrapped else {}
-            properties |= {"font_color": f"#{LINK}", "underline": 1} if style.link else {}
+            properties |= {"bg_color": f"#{appearance.fill}"} if appearance.fill else {}
+            properties |= {"valign": "top"} if appearance.wrapped else {}
+            properties |= {"font_color": f"#{style.LINK}", "underline": 1} if appearance.link else {}
             self._formats[key] = self.add_format(properties)
         return self._formats[key]
 

@@ -28,20 +28,16 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import fixes, style
-from contact_sync.report.xlsx.style import AUTHOR, BOLD, COMMENT_WIDTH, FILLS, LINK, RED, SIGNATURE, WIDTHS, Style
+from contact_sync.report.xlsx.style import BOLD, FILLS, RED, SIGNATURE, Style
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
-
-Results = dict[str, tuple[str, str]]
-"""Coordinate of a formula → the type of its result, and the result."""
 
 
 class _Reader(ExcelReader):
     """A reader that leaves numbers in the format of a date as they are: openpyxl makes an error of one outside the calendar."""
 
     def read_worksheets(self) -> None:
-        """Read the sheets."""
         book: Any = self.wb
         book._date_formats = book._timedelta_formats = set()  # noqa: SLF001 - there is no option
         super().read_worksheets()
@@ -95,9 +91,9 @@ def _add_fixes(book: Any, found: list[fixes.Fix]) -> None:
         first.freeze_panes = f"A{fixes.HEADER + 1}"
         first.auto_filter.ref = f"A{fixes.HEADER}:{get_column_letter(len(fixes.WIDTHS))}{fixes.HEADER + len(found)}"
     for row, cells in enumerate(fixes.table(found, fixes.note(len(found))), 1):
-        for column, (value, look, place) in enumerate(cells, 1):
+        for column, (value, appearance, place) in enumerate(cells, 1):
             cell = first.cell(row, column)
-            _put(cell, value, look)
+            _put(cell, value, appearance)
             if place:
                 cell.hyperlink = Hyperlink(ref=cell.coordinate, location=place)
 
@@ -142,7 +138,7 @@ def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
     for column, name in enumerate(missing, last + 1):
         known[name] = column
         _put(sheet.cell(header, column), name, BOLD)
-        sheet.column_dimensions[get_column_letter(column)].width = WIDTHS[COLUMNS.index(name)]
+        sheet.column_dimensions[get_column_letter(column)].width = style.WIDTHS[COLUMNS.index(name)]
     return [known[name] for name in COLUMNS]
 
 
@@ -168,10 +164,14 @@ def _fill(colour: str) -> PatternFill:
     return PatternFill("solid", fgColor=f"FF{colour}") if colour else PatternFill()
 
 
-_BOLD, _LINK, _WRAPPED = Font(bold=True), Font(color=f"FF{LINK}", underline="single"), Alignment(wrap_text=True, vertical="top")
+_BOLD, _LINK, _WRAPPED = (
+    Font(bold=True),
+    Font(color=f"FF{style.LINK}", underline="single"),
+    Alignment(wrap_text=True, vertical="top"),
+)
 
 
-def _put(cell: Any, value: str | int | None, look: Style) -> None:
+def _put(cell: Any, value: str | int | None, appearance: Style) -> None:
     """Write a number, or a text that is never run as a formula, not even once it was edited."""
     cell.value = value or None
     if isinstance(value, str) and value:
@@ -180,11 +180,11 @@ def _put(cell: Any, value: str | int | None, look: Style) -> None:
         cell.number_format = "@"
         if style.is_quoted(value):
             cell.quotePrefix = True
-    if look.fill:
-        cell.fill = _fill(look.fill)
-    if look.bold or look.link:
-        cell.font = _BOLD if look.bold else _LINK
-    if look.wrapped:
+    if appearance.fill:
+        cell.fill = _fill(appearance.fill)
+    if appearance.bold or appearance.link:
+        cell.font = _BOLD if appearance.bold else _LINK
+    if appearance.wrapped:
         cell.alignment = _WRAPPED
 
 
@@ -193,7 +193,7 @@ def _mark(cell: Any, message: str) -> None:
     cell.fill = _fill(RED)
     if message:
         before, text = cell.comment, style.comment_text(message)
-        cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else AUTHOR)
+        cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else style.AUTHOR)
 
 
 def _unmark(cell: Any) -> None:
@@ -206,7 +206,7 @@ def _unmark(cell: Any) -> None:
 
 
 def _comment(text: str, author: str) -> Comment:
-    return Comment(text, author, height=style.comment_height(text), width=COMMENT_WIDTH)
+    return Comment(text, author, height=style.comment_height(text), width=style.COMMENT_WIDTH)
 
 
 def with_results(original: Original, saved: IO[bytes], parts: Mapping[str, str], file: IO[bytes]) -> None:
@@ -223,7 +223,8 @@ def with_results(original: Original, saved: IO[bytes], parts: Mapping[str, str],
             archive.writestr(entry.filename, part)
 
 
-def _results(archive: zipfile.ZipFile, part: str) -> Results:
+def _results(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
+    """Return coordinate of a formula → the type of its result, and the result."""
     results = {}
     with archive.open(part) as opened:
         for _event, element in ET.iterparse(opened):  # noqa: S314 - a file with a document type was refused
@@ -234,9 +235,9 @@ def _results(archive: zipfile.ZipFile, part: str) -> Results:
     return results
 
 
-def _with_result(results: Results, match: re.Match[bytes]) -> bytes:
+def _with_result(results: Mapping[str, tuple[str, str]], match: re.Match[bytes]) -> bytes:
     start, place, formula = match.groups()
-    if not (known := results.get(place.decode())):
+    kind, result = results.get(place.decode(), ("", ""))
+    if not result:
         return match[0]
-    kind, result = known
     return b'%b t="%b">%b<v>%b</v>' % (start, kind.encode(), formula, escape(result).encode())

@@ -4,7 +4,7 @@ import re
 from typing import NamedTuple
 
 from contact_sync.i18n import _
-from contact_sync.model import Outcome
+from contact_sync.model import IN_PLACE, LEFT, Outcome
 from contact_sync.rules.formula import escape
 
 SIGNATURE = "[contact-sync]"
@@ -14,9 +14,8 @@ AUTHOR = "contact-sync"
 COMMENTS = 10_000
 """Comments of a workbook at most: more make spreadsheet programs slow, and a drawing that unpacks to a hundred times its size."""
 
-COMMENT_WIDTH = 320
-"""Pixels."""
-_LINE_HEIGHT, _LINE_LENGTH = 18, 44
+COMMENT_WIDTH, _LINE_HEIGHT = 320, 18  # pixels
+_LINE_LENGTH = 44  # characters
 
 
 class Style(NamedTuple):
@@ -34,20 +33,15 @@ PLAIN, BOLD = Style(), Style(bold=True)
 RED = "FF9D9B"
 """Fill of a wrong cell; no palette has it, so that it cannot be an operator's."""
 LINK = "0563C1"
-"""Font of a link."""
+"""Colour of a link."""
 
-_GREEN, _ORANGE, _PINK, _YELLOW = "E8F5E4", "FDE9D0", "FBE3E2", "FFF8D6"
-FILLS: dict[str, str] = {
-    Outcome.UPDATED: _GREEN,
-    Outcome.UNCHANGED: _GREEN,
-    Outcome.DUPLICATE: _GREEN,
-    Outcome.READY: _GREEN,
-    Outcome.ALTERED: _ORANGE,
-    Outcome.INVALID: _PINK,
-    Outcome.REJECTED: _PINK,
-    Outcome.FAILED: _YELLOW,
-    Outcome.UNPROCESSED: _YELLOW,
+_COLOURS = {
+    "E8F5E4": (*IN_PLACE, Outcome.READY),
+    "FDE9D0": (Outcome.ALTERED,),
+    "FBE3E2": (Outcome.INVALID, Outcome.REJECTED),
+    "FFF8D6": LEFT,
 }
+FILLS: dict[str, str] = {outcome: colour for colour, outcomes in _COLOURS.items() for outcome in outcomes}
 """Outcome of a row → fill of the cells to the right of its own."""
 
 WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21)
@@ -79,7 +73,7 @@ def is_quoted(text: str) -> bool:
 
 
 def comment_text(message: str) -> str:
-    """Return what a comment says of a wrong cell."""
+    """Return the text of a comment on a wrong cell."""
     return f"{SIGNATURE} {_BROKEN.sub(chr(0xFFFD), message)}"[: _LONGEST // 2]  # characters of UTF-16, which may be two
 
 

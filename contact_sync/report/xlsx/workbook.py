@@ -4,6 +4,7 @@ It is the operator's own workbook marked up (`returned`) where a copy loses noth
 """
 
 import logging
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -12,13 +13,28 @@ from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, Batch, Layout, Line, Original, lines_of
 from contact_sync.report.formats import ReportContext
-from contact_sync.report.xlsx import losses, new, returned
+from contact_sync.report.xlsx import new, returned
 
 LIMIT = 20_000
 """Rows of a whole workbook at most; of a larger source it has only those that need attention."""
 
 CELLS = 400_000
 """Cells of a whole workbook at most, likewise: openpyxl takes a kilobyte for each."""
+
+_KEPT = re.compile(
+    r"\[content_types\]\.xml|_rels/\.rels|docprops/.*|docmetadata/.*|customxml/.*|xl/_rels/workbook\.xml\.rels"
+    r"|xl/(workbook|styles|sharedstrings|calcchain)\.xml|xl/theme/(_rels/)?theme\d*\.xml(\.rels)?|xl/worksheets/[^/]+\.xml"
+    r"|xl/worksheets/_rels/.*|xl/tables/[^/]+\.xml|xl/(comments/)?comments?\d*\.xml|xl/drawings/[^/]+\.vml"
+    r"|xl/printersettings/.*|xl/persons/.*|xl/vbaproject\.bin"
+)
+"""Parts that openpyxl keeps or that can be dropped; any other is a chart, an image, a pivot table, a link to another file…"""
+_LARGEST = 32 << 20  # bytes of XML of all sheets; openpyxl takes some ten times as much memory
+_DROPPED: dict[bytes, tuple[str, ...]] = {
+    b"extLst": ("xl/worksheets/",),  # sparklines, icons and validations of newer versions
+    b"x005F_": ("xl/worksheets/", "xl/sharedstrings"),  # an escaped underscore, which openpyxl misreads
+    b"FmlaMacro": ("xl/drawings/",),  # a form control
+}
+"""Content that openpyxl drops from parts that it keeps → prefixes of those parts."""
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +65,7 @@ def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
 def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list[Batch]) -> str:
     """Write the operator's own workbook marked up; where a copy would lose something, write nothing and return why."""
     with zipfile.ZipFile(original.file) as archive:
-        lost = losses.of_copy(archive)
+        lost = _losses(archive)
     if lost:
         return _(
             "A copy of {name} would lose parts of it ({parts}), so a new workbook was written instead.",
@@ -67,3 +83,39 @@ def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list
             draft.file.seek(0)
             return _("{name} could not be copied completely, so a new workbook was written instead.", name=original.name)
     return ""
+
+
+def _losses(archive: zipfile.ZipFile) -> list[str]:
+    """Return what a copy of the workbook would lose, by the names of its folders and elements."""
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    lost = {_folder(name) for name in names if not _KEPT.fullmatch(name.casefold()) and not _is_empty(archive, name)}
+    sheets = [entry for entry in archive.infolist() if entry.filename.casefold().startswith("xl/worksheets/")]
+    if sum(entry.file_size for entry in sheets) > _LARGEST:
+        lost.add(_("too many cells"))
+    lost.update(
+        content.decode()
+        for content, prefixes in _DROPPED.items()
+        for name in names
+        if name.casefold().startswith(prefixes) and _contains(archive, name, content)
+    )
+    return sorted(lost)
+
+
+def _folder(name: str) -> str:
+    first, _slash, rest = name.partition("/")
+    return rest.split("/")[0] if first == "xl" else first
+
+
+def _is_empty(archive: zipfile.ZipFile, name: str) -> bool:
+    """Return True for an empty drawing, of which Google adds one to every sheet."""
+    return re.fullmatch(r"xl/drawings/[^/]+\.xml", name.casefold()) is not None and not _contains(archive, name, b"Anchor")
+
+
+def _contains(archive: zipfile.ZipFile, name: str, content: bytes) -> bool:
+    with archive.open(name) as part:
+        before = b""
+        while block := part.read(1 << 18):
+            if content in before + block:
+                return True
+            before = block[-len(content) :]
+    return False
