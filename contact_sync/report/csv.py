@@ -5,10 +5,10 @@ click. Cells are escaped against formula injection (`rules.formula`).
 """
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.model import Batch, Line
+from contact_sync.model import Batch, Layout, Line
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape, harmless
@@ -24,30 +24,25 @@ class CsvReport:
 
     def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
         """Write a header and every row; there is nothing to note."""
-        layout = context.layout
-        (header,) = _rendered([[*map(escape, layout.columns), *COLUMNS]], layout.delimiter)
-        draft.file.write(_encoded(f"\ufeff{header}{_END}"))
-        for batch in batches:
-            draft.file.write(_encoded(_rendered_batch(batch, layout.delimiter)))
+        # A cell may contain a lone surrogate, which UTF-8 cannot encode; losing the report over it would be worse.
+        draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context.layout))
         return []
 
 
-def _encoded(text: str) -> bytes:
-    # A cell may contain a lone surrogate, which UTF-8 cannot encode; losing the report over it would be worse.
-    return text.encode(errors="backslashreplace")
-
-
-def _rendered_batch(batch: Batch, delimiter: str) -> str:
-    plain, *others = _rendered(map(_result, [batch.plain, *batch.others.values()]), delimiter)
-    results = dict(zip(batch.others, others, strict=True))
-    starts = zip(_joined(batch.cells, delimiter), batch.numbers, strict=True)
-    return "".join([f"{cells}{delimiter}{number}{delimiter}{results.get(number, plain)}{_END}" for cells, number in starts])
+def _texts(batches: Iterable[Batch], layout: Layout) -> Iterator[str]:
+    delimiter = layout.delimiter
+    (header,) = _rendered([[*map(escape, layout.columns), *COLUMNS]], delimiter)
+    yield f"\ufeff{header}{_END}"
+    for batch in batches:
+        plain, *others = _rendered(map(_result, [batch.plain, *batch.others.values()]), delimiter)
+        results = dict(zip(batch.others, others, strict=True))
+        starts = zip(_joined(batch.cells, delimiter), batch.numbers, strict=True)
+        yield "".join([f"{cells}{delimiter}{number}{delimiter}{results.get(number, plain)}{_END}" for cells, number in starts])
 
 
 def _result(line: Line) -> list[object]:
     """Return the cells of a report to the right of the row number."""
-    _, _, outcome, code, fields, message, attempts, status, api_code, at = line
-    return [outcome, code, fields, message, attempts or "", status or "", escape(api_code), at]
+    return [*line[2:6], line.attempts or "", line.http_status or "", escape(line.api_code), line.at]
 
 
 def _joined(cells: str, delimiter: str) -> list[str]:

@@ -18,7 +18,7 @@ from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import workbook
-from contact_sync.report.xlsx.style import SIGNATURE
+from contact_sync.report.xlsx.sheets import SIGNATURE
 from tests.report.workbooks import (
     BAD,
     HEAD,

@@ -29,8 +29,8 @@ from contact_sync.i18n import set_language
 from contact_sync.model import Line
 from contact_sync.report import formats
 from contact_sync.report.csv import COLUMNS
-from contact_sync.report.xlsx import style
-from contact_sync.report.xlsx.style import SIGNATURE
+from contact_sync.report.xlsx import sheets
+from contact_sync.report.xlsx.sheets import SIGNATURE
 from tests.report.workbooks import (
     BAD,
     HEAD,
@@ -365,7 +365,7 @@ def test_sample_data(tmp_path: Path) -> None:
 
 def test_limit_of_comments(clients: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All wrong cells are red, and only the first `COMMENTS` of them have a comment."""
-    monkeypatch.setattr(style, "COMMENTS", 1)
+    monkeypatch.setattr(sheets, "COMMENTS", 1)
     for source in (clients, csv_of(clients.with_name("c.csv"), [HEAD, *ROWS])):
         back, _ = returned(source, BAD, Line([], 4, *BAD[2:]), place=clients.with_name("back.xlsx"))
         sheet = openpyxl.load_workbook(back).worksheets[1]

@@ -15,11 +15,11 @@ from contact_sync.model import Batch, Layout, Line, Original, Source, Summary
 from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
-from contact_sync.report.xlsx import style
+from contact_sync.report.xlsx import sheets
 from contact_sync.source import SourceOptions, open_source
 
 LATER = 4e9
-RED = f"FF{style.RED}"
+RED = f"FF{sheets.RED}"
 READY = Line([], 0, "ready", "", "", "", 0, None, "", "")
 HEAD = ["contactId", "firstname", "phoneNumber", "note"]
 ROWS = [["C1", "Zoé", "0612345678", "a"], ["C2", "=1+1", "06", "b"], ["C3", "Léa", "0612345679", ""]]

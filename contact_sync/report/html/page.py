@@ -32,22 +32,22 @@ class PageReport:
 
     def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
         """Write the page, with phone numbers in full or masked; there is nothing to note."""
-        summary, layout = context.summary, context.layout
-        template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
-        before, _rows, after = template.partition("[[lines]]")
-        parts = _policy(template) | _words() | sections.headline(summary)
-        parts |= {"outcomes": sections.outcomes(summary), "causes": sections.causes(summary, masked=context.masked)}
-        parts |= {"head": _head(layout), "options": _options(summary), "note": _note(summary), "page": _settings(layout)}
-        attempts: Counter[str] = Counter()
-        draft.file.write(_encoded(_filled(before, parts)))
-        for text in _lines(batches, context, attempts):
-            draft.file.write(_encoded(text))
-        draft.file.write(_encoded(_filled(after, parts | sections.requests(summary, attempts))))
+        # In JSON, `backslashreplace` is the escape of a lone surrogate.
+        draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context))
         return []
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode(errors="backslashreplace")  # in JSON, the escape of a lone surrogate
+def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:
+    summary, layout = context.summary, context.layout
+    template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
+    before, _rows, after = template.partition("[[lines]]")
+    parts = _policy(template) | _words() | sections.headline(summary)
+    parts |= {"outcomes": sections.outcomes(summary), "causes": sections.causes(summary, masked=context.masked)}
+    parts |= {"head": _head(layout), "options": _options(summary), "note": _note(summary), "page": _settings(layout)}
+    attempts: Counter[str] = Counter()
+    yield _filled(before, parts)
+    yield from _lines(batches, context, attempts)
+    yield _filled(after, parts | sections.requests(summary, attempts))
 
 
 def _filled(template: str, parts: Mapping[str, str]) -> str:

@@ -21,8 +21,8 @@ from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line
 from contact_sync.report.csv import COLUMNS
-from contact_sync.report.xlsx import fixes, style
-from contact_sync.report.xlsx.style import BOLD, FILLS, PLAIN, RED, Style
+from contact_sync.report.xlsx import sheets
+from contact_sync.report.xlsx.sheets import BOLD, FILLS, PLAIN, RED, Fix, Style
 
 SHEET = "Contacts"
 """Title of the sheet of contacts."""
@@ -54,26 +54,26 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is
     # Where there are too many columns, those that are sent.
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     column_of = {position: column for column, position in enumerate(shown)}
-    first = book.add_sheet(fixes.title(), fixes.WIDTHS)
-    sheet = book.add_sheet(SHEET, [_WIDTH] * len(shown) + list(style.WIDTHS))
+    first = book.add_sheet(sheets.fixes_title(), sheets.FIXES_WIDTHS)
+    sheet = book.add_sheet(SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, len(shown) - 1, _WIDTH, book.format(PLAIN, text=True))  # for cells that are filled in later
     for column, name in enumerate([*(columns[position] for position in shown), *COLUMNS]):
         book.put(sheet, 0, column, name, BOLD)
-    found, comments = [], style.COMMENTS
+    found, comments = [], sheets.COMMENTS
     for row, line in enumerate(islice(lines, most), 1):
         wrong = []
         if line.outcome in ATTENTION:
-            wrong = [column_of[mapping[field]] for field in fixes.wrong_fields(line, mapping)]
+            wrong = [column_of[mapping[field]] for field in sheets.wrong_fields(line, mapping)]
             cell = xl_rowcol_to_cell(row, wrong[0] if wrong else column_of[mapping[ID]])
-            found.append(fixes.fix_of(line, mapping, fixes.place_of(SHEET, cell)))
+            found.append(sheets.fix_of(line, mapping, sheets.place_of(SHEET, cell)))
         for column, position in enumerate(shown):
             book.put(sheet, row, column, line.cells[position], _WRONG if column in wrong else PLAIN)
         for column, value in enumerate(line[1:], len(shown)):
             book.put(sheet, row, column, value, _STYLES[line.outcome])
         for column in wrong[:comments]:
-            text = style.comment_text(line.message)
-            options = {"author": style.AUTHOR, "width": style.COMMENT_WIDTH, "height": style.comment_height(text)}
+            text = sheets.comment_text(line.message)
+            options = {"author": sheets.AUTHOR, "width": sheets.COMMENT_WIDTH, "height": sheets.comment_height(text)}
             sheet.write_comment(row, column, text, options)
         comments -= min(comments, len(wrong))
     note = _note(len(found), sum(1 for _line in lines), is_whole=is_whole)
@@ -84,13 +84,13 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is
     return notes
 
 
-def _fill_fixes(book: "_Book", sheet: Any, found: list[fixes.Fix], note: str) -> None:
-    book.define_name(TO_FIX, fixes.place_of(sheet.name, "$A$1"))
+def _fill_fixes(book: "_Book", sheet: Any, found: list[Fix], note: str) -> None:
+    book.define_name(TO_FIX, sheets.place_of(sheet.name, "$A$1"))
     book.defined_names[-1][3] = True  # hidden, for which `define_name` has no option
     if found:
-        sheet.freeze_panes(fixes.HEADER, 0)
-        sheet.autofilter(fixes.HEADER - 1, 0, fixes.HEADER - 1 + len(found), len(fixes.WIDTHS) - 1)
-    for row, cells in enumerate(fixes.table(found, note)):
+        sheet.freeze_panes(sheets.FIXES_HEADER, 0)
+        sheet.autofilter(sheets.FIXES_HEADER - 1, 0, sheets.FIXES_HEADER - 1 + len(found), len(sheets.FIXES_WIDTHS) - 1)
+    for row, cells in enumerate(sheets.fixes_table(found, note)):
         for column, cell in enumerate(cells):
             if cell.place:
                 sheet.write_url(row, column, f"internal:{cell.place}")
@@ -103,7 +103,7 @@ def _note(found: int, more: int, *, is_whole: bool) -> str:
         return _("This workbook shows the first {found} rows that need attention; {more} more are in the CSV report.", **counts)
     if found and not is_whole:
         return _("This workbook shows only the rows that need attention ({found}); the others are in the CSV report.", **counts)
-    return fixes.note(found)
+    return sheets.fixes_note(found)
 
 
 def _as_xlsm(content: io.BytesIO) -> io.BytesIO:
@@ -139,27 +139,27 @@ class _Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
             sheet.set_column(column, column, width)
         return sheet
 
-    def put(self, sheet: Any, row: int, column: int, value: str | int | None, appearance: Style) -> None:
+    def put(self, sheet: Any, row: int, column: int, value: str | int | None, style: Style) -> None:
         """Write a number, or a text that is never run as a formula, not even once it was edited."""
         if not value:
-            if appearance != PLAIN:
-                sheet.write_blank(row, column, None, self.format(appearance))
+            if style != PLAIN:
+                sheet.write_blank(row, column, None, self.format(style))
         elif isinstance(value, str):
             sheet.write_string(
-                row, column, style.cell_text(value), self.format(appearance, text=True, quoted=style.is_quoted(value))
+                row, column, sheets.cell_text(value), self.format(style, text=True, quoted=sheets.is_quoted(value))
             )
         else:
-            sheet.write_number(row, column, value, self.format(appearance))
+            sheet.write_number(row, column, value, self.format(style))
 
-    def format(self, appearance: Style, *, text: bool = False, quoted: bool = False) -> Any:
+    def format(self, style: Style, *, text: bool = False, quoted: bool = False) -> Any:
         """Return the format for a style, made once."""
-        key = (appearance, text, quoted)
+        key = (style, text, quoted)
         if key not in self._formats:
-            properties: dict[str, Any] = {"bold": appearance.bold, "quote_prefix": quoted, "text_wrap": appearance.wrapped}
+            properties: dict[str, Any] = {"bold": style.bold, "quote_prefix": quoted, "text_wrap": style.wrapped}
             properties |= {"num_format": "@"} if text else {}
-            properties |= {"bg_color": f"#{appearance.fill}"} if appearance.fill else {}
-            properties |= {"valign": "top"} if appearance.wrapped else {}
-            properties |= {"font_color": f"#{style.LINK}", "underline": 1} if appearance.link else {}
+            properties |= {"bg_color": f"#{style.fill}"} if style.fill else {}
+            properties |= {"valign": "top"} if style.wrapped else {}
+            properties |= {"font_color": f"#{sheets.LINK}", "underline": 1} if style.link else {}
             self._formats[key] = self.add_format(properties)
         return self._formats[key]
 

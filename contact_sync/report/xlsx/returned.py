@@ -27,8 +27,8 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report.csv import COLUMNS
-from contact_sync.report.xlsx import fixes, style
-from contact_sync.report.xlsx.style import BOLD, FILLS, RED, SIGNATURE, Style
+from contact_sync.report.xlsx import sheets
+from contact_sync.report.xlsx.sheets import BOLD, FILLS, RED, SIGNATURE, Fix, Style
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -78,27 +78,29 @@ def _remove_fixes(book: Any) -> None:
             del book[title]
 
 
-def _add_fixes(book: Any, found: list[fixes.Fix]) -> None:
+def _add_fixes(book: Any, found: list[Fix]) -> None:
     """Add the sheet of rows to fix, with a defined name by which it is recognised under any title."""
     for sheet in book.worksheets:
         sheet.sheet_view.tabSelected = False  # else an edit would change all the selected sheets
-    first = book.create_sheet(fixes.title(), 0)
+    first = book.create_sheet(sheets.fixes_title(), 0)
     book.active = 0
-    book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=fixes.place_of(first.title, "$A$1"), hidden=True)
-    for column, width in enumerate(fixes.WIDTHS, 1):
+    book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=sheets.place_of(first.title, "$A$1"), hidden=True)
+    for column, width in enumerate(sheets.FIXES_WIDTHS, 1):
         first.column_dimensions[get_column_letter(column)].width = width
     if found:
-        first.freeze_panes = f"A{fixes.HEADER + 1}"
-        first.auto_filter.ref = f"A{fixes.HEADER}:{get_column_letter(len(fixes.WIDTHS))}{fixes.HEADER + len(found)}"
-    for row, cells in enumerate(fixes.table(found, fixes.note(len(found))), 1):
-        for column, (value, appearance, place) in enumerate(cells, 1):
+        first.freeze_panes = f"A{sheets.FIXES_HEADER + 1}"
+        first.auto_filter.ref = (
+            f"A{sheets.FIXES_HEADER}:{get_column_letter(len(sheets.FIXES_WIDTHS))}{sheets.FIXES_HEADER + len(found)}"
+        )
+    for row, cells in enumerate(sheets.fixes_table(found, sheets.fixes_note(len(found))), 1):
+        for column, (value, style, place) in enumerate(cells, 1):
             cell = first.cell(row, column)
-            _put(cell, value, appearance)
+            _put(cell, value, style)
             if place:
                 cell.hyperlink = Hyperlink(ref=cell.coordinate, location=place)
 
 
-def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[fixes.Fix]:
+def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[Fix]:
     """Write the result of each row into the sheet of contacts, mark its wrong cells, and yield the rows to fix."""
     existing = sheet._cells.values()  # noqa: SLF001 - every public way creates those that do not exist
     cells = [cell for cell in existing if not isinstance(cell, MergedCell)]
@@ -109,19 +111,19 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
         if cell.column in columns and cell.row > original.header:
             cell.value = None
             cell.fill = PatternFill()
-    letters, comments = layout.letters_of_fields, style.COMMENTS
+    letters, comments = layout.letters_of_fields, sheets.COMMENTS
     for line in lines:
         for column, value in zip(columns, line[1:], strict=True):
             _put(sheet.cell(line.number, column), value, Style(FILLS[line.outcome]))
         if line.outcome in ATTENTION:
-            fields = fixes.wrong_fields(line, layout.mapping)
+            fields = sheets.wrong_fields(line, layout.mapping)
             for field in fields:
                 cell = sheet[f"{letters[field]}{line.number}"]
                 if not isinstance(cell, MergedCell):  # the first of merged cells shows for all of them
                     _mark(cell, line.message if comments else "")
                     comments -= comments > 0
-            place = fixes.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
-            yield fixes.fix_of(line, layout.mapping, place)
+            place = sheets.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
+            yield sheets.fix_of(line, layout.mapping, place)
 
 
 def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
@@ -138,7 +140,7 @@ def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
     for column, name in enumerate(missing, last + 1):
         known[name] = column
         _put(sheet.cell(header, column), name, BOLD)
-        sheet.column_dimensions[get_column_letter(column)].width = style.WIDTHS[COLUMNS.index(name)]
+        sheet.column_dimensions[get_column_letter(column)].width = sheets.WIDTHS[COLUMNS.index(name)]
     return [known[name] for name in COLUMNS]
 
 
@@ -166,25 +168,25 @@ def _fill(colour: str) -> PatternFill:
 
 _BOLD, _LINK, _WRAPPED = (
     Font(bold=True),
-    Font(color=f"FF{style.LINK}", underline="single"),
+    Font(color=f"FF{sheets.LINK}", underline="single"),
     Alignment(wrap_text=True, vertical="top"),
 )
 
 
-def _put(cell: Any, value: str | int | None, appearance: Style) -> None:
+def _put(cell: Any, value: str | int | None, style: Style) -> None:
     """Write a number, or a text that is never run as a formula, not even once it was edited."""
     cell.value = value or None
     if isinstance(value, str) and value:
-        cell.value = style.cell_text(value)
+        cell.value = sheets.cell_text(value)
         cell.data_type = "s"  # openpyxl would make a formula of =1+1, and an error of #N/A
         cell.number_format = "@"
-        if style.is_quoted(value):
+        if sheets.is_quoted(value):
             cell.quotePrefix = True
-    if appearance.fill:
-        cell.fill = _fill(appearance.fill)
-    if appearance.bold or appearance.link:
-        cell.font = _BOLD if appearance.bold else _LINK
-    if appearance.wrapped:
+    if style.fill:
+        cell.fill = _fill(style.fill)
+    if style.bold or style.link:
+        cell.font = _BOLD if style.bold else _LINK
+    if style.wrapped:
         cell.alignment = _WRAPPED
 
 
@@ -192,8 +194,8 @@ def _mark(cell: Any, message: str) -> None:
     """Fill `cell` red and append `message`, if there is one, to its comment."""
     cell.fill = _fill(RED)
     if message:
-        before, text = cell.comment, style.comment_text(message)
-        cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else style.AUTHOR)
+        before, text = cell.comment, sheets.comment_text(message)
+        cell.comment = _comment(f"{before.text}\n\n{text}" if before else text, before.author if before else sheets.AUTHOR)
 
 
 def _unmark(cell: Any) -> None:
@@ -206,7 +208,7 @@ def _unmark(cell: Any) -> None:
 
 
 def _comment(text: str, author: str) -> Comment:
-    return Comment(text, author, height=style.comment_height(text), width=style.COMMENT_WIDTH)
+    return Comment(text, author, height=sheets.comment_height(text), width=sheets.COMMENT_WIDTH)
 
 
 def with_results(original: Original, saved: IO[bytes], parts: Mapping[str, str], file: IO[bytes]) -> None:
