@@ -30,12 +30,10 @@ class ReportFormat(Protocol):
 
 
 class Registration(NamedTuple):
-    """Facts about a format that are known before it is imported."""
+    """Facts about a format that are known before it is imported: its class as `module:name`, its line of the summary."""
 
     writer: str
-    """The class, as `module:name`."""
     label: str
-    """Line of the summary, with a `{path}`."""
     is_corrected: bool = False
     """True when operators correct the file itself, so that an edited one is not overwritten."""
 

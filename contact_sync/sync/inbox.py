@@ -34,11 +34,10 @@ _STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
 
 
 class FileResult(NamedTuple):
-    """The result of running one file."""
+    """The result of running one file; the `sentence` is the reason why there is no report, empty where there is one."""
 
     code: int
     sentence: str
-    """The reason why there is no report; empty where there is one."""
     is_open: bool
     """True when the next run has rows of it to send."""
     identity: Identity | None = None
@@ -70,15 +69,13 @@ def run_each(
         is_over = not result.is_open or result.code == SourceError.exit_code  # a guard would stop it again
         if result.code in DESTINATIONS and is_over and not rehearsal:
             was_replaced = _identity(path) not in {result.identity or before, None}
-            place = move(path, DESTINATIONS[result.code], result.sentence, reports_only=was_replaced)
-            if place:
+            if place := move(path, DESTINATIONS[result.code], result.sentence, reports_only=was_replaced):
                 moved(path, place, result.code)
         if result.code not in {*DESTINATIONS, *_SINGLE_FILE}:
             return  # the same would stop the other files
     if expected and not found and is_overdue(inbox, expected, dt.datetime.now().astimezone()):
-        raise SourceError(
-            _("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=f"{expected:%H:%M}")
-        )
+        time = f"{expected:%H:%M}"
+        raise SourceError(_("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=time))
 
 
 def arrivals(inbox: Path) -> list[Path]:
@@ -92,9 +89,8 @@ def arrivals(inbox: Path) -> list[Path]:
                 with suppress(FileNotFoundError):  # another run has moved it since
                     found.append((path.stat().st_ctime_ns, path.name, path))
     except OSError as error:
-        sentence = _("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)
-        raise SourceError(sentence) from error
-    return [path for _, _, path in sorted(found)]
+        raise SourceError(_("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)) from error
+    return [path for *_key, path in sorted(found)]
 
 
 def _is_auxiliary(name: str, others: set[str]) -> bool:
@@ -102,10 +98,12 @@ def _is_auxiliary(name: str, others: set[str]) -> bool:
 
     A report whose file is not in the folder was corrected, and is run.
     """
-    if name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED):
-        return True
+    return name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED) or _is_report(name, others)
+
+
+def _is_report(name: str, files: set[str]) -> bool:
     match = _REPORT_NAME.fullmatch(name)
-    return match is not None and match["file"] in others
+    return match is not None and match["file"] in files
 
 
 def _identity(path: Path) -> Identity | None:
@@ -121,7 +119,7 @@ def report_of(path: Path) -> Path:
 
 
 def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) -> Path | None:
-    """Move a file and its reports to `folder` within the inbox, and write a `sentence`, if any, into a note beside it.
+    """Move a file and its reports to `folder` within the inbox, and write a `sentence`, if any, into a note next to it.
 
     With `reports_only` the file itself stays. Returns the new path, None when the file has disappeared. Raises StorageError when
     it cannot be moved.
@@ -132,27 +130,18 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
         into.mkdir(mode=0o700, exist_ok=True)
         place = _unused_path(into, f"{stamp}-{path.name}")
         # The file last: as long as it is in the inbox, the next run repeats all of this.
-        for report in _reports(path):
+        for report in [one for one in path.parent.iterdir() if _is_report(one.name, {path.name})]:
             report.rename(place.with_name(place.name + report.name.removeprefix(path.name)))
         if not reports_only:
             path.rename(place)
         if sentence:
-            note = place.with_name(f"{place.name}.txt")
-            note.write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
+            place.with_name(f"{place.name}.txt").write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
     except FileNotFoundError:
         return None
     except OSError as error:
-        sentence = _(
-            "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into, reason=error.strerror
-        )
-        raise StorageError(sentence) from error
+        about = {"path": path, "folder": into, "reason": error.strerror}
+        raise StorageError(_("{path} cannot be moved to {folder} ({reason}): check the folder.", **about)) from error
     return place
-
-
-def _reports(path: Path) -> list[Path]:
-    return [
-        other for other in path.parent.iterdir() if (match := _REPORT_NAME.fullmatch(other.name)) and match["file"] == path.name
-    ]
 
 
 def _unused_path(folder: Path, name: str) -> Path:

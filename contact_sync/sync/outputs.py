@@ -1,8 +1,8 @@
-"""Paths and drafts of a run's reports: each at a path of its own, and none over a file that is still needed."""
+"""Paths and drafts of a run's reports: each at a separate path, and none over a file that is still needed."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from itertools import combinations, count
+from itertools import chain, combinations, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,20 +73,16 @@ def drafts(paths: OutputPaths) -> Iterator[Drafts]:
     opened = Drafts({}, [])
     with ExitStack() as stack:
         for name, requested in paths.reports.items():
-            path = requested
-            if FORMATS[name].is_corrected and is_edited(requested):
-                path = _unedited(requested)
-                sentence = _(
-                    "{path} was edited since it was written and is kept; the new workbook is {place}.",
-                    path=requested,
-                    place=path.name,
-                )
-                opened.warnings.append(sentence)
+            path = _unedited(requested) if FORMATS[name].is_corrected else requested
+            if path != requested:
+                names = {"path": requested, "place": path.name}
+                warning = _("{path} was edited since it was written and is kept; the new workbook is {place}.", **names)
+                opened.warnings.append(warning)
             opened.by_format[name] = stack.enter_context(open_atomic(path, paths.mode))
         yield opened
 
 
 def _unedited(path: Path) -> Path:
-    """Return a path like `path` whose file no operator has edited."""
+    """Return `path`, or a path like it, whose file no operator has edited."""
     others = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(other for other in others if not is_edited(other))
+    return next(other for other in chain([path], others) if not is_edited(other))

@@ -106,10 +106,9 @@ def _options(summary: Summary) -> Markup:
 def _note(summary: Summary) -> Markup:
     shown = _room(summary).total()
     others = sum(summary.outcomes.values()) - shown
+    counts = {"shown": number(shown), "others": number(others)}
     sentence = _(
-        "This page shows {shown} rows, those that need attention first; {others} others are only in the CSV report.",
-        shown=number(shown),
-        others=number(others),
+        "This page shows {shown} rows, those that need attention first; {others} others are only in the CSV report.", **counts
     )
     return element("p", sentence, class_="note") if others else NOTHING
 

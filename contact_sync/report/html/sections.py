@@ -48,12 +48,13 @@ def _clauses(summary: Summary) -> list[str]:
     """Return what happened, as clauses that make a sentence."""
     if not summary.rows:
         return [_("The file has no data row.")]
-    *clauses, last = [*_progress(summary), *_remaining(summary)]
+    *clauses, last = _counts(summary)
     return [*(_("{clause};", clause=clause) for clause in clauses), _("{clause}.", clause=last)]
 
 
-def _progress(summary: Summary) -> Iterator[str]:
-    placed, ready, rows = count(summary, IN_PLACE), count(summary, [Outcome.READY]), number(summary.rows)
+def _counts(summary: Summary) -> Iterator[str]:
+    placed, ready, needy = (count(summary, outcomes) for outcomes in (IN_PLACE, [Outcome.READY], ATTENTION))
+    rows, left, out = number(summary.rows), _left(summary), summary.left_out
     if summary.rows == placed == 1:
         yield _("The one contact is in place")
     elif summary.rows == placed:
@@ -64,10 +65,6 @@ def _progress(summary: Summary) -> Iterator[str]:
     if ready:
         many = {"count": number(ready), "rows": rows}
         yield ngettext("{count} of {rows} rows is ready to be sent", "{count} of {rows} rows are ready to be sent", ready, **many)
-
-
-def _remaining(summary: Summary) -> Iterator[str]:
-    needy, left, out = count(summary, ATTENTION), _left(summary), summary.left_out
     if needy:
         yield ngettext("{count} row needs attention", "{count} rows need attention", needy, count=number(needy))
     if left:

@@ -1,7 +1,4 @@
-"""A new workbook of the report, written with XlsxWriter a row at a time.
-
-All cells of the source are text, so that 007 and 1e5 stay what was read.
-"""
+"""A new workbook of the report, written with XlsxWriter a row at a time, and as text, so that 007 and 1e5 stay what was read."""
 
 import io
 import tempfile
@@ -22,40 +19,31 @@ from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import BOLD, FILLS, PLAIN, RED, Fix, Style
+from contact_sync.report.xlsx.sheets import BOLD, FILLS, FIXES_HEADER, FIXES_WIDTHS, PLAIN, RED, Cell, Style, cell_text, is_quoted
 
-SHEET = "Contacts"
-"""Title of the sheet of contacts."""
-
-_WIDTH = 18
-_WRONG = Style(RED)
-_STYLES = {outcome: Style(fill) for outcome, fill in FILLS.items()}
-_TYPES = "[Content_Types].xml"
+_SHEET, _WIDTH = "Contacts", 18
 _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
 _XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 
 
-def write(draft: AtomicFile, layout: Layout, lines: Iterator[Line], *, most: int, is_whole: bool) -> list[str]:
-    """Write the first `most` lines, and return notes about what the workbook does not show.
-
-    `is_whole` is True when `lines` are all rows of the source, not only those that need attention.
-    """
+def write(draft: AtomicFile, layout: Layout, lines: Iterator[Line], most: int | None = None) -> list[str]:
+    """Write all lines of the source, or the first `most` of those that need attention; return notes about what is not shown."""
     content = io.BytesIO()
     with _opened(content) as book:
-        notes = _fill(book, layout, lines, most=most, is_whole=is_whole)
+        notes = _fill(book, layout, lines, most)
     if draft.path.suffix.lower() == ".xlsm":
         content = _as_xlsm(content)
     draft.file.write(content.getbuffer())
     return notes
 
 
-def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is_whole: bool) -> list[str]:
+def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], most: int | None) -> list[str]:
     columns, mapping = layout.columns, layout.mapping
     # Where there are too many columns, those that are sent.
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     column_of = {position: column for column, position in enumerate(shown)}
-    first = book.add_sheet(sheets.fixes_title(), sheets.FIXES_WIDTHS)
-    sheet = book.add_sheet(SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
+    first = book.add_sheet(sheets.fixes_title(), FIXES_WIDTHS)
+    sheet = book.add_sheet(_SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, len(shown) - 1, _WIDTH, book.format(PLAIN, text=True))  # for cells that are filled in later
     for column, name in enumerate([*(columns[position] for position in shown), *COLUMNS]):
@@ -66,30 +54,30 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], *, most: int, is
         if line.outcome in ATTENTION:
             wrong = [column_of[mapping[field]] for field in sheets.wrong_fields(line, mapping)]
             cell = xl_rowcol_to_cell(row, wrong[0] if wrong else column_of[mapping[ID]])
-            found.append(sheets.fix_of(line, mapping, sheets.place_of(SHEET, cell)))
+            found.append(sheets.fix_of(line, mapping, sheets.place_of(_SHEET, cell)))
         for column, position in enumerate(shown):
-            book.put(sheet, row, column, line.cells[position], _WRONG if column in wrong else PLAIN)
+            book.put(sheet, row, column, line.cells[position], Style(RED) if column in wrong else PLAIN)
         for column, value in enumerate(line[1:], len(shown)):
-            book.put(sheet, row, column, value, _STYLES[line.outcome])
+            book.put(sheet, row, column, value, Style(FILLS[line.outcome]))
         for column in wrong[:comments]:
             text = sheets.comment_text(line.message)
             options = {"author": sheets.AUTHOR, "width": sheets.COMMENT_WIDTH, "height": sheets.comment_height(text)}
             sheet.write_comment(row, column, text, options)
         comments -= min(comments, len(wrong))
-    note = _note(len(found), sum(1 for _line in lines), is_whole=is_whole)
+    note = _note(len(found), sum(1 for _line in lines), is_whole=most is None)
     _fill_fixes(book, first, found, note)
-    notes = [] if is_whole else [note]
+    notes = [] if most is None else [note]
     if len(shown) < len(columns):
         notes.append(_("There are too many columns that are not sent for this workbook: see the CSV report."))
     return notes
 
 
-def _fill_fixes(book: "_Book", sheet: Any, found: list[Fix], note: str) -> None:
+def _fill_fixes(book: "_Book", sheet: Any, found: list[list[Cell]], note: str) -> None:
     book.define_name(TO_FIX, sheets.place_of(sheet.name, "$A$1"))
     book.defined_names[-1][3] = True  # hidden, for which `define_name` has no option
     if found:
-        sheet.freeze_panes(sheets.FIXES_HEADER, 0)
-        sheet.autofilter(sheets.FIXES_HEADER - 1, 0, sheets.FIXES_HEADER - 1 + len(found), len(sheets.FIXES_WIDTHS) - 1)
+        sheet.freeze_panes(FIXES_HEADER, 0)
+        sheet.autofilter(FIXES_HEADER - 1, 0, FIXES_HEADER - 1 + len(found), len(FIXES_WIDTHS) - 1)
     for row, cells in enumerate(sheets.fixes_table(found, note)):
         for column, cell in enumerate(cells):
             if cell.place:
@@ -112,7 +100,7 @@ def _as_xlsm(content: io.BytesIO) -> io.BytesIO:
     with zipfile.ZipFile(content) as before, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as after:
         for entry in before.infolist():
             part = before.read(entry)
-            after.writestr(entry, part.replace(_XLSX, _XLSM) if entry.filename == _TYPES else part)
+            after.writestr(entry, part.replace(_XLSX, _XLSM) if entry.filename == "[Content_Types].xml" else part)
     return result
 
 
@@ -145,9 +133,7 @@ class _Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
             if style != PLAIN:
                 sheet.write_blank(row, column, None, self.format(style))
         elif isinstance(value, str):
-            sheet.write_string(
-                row, column, sheets.cell_text(value), self.format(style, text=True, quoted=sheets.is_quoted(value))
-            )
+            sheet.write_string(row, column, cell_text(value), self.format(style, text=True, quoted=is_quoted(value)))
         else:
             sheet.write_number(row, column, value, self.format(style))
 

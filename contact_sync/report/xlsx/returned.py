@@ -1,6 +1,6 @@
 """The operator's own workbook marked up: red cells, outcomes to the right, a sheet of rows to fix.
 
-openpyxl reads and writes it as a whole, unless a copy would lose something (`losses`). It drops the results of formulas, which
+openpyxl reads and writes it as a whole, unless a copy would lose something. It drops the results of formulas, which
 `with_results` restores, since a formula without a result counts as one that was never calculated.
 """
 
@@ -28,7 +28,7 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import BOLD, FILLS, RED, SIGNATURE, Fix, Style
+from contact_sync.report.xlsx.sheets import BOLD, FILLS, FIXES_HEADER, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -59,9 +59,7 @@ def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[byt
         reader.read()
         book: Any = reader.wb
         parts = reader.parts()
-        _remove_fixes(book)
-        found = list(_mark_up(book[original.sheet], original, layout, lines))
-        _add_fixes(book, found)
+        _replace_fixes(book, list(_mark_up(book[original.sheet], original, layout, lines)))
         book.template = False
         book.calculation.fullCalcOnLoad = True
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -70,28 +68,21 @@ def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[byt
         return {part: parts[title] for part, title in written.items() if title in parts}
 
 
-def _remove_fixes(book: Any) -> None:
-    """Remove the sheet of rows to fix of an earlier run, by whatever title."""
-    if before := book.defined_names.pop(TO_FIX, None):
-        title = sheet_of(before.value)
-        if title in book.sheetnames:
-            del book[title]
-
-
-def _add_fixes(book: Any, found: list[Fix]) -> None:
-    """Add the sheet of rows to fix, with a defined name by which it is recognised under any title."""
+def _replace_fixes(book: Any, found: list[list[Cell]]) -> None:
+    """Replace the sheet of rows to fix of an earlier run, which a defined name identifies under any title."""
+    before = book.defined_names.pop(TO_FIX, None)
+    if before and (title := sheet_of(before.value)) in book.sheetnames:
+        del book[title]
     for sheet in book.worksheets:
         sheet.sheet_view.tabSelected = False  # else an edit would change all the selected sheets
     first = book.create_sheet(sheets.fixes_title(), 0)
     book.active = 0
     book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=sheets.place_of(first.title, "$A$1"), hidden=True)
-    for column, width in enumerate(sheets.FIXES_WIDTHS, 1):
+    for column, width in enumerate(FIXES_WIDTHS, 1):
         first.column_dimensions[get_column_letter(column)].width = width
     if found:
-        first.freeze_panes = f"A{sheets.FIXES_HEADER + 1}"
-        first.auto_filter.ref = (
-            f"A{sheets.FIXES_HEADER}:{get_column_letter(len(sheets.FIXES_WIDTHS))}{sheets.FIXES_HEADER + len(found)}"
-        )
+        first.freeze_panes = f"A{FIXES_HEADER + 1}"
+        first.auto_filter.ref = f"A{FIXES_HEADER}:{get_column_letter(len(FIXES_WIDTHS))}{FIXES_HEADER + len(found)}"
     for row, cells in enumerate(sheets.fixes_table(found, sheets.fixes_note(len(found))), 1):
         for column, (value, style, place) in enumerate(cells, 1):
             cell = first.cell(row, column)
@@ -100,7 +91,7 @@ def _add_fixes(book: Any, found: list[Fix]) -> None:
                 cell.hyperlink = Hyperlink(ref=cell.coordinate, location=place)
 
 
-def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[Fix]:
+def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Line]) -> Iterator[list[Cell]]:
     """Write the result of each row into the sheet of contacts, mark its wrong cells, and yield the rows to fix."""
     existing = sheet._cells.values()  # noqa: SLF001 - every public way creates those that do not exist
     cells = [cell for cell in existing if not isinstance(cell, MergedCell)]
@@ -129,9 +120,9 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
 def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
     """Return the column of each of `COLUMNS`: an existing one, or else a new one to the right of everything in the sheet."""
     known = {str(cell.value).strip().casefold(): cell.column for cell in reversed(cells) if cell.row == header}
-    last = max(cell.column for cell in cells if cell.value is not None or cell.comment)
     ranges = [*sheet.merged_cells.ranges, *(CellRange(table.ref) for table in sheet.tables.values())]
-    last = max([last, *(one.max_col for one in ranges)])
+    filled = [cell.column for cell in cells if cell.value is not None or cell.comment]
+    last = max([*filled, *(one.max_col for one in ranges)])
     missing = [name for name in COLUMNS if name not in known]
     if missing:
         if last + len(missing) > WIDEST:

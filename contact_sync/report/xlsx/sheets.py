@@ -1,7 +1,4 @@
-"""Style and text of the cells of a workbook, and its sheet of rows to fix, whichever library writes them.
-
-The libraries are openpyxl (`returned`) and XlsxWriter (`new`).
-"""
+"""Cells of a workbook and its sheet of rows to fix, for openpyxl (`returned`) and for XlsxWriter (`new`)."""
 
 import re
 from collections.abc import Mapping
@@ -53,8 +50,7 @@ FILLS: dict[str, str] = {outcome: colour for colour, outcomes in _COLOURS.items(
 WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21)
 """Widths of the columns of the CSV report, in its order."""
 
-_LONGEST = 32_767
-"""Characters of a cell at most, in UTF-16."""
+_LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
 _BROKEN = re.compile(f"[{_ILLEGAL}]")
 _ESCAPED = re.compile(f"[{_ILLEGAL}]|_(?=x[0-9A-Fa-f]{{4}}[_{_ILLEGAL}])")
@@ -63,14 +59,14 @@ _ESCAPED = re.compile(f"[{_ILLEGAL}]|_(?=x[0-9A-Fa-f]{{4}}[_{_ILLEGAL}])")
 def cell_text(text: str) -> str:
     """Return `text` escaped for XML as Excel does, and cut with a note where it is longer than a cell may be."""
     note = ""
-    while len((escaped := _ESCAPED.sub(_escape, text)).encode("utf-16-le")) // 2 + len(note) > _LONGEST:
+    # In lower case, since openpyxl drops an _x005F_ on reading.
+    while (
+        len((escaped := _ESCAPED.sub(lambda found: f"_x{ord(found[0]):04x}_", text)).encode("utf-16-le")) // 2 + len(note)
+        > _LONGEST
+    ):
         note = " " + _("[cut here: a cell has 32,767 characters at most; the rest is in the source]")
         text = text[: min(_LONGEST, len(text) * 9 // 10)]
     return escaped + note
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"_x{ord(match[0]):04x}_"  # in lower case, since openpyxl drops an _x005F_ on reading
 
 
 def is_quoted(text: str) -> bool:
@@ -85,29 +81,21 @@ def comment_text(message: str) -> str:
 
 def comment_height(text: str) -> int:
     """Return the height in pixels of a comment that shows all of its text."""
-    lines = sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n"))
-    return (lines + 1) * _LINE_HEIGHT
+    return _LINE_HEIGHT * (1 + sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n")))
 
 
-FIXES_WIDTHS = (9, 14, 22, 70, 22, 40)
-"""Widths of the columns of the sheet of rows to fix."""
-FIXES_HEADER = 2
-"""Row of its header, below the note."""
+FIXES_HEADER, FIXES_WIDTHS = 2, (9, 14, 22, 70, 22, 40)
+"""Row of the header of the sheet of rows to fix, below its note, and widths of its columns."""
 
 _WRAPPED, _LINKED = Style(wrapped=True), Style(wrapped=True, link=True)
 
 
 class Cell(NamedTuple):
-    """A cell of the sheet."""
+    """A cell of the sheet of rows to fix, and the address in the workbook that it links to."""
 
     value: str | int
     style: Style
     place: str = ""
-    """Address in this workbook that the cell links to."""
-
-
-Fix = list[Cell]
-"""A row of the sheet, about a row that needs attention."""
 
 
 def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
@@ -115,7 +103,7 @@ def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
     return [field for field in line.fields.split(",") if field in mapping]
 
 
-def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> Fix:
+def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
     cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]
     texts = (line.fields.replace(",", ", "), line.message, cells[0], " · ".join(cells[1:]))
@@ -143,7 +131,7 @@ def place_of(sheet: str, coordinate: str) -> str:
     return f"{quote_sheetname(sheet)}!{coordinate}"
 
 
-def fixes_table(fixes: list[Fix], note: str) -> list[list[Cell]]:
-    """Return the rows of the sheet: the note and, where there are rows to fix, a header and those."""
+def fixes_table(fixes: list[list[Cell]], note: str) -> list[list[Cell]]:
+    """Return the rows of the sheet: the note and, where there are `fixes`, a header and those."""
     heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
     return [[Cell(note, PLAIN)], *([[Cell(head, BOLD) for head in heads], *fixes] if fixes else [])]

@@ -15,11 +15,8 @@ from contact_sync.model import ATTENTION, Batch, Layout, Line, Original, lines_o
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import new, returned
 
-LIMIT = 20_000
-"""Rows of a whole workbook at most; of a larger source it has only those that need attention."""
-
-CELLS = 400_000
-"""Cells of a whole workbook at most, likewise: openpyxl takes a kilobyte for each."""
+LIMIT, CELLS = 20_000, 400_000
+"""Rows and cells of a whole workbook at most, a kilobyte of memory a cell; a larger source gets the rows that need attention."""
 
 _KEPT = re.compile(
     r"\[content_types\]\.xml|_rels/\.rels|docprops/.*|docmetadata/.*|customxml/.*|xl/_rels/workbook\.xml\.rels"
@@ -46,13 +43,12 @@ class WorkbookReport:
         """Write the workbook; notes say why it is not the source marked up, and which rows and columns it lacks."""
         layout, original, rows = context.layout, context.original, context.summary.rows
         if rows > LIMIT or rows * len(layout.columns) > CELLS:
-            return new.write(draft, layout, _attention(batches), most=LIMIT, is_whole=False)
+            return new.write(draft, layout, _attention(batches), most=LIMIT)
         if original is None:
-            return new.write(draft, layout, lines_of(batches), most=LIMIT, is_whole=True)
+            return new.write(draft, layout, lines_of(batches))
         kept = list(batches)
-        if reason := _return(draft, original, layout, kept):
-            return [reason, *new.write(draft, layout, lines_of(kept), most=LIMIT, is_whole=True)]
-        return []
+        reason = _return(draft, original, layout, kept)
+        return [reason, *new.write(draft, layout, lines_of(kept))] if reason else []
 
 
 def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
@@ -65,13 +61,9 @@ def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
 def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list[Batch]) -> str:
     """Write the operator's own workbook marked up; where a copy would lose something, write nothing and return why."""
     with zipfile.ZipFile(original.file) as archive:
-        lost = _losses(archive)
-    if lost:
-        return _(
-            "A copy of {name} would lose parts of it ({parts}), so a new workbook was written instead.",
-            name=original.name,
-            parts=", ".join(lost),
-        )
+        about = {"name": original.name, "parts": ", ".join(_losses(archive))}
+    if about["parts"]:
+        return _("A copy of {name} would lose parts of it ({parts}), so a new workbook was written instead.", **about)
     with tempfile.TemporaryFile() as saved:
         try:
             parts = returned.save(original, layout, lines_of(batches), saved)
@@ -88,7 +80,8 @@ def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list
 def _losses(archive: zipfile.ZipFile) -> list[str]:
     """Return what a copy of the workbook would lose, by the names of its folders and elements."""
     names = [name for name in archive.namelist() if not name.endswith("/")]
-    lost = {_folder(name) for name in names if not _KEPT.fullmatch(name.casefold()) and not _is_empty(archive, name)}
+    others = (name for name in names if not _KEPT.fullmatch(name.casefold()) and not _is_empty(archive, name))
+    lost = {name.removeprefix("xl/").split("/")[0] for name in others}
     sheets = [entry for entry in archive.infolist() if entry.filename.casefold().startswith("xl/worksheets/")]
     if sum(entry.file_size for entry in sheets) > _LARGEST:
         lost.add(_("too many cells"))
@@ -99,11 +92,6 @@ def _losses(archive: zipfile.ZipFile) -> list[str]:
         if name.casefold().startswith(prefixes) and _contains(archive, name, content)
     )
     return sorted(lost)
-
-
-def _folder(name: str) -> str:
-    first, _slash, rest = name.partition("/")
-    return rest.split("/")[0] if first == "xl" else first
 
 
 def _is_empty(archive: zipfile.ZipFile, name: str) -> bool:
