@@ -4,7 +4,6 @@ A module here reads one kind of file, or is shared by several readers. It may im
 and never `api`, `ledger`, `report`, `sync` or `cli`.
 """
 
-from contact_sync.source.opening import open_source
-from contact_sync.source.options import SourceOptions
+from contact_sync.source.opening import SourceOptions, open_source
 
 __all__ = ["SourceOptions", "open_source"]

@@ -48,14 +48,13 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
     checked = {}
     for header, field in renames.items():
         if normalise_header(field) not in _CANONICAL:
-            raise ConfigError(
-                _(
-                    "--map “{header}={field}”: {field} is not a field; the fields are {fields}.",
-                    header=header,
-                    field=field,
-                    fields=", ".join((ID, *FIELDS)),
-                )
+            sentence = _(
+                "--map “{header}={field}”: {field} is not a field; the fields are {fields}.",
+                header=header,
+                field=field,
+                fields=", ".join((ID, *FIELDS)),
             )
+            raise ConfigError(sentence)
         checked[normalise_header(header)] = _CANONICAL[normalise_header(field)]
     return checked
 
@@ -78,14 +77,11 @@ def find_typo(name: str, taken: Collection[str]) -> str | None:
     is a second number).
     """
     for known, stem in _STEMS.items():
-        if known not in _CANONICAL and len(stem) < _MIN_LETTERS:
-            continue
-        if name.rstrip(_DIGITS) == stem and known not in _CANONICAL:
+        if known not in _CANONICAL and (len(stem) < _MIN_LETTERS or name.rstrip(_DIGITS) == stem):
             continue
         allowed = 2 if min(len(name), len(known)) >= _MIN_LETTERS_FOR_TWO_EDITS else 1
-        if abs(len(known) - len(name)) > allowed or _FIELD_OF[known] in taken:
-            continue
-        if _distance(known, name) <= allowed:
+        is_near = abs(len(known) - len(name)) <= allowed and _FIELD_OF[known] not in taken
+        if is_near and _distance(known, name) <= allowed:
             return _FIELD_OF[known]
     return None
 

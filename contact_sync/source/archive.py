@@ -1,4 +1,4 @@
-"""Zip archives of workbooks: what is refused before a part is parsed, and damage as a `SourceError`.
+"""Zip archives of workbooks: what is refused before a part is parsed, damage as a `SourceError`, and parts as XML.
 
 openpyxl uses the last of two entries with one name, and inflates without a limit (719 kB became 2.65 GB).
 """
@@ -6,9 +6,10 @@ openpyxl uses the last of two entries with one name, and inflates without a limi
 import logging
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Protocol
+from xml.parsers import expat
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
@@ -18,53 +19,45 @@ log = logging.getLogger(__name__)
 _MAX_ENTRIES = 2000
 _MAX_BYTES = 1 << 30
 _LARGE = 10 << 20  # a legitimate cell of one repeated letter has ratio 704, so the ratio of a small entry says nothing
-RATIO = 100
-"""The size of a part may be this many times its compressed size."""
-_BLOCK = 1 << 18
+RATIO = 100  # the size of a part may be this many times its compressed size
+_BLOCK = 1 << 16
 _DOCTYPE = b"<!DOCTYPE"
 
 
-def refuse_unsafe(
-    archive: zipfile.ZipFile, name: str, ratio: int = RATIO, is_parsed: Callable[[str], bool] = lambda _: True
-) -> None:
+def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_part: str = "") -> None:
     """Raise `SourceError` for an archive that is damaged, oversized, encrypted or a zip bomb; `name` is the file's.
 
-    A large part may unpack to `ratio` times its size. `is_parsed` takes the name of a part, and returns True when the part will
-    be parsed as XML and must not declare a document type.
+    A large part may unpack to `ratio` times its size. A part that is parsed as XML must not declare a document type: only the
+    part named `only_part` is parsed, by default all of them.
     """
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
-        raise SourceError(
-            _(
-                "{name} has {parts} parts inside, {limit} at most: copy the contacts to a new workbook.",
-                name=name,
-                parts=len(entries),
-                limit=_MAX_ENTRIES,
-            )
+        sentence = _(
+            "{name} has {parts} parts inside, {limit} at most: copy the contacts to a new workbook.",
+            name=name,
+            parts=len(entries),
+            limit=_MAX_ENTRIES,
         )
+        raise SourceError(sentence)
     if len({entry.filename.casefold() for entry in entries}) < len(entries):
-        raise SourceError(
-            _(
-                "{name} contains one of its parts twice, so its content is not certain: open it in Excel and save it again.",
-                name=name,
-            )
+        sentence = _(
+            "{name} contains one of its parts twice, so its content is not certain: open it in Excel and save it again.",
+            name=name,
         )
+        raise SourceError(sentence)
     if sum(entry.file_size for entry in entries) > _MAX_BYTES:
         raise SourceError(_("{name} unpacks to more than 1 GB: copy the contacts to a new workbook.", name=name))
     for entry in entries:
         if entry.file_size > _LARGE and entry.file_size > ratio * entry.compress_size:
-            raise SourceError(
-                _(
-                    "{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.",
-                    name=name,
-                    ratio=ratio,
-                )
+            sentence = _(
+                "{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.", name=name, ratio=ratio
             )
+            raise SourceError(sentence)
         if entry.flag_bits & 1:
             raise SourceError(_("{name} is protected by a password: save it without one.", name=name))
     for entry in entries:
         with archive.open(entry) as part:
-            _check_part(part, name, is_parsed=is_parsed(entry.filename))
+            _check_part(part, name, is_parsed=only_part in ("", entry.filename))
 
 
 def _check_part(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
@@ -74,12 +67,11 @@ def _check_part(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
         # Without the NULs of UTF-16. An entity could rewrite any cell.
         window = tail + block.replace(b"\0", b"")
         if is_parsed and _DOCTYPE in window:
-            raise SourceError(
-                _(
-                    "{name} contains a document type declaration, which no workbook needs: open it in Excel and save it again.",
-                    name=name,
-                )
+            sentence = _(
+                "{name} contains a document type declaration, which no workbook needs: open it in Excel and save it again.",
+                name=name,
             )
+            raise SourceError(sentence)
         tail = window[-len(_DOCTYPE) :]
 
 
@@ -97,3 +89,30 @@ def convert_damage(where: str) -> Iterator[None]:
         raise SourceError(
             _("{name} is damaged, or still being copied: open it in Excel and save it again.", name=where)
         ) from error
+
+
+class _Handler(Protocol):
+    """The callbacks of expat. A tag is "namespace name"; the text of an element may arrive in several pieces."""
+
+    def start(self, tag: str, attributes: dict[str, str], /) -> None: ...
+    def text(self, text: str, /) -> None: ...
+    def end(self, tag: str, /) -> None: ...
+
+
+def parse(part: IO[bytes], handler: _Handler) -> None:
+    """Parse all of `part`; raises `expat.ExpatError` for broken XML."""
+    for _block in parse_blocks(part, handler):
+        pass
+
+
+def parse_blocks(part: IO[bytes], handler: _Handler) -> Iterator[None]:
+    """Parse `part` and yield after each block, so that the caller can take what `handler` has collected."""
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.buffer_text = True
+    parser.StartElementHandler, parser.EndElementHandler = handler.start, handler.end
+    parser.CharacterDataHandler = handler.text
+    while block := part.read(_BLOCK):
+        parser.Parse(block, False)
+        yield
+    parser.Parse(b"", True)
+    yield

@@ -14,10 +14,8 @@ from contact_sync.i18n import _
 from contact_sync.model import ID, Violation
 
 ERROR = "error"
-LITERAL = "literal"
-"""The kind of a text without escape sequences."""
-UNCALCULATED = "uncalculated"
-"""The kind of a formula without a value."""
+LITERAL = "literal"  # a text without escape sequences
+UNCALCULATED = "uncalculated"  # a formula without a value
 
 _TOO_LONG = 10**15  # Excel keeps 15 digits
 _ZEROS = re.compile("0+")
@@ -31,7 +29,6 @@ class Cell(NamedTuple):
     value: Any
     """None, a text, a boolean, a number, or a date, time or duration of `datetime`."""
     number_format: str = "General"
-    """As in Excel."""
     kind: str = ""
     """`ERROR`, `LITERAL`, `UNCALCULATED` or empty."""
 

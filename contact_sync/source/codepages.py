@@ -6,8 +6,7 @@ import sys
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 
-CODEPAGES = ("cp1252", "mac_roman", "cp850")
-"""The first one is the most common."""
+CODEPAGES = ("cp1252", "mac_roman", "cp850")  # the first one is the most common
 
 _MAX_SCORE = 0.2
 _SHOWN = 5
@@ -28,8 +27,7 @@ class CodepageScore:
 
     def __init__(self, encoding: str) -> None:
         self.encoding = encoding
-        self.unlikely: set[str] = set()
-        """Some of these characters."""
+        self.unlikely: set[str] = set()  # some of these characters
         self._total = self._bad = 0
 
     @property
@@ -61,13 +59,11 @@ def choose_codepage(scores: list[CodepageScore], name: str) -> tuple[str, list[s
     if most_common.share == 0:
         best = most_common
     elif best.share > _MAX_SCORE or best.share == second.share:
-        raise SourceError(
-            _(
-                "{name}: its accented letters cannot be read with certainty: "
-                "save it in Excel as “CSV UTF-8”, or give --encoding.",
-                name=name,
-            )
+        sentence = _(
+            "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.",
+            name=name,
         )
+        raise SourceError(sentence)
     if best.unlikely:
         warning = _(
             "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",

@@ -20,20 +20,9 @@ from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.detect import Kind
 from contact_sync.source.encoding import LINE_LIMIT, LineNumbers, detect_encoding
-from contact_sync.source.header import (
-    CHUNK,
-    SEARCHED,
-    Header,
-    NumberedRows,
-    check_moved,
-    find_header,
-    no_header_error,
-    select_columns,
-    warn_above,
-)
-from contact_sync.source.options import SourceOptions
+from contact_sync.source.header import CHUNK, SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
+from contact_sync.source.opening import Kind, SourceOptions
 
 if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
@@ -65,11 +54,23 @@ class _Text(NamedTuple):
             first = next(lines)
             yield chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
 
-    @contextmanager
-    def records(self, delimiter: str) -> Iterator[Iterator[tuple[int, list[str]]]]:
-        """Open the records, each with the line it starts on; the iterator raises `SourceError` at an invalid quote."""
+    def records(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+        """Yield the records, each with the line it starts on; raises `SourceError` at an invalid quote."""
+        start = 1
         with self.lines() as lines:
-            yield _numbered(csv.reader(lines, delimiter=delimiter, strict=True), self.name)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            try:
+                for row in reader:
+                    yield start, row
+                    start = reader.line_num + 1
+            except csv.Error as error:
+                sentence = _(
+                    "{name}, line {line}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
+                    "correct it, or export it again.",
+                    name=self.name,
+                    line=start,
+                )
+                raise SourceError(sentence) from error
 
 
 @dataclass(slots=True)
@@ -102,14 +103,12 @@ class CsvSource(Source):
                         short = any(flaw.code == "cells-missing" for flaw in chunk.flaws.get(len(chunk.rows) - 1, ()))
                         yield chunk
             except csv.Error:
-                with self._text.records(self.delimiter) as records:
-                    deque(records, maxlen=0)  # raises the `SourceError` with the line of the invalid quote
+                deque(self._text.records(self.delimiter), maxlen=0)  # raises the `SourceError` with the line of the invalid quote
         self._refuse_ragged(total, ragged)
         if short and not self._ends_in_newline:
             self.warnings.append(_("The last row is short and does not end with a line break: the file may be incomplete."))
 
     def _chunk(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
-        """Return the chunk of the records `rows`, each of which starts on the line in `numbers`."""
         width = len(self._header.cells)
         ids = map(itemgetter(self._positions[self.mapping[ID]]), rows)
         # The fast path of nearly every chunk, without a step of Python for each row.
@@ -126,19 +125,17 @@ class CsvSource(Source):
         return self._clean(chunk)
 
     def _refuse_ragged(self, total: int, ragged: LineNumbers) -> None:
-        """Raise `SourceError` when most rows are ragged: then the header or the delimiter is wrong."""
         if 2 * ragged.count > total:
-            raise SourceError(
-                _(
-                    "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
-                    "(lines {lines}): check the header and the delimiter, and export it again.",
-                    name=self.path.name,
-                    ragged=ragged.count,
-                    total=total,
-                    cells=len(self._header.cells),
-                    lines=ragged,
-                )
+            sentence = _(
+                "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
+                "(lines {lines}): check the header and the delimiter, and export it again.",
+                name=self.path.name,
+                ragged=ragged.count,
+                total=total,
+                cells=len(self._header.cells),
+                lines=ragged,
             )
+            raise SourceError(sentence)
 
     def _clean(self, chunk: Chunk) -> Chunk:
         """Reduce the rows to the columns that are kept, and undo the escaping of a report."""
@@ -155,23 +152,19 @@ class CsvSource(Source):
 
 @contextmanager
 def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> Iterator[CsvSource]:
-    """Open the CSV in `copy`, and detect the encoding and the delimiter that `options` leave open.
-
-    Raises `SourceError` when that fails, `ConfigError` for an encoding or a renamed column that does not exist.
-    """
+    """Open the CSV in `copy`, detecting the encoding and delimiter that `options` leave open; raises as `open_source` does."""
     csv.field_size_limit(LINE_LIMIT)
     detected = detect_encoding(copy, path.name, options.encoding)
     text = _Text(copy, detected.encoding, path.name)
     delimiter, above, header = _detect_delimiter(text, options.delimiter, options.renames)
     if len(header.cells) > _MAX_COLUMNS:
-        raise SourceError(
-            _(
-                "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
-                name=path.name,
-                line=header.number,
-                widest=_MAX_COLUMNS,
-            )
+        sentence = _(
+            "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
+            name=path.name,
+            line=header.number,
+            widest=_MAX_COLUMNS,
         )
+        raise SourceError(sentence)
     selection = select_columns(path.name, header, _unused_columns(text, delimiter, header), options.renames)
     found = _(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
@@ -186,7 +179,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
         letters=selection.letters,
         delimiter=delimiter,
         findings=[found, *selection.findings],
-        warnings=[*detected.warnings, *warn_above(header, above)],
+        warnings=[*detected.warnings, *header.warn_above(above)],
         _text=text,
         _ends_in_newline=detected.ends_in_newline,
         _header=header,
@@ -194,37 +187,35 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
     )
 
 
-def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, NumberedRows, Header]:
+def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, Rows, Header]:
     """Return the delimiter that gives the header with most known columns, the first rows under it, and that header."""
-    heads: dict[str, NumberedRows] = {}
+    heads: dict[str, Rows] = {}
     found: dict[str, Header] = {}
     for candidate in [override] if override is not None else _candidates(text):
         rows = heads[candidate] = []
         # Under a wrong delimiter a quote may seem invalid; under the right one it is reported by `chunks`.
-        with text.records(candidate) as records, suppress(SourceError):
-            rows.extend(islice(records, SEARCHED))
+        with suppress(SourceError):
+            rows.extend(islice(text.records(candidate), SEARCHED))
         if header := find_header(rows, renames):
             found[candidate] = header
     if found:
         delimiter = max(found, key=lambda candidate: found[candidate].known)
         return delimiter, heads[delimiter], found[delimiter]
     if override is not None:
-        raise SourceError(
-            _(
-                "{name}: with the delimiter “{delimiter}”, none of the first {searched} rows is a header "
-                "with a contactId column: correct --delimiter, or leave it out.",
-                name=text.name,
-                delimiter=override,
-                searched=SEARCHED,
-            )
+        sentence = _(
+            "{name}: with the delimiter “{delimiter}”, none of the first {searched} rows is a header "
+            "with a contactId column: correct --delimiter, or leave it out.",
+            name=text.name,
+            delimiter=override,
+            searched=SEARCHED,
         )
+        raise SourceError(sentence)
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
-    with text.records(likely) as records:
-        raise no_header_error(text.name, list(islice(records, SEARCHED)), renames, is_text=True)
+    raise no_header_error(text.name, list(islice(text.records(likely), SEARCHED)), renames, is_text=True)
 
 
 def _candidates(text: _Text) -> list[str]:
-    """Return the delimiters to try: that of Excel's `sep=` line, which may be wrong, and the usual ones."""
+    """Return the delimiters to try: the one in Excel's `sep=` line, which may be wrong, and the usual ones."""
     with text.raw_lines() as lines:
         declared = _SEPARATOR.fullmatch(next(lines))
     return [*([declared[1]] if declared else []), *_DELIMITERS]
@@ -234,10 +225,9 @@ def _unused_columns(text: _Text, delimiter: str, header: Header) -> set[int]:
     """Return the positions of the columns that have neither a name nor, in the whole file, any text."""
     unused = set(header.unnamed)
     if unused:
-        with text.records(delimiter) as records:
-            for number, row in records:
-                if number > header.number:
-                    unused -= {position for position in unused if position < len(row) and row[position].strip()}
+        for number, row in text.records(delimiter):
+            if number > header.number:
+                unused -= {position for position in unused if position < len(row) and row[position].strip()}
     return unused
 
 
@@ -255,23 +245,6 @@ def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violati
     return [*row[: width - 1], row[width - 1] + surplus], Violation("cells-surplus", ROW, detail)
 
 
-def _numbered(reader: "_Reader", name: str) -> Iterator[tuple[int, list[str]]]:
-    start = 1
-    try:
-        for row in reader:
-            yield start, row
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise SourceError(
-            _(
-                "{name}, line {line}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
-                "correct it, or export it again.",
-                name=name,
-                line=start,
-            )
-        ) from error
-
-
 def _batches(reader: "_Reader") -> Iterator[tuple[list[int], list[list[str]]]]:
     """Yield the next `CHUNK` records and the lines they start on, without a step of Python for each record on one line."""
     before = reader.line_num
@@ -279,10 +252,7 @@ def _batches(reader: "_Reader") -> Iterator[tuple[list[int], list[list[str]]]]:
         if reader.line_num - before == len(rows):
             numbers = list(range(before + 1, reader.line_num + 1))
         else:
-            numbers = list(accumulate(map(_count_lines, rows[:-1]), initial=before + 1))
+            heights = (1 + sum(len(_BREAK.findall(cell)) for cell in row) for row in rows[:-1])
+            numbers = list(accumulate(heights, initial=before + 1))
         yield numbers, rows
         before = reader.line_num
-
-
-def _count_lines(row: list[str]) -> int:
-    return 1 + sum(len(_BREAK.findall(cell)) for cell in row)

@@ -16,9 +16,7 @@ from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
 from contact_sync.source.codepages import CODEPAGES, CodepageScore, choose_codepage
 
-LINE_LIMIT = 16 << 20
-"""The maximum of characters in a line or a cell, which bounds memory."""
-
+LINE_LIMIT = 16 << 20  # characters in a line or a cell, which bounds memory
 _BLOCK = 1 << 18
 _SHOWN = 5
 _SAMPLED_BLOCKS = 32  # 8 MB
@@ -79,7 +77,6 @@ def _check_override(override: str) -> None:
 
 
 def _utf16_without_mark(head: bytes) -> str | None:
-    """Return the kind of UTF-16 by the NULs in every other place, else None."""
     even, odd = head[::2].count(0), head[1::2].count(0)
     enough = _MIN_SHARE_OF_NULS * len(head) / 2
     if odd > enough and not even:
@@ -98,11 +95,8 @@ def _remove_ctrl_z(copy: FileIO) -> None:
 
 
 def _decode_blocks(copy: FileIO, encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
     copy.seek(0)
-    while block := copy.read(_BLOCK):
-        yield decoder.decode(block)
-    yield decoder.decode(b"", final=True)
+    return codecs.iterdecode(iter(lambda: copy.read(_BLOCK), b""), encoding)
 
 
 def _verify(copy: FileIO, encoding: str, name: str) -> bool:
@@ -110,15 +104,14 @@ def _verify(copy: FileIO, encoding: str, name: str) -> bool:
     try:
         return _scan(copy, encoding, name)
     except UnicodeError as error:
-        raise SourceError(
-            _(
-                "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: "
-                "export it again as CSV UTF-8, or give --encoding.",
-                name=name,
-                line=_line_of_fault(copy, encoding),
-                encoding=encoding,
-            )
-        ) from error
+        sentence = _(
+            "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: "
+            "export it again as CSV UTF-8, or give --encoding.",
+            name=name,
+            line=_line_of_fault(copy, encoding),
+            encoding=encoding,
+        )
+        raise SourceError(sentence) from error
 
 
 def _scan(copy: FileIO, encoding: str, name: str) -> bool:
@@ -126,23 +119,21 @@ def _scan(copy: FileIO, encoding: str, name: str) -> bool:
     unbroken, last = 0, ""
     for text in _decode_blocks(copy, encoding):
         if "\0" in text:
-            raise SourceError(
-                _(
-                    "{name}, line {line}: there are NUL characters (empty bytes), so the file "
-                    "is damaged or was not written to its end: export it again.",
-                    name=name,
-                    line=_line_of_fault(copy, encoding),
-                )
+            sentence = _(
+                "{name}, line {line}: there are NUL characters (empty bytes), so the file "
+                "is damaged or was not written to its end: export it again.",
+                name=name,
+                line=_line_of_fault(copy, encoding),
             )
+            raise SourceError(sentence)
         unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
         if unbroken > LINE_LIMIT:
-            raise SourceError(
-                _(
-                    "{name} has a line of more than {limit} million characters: it is not a table of contacts.",
-                    name=name,
-                    limit=LINE_LIMIT >> 20,
-                )
+            sentence = _(
+                "{name} has a line of more than {limit} million characters: it is not a table of contacts.",
+                name=name,
+                limit=LINE_LIMIT >> 20,
             )
+            raise SourceError(sentence)
         last = text[-1:] or last
     return last in ("\n", "\r")
 
@@ -193,7 +184,6 @@ def _non_ascii_words(copy: FileIO) -> Iterator[list[bytes]]:
 
 
 def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
-    """Raise `SourceError` for a file of which some lines are UTF-8 and some are not."""
     utf8, others = LineNumbers(), LineNumbers()
     copy.seek(0)
     # In Latin-1 every byte is a character, so lines are counted as an editor counts them.
@@ -206,15 +196,13 @@ def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
             _("{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others)
         )
     if utf8.count:
-        raise SourceError(
-            _(
-                "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; "
-                "export all of it again as CSV UTF-8.",
-                name=name,
-                utf8=utf8,
-                others=others,
-            )
+        sentence = _(
+            "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8.",
+            name=name,
+            utf8=utf8,
+            others=others,
         )
+        raise SourceError(sentence)
 
 
 def _is_valid_utf8(raw: bytes) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
@@ -10,14 +11,11 @@ from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import find_typo, match_fields, normalise_header
 
-NumberedRows = list[tuple[int, list[str]]]
+Rows = list[tuple[int, list[str]]]
 """Rows as text with their numbers."""
 
-CHUNK = 1000
-"""Rows of a chunk; more of them do not stay in the processor's cache."""
-
-SEARCHED = 20
-"""The number of rows that are searched for the header; titles may be above it."""
+CHUNK = 1000  # rows; more of them do not stay in the processor's cache
+SEARCHED = 20  # the first rows, which are searched for the header; titles may be above it
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,6 @@ class Header:
     """A row that names the columns."""
 
     number: int
-    """Its row number."""
     cells: list[str]
     """As read, one for each column of the table, including a report's `sync_` columns."""
     fields: dict[int, str]
@@ -33,7 +30,6 @@ class Header:
     typos: dict[int, str]
     """Position in `cells` → the field that it is probably a typo of."""
     is_report: bool
-    """True when the file is a report of an earlier run."""
     is_escaped: bool
     """True when its cells have the apostrophes of a report as CSV."""
 
@@ -47,63 +43,68 @@ class Header:
         """The positions of the columns without a name."""
         return [position for position, cell in enumerate(self.cells) if not cell.strip()]
 
+    def warn_above(self, rows: Rows) -> list[str]:
+        """Return a warning when a row above the header resembles a contact (a table sorted together with its header)."""
+        for number, cells in rows:
+            if number < self.number and sum(bool(cells[p].strip()) for p in self.fields if p < len(cells)) > 1:
+                warning = _(
+                    "Row {row} is above the header (row {header}) and is not read, although it looks like data: check the order.",
+                    row=number,
+                    header=self.number,
+                )
+                return [warning]
+        return []
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+
+class Selection(NamedTuple):
     """The columns that are kept."""
 
     positions: list[int]
     """For each column, the position of its cell in the row as read."""
     columns: list[str]
+    letters: list[str]
     mapping: dict[str, int]
     findings: list[str]
 
-    @property
-    def letters(self) -> list[str]:
-        """The letter that a spreadsheet shows above each column."""
-        return [letter(position) for position in self.positions]
 
-
-def find_header(rows: NumberedRows, renames: Mapping[str, str], *, is_escaped: bool = True) -> Header | None:
+def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = True) -> Header | None:
     """Return the first of the numbered `rows` with the id and another field, else the first one with typos of them, else None.
 
     `is_escaped` is True when a report in this source has the apostrophes of a CSV.
     """
     for number, cells in rows:
         if len(fields := match_fields(cells, renames)) > 1 and ID in fields.values():
-            return _build_header(number, cells, fields, renames, is_escaped=is_escaped)
+            return _build_header(number, cells, renames, is_escaped=is_escaped)
     for number, cells in rows:
-        header = _build_header(number, cells, match_fields(cells, renames), renames, is_escaped=is_escaped)
+        header = _build_header(number, cells, renames, is_escaped=is_escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.typos.values()):
             return header
     return None
 
 
-def no_header_error(where: str, rows: NumberedRows, renames: Mapping[str, str], *, is_text: bool = False) -> SourceError:
+def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_text: bool = False) -> SourceError:
     """Return the error for a source without a header in its first, numbered `rows`.
 
     `is_text` is True when they were split from lines, which may have been quoted as a whole.
     """
     filled = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
     if not filled:
-        return SourceError(
-            _(
-                "{where} is empty in its first {searched} rows, where the header must be: export it again.",
-                where=where,
-                searched=SEARCHED,
-            )
+        sentence = _(
+            "{where} is empty in its first {searched} rows, where the header must be: export it again.",
+            where=where,
+            searched=SEARCHED,
         )
+        return SourceError(sentence)
     for number, cells in filled:
         if ID in match_fields(cells, renames).values():
-            return SourceError(
-                _(
-                    "{where}: the header on row {row} has contactId but no column to send ({fields}): "
-                    "add one, or name it with --map.",
-                    where=where,
-                    row=number,
-                    fields=", ".join(FIELDS),
-                )
+            sentence = _(
+                "{where}: the header on row {row} has contactId but no column to send ({fields}): "
+                "add one, or name it with --map.",
+                where=where,
+                row=number,
+                fields=", ".join(FIELDS),
             )
+            return SourceError(sentence)
     number, cells = filled[0]
     parts = re.split("[;,\t|]", cells[0]) if is_text and len(cells) == 1 else cells
     if match_fields(parts, renames):
@@ -112,21 +113,19 @@ def no_header_error(where: str, rows: NumberedRows, renames: Mapping[str, str], 
         shown = _("no known field name")
     details = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
     if len(parts) > len(cells):
-        return SourceError(
-            _(
-                "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
-                "contains {shown}. Each line is quoted as one cell. Add the header, or name the column, as "
-                'in --map "Réf client=contactId".',
-                **details,
-            )
-        )
-    return SourceError(
-        _(
+        sentence = _(
             "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
-            'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
+            "contains {shown}. Each line is quoted as one cell. Add the header, or name the column, as "
+            'in --map "Réf client=contactId".',
             **details,
         )
+        return SourceError(sentence)
+    sentence = _(
+        "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
+        'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
+        **details,
     )
+    return SourceError(sentence)
 
 
 def select_columns(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
@@ -138,48 +137,44 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
     cells, fields = header.cells, header.fields
     missing = set(renames) - {normalise_header(cell) for cell in cells if not _is_report_column(cell)}
     if missing:
-        raise ConfigError(
-            _(
-                "--map names a column “{column}” that {where} does not have: correct the option.",
-                column=min(missing),
-                where=where,
-            )
+        sentence = _(
+            "--map names a column “{column}” that {where} does not have: correct the option.", column=min(missing), where=where
         )
+        raise ConfigError(sentence)
     for position, field in header.typos.items():
-        raise SourceError(
-            _(
-                "{where}, row {row}: column {letter} “{column}” is close to {field}: "
-                'correct the header, or give --map "{column}={field}".',
-                where=where,
-                row=header.number,
-                letter=letter(position),
-                column=_shorten(cells[position]),
-                field=field,
-            )
+        sentence = _(
+            "{where}, row {row}: column {letter} “{column}” is close to {field}: "
+            'correct the header, or give --map "{column}={field}".',
+            where=where,
+            row=header.number,
+            letter=letter(position),
+            column=_shorten(cells[position]),
+            field=field,
         )
+        raise SourceError(sentence)
     taken: dict[str, int] = {}
     for position, field in fields.items():
         if field in taken:
-            raise SourceError(
-                _(
-                    "{where}, row {row}: columns {letter} “{column}” and {other_letter} “{other_column}” both mean {field}: "
-                    "rename or delete one, or choose with --map.",
-                    where=where,
-                    row=header.number,
-                    letter=letter(taken[field]),
-                    column=_shorten(cells[taken[field]]),
-                    other_letter=letter(position),
-                    other_column=_shorten(cells[position]),
-                    field=field,
-                )
+            sentence = _(
+                "{where}, row {row}: columns {letter} “{column}” and {other_letter} “{other_column}” both mean {field}: "
+                "rename or delete one, or choose with --map.",
+                where=where,
+                row=header.number,
+                letter=letter(taken[field]),
+                column=_shorten(cells[taken[field]]),
+                other_letter=letter(position),
+                other_column=_shorten(cells[position]),
+                field=field,
             )
+            raise SourceError(sentence)
         taken[field] = position
     if ID not in taken or len(taken) == 1:
         raise no_header_error(where, [(header.number, cells)], renames)
     positions = [p for p, cell in enumerate(cells) if not _is_report_column(cell) and p not in unused]
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
-    return Selection(positions, columns, mapping, _findings(columns, mapping, is_report=header.is_report))
+    findings = _findings(columns, mapping, is_report=header.is_report)
+    return Selection(positions, columns, [letter(position) for position in positions], mapping, findings)
 
 
 def check_moved(row: Iterable[str]) -> list[Violation]:
@@ -197,13 +192,11 @@ def letter(position: int) -> str:
     return name
 
 
-def _build_header(
-    number: int, cells: list[str], fields: dict[int, str], renames: Mapping[str, str], *, is_escaped: bool
-) -> Header:
+def _build_header(number: int, cells: list[str], renames: Mapping[str, str], *, is_escaped: bool) -> Header:
     is_report = any(map(_is_report_column, cells))
     if is_report and is_escaped:
         cells = [unescape(cell) for cell in cells]
-        fields = match_fields(cells, renames)
+    fields = match_fields(cells, renames)
     others = ((p, normalise_header(cell)) for p, cell in enumerate(cells) if p not in fields and not _is_report_column(cell))
     typos = {position: field for position, name in others if (field := find_typo(name, set(fields.values())))}
     return Header(number, cells, fields, typos, is_report, is_report and is_escaped)
@@ -226,20 +219,5 @@ def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool
 
 
 def _shorten(cell: str) -> str:
-    """Return `cell` on one line, shortened for a sentence."""
     text = " ".join(cell.split())
     return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - enough to recognise a header
-
-
-def warn_above(header: Header, rows: NumberedRows) -> list[str]:
-    """Return a warning when a row above the header resembles a contact (a table sorted together with its header)."""
-    for number, cells in rows:
-        if number < header.number and sum(bool(cells[p].strip()) for p in header.fields if p < len(cells)) > 1:
-            return [
-                _(
-                    "Row {row} is above the header (row {header}) and is not read, although it looks like data: check the order.",
-                    row=number,
-                    header=header.number,
-                )
-            ]
-    return []

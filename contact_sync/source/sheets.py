@@ -1,8 +1,10 @@
 """The sheet of contacts in any kind of workbook: which sheet it is, and its rows as text."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,21 +14,41 @@ from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violat
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
 from contact_sync.source.cells import UNCALCULATED, Cell, check_cell, render
-from contact_sync.source.header import (
-    CHUNK,
-    SEARCHED,
-    Header,
-    NumberedRows,
-    check_moved,
-    find_header,
-    no_header_error,
-    select_columns,
-    warn_above,
-)
-from contact_sync.source.metadata import SheetMetadata
-from contact_sync.source.options import SourceOptions
+from contact_sync.source.header import CHUNK, SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
+from contact_sync.source.opening import SourceOptions
 
 Cells = Sequence[Cell]
+_row_flags = partial(bytearray, LAST_ROW + 1)
+
+
+@dataclass(slots=True)
+class SheetMetadata:
+    """The metadata of one sheet. Rows and columns are counted from 1."""
+
+    where: str
+    """The sheet's name in errors."""
+    fields: Collection[int]
+    """The columns of the fields: the only ones for which merged cells are recorded."""
+    header: int
+    used: set[int] = field(default_factory=set)
+    """The columns that contain anything below the header."""
+    hidden_columns: set[int] = field(default_factory=set)
+    hidden_rows: bytearray = field(default_factory=_row_flags)
+    """1 at each row that is hidden or filtered out."""
+    merged: dict[int, bytearray] = field(default_factory=lambda: defaultdict(_row_flags))
+    """Column of a field → 1 at each row where the cell is part of merged cells."""
+    empty_formulas: int = 0
+    """The formulas in columns of fields whose value is empty, in a kind of file where that may mean "never calculated"."""
+
+    def add_merged(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Record that these cells are merged."""
+        for column in self.fields:
+            if left <= column <= right:
+                self.merged[column][top : bottom + 1] = b"\1" * (bottom + 1 - top)
+
+    def is_merged(self, column: int, row: int) -> bool:
+        """Return True when the cell is part of merged cells."""
+        return column in self.merged and self.merged[column][row] == 1
 
 
 @dataclass(slots=True)
@@ -73,14 +95,12 @@ class SheetSource(Source):
             if chunk.rows:
                 yield chunk
         if hidden and self._hidden == "refuse":
-            raise SourceError(
-                _(
-                    "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or "
-                    "--hidden skip.",
-                    where=metadata.where,
-                    rows=hidden,
-                )
+            sentence = _(
+                "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or --hidden skip.",
+                where=metadata.where,
+                rows=hidden,
             )
+            raise SourceError(sentence)
 
     def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:
         texts = [render(cells[position]) for position in self._positions]
@@ -127,14 +147,13 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     selection = select_columns(metadata.where, header, unused, options.renames)
     merged = [field for position, field in header.fields.items() if metadata.is_merged(position + 1, header.number)]
     if merged:
-        raise SourceError(
-            _(
-                "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
-                where=metadata.where,
-                row=header.number,
-                fields=", ".join(merged),
-            )
+        sentence = _(
+            "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
+            where=metadata.where,
+            row=header.number,
+            fields=", ".join(merged),
         )
+        raise SourceError(sentence)
     return SheetSource(
         path=path,
         columns=selection.columns,
@@ -143,7 +162,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
         delimiter=";",
         is_workbook=True,
         findings=[_("Sheet “{title}”, header on row {row}.", title=worksheet.title, row=header.number), *selection.findings],
-        warnings=warn_above(header, head)
+        warnings=header.warn_above(head)
         + ([_empty_formulas_warning(metadata.empty_formulas)] if metadata.empty_formulas else []),
         blanks_certain=not metadata.empty_formulas,
         worksheet=worksheet,
@@ -156,7 +175,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
 
 def _choose(
     worksheets: Sequence[Worksheet], name: str, options: SourceOptions, *, is_escaped: bool
-) -> tuple[Worksheet, NumberedRows, Header]:
+) -> tuple[Worksheet, Rows, Header]:
     """Return the sheet of contacts, its first rows, and its header."""
     visible = [sheet for sheet in worksheets if sheet.is_visible]
     candidates = visible
@@ -166,44 +185,41 @@ def _choose(
     elif not visible:
         raise SourceError(_("{name} has no visible sheet: correct the file, or --sheet.", name=name))
     if not candidates:
-        raise SourceError(
-            _(
-                "{name} has no sheet “{sheet}”, only {sheets}: correct the file, or --sheet.",
-                name=name,
-                sheet=options.sheet,
-                sheets=_titles(visible),
-            )
+        sentence = _(
+            "{name} has no sheet “{sheet}”, only {sheets}: correct the file, or --sheet.",
+            name=name,
+            sheet=options.sheet,
+            sheets=_titles(visible),
         )
+        raise SourceError(sentence)
     heads = [(sheet, _read_head(sheet, name)) for sheet in candidates]
     found = [
         (sheet, rows, header) for sheet, rows in heads if (header := find_header(rows, options.renames, is_escaped=is_escaped))
     ]
     if len(found) > 1:
-        raise SourceError(
-            _(
-                "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
-                name=name,
-                sheets=_titles([sheet for sheet, _, _ in found]),
-            )
+        sentence = _(
+            "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
+            name=name,
+            sheets=_titles([sheet for sheet, _, _ in found]),
         )
+        raise SourceError(sentence)
     if found:
         return found[0]
     filled = [(sheet, rows) for sheet, rows in heads if rows]
     if len(filled) > 1:
-        raise SourceError(
-            _(
-                "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
-                "{searched} rows: add it, or name the columns with --map.",
-                name=name,
-                sheets=_titles(candidates),
-                searched=SEARCHED,
-            )
+        sentence = _(
+            "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
+            "{searched} rows: add it, or name the columns with --map.",
+            name=name,
+            sheets=_titles(candidates),
+            searched=SEARCHED,
         )
+        raise SourceError(sentence)
     where = _("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
     raise no_header_error(where, filled[0][1] if filled else [], options.renames)
 
 
-def _read_head(worksheet: Worksheet, name: str) -> NumberedRows:
+def _read_head(worksheet: Worksheet, name: str) -> Rows:
     """Return the first `SEARCHED` rows that contain text, without the blank cells at their ends."""
     rows = []
     with convert_damage(name):
@@ -222,13 +238,12 @@ def _without_hidden(header: Header, metadata: SheetMetadata, hidden: str) -> Hea
     if not concealed or hidden == "include":
         return header
     if hidden == "refuse":
-        raise SourceError(
-            _(
-                "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
-                where=metadata.where,
-                fields=", ".join(concealed.values()),
-            )
+        sentence = _(
+            "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
+            where=metadata.where,
+            fields=", ".join(concealed.values()),
         )
+        raise SourceError(sentence)
     return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
 
 

@@ -115,7 +115,7 @@ def test_only_tables_translate_variables() -> None:
         "i18n/__init__.py",
         "model.py",
         "report/formats.py",
-        "source/detect.py",
+        "source/opening.py",
     }
 
 

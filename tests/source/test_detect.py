@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.errors import SourceError
-from contact_sync.source.detect import Kind, detect_kind
+from contact_sync.source.opening import Kind, detect_kind
 
 from .reading import read, sheet, text, zip_parts
 from .writing import xls

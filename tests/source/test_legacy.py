@@ -21,7 +21,7 @@ from python_calamine import load_workbook
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
 from contact_sync.source import SourceOptions, open_source
-from contact_sync.source.legacy import process, spool
+from contact_sync.source.legacy import spool, workbook
 from contact_sync.source.legacy.worker import _read
 
 from .reading import read, unzip, zip_parts
@@ -263,7 +263,7 @@ def locked_xls() -> bytes:
 def refusal_under_limits(monkeypatch: pytest.MonkeyPatch, **limits: Any) -> str:
     """Return the refusal of a workbook of 20,000 rows under these limits."""
     for name, limit in limits.items():
-        monkeypatch.setattr(process, name, limit)
+        monkeypatch.setattr(workbook, name, limit)
     content = ods(table(row(*HEAD), *(row(str(n), "a" * 20, f"b{n}") for n in range(20_000))))
     with pytest.raises(SourceError) as refusal:
         read(content, "contacts.ods")
@@ -282,7 +282,7 @@ def test_worker_over_the_memory_limit_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_text_larger_than_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """One cell that is larger than the memory limit is a refused source."""
     content = ods(table(row(*HEAD), row("1", "ab" * (40 << 20))), is_compressed=False)  # no more than its size
-    monkeypatch.setattr(process, "MEMORY", 100 << 20)
+    monkeypatch.setattr(workbook, "MEMORY", 100 << 20)
     with pytest.raises(SourceError, match=r"contacts.ods cannot be read: it takes too much memory"):
         read(content, "contacts.ods")
 

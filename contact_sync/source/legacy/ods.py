@@ -12,16 +12,15 @@ from typing import Any
 
 from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.source.archive import parse
 from contact_sync.source.legacy import spool
-from contact_sync.source.xml import parse
 
 _NAMESPACES = {f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": name for name in ("office", "table", "text", "style")} | {
     "urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0": "calcext"
 }
 _ERROR = re.compile(r"#(?:N/[AD]|NV|[^\s!?]+\s?[!?])|(?:Err|Erreur)\s?:\s?[0-9]{3}")
 _DURATION = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
-_CLOCK = re.compile(r"([0-9]+):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")
-"""A time as some programs write it, contrary to ODF."""
+_CLOCK = re.compile(r"([0-9]+):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")  # a time as some programs write it, contrary to ODF
 _PERCENT = re.compile(r"[^%]*?[0-9](?:[.,]([0-9]+))?\s*%\s*")
 _ZERO_LENGTH = re.compile(r"0(?:\.0*)?[a-z]*")
 _SPACES = re.compile("[ \t\r\n]+")
@@ -80,7 +79,6 @@ class _ContentHandler:
         self._starts |= dict.fromkeys(_GROUPS, self._start_group)
 
     def _prefixed(self, name: str) -> str:
-        """Return the name of an element or attribute with its usual prefix."""
         if name not in self._tags:
             space, _, local = name.rpartition(" ")
             self._tags[name] = f"{_NAMESPACES.get(space, '?')}:{local}"
@@ -205,7 +203,6 @@ def _count(attributes: dict[str, str], name: str) -> int:
 
 
 def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
-    """Return a cell as `contact_sync.source.legacy.spool` writes it."""
     shown = "\n".join(texts)
     kind = attributes.get("office:value-type")
     # Old programs write an error as the value 0; a text that only looks like an error is left to the rules.

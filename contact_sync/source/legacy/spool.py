@@ -12,16 +12,11 @@ from typing import Any
 from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 
-NUMBER = "n"
-"""`[NUMBER, number, format]`: the format as in Excel, or the number of a built-in one."""
-ERROR = "e"
-"""`[ERROR, text]`"""
-UNCALCULATED = "f"
-"""`[UNCALCULATED]`: a formula without a value."""
-MOMENT = "d"
-"""`[MOMENT, a date or a date and time of ISO 8601]`"""
-DURATION = "t"
-"""`[DURATION, seconds]`"""
+NUMBER = "n"  # [NUMBER, number, format]: the format as in Excel, or the number of a built-in one
+ERROR = "e"  # [ERROR, text]
+UNCALCULATED = "f"  # [UNCALCULATED]: a formula without a value
+MOMENT = "d"  # [MOMENT, a date or a date and time of ISO 8601]
+DURATION = "t"  # [DURATION, seconds]
 
 _MAX_MERGED = 100_000
 _MAX_LINE = 32 << 20
@@ -44,9 +39,8 @@ class SpooledSheet:
     from_1904: bool = False
     """True when days are counted from 1904, as in workbooks of old Macs."""
     start: int = 0
-    """The offset of its first line in the file."""
+    """The offset of its first line in the file; `end` is the one after its last line."""
     end: int = 0
-    """The offset after its last line."""
     last: dict[int, int] = field(default_factory=dict)
     """Column → the last row in which it contains anything."""
     hidden_columns: list[tuple[int, int]] = field(default_factory=list)
@@ -135,11 +129,10 @@ def is_blank(cell: Any) -> bool:
 def check_place(column: int, row: int) -> None:
     """Refuse a cell with content where a table of contacts has none."""
     if not (0 < column <= WIDEST and 0 < row <= LAST_ROW):
-        raise RefusedError(
-            _(
-                "has content in row {row}, column {column}, far outside the table; {widest} columns are read: delete it.",
-                row=row,
-                column=column,
-                widest=WIDEST,
-            )
+        sentence = _(
+            "has content in row {row}, column {column}, far outside the table; {widest} columns are read: delete it.",
+            row=row,
+            column=column,
+            widest=WIDEST,
         )
+        raise RefusedError(sentence)

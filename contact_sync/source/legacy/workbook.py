@@ -7,6 +7,10 @@ then in an unlinked file, one JSON document a line (`contact_sync.source.legacy.
 
 import datetime as dt
 import json
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -18,42 +22,90 @@ from typing import IO, Any
 
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900
 
+from contact_sync.errors import SourceError, StorageError
+from contact_sync.i18n import _, language
 from contact_sync.source import cells
 from contact_sync.source.archive import RATIO, convert_damage, refuse_unsafe
 from contact_sync.source.cells import BLANK, Cell, decode_number
-from contact_sync.source.detect import Kind
 from contact_sync.source.legacy import spool
-from contact_sync.source.legacy.process import run_worker
 from contact_sync.source.legacy.spool import SpooledSheet
-from contact_sync.source.metadata import SheetMetadata
-from contact_sync.source.options import SourceOptions
-from contact_sync.source.sheets import Cells, SheetSource, Worksheet, open_sheet
+from contact_sync.source.opening import Kind, SourceOptions
+from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
 
+MEMORY = 1 << 30  # limit of the worker's memory in bytes; 100,000 rows take a tenth
+SECONDS = 300  # limit of its CPU time; 100,000 rows take a fiftieth
+READ_TIMEOUT_S = 1800.0  # then the worker is killed
+_PACKAGES = Path(__file__).parents[3]
 _RATIOS = {Kind.XLSB: RATIO, Kind.ODS: 1000}
 """The size of a part may be this many times its compressed size: a legitimate .ods with nine columns of one word had 180."""
 
 
 @contextmanager
 def open_file(copy: FileIO, path: Path, kind: Kind, options: SourceOptions) -> Iterator[SheetSource]:
-    """Open the sheet of contacts of the workbook in `copy`.
-
-    Raises `SourceError` when the workbook is damaged, unsafe or has no such sheet, `ConfigError` for a renamed column that it
-    does not have, `StorageError` when there is no disk space for its rows.
-    """
+    """Open the sheet of contacts of the workbook in `copy`; raises as `open_source` does."""
     if kind in _RATIOS:
         with convert_damage(path.name), zipfile.ZipFile(copy) as archive:
             # The manifest and macros of an .ods may declare a document type; they are not parsed.
-            refuse_unsafe(archive, path.name, _RATIOS[kind], lambda part: kind is not Kind.ODS or part == "content.xml")
+            refuse_unsafe(archive, path.name, _RATIOS[kind], only_part="content.xml" if kind is Kind.ODS else "")
     with tempfile.TemporaryFile() as file:
-        sheets = run_worker(kind, copy, file, path.name)
+        sheets = _run_worker(kind, copy, file, path.name)
         worksheets = [_SpooledWorksheet(sheet.title, sheet.is_visible, file, sheet) for sheet in sheets]
         yield open_sheet(path, worksheets, options)
 
 
+def _run_worker(kind: str, copy: FileIO, spool: IO[bytes], name: str) -> list[SpooledSheet]:
+    options = (kind, str(copy.fileno()), str(spool.fileno()), language(), str(MEMORY), str(SECONDS))
+    try:
+        worker = subprocess.run(  # noqa: S603 - this program's own module
+            [sys.executable, "-P", "-m", "contact_sync.source.legacy.worker", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a traceback may contain values of cells
+            env=_environment(),
+            pass_fds=(copy.fileno(), spool.fileno()),
+            process_group=0,  # Ctrl-C at a terminal is for the parent
+            timeout=READ_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _limit_error(name, _("time")) from error
+    if worker.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise _limit_error(name, _("time or memory"))
+    try:
+        reply = json.loads(worker.stdout)
+    except ValueError as error:
+        raise SourceError(
+            _("{name} cannot be read (the reader stopped with {code}): save it as .xlsx.", name=name, code=worker.returncode)
+        ) from error
+    if "refused" in reply:
+        raise SourceError(_("{name} {refusal}", name=name, refusal=reply["refused"]))
+    if "full" in reply:
+        raise StorageError(
+            _("There is no disk space for the rows of {name} ({reason}): free some space.", name=name, reason=reply["full"])
+        )
+    if reply.get("failed") == "MemoryError":
+        raise _limit_error(name, _("memory"))
+    if "failed" in reply:
+        raise SourceError(_("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
+    return [SpooledSheet.from_json(sheet) for sheet in reply["sheets"]]
+
+
+def _limit_error(name: str, what: str) -> SourceError:
+    return SourceError(_("{name} cannot be read: it takes too much {what}; save it as .xlsx.", name=name, what=what))
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment without secrets: those of this program, and proxies, whose address may contain a password."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("CONTACT_SYNC_") and not name.lower().endswith("_proxy")
+    }
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, (str(_PACKAGES), kept.get("PYTHONPATH"))))}
+
+
 @dataclass(slots=True)
 class _SpooledWorksheet(Worksheet):
-    """A worksheet whose rows are in the spool `file`."""
-
     file: IO[bytes]
     sheet: SpooledSheet
 

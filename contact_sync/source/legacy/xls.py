@@ -67,7 +67,6 @@ def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.Spo
 
 
 def _encode(kind: int, value: Any, style: int, formats: list[str]) -> Any:
-    """Return a cell as `contact_sync.source.legacy.spool` writes it."""
     match kind:
         case xlrd.XL_CELL_TEXT:
             return value

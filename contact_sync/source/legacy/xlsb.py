@@ -15,12 +15,12 @@ from xml.etree import ElementTree as ET
 from contact_sync.i18n import _
 from contact_sync.model import WIDEST
 from contact_sync.source.legacy import spool
+from contact_sync.source.legacy.spool import SpooledSheet, SpoolWriter
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618
 _BLOCK = 1 << 16
-_SHORT = 11
-"""The difference between the record numbers of a short cell, which follows the cell before it, and of a full one."""
+_SHORT = 11  # between the record numbers of a short cell, which follows the cell before it, and of a full one
 _BLANK, _RK_CELL, _ERROR, _BOOLEAN, _REAL, _TEXT, _SHARED_TEXT = range(1, 8)
 _FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_BOOLEAN, _FORMULA_ERROR = range(8, 12)
 _RICH_TEXT = 62
@@ -28,14 +28,14 @@ _VALUE_OF_FORMULA = {_FORMULA_NUMBER: _REAL, _FORMULA_BOOLEAN: _BOOLEAN, _FORMUL
 """Record of a formula → the record whose body it begins with."""
 
 
-def read(copy: FileIO, writer: spool.SpoolWriter) -> None:
+def read(copy: FileIO, writer: SpoolWriter) -> None:
     """Write all sheets with `writer`.
 
     Raises anything that zipfile and struct do on damage, `RefusedError` for rows or cells that are out of order or out of range.
     """
     with zipfile.ZipFile(copy) as archive:
         parts = _parts(archive)
-        strings = _shared_strings(archive, parts)
+        strings = [_text(body, 1)[0] for code, body in _records_of(archive, parts, "sharedStrings") if code == _SHARED]
         formats = _formats(archive, parts)
         from_1904 = False
         for code, body in _records(archive, "xl/workbook.bin"):
@@ -60,10 +60,6 @@ def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
     }
 
 
-def _shared_strings(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str]:
-    return [_text(body, 1)[0] for code, body in _records_of(archive, parts, "sharedStrings") if code == _SHARED]
-
-
 def _formats(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str | int]:
     """Return the number format of each cell style: as text, or the number of a built-in one."""
     custom: dict[int, str] = {}
@@ -81,7 +77,6 @@ def _formats(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> lis
 
 
 def _records_of(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]], kind: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the records of the part of that kind, if there is one."""
     path = next((path for type_, path in parts.values() if type_.endswith(f"/{kind}")), None)
     return _records(archive, path) if path else iter(())
 
@@ -120,9 +115,7 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
 class _SheetReader:
     """Reads the records of a sheet in one pass; memory does not grow with the sheet."""
 
-    def __init__(
-        self, sheet: spool.SpooledSheet, writer: spool.SpoolWriter, strings: list[str], formats: list[str | int]
-    ) -> None:
+    def __init__(self, sheet: SpooledSheet, writer: SpoolWriter, strings: list[str], formats: list[str | int]) -> None:
         self._sheet, self._writer = sheet, writer
         self._strings, self._formats = strings, formats
         self._row = self._column = -1
@@ -139,7 +132,6 @@ class _SheetReader:
         }
 
     def read(self, records: Iterator[tuple[int, bytes]]) -> None:
-        """Write the sheet."""
         is_inside = is_complete = False
         for code, body in records:
             if code in (_ROWS, _END_ROWS):

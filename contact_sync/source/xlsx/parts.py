@@ -4,23 +4,30 @@ openpyxl reads them too, in three times the time, and keeps an element for every
 bytes a row). The meaning of a number in its format is still openpyxl's.
 """
 
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import IO
+from typing import IO, cast
 from xml.etree import ElementTree as ET
 
-from openpyxl.utils.cell import column_index_from_string
+from openpyxl.utils.cell import column_index_from_string, coordinate_to_tuple, range_boundaries
 from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
+from contact_sync.errors import SourceError
+from contact_sync.i18n import _
+from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.source.archive import parse, parse_blocks
 from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, Cell, decode_number
-from contact_sync.source.xml import parse, parse_blocks
+from contact_sync.source.header import letter
+from contact_sync.source.sheets import SheetMetadata
 
-_ROW, _CELL, _FORMULA, _VALUE = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "f", "v"))
-_TEXT, _STRING, _PHONETIC = (f"{SHEET_MAIN_NS} {tag}" for tag in ("t", "si", "rPh"))
+_ROW, _CELL, _FORMULA, _VALUE, _TEXT = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "f", "v", "t"))
+_STRING, _PHONETIC, _COLUMN, _MERGE = (f"{SHEET_MAIN_NS} {tag}" for tag in ("si", "rPh", "col", "mergeCell"))
+_VALUES = (_VALUE, _TEXT)
 
 
 class SharedStrings:
@@ -63,13 +70,6 @@ class SharedStrings:
             self._buffer += self._text.encode()
             self._ends.append(len(self._buffer))
             self._text = ""
-
-
-def read_shared_strings(part: IO[bytes]) -> SharedStrings:
-    """Return the strings of a `sharedStrings.xml`; raises `expat.ExpatError` for broken XML."""
-    strings = SharedStrings()
-    parse(part, strings)
-    return strings
 
 
 def read_formats(part: IO[bytes]) -> list[str | int]:
@@ -118,8 +118,6 @@ def _parse_number(text: str) -> float:
 
 
 class _SheetHandler:
-    """Collects the rows of a sheet that are not blank."""
-
     def __init__(self, context: WorkbookContext, width: int) -> None:
         self.rows: list[tuple[int, list[Cell]]] = []
         self._decode, self._width = context.cell, width
@@ -170,10 +168,90 @@ class _SheetHandler:
 def read_rows(part: IO[bytes], context: WorkbookContext, width: int) -> Iterator[tuple[int, list[Cell]]]:
     """Yield the numbered rows of a sheet's XML that are not blank, each with its first `width` cells.
 
-    Rows and cells must be in order (`contact_sync.source.xlsx.scan`). Raises `expat.ExpatError` for broken XML, `ValueError`
+    Rows and cells must be in order (`scan`). Raises `expat.ExpatError` for broken XML, `ValueError`
     or `IndexError` for a cell that refers to something that does not exist.
     """
     handler = _SheetHandler(context, width)
-    for _ in parse_blocks(part, handler):
+    for _block in parse_blocks(part, handler):
         yield from handler.rows
         handler.rows.clear()
+
+
+def scan(part: IO[bytes], metadata: SheetMetadata) -> None:
+    """Fill in `metadata`; raises `SourceError` for cells that are out of order, `expat.ExpatError` for broken XML."""
+    parse(part, _SheetScanner(metadata))
+
+
+class _SheetScanner:
+    """The state of a scan. openpyxl drops rows that are out of order, and does not report hidden rows and merged cells."""
+
+    def __init__(self, metadata: SheetMetadata) -> None:
+        self._metadata = metadata
+        self._row = self._column = 0
+        self._has_text = self._is_inside_value = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag == _CELL:
+            self._start_cell(attributes)
+        elif tag in _VALUES:
+            self._is_inside_value = True
+        elif tag == _ROW:
+            self._start_row(attributes)
+        elif tag == _COLUMN and _is_hidden(attributes, "width"):
+            first, last = int(attributes["min"]), min(int(attributes["max"]), WIDEST)
+            self._metadata.hidden_columns.update(range(first, last + 1))
+        elif tag == _MERGE:
+            self._metadata.add_merged(*cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"])))
+
+    def text(self, _text: str) -> None:
+        self._has_text = self._has_text or self._is_inside_value
+
+    def end(self, tag: str) -> None:
+        if tag in _VALUES:
+            self._is_inside_value = False
+        elif tag == _CELL and self._has_text:
+            self._end_cell_with_text()
+
+    def _start_row(self, attributes: dict[str, str]) -> None:
+        before = self._row
+        self._row = int(float(attributes.get("r", before + 1)))
+        self._column = 0
+        if not before < self._row <= LAST_ROW:
+            sentence = _(
+                "{where}: its rows are out of order at row {row}: open it in Excel and save it again.",
+                where=self._metadata.where,
+                row=before,
+            )
+            raise SourceError(sentence)
+        if _is_hidden(attributes, "ht"):
+            self._metadata.hidden_rows[self._row] = 1
+
+    def _start_cell(self, attributes: dict[str, str]) -> None:
+        before = self._column
+        row, self._column = coordinate_to_tuple(attributes["r"]) if "r" in attributes else (self._row, before + 1)
+        if row != self._row or self._column <= before:
+            sentence = _(
+                "{where}: its cells are out of order at row {row}: open it in Excel and save it again.",
+                where=self._metadata.where,
+                row=self._row,
+            )
+            raise SourceError(sentence)
+        self._has_text = False
+
+    def _end_cell_with_text(self) -> None:
+        metadata, row, column = self._metadata, self._row, self._column
+        if column > WIDEST:
+            sentence = _(
+                "{where}: cell {column}{row} is far to the right of the table; {widest} columns are read: delete its content.",
+                where=metadata.where,
+                column=letter(column - 1),
+                row=row,
+                widest=WIDEST,
+            )
+            raise SourceError(sentence)
+        if row > metadata.header:
+            metadata.used.add(column)
+
+
+def _is_hidden(attributes: dict[str, str], extent: str) -> bool:
+    return attributes.get("hidden") in ("1", "true") or re.fullmatch(r"0(\.0*)?", attributes.get(extent, "")) is not None

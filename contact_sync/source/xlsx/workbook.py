@@ -18,19 +18,14 @@ from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.model import TO_FIX, Original, sheet_of
-from contact_sync.source.archive import convert_damage, refuse_unsafe
-from contact_sync.source.detect import Kind
-from contact_sync.source.metadata import SheetMetadata
-from contact_sync.source.options import SourceOptions
-from contact_sync.source.sheets import Cells, SheetSource, Worksheet, open_sheet
-from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, read_shared_strings
-from contact_sync.source.xlsx.scan import scan
+from contact_sync.source.archive import convert_damage, parse, refuse_unsafe
+from contact_sync.source.opening import Kind, SourceOptions
+from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
+from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, scan
 
 
 @dataclass(slots=True)
 class _XlsxWorksheet(Worksheet):
-    """A worksheet; `part` is the name of its XML in the archive."""
-
     copy: FileIO
     part: str
     context: WorkbookContext
@@ -50,18 +45,13 @@ class _XlsxWorksheet(Worksheet):
 
 @contextmanager
 def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> Iterator[SheetSource]:
-    """Open the sheet of contacts of the workbook in `copy`.
-
-    Raises `SourceError` when the workbook is damaged, unsafe or has no such sheet, `ConfigError` for a renamed column that it
-    does not have.
-    """
-    name = path.name
-    with convert_damage(name):
-        worksheets, to_fix, has_macros = _read_workbook(copy, name)
+    """Open the sheet of contacts of the workbook in `copy`; raises as `open_source` does."""
+    with convert_damage(path.name):
+        worksheets, to_fix, has_macros = _read_workbook(copy, path.name)
     others = [worksheet for worksheet in worksheets if worksheet.title != to_fix]
     source = open_sheet(path, others, options, is_escaped=to_fix is None)
     if not source.header.is_escaped:
-        source.original = Original(copy, name, source.worksheet.title, source.header.number, has_macros)
+        source.original = Original(copy, path.name, source.worksheet.title, source.header.number, has_macros)
     yield source
 
 
@@ -69,31 +59,28 @@ def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str |
     """Return the worksheets of a workbook that is safe to parse, the sheet of rows to correct, and True when it has macros."""
     with zipfile.ZipFile(copy) as archive:
         refuse_unsafe(archive, name)
-        _refuse_strict(archive, name)
+        if "xl/workbook.xml" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
+            raise SourceError(_("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name))
         reader = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
         reader.read_manifest()
         reader.read_workbook()
+        parser: Any = reader.parser
         context = WorkbookContext(SharedStrings(), [], reader.wb.epoch)
         if strings := _find_part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
             with archive.open(strings) as part:
-                context.strings = read_shared_strings(part)
+                parse(part, context.strings)
         if styles := _find_part(reader, STYLES_TYPE, ARC_STYLE):
             with archive.open(styles) as part:
                 context.formats = read_formats(part)
         worksheets = [
             _XlsxWorksheet(sheet.name, sheet.state == "visible", copy, relation.target, context)
-            for sheet, relation in reader.parser.find_sheets()
+            for sheet, relation in parser.find_sheets()
             if relation.Type.endswith("/worksheet") and relation.target in reader.valid_files
         ]
         has_macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
-        return worksheets, _find_sheet_to_fix(reader), has_macros
-
-
-def _find_sheet_to_fix(reader: ExcelReader) -> str | None:
-    """Return the title of the sheet of rows to correct in a workbook written by a run, even if it was deleted, else None."""
-    parser: Any = reader.parser
-    places = [str(one.value) for one in parser.defined_names.definedName if one.name == TO_FIX]
-    return sheet_of(places[0]) if places else None
+        # In a workbook written by a run, this name refers to the sheet of rows to correct, even if it was deleted.
+        to_fix = next((sheet_of(str(one.value)) for one in parser.defined_names.definedName if one.name == TO_FIX), None)
+        return worksheets, to_fix, has_macros
 
 
 def _find_part(reader: ExcelReader, content_type: str, usual: str) -> str | None:
@@ -107,8 +94,3 @@ def _find_part(reader: ExcelReader, content_type: str, usual: str) -> str | None
 def _normalise_part(name: str) -> str:
     """Return the name of a part for comparison: some programs vary its leading slash and its case."""
     return name.lstrip("/").casefold()
-
-
-def _refuse_strict(archive: zipfile.ZipFile, name: str) -> None:
-    if "xl/workbook.xml" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
-        raise SourceError(_("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name))
