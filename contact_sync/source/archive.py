@@ -79,8 +79,7 @@ def _check_part(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
 def convert_damage(where: str) -> Iterator[None]:
     """Convert every exception of zipfile, zlib, expat and openpyxl to a `SourceError` about `where`; silence their warnings."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     except SourceError:
         raise

@@ -162,8 +162,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
         delimiter=";",
         is_workbook=True,
         findings=[_("Sheet “{title}”, header on row {row}.", title=worksheet.title, row=header.number), *selection.findings],
-        warnings=header.warn_above(head)
-        + ([_empty_formulas_warning(metadata.empty_formulas)] if metadata.empty_formulas else []),
+        warnings=header.warn_above(head) + _warn_empty_formulas(metadata.empty_formulas),
         blanks_certain=not metadata.empty_formulas,
         worksheet=worksheet,
         header=header,
@@ -174,14 +173,14 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
 
 
 def _choose(
-    worksheets: Sequence[Worksheet], name: str, options: SourceOptions, *, is_escaped: bool
+    sheets: Sequence[Worksheet], name: str, options: SourceOptions, *, is_escaped: bool
 ) -> tuple[Worksheet, Rows, Header]:
     """Return the sheet of contacts, its first rows, and its header."""
-    visible = [sheet for sheet in worksheets if sheet.is_visible]
+    visible = [sheet for sheet in sheets if sheet.is_visible]
     candidates = visible
     if options.sheet is not None:
         wanted = options.sheet.strip().casefold()
-        candidates = [sheet for sheet in worksheets if sheet.title.strip().casefold() == wanted]
+        candidates = [sheet for sheet in sheets if sheet.title.strip().casefold() == wanted]
     elif not visible:
         raise SourceError(_("{name} has no visible sheet: correct the file, or --sheet.", name=name))
     if not candidates:
@@ -193,9 +192,8 @@ def _choose(
         )
         raise SourceError(sentence)
     heads = [(sheet, _read_head(sheet, name)) for sheet in candidates]
-    found = [
-        (sheet, rows, header) for sheet, rows in heads if (header := find_header(rows, options.renames, is_escaped=is_escaped))
-    ]
+    headers = [(sheet, rows, find_header(rows, options.renames, is_escaped=is_escaped)) for sheet, rows in heads]
+    found = [(sheet, rows, header) for sheet, rows, header in headers if header]
     if len(found) > 1:
         sentence = _(
             "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
@@ -247,14 +245,15 @@ def _without_hidden(header: Header, metadata: SheetMetadata, hidden: str) -> Hea
     return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
 
 
-def _empty_formulas_warning(count: int) -> str:
-    return ngettext(
+def _warn_empty_formulas(count: int) -> list[str]:
+    warning = ngettext(
         "{count} formula in the columns to send is empty, and may never have been calculated: "
         "if that is not intended, open the file in Excel and save it as .xlsx.",
         "{count} formulas in the columns to send are empty, and may never have been calculated: "
         "if that is not intended, open the file in Excel and save it as .xlsx.",
         count,
     )
+    return [warning] if count else []
 
 
 def _titles(worksheets: Sequence[Worksheet]) -> str:

@@ -57,13 +57,10 @@ class _ContentHandler:
         self._writer = writer
         self._sheet = spool.SpooledSheet("", is_visible=False)
         self._tags: dict[str, str] = {}
-        self._skipped_depth = 0
-        self._style = ""
+        self._column = self._row = self._skipped_depth = 0
+        self._style, self._repeat, self._is_hidden = "", 1, False
         self._hidden_styles: set[str] = set()
         self._hidden_groups: list[bool] = []
-        self._column = self._row = 0
-        self._repeat = 1
-        self._is_hidden = False
         self._cells: list[Any] = []
         self._cell: dict[str, str] | None = None
         self._texts: list[str] = []
@@ -205,7 +202,7 @@ def _count(attributes: dict[str, str], name: str) -> int:
 def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
     shown = "\n".join(texts)
     kind = attributes.get("office:value-type")
-    # Old programs write an error as the value 0; a text that only looks like an error is left to the rules.
+    # Old programs write an error as the value 0; a text that only resembles an error is left to the rules.
     if attributes.get("calcext:value-type") == "error" or (
         (kind not in (None, "string") or "table:formula" in attributes) and _ERROR.fullmatch(shown)
     ):

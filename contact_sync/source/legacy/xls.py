@@ -59,7 +59,7 @@ def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.Spo
     for row, layout in sorted(sheet.rowinfo_map.items()):
         if layout.hidden or layout.height == 0:
             spooled.hide_rows(row + 1, row + 1)
-    # The first is General under any name: old French programs called it Standard, which looks like the format of a date.
+    # The first is General under any name: old French programs called it Standard, which openpyxl takes for the format of a date.
     formats = [book.format_map[style.format_key].format_str if style.format_key else "General" for style in book.xf_list]
     for row in range(sheet.nrows):
         kinds, values, styles = sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row]  # noqa: SLF001 - as above
