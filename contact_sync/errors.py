@@ -1,28 +1,18 @@
-"""The tree of errors, by what to do next.
-
-A run ends early with one of these; each has an exit code and one sentence for the operator::
-
-    ContactSyncError        a sentence, never a traceback
-    ├── ConfigError      2  options, key file, certificate, proxy, a redirect
-    ├── SourceError      4  the source was refused; nothing was sent
-    ├── AccessError      5  the API refused the key or the account
-    ├── UnavailableError 6  the API is down, throttling, or the time budget is used up
-    ├── StorageError     7  the ledger or the report cannot be written
-    ├── BusyError       75  another run holds the lock, or the source is still changing
-    └── Interrupted    128+ SIGINT or SIGTERM
+"""The tree of errors, by what to do next: each kind that ends a run has its exit code.
 
 One attempt at a request fails with one of two others: `Transient` (retry) or `Rejected` (final for this row). A row that breaks a
 rule is a value (`contact_sync.model.Violation`), never one of these.
 """
 
 import signal
+from dataclasses import KW_ONLY, dataclass
 
 from contact_sync.i18n import _
 from contact_sync.model import Violation
 
 
 class ContactSyncError(Exception):
-    """The run cannot continue; the text is one sentence that says what is wrong, where, and what to do."""
+    """The run cannot continue; the text is one sentence for the operator: what is wrong, where, and what to do."""
 
     exit_code = 1
 
@@ -75,47 +65,38 @@ class Interrupted(ContactSyncError):  # noqa: N818 - a signal, not an error
         self.exit_code = 128 + signum
 
 
+@dataclass(eq=False)
 class AttemptError(Exception):
     """One attempt at a request failed; `violation` says so to the operator."""
 
-    def __init__(self, violation: Violation, *, http_status: int | None = None, api_code: str = "") -> None:
-        super().__init__(violation.code)
-        self.violation = violation
-        self.http_status = http_status
-        self.api_code = api_code
+    violation: Violation
+    http_status: int | None = None
+    api_code: str = ""
+
+    def __str__(self) -> str:
+        return self.violation.code
 
 
 class Rejected(AttemptError):  # noqa: N818 - the row's outcome is called so
     """The API refused this contact, and would refuse it again."""
 
 
+@dataclass(eq=False)
 class Transient(AttemptError):  # noqa: N818 - it is about time, not about an error
     """Another attempt may succeed."""
 
-    def __init__(
-        self,
-        violation: Violation,
-        *,
-        http_status: int | None = None,
-        api_code: str = "",
-        is_api_response: bool = False,
-        maybe_applied: bool = True,
-        throttled: bool = False,
-        pause: float | None = None,
-    ) -> None:
-        super().__init__(violation, http_status=http_status, api_code=api_code)
-        self.is_api_response = is_api_response
-        """True when the API itself answered (a JSON object with a boolean `success`), not a server in front of it."""
-        self.maybe_applied = maybe_applied
-        """False when the request certainly had no effect."""
-        self.throttled = throttled
-        """True when the API asked for fewer requests."""
-        self.pause = pause
-        """Seconds for which the API asked for no request at all."""
+    _: KW_ONLY
+    is_api_response: bool = False
+    """True when the API itself answered (a JSON object with a boolean `success`), not a server in front of it."""
+    maybe_applied: bool = True
+    """False when the request certainly had no effect."""
+    throttled: bool = False
+    """True when the API asked for fewer requests."""
+    pause: float | None = None
+    """Seconds for which the API asked for no request at all."""
 
 
 PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, 3)
 """Exit codes of one run by precedence, when several apply (a shutdown, then a report that cannot be written)."""
-
 RANK = (*PRECEDENCE, BusyError.exit_code, 0)
 """Exit codes of several runs by precedence."""

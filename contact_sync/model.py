@@ -5,7 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -15,11 +15,8 @@ from contact_sync.i18n import _, gettext
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.packed import unpack
 
-ID = "contactId"
-"""The field that names the contact; never sent inside `contact`."""
-
+ID = "contactId"  # names the contact; never sent inside `contact`
 PHONE = "phoneNumber"
-
 FIELDS = (PHONE, "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
 """The fields that can be sent, in the order of the API's page."""
 
@@ -27,10 +24,8 @@ FIELDS = (PHONE, "firstname", "lastname", "date", "url", "custom1", "custom2", "
 class Schema(NamedTuple):
     """The fields of a contact: code about all fields takes a schema, only code about one field names it."""
 
-    id: str
-    """The field that names the contact."""
-    fields: tuple[str, ...]
-    """The fields of a payload, in its order; `id` is not one of them."""
+    id: str  # the field that names the contact
+    fields: tuple[str, ...]  # those of a payload, in its order; without `id`
 
     @property
     def all_fields(self) -> tuple[str, ...]:
@@ -40,8 +35,7 @@ class Schema(NamedTuple):
 
 CONTACT = Schema(ID, FIELDS)
 
-ROW = ""
-"""The `field` of a violation that is about the row as a whole."""
+ROW = ""  # the `field` of a violation that is about the row as a whole
 
 
 def stamp(moment: datetime) -> str:
@@ -70,27 +64,20 @@ class Outcome(StrEnum):
 
 IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)
 """Outcomes of rows whose values the API has."""
-
 ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
 """Outcomes of rows that an operator has to correct: no further run changes them."""
-
 LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
 """Outcomes of rows that another run sends, except those left out on request."""
-
-_LEFT_OUT = ("hidden", "forgotten")
-"""Codes of rows that are `unprocessed` on request."""
+_LEFT_OUT = ("hidden", "forgotten")  # codes of rows that are `unprocessed` on request
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A problem of one row for the operator: a stable code, the field, and the values of the sentence's placeholders."""
 
-    code: str
-    """A key of `contact_sync.i18n.catalogue.CATALOGUE`."""
-    field: str = ROW
-    """`ID`, one of `FIELDS`, or `ROW`."""
-    detail: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Placeholder of the sentence → its value."""
+    code: str  # a key of `contact_sync.i18n.catalogue.CATALOGUE`
+    field: str = ROW  # `ID`, one of `FIELDS`, or `ROW`
+    detail: dict[str, str] = dataclasses.field(default_factory=dict)  # placeholder → its value
 
     @property
     def message(self) -> str:
@@ -104,26 +91,20 @@ class Chunk:
 
     numbers: list[int]
     """Row numbers as a spreadsheet or an editor shows them; for a CSV record the line it starts on. Ascending."""
-    rows: list[list[str]]
-    """The cells of each row as displayed, one for each of `Source.columns`."""
-    flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)
-    """Position in `rows` → the loader's violations of that row."""
-    skipped: set[int] = dataclasses.field(default_factory=set)
-    """Positions of the rows that are hidden and, by `--hidden skip`, not to be sent."""
+    rows: list[list[str]]  # the cells of each row as displayed, one for each of `Source.columns`
+    flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)  # position → the loader's violations
+    skipped: set[int] = dataclasses.field(default_factory=set)  # positions of rows that `--hidden skip` leaves out
 
 
-_FIRST_FORMATS = ("report", "workbook", "page")
-"""Report formats whose paths have a fixed position in a ledger."""
+_FIRST_FORMATS = ("report", "workbook", "page")  # those whose paths have a fixed position in a ledger
 
 
 class OutputPaths(NamedTuple):
     """Paths of a run's source and of its reports."""
 
     source: Path
-    reports: dict[str, Path]
-    """Name of a report format → path; the CSV report is always one of them."""
-    mode: int = 0o600
-    """Permissions of the reports."""
+    reports: dict[str, Path]  # name of a report format → path; the CSV report is always one of them
+    mode: int = 0o600  # permissions of the reports
 
     @property
     def report(self) -> Path:
@@ -132,13 +113,10 @@ class OutputPaths(NamedTuple):
 
     def moved(self, source: Path) -> Self:
         """Return the paths after the source was moved to `source`, and the reports that are named after it with it."""
-        before = self.source
-        reports = {
-            name: source.with_name(source.name + path.name.removeprefix(before.name))
-            if path.parent == before.parent and path.name.startswith(before.name)
-            else path
-            for name, path in self.reports.items()
-        }
+        reports = dict(self.reports)
+        for name, path in reports.items():
+            if path.parent == self.source.parent and path.name.startswith(self.source.name):
+                reports[name] = source.with_name(source.name + path.name.removeprefix(self.source.name))
         return self._replace(source=source, reports=reports)
 
     def packed(self) -> bytes:
@@ -154,10 +132,8 @@ class OutputPaths(NamedTuple):
     def unpacked(cls, packed: bytes, mode: int) -> Self:
         """Return the paths that `packed` was made of."""
         source, *stored = map(os.fsdecode, packed.split(b"\0"))
-        paths = dict(zip(_FIRST_FORMATS, stored, strict=False)) | dict(
-            entry.split("=", 1) for entry in stored[len(_FIRST_FORMATS) :]
-        )
-        return cls(Path(source), {name: Path(path) for name, path in paths.items() if path}, mode)
+        paths = [*zip(_FIRST_FORMATS, stored, strict=False), *(entry.split("=", 1) for entry in stored[len(_FIRST_FORMATS) :])]
+        return cls(Path(source), {name: Path(path) for name, path in paths if path}, mode)
 
 
 class Layout(NamedTuple):
@@ -176,9 +152,10 @@ class Layout(NamedTuple):
 
 MARK = "<?>"
 """Marks a missing cell in a report, precedes surplus cells, and follows text that cannot be shown in full."""
-
 TO_FIX = "contact_sync_to_fix"
 """The defined name that identifies the sheet of rows to correct in a returned workbook, even after it was renamed."""
+WIDEST, LAST_ROW = 256, 1_048_576
+"""Most columns of a sheet that are read and written (a table of contacts has fewer), and the last row of a sheet."""
 
 
 def sheet_of(place: str) -> str:
@@ -186,24 +163,15 @@ def sheet_of(place: str) -> str:
     return place.rpartition("!")[0].strip("'").replace("''", "'")
 
 
-WIDEST, LAST_ROW = 256, 1_048_576
-"""Most columns of a sheet that are read and written (a table of contacts has fewer), and the last row of a sheet."""
-
-
 @dataclass(frozen=True, slots=True)
 class Original:
     """The operator's own workbook, which can be returned with the results of its rows."""
 
-    file: IO[bytes]
-    """Its private copy, open as long as the source is."""
-    name: str
-    """Its name in sentences."""
-    sheet: str
-    """The title of the sheet of contacts."""
-    header: int
-    """The row of the header."""
+    file: IO[bytes]  # its private copy, open as long as the source is
+    name: str  # as sentences show it
+    sheet: str  # title of the sheet of contacts
+    header: int  # row of the header
     macros: bool
-    """True when the workbook contains macros."""
 
     @property
     def suffix(self) -> str:
@@ -214,7 +182,6 @@ class Original:
 class Identity(NamedTuple):
     """The properties of a file that differ once it was changed or replaced."""
 
-    modified: float
     modified_ns: int
     size: int
     inode: int
@@ -225,27 +192,20 @@ class Identity(NamedTuple):
 class Source(ABC):
     """An open file of contacts with a known structure."""
 
-    path: Path
-    """The file as the operator named it."""
-    columns: list[str]
-    """The header cells as read, in source order, without the report's own `sync_` columns."""
-    mapping: dict[str, int]
-    """`ID` or a field → its position in `columns`. Always holds `ID` and at least one field."""
-    letters: list[str]
-    """For each of `columns`, the letter a spreadsheet shows above it ("A", "AB")."""
-    delimiter: str
-    """The delimiter of the report: the source's own, `;` for a workbook."""
+    path: Path  # as the operator named it
+    columns: list[str]  # the header cells as read, in source order, without the report's own `sync_` columns
+    mapping: dict[str, int]  # `ID` or a field → its position in `columns`; `ID` and at least one field are in it
+    letters: list[str]  # for each of `columns`, the letter that a spreadsheet shows above it ("A", "AB")
+    delimiter: str  # of the report: the source's own, `;` for a workbook
     findings: list[str]
     """Sentences for the summary on what was detected (encoding, delimiter, header row, columns that are not sent)."""
     warnings: list[str]
     """Sentences on what an operator should check although the source is accepted; may grow until `chunks` is exhausted."""
-    identity: Identity | None = dataclasses.field(default=None, kw_only=True)
-    """Of the file that was read."""
-    is_workbook: bool = dataclasses.field(default=False, kw_only=True)
-    """True when the content is a workbook, whatever the name."""
-    blanks_certain: bool = dataclasses.field(default=True, kw_only=True)
-    """False when an empty cell may be a formula that was never calculated."""
-    original: Original | None = dataclasses.field(default=None, kw_only=True)
+    _: KW_ONLY
+    identity: Identity | None = None
+    is_workbook: bool = False  # of its content, whatever the name
+    blanks_certain: bool = True  # False when an empty cell may be a formula that was never calculated
+    original: Original | None = None
     """None when the source is not an .xlsx or .xlsm file, or is a CSV report that was saved as one."""
 
     @property
@@ -263,10 +223,8 @@ class Staged(NamedTuple):
 
     number: int
     contact_id: str
-    payload: tuple[str | None, ...]
-    """In the order of `FIELDS`."""
-    outcome: Outcome | None
-    """None while the row is pending."""
+    payload: tuple[str | None, ...]  # in the order of `FIELDS`
+    outcome: Outcome | None  # None while the row is pending
     violations: Sequence[Violation] = ()
 
 
@@ -276,8 +234,7 @@ class Block(NamedTuple):
     numbers: list[int]
     ids: list[str]
     cells: list[list[str]]
-    outcome: Outcome
-    """Of the rows that are not in `others`."""
+    outcome: Outcome  # of the rows that are not in `others`
     others: list[Staged]
 
 
@@ -286,12 +243,9 @@ class Pending(NamedTuple):
 
     number: int
     contact_id: str
-    contact: dict[str, str]
-    """The `contact` object of the request: field → value."""
-    attempts: int
-    """The number of earlier attempts: in the second pass, those of the first."""
-    known: bytes
-    """The digests of the contact's other fields as the API last confirmed them."""
+    contact: dict[str, str]  # the `contact` object of the request: field → value
+    attempts: int  # earlier ones: in the second pass, those of the first
+    known: bytes  # digests of the contact's other fields as the API last confirmed them
 
 
 class Answer(NamedTuple):
@@ -299,7 +253,6 @@ class Answer(NamedTuple):
 
     outcome: Outcome
     violations: list[Violation]
-    """Problems to report; empty when there are none."""
     http_status: int | None
     api_code: str
 
@@ -311,12 +264,10 @@ class Result:
     row: Pending
     outcome: Outcome
     violations: Sequence[Violation] = ()
-    """Problems to report; empty when there are none."""
     attempts: int = 0
     http_status: int | None = None
     api_code: str = ""
-    at: str = ""
-    """UTC, ISO 8601 with Z."""
+    at: str = ""  # UTC, ISO 8601 with Z
 
 
 class Watcher(Protocol):
@@ -333,22 +284,19 @@ class Watcher(Protocol):
 
 
 class Workload(NamedTuple):
-    """The size of a run: its rows, and how many of them changed."""
+    """The size of a run: its rows, and how many of them were not in place yet."""
 
     rows: int
     changed: int
-    """The number of rows that were not in place yet."""
 
 
 class PastRun(NamedTuple):
-    """The record of an earlier run."""
+    """The record of an earlier run; times are UTC, ISO 8601 with Z."""
 
     id: str
     source: str
     started: str
-    """UTC, ISO 8601 with Z."""
-    finished: str | None
-    """None when it was interrupted."""
+    finished: str | None  # None when it was interrupted
     exit_code: int | None
     outcomes: dict[str, int]
     requests: int
@@ -362,14 +310,11 @@ class Event(NamedTuple):
     run: str
     started: str
     source: str
-    number: int
-    """Its row."""
+    number: int  # of its row
     outcome: str
     code: str
-    fields: str
-    """The fields that the code is about, joined by `,`."""
-    sent: str
-    """The fields that were sent, joined by `,`; no values are kept."""
+    fields: str  # those that the code is about, joined by `,`
+    sent: str  # the fields that were sent, joined by `,`; no values are kept
     at: str
 
 
@@ -392,12 +337,9 @@ class Batch(NamedTuple):
     """Consecutive lines of a report, most of which have the same result."""
 
     numbers: list[int]
-    cells: str
-    """The cells of all rows, packed by `contact_sync.packed`."""
-    plain: Line
-    """The line of all rows that are not in `others`, apart from their own cells and numbers."""
-    others: dict[int, Line]
-    """Row number → the line of that row."""
+    cells: str  # of all rows, packed by `contact_sync.packed`
+    plain: Line  # of all rows that are not in `others`, apart from their own cells and numbers
+    others: dict[int, Line]  # row number → line
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines in order."""
@@ -418,10 +360,8 @@ class Cause(NamedTuple):
     code: str
     field: str
     rows: int
-    first: int
-    """The number of the first row."""
-    message: str
-    """The message of the first row; empty when it is not kept any more."""
+    first: int  # number of the first row
+    message: str  # of the first row; empty when it is not kept any more
 
     @property
     def in_general(self) -> str:
@@ -436,27 +376,21 @@ class Summary:
 
     run: str
     source: Path
-    report: Path | None
-    """None when it could not be written."""
+    report: Path | None  # None when it could not be written
     rows: int = 0
     outcomes: dict[str, int] = dataclasses.field(default_factory=dict)
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
     exit_code: int = 0
-    reasons: list[str] = dataclasses.field(default_factory=list)
-    """Sentences on why the run ended early."""
+    reasons: list[str] = dataclasses.field(default_factory=list)  # sentences on why the run ended early
     findings: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
-    notes: list[str] = dataclasses.field(default_factory=list)
-    """Sentences on corrections that were made."""
+    notes: list[str] = dataclasses.field(default_factory=list)  # sentences on corrections that were made
     causes: list[Cause] = dataclasses.field(default_factory=list)
-    letters: dict[str, str] = dataclasses.field(default_factory=dict)
-    """Field → the letter of its column."""
-    outputs: dict[str, Path] = dataclasses.field(default_factory=dict)
-    """Name of another report format → the report that was written."""
-    identity: Identity | None = None
-    """Of the file that was run; None when the last run was resumed."""
+    letters: dict[str, str] = dataclasses.field(default_factory=dict)  # field → the letter of its column
+    outputs: dict[str, Path] = dataclasses.field(default_factory=dict)  # name of another report format → its report
+    identity: Identity | None = None  # of the source; None when the last run was resumed
 
     @property
     def causes_of_rows(self) -> list[Cause]:

@@ -108,20 +108,18 @@ class Client:
     def _failure(self, error: httpx.TransportError) -> Exception:
         """Return the error that says what to do next about an attempt without an answer."""
         if isinstance(error, httpx.ProxyError):
-            return ConfigError(
-                _(
-                    "The proxy in {variable} cannot be used: correct the variable, or exclude {host} with NO_PROXY.",
-                    variable=self._proxy_variable,
-                    host=self._host,
-                )
+            sentence = _(
+                "The proxy in {variable} cannot be used: correct the variable, or exclude {host} with NO_PROXY.",
+                variable=self._proxy_variable,
+                host=self._host,
             )
+            return ConfigError(sentence)
         if isinstance(error, CertificateError):
-            return ConfigError(
-                _(
-                    "This machine does not trust the certificate of {host}: check --base-url, the clock and SSL_CERT_FILE.",
-                    host=self._host,
-                )
+            sentence = _(
+                "This machine does not trust the certificate of {host}: check --base-url, the clock and SSL_CERT_FILE.",
+                host=self._host,
             )
+            return ConfigError(sentence)
         if isinstance(error, httpx.ConnectError):
             return Transient(Violation("api-unreachable"), maybe_applied=False)
         if isinstance(error, httpx.NetworkError):
@@ -163,13 +161,12 @@ def _proxy_for(base_url: str) -> tuple[str, httpx.Proxy | None]:
         for name in filter(proxies.get, ("https", "all")):
             variable, url = f"{name.upper()}_PROXY", proxies[name]
             if not url.startswith("http://") or not _host_of(url):
-                raise ConfigError(
-                    _(
-                        "{variable} must be an address with http://: correct it, or exclude {host} with NO_PROXY.",
-                        variable=variable,
-                        host=host,
-                    )
+                sentence = _(
+                    "{variable} must be an address with http://: correct it, or exclude {host} with NO_PROXY.",
+                    variable=variable,
+                    host=host,
                 )
+                raise ConfigError(sentence)
             return variable, httpx.Proxy(url)
     return "", None
 
@@ -179,10 +176,9 @@ def _trust_store() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-        raise ConfigError(
-            _(
-                "SSL_CERT_FILE or SSL_CERT_DIR ({named}) contains no certificates ({reason}): correct the variable.",
-                named=named,
-                reason=error,
-            )
-        ) from error
+        sentence = _(
+            "SSL_CERT_FILE or SSL_CERT_DIR ({named}) contains no certificates ({reason}): correct the variable.",
+            named=named,
+            reason=error,
+        )
+        raise ConfigError(sentence) from error

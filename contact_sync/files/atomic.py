@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
@@ -12,13 +12,11 @@ from contact_sync.files.lock import acquire
 from contact_sync.i18n import _
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_SECOND, _MARK = 1_000_000_000, 271_828_000
+"""Nanoseconds of a second, and those within the modification time of every report, by which an edited one is recognised.
 
-_SECOND = 1_000_000_000
-_MARK = 271_828_000
-"""Nanoseconds within the second of the modification time of every report, by which an edited one is recognised.
-
-Copies do not truncate other times to this value (scp, rsync and FAT truncate to whole seconds), and file systems with a
-resolution of 1 µs or 100 ns keep it.
+Copies do not truncate other times to `_MARK` (scp, rsync and FAT truncate to whole seconds), and file systems with a resolution
+of 1 µs or 100 ns keep it.
 """
 
 
@@ -34,12 +32,10 @@ class AtomicFile:
         self._temporary = path.with_name(f".{path.name}.draft")
         descriptor = acquire(self._temporary)
         if descriptor is None:
-            raise BusyError(
-                _(
-                    "Another run is writing the report {path}: wait for it to end, or choose another file with --report.",
-                    path=path,
-                )
+            sentence = _(
+                "Another run is writing the report {path}: wait for it to end, or choose another file with --report.", path=path
             )
+            raise BusyError(sentence)
         self._committed = False
         self.file = os.fdopen(descriptor, "wb")
         try:
@@ -50,10 +46,9 @@ class AtomicFile:
 
     def reserve(self, size: int) -> None:
         """Allocate `size` bytes, so that the disk cannot be full when the report is due. Raises StorageError."""
-        if not hasattr(os, "posix_fallocate"):  # macOS
-            return
         try:
-            os.posix_fallocate(self.file.fileno(), 0, size)
+            if hasattr(os, "posix_fallocate"):  # not on macOS
+                os.posix_fallocate(self.file.fileno(), 0, size)
         except OSError as error:
             if error.errno in _FULL:  # any other error: the file system does not support it
                 raise write_error(self.path, error) from error
@@ -72,7 +67,13 @@ class AtomicFile:
             self._committed = True
         except OSError as error:
             raise write_error(self.path, error) from error
-        _sync_folder(self.path.parent)
+        # The report is complete; its new name becomes durable too where the folder and its file system allow it.
+        with suppress(OSError):
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def close(self) -> None:
         """Remove the temporary file unless it was committed."""
@@ -93,10 +94,8 @@ def open_atomic(path: Path, mode: int) -> Iterator[AtomicFile]:
         opened = AtomicFile(path, mode)
     except OSError as error:
         raise write_error(path, error) from error
-    try:
+    with closing(opened):
         yield opened
-    finally:
-        opened.close()
 
 
 def is_edited(path: Path) -> bool:
@@ -105,28 +104,16 @@ def is_edited(path: Path) -> bool:
     On a file system with times of whole seconds (FAT, some shares) every report counts as edited, and each run adds one: too many
     kept files do less harm than one overwritten correction.
     """
-    try:
-        return path.stat().st_mtime_ns % _SECOND != _MARK
-    except OSError:
-        return False
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name durable where the folder and its file system allow it; the report is complete in any case."""
     with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        return path.stat().st_mtime_ns % _SECOND != _MARK
+    return False
 
 
 def write_error(path: Path, error: OSError) -> StorageError:
     """Return the error that says why the report at `path` cannot be written."""
-    return StorageError(
-        _(
-            "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.",
-            path=path,
-            reason=error.strerror,
-        )
+    sentence = _(
+        "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.",
+        path=path,
+        reason=error.strerror,
     )
+    return StorageError(sentence)

@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import IO
 
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
 from contact_sync.i18n import _
 from contact_sync.model import Identity
 
-QUIET = 2.0
-"""Seconds without a change after which a file counts as written."""
-QUIET_TIMEOUT_S = 30.0
-"""Seconds after which a file that still changes is given up."""
+QUIET, QUIET_TIMEOUT_S = 2.0, 30.0
+"""Seconds without a change after which a file counts as written, and seconds after which one that still changes is given up."""
 _POLL_INTERVAL_S = 0.25
 _BLOCK = 1 << 20  # bytes
 
@@ -34,18 +31,18 @@ def private_copy(
     Raises `SourceError` when there is no regular file to read, `BusyError` when it keeps changing, `StorageError` when there is
     no room for the copy.
     """
-    _refuse_owner_file(path)
+    if path.name.startswith(("~$", ".~lock.")):
+        raise SourceError(_("{name} is only the lock file of an office program: give the file itself.", name=path.name))
     identity_of(path)  # raises SourceError before anything is created
     try:
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - writing to it raises OSError too, for other reasons
     except OSError as error:
-        raise StorageError(
-            _(
-                "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.",
-                name=path.name,
-                reason=error.strerror,
-            )
-        ) from error
+        sentence = _(
+            "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.",
+            name=path.name,
+            reason=error.strerror,
+        )
+        raise StorageError(sentence) from error
     with opened as copy:
         yield copy, _copy_when_quiet(path, copy, clock, sleep)
 
@@ -53,38 +50,31 @@ def private_copy(
 def open_file_warning(path: Path) -> str | None:
     """Return a warning when an office program has `path` open, else None."""
     name = path.name
-    owners = (path.with_name("~$" + name), path.with_name(f".~lock.{name}#"))
-    with suppress(OSError):  # with the prefix a name can become too long
-        for owner in owners:
-            if owner.exists():
+    for owner in (f"~${name}", f".~lock.{name}#"):
+        with suppress(OSError):  # with the prefix a name can become too long
+            if path.with_name(owner).exists():
                 return _(
                     "{name} is open in an office program (by {owner}): changes not saved yet are not in this run.",
                     name=name,
-                    owner=owner.name,
+                    owner=owner,
                 )
     return None
-
-
-def _refuse_owner_file(path: Path) -> None:
-    if path.name.startswith(("~$", ".~lock.")):
-        raise SourceError(_("{name} is only the lock file of an office program: give the file itself.", name=path.name))
 
 
 def _copy_when_quiet(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
     deadline = clock() + QUIET_TIMEOUT_S
     identity = identity_of(path)
     # A time in the future (a clock that is ahead, a share) proves nothing: then the file is watched.
-    quiet_since = min(identity.modified, clock())
+    quiet_since = min(identity.modified_ns / 1e9, clock())
     while True:
         while clock() - quiet_since < QUIET:
             if clock() >= deadline:
-                raise BusyError(
-                    _(
-                        "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
-                        name=path.name,
-                        seconds=QUIET_TIMEOUT_S,
-                    )
+                sentence = _(
+                    "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
+                    name=path.name,
+                    seconds=QUIET_TIMEOUT_S,
                 )
+                raise BusyError(sentence)
             sleep(_POLL_INTERVAL_S)
             if (now := identity_of(path)) != identity:
                 identity, quiet_since = now, clock()
@@ -96,35 +86,38 @@ def _copy_when_quiet(path: Path, copy: FileIO, clock: Callable[[], float], sleep
 
 def identity_of(path: Path) -> Identity:
     """Return the current identity of `path`; raises `SourceError` when it is not a regular file that can be read."""
-    try:
+    with _reading(path):
         found = path.stat()
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from error
     if stat.S_ISDIR(found.st_mode):
         raise SourceError(_("{name} is a folder: give a file of contacts.", name=path.name or path))
     if not stat.S_ISREG(found.st_mode):
         raise SourceError(_("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name))
-    return Identity(found.st_mtime, found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
+    return Identity(found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
 def _copy(path: Path, copy: FileIO) -> None:
     copy.seek(0)
     copy.truncate()
-    try:
-        # Non-blocking: between stat and open the file may have become a pipe.
-        source = open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # noqa: SIM115
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    with source:
-        while block := _read(path, source):
+    # Non-blocking: between stat and open the file may have become a pipe.
+    with _reading(path), open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as source:
+        while block := source.read(_BLOCK):
             _write(path, block, copy)
 
 
-def _read(path: Path, source: IO[bytes]) -> bytes:
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Raise errors of reading `path` as `SourceError`."""
     try:
-        return source.read(_BLOCK)
-    except OSError as error:
-        raise _unreadable(path, error) from error
+        yield
+    except FileNotFoundError as error:
+        sentence = _("{path} does not exist: check the name, and whether the export has run.", path=path)
+        raise MissingError(sentence) from error
+    except PermissionError as error:
+        sentence = _("{path} cannot be read: permission denied; give this user read access.", path=path)
+        raise SourceError(sentence) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(_("{path} cannot be read: {reason}.", path=path, reason=reason)) from error
 
 
 def _write(path: Path, block: bytes, copy: FileIO) -> None:
@@ -133,18 +126,9 @@ def _write(path: Path, block: bytes, copy: FileIO) -> None:
         while rest:  # a nearly full disk accepts a part before it fails
             rest = rest[copy.write(rest) :]
     except OSError as error:
-        raise StorageError(
-            _(
-                "There is no disk space for a private copy of {name} ({reason}): free some space.",
-                name=path.name,
-                reason=error.strerror,
-            )
-        ) from error
-
-
-def _unreadable(path: Path, error: OSError | ValueError) -> SourceError:
-    if isinstance(error, FileNotFoundError):
-        return MissingError(_("{path} does not exist: check the name, and whether the export has run.", path=path))
-    if isinstance(error, PermissionError):
-        return SourceError(_("{path} cannot be read: permission denied; give this user read access.", path=path))
-    return SourceError(_("{path} cannot be read: {reason}.", path=path, reason=getattr(error, "strerror", None) or error))
+        sentence = _(
+            "There is no disk space for a private copy of {name} ({reason}): free some space.",
+            name=path.name,
+            reason=error.strerror,
+        )
+        raise StorageError(sentence) from error

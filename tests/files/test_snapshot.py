@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from contact_sync.errors import BusyError, SourceError, StorageError
-from contact_sync.files.snapshot import _read, open_file_warning, private_copy
+from contact_sync.files.snapshot import open_file_warning, private_copy
 from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit
 
@@ -95,14 +95,13 @@ def test_a_change_during_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path = written(tmp_path / "a.csv", b"first", 60)
     copied: list[bytes] = []
 
-    def read(source: Any, size: int) -> bytes:
-        block: bytes = source.read(size)
+    def write(_: Path, block: bytes, copy: io.FileIO) -> None:
         if not copied:
             written(path, b"second, and longer", 60)
         copied.append(block)
-        return block
+        copy.write(block)
 
-    monkeypatch.setattr("contact_sync.files.snapshot._read", lambda _, source: read(source, 1 << 20))
+    monkeypatch.setattr("contact_sync.files.snapshot._write", write)
     time = Time()
     assert content_of(path, time) == b"second, and longer"
     assert time.slept == 2
@@ -190,15 +189,17 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             content_of(path, Time())
 
 
-def test_a_disk_that_fails(tmp_path: Path) -> None:
+def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error in the middle of reading refuses the source."""
+    path = written(tmp_path / "a.csv", b"abc", 60)
 
     class Broken(io.BytesIO):
         def read(self, _: int | None = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
+    monkeypatch.setattr("builtins.open", lambda *_, **__: Broken())
     with pytest.raises(SourceError, match="cannot be read: Input/output error"):
-        _read(tmp_path, Broken())
+        content_of(path, Time())
 
 
 def test_no_folder_for_the_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
