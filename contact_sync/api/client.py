@@ -10,7 +10,8 @@ import ssl
 import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Self, TypeVar, cast
+from functools import lru_cache
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,8 +24,9 @@ from contact_sync.errors import ConfigError, Transient
 from contact_sync.i18n import _
 from contact_sync.model import Violation
 
-MAX_BODY = 1 << 20
-"""Bytes of a body that are read at most; a contact takes a few hundred."""
+MAX_BODY = 1 << 20  # bytes that are read; a contact takes a few hundred
+
+_parse_url = lru_cache(httpx.URL)  # parsing one costs as much as sending it
 
 _HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
@@ -61,7 +63,6 @@ class Client:
         if not self._host:
             raise ConfigError(_("The base URL {url} is not valid: correct --base-url.", url=base_url))
         self._timeout = timeout
-        self._urls: dict[str, httpx.URL] = {}  # parsing one costs as much as sending it
         self.limiter = Limiter(rate, clock=clock, sleep=sleep)
         self._proxy_variable, proxy = _proxy_for(base_url)
         tls = _trust_store() if base_url.startswith("https:") else None
@@ -74,7 +75,7 @@ class Client:
         await self._transport.aclose()
 
     async def call(self, endpoint: Endpoint[_ArgumentT, _ValueT], argument: _ArgumentT) -> _ValueT:
-        """Make one attempt at `endpoint`, and return the value it reads; raises what `send` and the endpoint do."""
+        """Make one attempt at `endpoint`, and return its value; raises the errors of `send` and of the endpoint."""
         return endpoint.read(await self.send(endpoint.request(argument)), argument)
 
     async def send(self, request: Request) -> Reply:
@@ -82,28 +83,25 @@ class Client:
 
         Raises Transient when there is no answer, ConfigError when a certificate or a proxy has to be fixed first.
         """
-        built = self._build(request)
+        built = httpx.Request(
+            request.method,
+            _parse_url(f"{self._base_url}/{request.path}"),
+            params=request.query,
+            stream=httpx.ByteStream(request.body),
+        )
+        built.read()  # `content=` would compute headers that the transport computes again
         await self.limiter.acquire()
         try:
             # httpx's own timeouts are per read: a server that sends one byte at a time never exceeds them.
             async with asyncio.timeout(self._timeout):
                 response = await self._transport.handle_async_request(built)
-                async with aclosing(cast("httpx.AsyncByteStream", response.stream)) as stream:
-                    body = await _read(response.status_code, stream)
+                async with aclosing(response):
+                    body = await _read(response)
         except TimeoutError:
             raise _no_answer(_("no answer in time")) from None
         except httpx.TransportError as error:
             raise self._failure(error) from None
         return Reply(response.status_code, response.headers, body)
-
-    def _build(self, request: Request) -> httpx.Request:
-        if request.path not in self._urls:
-            self._urls[request.path] = httpx.URL(f"{self._base_url}/{request.path}")
-        built = httpx.Request(
-            request.method, self._urls[request.path], params=request.query, stream=httpx.ByteStream(request.body)
-        )
-        built.read()  # `content=` would compute headers that the transport computes again
-        return built
 
     def _failure(self, error: httpx.TransportError) -> Exception:
         """Return the error that says what to do next about an attempt without an answer."""
@@ -127,13 +125,13 @@ class Client:
         return _no_answer(_("the answer was cut or malformed"))
 
 
-async def _read(status: int, stream: httpx.AsyncByteStream) -> bytes:
+async def _read(response: httpx.Response) -> bytes:
     """Return the body as it was sent; raises Transient when it is longer than `MAX_BODY`."""
     body = bytearray()
-    async for part in stream:
+    async for part in response.aiter_raw():
         body += part
         if len(body) > MAX_BODY:
-            raise Transient(Violation("api-garbled", detail={"reason": _("more than 1 MB")}), http_status=status)
+            raise Transient(Violation("api-garbled", detail={"reason": _("more than 1 MB")}), response.status_code)
     return bytes(body)
 
 

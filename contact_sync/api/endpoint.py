@@ -15,8 +15,7 @@ class Request:
     """One HTTP request. Query and body may contain the API key, so `repr` shows neither."""
 
     method: str
-    path: str
-    """Relative to the base URL."""
+    path: str  # relative to the base URL
     query: Mapping[str, str] | None = field(default=None, repr=False)
     body: bytes = field(default=b"", repr=False)
 
@@ -26,8 +25,7 @@ class Reply:
     """The answer to one attempt."""
 
     status: int
-    headers: Mapping[str, str]
-    """Looked up without regard to case."""
+    headers: Mapping[str, str]  # looked up without regard to case
     body: bytes
 
     @property
@@ -59,7 +57,7 @@ class Endpoint(Protocol[ArgumentT_contra, ValueT_co]):
     """One endpoint of the API: it builds a request for its argument, and reads the reply into a value."""
 
     idempotent: bool
-    """True when a repeated request has the effect of one. Otherwise an attempt that may have been applied is never repeated."""
+    """True when a repeated request has the effect of one; otherwise an attempt that may have been applied is never repeated."""
 
     def request(self, argument: ArgumentT_contra, /) -> Request:
         """Return the request for `argument`."""

@@ -9,12 +9,8 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-_SLOWEST = 0.2
-"""Attempts a second: backing off never goes below."""
-
-_RECOVERY = 0.05 / 10
-"""The share of the full pace by which a reduced pace grows in a second."""
-
+_SLOWEST = 0.2  # attempts a second: backing off never goes below
+_RECOVERY = 0.05 / 10  # the share of the full pace by which a reduced pace grows in a second
 _REMEMBERED = 1000  # starts, when there is no rate
 
 
@@ -31,10 +27,8 @@ class Limiter:
         self._queue = asyncio.Lock()  # first come, first served
         self._slot = self._paused_until = self._backed_off = -math.inf
         self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate)) if rate else _REMEMBERED)
-        self.acquired = 0
-        """Number of attempts that were started."""
-        self.backoffs = 0
-        """Number of times the pace was halved."""
+        self.acquired = 0  # attempts that were started
+        self.backoffs = 0  # how often the pace was halved
 
     def pause(self, seconds: float) -> None:
         """Let no attempt start for `seconds` from now."""

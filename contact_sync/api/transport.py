@@ -36,22 +36,19 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send `request`, and return the response as soon as its head has arrived; raises httpx.TransportError."""
         if self._session is None:
-            self._session = self._open()
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_S, ssl=self._tls or True),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers=self._headers,
+                timeout=aiohttp.ClientTimeout(),  # none: the client sets one deadline for the whole attempt
+                auto_decompress=False,
+            )
         url, data = str(request.url), request.content or None
         try:
             response = await self._session.request(request.method, url, data=data, allow_redirects=False, **self._proxy)
         except (aiohttp.ClientError, OSError) as error:
             raise _as_httpx_error(error, behind_proxy=bool(self._proxy)) from error
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
-
-    def _open(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_S, ssl=self._tls or True),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=self._headers,
-            timeout=aiohttp.ClientTimeout(),  # none: the client sets one deadline for the whole attempt
-            auto_decompress=False,
-        )
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -14,8 +14,7 @@ from contact_sync.model import ID
 class StoredContact(NamedTuple):
     """A contact as the API has stored it."""
 
-    contact: Any
-    """The `contact` object of the reply, unchecked."""
+    contact: Any  # the `contact` object of the reply, unchecked
     http_status: int
     api_code: str
 

@@ -6,20 +6,22 @@ with `contact/detail`: the contact that has the number may be this one, after an
 """
 
 import json
+import unicodedata
+from datetime import date, datetime
+from typing import Any
+
+import phonenumbers
 
 from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.contact_detail import StoredContact
-from contact_sync.api.smspartner.echo import differences
 from contact_sync.api.smspartner.envelope import code_of, envelope_of, successful_envelope_of
 from contact_sync.errors import Rejected
-from contact_sync.model import ID, PHONE, Answer, Outcome, Pending
+from contact_sync.model import ID, PHONE, Answer, Outcome, Pending, Violation
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
-NUMBER_TAKEN = "15"
-"""The code when a contact of the group has the number, which may be this contact itself."""
-
-_CODES = {"404": ("api-contact-unknown", ID), NUMBER_TAKEN: ("api-number-taken", PHONE)}
+_NUMBER_TAKEN = "15"  # by a contact of the group, which may be this contact itself
+_CODES = {"404": ("api-contact-unknown", ID), _NUMBER_TAKEN: ("api-number-taken", PHONE)}
 """Codes whose cause is certain, and the field it lies in."""
 
 
@@ -42,7 +44,7 @@ class ContactUpdate:
         Raises Transient or Rejected for this row, AccessError or ConfigError when every row would get the same reply.
         """
         envelope = successful_envelope_of(reply, self._key, _CODES)
-        altered = differences(envelope.get("contact"), row)
+        altered = _differences(envelope.get("contact"), row)
         outcome = Outcome.ALTERED if altered else Outcome.UPDATED
         return Answer(outcome, altered, reply.status, code_of(envelope, self._key))
 
@@ -53,11 +55,59 @@ class ContactUpdate:
     @staticmethod
     def needs_verification(refusal: Rejected) -> bool:
         """Return True when the stored contact has to be read before this refusal is final."""
-        return refusal.api_code == NUMBER_TAKEN
+        return refusal.api_code == _NUMBER_TAKEN
 
     @staticmethod
     def interpret_verification(stored: StoredContact, row: Pending) -> Answer | None:
         """Return the outcome of a refused `row` whose values are stored all the same; None when the refusal is final."""
-        if differences(stored.contact, row):
+        if _differences(stored.contact, row):
             return None
         return Answer(Outcome.UPDATED, [], stored.http_status, stored.api_code)
+
+
+def _differences(echo: Any, row: Pending) -> list[Violation]:
+    """Return one violation for each field that the API shows with another value than `row` sent.
+
+    `echo` is its `contact` object, with the field names of writes or of reads.
+    """
+    if not isinstance(echo, dict) or echo.get(ID) is None:
+        return [Violation("echo-missing", ID)]
+    if str(echo[ID]) != row.contact_id:
+        return [Violation("echo-contact", ID)]
+    found = []
+    for field, sent in row.contact.items():
+        stored = echo.get(field, echo.get("phone") if field == PHONE else None)
+        if stored is None and sent:
+            found.append(Violation("echo-missing", field))
+        elif not _same(field, sent, "" if stored is None else str(stored)):
+            found.append(Violation("echo-differs", field))
+    return found
+
+
+def _same(field: str, sent: str, stored: str) -> bool:
+    """Return True when two spellings of a value mean the same."""
+    if sent == stored or not sent:
+        return sent == stored
+    if field == "date":
+        return _day(stored) == date.fromisoformat(sent)
+    if field == PHONE:
+        return _e164(stored) == sent
+    return unicodedata.normalize("NFC", stored) == unicodedata.normalize("NFC", sent)
+
+
+def _day(text: str) -> date | None:
+    """Parse a date in either of the spellings that the API's page shows."""
+    for spelling in ("%Y-%m-%d", "%d-%m-%Y"):
+        try:
+            return datetime.strptime(text, spelling).date()  # noqa: DTZ007 - a day has no zone
+        except ValueError:
+            continue
+    return None
+
+
+def _e164(text: str) -> str:
+    try:
+        number = phonenumbers.parse(text, "FR")  # the API reads a number without + as French
+    except phonenumbers.NumberParseException:
+        return ""
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

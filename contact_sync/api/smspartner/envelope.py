@@ -14,8 +14,7 @@ from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
 from contact_sync.i18n import N_, _
 from contact_sync.model import ROW, Violation
 
-_MAX_QUOTED = 200
-"""Characters of the API's text that are reported at most."""
+_MAX_QUOTED = 200  # characters of the API's text
 
 _ACCESS = {
     "10": N_("the API key is wrong"),
@@ -26,10 +25,9 @@ _ACCESS = {
 }
 """Codes of the general error page that every request would get."""
 
-_RETRYABLE = {"408", "425", "429", "500", "502", "503", "504"}
-"""HTTP statuses, and codes of the same meaning, after which another attempt may succeed."""
-
 _THROTTLED = "429"
+_RETRYABLE = {"408", "425", _THROTTLED, "500", "502", "503", "504"}
+"""HTTP statuses, and codes of the same meaning, after which another attempt may succeed."""
 
 
 def envelope_of(body: bytes) -> dict[str, Any] | None:
@@ -93,7 +91,7 @@ def _without_envelope(reply: Reply) -> Exception:
     if str(reply.status) in _RETRYABLE:
         return _failure(reply, str(reply.status))
     reason = _("HTTP {status}, not the API's JSON", status=reply.status)
-    return Transient(Violation("api-garbled", detail={"reason": reason}), http_status=reply.status)
+    return Transient(Violation("api-garbled", detail={"reason": reason}), reply.status)
 
 
 def _refusal(reply: Reply, envelope: dict[str, Any], key: str, codes: Mapping[str, tuple[str, str]]) -> Exception:
@@ -109,24 +107,20 @@ def _refusal(reply: Reply, envelope: dict[str, Any], key: str, codes: Mapping[st
         return _failure(reply, cause, api_code=shown, is_api_response=True)
     if envelope["success"] is True:
         violation = Violation("api-garbled", detail={"reason": _("success, but HTTP {status}", status=status)})
-        return Transient(violation, http_status=reply.status, api_code=shown, is_api_response=True)
+        return Transient(violation, reply.status, shown, is_api_response=True)
     name, field = codes.get(code, ("api-refused", ROW))
     detail = {"code": shown or _("none"), "text": text_of(envelope, key)}
-    return Rejected(Violation(name, field, detail), http_status=reply.status, api_code=shown)
+    return Rejected(Violation(name, field, detail), reply.status, shown)
 
 
 def _failure(reply: Reply, cause: str, *, api_code: str = "", is_api_response: bool = False) -> Transient:
     """Return the error for an HTTP status or a code (`cause`) that is in `_RETRYABLE`."""
     throttled = cause == _THROTTLED
-    if throttled:
-        violation = Violation("api-throttled")
-    else:
-        reason = f"HTTP {cause}" if cause == str(reply.status) else _("code {code}", code=cause)
-        violation = Violation("api-error", detail={"reason": reason})
+    reason = f"HTTP {cause}" if cause == str(reply.status) else _("code {code}", code=cause)
     return Transient(
-        violation,
-        http_status=reply.status,
-        api_code=api_code,
+        Violation("api-throttled") if throttled else Violation("api-error", detail={"reason": reason}),
+        reply.status,
+        api_code,
         is_api_response=is_api_response,
         maybe_applied=not throttled,
         throttled=throttled,

@@ -15,10 +15,8 @@ from contact_sync.i18n import _
 class Account(NamedTuple):
     """An account whose key is valid."""
 
-    credit: str
-    """Number of SMS that it can send, in the API's spelling; empty when the API does not show it."""
-    date: datetime | None
-    """The API's own clock."""
+    credit: str  # number of SMS that it can send, in the API's spelling; empty when the API does not show it
+    date: datetime | None  # the API's own clock
 
 
 class Me:
@@ -43,12 +41,8 @@ class Me:
             sentence = _("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
             raise UnavailableError(sentence)
         if envelope["success"] is not True:
-            sentence = _(
-                "The API refused the key (code {code}: {text}).",
-                code=code_of(envelope, self._key),
-                text=text_of(envelope, self._key),
-            )
-            raise AccessError(sentence)
+            code, text = code_of(envelope, self._key), text_of(envelope, self._key)
+            raise AccessError(_("The API refused the key (code {code}: {text}).", code=code, text=text))
         credits_ = envelope.get("credits")
         credit = quoted(str(credits_.get("creditSms", "")), self._key) if isinstance(credits_, dict) else ""
         return Account(credit, reply.date)
