@@ -2,7 +2,6 @@
 
 A sentence is identified by its English text; variable parts are `{placeholders}`. `catalogue` has the sentences about rows,
 `locale` the translations. The lowest floor: imports nothing of the project.
-
 """
 
 import gettext as _gettext
@@ -11,7 +10,6 @@ from pathlib import Path
 LANGUAGES = ("en", "fr")
 
 _LOCALE = Path(__file__).parent / "locale"
-
 _language = LANGUAGES[0]
 _translations = _gettext.NullTranslations()
 

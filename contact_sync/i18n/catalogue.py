@@ -2,7 +2,6 @@
 
 `{field}` is the field concerned; the code that finds a violation fills the other placeholders. A sentence says what is wrong
 and what to do, and never repeats a cell's text, because it may end up in a mail.
-
 """
 
 from contact_sync.i18n import N_

@@ -8,15 +8,9 @@ from itertools import compress, pairwise
 from contact_sync.i18n import _
 from contact_sync.model import CONTACT, PHONE, Schema, Workload
 
-MIN_SERIES = 5
-"""Rows whose phone numbers each count up by one from which on they count as made by dragging a cell down."""
-
-MIN_ROUNDED = 3
-"""Long contactIds, all ending in zeros, from which on they count as rounded; one or two may end so by chance."""
-
-COMPARED = 7
-"""Earlier runs that a source is compared with."""
-
+MIN_SERIES = 5  # rows whose phone numbers count up by one each: from there on a cell was dragged down
+MIN_ROUNDED = 3  # long contactIds that all end in zeros: fewer may end so by chance
+COMPARED = 7  # earlier runs that a source is compared with
 _MIN_COMPARED = 3  # fewer runs say nothing about a source
 _TOLERANCE = 20  # rows more or fewer that are never reported, whatever share of the source they are
 _EXCEL_DIGITS = 15  # digits of a number that Excel keeps
@@ -69,47 +63,40 @@ class Damage:
             return []
         rows = ", ".join(_("{first} to {last}", first=first, last=last) for first, last in self._series[:_SHOWN])
         if len(self._series) > _SHOWN:
-            more = len(self._series) - _SHOWN
-            rows = _("{rows} and {more} more times", rows=rows, more=more)
-        return [
-            _(
-                "In rows {rows}, column {column}, each phone number is the one above plus one, as when a "
-                "cell is dragged down: check them.",
-                rows=rows,
-                column=column,
-            )
-        ]
+            rows = _("{rows} and {more} more times", rows=rows, more=len(self._series) - _SHOWN)
+        sentence = _(
+            "In rows {rows}, column {column}, each phone number is the one above plus one, as when a cell is dragged down: "
+            "check them.",
+            rows=rows,
+            column=column,
+        )
+        return [sentence]
 
 
 def deviations(earlier: Sequence[Workload], current: Workload) -> list[str]:
     """Return a sentence for each way in which `current` is unlike all `earlier` runs of its source, as a truncated export is."""
     if len(earlier) < _MIN_COMPARED:
         return []
-    sentences = []
+    sentences, runs = [], len(earlier)
     fewest, most = min(workload.rows for workload in earlier), max(workload.rows for workload in earlier)
     if current.rows < min(fewest / 2, fewest - _TOLERANCE) or current.rows > max(2 * most, most + _TOLERANCE):
-        sentences.append(
-            _(
-                "The source has {rows} rows; the last {runs} runs had {usual}: check that it is complete.",
-                rows=current.rows,
-                runs=len(earlier),
-                usual=_range(fewest, most),
-            )
+        usual = str(fewest) if fewest == most else _("{first} to {last}", first=fewest, last=most)
+        sentence = _(
+            "The source has {rows} rows; the last {runs} runs had {usual}: check that it is complete.",
+            rows=current.rows,
+            runs=runs,
+            usual=usual,
         )
-    usual = max(workload.changed / max(workload.rows, 1) for workload in earlier)
-    if current.changed > max(_TOLERANCE, current.rows / 5, 3 * usual * current.rows):
-        sentences.append(
-            _(
-                "{changed} of {rows} rows are new or changed; in the last {runs} runs it was "
-                "{percent:.0f}% at most: check that the columns are the right ones.",
-                changed=current.changed,
-                rows=current.rows,
-                runs=len(earlier),
-                percent=100 * usual,
-            )
+        sentences.append(sentence)
+    share = max(workload.changed / max(workload.rows, 1) for workload in earlier)
+    if current.changed > max(_TOLERANCE, current.rows / 5, 3 * share * current.rows):
+        sentence = _(
+            "{changed} of {rows} rows are new or changed; in the last {runs} runs it was {percent:.0f}% at most: check that the "
+            "columns are the right ones.",
+            changed=current.changed,
+            rows=current.rows,
+            runs=runs,
+            percent=100 * share,
         )
+        sentences.append(sentence)
     return sentences
-
-
-def _range(fewest: int, most: int) -> str:
-    return str(fewest) if fewest == most else _("{first} to {last}", first=fewest, last=most)

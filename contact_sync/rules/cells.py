@@ -23,8 +23,7 @@ CUSTOM = ("custom1", "custom2", "custom3", "custom4")
 TEXTS = NAMES + CUSTOM
 LIMITS = {ID: 80, URL: 255} | dict.fromkeys(NAMES, 32) | dict.fromkeys(CUSTOM, 255)
 """Field → the code points it may have, a text being counted in Unicode's composed form (NFC)."""
-EARLIEST = dt.date(1900, 3, 1)
-"""Excel's calendar is off by one before it, because it has a 29 February 1900."""
+EARLIEST = dt.date(1900, 3, 1)  # before it, Excel's calendar is off by one, because it has a 29 February 1900
 
 # Checks -----------------------------------------------------------------------------------------------------------------
 
@@ -115,8 +114,7 @@ class Rule(NamedTuple):
     """A way in which the cleaned text of a cell can be wrong."""
 
     fields: tuple[str, ...]
-    code: str
-    """A key of `contact_sync.i18n.catalogue.CATALOGUE`."""
+    code: str  # a key of `contact_sync.i18n.catalogue.CATALOGUE`
     check: Check
 
 
@@ -178,22 +176,18 @@ def first_violation(field: str, text: str) -> Violation | None:
 class Reading(NamedTuple):
     """The result of reading one cell."""
 
-    value: str | None
-    """The value to send; empty = empty the field, None = the cell is blank or wrong."""
+    value: str | None  # the value to send; empty = empty the field, None = the cell is blank or wrong
     violation: Violation | None = None
-    note: str = ""
-    """A correction that was made, as the end of a sentence that begins with the field and the number of cells."""
-    ambiguous: bool = False
-    """True for a date that would also be one read month first."""
+    note: str = ""  # a correction that was made, as the end of a sentence that begins with the field and the number of cells
+    ambiguous: bool = False  # True for a date that would also be one read month first
 
 
-BLANK = Reading(None)
-"""The reading of a cell without a visible character."""
+BLANK = Reading(None)  # of a cell without a visible character
 
 _JOINERS = "\u200c\u200d"  # parts of emoji and of some scripts
-_SPACES = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-_EDGES = _SPACES + _JOINERS + "\xad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff" + "".join(map(chr, range(0x202A, 0x202F)))
-_EDGES += "".join(map(chr, range(0x2061, 0x206A)))
+_EDGES = _JOINERS + " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"  # and other white space
+_EDGES += "\xad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff"  # invisible characters
+_EDGES += "".join(map(chr, (*range(0x2000, 0x200B), *range(0x202A, 0x202F), *range(0x2061, 0x206A))))  # more of both
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+"}
 _ARABIC = {zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)}
 
@@ -249,8 +243,7 @@ def read_phone(cell: str, region: str) -> Reading:
         return special
     digits = re.sub("[^0-9+]", "", text)
     if region == "FR" and (plain := _is_french_mobile(digits)):
-        note = "" if plain["prefix"] else _("leading 0 restored")
-        return Reading("+33" + plain["mobile"], note=note)
+        return Reading("+33" + plain["mobile"], note="" if plain["prefix"] else _("leading 0 restored"))
     note = ""
     number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{7,15}", digits) else None
     if number is None and region == "FR" and (number := _overseas(digits)):
@@ -265,7 +258,7 @@ def read_phone(cell: str, region: str) -> Reading:
 
 _france: Any = phonenumbers.PhoneMetadata.metadata_for_region("FR")
 FRENCH_MOBILE: str = _france.mobile.national_number_pattern
-"""phonenumbers' own pattern of a French mobile number, without the leading 0; a call of phonenumbers takes 20 µs."""
+"""The pattern of phonenumbers for a French mobile, without the leading 0; a call of phonenumbers takes 20 µs."""
 _is_french_mobile = re.compile(rf"(?P<prefix>0|(?:\+|00)?33)?(?P<mobile>{FRENCH_MOBILE})", re.ASCII).fullmatch
 
 
@@ -285,7 +278,7 @@ def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
     if not re.fullmatch("0?[67][0-9]{8}", digits):
         return None
     found = {str(number): number for region in ("GF", "GP", "MQ", "RE") if (number := _valid_number(digits, region))}
-    return next(iter(found.values())) if len(found) == 1 else None
+    return found.popitem()[1] if len(found) == 1 else None
 
 
 def read_date(cell: str, latest: dt.date) -> Reading:

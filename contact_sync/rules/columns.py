@@ -23,25 +23,8 @@ import phonenumbers
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
-from contact_sync.rules.cells import (
-    BLANK,
-    DATE,
-    DECIMAL,
-    FRENCH_MOBILE,
-    LIMITS,
-    NOT_IN_URL,
-    RULES_OF,
-    SCIENTIFIC,
-    TEXTS,
-    URL,
-    Reading,
-    is_host,
-    read_date,
-    read_id,
-    read_phone,
-    read_text,
-    read_url,
-)
+from contact_sync.rules import cells as cell_rules
+from contact_sync.rules.cells import Reading
 
 Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 """Returns the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
@@ -51,24 +34,20 @@ class FastPath(NamedTuple):
     """A test of a whole column that replaces the reading of its cells."""
 
     accept: Accept
-    covers: tuple[str, ...]
-    """Codes of the rules that no accepted cell breaks, each standing for one rule."""
+    covers: tuple[str, ...]  # codes of the rules that no accepted cell breaks, once for each rule
 
     def covers_rules_of(self, field: str) -> bool:
         """Return True when no accepted cell of `field` breaks a rule."""
-        return Counter(rule.code for rule in RULES_OF[field]) <= Counter(self.covers)
+        return Counter(rule.code for rule in cell_rules.RULES_OF[field]) <= Counter(self.covers)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """The operator's choices for cells. Raises ConfigError for a region without a numbering plan."""
 
-    blank: Literal["keep", "clear"] = "keep"
-    """The meaning of an empty cell: keep the stored value, or clear it. A blank phone number always keeps it."""
-    region: str = "FR"
-    """The region of national phone numbers: two letters of ISO 3166."""
-    today: dt.date
-    """A date may lie two years after it."""
+    blank: Literal["keep", "clear"] = "keep"  # the effect of an empty cell on the stored value; a phone number is always kept
+    region: str = "FR"  # of national phone numbers: two letters of ISO 3166
+    today: dt.date  # a date may lie two years after it
 
     def __post_init__(self) -> None:
         if self.region.upper() not in phonenumbers.SUPPORTED_REGIONS:
@@ -79,14 +58,10 @@ class Policy:
 class Verdicts:
     """The verdicts on the rows of a chunk; every list has an entry for each row."""
 
-    ids: list[str]
-    """The cleaned contactId; empty when there is none."""
-    payloads: list[tuple[str | None, ...]]
-    """The value of each field of the schema, normalised as it will be sent: None = not sent, empty = emptied."""
-    violations: dict[int, list[Violation]]
-    """Position → all violations of that row; rows without one are absent."""
-    ambiguous: list[int]
-    """Positions of the rows whose date would also be a date read month first (03/04/2020)."""
+    ids: list[str]  # cleaned; empty when there is none
+    payloads: list[tuple[str | None, ...]]  # the fields of the schema as they will be sent; None = not sent, empty = emptied
+    violations: dict[int, list[Violation]]  # position → all violations of that row; rows without one are absent
+    ambiguous: list[int]  # positions of the rows whose date would also be a date read month first (03/04/2020)
 
 
 class Validator:
@@ -97,12 +72,14 @@ class Validator:
         region = policy.region.upper()
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
-        readers: dict[str, Callable[[str], Reading]] = {field: partial(read_text, field=field) for field in TEXTS}
+        readers: dict[str, Callable[[str], Reading]] = {
+            field: partial(cell_rules.read_text, field=field) for field in cell_rules.TEXTS
+        }
         readers |= {
-            ID: read_id,
-            PHONE: partial(read_phone, region=region),
-            DATE: partial(read_date, latest=latest),
-            URL: read_url,
+            ID: cell_rules.read_id,
+            PHONE: partial(cell_rules.read_phone, region=region),
+            cell_rules.DATE: partial(cell_rules.read_date, latest=latest),
+            cell_rules.URL: cell_rules.read_url,
         }
         fast_paths = {
             field: fast_path.accept
@@ -188,7 +165,7 @@ class _Column:
             irregular.update(
                 (at, one) for at, one in enumerate(readings, len(values)) if one.violation or one.note or one.ambiguous
             )
-            values += [self._blank if reading is BLANK else reading.value for reading in readings]
+            values += [self._blank if reading is cell_rules.BLANK else reading.value for reading in readings]
 
 
 # Fast paths -------------------------------------------------------------------------------------------------------------
@@ -216,16 +193,16 @@ _TEXT_MARKS = {
 """The same for names and custom fields."""
 _IN_IRREGULAR_IDS = tuple(chain.from_iterable(_ID_MARKS.values()))
 _IN_IRREGULAR_TEXTS = ("<", *chain.from_iterable(_TEXT_MARKS.values()))  # "<": of `<clear>`
-_irregular_id = re.compile(rf"\n(?:{SCIENTIFIC}|{DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)").search
+_irregular_id = re.compile(rf"\n(?:{cell_rules.SCIENTIFIC}|{cell_rules.DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)").search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
-_french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
+_french_mobiles = re.compile(rf"^(?:(?:0|\+33)({cell_rules.FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 
 def accept_ids(cells: Sequence[str]) -> Sequence[str] | None:
     """Accept ids of plain ASCII that need no cleaning."""
     text = "".join(cells)
-    if not (text.isascii() and all(cells) and max(map(len, cells), default=0) <= LIMITS[ID]):
+    if not (text.isascii() and all(cells) and max(map(len, cells), default=0) <= cell_rules.LIMITS[ID]):
         return None
     if text.isdigit():
         return cells
@@ -260,12 +237,12 @@ def accept_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
 def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
     """Accept addresses in ASCII, of lower-case scheme, whose host has neither port nor login."""
     text = "".join(cells)
-    if not (text.isascii() and text.isprintable() and max(map(len, cells), default=0) <= LIMITS[URL]):
+    if not (text.isascii() and text.isprintable() and max(map(len, cells), default=0) <= cell_rules.LIMITS[cell_rules.URL]):
         return None
-    if any(mark in text for mark in NOT_IN_URL):
+    if any(mark in text for mark in cell_rules.NOT_IN_URL):
         return None
     hosts = _authorities("\n".join(cells))
-    return cells if len(hosts) == len(cells) - cells.count("") and all(map(is_host, set(hosts))) else None
+    return cells if len(hosts) == len(cells) - cells.count("") and all(map(cell_rules.is_host, set(hosts))) else None
 
 
 _CELL_RULES = ("cell-error", "cell-formula", "cell-null")
@@ -275,6 +252,6 @@ _URL_RULES = ("url-scheme", "url-characters", "url-login", "url-host", "text-dam
 FAST_PATHS = {
     ID: FastPath(accept_ids, tuple(_ID_MARKS)),
     PHONE: FastPath(accept_french_phones, _CELL_RULES + _PHONE_RULES),
-    URL: FastPath(accept_urls, _CELL_RULES + _URL_RULES),
-} | {field: FastPath(partial(accept_texts, limit=LIMITS[field]), tuple(_TEXT_MARKS)) for field in TEXTS}
+    cell_rules.URL: FastPath(accept_urls, _CELL_RULES + _URL_RULES),
+} | {field: FastPath(partial(accept_texts, limit=cell_rules.LIMITS[field]), tuple(_TEXT_MARKS)) for field in cell_rules.TEXTS}
 """Field → its fast path; a date has none, since the days of a century are cached."""

@@ -14,24 +14,15 @@ from contact_sync.i18n import _
 class Behaviour:
     """Response to one update: as documented, unless `drop`, `status`, `code` or `body` replaces it."""
 
-    delay: float = 0.0
-    """Seconds before anything else happens."""
-    drop: bool = False
-    """Close the connection without a response."""
-    status: int | None = None
-    """HTTP status of the replacement; when nothing else is given, with an error envelope of the same code."""
-    code: int | None = None
-    """Code of an error envelope; when `status` is not given, with the status the sandbox has for it."""
-    body: bytes | None = None
-    """Raw body; with HTTP 200 when `status` is not given."""
-    content_type: str = "application/json"
-    """Content-Type of `body`."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Headers of the replacement (Retry-After, Location)."""
-    applied: bool = False
-    """Apply the update although the response is replaced."""
-    alter: Mapping[str, Any] = field(default_factory=dict)
-    """Fields that a documented success echoes with another value than the stored one."""
+    delay: float = 0.0  # seconds before anything else happens
+    drop: bool = False  # close the connection without a response
+    status: int | None = None  # of the replacement; when nothing else is given, with an error envelope of the same code
+    code: int | None = None  # of an error envelope; when `status` is not given, with the status the sandbox has for it
+    body: bytes | None = None  # raw; with HTTP 200 when `status` is not given
+    content_type: str = "application/json"  # of `body`
+    headers: Mapping[str, str] = field(default_factory=dict)  # of the replacement (Retry-After, Location)
+    applied: bool = False  # apply the update although the response is replaced
+    alter: Mapping[str, Any] = field(default_factory=dict)  # fields that a success echoes with another value than the stored one
 
     @property
     def replaces_response(self) -> bool:
@@ -43,20 +34,13 @@ class Behaviour:
 class Faults:
     """Shares of updates that go wrong, each 0 to 1 and at most 1 in total, and the parameters of the faults."""
 
-    errors: float = 0.0
-    """Responses with HTTP 500; not applied."""
-    throttled: float = 0.0
-    """Responses with HTTP 429 and Retry-After; not applied."""
-    drops: float = 0.0
-    """Connections closed without a response, half of them before the update is applied and half after it."""
-    altered: float = 0.0
-    """Updates applied, with the longest value one character shorter in the echo."""
-    retry_after: float = 1.0
-    """Seconds of Retry-After."""
-    latency: float = 0.0
-    """Seconds before every response."""
-    seed: float = 1
-    """Seed of the draws: the same requests in the same order get the same faults."""
+    errors: float = 0.0  # responses with HTTP 500; not applied
+    throttled: float = 0.0  # responses with HTTP 429 and Retry-After; not applied
+    drops: float = 0.0  # connections closed without a response, half of them before the update is applied and half after it
+    altered: float = 0.0  # updates applied, with the longest value one character shorter in the echo
+    retry_after: float = 1.0  # seconds of Retry-After
+    latency: float = 0.0  # seconds before every response
+    seed: float = 1  # of the draws: the same requests in the same order get the same faults
 
     def draw(self, rng: random.Random, sent: Mapping[str, Any]) -> Behaviour:
         """Return the behaviour for an update of the fields `sent`."""

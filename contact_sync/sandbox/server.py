@@ -27,15 +27,12 @@ from aiohttp import web
 
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
-from contact_sync.sandbox.faults import Behaviour, Faults, parse_faults
+from contact_sync.sandbox.faults import Behaviour, Faults
 from contact_sync.sandbox.store import CREATED, GROUPS, ContactStore, normalise
-
-__all__ = ["Call", "Sandbox", "parse_faults", "serve_forever"]
 
 _LOOPBACK = "127.0.0.1"
 _PAGE_SIZE = 20  # contacts a page of contact/list
 _SHUTDOWN_TIMEOUT_S = 0.1  # for responses in progress when the server stops
-
 _OK = 200
 # code → HTTP status, message
 _ERRORS = {
@@ -52,6 +49,8 @@ _ERRORS = {
     429: (429, "Trop de requêtes effectuées en une minute"),
     500: (500, "Une erreur est survenue"),
 }
+_GROUP_FLAGS = {"isSpecialFile": False, "isLocationFile": False}
+_GROUP_LIST = [{"id": str(number), "name": name} | CREATED | _GROUP_FLAGS for number, name in GROUPS.items()]
 _USER = {"username": "camille@example.com", "firstname": "Camille", "lastname": "Martin"}
 _CREDITS = {"creditSms": 1000, "creditHlr": 500, "toSend": 0, "solde": "45.000", "currency": "EUR", "balance": "45.000"}
 
@@ -60,18 +59,12 @@ _CREDITS = {"creditSms": 1000, "creditHlr": 500, "toSend": 0, "solde": "45.000",
 class Call:
     """An update that was received, and its response."""
 
-    at: float
-    """Time of arrival, in seconds of `time.monotonic`."""
-    contact_id: str
-    """Empty when the update has none."""
-    contact: dict[str, Any]
-    """Fields sent; empty when the update has none."""
+    at: float  # time of arrival, in seconds of `time.monotonic`
+    contact_id: str  # empty when the update has none
+    contact: dict[str, Any]  # fields sent; empty when the update has none
     key_accepted: bool
-    """True when the sandbox accepts its API key."""
-    status: int = 0
-    """HTTP status of the response; 0 before it, and for a dropped connection."""
-    applied: bool = False
-    """True when the store was changed."""
+    status: int = 0  # HTTP status of the response; 0 before it, and for a dropped connection
+    applied: bool = False  # True when the store was changed
 
 
 class Sandbox:
@@ -85,15 +78,12 @@ class Sandbox:
         self, *, key: str | None = None, faults: Faults | None = None, open_store: bool = False, record: bool = True
     ) -> None:
         self.key, self.faults, self.record = key, faults or Faults(), record
-        self.base_url = ""
-        """Base URL while it is served; empty before."""
+        self.base_url = ""  # while it is served
         self.store = ContactStore(is_open=open_store)
         self.script: dict[str, list[Behaviour]] = {}
         """contactId → behaviours of its next updates, each used once; after them `faults` applies again."""
-        self.calls: list[Call] = []
-        """Updates received, in order of arrival."""
-        self.requests = self.applied = 0
-        """Number of updates received, and of those applied."""
+        self.calls: list[Call] = []  # updates received, in order of arrival
+        self.requests = self.applied = 0  # number of updates received, and of those applied
         self._rng = random.Random(self.faults.seed)  # noqa: S311 - must repeat; nothing here is a secret
 
     @asynccontextmanager
@@ -152,19 +142,15 @@ class Sandbox:
         return response
 
     def _read_call(self, at: float, body: dict[str, Any]) -> Call:
-        contact_id, contact, key = body.get("contactId"), body.get("contact"), body.get("apiKey")
+        contact_id, contact = body.get("contactId"), body.get("contact")
         contact_id = contact_id if isinstance(contact_id, str) else ""
-        contact = contact if isinstance(contact, dict) else {}
-        return Call(at, contact_id, contact, self.accepts(key))
+        return Call(at, contact_id, contact if isinstance(contact, dict) else {}, self.accepts(body.get("apiKey")))
 
     def _apply(self, call: Call) -> int:
         """Change the store and return 200, or return the code of the first error."""
-        if not call.key_accepted:
-            return 10
-        if not call.contact_id:
-            return 1
-        if not call.contact:
-            return 2
+        for code, given in ((10, call.key_accepted), (1, call.contact_id), (2, call.contact)):
+            if not given:
+                return code
         code = self.store.apply(call.contact_id, call.contact)
         call.applied = code == _OK
         self.applied += call.applied
@@ -191,29 +177,17 @@ def _contact_list(store: ContactStore, query: Mapping[str, str]) -> web.Response
     return _success(currentPage=number, total=str(len(members)), datas=datas)
 
 
-def _group_list(_store: ContactStore, _query: Mapping[str, str]) -> web.Response:
-    flags = {"isSpecialFile": False, "isLocationFile": False}
-    return _success(groups=[{"id": str(number), "name": name} | CREATED | flags for number, name in GROUPS.items()])
-
-
-def _me(_store: ContactStore, _query: Mapping[str, str]) -> web.Response:
-    return _success(user=_USER, credits=_CREDITS)
-
-
 _READS: dict[str, Callable[[ContactStore, Mapping[str, str]], web.Response]] = {
     "GET /v1/contact/detail": _contact_detail,
     "GET /v1/contact/list": _contact_list,
-    "GET /v1/group/list": _group_list,
-    "GET /v1/me": _me,
+    "GET /v1/group/list": lambda _store, _query: _success(groups=_GROUP_LIST),
+    "GET /v1/me": lambda _store, _query: _success(user=_USER, credits=_CREDITS),
 }
 """Endpoint → its handler, called with the contacts and the query once the API key is accepted."""
 
 
 def serve_forever(port: int, faults: Faults, announce: Callable[[str], None]) -> None:
-    """Serve a sandbox until SIGINT or SIGTERM and call `announce` with its base URL.
-
-    Raises `ConfigError` when the port cannot be opened.
-    """
+    """Serve a sandbox until SIGINT or SIGTERM, and call `announce` with its base URL; raises `ConfigError` like `serve`."""
 
     async def until_stopped() -> None:
         stopped = asyncio.Event()

@@ -10,8 +10,7 @@ from contact_sync.model import FIELDS
 
 CREATED = {"createdAt": "2025-03-12T13:49:22+01:00"}
 GROUPS = {6361: "Clients", 6362: "Prospects", 6363: "Adhérents", 6364: "Newsletter", 6365: "Événements"}
-MADE_UP = 4000
-"""Number of made-up contacts: C000001 to C004000."""
+MADE_UP = 4000  # contacts: C000001 to C004000
 
 # The name of a field in a write → its name in a read.
 _READ_NAMES = {name: name for name in FIELDS} | {"phoneNumber": "phone", "shortUrlPartnr": "shortUrl"}
@@ -21,7 +20,6 @@ _OPEN_STORE_MAX = 10_000  # contacts of an open store, so that a run of any leng
 
 _FIRSTNAMES = ("Zoé", "Léa", "Inès", "Noël", "Chloé", "Hugo", "Anaïs", "Théo", "Maëlle", "Jean-Luc", "Camille")
 _LASTNAMES = ("Dupré", "Lefèvre", "Martin", "Nuñez", "D'Arcy", "Garçon", "Aït-Ali", "Roux", "Cœuret", "Le Goff")
-
 _DAY_FIRST = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{4}")
 _NATIONAL = re.compile(r"0[1-9][0-9]{8}")
 

@@ -7,20 +7,12 @@ from enum import Enum, auto
 from contact_sync.errors import UnavailableError
 from contact_sync.i18n import _
 
-MAX_FAILURES = 20
-"""Consecutive failures that open the breaker."""
-
-WINDOW, MAX_FAILURE_SHARE = 100, 0.5
-"""Share of the last attempts whose failure opens the breaker, in whatever order they failed."""
-
-PROBE_INTERVAL_S = 5.0
-"""Seconds before each probe of an API that is down."""
-
-PROBE_TIMEOUT_S = 45.0
-"""Seconds of probing before the run gives up."""
-
+MAX_FAILURES = 20  # consecutive failures that open the breaker
+WINDOW, MAX_FAILURE_SHARE = 100, 0.5  # share of the last attempts whose failure opens the breaker, in any order
+PROBE_INTERVAL_S = 5.0  # before each probe of an API that is down
+PROBE_TIMEOUT_S = 45.0  # of probing before the run gives up
 MAX_PAUSE_S = 300.0
-"""Seconds; an API that asks for a longer pause, or has asked for pauses this long without an answer, is down for this run."""
+"""An API that asks for a longer pause, or has asked for pauses this long without an answer, is down for this run."""
 
 
 class Health(Enum):
@@ -57,8 +49,7 @@ class Breaker:
         self._pausing_since: float | None = None
         self._seen_response = False
         self.state = Health.UNPROVEN
-        self.openings = 0
-        """Number of times the breaker opened."""
+        self.openings = 0  # how often the breaker opened
 
     @property
     def is_open(self) -> bool:
@@ -74,12 +65,11 @@ class Breaker:
         """Note that the API accepted or rejected a row."""
         if self.state is Health.OPEN:
             self._recent_failures.clear()  # the failures before the recovery no longer count
+            self.state = Health.HEALTHY
         self._recent_failures.append(False)
         self._consecutive_failures = 0
         self._pausing_since = None
         self._see_response()
-        if self.state is Health.OPEN:
-            self.state = Health.HEALTHY
 
     def failure(self, *, is_api_response: bool = False) -> None:
         """Note an attempt that says nothing about its row."""

@@ -17,9 +17,7 @@ from contact_sync.errors import Rejected, Transient
 from contact_sync.sync.breaker import PROBE_INTERVAL_S, Breaker
 from contact_sync.sync.shutdown import Shutdown, Stopped
 
-_MIN_RETRIES, _RETRY_SHARE = 50, 0.1
-"""The retry budget of a run: a fixed number, and a share of the requests."""
-
+_MIN_RETRIES, _RETRY_SHARE = 50, 0.1  # the retry budget of a run: a fixed number, and a share of the requests
 _BACKOFF = wait_random_exponential(multiplier=0.25, max=20)  # seconds, with full jitter
 
 _ArgumentT = TypeVar("_ArgumentT")
@@ -31,10 +29,8 @@ class Attempts:
     """The attempts of one delivery, or of several for the same row."""
 
     made: int = 0
-    failure: Transient | None = None
-    """The last one."""
-    reply: Reply | None = None
-    """The reply to the last attempt."""
+    failure: Transient | None = None  # the last one
+    reply: Reply | None = None  # to the last attempt
 
 
 class Delivery:
@@ -62,12 +58,7 @@ class Delivery:
         self._retries += 1
 
     async def call(
-        self,
-        endpoint: Endpoint[_ArgumentT, _ValueT],
-        argument: _ArgumentT,
-        *,
-        max_attempts: int,
-        attempts: Attempts | None = None,
+        self, endpoint: Endpoint[_ArgumentT, _ValueT], argument: _ArgumentT, max_attempts: int, attempts: Attempts | None = None
     ) -> _ValueT:
         """Return the value of `endpoint` for `argument`; `attempts` is kept up to date, whatever happens.
 
@@ -131,15 +122,12 @@ class Delivery:
             raise
         except Transient as failure:
             attempts.failure = failure
-            self._note_failure(failure)
+            self.breaker.failure(is_api_response=failure.is_api_response)
+            if failure.throttled:
+                self._client.limiter.back_off()
+            if failure.pause is not None:
+                self.breaker.pause(failure.pause)
+                self._client.limiter.pause(failure.pause)
             raise
         self.breaker.success()
         return value
-
-    def _note_failure(self, failure: Transient) -> None:
-        self.breaker.failure(is_api_response=failure.is_api_response)
-        if failure.throttled:
-            self._client.limiter.back_off()
-        if failure.pause is not None:
-            self.breaker.pause(failure.pause)
-            self._client.limiter.pause(failure.pause)

@@ -40,14 +40,14 @@ class RowSender:
     async def _update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
         """Send `row`; a refusal that an earlier attempt may have caused is verified first."""
         try:
-            return await self._delivery.call(self._update, row, max_attempts=max_attempts, attempts=attempts)
+            return await self._delivery.call(self._update, row, max_attempts, attempts)
         except Rejected as refusal:
             if not self._update.needs_verification(refusal):
                 raise
             # Until it is verified, the row is as uncertain as one without an answer.
-            attempts.failure = Transient(refusal.violation, http_status=refusal.http_status, api_code=refusal.api_code)
+            attempts.failure = Transient(refusal.violation, refusal.http_status, refusal.api_code)
             try:
-                stored = await self._delivery.call(self._detail, row.contact_id, max_attempts=max_attempts, attempts=attempts)
+                stored = await self._delivery.call(self._detail, row.contact_id, max_attempts, attempts)
             except Rejected:
                 raise refusal from None
             answer = self._update.interpret_verification(stored, row)

@@ -18,8 +18,7 @@ class Shutdown:
     """A request to start nothing new. Attempts in flight are awaited; what waits to start one gets Stopped."""
 
     def __init__(self) -> None:
-        self.reasons: list[ContactSyncError] = []
-        """The reasons in the order of the requests; empty while the run goes on."""
+        self.reasons: list[ContactSyncError] = []  # in the order of the requests; empty while the run goes on
         self._sleepers: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
