@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import Enum
 
 from contact_sync.errors import UnavailableError
 from contact_sync.i18n import _
@@ -18,10 +18,7 @@ MAX_PAUSE_S = 300.0
 class Health(Enum):
     """The states of the breaker."""
 
-    UNPROVEN = auto()
-    HEALTHY = auto()
-    OPEN = auto()
-    GAVE_UP = auto()
+    UNPROVEN, HEALTHY, OPEN, GAVE_UP = "unproven", "healthy", "open", "gave up"
 
 
 class Breaker:

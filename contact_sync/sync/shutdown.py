@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from contact_sync.errors import ContactSyncError, Interrupted
@@ -19,7 +19,7 @@ class Shutdown:
 
     def __init__(self) -> None:
         self.reasons: list[ContactSyncError] = []  # in the order of the requests; empty while the run goes on
-        self._sleepers: set[asyncio.Future[None]] = set()
+        self._requested = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def request(self, reason: ContactSyncError) -> None:
@@ -27,26 +27,18 @@ class Shutdown:
         if str(reason) not in map(str, self.reasons):
             self.reasons.append(reason)
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake)
-
-    def _wake(self) -> None:
-        for sleeper in self._sleepers:
-            if not sleeper.done():
-                sleeper.set_exception(Stopped())
+            self._loop.call_soon_threadsafe(self._requested.set)
 
     async def sleep(self, seconds: float) -> None:
         """Sleep; raises Stopped as soon as the shutdown is requested."""
         self._loop = asyncio.get_running_loop()  # before `reasons` is read: a signal may arrive between any two lines
         if self.reasons:
             raise Stopped
-        sleeper = self._loop.create_future()
-        timer = self._loop.call_later(seconds, lambda: None if sleeper.done() else sleeper.set_result(None))
-        self._sleepers.add(sleeper)
-        try:
-            await sleeper
-        finally:
-            timer.cancel()
-            self._sleepers.discard(sleeper)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._requested.wait()
+        if self._requested.is_set():
+            raise Stopped
 
 
 @contextmanager
