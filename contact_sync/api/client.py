@@ -83,12 +83,8 @@ class Client:
 
         Raises Transient when there is no answer, ConfigError when a certificate or a proxy has to be fixed first.
         """
-        built = httpx.Request(
-            request.method,
-            _parse_url(f"{self._base_url}/{request.path}"),
-            params=request.query,
-            stream=httpx.ByteStream(request.body),
-        )
+        url = _parse_url(f"{self._base_url}/{request.path}")
+        built = httpx.Request(request.method, url, params=request.query, stream=httpx.ByteStream(request.body))
         built.read()  # `content=` would compute headers that the transport computes again
         await self.limiter.acquire()
         try:

@@ -39,10 +39,8 @@ class Reply:
         text = self.headers.get("retry-after", "").strip()
         if text.isascii() and text.isdigit():
             return float(text[:9])
-        until, now = _parse_date(text), self.date
-        if until is None or now is None:  # our own clock may be wrong: only the server's counts
-            return None
-        return max(0.0, (until - now).total_seconds())
+        until, now = _parse_date(text), self.date  # our own clock may be wrong: only the server's counts
+        return max(0.0, (until - now).total_seconds()) if until and now else None
 
 
 def _parse_date(text: str) -> datetime | None:

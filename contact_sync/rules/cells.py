@@ -9,6 +9,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Callable
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
@@ -102,12 +103,11 @@ def no_host(address: str) -> dict[str, str] | None:
 @lru_cache(4096)
 def is_host(name: str) -> bool:
     """Return True when `name` is a domain name of two labels or more; one with accents is judged by its punycode."""
-    try:
-        ascii_name = name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return False
     label = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-    return len(ascii_name) < 254 and bool(re.fullmatch(rf"(?i:(?:{label}\.)+(?=[a-z]){label})", ascii_name))  # noqa: PLR2004
+    with suppress(UnicodeError):
+        ascii_name = name if name.isascii() else name.encode("idna").decode()
+        return len(ascii_name) < 254 and bool(re.fullmatch(rf"(?i:(?:{label}\.)+(?=[a-z]){label})", ascii_name))  # noqa: PLR2004
+    return False
 
 
 class Rule(NamedTuple):
@@ -263,11 +263,10 @@ _is_french_mobile = re.compile(rf"(?P<prefix>0|(?:\+|00)?33)?(?P<mobile>{FRENCH_
 
 
 def _valid_number(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
-    try:
+    with suppress(phonenumbers.NumberParseException):
         number = phonenumbers.parse(digits, region)
-    except phonenumbers.NumberParseException:
-        return None
-    return number if phonenumbers.is_valid_number(number) else None
+        return number if phonenumbers.is_valid_number(number) else None
+    return None
 
 
 def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
@@ -300,10 +299,9 @@ def read_date(cell: str, latest: dt.date) -> Reading:
 
 
 def _calendar_day(year: str, month: str, day: str) -> dt.date | None:
-    try:
+    with suppress(ValueError):
         return dt.date(int(year), int(month), int(day))
-    except ValueError:
-        return None
+    return None
 
 
 def read_url(cell: str) -> Reading:

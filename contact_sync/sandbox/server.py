@@ -19,7 +19,7 @@ import random
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,11 +202,10 @@ def serve_forever(port: int, faults: Faults, announce: Callable[[str], None]) ->
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object of a body; None when it is anything else."""
-    try:
+    with suppress(ValueError, RecursionError):
         document = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
+        return document if isinstance(document, dict) else None
+    return None
 
 
 def _replacement(behaviour: Behaviour) -> web.Response:

@@ -37,7 +37,7 @@ class Delivery:
     """Calls endpoints through `client`, for one run.
 
     `others` returns True while other requests can probe an API that is down; one that fails is then not retried, so that a few
-    requests that the API cannot process do not look like an API that is down for good.
+    requests that the API cannot process are not taken for an API that is down for good.
     """
 
     def __init__(self, client: Client, shutdown: Shutdown, *, others: Callable[[], bool] = lambda: False) -> None:

@@ -7,6 +7,7 @@ with `contact/detail`: the contact that has the number may be this one, after an
 
 import json
 import unicodedata
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -98,16 +99,13 @@ def _same(field: str, sent: str, stored: str) -> bool:
 def _day(text: str) -> date | None:
     """Parse a date in either of the spellings that the API's page shows."""
     for spelling in ("%Y-%m-%d", "%d-%m-%Y"):
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text, spelling).date()  # noqa: DTZ007 - a day has no zone
-        except ValueError:
-            continue
     return None
 
 
 def _e164(text: str) -> str:
-    try:
+    with suppress(phonenumbers.NumberParseException):
         number = phonenumbers.parse(text, "FR")  # the API reads a number without + as French
-    except phonenumbers.NumberParseException:
-        return ""
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+    return ""
