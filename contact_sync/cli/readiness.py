@@ -47,10 +47,7 @@ def _api(account: AccountSettings) -> Iterator[Finding]:
     try:
         found = asyncio.run(_fetch(account))
     except Transient:
-        sentence = _(
-            "The API at {url} does not answer: check --base-url, the network and the proxy.",
-            url=account.base_url,
-        )
+        sentence = _("The API at {url} does not answer: check --base-url, the network and the proxy.", url=account.base_url)
         yield _problem(sentence)
         return
     except ContactSyncError as error:

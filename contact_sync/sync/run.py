@@ -11,14 +11,7 @@ from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger
-from contact_sync.model import (
-    Layout,
-    OutputPaths,
-    Source,
-    Summary,
-    Watcher,
-    stamp,
-)
+from contact_sync.model import Layout, OutputPaths, Source, Summary, Watcher, stamp
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.source import SourceOptions, open_source

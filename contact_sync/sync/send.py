@@ -158,14 +158,7 @@ class Pool:
     """Sends the pending rows of `ledger` with the API `key`, records each outcome, and then calls `tick` with it."""
 
     def __init__(
-        self,
-        ledger: Ledger,
-        client: Client,
-        key: str,
-        limits: SendLimits,
-        shutdown: Shutdown,
-        *,
-        tick: Callable[[Result], None],
+        self, ledger: Ledger, client: Client, key: str, limits: SendLimits, shutdown: Shutdown, *, tick: Callable[[Result], None]
     ) -> None:
         self._ledger = ledger
         self._client = client

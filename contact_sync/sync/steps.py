@@ -13,19 +13,7 @@ from contact_sync.errors import PRECEDENCE, ContactSyncError, SourceError, Stora
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
-from contact_sync.model import (
-    ATTENTION,
-    Batch,
-    Layout,
-    Original,
-    Outcome,
-    Source,
-    Summary,
-    Violation,
-    Watcher,
-    Workload,
-    stamp,
-)
+from contact_sync.model import ATTENTION, Batch, Layout, Original, Outcome, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.anomalies import COMPARED, deviations

@@ -12,19 +12,7 @@ import pytest
 
 from contact_sync.api.endpoint import Reply
 from contact_sync.errors import ConfigError, Transient
-from tests.api.serving import (
-    DEAD,
-    KEY,
-    Connection,
-    Script,
-    Server,
-    answering,
-    attempt,
-    client,
-    failure,
-    post,
-    serving,
-)
+from tests.api.serving import DEAD, KEY, Connection, Script, Server, answering, attempt, client, failure, post, serving
 
 # ---- certificates
 

@@ -10,20 +10,7 @@ import pytest
 from contact_sync.api.client import MAX_BODY
 from contact_sync.api.endpoint import Reply
 from contact_sync.errors import ConfigError, Transient
-from tests.api.serving import (
-    BODY,
-    DEAD,
-    KEY,
-    OK,
-    REQUEST,
-    Connection,
-    Script,
-    attempt,
-    client,
-    failure,
-    post,
-    serving,
-)
+from tests.api.serving import BODY, DEAD, KEY, OK, REQUEST, Connection, Script, attempt, client, failure, post, serving
 
 # ---- the request and its reply
 

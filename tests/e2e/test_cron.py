@@ -13,17 +13,7 @@ import pytest
 
 from contact_sync.sandbox.faults import Faults
 
-from .workspace import (
-    PROGRAM,
-    Contact,
-    RunResult,
-    Workspace,
-    assert_consistent,
-    assert_refused,
-    files_in,
-    make_contacts,
-    mode,
-)
+from .workspace import PROGRAM, Contact, RunResult, Workspace, assert_consistent, assert_refused, files_in, make_contacts, mode
 
 INVOCATIONS = {
     "no environment at all": 'exec env -i "$0" "$@"',

@@ -270,11 +270,9 @@ def test_source_in_french(tmp_path: Path) -> None:
     ]
     assert {chunk.numbers[position]: [violation.message for violation in found] for position, found in violations.items()} == {
         2: [f"Ce jour n’existe pas{THIN}: corrigez la date."],
-        3: [
-            f"Ce numéro de téléphone n’existe pas{THIN}: vérifiez les chiffres, ou commencez par + et l’indicatif du pays.",
-        ],
+        3: [f"Ce numéro de téléphone n’existe pas{THIN}: vérifiez les chiffres, ou commencez par + et l’indicatif du pays."],
         4: [
-            f"La ligne n’a que 2 des 3 cellules attendues, ses valeurs ont pu se décaler{THIN}: complétez-la à l’endroit de <?>.",
+            f"La ligne n’a que 2 des 3 cellules attendues, ses valeurs ont pu se décaler{THIN}: complétez-la à l’endroit de <?>."
         ],
     }
     assert dict(validator.notes) == {("phoneNumber", "0 initial rétabli"): 1}

@@ -7,15 +7,7 @@ from typing import Any
 
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import (
-    FIELDS,
-    Block,
-    Outcome,
-    Pending,
-    Result,
-    Staged,
-    Violation,
-)
+from contact_sync.model import FIELDS, Block, Outcome, Pending, Result, Staged, Violation
 
 PRINTS = Fingerprints(bytes(32))
 

@@ -89,9 +89,7 @@ class Runs(RuleBasedStateMachine):
         payloads += [{"firstname": one, "lastname": other} for one in VALUES["firstname"] for other in VALUES["lastname"]]
         for contact_id, store in self.store.items():
             for values, answer in zip(
-                payloads,
-                self.ledger.compare([(contact_id, payload(**values)) for values in payloads]).in_place,
-                strict=True,
+                payloads, self.ledger.compare([(contact_id, payload(**values)) for values in payloads]).in_place, strict=True
             ):
                 assert not answer or store | values == store
 

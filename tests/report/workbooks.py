@@ -71,10 +71,7 @@ def returned(path: Path, *bad: Line, place: Path | None = None, **choices: Any) 
 def content(path: Path, **choices: Any) -> list[tuple[int, list[str]]]:
     """Return the header and the numbered rows of a source."""
     with opened(path, **choices) as source:
-        return [
-            (0, source.columns),
-            *(row for chunk in source.chunks() for row in zip(chunk.numbers, chunk.rows, strict=True)),
-        ]
+        return [(0, source.columns), *(row for chunk in source.chunks() for row in zip(chunk.numbers, chunk.rows, strict=True))]
 
 
 def texts(path: Path, **choices: Any) -> list[list[str]]:

@@ -230,8 +230,7 @@ def test_name_length_counts_code_points(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "size", "limit"),
-    [("firstname", 33, 32), ("lastname", 33, 32), *((f"custom{n}", 256, 255) for n in (1, 2, 3, 4))],
+    ("field", "size", "limit"), [("firstname", 33, 32), ("lastname", 33, 32), *((f"custom{n}", 256, 255) for n in (1, 2, 3, 4))]
 )
 def test_text_length(field: str, size: int, limit: int) -> None:
     """A text that is too long is flagged with its length, never cut; one character less fits."""

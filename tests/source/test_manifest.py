@@ -493,10 +493,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         xls(["contactId", "nom", "date"], ["00123", "Léa", 43994.0], [7.0, "b", "12/06/2020"]),
         {2: "date-serial date", 3: sent("7", lastname="b", date="2020-06-12")},
     ),
-    "X43 .ods": (
-        ods(table(row(*ROW), row("1", "a"), row(cell("2"), cell("#N/A", "string")))),
-        {2: A, 3: "cell-error lastname"},
-    ),
+    "X43 .ods": (ods(table(row(*ROW), row("1", "a"), row(cell("2"), cell("#N/A", "string")))), {2: A, 3: "cell-error lastname"}),
     ".xlsb": (xlsb(row_records(0, *ROW, None), row_records(1, "1", "a", None)), {2: A}),
     "X45 a long cell": (sheet(ROW, ["1", "a" * 32_767], ["2", "b"]), {2: "text-length lastname", 3: sent("2", lastname="b")}),
 }

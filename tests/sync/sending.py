@@ -10,9 +10,7 @@ from typing import Any
 import httpx
 
 from contact_sync.api.client import Client
-from contact_sync.errors import (
-    ContactSyncError,
-)
+from contact_sync.errors import ContactSyncError
 from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of

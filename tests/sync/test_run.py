@@ -648,10 +648,7 @@ def test_a_refused_source_leaves_the_last_run(workspace: Workspace, content: str
         workspace.run()
     (path,) = (workspace.folder / "state").glob("*.sqlite3")
     with SqliteLedger(path, installation(path.parent), path.stem) as ledger:
-        assert [(past.exit_code, past.outcomes) for past in ledger.runs(9)] == [
-            (4, {}),
-            (0, {"updated": 1, "unprocessed": 2}),
-        ]
+        assert [(past.exit_code, past.outcomes) for past in ledger.runs(9)] == [(4, {}), (0, {"updated": 1, "unprocessed": 2})]
     workspace.report.unlink()
     workspace.rewrite()
     assert workspace.report.read_bytes() == report

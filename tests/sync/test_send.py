@@ -12,11 +12,7 @@ import httpx
 import pytest
 
 from contact_sync.api.smspartner.contact_update import ContactUpdate
-from contact_sync.errors import (
-    AccessError,
-    ConfigError,
-    StorageError,
-)
+from contact_sync.errors import AccessError, ConfigError, StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Result, lines_of
 from contact_sync.sandbox.faults import Behaviour

@@ -9,9 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from contact_sync.errors import (
-    UnavailableError,
-)
+from contact_sync.errors import UnavailableError
 from contact_sync.ledger import Ledger
 from contact_sync.model import lines_of
 from contact_sync.sandbox.server import Call

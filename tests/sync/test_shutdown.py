@@ -8,11 +8,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from contact_sync.errors import (
-    AccessError,
-    Interrupted,
-    UnavailableError,
-)
+from contact_sync.errors import AccessError, Interrupted, UnavailableError
 from contact_sync.ledger import Ledger
 from contact_sync.model import Result, lines_of
 from contact_sync.sandbox.server import Call

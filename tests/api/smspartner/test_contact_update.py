@@ -417,15 +417,11 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 ECHOES = st.fixed_dictionaries({"contactId": st.just("C000001")}, optional=dict.fromkeys(CONTACT, JSON) | {"phone": JSON})
 ENVELOPES = st.fixed_dictionaries(
-    {"success": st.booleans()},
-    optional=dict.fromkeys(("code", "message", "error", "errors"), JSON) | {"contact": JSON | ECHOES},
+    {"success": st.booleans()}, optional=dict.fromkeys(("code", "message", "error", "errors"), JSON) | {"contact": JSON | ECHOES}
 )
 
 
-@given(
-    document=JSON | ENVELOPES,
-    status=st.sampled_from([200, 204, 302, 400, 401, 404, 429, 500]),
-)
+@given(document=JSON | ENVELOPES, status=st.sampled_from([200, 204, 302, 400, 401, 404, 429, 500]))
 def test_any_json_is_interpreted(document: Any, status: int) -> None:
     """Any JSON results in an outcome or in one of the declared errors."""
     try:
