@@ -88,15 +88,11 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
     _: KW_ONLY
     is_api_response: bool = False
     """True when the API itself answered (a JSON object with a boolean `success`), not a server in front of it."""
-    maybe_applied: bool = True
-    """False when the request certainly had no effect."""
-    throttled: bool = False
-    """True when the API asked for fewer requests."""
-    pause: float | None = None
-    """Seconds for which the API asked for no request at all."""
+    maybe_applied: bool = True  # False when the request certainly had no effect
+    throttled: bool = False  # True when the API asked for fewer requests
+    pause: float | None = None  # seconds for which the API asked for no request at all
 
 
 PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, 3)
 """Exit codes of one run by precedence, when several apply (a shutdown, then a report that cannot be written)."""
-RANK = (*PRECEDENCE, BusyError.exit_code, 0)
-"""Exit codes of several runs by precedence."""
+RANK = (*PRECEDENCE, BusyError.exit_code, 0)  # exit codes of several runs by precedence

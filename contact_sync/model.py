@@ -62,12 +62,10 @@ class Outcome(StrEnum):
     READY = "ready"
 
 
-IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)
-"""Outcomes of rows whose values the API has."""
+IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)  # outcomes of rows whose values the API has
 ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
 """Outcomes of rows that an operator has to correct: no further run changes them."""
-LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)
-"""Outcomes of rows that another run sends, except those left out on request."""
+LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)  # outcomes of rows that another run sends, except those left out on request
 _LEFT_OUT = ("hidden", "forgotten")  # codes of rows that are `unprocessed` on request
 
 
@@ -89,8 +87,7 @@ class Violation:
 class Chunk:
     """Consecutive data rows of a source, as text; blank rows are left out."""
 
-    numbers: list[int]
-    """Row numbers as a spreadsheet or an editor shows them; for a CSV record the line it starts on. Ascending."""
+    numbers: list[int]  # row numbers as a spreadsheet or an editor shows them; for a CSV record the line it starts on. Ascending.
     rows: list[list[str]]  # the cells of each row as displayed, one for each of `Source.columns`
     flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)  # position → the loader's violations
     skipped: set[int] = dataclasses.field(default_factory=set)  # positions of rows that `--hidden skip` leaves out
@@ -150,8 +147,7 @@ class Layout(NamedTuple):
         return {field: self.letters[position] for field, position in self.mapping.items()}
 
 
-MARK = "<?>"
-"""Marks a missing cell in a report, precedes surplus cells, and follows text that cannot be shown in full."""
+MARK = "<?>"  # marks a missing cell in a report, precedes surplus cells, and follows text that cannot be shown in full
 TO_FIX = "contact_sync_to_fix"
 """The defined name that identifies the sheet of rows to correct in a returned workbook, even after it was renamed."""
 WIDEST, LAST_ROW = 256, 1_048_576

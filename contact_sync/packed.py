@@ -4,9 +4,7 @@ A mark precedes each row and each further cell, so that one search in the whole 
 or contains one. Most rows stay packed from the source to the report.
 """
 
-ROW_MARK, CELL_MARK = "\x1e", "\x1f"
-"""The record and unit separators of ASCII. `ESCAPE` replaces one that is part of a cell."""
-
+ROW_MARK, CELL_MARK = "\x1e", "\x1f"  # the record and unit separators of ASCII. `ESCAPE` replaces one that is part of a cell.
 ESCAPE = "\x1d"
 
 _ESCAPED = {mark: f"{ESCAPE}{number}" for number, mark in enumerate((ESCAPE, ROW_MARK, CELL_MARK))}

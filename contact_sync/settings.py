@@ -16,27 +16,23 @@ from contact_sync.i18n import _
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
-NOWHERE = Path("none")
-"""The value of `--workbook none`: no workbook is written."""
+NOWHERE = Path("none")  # the value of `--workbook none`: no workbook is written
 
 _MINUTE = 60.0
 
-_MIN_KEY_LENGTH = 8
-"""Characters; a shorter text is not a key, and masking it would garble every sentence that contains it."""
+_MIN_KEY_LENGTH = 8  # characters; a shorter text is not a key, and masking it would garble every sentence that contains it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
     """The source, and how its cells and rows are read."""
 
-    path: Path = Path()
-    """Unused when the last run is resumed."""
+    path: Path = Path()  # unused when the last run is resumed
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
     hidden: str = "refuse"
-    renames: Mapping[str, str] = field(default_factory=dict)
-    """Header → field."""
+    renames: Mapping[str, str] = field(default_factory=dict)  # header → field
     blank: Literal["keep", "clear"] = "keep"
     duplicates: Literal["refuse", "first", "last"] = "refuse"
     region: str = "FR"
@@ -47,10 +43,8 @@ class SourceSettings:
 class GuardSettings:
     """The limits above which nothing is sent."""
 
-    max_invalid: float = 50.0
-    """Percent of the rows."""
-    max_identity_changes: float = 50.0
-    """Percent of the contacts in the ledger."""
+    max_invalid: float = 50.0  # percent of the rows
+    max_identity_changes: float = 50.0  # percent of the contacts in the ledger
     max_clears: int = 100
 
 
@@ -60,11 +54,9 @@ class AccountSettings:
 
     base_url: str = BASE_URL
     key: str = field(default="", repr=False)
-    name: str | None = None
-    """The name that the ledger knows the account by in place of its key."""
+    name: str | None = None  # the name that the ledger knows the account by in place of its key
     state_dir: Path = Path()
-    keep_days: int = 180
-    """Retention of the history of runs and contacts."""
+    keep_days: int = 180  # retention of the history of runs and contacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,34 +64,27 @@ class SendSettings:
     """Pace and limits of the sending."""
 
     sandbox: bool = False
-    rate: float = 5.0
-    """Attempts per second; 0: no limit."""
+    rate: float = 5.0  # attempts per second; 0: no limit
     workers: int = 8
     attempts: int = 4
-    timeout: float = 30.0
-    """Seconds."""
+    timeout: float = 30.0  # seconds
     resend: bool = False
-    limit: int | None = None
-    """Rows."""
-    max_duration: float | None = None
-    """Seconds."""
+    limit: int | None = None  # rows
+    max_duration: float | None = None  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
     """Paths, permissions and content of the reports."""
 
-    path: Path = Path()
-    """Of the CSV report; empty for the path of the last run's own report."""
-    mode: int | None = None
-    """None for 600 or, when the last run is resumed, the mode it had."""
+    path: Path = Path()  # of the CSV report; empty for the path of the last run's own report
+    mode: int | None = None  # None for 600 or, when the last run is resumed, the mode it had
     outputs: Mapping[str, Path] = field(default_factory=dict)
     """Name of another report format → where its report goes, `NOWHERE` for nowhere.
 
     Without an entry a workbook is written beside the report when the source is a workbook, other formats are not.
     """
-    show_phones: bool = False
-    """True when the page shows phone numbers in full."""
+    show_phones: bool = False  # True when the page shows phone numbers in full
 
 
 _CONCERNS: dict[str, type[Any]] = {
@@ -117,8 +102,7 @@ FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items()
 }
 """Name of an option → the concern that it belongs to, and its name there."""
 
-OPTIONS = {*FIELDS, "run", "dry_run"}
-"""Names of the options that are settings."""
+OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,12 +114,9 @@ class Settings:
     account: AccountSettings = field(default_factory=AccountSettings)
     send: SendSettings = field(default_factory=SendSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
-    run: str = ""
-    """The run to resume; empty for the last."""
-    dry_run: bool = False
-    """True for `check` and `--dry-run`: nothing is sent."""
-    remember: bool = True
-    """False for `check`, which uses no account and no ledger."""
+    run: str = ""  # the run to resume; empty for the last
+    dry_run: bool = False  # true for `check` and `--dry-run`: nothing is sent
+    remember: bool = True  # false for `check`, which uses no account and no ledger
 
     def __post_init__(self) -> None:
         with contextlib.suppress(OSError):  # one of them does not exist, or cannot be accessed

@@ -15,8 +15,7 @@ from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 
-Options = Mapping[str, Any]
-"""Parameter → value, as click parsed it."""
+Options = Mapping[str, Any]  # parameter → value, as click parsed it
 
 
 def for_check(_ctx: click.Context, options: Options) -> Settings:

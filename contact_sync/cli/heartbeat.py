@@ -27,8 +27,7 @@ class Ping:
 
     def __init__(self, url: str | None) -> None:
         self._url = url or ""
-        self.failure = ""
-        """The reason why the last failed ping failed, without the URL."""
+        self.failure = ""  # the reason why the last failed ping failed, without the URL
         if self._url and not _is_http_url(self._url):
             raise ConfigError(_("--ping is not a URL: it must begin with https:// or http://."))
 

@@ -19,8 +19,7 @@ from contact_sync.settings import AccountSettings, Settings
 _API_TIMEOUT_S = 15.0
 _MAX_CLOCK_SKEW_S = 60
 _MIN_FREE_BYTES = 100 << 20
-_MAX_AGE = dt.timedelta(hours=26)
-"""Age of the last successful run: a day, and the length of a run."""
+_MAX_AGE = dt.timedelta(hours=26)  # age of the last successful run: a day, and the length of a run
 _CRON_PATH = "/usr/bin:/bin"
 
 

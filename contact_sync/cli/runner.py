@@ -32,8 +32,7 @@ from contact_sync.sync.inbox import FileResult
 
 log = logging.getLogger(__name__)
 
-Flow = Callable[[Settings, Watcher], Summary]
-"""A function of `sync.run`."""
+Flow = Callable[[Settings, Watcher], Summary]  # a function of `sync.run`
 
 Build = Callable[[Context, Options], Settings]
 """A function of `build_settings`; called late, so that its error reaches the log and the ping too."""

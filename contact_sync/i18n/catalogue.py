@@ -94,5 +94,4 @@ CATALOGUE: dict[str, str] = {
     "limit": N_("The limit of {limit} rows (--limit) was reached before this row: the next run sends it."),
 }
 
-QUOTING = {"api-refused"}
-"""Codes whose sentence quotes the API and may therefore repeat a cell: only the reports contain it."""
+QUOTING = {"api-refused"}  # codes whose sentence quotes the API and may therefore repeat a cell: only the reports contain it

@@ -15,8 +15,7 @@ from tempfile import NamedTemporaryFile
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
 
-FieldDigests = Mapping[str, bytes]
-"""Field name → digest (8 bytes) of its value. A field whose value is not known is absent."""
+FieldDigests = Mapping[str, bytes]  # field name → digest (8 bytes) of its value. A field whose value is not known is absent.
 
 _DIGEST_BYTES = 8
 _IDENTITY = ("phoneNumber", "firstname", "lastname")
@@ -25,8 +24,7 @@ _FIRST_FIELDS = ("phoneNumber", "firstname", "lastname", "date", "url", "custom1
 """Fields of the first release, which labelled a field by its position in this list. Frozen: confirmed digests depend on it."""
 _LABELS = {field: str(position) for position, field in enumerate(_FIRST_FIELDS)}
 
-_VERSION = b"\x01"
-"""First byte of stored digests; names the way they are computed and written."""
+_VERSION = b"\x01"  # first byte of stored digests; names the way they are computed and written
 
 _KEY_BYTES = 32
 # Neither occurs in a value: validation refuses control characters.

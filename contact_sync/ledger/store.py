@@ -21,12 +21,9 @@ Payload = tuple[str | None, ...]
 class Comparison(NamedTuple):
     """Rows compared with what the API last confirmed."""
 
-    in_place: list[bool]
-    """For each row, True when every field that it carries equals the confirmed one."""
-    same_identity: int
-    """Rows of known contacts that keep their name or phone number."""
-    identity_changes: int
-    """Rows of known contacts that change first name, last name and phone number at once."""
+    in_place: list[bool]  # for each row, True when every field that it carries equals the confirmed one
+    same_identity: int  # rows of known contacts that keep their name or phone number
+    identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
 
 
 class Ledger(Protocol):

@@ -18,8 +18,7 @@ class ReportContext:
     summary: Summary
     layout: Layout
     original: Original | None = None
-    masked: bool = True
-    """True when phone numbers are to be hidden in a report that is made to be shared."""
+    masked: bool = True  # True when phone numbers are to be hidden in a report that is made to be shared
 
 
 class ReportFormat(Protocol):
@@ -34,8 +33,7 @@ class Registration(NamedTuple):
 
     writer: str
     label: str
-    is_corrected: bool = False
-    """True when operators correct the file itself, so that an edited one is not overwritten."""
+    is_corrected: bool = False  # True when operators correct the file itself, so that an edited one is not overwritten
 
     def line(self, path: Path) -> str:
         """Return the line of the summary for the report at `path`."""

@@ -156,8 +156,7 @@ RULES = (
     Rule((URL,), "text-length", longer_than(LIMITS[URL])),
 )
 
-RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}
-"""Field → its rules, in order."""
+RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}  # field → its rules, in order
 _is_clear = re.compile(CLEAR).fullmatch
 _is_damaged = re.compile(DAMAGED).search
 

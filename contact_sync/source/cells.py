@@ -26,11 +26,9 @@ _DATE_FIELDS = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
 class Cell(NamedTuple):
     """The content of a cell."""
 
-    value: Any
-    """None, a text, a boolean, a number, or a date, time or duration of `datetime`."""
+    value: Any  # none, a text, a boolean, a number, or a date, time or duration of `datetime`
     number_format: str = "General"
-    kind: str = ""
-    """`ERROR`, `LITERAL`, `UNCALCULATED` or empty."""
+    kind: str = ""  # `ERROR`, `LITERAL`, `UNCALCULATED` or empty
 
 
 BLANK = Cell(None)

@@ -35,8 +35,7 @@ _UTF8_CERTAIN = 3
 class DetectedEncoding:
     """The encoding of a file, verified to decode all of it."""
 
-    encoding: str
-    """A name for `open`; a byte order mark stays in the text, as U+FEFF."""
+    encoding: str  # a name for `open`; a byte order mark stays in the text, as U+FEFF
     ends_in_newline: bool
     warnings: list[str] = field(default_factory=list)
 

@@ -11,9 +11,7 @@ from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import find_typo, match_fields, normalise_header
 
-Rows = list[tuple[int, list[str]]]
-"""Rows as text with their numbers."""
-
+Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
 CHUNK = 1000  # rows; more of them do not stay in the processor's cache
 SEARCHED = 20  # the first rows, which are searched for the header; titles may be above it
 
@@ -23,15 +21,11 @@ class Header:
     """A row that names the columns."""
 
     number: int
-    cells: list[str]
-    """As read, one for each column of the table, including a report's `sync_` columns."""
-    fields: dict[int, str]
-    """Position in `cells` → `ID` or a field."""
-    typos: dict[int, str]
-    """Position in `cells` → the field that it is probably a typo of."""
+    cells: list[str]  # as read, one for each column of the table, including a report's `sync_` columns
+    fields: dict[int, str]  # position in `cells` → `ID` or a field
+    typos: dict[int, str]  # position in `cells` → the field that it is probably a typo of
     is_report: bool
-    is_escaped: bool
-    """True when its cells have the apostrophes of a report as CSV."""
+    is_escaped: bool  # True when its cells have the apostrophes of a report as CSV
 
     @property
     def known(self) -> int:
@@ -59,8 +53,7 @@ class Header:
 class Selection(NamedTuple):
     """The columns that are kept."""
 
-    positions: list[int]
-    """For each column, the position of its cell in the row as read."""
+    positions: list[int]  # for each column, the position of its cell in the row as read
     columns: list[str]
     letters: list[str]
     mapping: dict[str, int]

@@ -66,10 +66,8 @@ class SourceOptions:
     sheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
-    hidden: str = "refuse"
-    """`refuse`, `include` or `skip` the hidden rows and columns of a workbook."""
-    renames: Mapping[str, str] = field(default_factory=dict)
-    """Header → `contactId` or a field."""
+    hidden: str = "refuse"  # `refuse`, `include` or `skip` the hidden rows and columns of a workbook
+    renames: Mapping[str, str] = field(default_factory=dict)  # header → `contactId` or a field
 
 
 _READERS = {Kind.CSV: "csv", Kind.XLSX: "xlsx.workbook"}

@@ -25,16 +25,12 @@ _row_flags = partial(bytearray, LAST_ROW + 1)
 class SheetMetadata:
     """The metadata of one sheet. Rows and columns are counted from 1."""
 
-    where: str
-    """The sheet's name in errors."""
-    fields: Collection[int]
-    """The columns of the fields: the only ones for which merged cells are recorded."""
+    where: str  # the sheet's name in errors
+    fields: Collection[int]  # the columns of the fields: the only ones for which merged cells are recorded
     header: int
-    used: set[int] = field(default_factory=set)
-    """The columns that contain anything below the header."""
+    used: set[int] = field(default_factory=set)  # the columns that contain anything below the header
     hidden_columns: set[int] = field(default_factory=set)
-    hidden_rows: bytearray = field(default_factory=_row_flags)
-    """1 at each row that is hidden or filtered out."""
+    hidden_rows: bytearray = field(default_factory=_row_flags)  # 1 at each row that is hidden or filtered out
     merged: dict[int, bytearray] = field(default_factory=lambda: defaultdict(_row_flags))
     """Column of a field → 1 at each row where the cell is part of merged cells."""
     empty_formulas: int = 0

@@ -5,8 +5,7 @@ from contact_sync.i18n import _, ngettext
 from contact_sync.settings import GuardSettings
 from contact_sync.sync.stage import StageResult
 
-MIN_KNOWN = 20
-"""Known contacts below which identity changes are not judged."""
+MIN_KNOWN = 20  # known contacts below which identity changes are not judged
 
 
 def guard(limits: GuardSettings, staged: StageResult) -> list[SourceError]:

@@ -21,8 +21,7 @@ from contact_sync.model import Identity
 
 DONE, FAILED = "done", "failed"
 
-DESTINATIONS = {0: DONE, 3: FAILED, 4: FAILED}
-"""Exit code → the folder that the file moves to."""
+DESTINATIONS = {0: DONE, 3: FAILED, 4: FAILED}  # exit code → the folder that the file moves to
 
 _SINGLE_FILE = {ContactSyncError.exit_code, BusyError.exit_code}
 """Exit codes that concern only one file: it stays, and the others are run."""
@@ -38,10 +37,8 @@ class FileResult(NamedTuple):
 
     code: int
     sentence: str
-    is_open: bool
-    """True when the next run has rows of it to send."""
-    identity: Identity | None = None
-    """Of the file that was run, where it could be read."""
+    is_open: bool  # True when the next run has rows of it to send
+    identity: Identity | None = None  # of the file that was run, where it could be read
 
 
 def run_each(

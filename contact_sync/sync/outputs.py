@@ -49,8 +49,7 @@ def _is_same(one: Path, other: Path) -> bool:
 class Drafts(NamedTuple):
     """The reports that were requested, under way."""
 
-    by_format: dict[str, AtomicFile]
-    """In the order of `FORMATS`, the CSV report first."""
+    by_format: dict[str, AtomicFile]  # in the order of `FORMATS`, the CSV report first
     warnings: list[str]
 
     @property

@@ -25,8 +25,7 @@ from contact_sync.sync.delivery import Delivery
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown
 
-MAX_CANARIES = 5
-"""Rows that may fail, one at a time, before an API that has never answered counts as down."""
+MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
 
 _FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
 
@@ -116,12 +115,9 @@ class SendLimits:
     """The limits of the sending."""
 
     workers: int
-    attempts: int
-    """Attempts a row at most in the first pass."""
-    limit: int | None
-    """Rows sent at most."""
-    seconds: float | None
-    """Time left for sending."""
+    attempts: int  # attempts a row at most in the first pass
+    limit: int | None  # rows sent at most
+    seconds: float | None  # time left for sending
 
 
 class RowQueue:
@@ -132,10 +128,8 @@ class RowQueue:
 
     def __init__(self, ledger: Ledger, *, limit: int | None = None, failed: bool = False, last: int | None = None) -> None:
         self._rows = self._claim(ledger, limit, failed=failed, last=last)
-        self.claimed: deque[Pending] = deque()
-        """Rows that no worker has taken yet."""
-        self.position = -1
-        """The number of the row that was taken last."""
+        self.claimed: deque[Pending] = deque()  # rows that no worker has taken yet
+        self.position = -1  # the number of the row that was taken last
 
     def _claim(self, ledger: Ledger, limit: int | None, *, failed: bool, last: int | None) -> Iterator[Pending]:
         left = limit

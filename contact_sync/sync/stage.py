@@ -20,31 +20,23 @@ from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import Validator, Verdicts
 
 MONTH_FIRST = "date-month-first"
-NOTHING_TO_SEND = "nothing-to-send"
-"""The code of a row with nothing but a contactId, which is not a sign of a damaged source."""
+NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
 _LISTED = 5
-_GROUP = 10_000
-"""Rows or contacts written in one transaction."""
+_GROUP = 10_000  # rows or contacts written in one transaction
 
-_Rows: TypeAlias = list[tuple[int, int]]
-"""Row numbers and payload hashes of the rows of one contact, in source order."""
+_Rows: TypeAlias = list[tuple[int, int]]  # row numbers and payload hashes of the rows of one contact, in source order
 
 
 class StageResult(NamedTuple):
     """Numbers of staged rows and cells, as the guards need them."""
 
     rows: int
-    to_send: int
-    """Pending rows, or `ready` ones in a dry run."""
+    to_send: int  # pending rows, or `ready` ones in a dry run
     invalid: int
-    nothing_to_send: int
-    """Those of the invalid rows that have nothing but a contactId."""
-    clears: int
-    """Cells that would empty a stored field."""
-    same_identity: int
-    """Rows of known contacts that keep their name or phone number."""
-    identity_changes: int
-    """Rows of known contacts that change first name, last name and phone number at once."""
+    nothing_to_send: int  # those of the invalid rows that have nothing but a contactId
+    clears: int  # cells that would empty a stored field
+    same_identity: int  # rows of known contacts that keep their name or phone number
+    identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
 
 
 @dataclass

@@ -27,8 +27,7 @@ from contact_sync.sync.stage import StageResult, stage
 if TYPE_CHECKING:
     from contact_sync.sync.send import Sender
 
-_PARTIAL = 3
-"""Exit code of a run of which rows need attention or failed."""
+_PARTIAL = 3  # exit code of a run of which rows need attention or failed
 
 log = logging.getLogger(__name__)
 

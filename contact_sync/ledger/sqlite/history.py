@@ -12,8 +12,7 @@ from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.schema import storable
 from contact_sync.model import Event, Layout, Outcome, OutputPaths, PastRun, Summary, Violation, Workload, stamp
 
-_TEXT_DAYS = 7
-"""Days that the text of the last run's rows is kept, unless another run replaces it before."""
+_TEXT_DAYS = 7  # days that the text of the last run's rows is kept, unless another run replaces it before
 
 _CHANGED = (Outcome.UPDATED, Outcome.ALTERED, Outcome.REJECTED, Outcome.FAILED, Outcome.UNPROCESSED)
 

@@ -13,10 +13,8 @@ from contact_sync.ledger.sqlite.schema import storable, violation_columns
 from contact_sync.ledger.store import Comparison, Payload
 from contact_sync.model import Outcome, Pending, Result
 
-_GROUP = 500
-"""Rows that are claimed together, and results that are committed together."""
-_LOG_BYTES, _RESULT_BYTES = 8 << 20, 200
-"""Size of SQLite's log while rows are sent, and of the result of a row."""
+_GROUP = 500  # rows that are claimed together, and results that are committed together
+_LOG_BYTES, _RESULT_BYTES = 8 << 20, 200  # size of SQLite's log while rows are sent, and of the result of a row
 
 
 @dataclass
@@ -83,10 +81,8 @@ class RunOutbox:
 
     database: Database
     confirmed: ConfirmedState
-    unwritten: list[Result] = field(default_factory=list)
-    """Results that are not durable yet; lost when they cannot be made so."""
-    resumed: bool = False
-    """True when failed rows are pending, too."""
+    unwritten: list[Result] = field(default_factory=list)  # results that are not durable yet; lost when they cannot be made so
+    resumed: bool = False  # True when failed rows are pending, too
 
     def pending(self) -> int:
         query = "SELECT count(*) FROM row WHERE outcome IS NULL OR outcome IS ?"

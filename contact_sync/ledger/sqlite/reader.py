@@ -14,8 +14,7 @@ from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text, v
 from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Violation
 from contact_sync.packed import unpack
 
-_LOST = Violation("not-recorded")
-"""The reason why a row is `failed` whose result could not be made durable."""
+_LOST = Violation("not-recorded")  # the reason why a row is `failed` whose result could not be made durable
 
 
 @dataclass
@@ -24,8 +23,7 @@ class RunReader:
 
     database: Database
     outbox: RunOutbox
-    unsent: Unsent | None = None
-    """What pending rows are read as; None while they are pending."""
+    unsent: Unsent | None = None  # what pending rows are read as; None while they are pending
 
     def report_unsent_as(self, violation: Violation, *, ready: bool) -> None:
         self.unsent = Unsent(violation, ready)

@@ -56,11 +56,8 @@ MIGRATIONS = (
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 
-VERSION = len(MIGRATIONS)
-"""Version of the file's schema, kept as `user_version`."""
-
-SENTENCE_SEPARATOR = "\n"
-"""Separates the sentences of a row. Each is one line: so are the API's own words (`envelope.quoted`)."""
+VERSION = len(MIGRATIONS)  # version of the file's schema, kept as `user_version`
+SENTENCE_SEPARATOR = "\n"  # separates the sentences of a row. Each is one line: so are the API's own words (`envelope.quoted`).
 
 
 def storable(text: str) -> str:

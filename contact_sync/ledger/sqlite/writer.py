@@ -21,8 +21,7 @@ class RunWriter:
     database: Database
     history: RunHistory
     fields: Sequence[str]
-    registered: str = ""
-    """The id of the current run; empty in a dry run."""
+    registered: str = ""  # the id of the current run; empty in a dry run
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
         with self.database.transaction() as db:

@@ -20,8 +20,7 @@ from contact_sync.report.html import sections
 from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, safe
 from contact_sync.report.html.masking import masked
 
-LIMIT = 50_000
-"""Rows of a page at most, which a browser can search and sort; of more rows, those that need attention come first."""
+LIMIT = 50_000  # rows of a page at most, which a browser can search and sort; of more rows, those that need attention come first
 
 _URGENCY = (*ATTENTION, *LEFT, Outcome.READY, *IN_PLACE)
 _NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # positions in a row of the JSON, as in the script

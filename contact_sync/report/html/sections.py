@@ -9,8 +9,7 @@ from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summar
 from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, section
 from contact_sync.report.html.masking import without_long_numbers
 
-SHOWN = (*IN_PLACE, Outcome.READY, *ATTENTION, *LEFT)
-"""The outcomes in the order in which they are shown."""
+SHOWN = (*IN_PLACE, Outcome.READY, *ATTENTION, *LEFT)  # the outcomes in the order in which they are shown
 
 _CAUSES = 10  # that are not folded away
 _GAP, _SHORTEST = 2.5, 6.0  # thousandths of the bar of outcomes

@@ -10,8 +10,7 @@ from contact_sync.i18n import _
 from contact_sync.model import ID, IN_PLACE, LEFT, MARK, Line, Outcome
 from contact_sync.rules.formula import escape
 
-SIGNATURE = "[contact-sync]"
-"""Start of the text that contact-sync adds to a comment, which may be an operator's."""
+SIGNATURE = "[contact-sync]"  # start of the text that contact-sync adds to a comment, which may be an operator's
 AUTHOR = "contact-sync"
 
 COMMENTS = 10_000
@@ -24,8 +23,7 @@ _LINE_LENGTH = 44  # characters
 class Style(NamedTuple):
     """Appearance of a cell."""
 
-    fill: str = ""
-    """Colour as RRGGBB; empty for none."""
+    fill: str = ""  # colour as RRGGBB; empty for none
     bold: bool = False
     wrapped: bool = False
     link: bool = False
@@ -33,10 +31,8 @@ class Style(NamedTuple):
 
 PLAIN, BOLD = Style(), Style(bold=True)
 
-RED = "FF9D9B"
-"""Fill of a wrong cell; no palette has it, so that it cannot be an operator's."""
-LINK = "0563C1"
-"""Colour of a link."""
+RED = "FF9D9B"  # fill of a wrong cell; no palette has it, so that it cannot be an operator's
+LINK = "0563C1"  # colour of a link
 
 _COLOURS = {
     "E8F5E4": (*IN_PLACE, Outcome.READY),
@@ -47,8 +43,7 @@ _COLOURS = {
 FILLS: dict[str, str] = {outcome: colour for colour, outcomes in _COLOURS.items() for outcome in outcomes}
 """Outcome of a row → fill of the cells to the right of its own."""
 
-WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21)
-"""Widths of the columns of the CSV report, in its order."""
+WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21)  # widths of the columns of the CSV report, in its order
 
 _LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed

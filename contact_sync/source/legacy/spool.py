@@ -36,18 +36,13 @@ class SpooledSheet:
 
     title: str
     is_visible: bool
-    from_1904: bool = False
-    """True when days are counted from 1904, as in workbooks of old Macs."""
-    start: int = 0
-    """The offset of its first line in the file; `end` is the one after its last line."""
+    from_1904: bool = False  # True when days are counted from 1904, as in workbooks of old Macs
+    start: int = 0  # the offset of its first line in the file; `end` is the one after its last line
     end: int = 0
-    last: dict[int, int] = field(default_factory=dict)
-    """Column → the last row in which it contains anything."""
-    hidden_columns: list[tuple[int, int]] = field(default_factory=list)
-    """First and last of each range."""
+    last: dict[int, int] = field(default_factory=dict)  # column → the last row in which it contains anything
+    hidden_columns: list[tuple[int, int]] = field(default_factory=list)  # first and last of each range
     hidden_rows: list[tuple[int, int]] = field(default_factory=list)
-    merged: list[tuple[int, int, int, int]] = field(default_factory=list)
-    """Left, top, right, bottom."""
+    merged: list[tuple[int, int, int, int]] = field(default_factory=list)  # left, top, right, bottom
     empty_formulas: dict[int, int] = field(default_factory=dict)
     """Column → the number of its formulas with an empty value, where that may mean that they were never calculated."""
 

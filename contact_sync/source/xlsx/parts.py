@@ -86,8 +86,7 @@ class WorkbookContext:
     """The parts of a workbook that its cells refer to."""
 
     strings: SharedStrings
-    formats: Sequence[str | int]
-    """The number format of each cell style."""
+    formats: Sequence[str | int]  # the number format of each cell style
     epoch: datetime
 
     def cell(self, kind: str, style: str, text: str) -> Cell:
