@@ -93,6 +93,8 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
     pause: float | None = None  # seconds for which the API asked for no request at all
 
 
-PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, 3)
+ATTENTION_CODE = 3  # exit code of a finished run of which rows need attention or failed
+
+PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, ATTENTION_CODE)
 """Exit codes of one run by precedence, when several apply (a shutdown, then a report that cannot be written)."""
 RANK = (*PRECEDENCE, BusyError.exit_code, 0)  # exit codes of several runs by precedence

@@ -91,7 +91,7 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
 def _open_sender(settings: Settings, shutdown: Shutdown, begun: float) -> "Sender":
     """Open the sender to the API. Raises ConfigError where a proxy or the certificates of this machine cannot be used.
 
-    The one import that waits: without aiohttp and httpx `check` of a small file takes half the time.
+    The one deferred import: without aiohttp and httpx `check` of a small file takes half the time.
     """
     from contact_sync.sync.send import Sender  # noqa: PLC0415 - see above
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from contact_sync.errors import PRECEDENCE, ContactSyncError, SourceError, StorageError
+from contact_sync.errors import ATTENTION_CODE, PRECEDENCE, ContactSyncError, SourceError, StorageError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger import Ledger
@@ -26,8 +26,6 @@ from contact_sync.sync.stage import StageResult, stage
 
 if TYPE_CHECKING:
     from contact_sync.sync.send import Sender
-
-_PARTIAL = 3  # exit code of a run of which rows need attention or failed
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +129,7 @@ class Steps:
                     accounted=accounted,
                 )
                 self.shutdown.request(ContactSyncError(sentence))
-            self._judge()
+            self._set_exit_code()
 
     def _write(self, name: str, draft: AtomicFile, context: ReportContext) -> int | None:
         """Write one report; return the number of its rows, or None where it could not be written."""
@@ -169,9 +167,9 @@ class Steps:
                 self.ledger.finish_run(self.summary, stamp(datetime.now(UTC)))
             except StorageError as reason:
                 self.shutdown.request(reason)
-                self._judge()
+                self._set_exit_code()
 
-    def _judge(self) -> None:
+    def _set_exit_code(self) -> None:
         """Set the exit code and the reasons of the shutdown."""
         self.summary.exit_code = exit_code(self.shutdown.reasons, self.summary.outcomes)
         self.summary.reasons = [str(reason) for reason in self.shutdown.reasons]
@@ -191,5 +189,5 @@ def exit_code(reasons: list[ContactSyncError], outcomes: dict[str, int]) -> int:
     """Return the exit code of a run by why it was shut down and by the outcomes of its rows."""
     codes = {reason.exit_code for reason in reasons}
     if {*ATTENTION, Outcome.FAILED} & outcomes.keys():
-        codes.add(_PARTIAL)
+        codes.add(ATTENTION_CODE)
     return min(codes, key=PRECEDENCE.index, default=0)
