@@ -21,7 +21,6 @@ from python_calamine import load_workbook
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
 from contact_sync.source import SourceOptions, open_source
-from contact_sync.source.legacy import ods as ods_reader
 from contact_sync.source.legacy import spool, workbook
 from contact_sync.source.legacy.worker import _read
 
@@ -324,7 +323,7 @@ def test_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with open("/dev/full", "wb") as full:  # noqa: PTH123 - a descriptor is needed
         copy = os.memfd_create("x")
         os.write(copy, PLAIN["ods"])
-        assert _read(ods_reader, copy, os.dup(full.fileno())) == {"full": "No space left on device"}
+        assert _read("ods", copy, os.dup(full.fileno())) == {"full": "No space left on device"}
 
 
 SPY = """

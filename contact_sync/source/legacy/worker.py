@@ -14,7 +14,6 @@ import os
 import resource
 import sys
 from io import FileIO
-from types import ModuleType
 from typing import Any
 
 from contact_sync.i18n import set_language
@@ -25,17 +24,20 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 def main(kind: str, source: str, spool: str, language: str, *limits: str) -> None:
     """Read the workbook; `kind` is the name of the module that does."""
-    reader = importlib.import_module(f"contact_sync.source.legacy.{kind}")  # before the limits: it must not fail for them
     for limit, most in zip((resource.RLIMIT_AS, resource.RLIMIT_CPU), limits, strict=True):
         _, hard = resource.getrlimit(limit)
         soft = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
         resource.setrlimit(limit, (soft, soft))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the contacts
     set_language(language)
-    sys.stdout.write(json.dumps(_read(reader, int(source), int(spool))))
+    sys.stdout.write(json.dumps(_read(kind, int(source), int(spool))))
 
 
-def _read(reader: ModuleType, source: int, spool: int) -> dict[str, Any]:
+def _read(kind: str, source: int, spool: int) -> dict[str, Any]:
+    try:
+        reader = importlib.import_module(f"contact_sync.source.legacy.{kind}")
+    except Exception:  # noqa: BLE001 - it is installed, so that only the memory limit can prevent its import
+        return {"failed": MemoryError.__name__}
     try:
         with FileIO(source) as copy, os.fdopen(spool, "wb") as rows:
             copy.seek(0)  # the parent has read from it
