@@ -7,7 +7,7 @@ the name of a field: fields may be added, removed and reordered, and what was co
 import hmac
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -20,9 +20,9 @@ FieldDigests = Mapping[str, bytes]  # field name → digest (8 bytes) of its val
 _DIGEST_BYTES = 8
 _IDENTITY = ("phoneNumber", "firstname", "lastname")
 
-_FIRST_FIELDS = ("phoneNumber", "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
+FIRST_FIELDS = ("phoneNumber", "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
 """Fields of the first release, which labelled a field by its position in this list. Frozen: confirmed digests depend on it."""
-_LABELS = {field: str(position) for position, field in enumerate(_FIRST_FIELDS)}
+_LABELS = {field: str(position) for position, field in enumerate(FIRST_FIELDS)}
 
 _VERSION = b"\x01"  # first byte of stored digests; names the way they are computed and written
 
@@ -43,10 +43,14 @@ class Fingerprints:
 
     def row(self, contact_id: str, values: Mapping[str, str]) -> bytes:
         """Return one digest, 16 bytes, of a contactId and all values (field name → value) that it carries, in any order."""
-        parts = [contact_id, *[values.get(field, _ABSENT) for field in _FIRST_FIELDS]]
+        parts = [contact_id, *[values.get(field, _ABSENT) for field in FIRST_FIELDS]]
         for field in sorted(values.keys() - _LABELS.keys()):
             parts += field, values[field]
         return self._digest(_SEPARATOR.join(parts))[:16]
+
+    def payload(self, contact_id: str, values: Sequence[str | None]) -> bytes:
+        """Return what `row` does for the values of `FIRST_FIELDS`, None where there is none, in half the time."""
+        return self._digest(_SEPARATOR.join([contact_id, *[_ABSENT if value is None else value for value in values]]))[:16]
 
     def fields(self, contact_id: str, values: Mapping[str, str]) -> FieldDigests:
         """Return the digest of each value (field name → value) that a contact carries."""
@@ -86,7 +90,7 @@ def unpack(stored: bytes) -> FieldDigests:
 
 def from_first_release(stored: bytes) -> bytes:
     """Return what the first release stored, a digest for each of its fields and zeros for an unknown one, as `pack` writes it."""
-    digests = {name: stored[start : start + _DIGEST_BYTES] for start, name in zip(range(0, 72, 8), _FIRST_FIELDS, strict=True)}
+    digests = {name: stored[start : start + _DIGEST_BYTES] for start, name in zip(range(0, 72, 8), FIRST_FIELDS, strict=True)}
     return pack({name: digest for name, digest in digests.items() if any(digest)})
 
 

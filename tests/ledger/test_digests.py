@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import StorageError
 from contact_sync.ledger.digests import (
+    FIRST_FIELDS,
     Fingerprints,
     _create,
     agree,
@@ -217,3 +218,11 @@ def test_a_key_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match=r"digest\.key cannot be read or made \(Not a directory\): check the folder"):
         installation(tmp_path / "file")
+
+
+@given(st.lists(st.none() | st.text("abé +\x1e", max_size=5), min_size=len(FIRST_FIELDS), max_size=len(FIRST_FIELDS)))
+def test_payload_has_the_digest_of_its_row(payload: list[str | None]) -> None:
+    """The digest of a payload is that of the values that it carries, by name."""
+    digests = Fingerprints(bytes(32))
+    values = {name: value for name, value in zip(FIRST_FIELDS, payload, strict=True) if value is not None}
+    assert digests.payload("C1", payload) == digests.row("C1", values)

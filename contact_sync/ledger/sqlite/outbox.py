@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from contact_sync.errors import StorageError
 from contact_sync.i18n import _
-from contact_sync.ledger.digests import Fingerprints, agree, changes_identity, pack, unpack
+from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.schema import storable, violation_columns
 from contact_sync.ledger.store import Comparison, Payload
@@ -26,6 +26,8 @@ class ConfirmedState:
     fields: Sequence[str]
 
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
+        if not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
+            return Comparison([False] * len(rows), 0, 0)
         stored = self._find([contact_id for contact_id, _ in rows])
         found = [
             self._compare(contact_id, payload, *stored[contact_id]) if contact_id in stored else (False, None)
@@ -36,6 +38,8 @@ class ConfirmedState:
 
     def _compare(self, contact_id: str, payload: Payload, row: bytes | None, packed: bytes) -> tuple[bool, bool | None]:
         """Return True when a row is in place, and True when it changes the identity (None where that is not known)."""
+        if self.fields == FIRST_FIELDS and row == self.fingerprints.payload(contact_id, payload):
+            return True, False
         values = {name: value for name, value in zip(self.fields, payload, strict=True) if value is not None}
         if row == self.fingerprints.row(contact_id, values):
             return True, False
