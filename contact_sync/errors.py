@@ -12,9 +12,15 @@ from contact_sync.model import Violation
 
 
 class ContactSyncError(Exception):
-    """The run cannot continue; the text is one sentence for the operator: what is wrong, where, and what to do."""
+    """The run cannot continue: one sentence for the operator, translated here, says what is wrong, where, and what to do.
+
+    `values` fill the sentence's placeholders.
+    """
 
     exit_code = 1
+
+    def __init__(self, sentence: str, /, **values: object) -> None:
+        super().__init__(_(sentence, **values))
 
 
 class ConfigError(ContactSyncError):

@@ -12,7 +12,6 @@ from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
@@ -121,7 +120,7 @@ class Settings:
     def __post_init__(self) -> None:
         with contextlib.suppress(OSError):  # one of them does not exist, or cannot be accessed
             if self.source.path != Path() and self.report.path.samefile(self.source.path):
-                raise ConfigError(_("The report would overwrite the source {path}: correct --report.", path=self.source.path))
+                raise ConfigError("The report would overwrite the source {path}: correct --report.", path=self.source.path)
 
     @classmethod
     def of(cls, **options: Any) -> Self:
@@ -155,13 +154,12 @@ def base_url(text: str) -> str:
     except ValueError:
         host = ""
     if not host or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ConfigError(_("The base URL must be an address such as https://api.smspartner.fr/v1: correct --base-url."))
+        raise ConfigError("The base URL must be an address such as https://api.smspartner.fr/v1: correct --base-url.")
     if parts.scheme == "http" and not _is_loopback(host):
-        sentence = _(
+        raise ConfigError(
             "The base URL must begin with https://, or the API key would be sent unencrypted to {host}: correct --base-url.",
             host=host,
         )
-        raise ConfigError(sentence)
     return parts.geturl()  # with the scheme in lower case
 
 
@@ -184,11 +182,9 @@ def api_key(text: str, where: str) -> str:
 
 def _no_key(where: str) -> ConfigError:
     return ConfigError(
-        _(
-            "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
-            where=where,
-            least=_MIN_KEY_LENGTH,
-        )
+        "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
+        where=where,
+        least=_MIN_KEY_LENGTH,
     )
 
 
@@ -197,10 +193,11 @@ def api_key_file(path: Path) -> str:
     try:
         with path.open(encoding="ascii") as file:
             if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigError(_("The API key file {path} can be read by others: run chmod 600 on it.", path=path))
+                raise ConfigError("The API key file {path} can be read by others: run chmod 600 on it.", path=path)
             return api_key(file.read(1000), str(path))
     except OSError as error:
-        sentence = _("The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror)
-        raise ConfigError(sentence) from error
+        raise ConfigError(
+            "The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror
+        ) from error
     except UnicodeDecodeError as error:
         raise _no_key(str(path)) from error

@@ -61,7 +61,7 @@ class Client:
         self._base_url = base_url
         self._host = _host_of(base_url)
         if not self._host:
-            raise ConfigError(_("The base URL {url} is not valid: correct --base-url.", url=base_url))
+            raise ConfigError("The base URL {url} is not valid: correct --base-url.", url=base_url)
         self._timeout = timeout
         self.limiter = Limiter(rate, clock=clock, sleep=sleep)
         self._proxy_variable, proxy = _proxy_for(base_url)
@@ -102,18 +102,16 @@ class Client:
     def _failure(self, error: httpx.TransportError) -> Exception:
         """Return the error that says what to do next about an attempt without an answer."""
         if isinstance(error, httpx.ProxyError):
-            sentence = _(
+            return ConfigError(
                 "The proxy in {variable} cannot be used: correct the variable, or exclude {host} with NO_PROXY.",
                 variable=self._proxy_variable,
                 host=self._host,
             )
-            return ConfigError(sentence)
         if isinstance(error, CertificateError):
-            sentence = _(
+            return ConfigError(
                 "This machine does not trust the certificate of {host}: check --base-url, the clock and SSL_CERT_FILE.",
                 host=self._host,
             )
-            return ConfigError(sentence)
         if isinstance(error, httpx.ConnectError):
             return Transient(Violation("api-unreachable"), maybe_applied=False)
         if isinstance(error, httpx.NetworkError):
@@ -155,12 +153,11 @@ def _proxy_for(base_url: str) -> tuple[str, httpx.Proxy | None]:
         for name in filter(proxies.get, ("https", "all")):
             variable, url = f"{name.upper()}_PROXY", proxies[name]
             if not url.startswith("http://") or not _host_of(url):
-                sentence = _(
+                raise ConfigError(
                     "{variable} must be an address with http://: correct it, or exclude {host} with NO_PROXY.",
                     variable=variable,
                     host=host,
                 )
-                raise ConfigError(sentence)
             return variable, httpx.Proxy(url)
     return "", None
 
@@ -170,9 +167,8 @@ def _trust_store() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except (OSError, ssl.SSLError) as error:
         named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-        sentence = _(
+        raise ConfigError(
             "SSL_CERT_FILE or SSL_CERT_DIR ({named}) contains no certificates ({reason}): correct the variable.",
             named=named,
             reason=error,
-        )
-        raise ConfigError(sentence) from error
+        ) from error

@@ -11,7 +11,6 @@ from click.core import ParameterSource
 from contact_sync import settings
 from contact_sync.cli.program import Process
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 
@@ -69,9 +68,7 @@ def _of_account(ctx: click.Context, options: Options, *, sandbox: bool = False) 
 
 def _require_key(account: Options) -> None:
     if not account["key"]:
-        raise ConfigError(
-            _("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
-        )
+        raise ConfigError("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
 
 
 def _api_key(ctx: click.Context, path: Path | None) -> str:

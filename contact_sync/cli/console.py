@@ -119,7 +119,7 @@ class Console:
 def bug_error(bug: Exception) -> ContactSyncError:
     """Return the error that reports a bug to the operator, without its text, which may quote a cell."""
     name = type(bug).__name__
-    return ContactSyncError(_("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=name))
+    return ContactSyncError("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=name)
 
 
 def _run_cells(run: PastRun, unfinished: str) -> list[str]:

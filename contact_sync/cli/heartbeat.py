@@ -12,7 +12,6 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 
 _PING_TIMEOUT_S = 10.0  # seconds
 
@@ -29,7 +28,7 @@ class Ping:
         self._url = url or ""
         self.failure = ""  # the reason why the last failed ping failed, without the URL
         if self._url and not _is_http_url(self._url):
-            raise ConfigError(_("--ping is not a URL: it must begin with https:// or http://."))
+            raise ConfigError("--ping is not a URL: it must begin with https:// or http://.")
 
     def send(self, event: str, sentence: str = "") -> None:
         """Notify the monitor of an event, "start" or the exit code; `sentence` must not contain personal data."""

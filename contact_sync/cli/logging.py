@@ -14,7 +14,6 @@ from typing import Any
 
 from contact_sync.cli.console import Console
 from contact_sync.errors import StorageError
-from contact_sync.i18n import _
 
 _OURS = "contact_sync"
 
@@ -74,8 +73,9 @@ def configure_log(console: Console, *, verbose: bool, path: Path | None, as_json
             if path.is_file():
                 path.chmod(0o600)
         except OSError as error:
-            sentence = _("The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror)
-            raise StorageError(sentence) from error
+            raise StorageError(
+                "The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror
+            ) from error
         handlers[-1].setFormatter(_Clean(console.clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
     enabled = verbose or path is not None
     logging.basicConfig(handlers=handlers, level=logging.WARNING if enabled else logging.CRITICAL, force=True)

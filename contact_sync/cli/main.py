@@ -17,7 +17,6 @@ import click
 from contact_sync.cli.console import Console, Streams, bug_error
 from contact_sync.cli.program import Process, program
 from contact_sync.errors import ContactSyncError, StorageError
-from contact_sync.i18n import _
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,7 @@ def _run(argv: Sequence[str], process: Process) -> int:
     except Exception as bug:  # a mail from cron must not contain a traceback
         log.info("a bug", exc_info=True)
         if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
-            return console.print_error(StorageError(_("The output cannot be written ({reason}).", reason=bug.strerror)))
+            return console.print_error(StorageError("The output cannot be written ({reason}).", reason=bug.strerror))
         return console.print_error(bug_error(bug))
 
 

@@ -14,7 +14,7 @@ import platformdirs
 from contact_sync import settings
 from contact_sync.cli.program import COMMANDS, Process, program
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import LANGUAGES, _, set_language
+from contact_sync.i18n import LANGUAGES, set_language
 
 
 class _Parsed(click.ParamType[Any]):
@@ -111,18 +111,18 @@ def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Pat
     except OSError as error:
         if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
-        sentence = _("The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror)
-        raise ConfigError(sentence) from error
+        raise ConfigError(
+            "The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror
+        ) from error
     except ValueError as error:
-        raise ConfigError(_("The config file {path} is not valid TOML: {reason}.", path=path, reason=error)) from error
+        raise ConfigError("The config file {path} is not valid TOML: {reason}.", path=path, reason=error) from error
     known = _parameters_of_options(ctx)
     if unknown := sorted(written.keys() - (known.keys() - {"config"})):
-        sentence = _(
+        raise ConfigError(
             "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
             path=path,
             name=unknown[0],
         )
-        raise ConfigError(sentence)
     ctx.default_map = {known[name]: _as_text(name, setting, path) for name, setting in written.items()}
     return path
 
@@ -137,7 +137,7 @@ def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
 def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
     """Return a setting as the environment would give it, so that the option's own type reports what is wrong with it."""
     if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
-        raise ConfigError(_("The config file {path} has several values for “{name}”: write one.", path=path, name=name))
+        raise ConfigError("The config file {path} has several values for “{name}”: write one.", path=path, name=name)
     if name == "map":
         return list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
     return str(setting)

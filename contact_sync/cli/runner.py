@@ -95,7 +95,7 @@ def _check_log_file(options: Options, source: Path | None) -> None:
     report = options["report"] or (source and build_settings.report_beside(source))
     for other in filter(None, (source, report, *(options[name] for name in FORMATS))):
         if log_file and os.path.realpath(log_file) == os.path.realpath(other):
-            raise ConfigError(_("The log would overwrite {path}: correct --log-file.", path=other))
+            raise ConfigError("The log would overwrite {path}: correct --log-file.", path=other)
 
 
 def _failure(console: Console, error: ContactSyncError, source: Path | None) -> FileResult:
@@ -145,7 +145,7 @@ def _run_folder(ctx: Context, options: Options) -> FileResult:
     try:
         if any(options[name] not in {None, NOWHERE} for name in FORMATS):
             raise ConfigError(
-                _("{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder)
+                "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder
             )
         rehearsal = options["sandbox"] or options["dry_run"]
         moved = partial(_record_move, ctx, options)

@@ -32,10 +32,9 @@ class AtomicFile:
         self._temporary = path.with_name(f".{path.name}.draft")
         descriptor = acquire(self._temporary)
         if descriptor is None:
-            sentence = _(
+            raise BusyError(
                 "Another run is writing the report {path}: wait for it to end, or choose another file with --report.", path=path
             )
-            raise BusyError(sentence)
         self._committed = False
         self.file = os.fdopen(descriptor, "wb")
         try:
@@ -111,9 +110,8 @@ def is_edited(path: Path) -> bool:
 
 def write_error(path: Path, error: OSError) -> StorageError:
     """Return the error that says why the report at `path` cannot be written."""
-    sentence = _(
+    return StorageError(
         "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.",
         path=path,
         reason=error.strerror,
     )
-    return StorageError(sentence)

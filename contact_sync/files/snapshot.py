@@ -32,17 +32,16 @@ def private_copy(
     no room for the copy.
     """
     if path.name.startswith(("~$", ".~lock.")):
-        raise SourceError(_("{name} is only the lock file of an office program: give the file itself.", name=path.name))
+        raise SourceError("{name} is only the lock file of an office program: give the file itself.", name=path.name)
     identity_of(path)  # raises SourceError before anything is created
     try:
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - writing to it raises OSError too, for other reasons
     except OSError as error:
-        sentence = _(
+        raise StorageError(
             "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.",
             name=path.name,
             reason=error.strerror,
-        )
-        raise StorageError(sentence) from error
+        ) from error
     with opened as copy:
         yield copy, _copy_when_quiet(path, copy, clock, sleep)
 
@@ -69,12 +68,11 @@ def _copy_when_quiet(path: Path, copy: FileIO, clock: Callable[[], float], sleep
     while True:
         while clock() - quiet_since < QUIET:
             if clock() >= deadline:
-                sentence = _(
+                raise BusyError(
                     "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
                     name=path.name,
                     seconds=QUIET_TIMEOUT_S,
                 )
-                raise BusyError(sentence)
             sleep(_POLL_INTERVAL_S)
             if (now := identity_of(path)) != identity:
                 identity, quiet_since = now, clock()
@@ -89,9 +87,9 @@ def identity_of(path: Path) -> Identity:
     with _reading(path):
         found = path.stat()
     if stat.S_ISDIR(found.st_mode):
-        raise SourceError(_("{name} is a folder: give a file of contacts.", name=path.name or path))
+        raise SourceError("{name} is a folder: give a file of contacts.", name=path.name or path)
     if not stat.S_ISREG(found.st_mode):
-        raise SourceError(_("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name))
+        raise SourceError("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name)
     return Identity(found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 
 
@@ -110,14 +108,12 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        sentence = _("{path} does not exist: check the name, and whether the export has run.", path=path)
-        raise MissingError(sentence) from error
+        raise MissingError("{path} does not exist: check the name, and whether the export has run.", path=path) from error
     except PermissionError as error:
-        sentence = _("{path} cannot be read: permission denied; give this user read access.", path=path)
-        raise SourceError(sentence) from error
+        raise SourceError("{path} cannot be read: permission denied; give this user read access.", path=path) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise SourceError(_("{path} cannot be read: {reason}.", path=path, reason=reason)) from error
+        raise SourceError("{path} cannot be read: {reason}.", path=path, reason=reason) from error
 
 
 def _write(path: Path, block: bytes, copy: FileIO) -> None:
@@ -126,9 +122,8 @@ def _write(path: Path, block: bytes, copy: FileIO) -> None:
         while rest:  # a nearly full disk accepts a part before it fails
             rest = rest[copy.write(rest) :]
     except OSError as error:
-        sentence = _(
+        raise StorageError(
             "There is no disk space for a private copy of {name} ({reason}): free some space.",
             name=path.name,
             reason=error.strerror,
-        )
-        raise StorageError(sentence) from error
+        ) from error

@@ -37,8 +37,8 @@ def N_(sentence: str) -> str:  # noqa: N802 - the name that gettext's tools know
 
 
 def _(sentence: str, /, **values: object) -> str:
-    """Translate a sentence and fill in its placeholders."""
-    return gettext(sentence).format(**values)
+    """Translate a sentence and fill in its placeholders; one without values may be complete already."""
+    return gettext(sentence).format(**values) if values else gettext(sentence)
 
 
 def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str:

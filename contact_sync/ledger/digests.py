@@ -13,7 +13,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from contact_sync.errors import StorageError
-from contact_sync.i18n import _
 
 FieldDigests = Mapping[str, bytes]  # field name → digest (8 bytes) of its value. A field whose value is not known is absent.
 
@@ -107,15 +106,15 @@ def installation(folder: Path) -> Fingerprints:
         key = path.read_bytes()
     except OSError as error:
         reason = error.strerror
-        sentence = _("The installation key {path} cannot be read or made ({reason}): check the folder.", path=path, reason=reason)
-        raise StorageError(sentence) from error
+        raise StorageError(
+            "The installation key {path} cannot be read or made ({reason}): check the folder.", path=path, reason=reason
+        ) from error
     if len(key) != _KEY_BYTES:
-        sentence = _(
+        raise StorageError(
             "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
             "(every row is then sent once more).",
             path=path,
         )
-        raise StorageError(sentence)
     return Fingerprints(key)
 
 

@@ -70,18 +70,17 @@ def _existing_account(account: AccountSettings, *, exact: bool) -> Callable[[Fin
     folder = account.state_dir
     known = accounts(folder)
     if not known:
-        raise ConfigError(_("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder))
+        raise ConfigError("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder)
 
     def name(digests: Fingerprints) -> str:
         named = _digest(account, digests)
         if named in known:
             return named
         if exact or account.name or len(known) > 1:
-            sentence = _(
+            raise ConfigError(
                 "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.",
                 path=folder,
             )
-            raise ConfigError(sentence)
         return known.pop()
 
     return name
@@ -121,7 +120,7 @@ def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetim
 
 def _unusable(folder: Path, error: OSError) -> StorageError:
     return StorageError(
-        _("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror)
+        "The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror
     )
 
 
@@ -130,7 +129,6 @@ def _lock(path: Path, stack: ExitStack) -> None:
     descriptor = acquire(path)
     if descriptor is None:
         holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
-        sentence = _("Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder)
-        raise BusyError(sentence)
+        raise BusyError("Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder)
     stack.callback(os.close, descriptor)
     os.write(descriptor, f"{os.getpid()}\n".encode())

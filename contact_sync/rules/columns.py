@@ -21,7 +21,6 @@ from typing import Literal, NamedTuple, TypeAlias
 import phonenumbers
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
@@ -51,7 +50,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         if self.region.upper() not in phonenumbers.SUPPORTED_REGIONS:
-            raise ConfigError(_("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=self.region))
+            raise ConfigError("{region} is not a region: give the two letters of ISO 3166, such as FR.", region=self.region)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +79,13 @@ def parse_faults(spec: str) -> Faults:
         match = _PART.fullmatch(part)
         name, units = _PARTS.get(match["name"], ("", {})) if match else ("", {})
         if match is None or match["unit"] not in units or name in values:
-            sentence = _(
+            raise ConfigError(
                 "--faults: “{part}” is unknown or repeated: write 500=5%, 429=2%, drop=1%, alter=1%, retry-after=2, "
                 "latency=200ms or seed=7, each at most once, separated by commas.",
                 part=part,
             )
-            raise ConfigError(sentence)
         values[name] = float(match["number"]) / units[match["unit"]]
     faults = Faults(**values)
     if round(faults.errors + faults.throttled + faults.drops + faults.altered, 9) > 1:
-        raise ConfigError(_("--faults: the shares in “{spec}” add up to more than 100%: lower them.", spec=spec))
+        raise ConfigError("--faults: the shares in “{spec}” add up to more than 100%: lower them.", spec=spec)
     return faults

@@ -26,7 +26,6 @@ from typing import Any
 from aiohttp import web
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 from contact_sync.sandbox.faults import Behaviour, Faults
 from contact_sync.sandbox.store import CREATED, GROUPS, ContactStore, normalise
 
@@ -96,8 +95,7 @@ class Sandbox:
                 await web.TCPSite(runner, _LOOPBACK, port).start()
             except OSError as error:
                 reason = os.strerror(error.errno or 0)
-                sentence = _("Port {port} cannot be opened ({reason}): choose another.", port=port, reason=reason)
-                raise ConfigError(sentence) from error
+                raise ConfigError("Port {port} cannot be opened ({reason}): choose another.", port=port, reason=reason) from error
             self.base_url = f"http://{_LOOPBACK}:{runner.addresses[0][1]}/v1"
             yield self.base_url
         finally:

@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Collection, Mapping
 
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID
 
 _ALIASES = {
@@ -48,13 +47,12 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
     checked = {}
     for header, field in renames.items():
         if normalise_header(field) not in _CANONICAL:
-            sentence = _(
+            raise ConfigError(
                 "--map “{header}={field}”: {field} is not a field; the fields are {fields}.",
                 header=header,
                 field=field,
                 fields=", ".join((ID, *FIELDS)),
             )
-            raise ConfigError(sentence)
         checked[normalise_header(header)] = _CANONICAL[normalise_header(field)]
     return checked
 

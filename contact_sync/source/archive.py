@@ -12,7 +12,6 @@ from typing import IO, Protocol
 from xml.parsers import expat
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import _
 
 log = logging.getLogger(__name__)
 
@@ -32,29 +31,26 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_
     """
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
-        sentence = _(
+        raise SourceError(
             "{name} has {parts} parts inside, {limit} at most: copy the contacts to a new workbook.",
             name=name,
             parts=len(entries),
             limit=_MAX_ENTRIES,
         )
-        raise SourceError(sentence)
     if len({entry.filename.casefold() for entry in entries}) < len(entries):
-        sentence = _(
+        raise SourceError(
             "{name} contains one of its parts twice, so its content is not certain: open it in Excel and save it again.",
             name=name,
         )
-        raise SourceError(sentence)
     if sum(entry.file_size for entry in entries) > _MAX_BYTES:
-        raise SourceError(_("{name} unpacks to more than 1 GB: copy the contacts to a new workbook.", name=name))
+        raise SourceError("{name} unpacks to more than 1 GB: copy the contacts to a new workbook.", name=name)
     for entry in entries:
         if entry.file_size > _LARGE and entry.file_size > ratio * entry.compress_size:
-            sentence = _(
+            raise SourceError(
                 "{name} unpacks to more than {ratio} times its size: copy the contacts to a new workbook.", name=name, ratio=ratio
             )
-            raise SourceError(sentence)
         if entry.flag_bits & 1:
-            raise SourceError(_("{name} is protected by a password: save it without one.", name=name))
+            raise SourceError("{name} is protected by a password: save it without one.", name=name)
     for entry in entries:
         with archive.open(entry) as part:
             _check_part(part, name, is_parsed=only_part in ("", entry.filename))
@@ -67,11 +63,10 @@ def _check_part(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
         # Without the NULs of UTF-16. An entity could rewrite any cell.
         window = tail + block.replace(b"\0", b"")
         if is_parsed and _DOCTYPE in window:
-            sentence = _(
+            raise SourceError(
                 "{name} contains a document type declaration, which no workbook needs: open it in Excel and save it again.",
                 name=name,
             )
-            raise SourceError(sentence)
         tail = window[-len(_DOCTYPE) :]
 
 
@@ -85,9 +80,7 @@ def convert_damage(where: str) -> Iterator[None]:
         raise
     except Exception as error:
         log.info("%s: %s", where, type(error).__name__)  # its text may contain the value of a cell
-        raise SourceError(
-            _("{name} is damaged, or still being copied: open it in Excel and save it again.", name=where)
-        ) from error
+        raise SourceError("{name} is damaged, or still being copied: open it in Excel and save it again.", name=where) from error
 
 
 class _Handler(Protocol):

@@ -59,11 +59,10 @@ def choose_codepage(scores: list[CodepageScore], name: str) -> tuple[str, list[s
     if most_common.share == 0:
         best = most_common
     elif best.share > _MAX_SCORE or best.share == second.share:
-        sentence = _(
+        raise SourceError(
             "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.",
             name=name,
         )
-        raise SourceError(sentence)
     if best.unlikely:
         warning = _(
             "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",

@@ -64,13 +64,12 @@ class _Text(NamedTuple):
                     yield start, row
                     start = reader.line_num + 1
             except csv.Error as error:
-                sentence = _(
+                raise SourceError(
                     "{name}, line {line}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
                     "correct it, or export it again.",
                     name=self.name,
                     line=start,
-                )
-                raise SourceError(sentence) from error
+                ) from error
 
 
 @dataclass(slots=True)
@@ -126,7 +125,7 @@ class CsvSource(Source):
 
     def _refuse_ragged(self, total: int, ragged: LineNumbers) -> None:
         if 2 * ragged.count > total:
-            sentence = _(
+            raise SourceError(
                 "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
                 "(lines {lines}): check the header and the delimiter, and export it again.",
                 name=self.path.name,
@@ -135,7 +134,6 @@ class CsvSource(Source):
                 cells=len(self._header.cells),
                 lines=ragged,
             )
-            raise SourceError(sentence)
 
     def _clean(self, chunk: Chunk) -> Chunk:
         """Reduce the rows to the columns that are kept, and undo the escaping of a report."""
@@ -158,13 +156,12 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
     text = _Text(copy, detected.encoding, path.name)
     delimiter, above, header = _detect_delimiter(text, options.delimiter, options.renames)
     if len(header.cells) > _MAX_COLUMNS:
-        sentence = _(
+        raise SourceError(
             "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
             name=path.name,
             line=header.number,
             widest=_MAX_COLUMNS,
         )
-        raise SourceError(sentence)
     selection = select_columns(path.name, header, _unused_columns(text, delimiter, header), options.renames)
     found = _(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
@@ -202,14 +199,13 @@ def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, s
         delimiter = max(found, key=lambda candidate: found[candidate].known)
         return delimiter, heads[delimiter], found[delimiter]
     if override is not None:
-        sentence = _(
+        raise SourceError(
             "{name}: with the delimiter “{delimiter}”, none of the first {searched} rows is a header "
             "with a contactId column: correct --delimiter, or leave it out.",
             name=text.name,
             delimiter=override,
             searched=SEARCHED,
         )
-        raise SourceError(sentence)
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
     raise no_header_error(text.name, list(islice(text.records(likely), SEARCHED)), renames, is_text=True)
 

@@ -71,7 +71,7 @@ def _check_override(override: str) -> None:
         io.TextIOWrapper(io.BytesIO(), encoding=override)
     except (LookupError, ValueError) as error:
         raise ConfigError(
-            _("--encoding {encoding} is not known: give utf-8, cp1252, mac_roman, cp850 or another.", encoding=override)
+            "--encoding {encoding} is not known: give utf-8, cp1252, mac_roman, cp850 or another.", encoding=override
         ) from error
 
 
@@ -103,14 +103,13 @@ def _verify(copy: FileIO, encoding: str, name: str) -> bool:
     try:
         return _scan(copy, encoding, name)
     except UnicodeError as error:
-        sentence = _(
+        raise SourceError(
             "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: "
             "export it again as CSV UTF-8, or give --encoding.",
             name=name,
             line=_line_of_fault(copy, encoding),
             encoding=encoding,
-        )
-        raise SourceError(sentence) from error
+        ) from error
 
 
 def _scan(copy: FileIO, encoding: str, name: str) -> bool:
@@ -118,21 +117,19 @@ def _scan(copy: FileIO, encoding: str, name: str) -> bool:
     unbroken, last = 0, ""
     for text in _decode_blocks(copy, encoding):
         if "\0" in text:
-            sentence = _(
+            raise SourceError(
                 "{name}, line {line}: there are NUL characters (empty bytes), so the file "
                 "is damaged or was not written to its end: export it again.",
                 name=name,
                 line=_line_of_fault(copy, encoding),
             )
-            raise SourceError(sentence)
         unbroken = 0 if "\n" in text or "\r" in text else unbroken + len(text)
         if unbroken > LINE_LIMIT:
-            sentence = _(
+            raise SourceError(
                 "{name} has a line of more than {limit} million characters: it is not a table of contacts.",
                 name=name,
                 limit=LINE_LIMIT >> 20,
             )
-            raise SourceError(sentence)
         last = text[-1:] or last
     return last in ("\n", "\r")
 
@@ -192,16 +189,15 @@ def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
                 (utf8 if _is_probably_utf8(line.encode("latin-1")) else others).add(number)
     if utf8.count and others.count == 1 and fault.reason == "unexpected end of data":
         raise SourceError(
-            _("{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others)
+            "{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others
         )
     if utf8.count:
-        sentence = _(
+        raise SourceError(
             "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8.",
             name=name,
             utf8=utf8,
             others=others,
         )
-        raise SourceError(sentence)
 
 
 def _is_valid_utf8(raw: bytes) -> bool:

@@ -82,22 +82,20 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
     """
     filled = [(number, cells) for number, cells in rows if any(map(str.strip, cells))]
     if not filled:
-        sentence = _(
+        return SourceError(
             "{where} is empty in its first {searched} rows, where the header must be: export it again.",
             where=where,
             searched=SEARCHED,
         )
-        return SourceError(sentence)
     for number, cells in filled:
         if ID in match_fields(cells, renames).values():
-            sentence = _(
+            return SourceError(
                 "{where}: the header on row {row} has contactId but no column to send ({fields}): "
                 "add one, or name it with --map.",
                 where=where,
                 row=number,
                 fields=", ".join(FIELDS),
             )
-            return SourceError(sentence)
     number, cells = filled[0]
     parts = re.split("[;,\t|]", cells[0]) if is_text and len(cells) == 1 else cells
     if match_fields(parts, renames):
@@ -106,19 +104,17 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
         shown = _("no known field name")
     details = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
     if len(parts) > len(cells):
-        sentence = _(
+        return SourceError(
             "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
             "contains {shown}. Each line is quoted as one cell. Add the header, or name the column, as "
             'in --map "Réf client=contactId".',
             **details,
         )
-        return SourceError(sentence)
-    sentence = _(
+    return SourceError(
         "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
         'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
         **details,
     )
-    return SourceError(sentence)
 
 
 def select_columns(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
@@ -130,12 +126,11 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
     cells, fields = header.cells, header.fields
     missing = set(renames) - {normalise_header(cell) for cell in cells if not _is_report_column(cell)}
     if missing:
-        sentence = _(
+        raise ConfigError(
             "--map names a column “{column}” that {where} does not have: correct the option.", column=min(missing), where=where
         )
-        raise ConfigError(sentence)
     for position, field in header.typos.items():
-        sentence = _(
+        raise SourceError(
             "{where}, row {row}: column {letter} “{column}” is close to {field}: "
             'correct the header, or give --map "{column}={field}".',
             where=where,
@@ -144,11 +139,10 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
             column=_shorten(cells[position]),
             field=field,
         )
-        raise SourceError(sentence)
     taken: dict[str, int] = {}
     for position, field in fields.items():
         if field in taken:
-            sentence = _(
+            raise SourceError(
                 "{where}, row {row}: columns {letter} “{column}” and {other_letter} “{other_column}” both mean {field}: "
                 "rename or delete one, or choose with --map.",
                 where=where,
@@ -159,7 +153,6 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
                 other_column=_shorten(cells[position]),
                 field=field,
             )
-            raise SourceError(sentence)
         taken[field] = position
     if ID not in taken or len(taken) == 1:
         raise no_header_error(where, [(header.number, cells)], renames)

@@ -111,23 +111,23 @@ def detect_kind(copy: FileIO, name: str) -> Kind:
     copy.seek(0)
     head = copy.read(_HEAD)
     if not head:
-        raise SourceError(_("{name} is empty: export it again.", name=name))
+        raise SourceError("{name} is empty: export it again.", name=name)
     if head.startswith(_OLE):
         return _detect_ole(copy, head, name)
     if head.startswith(b"PK\x03\x04"):
         return _detect_zip(copy, name)
     if head.startswith(b"PK\x05\x06"):
-        raise SourceError(_("{name} is an empty zip archive: give the file of contacts itself.", name=name))
+        raise SourceError("{name} is an empty zip archive: give the file of contacts itself.", name=name)
     for magic, sentence in _BINARY_FORMATS.items():
         if head.startswith(magic):
-            raise SourceError(_(sentence, name=name))
+            raise SourceError(sentence, name=name)
     if _OLD_EXCEL.match(head):
-        raise SourceError(_("{name} is a workbook of a very old Excel: open it, and save it as .xlsx.", name=name))
+        raise SourceError("{name} is a workbook of a very old Excel: open it, and save it as .xlsx.", name=name)
     # Without the NULs of UTF-16, and without byte order marks.
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     for pattern, sentence in _TEXT_FORMATS.items():
         if re.match(pattern, start, re.DOTALL):
-            raise SourceError(_(sentence, name=name))
+            raise SourceError(sentence, name=name)
     return Kind.CSV
 
 
@@ -137,10 +137,10 @@ def _detect_ole(copy: FileIO, head: bytes, name: str) -> Kind:
     copy.seek((int.from_bytes(head[48:52], "little") + 1) * size)
     directory = copy.read(4096).lower()  # names are compared without case, and some programs write WORKBOOK
     if "encryptedpackage".encode("utf-16-le") in directory:
-        raise SourceError(_("{name} is protected by a password: save it without one.", name=name))
+        raise SourceError("{name} is protected by a password: save it without one.", name=name)
     if any(stream.encode("utf-16-le") in directory for stream in ("workbook", "book")):
         return Kind.XLS
-    raise SourceError(_("{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.", name=name))
+    raise SourceError("{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.", name=name)
 
 
 def _detect_zip(copy: FileIO, name: str) -> Kind:
@@ -155,5 +155,5 @@ def _detect_zip(copy: FileIO, name: str) -> Kind:
     if "[content_types].xml" in names and any(entry.startswith("xl/") for entry in names):
         return Kind.XLSX
     if any(entry.startswith("word/") for entry in names):
-        raise SourceError(_("{name} is a Word document: export the contacts as CSV or .xlsx.", name=name))
-    raise SourceError(_("{name} is a zip archive: unpack it, and give the file of contacts itself.", name=name))
+        raise SourceError("{name} is a Word document: export the contacts as CSV or .xlsx.", name=name)
+    raise SourceError("{name} is a zip archive: unpack it, and give the file of contacts itself.", name=name)

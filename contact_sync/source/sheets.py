@@ -91,12 +91,11 @@ class SheetSource(Source):
             if chunk.rows:
                 yield chunk
         if hidden and self._hidden == "refuse":
-            sentence = _(
+            raise SourceError(
                 "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or --hidden skip.",
                 where=metadata.where,
                 rows=hidden,
             )
-            raise SourceError(sentence)
 
     def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:
         texts = [render(cells[position]) for position in self._positions]
@@ -143,13 +142,12 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     selection = select_columns(metadata.where, header, unused, options.renames)
     merged = [field for position, field in header.fields.items() if metadata.is_merged(position + 1, header.number)]
     if merged:
-        sentence = _(
+        raise SourceError(
             "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
             where=metadata.where,
             row=header.number,
             fields=", ".join(merged),
         )
-        raise SourceError(sentence)
     return SheetSource(
         path=path,
         columns=selection.columns,
@@ -178,37 +176,34 @@ def _choose(
         wanted = options.sheet.strip().casefold()
         candidates = [sheet for sheet in sheets if sheet.title.strip().casefold() == wanted]
     elif not visible:
-        raise SourceError(_("{name} has no visible sheet: correct the file, or --sheet.", name=name))
+        raise SourceError("{name} has no visible sheet: correct the file, or --sheet.", name=name)
     if not candidates:
-        sentence = _(
+        raise SourceError(
             "{name} has no sheet “{sheet}”, only {sheets}: correct the file, or --sheet.",
             name=name,
             sheet=options.sheet,
             sheets=_titles(visible),
         )
-        raise SourceError(sentence)
     heads = [(sheet, _read_head(sheet, name)) for sheet in candidates]
     headers = [(sheet, rows, find_header(rows, options.renames, is_escaped=is_escaped)) for sheet, rows in heads]
     found = [(sheet, rows, header) for sheet, rows, header in headers if header]
     if len(found) > 1:
-        sentence = _(
+        raise SourceError(
             "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
             name=name,
             sheets=_titles([sheet for sheet, _, _ in found]),
         )
-        raise SourceError(sentence)
     if found:
         return found[0]
     filled = [(sheet, rows) for sheet, rows in heads if rows]
     if len(filled) > 1:
-        sentence = _(
+        raise SourceError(
             "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
             "{searched} rows: add it, or name the columns with --map.",
             name=name,
             sheets=_titles(candidates),
             searched=SEARCHED,
         )
-        raise SourceError(sentence)
     where = _("{name}, sheet “{title}”", name=name, title=filled[0][0].title) if filled else name
     raise no_header_error(where, filled[0][1] if filled else [], options.renames)
 
@@ -232,12 +227,11 @@ def _without_hidden(header: Header, metadata: SheetMetadata, hidden: str) -> Hea
     if not concealed or hidden == "include":
         return header
     if hidden == "refuse":
-        sentence = _(
+        raise SourceError(
             "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
             where=metadata.where,
             fields=", ".join(concealed.values()),
         )
-        raise SourceError(sentence)
     return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
 
 

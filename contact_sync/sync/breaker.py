@@ -5,7 +5,6 @@ from collections.abc import Callable
 from enum import Enum
 
 from contact_sync.errors import UnavailableError
-from contact_sync.i18n import _
 
 MAX_FAILURES = 20  # consecutive failures that open the breaker
 WINDOW, MAX_FAILURE_SHARE = 100, 0.5  # share of the last attempts whose failure opens the breaker, in any order
@@ -96,11 +95,11 @@ class Breaker:
             self._pausing_since = now
         if max(seconds, now - self._pausing_since) > MAX_PAUSE_S:
             self.state = Health.GAVE_UP
-            raise UnavailableError(_("The API asks to wait another {seconds:.0f} s: run again later.", seconds=seconds))
+            raise UnavailableError("The API asks to wait another {seconds:.0f} s: run again later.", seconds=seconds)
 
     def give_up(self) -> UnavailableError:
         """Stop probing, and return the reason."""
         self.state = Health.GAVE_UP
         if self._seen_response:
-            return UnavailableError(_("The API is down or does not answer as documented: run again later."))
-        return UnavailableError(_("No usable answer from the API: run again later, or check --base-url (it ends in /v1)."))
+            return UnavailableError("The API is down or does not answer as documented: run again later.")
+        return UnavailableError("No usable answer from the API: run again later, or check --base-url (it ends in /v1).")

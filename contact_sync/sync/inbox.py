@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from contact_sync.errors import BusyError, ContactSyncError, MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
-from contact_sync.i18n import _
 from contact_sync.model import Identity
 
 DONE, FAILED = "done", "failed"
@@ -72,7 +71,7 @@ def run_each(
             return  # the same would stop the other files
     if expected and not found and is_overdue(inbox, expected, dt.datetime.now().astimezone()):
         time = f"{expected:%H:%M}"
-        raise SourceError(_("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=time))
+        raise SourceError("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=time)
 
 
 def arrivals(inbox: Path) -> list[Path]:
@@ -86,7 +85,7 @@ def arrivals(inbox: Path) -> list[Path]:
                 with suppress(FileNotFoundError):  # another run has moved it since
                     found.append((path.stat().st_ctime_ns, path.name, path))
     except OSError as error:
-        raise SourceError(_("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror)) from error
+        raise SourceError("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror) from error
     return [path for *_key, path in sorted(found)]
 
 
@@ -137,7 +136,7 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
         return None
     except OSError as error:
         about = {"path": path, "folder": into, "reason": error.strerror}
-        raise StorageError(_("{path} cannot be moved to {folder} ({reason}): check the folder.", **about)) from error
+        raise StorageError("{path} cannot be moved to {folder} ({reason}): check the folder.", **about) from error
     return place
 
 

@@ -67,8 +67,7 @@ def drafts(paths: OutputPaths) -> Iterator[Drafts]:
     """
     for one, other in combinations([paths.source, *paths.reports.values()], 2):
         if _is_same(one, other):
-            sentence = _("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
-            raise ConfigError(sentence)
+            raise ConfigError("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
     opened = Drafts({}, [])
     with ExitStack() as stack:
         for name, requested in paths.reports.items():

@@ -65,7 +65,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
         with drafts(paths) as reports:
             requests, retries = ledger.attempts()
             if not ledger.resume_last():
-                raise ConfigError(_("The last run ended before anything was sent: run the file again."))
+                raise ConfigError("The last run ended before anything was sent: run the file again.")
             steps.send(sender, reports)
             steps.conclude()
             summary.requests -= requests
@@ -129,9 +129,9 @@ def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Outp
     """Return the last run as it was left, and where its reports go. Raises ConfigError when it is not the one asked for."""
     last = ledger.last_run()
     if not last:
-        raise ConfigError(_("There is no run whose rows are still kept: run the file again."))
+        raise ConfigError("There is no run whose rows are still kept: run the file again.")
     if settings.run not in {"", last}:
-        raise ConfigError(_("Only the rows of the last run, {run}, are still kept.", run=last))
+        raise ConfigError("Only the rows of the last run, {run}, are still kept.", run=last)
     former, layout, seconds = ledger.reopen_last()
     paths = former_output_paths(settings.report, former)
     rows = sum(ledger.outcomes().values())

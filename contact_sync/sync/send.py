@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from contact_sync.api.client import Client
 from contact_sync.errors import ContactSyncError, StorageError, UnavailableError
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.i18n import _, ngettext
+from contact_sync.i18n import ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.model import Pending, Result, Watcher
 from contact_sync.settings import Settings
@@ -80,11 +80,12 @@ class Sender:
             self._shutdown.request(reason)
         except Exception as bug:
             log.exception("while sending")
-            sentence = _(
-                "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.",
-                bug=type(bug).__name__,
+            self._shutdown.request(
+                ContactSyncError(
+                    "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.",
+                    bug=type(bug).__name__,
+                )
             )
-            self._shutdown.request(ContactSyncError(sentence))
         return notes
 
     async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:
@@ -185,7 +186,7 @@ class Pool:
     def _start_timer(self) -> asyncio.TimerHandle | None:
         if self._limits.seconds is None:
             return None
-        reason = UnavailableError(_("The time budget (--max-duration) is used up: the next run sends the rest."))
+        reason = UnavailableError("The time budget (--max-duration) is used up: the next run sends the rest.")
         if self._limits.seconds <= 0:
             self._shutdown.request(reason)
             return None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import ATTENTION_CODE, PRECEDENCE, ContactSyncError, SourceError, StorageError
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.i18n import _, ngettext
+from contact_sync.i18n import ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.model import ATTENTION, Batch, Layout, Original, Outcome, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.report import formats
@@ -56,11 +56,9 @@ class Steps:
         settings, ledger, summary = self.settings, self.ledger, self.summary
         if settings.source.blank == "clear" and not source.blanks_certain:
             raise SourceError(
-                _(
-                    "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
-                    "the file in Excel and save it as .xlsx.",
-                    name=source.path.name,
-                )
+                "{name}: an empty cell may be a formula that was never calculated, so --blank clear would not be safe: open "
+                "the file in Excel and save it as .xlsx.",
+                name=source.path.name,
             )
         validator = Validator(source.mapping, policy)
         staged = stage(
@@ -74,7 +72,7 @@ class Steps:
         )
         summary.rows = staged.rows
         if summary.rows == 0 and not settings.source.allow_empty:
-            raise SourceError(_("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path))
+            raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
         changed = 0 if settings.send.resend else staged.to_send
         source.warnings += deviations(ledger.workloads(str(settings.source.path), COMPARED), Workload(summary.rows, changed))
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
@@ -122,13 +120,13 @@ class Steps:
             lines = self._write(name, draft, context)
             accounted = sum(summary.outcomes.values())
             if {accounted, accounted if lines is None else lines} != {summary.rows}:
-                sentence = _(
+                bug = ContactSyncError(
                     "A bug in contact-sync lost count: {rows} rows were read, {lines} reported and {accounted} accounted for.",
                     rows=summary.rows,
                     lines=lines,
                     accounted=accounted,
                 )
-                self.shutdown.request(ContactSyncError(sentence))
+                self.shutdown.request(bug)
             self._set_exit_code()
 
     def _write(self, name: str, draft: AtomicFile, context: ReportContext) -> int | None:
@@ -148,10 +146,12 @@ class Steps:
             self.shutdown.request(reason)
         except Exception as bug:  # must not keep the other reports from being written: the rows are sent
             log.exception("while writing %s", draft.path)
-            sentence = _(
-                "A bug in contact-sync stopped the writing of {path} ({bug}): report it.", path=draft.path, bug=type(bug).__name__
+            kind = type(bug).__name__
+            self.shutdown.request(
+                ContactSyncError(
+                    "A bug in contact-sync stopped the writing of {path} ({bug}): report it.", path=draft.path, bug=kind
+                )
             )
-            self.shutdown.request(ContactSyncError(sentence))
         else:
             if name != "report":
                 self.summary.outputs[name] = draft.path

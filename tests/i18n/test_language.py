@@ -29,6 +29,17 @@ TREES = {str(path.relative_to(PACKAGE)): ast.parse(path.read_text(encoding="utf-
 THIN = "\u202f"
 CODE = re.compile(r'--map "[^"]*"|\{[^}]*\}|<\?>|https?://|=[0-9]+%|[0-9]{2}:[0-9]{2}')
 
+
+def _kinds_of(kind: type[ContactSyncError]) -> Iterator[str]:
+    yield kind.__name__
+    for narrower in kind.__subclasses__():
+        yield from _kinds_of(narrower)
+
+
+ERRORS = sorted({*_kinds_of(ContactSyncError)} - {Interrupted.__name__})
+TRANSLATING = ("_", "ngettext", *ERRORS)
+"""The functions and classes that translate the sentence they are given."""
+
 Sentence = str | tuple[str, ...]
 """A sentence, or its singular and its plural."""
 
@@ -45,7 +56,7 @@ def catalogue() -> Catalog:
 
 def marked_sentences() -> set[Sentence]:
     """Return every sentence of the program that is marked for translation."""
-    keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
+    keywords = {"_": None, "N_": None, "ngettext": (1, 2), **dict.fromkeys(ERRORS)}
     with warnings.catch_warnings(action="ignore"):
         return {message for _file, _line, message, *_more in extract_from_dir(PACKAGE, keywords=keywords)}
 
@@ -108,21 +119,23 @@ def test_catalogue_is_compiled() -> None:
 
 
 def test_only_tables_translate_variables() -> None:
-    """Only sentences of a table, which are marked there, are translated from a variable."""
-    calls = [(name, call) for name, tree in TREES.items() for call in _calls(tree, "_", "ngettext")]
+    """Only sentences that are marked elsewhere, such as in a table, are translated from a variable."""
+    calls = [(name, call) for name, tree in TREES.items() for call in _calls(tree, *TRANSLATING)]
     assert {name for name, call in calls if not _literals(call)} == {
         "api/smspartner/envelope.py",
+        "errors.py",
         "i18n/__init__.py",
         "model.py",
         "report/formats.py",
         "source/opening.py",
+        "sync/guards.py",
     }
 
 
 def test_every_call_fills_its_placeholders() -> None:
     """Each call with a literal sentence provides exactly its placeholders."""
     for name, tree in TREES.items():
-        for call in _calls(tree, "_", "ngettext"):
+        for call in _calls(tree, *TRANSLATING):
             given = {keyword.arg for keyword in call.keywords}
             given |= {"count"} if ast.unparse(call.func) == "ngettext" else set()
             for sentence in _literals(call):
@@ -193,22 +206,13 @@ def test_correct_typography_passes() -> None:
     assert not typography_errors(f'«{THIN}{{a:g}}{THIN}»{THIN}: 10{THIN}%, <?> http://x 500=5%, --map "a b=c".')
 
 
-def _error_names(kind: type[ContactSyncError]) -> Iterator[str]:
-    yield kind.__name__
-    for narrower in kind.__subclasses__():
-        yield from _error_names(narrower)
-
-
 @pytest.mark.parametrize("name", sorted(TREES))
 def test_errors_are_translated(name: str) -> None:
     """No error for operators is an untranslated English sentence."""
-    for call in _calls(TREES[name], *_error_names(ContactSyncError), "RefusedError"):
-        assert not (call.args and _is_untranslated(call.args[0])), ast.unparse(call)
-
-
-def _is_untranslated(node: ast.expr) -> bool:
-    literal = isinstance(node, ast.Constant) and isinstance(node.value, str)
-    return literal or isinstance(node, ast.JoinedStr | ast.BinOp)
+    for call in _calls(TREES[name], *ERRORS):
+        assert not (call.args and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)), ast.unparse(call)
+    for call in _calls(TREES[name], "RefusedError"):
+        assert not _literals(call), ast.unparse(call)
 
 
 def test_english_is_the_default() -> None:

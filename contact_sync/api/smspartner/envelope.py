@@ -47,7 +47,7 @@ def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str
     """
     if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
         target = quoted(reply.headers.get("location", _("elsewhere")).partition("?")[0], key)
-        raise ConfigError(_("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target))
+        raise ConfigError("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target)
     envelope = envelope_of(reply.body)
     if envelope is None:
         raise _without_envelope(reply)
@@ -87,7 +87,7 @@ def quoted(text: str, key: str) -> str:
 def _without_envelope(reply: Reply) -> Exception:
     """Return the error for a reply that is not the API's JSON."""
     if reply.status in {401, 403}:
-        return AccessError(_("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status))
+        return AccessError("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status)
     if str(reply.status) in _RETRYABLE:
         return _failure(reply, str(reply.status))
     reason = _("HTTP {status}, not the API's JSON", status=reply.status)
@@ -99,9 +99,9 @@ def _refusal(reply: Reply, envelope: dict[str, Any], key: str, codes: Mapping[st
     code, status = _raw_code_of(envelope), str(reply.status)
     shown = quoted(code, key)
     if code in _ACCESS:
-        return AccessError(_("The API refused: {reason} (code {code}).", reason=_(_ACCESS[code]), code=code))
+        return AccessError("The API refused: {reason} (code {code}).", reason=_(_ACCESS[code]), code=code)
     if reply.status in {401, 403}:
-        return AccessError(_("The API refused access (HTTP {status}): check the API key.", status=status))
+        return AccessError("The API refused access (HTTP {status}): check the API key.", status=status)
     if status in _RETRYABLE or code in _RETRYABLE:
         cause = code if status not in _RETRYABLE or code == _THROTTLED else status
         return _failure(reply, cause, api_code=shown, is_api_response=True)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
 from contact_sync.errors import AccessError, UnavailableError
-from contact_sync.i18n import _
 
 
 class Account(NamedTuple):
@@ -38,11 +37,10 @@ class Me:
         """
         envelope = envelope_of(reply.body)
         if envelope is None:
-            sentence = _("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
-            raise UnavailableError(sentence)
+            raise UnavailableError("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
         if envelope["success"] is not True:
             code, text = code_of(envelope, self._key), text_of(envelope, self._key)
-            raise AccessError(_("The API refused the key (code {code}: {text}).", code=code, text=text))
+            raise AccessError("The API refused the key (code {code}: {text}).", code=code, text=text)
         credits_ = envelope.get("credits")
         credit = quoted(str(credits_.get("creditSms", "")), self._key) if isinstance(credits_, dict) else ""
         return Account(credit, reply.date)

@@ -6,7 +6,6 @@ import click
 
 from contact_sync.cli.program import COMMANDS, Context, command, program
 from contact_sync.errors import ConfigError
-from contact_sync.i18n import _
 
 
 @command(
@@ -30,5 +29,5 @@ def show_help(ctx: Context, topic: str | None) -> int:
         console.print_data(asked.get_help(asked.context_class(asked, parent=ctx.parent, info_name=topic)))
     else:
         topics = ", ".join([*sorted(texts), *COMMANDS])
-        raise ConfigError(_("There is no help on “{topic}”: choose one of {topics}.", topic=topic, topics=topics))
+        raise ConfigError("There is no help on “{topic}”: choose one of {topics}.", topic=topic, topics=topics)
     return 0

@@ -62,9 +62,9 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> st
     """
     match = _TIME.fullmatch(at)
     if not match:
-        raise ConfigError(_("--at {time} is not a time of day: write it as 01:30.", time=at))
+        raise ConfigError("--at {time} is not a time of day: write it as 01:30.", time=at)
     if match[1] == "02":
-        raise ConfigError(_("Times between 02:00 and 03:00 are skipped or repeated when the clocks change: choose another."))
+        raise ConfigError("Times between 02:00 and 03:00 are skipped or repeated when the clocks change: choose another.")
     programs = [os.path.abspath(shutil.which(program) or program)]  # noqa: PTH100 - a link stays one
     if programs[0].endswith("__main__.py"):
         programs = [sys.executable, "-m", "contact_sync"]

@@ -56,8 +56,7 @@ class Database:
 
     def _migrate(self, account: str) -> None:
         if self.number("PRAGMA user_version") > schema.VERSION:
-            sentence = _("The ledger {path} was written by a newer contact-sync: install that version.", path=self._name)
-            raise StorageError(sentence)
+            raise StorageError("The ledger {path} was written by a newer contact-sync: install that version.", path=self._name)
         if self.number("PRAGMA user_version") < schema.VERSION:
             self.connection.create_function("from_first_release", 1, from_first_release, deterministic=True)
             with self.transaction() as db:
@@ -68,21 +67,19 @@ class Database:
                     db.execute("INSERT INTO meta VALUES ('account', ?)", (account,))
                 db.execute(f"PRAGMA user_version = {schema.VERSION}")
         if self.all("SELECT value FROM meta WHERE key = 'account'") != [(account,)]:
-            sentence = _("The ledger {path} belongs to another account: move it out of the state folder.", path=self._name)
-            raise StorageError(sentence)
+            raise StorageError("The ledger {path} belongs to another account: move it out of the state folder.", path=self._name)
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
-            sentence = _(
+            raise StorageError(
                 "The ledger {path} cannot be used ({reason}): check the disk; if the file is damaged, "
                 "move it away (every row is then sent once more).",
                 path=self._name,
                 reason=error,
-            )
-            raise StorageError(sentence) from error
+            ) from error
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -123,5 +120,6 @@ def _make_private(path: Path) -> None:
         os.fchmod(descriptor, 0o600)
         os.close(descriptor)
     except OSError as error:
-        sentence = _("The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror)
-        raise StorageError(sentence) from error
+        raise StorageError(
+            "The ledger {path} cannot be opened ({reason}): check the state folder.", path=path, reason=error.strerror
+        ) from error

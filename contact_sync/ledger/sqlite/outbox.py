@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contact_sync.errors import StorageError
-from contact_sync.i18n import _
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.schema import storable, violation_columns
@@ -131,12 +130,11 @@ class RunOutbox:
         try:
             free = shutil.disk_usage(path.parent).free
         except OSError as error:
-            sentence = _(
+            raise StorageError(
                 "The ledger {path} cannot be reached ({reason}): check the state folder.", path=path, reason=error.strerror
-            )
-            raise StorageError(sentence) from error
+            ) from error
         if free < _LOG_BYTES + _RESULT_BYTES * rows:
-            raise StorageError(_("The disk of the ledger {path} is full: free some space.", path=path))
+            raise StorageError("The disk of the ledger {path} is full: free some space.", path=path)
 
 
 def result_columns(result: Result) -> tuple[object, ...]:

@@ -75,23 +75,23 @@ def _run_worker(kind: str, copy: FileIO, spool: IO[bytes], name: str) -> list[Sp
         reply = json.loads(worker.stdout)
     except ValueError as error:
         raise SourceError(
-            _("{name} cannot be read (the reader stopped with {code}): save it as .xlsx.", name=name, code=worker.returncode)
+            "{name} cannot be read (the reader stopped with {code}): save it as .xlsx.", name=name, code=worker.returncode
         ) from error
     if "refused" in reply:
-        raise SourceError(_("{name} {refusal}", name=name, refusal=reply["refused"]))
+        raise SourceError("{name} {refusal}", name=name, refusal=reply["refused"])
     if "full" in reply:
         raise StorageError(
-            _("There is no disk space for the rows of {name} ({reason}): free some space.", name=name, reason=reply["full"])
+            "There is no disk space for the rows of {name} ({reason}): free some space.", name=name, reason=reply["full"]
         )
     if reply.get("failed") == "MemoryError":
         raise _limit_error(name, _("memory"))
     if "failed" in reply:
-        raise SourceError(_("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name))
+        raise SourceError("{name} is damaged, or still being copied: open it, and save it as .xlsx.", name=name)
     return [SpooledSheet.from_json(sheet) for sheet in reply["sheets"]]
 
 
 def _limit_error(name: str, what: str) -> SourceError:
-    return SourceError(_("{name} cannot be read: it takes too much {what}; save it as .xlsx.", name=name, what=what))
+    return SourceError("{name} cannot be read: it takes too much {what}; save it as .xlsx.", name=name, what=what)
 
 
 def _environment() -> dict[str, str]:

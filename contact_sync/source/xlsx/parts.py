@@ -18,7 +18,6 @@ from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 from contact_sync.source.archive import parse, parse_blocks
 from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, Cell, decode_number
@@ -216,12 +215,11 @@ class _SheetScanner:
         self._row = int(float(attributes.get("r", before + 1)))
         self._column = 0
         if not before < self._row <= LAST_ROW:
-            sentence = _(
+            raise SourceError(
                 "{where}: its rows are out of order at row {row}: open it in Excel and save it again.",
                 where=self._metadata.where,
                 row=before,
             )
-            raise SourceError(sentence)
         if _is_hidden(attributes, "ht"):
             self._metadata.hidden_rows[self._row] = 1
 
@@ -229,25 +227,23 @@ class _SheetScanner:
         before = self._column
         row, self._column = coordinate_to_tuple(attributes["r"]) if "r" in attributes else (self._row, before + 1)
         if row != self._row or self._column <= before:
-            sentence = _(
+            raise SourceError(
                 "{where}: its cells are out of order at row {row}: open it in Excel and save it again.",
                 where=self._metadata.where,
                 row=self._row,
             )
-            raise SourceError(sentence)
         self._has_text = False
 
     def _end_cell_with_text(self) -> None:
         metadata, row, column = self._metadata, self._row, self._column
         if column > WIDEST:
-            sentence = _(
+            raise SourceError(
                 "{where}: cell {column}{row} is far to the right of the table; {widest} columns are read: delete its content.",
                 where=metadata.where,
                 column=letter(column - 1),
                 row=row,
                 widest=WIDEST,
             )
-            raise SourceError(sentence)
         if row > metadata.header:
             metadata.used.add(column)
 

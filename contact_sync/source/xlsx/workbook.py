@@ -16,7 +16,6 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import _
 from contact_sync.model import TO_FIX, Original, sheet_of
 from contact_sync.source.archive import convert_damage, parse, refuse_unsafe
 from contact_sync.source.opening import Kind, SourceOptions
@@ -60,7 +59,7 @@ def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str |
     with zipfile.ZipFile(copy) as archive:
         refuse_unsafe(archive, name)
         if "xl/workbook.xml" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
-            raise SourceError(_("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name))
+            raise SourceError("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name)
         reader = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
         reader.read_manifest()
         reader.read_workbook()
