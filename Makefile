@@ -57,7 +57,7 @@ demo: $(DEMO)/.installed  ## Install the program into .venv-demo and run the sam
 docs: dev  ## Write the generated parts of contact_sync/docs/reference.md
 	$(BIN)/python tests/test_docs.py
 
-ERRORS := AccessError BusyError ConfigError ContactSyncError MissingError SourceError StorageError UnavailableError
+ERRORS := AccessError BusyError ConfigError ContactSyncError MissingError SourceError StorageError UnavailableError wrap_os_error
 
 translations: dev  ## Update the French catalogue with new sentences, and compile it
 	@mkdir -p build

@@ -5,6 +5,8 @@ rule is a value (`contact_sync.model.Violation`), never one of these.
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 
 from contact_sync.i18n import _
@@ -21,6 +23,15 @@ class ContactSyncError(Exception):
 
     def __init__(self, sentence: str, /, **values: object) -> None:
         super().__init__(_(sentence, **values))
+
+    @classmethod
+    @contextmanager
+    def wrap_os_error(cls, sentence: str, /, **values: object) -> Iterator[None]:
+        """Raise an OSError that occurs within as this kind of error; the system's words fill the placeholder `reason`."""
+        try:
+            yield
+        except OSError as error:
+            raise cls(sentence, reason=error.strerror, **values) from error
 
 
 class ConfigError(ContactSyncError):

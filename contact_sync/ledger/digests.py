@@ -99,16 +99,13 @@ def installation(folder: Path) -> Fingerprints:
     Raises StorageError when the key can be neither read nor created.
     """
     path = folder / "digest.key"
-    try:
+    with StorageError.wrap_os_error(
+        "The installation key {path} cannot be read or made ({reason}): check the folder.", path=path
+    ):
         if not path.exists():
             _create(path)
         path.chmod(0o600)  # a copy or a backup may have changed it
         key = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror
-        raise StorageError(
-            "The installation key {path} cannot be read or made ({reason}): check the folder.", path=path, reason=reason
-        ) from error
     if len(key) != _KEY_BYTES:
         raise StorageError(
             "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "

@@ -2,8 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,117 +18,96 @@ from contact_sync.settings import AccountSettings
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
 
 
-@contextmanager
-def open_temporary_ledger() -> Iterator[Ledger]:
+def open_temporary_ledger() -> AbstractContextManager[Ledger]:
     """Open a ledger that is deleted when it is closed: for a check, and for the sandbox."""
-    with SqliteLedger(None, Fingerprints(secrets.token_bytes(32))) as ledger:
-        yield ledger
+    return SqliteLedger(None, Fingerprints(secrets.token_bytes(32)))
 
 
-@contextmanager
-def open_ledger(account: AccountSettings) -> Iterator[Ledger]:
+def open_ledger(account: AccountSettings) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account, which is created at first use, under an exclusive lock.
 
     Raises BusyError when another process has the lock, StorageError when the folder cannot be used.
     """
-    with ExitStack() as stack:
-        yield _open(account.state_dir, lambda digests: _digest(account, digests), stack, locked=True)
+    folder = account.state_dir
+    with _reported(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fingerprints = installation(folder)
+    return _open(folder, fingerprints, _name_of(account, fingerprints), locked=True)
 
 
-@contextmanager
-def open_existing_ledger(account: AccountSettings, *, locked: bool = True, exact: bool = False) -> Iterator[Ledger]:
+def open_existing_ledger(account: AccountSettings, *, locked: bool = True, exact: bool = False) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder.
 
     Raises ConfigError when there is none, or when it is not clear which account is meant, and what `open_ledger` raises.
     """
-    name = _existing_account(account, exact=exact)
-    with ExitStack() as stack:
-        yield _open(account.state_dir, name, stack, locked=locked)
+    return _open(account.state_dir, *_existing_account(account, exact=exact), locked=locked)
 
 
 def is_locked(account: AccountSettings, *, exact: bool = False) -> bool:
     """Return True when another process has the lock of the ledger that `open_existing_ledger` opens. Raises what that does."""
-    folder, name = account.state_dir, _existing_account(account, exact=exact)
-    try:
-        return is_held(folder / f"{name(installation(folder))}{_LOCK}")
-    except OSError as error:
-        raise _unusable(folder, error) from error
+    _fingerprints, name = _existing_account(account, exact=exact)
+    with _reported(account.state_dir):
+        return is_held(account.state_dir / f"{name}{_LOCK}")
 
 
 def accounts(folder: Path) -> set[str]:
     """Return the accounts that have a ledger in this state folder. Raises StorageError when it cannot be read."""
-    try:
+    with _reported(folder), suppress(FileNotFoundError):
         return {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
-    except FileNotFoundError:
-        return set()
-    except OSError as error:
-        raise _unusable(folder, error) from error
+    return set()
 
 
-def _existing_account(account: AccountSettings, *, exact: bool) -> Callable[[Fingerprints], str]:
-    """Return a function that returns, from the digests of the installation, the account whose ledger is meant."""
+def _reported(folder: Path) -> AbstractContextManager[None]:
+    return StorageError.wrap_os_error("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder)
+
+
+def _name_of(account: AccountSettings, fingerprints: Fingerprints) -> str:
+    return fingerprints.account(account.base_url, account.name or account.key)
+
+
+def _existing_account(account: AccountSettings, *, exact: bool) -> tuple[Fingerprints, str]:
+    """Return the digests of the installation, and the account whose ledger is meant."""
     folder = account.state_dir
     known = accounts(folder)
     if not known:
         raise ConfigError("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder)
-
-    def name(digests: Fingerprints) -> str:
-        named = _digest(account, digests)
-        if named in known:
-            return named
+    fingerprints = installation(folder)
+    name = _name_of(account, fingerprints)
+    if name not in known:
         if exact or account.name or len(known) > 1:
             raise ConfigError(
                 "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.",
                 path=folder,
             )
-        return known.pop()
-
-    return name
-
-
-def _digest(account: AccountSettings, digests: Fingerprints) -> str:
-    return digests.account(account.base_url, account.name or account.key)
+        name = known.pop()
+    return fingerprints, name
 
 
-def _open(folder: Path, account: Callable[[Fingerprints], str], stack: ExitStack, *, locked: bool) -> Ledger:
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fingerprints = installation(folder)
-        name = account(fingerprints)
-        if locked:
-            _lock(folder / f"{name}{_LOCK}", stack)
-        ledger = stack.enter_context(SqliteLedger(folder / f"{name}{_SUFFIX}", fingerprints, name))
-        if locked:
-            now = datetime.now(UTC)
-            ledger.expire(now)
-            for other in accounts(folder) - {name}:
-                _expire(folder, other, fingerprints, now)
-    except OSError as error:
-        raise _unusable(folder, error) from error
+@contextmanager
+def _open(folder: Path, fingerprints: Fingerprints, name: str, *, locked: bool) -> Iterator[Ledger]:
+    """Open a ledger; under its lock, delete the text that is too old from every ledger in the folder."""
+    with ExitStack() as stack:
+        with _reported(folder):
+            ledger = _enter(stack, folder, fingerprints, name, locked=locked)
+            for other in accounts(folder) - {name} if locked else ():  # such as that of a former key
+                # One that is locked, damaged or of a newer version is left to a later run.
+                with suppress(ContactSyncError, OSError), ExitStack() as others:
+                    if (folder / f"{other}{_LOCK}").exists():  # else it is not one of ours
+                        _enter(others, folder, fingerprints, other, locked=True)
+        yield ledger
+
+
+def _enter(stack: ExitStack, folder: Path, fingerprints: Fingerprints, name: str, *, locked: bool) -> Ledger:
+    """Open a ledger until `stack` ends; with `locked`, lock it for as long and delete its text that is too old."""
+    if locked:
+        path = folder / f"{name}{_LOCK}"  # it stays: deleting it would let two processes lock two files
+        descriptor = acquire(path)
+        if descriptor is None:
+            holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
+            raise BusyError("Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder)
+        stack.callback(os.close, descriptor)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+    ledger = stack.enter_context(SqliteLedger(folder / f"{name}{_SUFFIX}", fingerprints, name))
+    if locked:
+        ledger.expire(datetime.now(UTC))
     return ledger
-
-
-def _expire(folder: Path, account: str, fingerprints: Fingerprints, now: datetime) -> None:
-    """Delete text that is too old from the ledger of another account, such as that of a former key, unless it is in use."""
-    lock = folder / f"{account}{_LOCK}"
-    # A ledger that is locked, damaged or of a newer version is left to a later run.
-    with suppress(ContactSyncError, OSError), ExitStack() as stack:
-        if lock.exists():  # else it is not one of ours
-            _lock(lock, stack)
-            stack.enter_context(SqliteLedger(folder / f"{account}{_SUFFIX}", fingerprints, account)).expire(now)
-
-
-def _unusable(folder: Path, error: OSError) -> StorageError:
-    return StorageError(
-        "The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder, reason=error.strerror
-    )
-
-
-def _lock(path: Path, stack: ExitStack) -> None:
-    """Acquire the lock of an account until `stack` ends. The file stays: deleting it would let two processes lock two files."""
-    descriptor = acquire(path)
-    if descriptor is None:
-        holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
-        raise BusyError("Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder)
-    stack.callback(os.close, descriptor)
-    os.write(descriptor, f"{os.getpid()}\n".encode())

@@ -76,7 +76,7 @@ def run_each(
 
 def arrivals(inbox: Path) -> list[Path]:
     """Return the files that have arrived, in order of arrival, without auxiliary files. Raises SourceError."""
-    try:
+    with SourceError.wrap_os_error("{path} cannot be read ({reason}): check the folder.", path=inbox):
         files = [path for path in inbox.iterdir() if path.is_file()]
         stems = {name for path in files for name in (path.name, path.stem)}
         found: list[tuple[int, str, Path]] = []
@@ -84,8 +84,6 @@ def arrivals(inbox: Path) -> list[Path]:
             if not _is_auxiliary(path.name, stems - {path.name, path.stem}):
                 with suppress(FileNotFoundError):  # another run has moved it since
                     found.append((path.stat().st_ctime_ns, path.name, path))
-    except OSError as error:
-        raise SourceError("{path} cannot be read ({reason}): check the folder.", path=inbox, reason=error.strerror) from error
     return [path for *_key, path in sorted(found)]
 
 
@@ -122,7 +120,10 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
     """
     into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-    try:
+    unmovable = StorageError.wrap_os_error(
+        "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into
+    )
+    with unmovable, suppress(FileNotFoundError):
         into.mkdir(mode=0o700, exist_ok=True)
         place = _unused_path(into, f"{stamp}-{path.name}")
         # The file last: as long as it is in the inbox, the next run repeats all of this.
@@ -132,12 +133,8 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
             path.rename(place)
         if sentence:
             place.with_name(f"{place.name}.txt").write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        about = {"path": path, "folder": into, "reason": error.strerror}
-        raise StorageError("{path} cannot be moved to {folder} ({reason}): check the folder.", **about) from error
-    return place
+        return place
+    return None
 
 
 def _unused_path(folder: Path, name: str) -> Path:

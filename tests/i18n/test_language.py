@@ -36,7 +36,7 @@ def _kinds_of(kind: type[ContactSyncError]) -> Iterator[str]:
         yield from _kinds_of(narrower)
 
 
-ERRORS = sorted({*_kinds_of(ContactSyncError)} - {Interrupted.__name__})
+ERRORS = sorted({*_kinds_of(ContactSyncError), "wrap_os_error"} - {Interrupted.__name__})
 TRANSLATING = ("_", "ngettext", *ERRORS)
 """The functions and classes that translate the sentence they are given."""
 
@@ -138,6 +138,7 @@ def test_every_call_fills_its_placeholders() -> None:
         for call in _calls(tree, *TRANSLATING):
             given = {keyword.arg for keyword in call.keywords}
             given |= {"count"} if ast.unparse(call.func) == "ngettext" else set()
+            given |= {"reason"} if ast.unparse(call.func).endswith(".wrap_os_error") else set()
             for sentence in _literals(call):
                 if None not in given:
                     assert placeholders(sentence) <= given, (name, sentence)

@@ -127,12 +127,8 @@ class RunOutbox:
         path = self.database.path
         if path is None:
             return
-        try:
+        with StorageError.wrap_os_error("The ledger {path} cannot be reached ({reason}): check the state folder.", path=path):
             free = shutil.disk_usage(path.parent).free
-        except OSError as error:
-            raise StorageError(
-                "The ledger {path} cannot be reached ({reason}): check the state folder.", path=path, reason=error.strerror
-            ) from error
         if free < _LOG_BYTES + _RESULT_BYTES * rows:
             raise StorageError("The disk of the ledger {path} is full: free some space.", path=path)
 
