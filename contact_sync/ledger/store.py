@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 from contact_sync import model
 from contact_sync.model import Outcome, Violation
@@ -27,11 +27,7 @@ class Comparison(NamedTuple):
 
 
 class Ledger(Protocol):
-    """The rows of the current run, by their numbers, and the memory of one account; a context manager that closes it."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
+    """The rows of the current run, by their numbers, and the memory of one account."""
 
     def begin_run(self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool) -> None:
         """Start the run with the id `run` at `started` (UTC, ISO 8601 with Z).

@@ -19,14 +19,11 @@ COLUMNS = tuple(f"sync_{name}" for name in _NAMES)
 _END = "\r\n"
 
 
-class CsvReport:
-    """The report in the source's own columns and delimiter."""
-
-    def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
-        """Write a header and every row; there is nothing to note."""
-        # A cell may contain a lone surrogate, which UTF-8 cannot encode; losing the report over it would be worse.
-        draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context.layout))
-        return []
+def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
+    """Write a header and every row; there is nothing to note."""
+    # A cell may contain a lone surrogate, which UTF-8 cannot encode; losing the report over it would be worse.
+    draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context.layout))
+    return []
 
 
 def _texts(batches: Iterable[Batch], layout: Layout) -> Iterator[str]:

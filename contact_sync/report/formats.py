@@ -1,10 +1,10 @@
 """The report formats: the interface of each, and the one place where they are registered."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from contact_sync.files.atomic import AtomicFile, write_error
 from contact_sync.i18n import N_, _
@@ -21,15 +21,12 @@ class ReportContext:
     masked: bool = True  # True when phone numbers are to be hidden in a report that is made to be shared
 
 
-class ReportFormat(Protocol):
-    """A kind of report."""
-
-    def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
-        """Write every row into `draft.file`, and return notes for the operator; may raise OSError."""
+Writer = Callable[[AtomicFile, Iterable[Batch], ReportContext], list[str]]
+"""The function of a format: writes every row into the draft's `file`, and returns notes for the operator; may raise OSError."""
 
 
 class Registration(NamedTuple):
-    """Facts about a format that are known before it is imported: its class as `module:name`, its line of the summary."""
+    """Facts about a format that are known before it is imported: its `Writer` as `module:name`, its line of the summary."""
 
     writer: str
     label: str
@@ -41,9 +38,9 @@ class Registration(NamedTuple):
 
 
 FORMATS = {
-    "report": Registration("contact_sync.report.csv:CsvReport", N_("Report: {path}")),
-    "workbook": Registration("contact_sync.report.xlsx.workbook:WorkbookReport", N_("Workbook: {path}"), is_corrected=True),
-    "page": Registration("contact_sync.report.html.page:PageReport", N_("Page: {path}")),
+    "report": Registration("contact_sync.report.csv:write", N_("Report: {path}")),
+    "workbook": Registration("contact_sync.report.xlsx.workbook:write", N_("Workbook: {path}"), is_corrected=True),
+    "page": Registration("contact_sync.report.html.page:write", N_("Page: {path}")),
 }
 """Name of a format, which is that of its option, → its registration; in the order in which reports are written."""
 
@@ -53,9 +50,9 @@ def write(name: str, draft: AtomicFile, batches: Iterable[Batch], context: Repor
 
     A format is imported when it is first used: `check` of a small CSV file needs no workbook library.
     """
-    report: ReportFormat = resolve_name(FORMATS[name].writer)()
+    writer: Writer = resolve_name(FORMATS[name].writer)
     try:
-        notes = report.write(draft, batches, context)
+        notes = writer(draft, batches, context)
     except OSError as error:
         raise write_error(draft.path, error) from error
     draft.commit()

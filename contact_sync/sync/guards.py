@@ -1,5 +1,7 @@
 """Guards before the first request: nothing of a source that seems damaged as a whole is sent."""
 
+from collections.abc import Iterator
+
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
 from contact_sync.settings import GuardSettings
@@ -8,9 +10,8 @@ from contact_sync.sync.stage import StageResult
 MIN_KNOWN = 20  # known contacts below which identity changes are not judged
 
 
-def guard(limits: GuardSettings, staged: StageResult) -> list[SourceError]:
-    """Return a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
-    found = []
+def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
+    """Yield a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
     invalid = staged.invalid - staged.nothing_to_send
     if invalid * 100 > limits.max_invalid * staged.rows:
         sentence = ngettext(
@@ -26,10 +27,10 @@ def guard(limits: GuardSettings, staged: StageResult) -> list[SourceError]:
             sentence = _(
                 "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
             )
-        found.append(SourceError(sentence))
+        yield SourceError(sentence)
     known = staged.same_identity + staged.identity_changes
     if known >= MIN_KNOWN and staged.identity_changes * 100 > limits.max_identity_changes * known:
-        sentence = _(
+        yield SourceError(
             "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
             "when one column is sorted alone, so nothing was sent: check that each contactId is beside its own person, or "
             "allow more with --max-identity-changes.",
@@ -37,7 +38,6 @@ def guard(limits: GuardSettings, staged: StageResult) -> list[SourceError]:
             known=known,
             most=f"{limits.max_identity_changes:g}",
         )
-        found.append(SourceError(sentence))
     if staged.clears > limits.max_clears:
         sentence = ngettext(
             "{count} cell would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
@@ -47,5 +47,4 @@ def guard(limits: GuardSettings, staged: StageResult) -> list[SourceError]:
             staged.clears,
             most=limits.max_clears,
         )
-        found.append(SourceError(sentence))
-    return found
+        yield SourceError(sentence)

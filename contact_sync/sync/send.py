@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 from contact_sync.api.client import Client
 from contact_sync.errors import ContactSyncError, StorageError, UnavailableError
@@ -19,7 +18,7 @@ from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import ngettext
 from contact_sync.ledger import Ledger
 from contact_sync.model import Pending, Result, Watcher
-from contact_sync.settings import Settings
+from contact_sync.settings import SendSettings, Settings
 from contact_sync.sync.breaker import Health
 from contact_sync.sync.delivery import Delivery
 from contact_sync.sync.row_sender import RowSender
@@ -91,7 +90,6 @@ class Sender:
     async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:
         settings = self._settings.send
         seconds = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - self._begun)
-        limits = SendLimits(settings.workers, settings.attempts, settings.limit, seconds)
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
@@ -100,7 +98,8 @@ class Sender:
                 client = self._open_client(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
             try:
-                await Pool(ledger, client, self._settings.account.key, limits, self._shutdown, tick=watcher.sent).send()
+                pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, tick=watcher.sent)
+                await pool.send(seconds)
             finally:
                 if count := client.limiter.backoffs:
                     note = ngettext(
@@ -111,29 +110,18 @@ class Sender:
                     notes.append(note)
 
 
-@dataclass(frozen=True, slots=True)
-class SendLimits:
-    """The limits of the sending."""
-
-    workers: int
-    attempts: int  # attempts a row at most in the first pass
-    limit: int | None  # rows sent at most
-    seconds: float | None  # time left for sending
-
-
 class RowQueue:
-    """The rows of one pass in source order, claimed from the ledger a few hundred at a time; an iterator that workers share.
+    """The `rows` of one pass in source order, claimed from the ledger a few hundred at a time; workers share the iterator.
 
     At most `limit` rows, none below row `last`; those that `failed`, or else those that are pending.
     """
 
     def __init__(self, ledger: Ledger, *, limit: int | None = None, failed: bool = False, last: int | None = None) -> None:
-        self._rows = self._claim(ledger, limit, failed=failed, last=last)
+        self.rows = self._claim(ledger, limit, failed=failed, last=last)
         self.claimed: deque[Pending] = deque()  # rows that no worker has taken yet
         self.position = -1  # the number of the row that was taken last
 
-    def _claim(self, ledger: Ledger, limit: int | None, *, failed: bool, last: int | None) -> Iterator[Pending]:
-        left = limit
+    def _claim(self, ledger: Ledger, left: int | None, *, failed: bool, last: int | None) -> Iterator[Pending]:
         while left != 0 and (rows := ledger.claim(self.position, left, failed=failed, until=last)):
             left = None if left is None else left - len(rows)
             self.claimed.extend(rows)
@@ -142,39 +130,34 @@ class RowQueue:
                 self.position = row.number
                 yield row
 
-    def __iter__(self) -> Iterator[Pending]:
-        return self
-
-    def __next__(self) -> Pending:
-        return next(self._rows)
-
 
 class Pool:
     """Sends the pending rows of `ledger` with the API `key`, records each outcome, and then calls `tick` with it."""
 
     def __init__(
-        self, ledger: Ledger, client: Client, key: str, limits: SendLimits, shutdown: Shutdown, *, tick: Callable[[Result], None]
+        self, ledger: Ledger, client: Client, key: str, send: SendSettings, shutdown: Shutdown, *, tick: Callable[[Result], None]
     ) -> None:
         self._ledger = ledger
         self._client = client
-        self._limits = limits
+        self._settings = send
         self._shutdown = shutdown
         self._tick = tick
-        self._rows = RowQueue(ledger, limit=limits.limit)
-        self._delivery = Delivery(client, shutdown, others=lambda: bool(self._rows.claimed))
+        self._queue = RowQueue(ledger, limit=send.limit)
+        self._delivery = Delivery(client, shutdown, others=lambda: bool(self._queue.claimed))
         self._row_sender = RowSender(self._delivery, key, shutdown)
         self._breaker = self._delivery.breaker
 
-    async def send(self) -> None:
+    async def send(self, seconds: float | None) -> None:
         """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
 
-        Ends early when the shutdown is requested, and requests it when going on is useless; rows that were not sent stay pending.
+        Ends early when the shutdown is requested, and requests it when going on is useless or the `seconds` are over. Rows that
+        were not sent stay pending.
         """
         flusher = asyncio.create_task(self._flush_regularly())
-        timer = self._start_timer()
+        timer = self._start_timer(seconds)
         try:
             await self._send_canaries()
-            await self._send_rows(self._rows, self._limits.attempts)
+            await self._send_rows(self._queue.rows, self._settings.attempts)
             self._ledger.flush()
             await self._send_failed_rows()
         finally:
@@ -183,14 +166,14 @@ class Pool:
                 timer.cancel()
             self._ledger.flush()
 
-    def _start_timer(self) -> asyncio.TimerHandle | None:
-        if self._limits.seconds is None:
+    def _start_timer(self, seconds: float | None) -> asyncio.TimerHandle | None:
+        if seconds is None:
             return None
         reason = UnavailableError("The time budget (--max-duration) is used up: the next run sends the rest.")
-        if self._limits.seconds <= 0:
+        if seconds <= 0:
             self._shutdown.request(reason)
             return None
-        return asyncio.get_running_loop().call_later(self._limits.seconds, self._shutdown.request, reason)
+        return asyncio.get_running_loop().call_later(seconds, self._shutdown.request, reason)
 
     async def _flush_regularly(self) -> None:
         try:
@@ -203,7 +186,7 @@ class Pool:
     async def _send_canaries(self) -> None:
         """Send one row at a time until the API itself has answered."""
         for _canary in range(MAX_CANARIES):
-            await self._work(itertools.islice(self._rows, 1), self._limits.attempts)
+            await self._work(itertools.islice(self._queue.rows, 1), self._settings.attempts)
             if self._breaker.state is not Health.UNPROVEN or self._shutdown.reasons:
                 return
         if self._client.limiter.acquired:  # else there was no row
@@ -217,10 +200,10 @@ class Pool:
         """
         openings = self._breaker.openings
         # No further than the first pass: a resumed run may have older failures below its limit.
-        failed = RowQueue(self._ledger, failed=True, last=self._rows.position)
+        failed = RowQueue(self._ledger, failed=True, last=self._queue.position)
 
         def affordable() -> Iterator[Pending]:
-            while self._delivery.can_retry and self._breaker.openings == openings and (row := next(failed, None)):
+            while self._delivery.can_retry and self._breaker.openings == openings and (row := next(failed.rows, None)):
                 self._delivery.note_retry()
                 yield row
 
@@ -230,7 +213,7 @@ class Pool:
 
     async def _send_rows(self, rows: Iterator[Pending], max_attempts: int) -> None:
         async with asyncio.TaskGroup() as workers:
-            for _worker in range(self._limits.workers):
+            for _worker in range(self._settings.workers):
                 workers.create_task(self._work(rows, max_attempts))
 
     async def _work(self, rows: Iterator[Pending], max_attempts: int) -> None:

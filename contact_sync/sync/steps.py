@@ -84,7 +84,7 @@ class Steps:
 
     def pass_guards(self, staged: StageResult) -> bool:
         """Return True when no guard refuses the source; else request a shutdown, after which no row is sent."""
-        refusals = guard(self.settings.guards, staged)
+        refusals = list(guard(self.settings.guards, staged))
         for reason in refusals:
             self.shutdown.request(reason)
         return not refusals

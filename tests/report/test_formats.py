@@ -16,13 +16,10 @@ CONTEXT = ReportContext(SUMMARY, Layout(["contactId"], ["A"], {"contactId": 0}, 
 BATCH = Batch([2], pack([["C1"]]), Line([], 0, "updated", "", "", "", 1, 200, "200", "2026-01-02T03:04:05Z"), {})
 
 
-class FullDisk:
-    """A format whose report finds no room."""
-
-    def write(self, draft: AtomicFile, *_: object) -> list[str]:
-        """Write the beginning of a report."""
-        draft.file.write(b"begun")
-        raise OSError(28, "No space left on device")
+def write_to_full_disk(draft: AtomicFile, *_: object) -> list[str]:
+    """Write the beginning of a report, which finds no room for more."""
+    draft.file.write(b"begun")
+    raise OSError(28, "No space left on device")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -37,8 +34,8 @@ def test_a_format_writes_a_whole_report(tmp_path: Path, name: str) -> None:
 
 def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An OSError of any format becomes a StorageError that names the report, and nothing is left of the report."""
-    monkeypatch.setitem(FORMATS, "full", Registration(f"{__name__}:FullDisk", ""))
-    monkeypatch.setattr(formats, "resolve_name", lambda _: FullDisk)
+    monkeypatch.setitem(FORMATS, "full", Registration(f"{__name__}:write_to_full_disk", ""))
+    monkeypatch.setattr(formats, "resolve_name", lambda _: write_to_full_disk)
     with (
         pytest.raises(StorageError, match=r"full\.txt cannot be written \(No space left"),
         open_atomic(tmp_path / "full.txt", 0o600) as begun,

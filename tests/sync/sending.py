@@ -15,7 +15,8 @@ from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox.server import Call, Sandbox
-from contact_sync.sync.send import Pool, SendLimits
+from contact_sync.settings import SendSettings
+from contact_sync.sync.send import Pool
 from contact_sync.sync.shutdown import Shutdown
 from tests.setups import begin_run
 
@@ -87,8 +88,8 @@ async def send_pending(
     )
     try:
         async with client:
-            limits = SendLimits(workers, attempts, limit, seconds)
-            await Pool(ledger, client, key, limits, sending.shutdown, tick=note).send()
+            limits = SendSettings(workers=workers, attempts=attempts, limit=limit)
+            await Pool(ledger, client, key, limits, sending.shutdown, tick=note).send(seconds)
     finally:
         sending.requests, sending.seconds = client.limiter.acquired, clock() - began
     return sending

@@ -42,7 +42,7 @@ from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
 from contact_sync.model import Batch, Outcome, Result, Summary, stamp
 from contact_sync.packed import pack, unpack
-from contact_sync.report.xlsx.workbook import WorkbookReport
+from contact_sync.report.xlsx import workbook
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
@@ -1020,7 +1020,7 @@ def test_a_bug_while_sending(workspace: Workspace) -> None:
 def test_a_bug_in_a_report_format(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in one report format is exit 1 and named; the other reports are written, and the run is finished."""
     outputs = {"workbook": workspace.folder / "w.xlsx", "page": workspace.folder / "p.html"}
-    monkeypatch.delattr(WorkbookReport, "write")
+    monkeypatch.delattr(workbook, "write")
     summary = workspace.run(outputs=outputs)
     assert (summary.exit_code, summary.outcomes, summary.outputs) == (1, {"updated": 3}, {"page": outputs["page"]})
     assert summary.reasons == [f"A bug in contact-sync stopped the writing of {outputs['workbook']} (AttributeError): report it."]

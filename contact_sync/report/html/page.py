@@ -26,14 +26,11 @@ _URGENCY = (*ATTENTION, *LEFT, Outcome.READY, *IN_PLACE)
 _NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # positions in a row of the JSON, as in the script
 
 
-class PageReport:
-    """The report as a page that needs no network."""
-
-    def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
-        """Write the page, with phone numbers in full or masked; there is nothing to note."""
-        # In JSON, `backslashreplace` is the escape of a lone surrogate.
-        draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context))
-        return []
+def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
+    """Write the page, with phone numbers in full or masked; there is nothing to note."""
+    # In JSON, `backslashreplace` is the escape of a lone surrogate.
+    draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context))
+    return []
 
 
 def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:

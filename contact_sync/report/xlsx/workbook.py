@@ -36,19 +36,16 @@ _DROPPED: dict[bytes, tuple[str, ...]] = {
 log = logging.getLogger(__name__)
 
 
-class WorkbookReport:
-    """The report as a workbook."""
-
-    def write(self, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
-        """Write the workbook; notes say why it is not the source marked up, and which rows and columns it lacks."""
-        layout, original, rows = context.layout, context.original, context.summary.rows
-        if rows > LIMIT or rows * len(layout.columns) > CELLS:
-            return new.write(draft, layout, _attention(batches), most=LIMIT)
-        if original is None:
-            return new.write(draft, layout, lines_of(batches))
-        kept = list(batches)
-        reason = _return(draft, original, layout, kept)
-        return [reason, *new.write(draft, layout, lines_of(kept))] if reason else []
+def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
+    """Write the workbook; notes say why it is not the source marked up, and which rows and columns it lacks."""
+    layout, original, rows = context.layout, context.original, context.summary.rows
+    if rows > LIMIT or rows * len(layout.columns) > CELLS:
+        return new.write(draft, layout, _attention(batches), most=LIMIT)
+    if original is None:
+        return new.write(draft, layout, lines_of(batches))
+    kept = list(batches)
+    reason = _return(draft, original, layout, kept)
+    return [reason, *new.write(draft, layout, lines_of(kept))] if reason else []
 
 
 def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
