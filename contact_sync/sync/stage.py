@@ -18,6 +18,7 @@ from contact_sync.ledger.store import Comparison, Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import Validator, Verdicts
+from contact_sync.settings import Settings
 
 MONTH_FIRST = "date-month-first"
 NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
@@ -59,20 +60,12 @@ class _RowHashes:
 
 
 def stage(
-    source: Source,
-    validator: Validator,
-    ledger: Ledger,
-    *,
-    duplicates: str,
-    resend: bool,
-    sending: bool,
-    tick: Callable[[int], None],
+    source: Source, validator: Validator, ledger: Ledger, settings: Settings, *, tick: Callable[[int], None]
 ) -> StageResult:
     """Write every row of `source` into `ledger` and count them.
 
-    A valid row is `unchanged` when its values are in place (unless `resend`), else pending, or `ready` when not `sending`.
-    `duplicates` is `refuse`, `first` or `last`. `tick` is called with the number of rows of each chunk. Raises SourceError where
-    the source turns out to be damaged.
+    A valid row is `unchanged` when its values are in place (unless all are to be resent), else pending, or `ready` in a dry run.
+    `tick` is called with the number of rows of each chunk. Raises SourceError where the source turns out to be damaged.
     """
     hashes, damage = _RowHashes(), Damage(validator.schema)
     ambiguous = array("q")
@@ -84,8 +77,8 @@ def stage(
         valid, comparison = _compare(chunk, verdicts, ledger)
         same_identity += comparison.same_identity
         identity_changes += comparison.identity_changes
-        unchanged = set() if resend else set(compress(valid, comparison.in_place))
-        block = _block_of(chunk, verdicts, valid, unchanged, sending=sending)
+        unchanged = set() if settings.send.resend else set(compress(valid, comparison.in_place))
+        block = _block_of(chunk, verdicts, valid, unchanged, sending=not settings.dry_run)
         ledger.stage(block)
         hashes.add(block, verdicts.payloads)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
@@ -96,7 +89,7 @@ def stage(
     if month_first:
         _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
-    _resolve_duplicates(hashes, ledger, duplicates)
+    _resolve_duplicates(hashes, ledger, settings.source.duplicates)
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
     invalid = ledger.count(Outcome.INVALID)

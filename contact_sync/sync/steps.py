@@ -61,15 +61,7 @@ class Steps:
                 name=source.path.name,
             )
         validator = Validator(source.mapping, policy)
-        staged = stage(
-            source,
-            validator,
-            ledger,
-            duplicates=settings.source.duplicates,
-            resend=settings.send.resend,
-            sending=not settings.dry_run,
-            tick=self.watcher.loaded,
-        )
+        staged = stage(source, validator, ledger, settings, tick=self.watcher.loaded)
         summary.rows = staged.rows
         if summary.rows == 0 and not settings.source.allow_empty:
             raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)

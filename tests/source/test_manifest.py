@@ -17,6 +17,7 @@ from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Violation, lines_of
 from contact_sync.rules.columns import Policy, Validator
+from contact_sync.settings import Settings
 from contact_sync.source import SourceOptions, open_source
 from contact_sync.sync.stage import stage
 from tests.setups import begin_run
@@ -37,7 +38,7 @@ def judge(content: bytes, folder: Path) -> Expected:
     with SqliteLedger(None, Fingerprints(bytes(32))) as ledger, open_source(path, SourceOptions(), clock=lambda: 4e9) as source:
         begin_run(ledger, "run")
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
-        stage(source, validator, ledger, duplicates="refuse", resend=False, sending=True, tick=lambda _: None)
+        stage(source, validator, ledger, Settings(), tick=lambda _: None)
         pending = {row.number: (row.contact_id, row.contact) for row in ledger.claim(-1, 1000)}
         ledger.report_unsent_as(Violation("stopped", detail={"reason": ""}), ready=False)
         violations = {line.number: " ".join(filter(None, (line.code, line.fields))) for line in lines_of(ledger.batches())}

@@ -18,6 +18,7 @@ from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator
+from contact_sync.settings import Settings
 from contact_sync.sync import stage as module
 from tests.setups import begin_run
 
@@ -73,9 +74,10 @@ def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     """Stage a source as a new run."""
     stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
     begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
-    defaults: dict[str, Any] = {"duplicates": "refuse", "resend": False, "sending": True, "tick": lambda _: None} | options
+    tick = options.pop("tick", lambda _: None)
+    wanted = Settings.of(dry_run=not options.pop("sending", True), **options)
     with ledger.staging():
-        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, **defaults).rows
+        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, wanted, tick=tick).rows
 
 
 def confirm(ledger: Ledger, *rows: Row) -> None:
