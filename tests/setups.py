@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.ledger import Ledger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import Layout, OutputPaths
 
 REPORT = Path("contacts.results.csv")

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from contact_sync import __version__
 from contact_sync.api.endpoint import Endpoint, Reply, Request
 from contact_sync.api.limiter import Limiter
 from contact_sync.api.transport import CertificateError, Transport
@@ -27,13 +26,6 @@ from contact_sync.model import Violation
 MAX_BODY = 1 << 20  # bytes that are read; a contact takes a few hundred
 
 _parse_url = lru_cache(httpx.URL)  # parsing one costs as much as sending it
-
-_HEADERS = {
-    "Content-Type": "application/json; charset=utf-8",
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": f"contact-sync/{__version__}",
-}
 
 _ArgumentT = TypeVar("_ArgumentT")
 _ValueT = TypeVar("_ValueT")
@@ -66,7 +58,7 @@ class Client:
         self.limiter = Limiter(rate, clock=clock, sleep=sleep)
         self._proxy_variable, proxy = _proxy_for(base_url)
         tls = _trust_store() if base_url.startswith("https:") else None
-        self._transport = transport or Transport(_HEADERS, connections, tls, proxy)
+        self._transport = transport or Transport(connections, tls, proxy)
 
     async def __aenter__(self) -> Self:
         return self

@@ -5,13 +5,23 @@ decompressed.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import httpx
 
+from contact_sync import __version__
+
 _KEEP_ALIVE_S = 4.0  # shorter than the 5 s that servers keep a connection at least, so that they seldom close first
+
+
+_HEADERS = {
+    "Content-Type": "application/json; charset=utf-8",
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"contact-sync/{__version__}",
+}
 
 
 class CertificateError(httpx.ConnectError):
@@ -19,12 +29,9 @@ class CertificateError(httpx.ConnectError):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Sends httpx's requests with aiohttp, all with the same `headers`, over at most `connections` connections at a time."""
+    """Sends httpx's requests with aiohttp, all with the same headers, over at most `connections` connections at a time."""
 
-    def __init__(
-        self, headers: Mapping[str, str], connections: int, tls: ssl.SSLContext | None, proxy: httpx.Proxy | None
-    ) -> None:
-        self._headers = headers
+    def __init__(self, connections: int, tls: ssl.SSLContext | None, proxy: httpx.Proxy | None) -> None:
         self._connections = connections
         self._tls = tls
         self._proxy: dict[str, Any] = {}
@@ -39,7 +46,7 @@ class Transport(httpx.AsyncBaseTransport):
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_S, ssl=self._tls or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=self._headers,
+                headers=_HEADERS,
                 timeout=aiohttp.ClientTimeout(),  # none: the client sets one deadline for the whole attempt
                 auto_decompress=False,
             )

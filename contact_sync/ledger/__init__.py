@@ -3,7 +3,3 @@
 `store` is the interface that the rest of the program sees, `state_dir` opens a ledger for an account, `digests` recognises values
 without keeping them, and `sqlite` is the storage engine. It imports `model`, `errors`, `settings`, `packed`, `i18n` and `files`.
 """
-
-from contact_sync.ledger.store import Ledger
-
-__all__ = ["Ledger"]

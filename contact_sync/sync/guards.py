@@ -12,14 +12,13 @@ MIN_KNOWN = 20  # known contacts below which identity changes are not judged
 
 def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
     """Yield a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
-    invalid = staged.invalid - staged.nothing_to_send
-    if invalid * 100 > limits.max_invalid * staged.rows:
+    if staged.invalid * 100 > limits.max_invalid * staged.rows:
         sentence = ngettext(
             "{count} of {rows} rows is invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
             "{count} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
             "with --max-invalid.",
-            invalid,
+            staged.invalid,
             rows=staged.rows,
             most=f"{limits.max_invalid:g}",
         )

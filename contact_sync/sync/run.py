@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
-from contact_sync.ledger import Ledger
 from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import Layout, OutputPaths, Source, Summary, Watcher, stamp
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
@@ -34,7 +34,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}"
     sender = _open_sender(settings, shutdown, begun) if not settings.dry_run else None
     with handle_signals(shutdown), _open_ledger(settings) as ledger:
-        steps = Steps(settings, watcher, shutdown, begun, ledger, Summary(run_id, settings.source.path, settings.report.path))
+        summary = Summary(run_id, settings.source.path, settings.report.path)
+        steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.expire(started, history_days=settings.account.keep_days)
         with _open_source(settings, shutdown) as source:
@@ -45,11 +46,11 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
                 staged = steps.stage(source, policy)
                 if steps.pass_guards(staged) and sender:
                     ledger.release(run_id)
-                    steps.send(sender, reports)
+                    summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
                 steps.conclude()
                 steps.report(reports, source.layout, source.original)
         steps.finish()
-    return steps.summary
+    return summary
 
 
 def retry(settings: Settings, watcher: Watcher) -> Summary:
@@ -66,7 +67,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
             requests, retries = ledger.attempts()
             if not ledger.resume_last():
                 raise ConfigError("The last run ended before anything was sent: run the file again.")
-            steps.send(sender, reports)
+            summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
             steps.conclude()
             summary.requests -= requests
             summary.retries -= retries

@@ -16,7 +16,7 @@ from contact_sync.api.client import Client
 from contact_sync.errors import ContactSyncError, StorageError, UnavailableError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import ngettext
-from contact_sync.ledger import Ledger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import Pending, Result, Watcher
 from contact_sync.settings import SendSettings, Settings
 from contact_sync.sync.breaker import Health
@@ -57,14 +57,13 @@ class Sender:
         )
 
     def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher) -> list[str]:
-        """Send what is pending, and return notes for the operator as sentences.
+        """Send what is pending, unless a signal has arrived, and return notes for the operator as sentences.
 
         Nothing is sent when the disk has no room for the results and for a report of `rows` rows. No error is raised: whatever
         ends the sending requests the shutdown, so that the report is still written.
         """
         try:
-            pending = ledger.pending()
-            if not pending:
+            if self._shutdown.reasons or not (pending := ledger.pending()):
                 return []
             report.reserve(ledger.cells_size() + _REPORT_BYTES * rows)
             ledger.check_room(pending)

@@ -34,7 +34,7 @@ class StageResult(NamedTuple):
     rows: int
     to_send: int  # pending rows, or `ready` ones in a dry run
     invalid: int
-    nothing_to_send: int  # those of the invalid rows that have nothing but a contactId
+    nothing_to_send: int  # other invalid rows, which have nothing but a contactId
     clears: int  # cells that would empty a stored field
     same_identity: int  # rows of known contacts that keep their name or phone number
     identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
@@ -92,12 +92,12 @@ def stage(
     _resolve_duplicates(hashes, ledger, settings.source.duplicates)
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
-    invalid = ledger.count(Outcome.INVALID)
+    invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     return StageResult(
         rows,
         ledger.count(None) + ledger.count(Outcome.READY),
         invalid,
-        invalid - ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND),
+        ledger.count(Outcome.INVALID) - invalid,
         ledger.clears(),
         same_identity,
         identity_changes,

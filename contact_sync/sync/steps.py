@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from contact_sync.errors import ATTENTION_CODE, PRECEDENCE, ContactSyncError, SourceError, StorageError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import ngettext
-from contact_sync.ledger import Ledger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import ATTENTION, Batch, Layout, Original, Outcome, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
@@ -23,9 +22,6 @@ from contact_sync.sync.guards import guard
 from contact_sync.sync.outputs import Drafts
 from contact_sync.sync.shutdown import Shutdown
 from contact_sync.sync.stage import StageResult, stage
-
-if TYPE_CHECKING:
-    from contact_sync.sync.send import Sender
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +76,6 @@ class Steps:
         for reason in refusals:
             self.shutdown.request(reason)
         return not refusals
-
-    def send(self, sender: "Sender", reports: Drafts) -> None:
-        """Send the pending rows, unless a signal has arrived."""
-        if not self.shutdown.reasons:
-            self.summary.notes += sender.send(self.ledger, reports.csv, self.summary.rows, self.watcher)
 
     def conclude(self) -> None:
         """Give every row that was not sent its reason, and count the outcomes."""

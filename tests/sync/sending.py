@@ -11,8 +11,8 @@ import httpx
 
 from contact_sync.api.client import Client
 from contact_sync.errors import ContactSyncError
-from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox.server import Call, Sandbox
 from contact_sync.settings import SendSettings

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync.ledger import Ledger
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator

@@ -157,11 +157,8 @@ def _fill(colour: str) -> PatternFill:
     return PatternFill("solid", fgColor=f"FF{colour}") if colour else PatternFill()
 
 
-_BOLD, _LINK, _WRAPPED = (
-    Font(bold=True),
-    Font(color=f"FF{sheets.LINK}", underline="single"),
-    Alignment(wrap_text=True, vertical="top"),
-)
+_BOLD, _LINK = Font(bold=True), Font(color=f"FF{sheets.LINK}", underline="single")
+_WRAPPED = Alignment(wrap_text=True, vertical="top")
 
 
 def _put(cell: Any, value: str | int | None, style: Style) -> None:
