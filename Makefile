@@ -57,11 +57,11 @@ demo: $(DEMO)/.installed  ## Install the program into .venv-demo and run the sam
 docs: dev  ## Write the generated parts of contact_sync/docs/reference.md
 	$(BIN)/python tests/test_docs.py
 
-ERRORS := AccessError BusyError ConfigError ContactSyncError MissingError SourceError StorageError UnavailableError wrap_os_error
+ERRORS := AccessError BusyError ConfigError ContactSyncError MissingError SourceError StorageError UnavailableError
 
 translations: dev  ## Update the French catalogue with new sentences, and compile it
 	@mkdir -p build
-	$(BIN)/pybabel -q extract -k _ -k N_ -k ngettext:1,2 $(ERRORS:%=-k %) --no-location --sort-output --project contact-sync --version '' \
+	$(BIN)/pybabel -q extract -k _ -k N_ -k ngettext:1,2 -k from_os_error $(ERRORS:%=-k %) --no-location --sort-output --project contact-sync --version '' \
 		--msgid-bugs-address '' -o build/contact_sync.pot contact_sync
 	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 \
 		-i build/contact_sync.pot -d contact_sync/i18n/locale -D contact_sync -l fr

@@ -26,8 +26,8 @@ class ContactSyncError(Exception):
 
     @classmethod
     @contextmanager
-    def wrap_os_error(cls, sentence: str, /, **values: object) -> Iterator[None]:
-        """Raise an OSError that occurs within as this kind of error; the system's words fill the placeholder `reason`."""
+    def from_os_error(cls, sentence: str, /, **values: object) -> Iterator[None]:
+        """Raise an OSError of the body as an error of this kind; its text is the sentence's `{reason}`."""
         try:
             yield
         except OSError as error:

@@ -99,7 +99,7 @@ def installation(folder: Path) -> Fingerprints:
     Raises StorageError when the key can be neither read nor created.
     """
     path = folder / "digest.key"
-    with StorageError.wrap_os_error(
+    with StorageError.from_os_error(
         "The installation key {path} cannot be read or made ({reason}): check the folder.", path=path
     ):
         if not path.exists():

@@ -58,7 +58,7 @@ def accounts(folder: Path) -> set[str]:
 
 
 def _reported(folder: Path) -> AbstractContextManager[None]:
-    return StorageError.wrap_os_error("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder)
+    return StorageError.from_os_error("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder)
 
 
 def _name_of(account: AccountSettings, fingerprints: Fingerprints) -> str:

@@ -76,7 +76,7 @@ def run_each(
 
 def arrivals(inbox: Path) -> list[Path]:
     """Return the files that have arrived, in order of arrival, without auxiliary files. Raises SourceError."""
-    with SourceError.wrap_os_error("{path} cannot be read ({reason}): check the folder.", path=inbox):
+    with SourceError.from_os_error("{path} cannot be read ({reason}): check the folder.", path=inbox):
         files = [path for path in inbox.iterdir() if path.is_file()]
         stems = {name for path in files for name in (path.name, path.stem)}
         found: list[tuple[int, str, Path]] = []
@@ -120,7 +120,7 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
     """
     into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-    unmovable = StorageError.wrap_os_error(
+    unmovable = StorageError.from_os_error(
         "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into
     )
     with unmovable, suppress(FileNotFoundError):

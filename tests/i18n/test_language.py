@@ -36,8 +36,8 @@ def _kinds_of(kind: type[ContactSyncError]) -> Iterator[str]:
         yield from _kinds_of(narrower)
 
 
-ERRORS = sorted({*_kinds_of(ContactSyncError), "wrap_os_error"} - {Interrupted.__name__})
-TRANSLATING = ("_", "ngettext", *ERRORS)
+ERRORS = sorted({*_kinds_of(ContactSyncError)} - {Interrupted.__name__})
+TRANSLATING = ("_", "ngettext", "from_os_error", *ERRORS)
 """The functions and classes that translate the sentence they are given."""
 
 Sentence = str | tuple[str, ...]
@@ -56,7 +56,7 @@ def catalogue() -> Catalog:
 
 def marked_sentences() -> set[Sentence]:
     """Return every sentence of the program that is marked for translation."""
-    keywords = {"_": None, "N_": None, "ngettext": (1, 2), **dict.fromkeys(ERRORS)}
+    keywords = {"_": None, "N_": None, "ngettext": (1, 2), "from_os_error": None, **dict.fromkeys(ERRORS)}
     with warnings.catch_warnings(action="ignore"):
         return {message for _file, _line, message, *_more in extract_from_dir(PACKAGE, keywords=keywords)}
 
@@ -138,7 +138,7 @@ def test_every_call_fills_its_placeholders() -> None:
         for call in _calls(tree, *TRANSLATING):
             given = {keyword.arg for keyword in call.keywords}
             given |= {"count"} if ast.unparse(call.func) == "ngettext" else set()
-            given |= {"reason"} if ast.unparse(call.func).endswith(".wrap_os_error") else set()
+            given |= {"reason"} if ast.unparse(call.func).endswith(".from_os_error") else set()
             for sentence in _literals(call):
                 if None not in given:
                     assert placeholders(sentence) <= given, (name, sentence)

@@ -115,7 +115,7 @@ class Database:
 
 def _make_private(path: Path) -> None:
     """Create the file with mode 0600, or restrict it to that; SQLite gives its side files the same mode."""
-    with StorageError.wrap_os_error("The ledger {path} cannot be opened ({reason}): check the state folder.", path=path):
+    with StorageError.from_os_error("The ledger {path} cannot be opened ({reason}): check the state folder.", path=path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.fchmod(descriptor, 0o600)
         os.close(descriptor)

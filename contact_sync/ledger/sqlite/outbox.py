@@ -127,7 +127,7 @@ class RunOutbox:
         path = self.database.path
         if path is None:
             return
-        with StorageError.wrap_os_error("The ledger {path} cannot be reached ({reason}): check the state folder.", path=path):
+        with StorageError.from_os_error("The ledger {path} cannot be reached ({reason}): check the state folder.", path=path):
             free = shutil.disk_usage(path.parent).free
         if free < _LOG_BYTES + _RESULT_BYTES * rows:
             raise StorageError("The disk of the ledger {path} is full: free some space.", path=path)
