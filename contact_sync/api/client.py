@@ -85,13 +85,11 @@ class Client:
                 response = await self._transport.handle_async_request(built)
                 async with aclosing(response):
                     body = await _read(response)
-        except TimeoutError:
-            raise _no_answer(_("no answer in time")) from None
-        except httpx.TransportError as error:
+        except (TimeoutError, httpx.TransportError) as error:
             raise self._failure(error) from None
         return Reply(response.status_code, response.headers, body)
 
-    def _failure(self, error: httpx.TransportError) -> Exception:
+    def _failure(self, error: TimeoutError | httpx.TransportError) -> Exception:
         """Return the error that says what to do next about an attempt without an answer."""
         if isinstance(error, httpx.ProxyError):
             return ConfigError(
@@ -106,9 +104,13 @@ class Client:
             )
         if isinstance(error, httpx.ConnectError):
             return Transient(Violation("api-unreachable"), maybe_applied=False)
-        if isinstance(error, httpx.NetworkError):
-            return _no_answer(_("the connection was closed"))
-        return _no_answer(_("the answer was cut or malformed"))
+        if isinstance(error, TimeoutError):
+            reason = _("no answer in time")
+        elif isinstance(error, httpx.NetworkError):
+            reason = _("the connection was closed")
+        else:
+            reason = _("the answer was cut or malformed")
+        return Transient(Violation("api-no-answer", detail={"reason": reason}))
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -119,10 +121,6 @@ async def _read(response: httpx.Response) -> bytes:
         if len(body) > MAX_BODY:
             raise Transient(Violation("api-garbled", detail={"reason": _("more than 1 MB")}), response.status_code)
     return bytes(body)
-
-
-def _no_answer(reason: str) -> Transient:
-    return Transient(Violation("api-no-answer", detail={"reason": reason}))
 
 
 def _host_of(url: str) -> str:

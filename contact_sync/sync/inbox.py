@@ -120,10 +120,10 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
     """
     into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-    unmovable = StorageError.from_os_error(
-        "{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into
-    )
-    with unmovable, suppress(FileNotFoundError):
+    with (
+        StorageError.from_os_error("{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into),
+        suppress(FileNotFoundError),
+    ):
         into.mkdir(mode=0o700, exist_ok=True)
         place = _unused_path(into, f"{stamp}-{path.name}")
         # The file last: as long as it is in the inbox, the next run repeats all of this.

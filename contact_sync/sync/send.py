@@ -78,12 +78,11 @@ class Sender:
             self._shutdown.request(reason)
         except Exception as bug:
             log.exception("while sending")
-            self._shutdown.request(
-                ContactSyncError(
-                    "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.",
-                    bug=type(bug).__name__,
-                )
+            kind = type(bug).__name__
+            error = ContactSyncError(
+                "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.", bug=kind
             )
+            self._shutdown.request(error)
         return notes
 
     async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:

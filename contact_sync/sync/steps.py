@@ -130,11 +130,10 @@ class Steps:
         except Exception as bug:  # must not keep the other reports from being written: the rows are sent
             log.exception("while writing %s", draft.path)
             kind = type(bug).__name__
-            self.shutdown.request(
-                ContactSyncError(
-                    "A bug in contact-sync stopped the writing of {path} ({bug}): report it.", path=draft.path, bug=kind
-                )
+            error = ContactSyncError(
+                "A bug in contact-sync stopped the writing of {path} ({bug}): report it.", path=draft.path, bug=kind
             )
+            self.shutdown.request(error)
         else:
             if name != "report":
                 self.summary.outputs[name] = draft.path
