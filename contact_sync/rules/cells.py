@@ -42,8 +42,6 @@ TOTAL = r"(?i:(?:(?:sous|grand)[\s-]?)?total(?:\s+g[eé]n[eé]ral)?|somme)(?:[\s
 SCIENTIFIC = r"\+?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+"
 DECIMAL = r"\+?[0-9]{%d,}[.,]0+"
 VISIBLE_ASCII = r"""(?!["'])(?=.*[0-9A-Za-z])[!-~]+(?<!["'])"""
-QUOTED = r'"[^"]*"'
-NULL = r"\\N"
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 # UTF-8 read as cp1252 (é becomes Ã©, à becomes "Ã "; but after a capital "Ã " is Portuguese: IRMÃ ANA), what a decoder could not
 # read, and code points without a meaning.
@@ -125,19 +123,16 @@ RULES = (
     Rule((PHONE,), "phone-clear", reject_match(CLEAR)),
     Rule((ID, *FIELDS), "cell-error", reject_match(CELL_ERROR)),
     Rule((*TEXTS, DATE, URL), "cell-formula", reject_match(FORMULA)),
-    Rule((ID, *FIELDS), "cell-null", reject_match(NULL)),
-    # contactId: opaque on the API's page; varchar(80)
+    Rule((ID, *FIELDS), "cell-null", reject_match(r"\\N")),
+    # contactId: opaque on the API's page
     Rule((ID,), "id-total", reject_match(TOTAL)),
     Rule((ID,), "id-damaged", reject_match(SCIENTIFIC)),
     Rule((ID,), "id-decimal", reject_match(DECIMAL % 1)),
     Rule((ID,), "id-characters", require_match(VISIBLE_ASCII)),
-    Rule((ID,), "id-length", longer_than(LIMITS[ID])),
-    # firstname, lastname: 32 characters; custom1-4: varchar(255)
+    # firstname, lastname, custom1-4
     Rule(TEXTS, "text-damaged", reject_containing(DAMAGED)),
     Rule(TEXTS, "text-control", reject_containing(CONTROL)),
-    Rule(NAMES, "text-quoted", reject_match(QUOTED)),
-    Rule(NAMES, "text-length", longer_than(LIMITS["firstname"])),
-    Rule(CUSTOM, "text-length", longer_than(LIMITS["custom1"])),
+    Rule(NAMES, "text-quoted", reject_match('"[^"]*"')),
     # phoneNumber: sent in E.164; `read_phone` checks the number itself
     Rule((PHONE,), "phone-damaged", reject_match(f"{SCIENTIFIC}|{DECIMAL % 6}")),
     Rule((PHONE,), "phone-several", several_numbers),
@@ -145,29 +140,20 @@ RULES = (
     # date: a closed list of forms, day first unless ISO; `read_date` checks the day itself
     Rule((DATE,), "date-serial", reject_match(r"[0-9]{5}(?:[.,][0-9]+)?")),
     Rule((DATE,), "date-two-digits", reject_match(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
-    Rule((DATE,), "date-time", reject_match(rf"{DAY}[ T](?!00:00(?::00)?\Z)\d.*")),
+    Rule((DATE,), "date-time", reject_match(rf"{DAY}(?!{MIDNIGHT}\Z)[ T]\d.*")),
     Rule((DATE,), "date-unknown", require_match(f"{DAY}(?:{MIDNIGHT})?")),
-    # url: begins with http:// or https://; varchar(255)
+    # url: begins with http:// or https://
     Rule((URL,), "url-scheme", require_match(r"(?is:https?://.*)")),
     Rule((URL,), "url-characters", not_in_url),
     Rule((URL,), "text-damaged", reject_containing(DAMAGED)),
     Rule((URL,), "url-login", reject_match(r"\w+://[^/?#]*@.*")),
     Rule((URL,), "url-host", no_host),
-    Rule((URL,), "text-length", longer_than(LIMITS[URL])),
+    *(Rule((field,), "id-length" if field == ID else "text-length", longer_than(limit)) for field, limit in LIMITS.items()),
 )
 
 RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}  # field → its rules, in order
 _is_clear = re.compile(CLEAR).fullmatch
 _is_damaged = re.compile(DAMAGED).search
-
-
-def first_violation(field: str, text: str) -> Violation | None:
-    """Return the first of `RULES` that the cleaned, not empty `text` of a `field` breaks."""
-    for rule in RULES_OF[field]:
-        if (detail := rule.check(text)) is not None:
-            return Violation(rule.code, field, detail)
-    return None
-
 
 # Reading a cell ---------------------------------------------------------------------------------------------------------
 
@@ -205,13 +191,15 @@ def strip_excel_quoting(text: str) -> str:
 
 
 def _read_special(field: str, text: str) -> Reading | None:
-    """Return the reading of a text that is blank, empties its field or breaks a rule; None for any other."""
+    """Return the reading of a cleaned text that is blank, empties its field or breaks a rule; None for any other."""
     if not text:
         return BLANK
     if field not in (ID, PHONE) and _is_clear(text):
         return Reading("")
-    violation = first_violation(field, text)
-    return Reading(None, violation) if violation else None
+    for rule in RULES_OF[field]:
+        if (detail := rule.check(text)) is not None:
+            return Reading(None, Violation(rule.code, field, detail))
+    return None
 
 
 def normalise_id(cell: str) -> str:

@@ -72,13 +72,11 @@ class Validator:
         latest = policy.today + dt.timedelta(days=2 * 365)
         blank = "" if policy.blank == "clear" else None
         readers: dict[str, Callable[[str], Reading]] = {
-            field: partial(cell_rules.read_text, field=field) for field in cell_rules.TEXTS
-        }
-        readers |= {
             ID: cell_rules.read_id,
             PHONE: partial(cell_rules.read_phone, region=region),
             cell_rules.DATE: partial(cell_rules.read_date, latest=latest),
             cell_rules.URL: cell_rules.read_url,
+            **{field: partial(cell_rules.read_text, field=field) for field in cell_rules.TEXTS},
         }
         fast_paths = {
             field: fast_path.accept
