@@ -170,12 +170,8 @@ def check_moved(row: Iterable[str]) -> list[Violation]:
 
 def letter(position: int) -> str:
     """Return the letter of the column at `position`, counted from 0: 0 → A, 27 → AB."""
-    name = ""
-    while position >= 0:
-        position, rest = divmod(position, 26)
-        name = chr(ord("A") + rest) + name
-        position -= 1
-    return name
+    before, place = divmod(position, 26)
+    return (letter(before - 1) if before else "") + chr(ord("A") + place)
 
 
 def _build_header(number: int, cells: list[str], renames: Mapping[str, str], *, is_escaped: bool) -> Header:

@@ -20,17 +20,17 @@ from contact_sync.source.archive import convert_damage
 
 _HEAD = 8192
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OLD_EXCEL = re.compile(rb"\t[\x00\x02\x04\x08][\x04-\x14]\x00")  # the first record of a workbook from before Excel 97
 _BINARY_FORMATS = {
-    b"\x1f\x8b": N_("{name} is compressed with gzip: unpack it first."),
-    b"%PDF-": N_("{name} is a PDF: export the contacts as CSV or .xlsx."),
-    b"Rar!": N_("{name} is a RAR archive: unpack it first."),
-    b"7z\xbc\xaf": N_("{name} is a 7z archive: unpack it first."),
-    b"\x89PNG": N_("{name} is a picture: export the contacts as CSV or .xlsx."),
-    b"\xff\xd8\xff": N_("{name} is a picture: export the contacts as CSV or .xlsx."),
-    b"{\\rtf": N_("{name} is a text document (RTF): export the contacts as CSV or .xlsx."),
+    rb"PK\x05\x06": N_("{name} is an empty zip archive: give the file of contacts itself."),
+    rb"\x1f\x8b": N_("{name} is compressed with gzip: unpack it first."),
+    rb"%PDF-": N_("{name} is a PDF: export the contacts as CSV or .xlsx."),
+    rb"Rar!": N_("{name} is a RAR archive: unpack it first."),
+    rb"7z\xbc\xaf": N_("{name} is a 7z archive: unpack it first."),
+    rb"\x89PNG|\xff\xd8\xff": N_("{name} is a picture: export the contacts as CSV or .xlsx."),
+    rb"\{\\rtf": N_("{name} is a text document (RTF): export the contacts as CSV or .xlsx."),
+    # The first record of a workbook from before Excel 97.
+    rb"\t[\x00\x02\x04\x08][\x04-\x14]\x00": N_("{name} is a workbook of a very old Excel: open it, and save it as .xlsx."),
 }
-"""First bytes → a sentence that refuses the file."""
 _HTML = rb"<(?i:!doctype html|!--|(html|head|body|table|meta|script|div|style|title|form)(?![a-z0-9:_-]))"
 _JSON = rb'[{\[]\s*["{\[]'
 _TEXT_FORMATS = {
@@ -46,7 +46,7 @@ _TEXT_FORMATS = {
     _JSON + rb'.*(docs\.google\.com|"doc_id")': N_("{name} is only a shortcut to Google Drive: download the sheet as .xlsx."),
     _JSON: N_("{name} is JSON: export the contacts as CSV or .xlsx."),
 }
-"""A pattern of the first text → a sentence that refuses the file; the first that matches counts."""
+"""A pattern of the first bytes, or of the first text → a sentence that refuses the file; the first that matches counts."""
 
 
 class Kind(StrEnum):
@@ -116,18 +116,12 @@ def detect_kind(copy: FileIO, name: str) -> Kind:
         return _detect_ole(copy, head, name)
     if head.startswith(b"PK\x03\x04"):
         return _detect_zip(copy, name)
-    if head.startswith(b"PK\x05\x06"):
-        raise SourceError("{name} is an empty zip archive: give the file of contacts itself.", name=name)
-    for magic, sentence in _BINARY_FORMATS.items():
-        if head.startswith(magic):
-            raise SourceError(sentence, name=name)
-    if _OLD_EXCEL.match(head):
-        raise SourceError("{name} is a workbook of a very old Excel: open it, and save it as .xlsx.", name=name)
     # Without the NULs of UTF-16, and without byte order marks.
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
-    for pattern, sentence in _TEXT_FORMATS.items():
-        if re.match(pattern, start, re.DOTALL):
-            raise SourceError(sentence, name=name)
+    for beginning, formats in ((head, _BINARY_FORMATS), (start, _TEXT_FORMATS)):
+        for pattern, sentence in formats.items():
+            if re.match(pattern, beginning, re.DOTALL):
+                raise SourceError(sentence, name=name)
     return Kind.CSV
 
 
