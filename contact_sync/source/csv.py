@@ -6,8 +6,9 @@ a header row: `csv.Sniffer` has chosen the letter t.
 
 import csv
 import re
+from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -20,7 +21,7 @@ from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.encoding import LINE_LIMIT, LineNumbers, detect_encoding
+from contact_sync.source.encoding import LINE_LIMIT, detect_encoding, list_first
 from contact_sync.source.header import CHUNK, SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
 from contact_sync.source.opening import Kind, SourceOptions
 
@@ -41,24 +42,24 @@ class _Text(NamedTuple):
     name: str
 
     @contextmanager
-    def raw_lines(self) -> Iterator[Iterator[str]]:
+    def lines(self) -> Iterator[Iterator[str]]:
         """Open the lines, without byte order marks."""
         self.copy.seek(0)
         with open(self.copy.fileno(), encoding=self.encoding, newline="", closefd=False) as text:
             yield chain([text.readline().lstrip("\ufeff")], text)
 
     @contextmanager
-    def lines(self) -> Iterator[Iterator[str]]:
-        """Open the lines with a blank one in place of Excel's `sep=;`, so that they keep their numbers."""
-        with self.raw_lines() as lines:
+    def reader(self, delimiter: str) -> Iterator["_Reader"]:
+        """Open a parser of the lines, with a blank one in place of Excel's `sep=;`, so that they keep their numbers."""
+        with self.lines() as lines:
             first = next(lines)
-            yield chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
+            kept = chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
+            yield csv.reader(kept, delimiter=delimiter, strict=True)
 
     def records(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
         """Yield the records, each with the line it starts on; raises `SourceError` at an invalid quote."""
         start = 1
-        with self.lines() as lines:
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        with self.reader(delimiter) as reader:
             try:
                 for row in reader:
                     yield start, row
@@ -86,18 +87,15 @@ class CsvSource(Source):
 
         Raises `SourceError` at an invalid quote, and at the end when most rows have another number of cells than the header.
         """
-        total, ragged, short = 0, LineNumbers(), False
-        with self._text.lines() as lines:
-            reader = csv.reader(lines, delimiter=self.delimiter, strict=True)
+        total, ragged, short = 0, array("Q"), False  # `ragged`: the lines of the rows with another number of cells
+        with self._text.reader(self.delimiter) as reader:
             while reader.line_num < self._header.number:
                 next(reader)
             try:
                 for numbers, rows in _batches(reader):
                     chunk = self._chunk(numbers, rows)
                     total += len(chunk.rows)
-                    for position, flaws in chunk.flaws.items():
-                        if flaws[0].code != "cells-moved":
-                            ragged.add(chunk.numbers[position])
+                    ragged.extend(chunk.numbers[at] for at, flaws in chunk.flaws.items() if flaws[0].code != "cells-moved")
                     if chunk.rows:
                         short = any(flaw.code == "cells-missing" for flaw in chunk.flaws.get(len(chunk.rows) - 1, ()))
                         yield chunk
@@ -123,16 +121,16 @@ class CsvSource(Source):
                 chunk.rows.append(cells)
         return self._clean(chunk)
 
-    def _refuse_ragged(self, total: int, ragged: LineNumbers) -> None:
-        if 2 * ragged.count > total:
+    def _refuse_ragged(self, total: int, ragged: Sequence[int]) -> None:
+        if 2 * len(ragged) > total:
             raise SourceError(
                 "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
                 "(lines {lines}): check the header and the delimiter, and export it again.",
                 name=self.path.name,
-                ragged=ragged.count,
+                ragged=len(ragged),
                 total=total,
                 cells=len(self._header.cells),
-                lines=ragged,
+                lines=list_first(ragged),
             )
 
     def _clean(self, chunk: Chunk) -> Chunk:
@@ -212,7 +210,7 @@ def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, s
 
 def _candidates(text: _Text) -> list[str]:
     """Return the delimiters to try: the one in Excel's `sep=` line, which may be wrong, and the usual ones."""
-    with text.raw_lines() as lines:
+    with text.lines() as lines:
         declared = _SEPARATOR.fullmatch(next(lines))
     return [*([declared[1]] if declared else []), *_DELIMITERS]
 

@@ -8,7 +8,8 @@ read correctly; by charset-normalizer 3.5 with its defaults 157, with `cp_isolat
 import codecs
 import io
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import FileIO
 
@@ -180,23 +181,23 @@ def _non_ascii_words(copy: FileIO) -> Iterator[list[bytes]]:
 
 
 def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
-    utf8, others = LineNumbers(), LineNumbers()
+    utf8, others = array("Q"), array("Q")
     copy.seek(0)
     # In Latin-1 every byte is a character, so lines are counted as an editor counts them.
     with open(copy.fileno(), encoding="latin-1", newline="", closefd=False) as lines:
         for number, line in enumerate(iter(lambda: lines.readline(LINE_LIMIT), ""), 1):
             if not line.isascii():
-                (utf8 if _is_probably_utf8(line.encode("latin-1")) else others).add(number)
-    if utf8.count and others.count == 1 and fault.reason == "unexpected end of data":
+                (utf8 if _is_probably_utf8(line.encode("latin-1")) else others).append(number)
+    if utf8 and len(others) == 1 and fault.reason == "unexpected end of data":
         raise SourceError(
-            "{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others
+            "{name} is cut off in the middle of a character, on line {line}: export it again.", name=name, line=others[0]
         )
-    if utf8.count:
+    if utf8:
         raise SourceError(
             "{name} mixes two encodings: lines {utf8} are UTF-8, lines {others} are not; export all of it again as CSV UTF-8.",
             name=name,
-            utf8=utf8,
-            others=others,
+            utf8=list_first(utf8),
+            others=list_first(others),
         )
 
 
@@ -206,24 +207,11 @@ def _is_valid_utf8(raw: bytes) -> bool:
 
 def _is_probably_utf8(raw: bytes) -> bool:
     """Return True when a line that is not ASCII was written as UTF-8, and is not valid UTF-8 by accident."""
-    if not _is_valid_utf8(raw):
-        return False
-    text = raw.decode("utf-8")
-    return _UTF8_TEXT.fullmatch(text) is not None or len(_NON_ASCII.findall(text)) >= _UTF8_CERTAIN
+    text = raw.decode("utf-8", "ignore")
+    is_certain = _UTF8_TEXT.fullmatch(text) is not None or len(_NON_ASCII.findall(text)) >= _UTF8_CERTAIN
+    return is_certain and _is_valid_utf8(raw)
 
 
-class LineNumbers:
-    """A count of lines, and the numbers of the first few."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._first: list[int] = []
-
-    def add(self, number: int) -> None:
-        """Count the line with that number."""
-        self.count += 1
-        if self.count <= _SHOWN:
-            self._first.append(number)
-
-    def __str__(self) -> str:
-        return ", ".join(map(str, self._first)) + (", …" if self.count > _SHOWN else "")
+def list_first(lines: Sequence[int]) -> str:
+    """Return the first few of these numbers of lines, as part of a sentence."""
+    return ", ".join(map(str, lines[:_SHOWN])) + (", …" if len(lines) > _SHOWN else "")
