@@ -152,7 +152,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
     csv.field_size_limit(LINE_LIMIT)
     detected = detect_encoding(copy, path.name, options.encoding)
     text = _Text(copy, detected.encoding, path.name)
-    delimiter, above, header = _detect_delimiter(text, options.delimiter, options.renames)
+    delimiter, header = _detect_delimiter(text, options.delimiter, options.renames)
     if len(header.cells) > _MAX_COLUMNS:
         raise SourceError(
             "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
@@ -174,7 +174,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
         letters=selection.letters,
         delimiter=delimiter,
         findings=[found, *selection.findings],
-        warnings=[*detected.warnings, *header.warn_above(above)],
+        warnings=[*detected.warnings, *header.warn_above()],
         _text=text,
         _ends_in_newline=detected.ends_in_newline,
         _header=header,
@@ -182,8 +182,8 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
     )
 
 
-def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, Rows, Header]:
-    """Return the delimiter that gives the header with most known columns, the first rows under it, and that header."""
+def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, Header]:
+    """Return the delimiter that gives the header with most known columns, and that header."""
     heads: dict[str, Rows] = {}
     found: dict[str, Header] = {}
     for candidate in [override] if override is not None else _candidates(text):
@@ -194,8 +194,7 @@ def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, s
         if header := find_header(rows, renames):
             found[candidate] = header
     if found:
-        delimiter = max(found, key=lambda candidate: found[candidate].known)
-        return delimiter, heads[delimiter], found[delimiter]
+        return max(found.items(), key=lambda candidate: candidate[1].known)
     if override is not None:
         raise SourceError(
             "{name}: with the delimiter “{delimiter}”, none of the first {searched} rows is a header "

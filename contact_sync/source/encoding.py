@@ -10,7 +10,7 @@ import io
 import re
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import FileIO
 
 from contact_sync.errors import ConfigError, SourceError
@@ -38,7 +38,7 @@ class DetectedEncoding:
 
     encoding: str  # a name for `open`; a byte order mark stays in the text, as U+FEFF
     ends_in_newline: bool
-    warnings: list[str] = field(default_factory=list)
+    warnings: Sequence[str] = ()
 
 
 def detect_encoding(copy: FileIO, name: str, override: str | None = None) -> DetectedEncoding:
@@ -47,24 +47,23 @@ def detect_encoding(copy: FileIO, name: str, override: str | None = None) -> Det
     Raises `SourceError` for text in no encoding or in two, for NULs and for a line over `LINE_LIMIT`; `ConfigError` for an
     `override` that is not a text encoding.
     """
-    copy.seek(0)
-    head = copy.read(4096)
-    if override is None:
-        for mark, encoding in _MARKS.items():
-            if head.startswith(mark):
-                return DetectedEncoding(encoding, _verify(copy, encoding, name))
-        if utf16 := _utf16_without_mark(head):
-            warning = _("{name} is read as UTF-16, although it has no byte order mark: check the names.", name=name)
-            return DetectedEncoding(utf16, _verify(copy, utf16, name), [warning])
-    _remove_ctrl_z(copy)
     if override is not None:
         _check_override(override)
-        return DetectedEncoding(override, _verify(copy, override, name))
+        _remove_ctrl_z(copy)
+        return _verify(copy, name, override)
+    copy.seek(0)
+    head = copy.read(4096)
+    for mark, encoding in _MARKS.items():
+        if head.startswith(mark):
+            return _verify(copy, name, encoding)
+    if utf16 := _utf16_without_mark(head):
+        warning = _("{name} is read as UTF-16, although it has no byte order mark: check the names.", name=name)
+        return _verify(copy, name, utf16, [warning])
+    _remove_ctrl_z(copy)
     try:
         return DetectedEncoding("utf-8", _scan(copy, "utf-8", name))
     except UnicodeDecodeError as fault:
-        encoding, warnings = _detect_codepage(copy, name, fault)
-        return DetectedEncoding(encoding, _verify(copy, encoding, name), warnings)
+        return _verify(copy, name, *_detect_codepage(copy, name, fault))
 
 
 def _check_override(override: str) -> None:
@@ -99,10 +98,10 @@ def _decode_blocks(copy: FileIO, encoding: str) -> Iterator[str]:
     return codecs.iterdecode(iter(lambda: copy.read(_BLOCK), b""), encoding)
 
 
-def _verify(copy: FileIO, encoding: str, name: str) -> bool:
-    """Return True when the text ends in a line break; raises `SourceError` for text that does not decode or must be refused."""
+def _verify(copy: FileIO, name: str, encoding: str, warnings: Sequence[str] = ()) -> DetectedEncoding:
+    """Return that `encoding`; raises `SourceError` for text that does not decode or must be refused."""
     try:
-        return _scan(copy, encoding, name)
+        return DetectedEncoding(encoding, _scan(copy, encoding, name), warnings)
     except UnicodeError as error:
         raise SourceError(
             "{name}, line {line}: this is not {encoding}; the file is damaged or cut off: "

@@ -26,6 +26,7 @@ class Header:
     typos: dict[int, str]  # position in `cells` → the field that it is probably a typo of
     is_report: bool
     is_escaped: bool  # True when its cells have the apostrophes of a report as CSV
+    above: Rows  # the rows above it
 
     @property
     def known(self) -> int:
@@ -37,10 +38,10 @@ class Header:
         """The positions of the columns without a name."""
         return [position for position, cell in enumerate(self.cells) if not cell.strip()]
 
-    def warn_above(self, rows: Rows) -> list[str]:
+    def warn_above(self) -> list[str]:
         """Return a warning when a row above the header resembles a contact (a table sorted together with its header)."""
-        for number, cells in rows:
-            if number < self.number and sum(bool(cells[p].strip()) for p in self.fields if p < len(cells)) > 1:
+        for number, cells in self.above:
+            if sum(bool(cells[p].strip()) for p in self.fields if p < len(cells)) > 1:
                 warning = _(
                     "Row {row} is above the header (row {header}) and is not read, although it looks like data: check the order.",
                     row=number,
@@ -65,11 +66,11 @@ def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = Tr
 
     `is_escaped` is True when a report in this source has the apostrophes of a CSV.
     """
-    for number, cells in rows:
+    for place, (_number, cells) in enumerate(rows):
         if len(fields := match_fields(cells, renames)) > 1 and ID in fields.values():
-            return _build_header(number, cells, renames, is_escaped=is_escaped)
-    for number, cells in rows:
-        header = _build_header(number, cells, renames, is_escaped=is_escaped)
+            return _build_header(rows, place, renames, is_escaped=is_escaped)
+    for place in range(len(rows)):
+        header = _build_header(rows, place, renames, is_escaped=is_escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.typos.values()):
             return header
     return None
@@ -174,14 +175,15 @@ def letter(position: int) -> str:
     return (letter(before - 1) if before else "") + chr(ord("A") + place)
 
 
-def _build_header(number: int, cells: list[str], renames: Mapping[str, str], *, is_escaped: bool) -> Header:
+def _build_header(rows: Rows, place: int, renames: Mapping[str, str], *, is_escaped: bool) -> Header:
+    number, cells = rows[place]
     is_report = any(map(_is_report_column, cells))
     if is_report and is_escaped:
         cells = [unescape(cell) for cell in cells]
     fields = match_fields(cells, renames)
     others = ((p, normalise_header(cell)) for p, cell in enumerate(cells) if p not in fields and not _is_report_column(cell))
     typos = {position: field for position, name in others if (field := find_typo(name, set(fields.values())))}
-    return Header(number, cells, fields, typos, is_report, is_report and is_escaped)
+    return Header(number, cells, fields, typos, is_report, is_report and is_escaped, rows[:place])
 
 
 def _is_report_column(cell: str) -> bool:

@@ -128,7 +128,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     `is_escaped` is True when a report in it has the apostrophes of a CSV, which a workbook written by a run has not. Raises
     `SourceError` when there is not exactly one such sheet, for hidden columns and for a header that is merged or not understood.
     """
-    worksheet, head, header = _choose(worksheets, path.name, options, is_escaped=is_escaped)
+    worksheet, header = _choose(worksheets, path.name, options, is_escaped=is_escaped)
     metadata = SheetMetadata(
         where=_("{name}, sheet “{title}”", name=path.name, title=worksheet.title),
         fields={position + 1 for position in header.fields},
@@ -156,7 +156,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
         delimiter=";",
         is_workbook=True,
         findings=[_("Sheet “{title}”, header on row {row}.", title=worksheet.title, row=header.number), *selection.findings],
-        warnings=header.warn_above(head) + _warn_empty_formulas(metadata.empty_formulas),
+        warnings=header.warn_above() + _warn_empty_formulas(metadata.empty_formulas),
         blanks_certain=not metadata.empty_formulas,
         worksheet=worksheet,
         header=header,
@@ -166,10 +166,8 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     )
 
 
-def _choose(
-    sheets: Sequence[Worksheet], name: str, options: SourceOptions, *, is_escaped: bool
-) -> tuple[Worksheet, Rows, Header]:
-    """Return the sheet of contacts, its first rows, and its header."""
+def _choose(sheets: Sequence[Worksheet], name: str, options: SourceOptions, *, is_escaped: bool) -> tuple[Worksheet, Header]:
+    """Return the sheet of contacts and its header."""
     visible = [sheet for sheet in sheets if sheet.is_visible]
     candidates = visible
     if options.sheet is not None:
@@ -184,18 +182,17 @@ def _choose(
             sheet=options.sheet,
             sheets=_titles(visible),
         )
-    heads = [(sheet, _read_head(sheet, name)) for sheet in candidates]
-    headers = [(sheet, rows, find_header(rows, options.renames, is_escaped=is_escaped)) for sheet, rows in heads]
-    found = [(sheet, rows, header) for sheet, rows, header in headers if header]
+    filled = [(sheet, rows) for sheet in candidates if (rows := _read_head(sheet, name))]
+    headers = [(sheet, find_header(rows, options.renames, is_escaped=is_escaped)) for sheet, rows in filled]
+    found = [(sheet, header) for sheet, header in headers if header]
     if len(found) > 1:
         raise SourceError(
             "{name} has several sheets of contacts, {sheets}: choose one with --sheet.",
             name=name,
-            sheets=_titles([sheet for sheet, _, _ in found]),
+            sheets=_titles([sheet for sheet, _header in found]),
         )
     if found:
         return found[0]
-    filled = [(sheet, rows) for sheet, rows in heads if rows]
     if len(filled) > 1:
         raise SourceError(
             "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
