@@ -243,12 +243,11 @@ def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
 
 
 _CELL_RULES = ("cell-error", "cell-formula", "cell-null")
-_PHONE_RULES = ("phone-clear", "phone-damaged", "phone-several", "phone-characters")
 _URL_RULES = ("url-scheme", "url-characters", "url-login", "url-host", "text-damaged", "text-length")
 
 FAST_PATHS = {
     ID: FastPath(accept_ids, tuple(_ID_MARKS)),
-    PHONE: FastPath(accept_french_phones, _CELL_RULES + _PHONE_RULES),
+    PHONE: FastPath(accept_french_phones, (*_CELL_RULES, "phone-clear", "phone-damaged", "phone-several", "phone-characters")),
     cell_rules.URL: FastPath(accept_urls, _CELL_RULES + _URL_RULES),
 } | {field: FastPath(partial(accept_texts, limit=cell_rules.LIMITS[field]), tuple(_TEXT_MARKS)) for field in cell_rules.TEXTS}
 """Field → its fast path; a date has none, since the days of a century are cached."""

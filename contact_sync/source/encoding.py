@@ -8,6 +8,7 @@ read correctly; by charset-normalizer 3.5 with its defaults 157, with `cp_isolat
 import codecs
 import io
 import re
+import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from io import FileIO
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
-from contact_sync.source.codepages import CODEPAGES, CodepageScore, choose_codepage
 
 LINE_LIMIT = 16 << 20  # characters in a line or a cell, which bounds memory
 _BLOCK = 1 << 18
@@ -30,6 +30,19 @@ _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 # The characters of a French file; in Mac Roman '\u2019é' is valid UTF-8 too, but of an Armenian letter.
 _UTF8_TEXT = re.compile("[\x00-\x7f\u00a0-\u017f\u2010-\u205f\u20ac\u2122]*")
 _UTF8_CERTAIN = 3
+
+_CODEPAGES = ("cp1252", "mac_roman", "cp850")  # the first one is the most common
+_MAX_SCORE = 0.2
+# Characters that no text of French or its neighbours has in this place, which choose between these encodings.
+_SMALL, _CAPITAL = "a-zàâäçéèêëîïôöùûüÿœæßñáíóúãõåøìò", "À-ÖØ-ÞŒŸ"
+_UNLIKELY = re.compile(
+    "[^\x00-\x7fàâäçéèêëîïôöùûüÿœæñáíóúãõåøìòÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆÑÁÍÓÚÃÕÅØÌÒß"
+    "«»\u2039\u203a€\u2019\u2018“”\u2013—…°º·•™®©§²³\u00a0\u202f]"
+    f"|[{_SMALL}][{_CAPITAL}]|[A-Z][{_CAPITAL}](?=[{_SMALL}])"  # LefËvre, MŸller: a capital inside a word
+    "|[A-Za-z][“”\u2013—…\u2039\u203a«»•™®©§°²³][a-z]"  # C“me: a sign inside a word
+    r"|(?i:[ìò](?=[^\W\d_])|ã(?![oesi]|\b)|õ(?!e))"  # Franìoise, Mãrie; but Niccolò, João and Simões are correct
+    "|[À-ÖØ-öø-ÿŒœŸ]{3,}"  # Èíàíîâ: no language of these encodings has three in a row
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +166,7 @@ def _line_of_fault(copy: FileIO, encoding: str) -> int:
 
 def _detect_codepage(copy: FileIO, name: str, fault: UnicodeDecodeError) -> tuple[str, list[str]]:
     """Return the encoding of a file that is not UTF-8, and warnings; raises `SourceError` when it is not certain enough."""
-    scores = [CodepageScore(encoding) for encoding in CODEPAGES]
+    scores = [_CodepageScore(encoding) for encoding in _CODEPAGES]
     is_mixed = False
     for words in _non_ascii_words(copy):
         is_mixed = is_mixed or any(map(_is_valid_utf8, words))
@@ -161,7 +174,58 @@ def _detect_codepage(copy: FileIO, name: str, fault: UnicodeDecodeError) -> tupl
             score.add(b" ".join(words))
     if is_mixed:
         _refuse_mixed(copy, name, fault)
-    return choose_codepage(scores, name)
+    most_common = scores[0]
+    best, second = sorted(scores, key=lambda score: score.share)[:2]
+    if most_common.share and (best.share > _MAX_SCORE or best.share == second.share):
+        raise SourceError(
+            "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.",
+            name=name,
+        )
+    warnings = []
+    if best.unlikely:
+        warning = _(
+            "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",
+            name=name,
+            encoding=best.encoding,
+            odd=" ".join(sorted(best.unlikely)),
+        )
+        warnings.append(warning)
+    elif best is not most_common:  # it only fits better than cp1252; the text of another program may do so by chance
+        warning = _(
+            "{name} is read as {encoding}, which few programs write: check the names, "
+            "and give --encoding {encoding} if they are right.",
+            name=name,
+            encoding=best.encoding,
+        )
+        warnings.append(warning)
+    return best.encoding, warnings
+
+
+class _CodepageScore:
+    """The share of the non-ASCII characters of a file that a French text would not have, if it is in `encoding`."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self.unlikely: set[str] = set()  # some of these characters
+        self._total = self._bad = 0
+
+    @property
+    def share(self) -> float:
+        """0 for a plausible text; more than 1 for bytes that do not decode."""
+        return self._bad / max(self._total, 1)
+
+    def add(self, words: bytes) -> None:
+        """Count the characters of words, which are separated by spaces."""
+        try:
+            text = words.decode(self.encoding)
+        except UnicodeDecodeError:
+            self._bad = sys.maxsize
+            return
+        unlikely = _NON_ASCII.findall("".join(_UNLIKELY.findall(text)))
+        self._total += len(_NON_ASCII.findall(text))
+        self._bad += len(unlikely)
+        if len(self.unlikely) < _SHOWN:
+            self.unlikely.update(unlikely[:_SHOWN])
 
 
 def _non_ascii_words(copy: FileIO) -> Iterator[list[bytes]]:

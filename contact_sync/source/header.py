@@ -66,10 +66,9 @@ def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = Tr
 
     `is_escaped` is True when a report in this source has the apostrophes of a CSV.
     """
-    for place, (_number, cells) in enumerate(rows):
-        if len(fields := match_fields(cells, renames)) > 1 and ID in fields.values():
-            return _build_header(rows, place, renames, is_escaped=is_escaped)
-    for place in range(len(rows)):
+    fields = [match_fields(cells, renames).values() for _number, cells in rows]
+    exact = [place for place, found in enumerate(fields) if len(found) > 1 and ID in found]
+    for place in exact or range(len(rows)):
         header = _build_header(rows, place, renames, is_escaped=is_escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.typos.values()):
             return header

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -76,7 +76,7 @@ class SheetSource(Source):
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
         metadata = self._metadata
-        fields = {self._positions[position]: field for field, position in self.mapping.items()}
+        fields = [(place, self._positions[place], field) for field, place in self.mapping.items()]
         hidden = 0
         rows = self.worksheet.rows(len(self.header.cells), self.header.number + 1, LAST_ROW)
         while True:
@@ -97,17 +97,18 @@ class SheetSource(Source):
                 rows=hidden,
             )
 
-    def _add(self, chunk: Chunk, number: int, cells: Cells, fields: Mapping[int, str]) -> None:
+    def _add(self, chunk: Chunk, number: int, cells: Cells, fields: list[tuple[int, int, str]]) -> None:
+        """Add a row; `fields` has for each field its place among the columns that are kept, and that among all columns."""
         texts = [render(cells[position]) for position in self._positions]
-        found = {position: self._check(number, position, cells[position], field) for position, field in fields.items()}
-        flaws = [flaw for flaw in found.values() if flaw]
+        found = {place: flaw for place, at, field in fields if (flaw := self._check(number, at, cells[at], field))}
+        flaws = list(found.values())
         # A merged range does not make blank cells a row: below its first row there is nothing to lose.
         if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
             return
         if self.header.is_report:
             flaws += check_moved(texts)
-        for place, position in enumerate(self._positions):
-            if (flaw := found.get(position)) and flaw.code != "cell-error":  # whose text shows the error
+        for place, flaw in found.items():
+            if flaw.code != "cell-error":  # whose text shows the error
                 texts[place] = f"{texts[place]} {MARK}".lstrip()
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
