@@ -190,8 +190,8 @@ class Source(ABC):
 
     path: Path  # as the operator named it
     columns: list[str]  # the header cells as read, in source order, without the report's own `sync_` columns
-    mapping: dict[str, int]  # `ID` or a field → its position in `columns`; `ID` and at least one field are in it
     letters: list[str]  # for each of `columns`, the letter that a spreadsheet shows above it ("A", "AB")
+    mapping: dict[str, int]  # `ID` or a field → its position in `columns`; `ID` and at least one field are in it
     delimiter: str  # of the report: the source's own, `;` for a workbook
     findings: list[str]
     """Sentences for the summary on what was detected (encoding, delimiter, header row, columns that are not sent)."""

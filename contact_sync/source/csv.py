@@ -160,7 +160,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
             line=header.number,
             widest=_MAX_COLUMNS,
         )
-    selection = select_columns(path.name, header, _unused_columns(text, delimiter, header), options.renames)
+    selection = select_columns(path.name, header, _unused_columns(text, delimiter, header), options.renames, delimiter)
     found = _(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
         delimiter=_("tab") if delimiter == "\t" else delimiter,
@@ -168,11 +168,8 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
         line=header.number,
     )
     yield CsvSource(
-        path=path,
-        columns=selection.columns,
-        mapping=selection.mapping,
-        letters=selection.letters,
-        delimiter=delimiter,
+        path,
+        *selection.layout,
         findings=[found, *selection.findings],
         warnings=[*detected.warnings, *header.warn_above()],
         _text=text,

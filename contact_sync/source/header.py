@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, MARK, ROW, Violation
+from contact_sync.model import FIELDS, ID, MARK, ROW, Layout, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import find_typo, match_fields, normalise_header
 
@@ -55,9 +55,7 @@ class Selection(NamedTuple):
     """The columns that are kept."""
 
     positions: list[int]  # for each column, the position of its cell in the row as read
-    columns: list[str]
-    letters: list[str]
-    mapping: dict[str, int]
+    layout: Layout
     findings: list[str]
 
 
@@ -117,7 +115,9 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
     )
 
 
-def select_columns(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str]) -> Selection:
+def select_columns(
+    where: str, header: Header, unused: Collection[int], renames: Mapping[str, str], delimiter: str = ";"
+) -> Selection:
     """Return the columns to keep below `header`.
 
     `unused` are the positions of unnamed columns without any text, which are dropped. Raises `SourceError` for a header with a
@@ -159,8 +159,8 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
     positions = [p for p, cell in enumerate(cells) if not _is_report_column(cell) and p not in unused]
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
-    findings = _findings(columns, mapping, is_report=header.is_report)
-    return Selection(positions, columns, [letter(position) for position in positions], mapping, findings)
+    layout = Layout(columns, list(map(letter, positions)), mapping, delimiter)
+    return Selection(positions, layout, _findings(columns, mapping, is_report=header.is_report))
 
 
 def check_moved(row: Iterable[str]) -> list[Violation]:

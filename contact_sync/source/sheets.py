@@ -150,11 +150,8 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
             fields=", ".join(merged),
         )
     return SheetSource(
-        path=path,
-        columns=selection.columns,
-        mapping=selection.mapping,
-        letters=selection.letters,
-        delimiter=";",
+        path,
+        *selection.layout,
         is_workbook=True,
         findings=[_("Sheet “{title}”, header on row {row}.", title=worksheet.title, row=header.number), *selection.findings],
         warnings=header.warn_above() + _warn_empty_formulas(metadata.empty_formulas),

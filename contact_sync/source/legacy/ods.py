@@ -7,6 +7,7 @@ Errors, hidden rows and merged cells are explicit in it; libraries leave them ou
 import re
 import zipfile
 from collections.abc import Callable
+from functools import lru_cache
 from io import FileIO
 from typing import Any
 
@@ -56,7 +57,6 @@ class _ContentHandler:
     def __init__(self, writer: spool.SpoolWriter) -> None:
         self._writer = writer
         self._sheet = spool.SpooledSheet("", is_visible=False)
-        self._tags: dict[str, str] = {}
         self._column = self._row = self._skipped_depth = 0
         self._style, self._repeat, self._is_hidden = "", 1, False
         self._hidden_styles: set[str] = set()
@@ -75,20 +75,14 @@ class _ContentHandler:
         self._starts |= dict.fromkeys(_CELLS, self._start_cell)
         self._starts |= dict.fromkeys(_GROUPS, self._start_group)
 
-    def _prefixed(self, name: str) -> str:
-        if name not in self._tags:
-            space, _, local = name.rpartition(" ")
-            self._tags[name] = f"{_NAMESPACES.get(space, '?')}:{local}"
-        return self._tags[name]
-
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        tag = self._prefixed(name)
+        tag = _prefixed(name)
         if self._skipped_depth or not self._is_read(tag):
             self._skipped_depth += 1
         elif tag.startswith("text:"):
             self._start_text(tag, attributes)
         elif start := self._starts.get(tag):
-            start({self._prefixed(key): text for key, text in attributes.items()})
+            start({_prefixed(key): text for key, text in attributes.items()})
 
     def _is_read(self, tag: str) -> bool:
         if self._cell is not None:
@@ -99,7 +93,7 @@ class _ContentHandler:
         if self._skipped_depth:
             self._skipped_depth -= 1
             return
-        tag = self._prefixed(name)
+        tag = _prefixed(name)
         if tag in _PARAGRAPHS:
             self._end_paragraph()
         elif tag in _CELLS:
@@ -179,7 +173,7 @@ class _ContentHandler:
             self._paragraph = []
         elif self._paragraph is not None:
             if tag == "text:s":
-                spaces = {self._prefixed(key): text for key, text in attributes.items()}
+                spaces = {_prefixed(key): text for key, text in attributes.items()}
                 self._paragraph.append("\0" * min(_count(spaces, "text:c"), 1000))
             elif tag in ("text:tab", "text:line-break"):
                 self._paragraph.append("\1" if tag == "text:tab" else "\2")
@@ -193,6 +187,12 @@ class _ContentHandler:
         text = _SPACES.sub(" ", "".join(self._paragraph or ())).lstrip(" ")
         self._texts.append(text.replace("\0", " ").replace("\1", "\t").replace("\2", "\n"))
         self._paragraph = None
+
+
+@lru_cache(1024)
+def _prefixed(name: str) -> str:
+    space, _, local = name.rpartition(" ")
+    return f"{_NAMESPACES.get(space, '?')}:{local}"
 
 
 def _count(attributes: dict[str, str], name: str) -> int:
