@@ -212,9 +212,7 @@ def accept_ids(cells: Sequence[str]) -> Sequence[str] | None:
 def accept_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
     """Accept printable texts in NFC of at most `limit` characters."""
     text = " ".join(cells)
-    if not text.isprintable() or any(mark in text for mark in _IN_IRREGULAR_TEXTS):
-        return None
-    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
+    if not (text.isprintable() and unicodedata.is_normalized("NFC", text)) or any(mark in text for mark in _IN_IRREGULAR_TEXTS):
         return None
     texts = list(map(str.strip, cells))
     return texts if max(map(len, texts), default=0) <= limit else None

@@ -8,7 +8,7 @@ import csv
 import re
 from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -101,7 +101,16 @@ class CsvSource(Source):
                         yield chunk
             except csv.Error:
                 deque(self._text.records(self.delimiter), maxlen=0)  # raises the `SourceError` with the line of the invalid quote
-        self._refuse_ragged(total, ragged)
+        if 2 * len(ragged) > total:
+            raise SourceError(
+                "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
+                "(lines {lines}): check the header and the delimiter, and export it again.",
+                name=self.path.name,
+                ragged=len(ragged),
+                total=total,
+                cells=len(self._header.cells),
+                lines=list_first(ragged),
+            )
         if short and not self._ends_in_newline:
             self.warnings.append(_("The last row is short and does not end with a line break: the file may be incomplete."))
 
@@ -120,18 +129,6 @@ class CsvSource(Source):
                 chunk.numbers.append(number)
                 chunk.rows.append(cells)
         return self._clean(chunk)
-
-    def _refuse_ragged(self, total: int, ragged: Sequence[int]) -> None:
-        if 2 * len(ragged) > total:
-            raise SourceError(
-                "{name}: {ragged} of {total} rows do not have the {cells} cells of the header "
-                "(lines {lines}): check the header and the delimiter, and export it again.",
-                name=self.path.name,
-                ragged=len(ragged),
-                total=total,
-                cells=len(self._header.cells),
-                lines=list_first(ragged),
-            )
 
     def _clean(self, chunk: Chunk) -> Chunk:
         """Reduce the rows to the columns that are kept, and undo the escaping of a report."""
@@ -181,9 +178,12 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
 
 def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, Header]:
     """Return the delimiter that gives the header with most known columns, and that header."""
+    with text.lines() as lines:
+        declared = _SEPARATOR.fullmatch(next(lines))  # it may be wrong
+    candidates = [*([declared[1]] if declared else []), *_DELIMITERS] if override is None else [override]
     heads: dict[str, Rows] = {}
     found: dict[str, Header] = {}
-    for candidate in [override] if override is not None else _candidates(text):
+    for candidate in candidates:
         rows = heads[candidate] = []
         # Under a wrong delimiter a quote may seem invalid; under the right one it is reported by `chunks`.
         with suppress(SourceError):
@@ -202,13 +202,6 @@ def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, s
         )
     likely = max(heads, key=lambda candidate: max((len(cells) for _, cells in heads[candidate]), default=0))
     raise no_header_error(text.name, list(islice(text.records(likely), SEARCHED)), renames, is_text=True)
-
-
-def _candidates(text: _Text) -> list[str]:
-    """Return the delimiters to try: the one in Excel's `sep=` line, which may be wrong, and the usual ones."""
-    with text.lines() as lines:
-        declared = _SEPARATOR.fullmatch(next(lines))
-    return [*([declared[1]] if declared else []), *_DELIMITERS]
 
 
 def _unused_columns(text: _Text, delimiter: str, header: Header) -> set[int]:

@@ -115,9 +115,7 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
     )
 
 
-def select_columns(
-    where: str, header: Header, unused: Collection[int], renames: Mapping[str, str], delimiter: str = ";"
-) -> Selection:
+def select_columns(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str], delimiter: str) -> Selection:
     """Return the columns to keep below `header`.
 
     `unused` are the positions of unnamed columns without any text, which are dropped. Raises `SourceError` for a header with a

@@ -140,7 +140,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     header.cells.extend([""] * (max(metadata.used, default=0) - len(header.cells)))
     header = _without_hidden(header, metadata, options.hidden)
     unused = {position for position in header.unnamed if position + 1 not in metadata.used}
-    selection = select_columns(metadata.where, header, unused, options.renames)
+    selection = select_columns(metadata.where, header, unused, options.renames, ";")
     merged = [field for position, field in header.fields.items() if metadata.is_merged(position + 1, header.number)]
     if merged:
         raise SourceError(
