@@ -164,40 +164,29 @@ def base_url(text: str) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
+    with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == "localhost"
 
 
 def api_key(text: str, where: str) -> str:
     """Return the key without surrounding white space. Raises ConfigError, which names `where` and never quotes the key."""
     key = text.strip()
     if len(key) < _MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
-        raise _no_key(where)
+        raise ConfigError(
+            "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
+            where=where,
+            least=_MIN_KEY_LENGTH,
+        )
     return key
-
-
-def _no_key(where: str) -> ConfigError:
-    return ConfigError(
-        "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
-        where=where,
-        least=_MIN_KEY_LENGTH,
-    )
 
 
 def api_key_file(path: Path) -> str:
     """Read the key from a file. Raises ConfigError when it is missing, not a key, or accessible to group or others."""
-    try:
-        with path.open(encoding="ascii") as file:
-            if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-                raise ConfigError("The API key file {path} can be read by others: run chmod 600 on it.", path=path)
-            return api_key(file.read(1000), str(path))
-    except OSError as error:
-        raise ConfigError(
-            "The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path, reason=error.strerror
-        ) from error
-    except UnicodeDecodeError as error:
-        raise _no_key(str(path)) from error
+    with (
+        ConfigError.from_os_error("The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path),
+        path.open(encoding="ascii", errors="replace") as file,
+    ):
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
+            raise ConfigError("The API key file {path} can be read by others: run chmod 600 on it.", path=path)
+        return api_key(file.read(1000), str(path))

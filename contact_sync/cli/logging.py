@@ -68,14 +68,10 @@ def configure_log(console: Console, *, verbose: bool, path: Path | None, as_json
     to_stderr.setFormatter(_Clean(console.clean, "%(levelname)s %(name)s: %(message)s", as_json=as_json))
     handlers: list[logging.Handler] = [to_stderr]
     if path:
-        try:
+        with StorageError.from_os_error("The log {path} cannot be written ({reason}): check --log-file.", path=path):
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
             if path.is_file():
                 path.chmod(0o600)
-        except OSError as error:
-            raise StorageError(
-                "The log {path} cannot be written ({reason}): check --log-file.", path=path, reason=error.strerror
-            ) from error
         handlers[-1].setFormatter(_Clean(console.clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
     enabled = verbose or path is not None
     logging.basicConfig(handlers=handlers, level=logging.WARNING if enabled else logging.CRITICAL, force=True)

@@ -4,7 +4,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
 from contact_sync.errors import BusyError, StorageError
@@ -45,16 +45,17 @@ class AtomicFile:
 
     def reserve(self, size: int) -> None:
         """Allocate `size` bytes, so that the disk cannot be full when the report is due. Raises StorageError."""
-        try:
-            if hasattr(os, "posix_fallocate"):  # not on macOS
-                os.posix_fallocate(self.file.fileno(), 0, size)
-        except OSError as error:
-            if error.errno in _FULL:  # any other error: the file system does not support it
-                raise write_error(self.path, error) from error
+        with writing(self.path):
+            try:
+                if hasattr(os, "posix_fallocate"):  # not on macOS
+                    os.posix_fallocate(self.file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno in _FULL:  # any other error: the file system does not support it
+                    raise
 
     def commit(self) -> None:
         """Replace the target with what was written, durably. Raises StorageError."""
-        try:
+        with writing(self.path):
             self.file.flush()
             self.file.truncate()  # the rest of the reserved space
             with suppress(OSError):  # then the report counts as edited, and is kept
@@ -64,8 +65,6 @@ class AtomicFile:
             os.fsync(self.file.fileno())
             self._temporary.replace(self.path)
             self._committed = True
-        except OSError as error:
-            raise write_error(self.path, error) from error
         # The report is complete; its new name becomes durable too where the folder and its file system allow it.
         with suppress(OSError):
             folder = os.open(self.path.parent, os.O_RDONLY)
@@ -89,10 +88,8 @@ def open_atomic(path: Path, mode: int) -> Iterator[AtomicFile]:
 
     Raises StorageError when it cannot be written, BusyError when another run is writing it.
     """
-    try:
+    with writing(path):
         opened = AtomicFile(path, mode)
-    except OSError as error:
-        raise write_error(path, error) from error
     with closing(opened):
         yield opened
 
@@ -108,10 +105,8 @@ def is_edited(path: Path) -> bool:
     return False
 
 
-def write_error(path: Path, error: OSError) -> StorageError:
-    """Return the error that says why the report at `path` cannot be written."""
-    return StorageError(
-        "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.",
-        path=path,
-        reason=error.strerror,
+def writing(path: Path) -> AbstractContextManager[None]:
+    """Raise an OSError as the StorageError that says why the report at `path` cannot be written."""
+    return StorageError.from_os_error(
+        "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.", path=path
     )

@@ -8,7 +8,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
@@ -34,29 +34,23 @@ def private_copy(
     if path.name.startswith(("~$", ".~lock.")):
         raise SourceError("{name} is only the lock file of an office program: give the file itself.", name=path.name)
     identity_of(path)  # raises SourceError before anything is created
-    try:
+    with StorageError.from_os_error(
+        "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.", name=path.name
+    ):
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - writing to it raises OSError too, for other reasons
-    except OSError as error:
-        raise StorageError(
-            "There is no temporary folder for a private copy of {name} ({reason}): set TMPDIR.",
-            name=path.name,
-            reason=error.strerror,
-        ) from error
     with opened as copy:
         yield copy, _copy_when_quiet(path, copy, clock, sleep)
 
 
 def open_file_warning(path: Path) -> str | None:
     """Return a warning when an office program has `path` open, else None."""
-    name = path.name
-    for owner in (f"~${name}", f".~lock.{name}#"):
-        with suppress(OSError):  # with the prefix a name can become too long
-            if path.with_name(owner).exists():
-                return _(
-                    "{name} is open in an office program (by {owner}): changes not saved yet are not in this run.",
-                    name=name,
-                    owner=owner,
-                )
+    for owner in (f"~${path.name}", f".~lock.{path.name}#"):
+        if os.path.exists(path.with_name(owner)):  # noqa: PTH110 - which does not raise where the prefix makes a name too long
+            return _(
+                "{name} is open in an office program (by {owner}): changes not saved yet are not in this run.",
+                name=path.name,
+                owner=owner,
+            )
     return None
 
 
@@ -118,12 +112,8 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _write(path: Path, block: bytes, copy: FileIO) -> None:
     rest = memoryview(block)
-    try:
+    with StorageError.from_os_error(
+        "There is no disk space for a private copy of {name} ({reason}): free some space.", name=path.name
+    ):
         while rest:  # a nearly full disk accepts a part before it fails
             rest = rest[copy.write(rest) :]
-    except OSError as error:
-        raise StorageError(
-            "There is no disk space for a private copy of {name} ({reason}): free some space.",
-            name=path.name,
-            reason=error.strerror,
-        ) from error

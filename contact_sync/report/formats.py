@@ -6,7 +6,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import NamedTuple
 
-from contact_sync.files.atomic import AtomicFile, write_error
+from contact_sync.files.atomic import AtomicFile, writing
 from contact_sync.i18n import N_, _
 from contact_sync.model import Batch, Layout, Original, Summary
 
@@ -51,9 +51,7 @@ def write(name: str, draft: AtomicFile, batches: Iterable[Batch], context: Repor
     A format is imported when it is first used: `check` of a small CSV file needs no workbook library.
     """
     writer: Writer = resolve_name(FORMATS[name].writer)
-    try:
+    with writing(draft.path):
         notes = writer(draft, batches, context)
-    except OSError as error:
-        raise write_error(draft.path, error) from error
     draft.commit()
     return notes
