@@ -86,24 +86,6 @@ class ReportSettings:
     show_phones: bool = False  # True when the page shows phone numbers in full
 
 
-_CONCERNS: dict[str, type[Any]] = {
-    "source": SourceSettings,
-    "guards": GuardSettings,
-    "account": AccountSettings,
-    "send": SendSettings,
-    "report": ReportSettings,
-}
-FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items() for each in fields(kind)} | {
-    "source": ("source", "path"),
-    "account": ("account", "name"),
-    "report": ("report", "path"),
-    "report_mode": ("report", "mode"),
-}
-"""Name of an option → the concern that it belongs to, and its name there."""
-
-OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The settings of a command by concern. Raises ConfigError when the report would overwrite the source."""
@@ -130,6 +112,18 @@ class Settings:
             concern, name = FIELDS.get(option, ("", option))
             values[concern][name] = value
         return cls(**values.pop(""), **{concern: _CONCERNS[concern](**given) for concern, given in values.items()})
+
+
+_CONCERNS: dict[str, Any] = {each.name: each.default_factory for each in fields(Settings) if callable(each.default_factory)}
+FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items() for each in fields(kind)} | {
+    "source": ("source", "path"),
+    "account": ("account", "name"),
+    "report": ("report", "path"),
+    "report_mode": ("report", "mode"),
+}
+"""Name of an option → the concern that it belongs to, and its name there."""
+
+OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
 
 
 def rate(text: str) -> float:

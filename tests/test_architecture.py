@@ -26,7 +26,7 @@ OWNERS = {
     "sqlite3": {"ledger.sqlite"},
     "fcntl": {"files.lock"},
     "click": {"cli"},
-    "tqdm": {"cli.progress"},
+    "tqdm": {"cli.runner"},
     "tenacity": {"sync.delivery"},
     "httpx": {"api.client", "api.transport"},
     "aiohttp": {"api.transport", "sandbox"},

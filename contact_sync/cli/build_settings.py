@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import platformdirs
 from click.core import ParameterSource
 
 from contact_sync import settings
-from contact_sync.cli.program import Process
+from contact_sync.cli.program import Context
 from contact_sync.errors import ConfigError
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
@@ -17,29 +16,29 @@ from contact_sync.settings import Settings
 Options = Mapping[str, Any]  # parameter → value, as click parsed it
 
 
-def for_check(_ctx: click.Context, options: Options) -> Settings:
+def for_check(_ctx: Context, options: Options) -> Settings:
     """Return settings that neither send nor use a ledger. Raises ConfigError."""
-    return _settings(options, _of_file(options), dry_run=True, remember=False)
+    return _settings(options, **_of_file(options), dry_run=True, remember=False)
 
 
-def for_run(ctx: click.Context, options: Options) -> Settings:
+def for_run(ctx: Context, options: Options) -> Settings:
     """Return settings that send a file. Raises ConfigError, also for a missing key unless a dry run names its account."""
     account = _of_account(ctx, options, sandbox=options["sandbox"])
     if not (options["dry_run"] and options["account"]):
-        _require_key(account)
-    return _settings(options, account, _of_file(options))
+        require_key(account["key"])
+    return _settings(options, **account, **_of_file(options))
 
 
-def for_retry(ctx: click.Context, options: Options) -> Settings:
+def for_retry(ctx: Context, options: Options) -> Settings:
     """Return settings that send the rows left by the last run. Raises ConfigError, also for a missing key."""
     account = _of_account(ctx, options)
-    _require_key(account)
-    return _settings(options, account)
+    require_key(account["key"])
+    return _settings(options, **account)
 
 
-def for_account(ctx: click.Context, options: Options) -> Settings:
+def for_account(ctx: Context, options: Options) -> Settings:
     """Return settings that name an account, by key or name, or neither where there is only one. Raises ConfigError."""
-    return _settings(options, _of_account(ctx, options))
+    return _settings(options, **_of_account(ctx, options))
 
 
 def report_beside(source: Path) -> Path:
@@ -47,40 +46,38 @@ def report_beside(source: Path) -> Path:
     return source.parent / f"{source.stem}.results.csv"
 
 
-def _settings(options: Options, *derived: Options, **fixed: Any) -> Settings:
-    """Return the settings that the options, without those left out, and then each of the others give."""
+def _settings(options: Options, **derived: Any) -> Settings:
+    """Return the settings that the options, without those left out, and then the `derived` values give."""
     values: dict[str, Any] = {"state_dir": platformdirs.user_state_path("contact-sync")}
     values |= {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
-    for more in (*derived, fixed):
-        values |= more
-    return Settings.of(**values)
+    return Settings.of(**values | derived)
 
 
 def _of_file(options: Options) -> Options:
     return {"report": options["report"] or report_beside(options["source"]), "renames": dict(options["renames"])}
 
 
-def _of_account(ctx: click.Context, options: Options, *, sandbox: bool = False) -> Options:
+def _of_account(ctx: Context, options: Options, *, sandbox: bool = False) -> Options:
     base_url = settings.base_url(options["base_url"])
     return {"base_url": base_url, "key": "sandbox" if sandbox else _api_key(ctx, options["api_key_file"])}
 
 
-def _require_key(account: Options) -> None:
-    if not account["key"]:
+def require_key(key: str) -> None:
+    """Raise ConfigError when there is no key."""
+    if not key:
         raise ConfigError("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
 
 
-def _api_key(ctx: click.Context, path: Path | None) -> str:
+def _api_key(ctx: Context, path: Path | None) -> str:
     """Return the API key, or an empty text; the console masks it from now on.
 
     The option wins over CONTACT_SYNC_API_KEY, that over CONTACT_SYNC_API_KEY_FILE, and that over the config file.
     """
-    process: Process = ctx.obj
-    variable = process.env.get("CONTACT_SYNC_API_KEY", "")
+    variable = ctx.obj.env.get("CONTACT_SYNC_API_KEY", "")
     if variable and ctx.get_parameter_source("api_key_file") is not ParameterSource.COMMANDLINE:
         key = settings.api_key(variable, "CONTACT_SYNC_API_KEY")
     else:
         key = settings.api_key_file(path) if path else ""
-    process.console.secrets.append(key)
+    ctx.obj.console.secrets.append(key)
     return key

@@ -145,8 +145,7 @@ def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
 
 def _choose_language(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
     """Set the language of all messages: that of the option, or else of the locale."""
-    process: Process = ctx.obj
-    language = value or next(filter(None, map(process.env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")[:2]
+    language = value or next(filter(None, map(ctx.obj.env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")[:2]
     set_language(language if language in LANGUAGES else "en")
     return language
 

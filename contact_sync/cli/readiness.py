@@ -6,14 +6,17 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.me import Account, Me
+from contact_sync.cli.build_settings import require_key
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import accounts, is_locked, open_existing_ledger
+from contact_sync.model import PastRun
 from contact_sync.settings import AccountSettings, Settings
 
 _API_TIMEOUT_S = 15.0
@@ -30,33 +33,44 @@ class Finding(NamedTuple):
     sentence: str
 
 
+_ok, _problem = partial(Finding, True), partial(Finding, False)
+
+
 def examine(build: Callable[[], Settings], program: str) -> list[Finding]:
     """Return the findings of all checks; `build` returns the settings or raises ConfigError, `program` is `sys.argv[0]`."""
+    return [*_with_error(_account(build)), *_environment(program)]
+
+
+def _with_error(findings: Iterator[Finding]) -> Iterator[Finding]:
+    """Yield the findings, and the error that ends them, if any."""
     try:
-        account = build().account
+        yield from findings
     except ContactSyncError as error:
-        return [_problem(str(error)), *_environment(program)]
-    return [*_api(account), *_folder(account.state_dir), *_ledger(account), *_environment(program)]
+        yield _problem(str(error))
+
+
+def _account(build: Callable[[], Settings]) -> Iterator[Finding]:
+    account = build().account
+    for check in (_api, _folder, _ledger):
+        yield from _with_error(check(account))
 
 
 def _api(account: AccountSettings) -> Iterator[Finding]:
-    if not account.key:
-        yield _problem(_("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY."))
-        return
+    require_key(account.key)
     try:
         found = asyncio.run(_fetch(account))
-    except Transient:
-        sentence = _("The API at {url} does not answer: check --base-url, the network and the proxy.", url=account.base_url)
-        yield _problem(sentence)
-        return
-    except ContactSyncError as error:
-        yield _problem(str(error))
-        return
+    except Transient as error:
+        url = account.base_url
+        raise ConfigError("The API at {url} does not answer: check --base-url, the network and the proxy.", url=url) from error
     yield _ok(_("The API at {url} answers, and the key is valid.", url=account.base_url))
     if found.credit:
         yield _ok(_("Credit: {credit} SMS.", credit=found.credit))
     if found.date:
-        yield _clock(found.date)
+        skew = round((dt.datetime.now(dt.UTC) - found.date).total_seconds())
+        if abs(skew) > _MAX_CLOCK_SKEW_S:
+            yield _problem(_("The clock differs from the API's by {seconds} s: synchronise it (NTP).", seconds=skew))
+        else:
+            yield _ok(_("The clock is correct."))
 
 
 async def _fetch(account: AccountSettings) -> Account:
@@ -65,17 +79,9 @@ async def _fetch(account: AccountSettings) -> Account:
         return await client.call(Me(account.key), None)
 
 
-def _clock(theirs: dt.datetime) -> Finding:
-    skew = round((dt.datetime.now(dt.UTC) - theirs).total_seconds())
-    if abs(skew) > _MAX_CLOCK_SKEW_S:
-        return _problem(_("The clock differs from the API's by {seconds} s: synchronise it (NTP).", seconds=skew))
-    return _ok(_("The clock is correct."))
-
-
-def _folder(folder: Path) -> Iterator[Finding]:
-    existing = folder
-    while not os.path.exists(existing) and existing != existing.parent:  # noqa: PTH110 - which does not raise
-        existing = existing.parent
+def _folder(account: AccountSettings) -> Iterator[Finding]:
+    folder = account.state_dir
+    existing = next(filter(os.path.exists, [folder, *folder.parents]), folder)  # which does not raise
     if not os.access(existing, os.W_OK | os.X_OK):
         yield _problem(_("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder))
         return
@@ -89,37 +95,13 @@ def _folder(folder: Path) -> Iterator[Finding]:
 
 
 def _ledger(account: AccountSettings) -> Iterator[Finding]:
-    exactly = bool(account.key or account.name)
-    try:
-        yield from _runs(account, exactly=exactly)
-    except ConfigError as error:
-        if not exactly:
-            yield _problem(str(error))
-            return
-        # A new key is not a fault, but a forgotten --account has the same effect, and would hide every earlier run.
-        sentence = _(
-            "{path} has no ledger for this key, --account and --base-url: the next run will send every row, "
-            "unless you give the --account of earlier runs.",
-            path=account.state_dir,
-        )
-        yield _problem(sentence)
-    except ContactSyncError as error:
-        yield _problem(str(error))
-
-
-def _runs(account: AccountSettings, *, exactly: bool) -> Iterator[Finding]:
-    runs = []
-    if accounts(account.state_dir):
-        with open_existing_ledger(account, locked=False, exact=exactly) as ledger:
-            runs = ledger.runs(1000)
-        if is_locked(account, exact=exactly):
-            yield _ok(_("A run is in progress."))
-            if runs and runs[0].finished is None:
-                del runs[0]
-            if not runs:
-                return
-    if not runs:
+    runs, in_progress = _runs(account) if accounts(account.state_dir) else ([], False)
+    if in_progress:
+        yield _ok(_("A run is in progress."))
+        runs = runs[1:] if runs and runs[0].finished is None else runs
+    elif not runs:
         yield _ok(_("There is no ledger yet: the first run will send every row."))
+    if not runs:
         return
     last = runs[0]
     if last.finished is None:
@@ -139,6 +121,23 @@ def _runs(account: AccountSettings, *, exactly: bool) -> Iterator[Finding]:
         yield _ok(_("Last successful run: {started}.", started=succeeded.started))
 
 
+def _runs(account: AccountSettings) -> tuple[list[PastRun], bool]:
+    """Return the runs of the account, newest first; True when one is in progress."""
+    exactly = bool(account.key or account.name)
+    try:
+        with open_existing_ledger(account, locked=False, exact=exactly) as ledger:
+            return ledger.runs(1000), is_locked(account, exact=exactly)
+    except ConfigError as error:
+        if not exactly:
+            raise
+        # A new key is not a fault, but a forgotten --account has the same effect, and would hide every earlier run.
+        raise ConfigError(
+            "{path} has no ledger for this key, --account and --base-url: the next run will send every row, "
+            "unless you give the --account of earlier runs.",
+            path=account.state_dir,
+        ) from error
+
+
 def _environment(program: str) -> Iterator[Finding]:
     program = shutil.which(Path(program).name) or program
     path = os.path.abspath(program)  # noqa: PTH100 - a link stays one
@@ -148,11 +147,3 @@ def _environment(program: str) -> Iterator[Finding]:
         yield _ok(_("The program is not on cron's PATH: use the full path {path} in the crontab.", path=path))
     yield _ok(_("Time zone: {zone}.", zone=time.strftime("%Z (UTC%z)")))
     yield _ok(_("Messages are in English; --lang fr for French."))
-
-
-def _ok(sentence: str) -> Finding:
-    return Finding(ok=True, sentence=sentence)
-
-
-def _problem(sentence: str) -> Finding:
-    return Finding(ok=False, sentence=sentence)

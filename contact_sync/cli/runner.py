@@ -10,8 +10,10 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Self, TextIO
 
 from click.core import ParameterSource
+from tqdm import tqdm
 
 from contact_sync.cli import build_settings
 from contact_sync.cli.build_settings import Options
@@ -19,11 +21,10 @@ from contact_sync.cli.console import Console, bug_error
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.cli.logging import configure_log
 from contact_sync.cli.program import Context
-from contact_sync.cli.progress import ProgressBars
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import Summary, Watcher
+from contact_sync.model import Result, Summary, Watcher
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
@@ -174,3 +175,31 @@ def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: 
         console.print_message(message)
     elif code or not console.quiet:
         console.print_message(_("{path} was moved to {place}.", path=path, place=place))
+
+
+class ProgressBars:
+    """A watcher of a run that draws the rows loaded, then those sent, if `stream` is a terminal and progress is to be `shown`."""
+
+    def __init__(self, stream: TextIO | None, *, shown: bool) -> None:
+        disable = None if shown and stream else True  # None: unless the stream is a terminal
+        self._open = partial(tqdm, unit=f" {_('rows')}", disable=disable, file=stream, leave=False)
+        self._bar: tqdm[int] = self._open(desc=_("loading"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def loaded(self, rows: int) -> None:
+        """Count rows that were loaded and validated."""
+        self._bar.update(rows)
+
+    def sending(self, rows: int) -> None:
+        """Begin to count rows that are sent."""
+        self._bar.close()
+        self._bar = self._open(desc=_("sending"), total=rows)
+
+    def sent(self, _: Result) -> None:
+        """Count a row that was sent."""
+        self._bar.update()

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 _LOCK_TIMEOUT_S = 0.3  # a process that only checks a lock, or expires another account's ledger, has it for less
@@ -18,34 +18,27 @@ def acquire(path: Path) -> int | None:
     deadline = time.monotonic() + _LOCK_TIMEOUT_S
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between the two lines the former owner may have renamed or removed the file: then this is another file.
-            with suppress(FileNotFoundError):
-                if os.path.samestat(path.stat(), os.fstat(descriptor)):
-                    os.ftruncate(descriptor, 0)
-                    return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                return None
-            time.sleep(0.01)
-        except OSError:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
+        with ExitStack() as unlocked:
+            unlocked.callback(os.close, descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Between the two lines the former owner may have renamed or removed the file: then this is another file.
+                with suppress(FileNotFoundError):
+                    if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                        os.ftruncate(descriptor, 0)
+                        unlocked.pop_all()
+                        return descriptor
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return None
+                time.sleep(0.01)
 
 
 def is_held(path: Path) -> bool:
     """Return True when another process has locked `path`. Raises OSError."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
+    with suppress(FileNotFoundError), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False
