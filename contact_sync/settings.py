@@ -17,8 +17,6 @@ BASE_URL = "https://api.smspartner.fr/v1"
 
 NOWHERE = Path("none")  # the value of `--workbook none`: no workbook is written
 
-_MINUTE = 60.0
-
 _MIN_KEY_LENGTH = 8  # characters; a shorter text is not a key, and masking it would garble every sentence that contains it
 
 
@@ -129,7 +127,7 @@ OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
 def rate(text: str) -> float:
     """Parse "5", "2.5", "300/min" or "5/s" as attempts per second. Raises ValueError for anything else."""
     number, _, unit = text.strip().partition("/")
-    divisor = {"": 1.0, "s": 1.0, "sec": 1.0, "min": _MINUTE, "m": _MINUTE}.get(unit.strip())
+    divisor = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0}.get(unit.strip())
     value = float(number)
     if divisor is None or not math.isfinite(value) or value < 0:
         raise ValueError(text)

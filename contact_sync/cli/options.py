@@ -12,7 +12,7 @@ import click
 import platformdirs
 
 from contact_sync import settings
-from contact_sync.cli.program import COMMANDS, Process, program
+from contact_sync.cli.program import COMMANDS, program
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import LANGUAGES, set_language
 
@@ -91,8 +91,7 @@ class Option(click.Option):
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the first variable that is not empty, from the environment that `main` was given."""
-        process: Process = ctx.obj
-        return next(filter(None, map(process.env.get, self._variables)), None)
+        return next(filter(None, map(ctx.obj.env.get, self._variables)), None)
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Return names and help text, without the former name."""

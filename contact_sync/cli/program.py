@@ -19,20 +19,8 @@ log = logging.getLogger(__name__)
 
 Work = Callable[..., int]
 
-COMMANDS = {
-    "run": "contact_sync.cli.commands.run:run",
-    "check": "contact_sync.cli.commands.check:check",
-    "retry": "contact_sync.cli.commands.retry:retry",
-    "report": "contact_sync.cli.commands.report:report",
-    "history": "contact_sync.cli.commands.history:history",
-    "forget": "contact_sync.cli.commands.forget:forget",
-    "doctor": "contact_sync.cli.commands.doctor:doctor",
-    "schedule": "contact_sync.cli.commands.schedule:schedule",
-    "sandbox": "contact_sync.cli.commands.sandbox:sandbox",
-    "completion": "contact_sync.cli.commands.completion:completion",
-    "help": "contact_sync.cli.commands.help:show_help",
-}
-"""Name → the command, as `package.module:command`, in the order of `--help`."""
+COMMANDS = ("run", "check", "retry", "report", "history", "forget", "doctor", "schedule", "sandbox", "completion", "help")
+"""Names of the commands, in the order of `--help`; each is also the name of its file and of the function in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +97,7 @@ class Program(Command, click.Group):
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         """Import a command; None when it does not exist."""
-        return resolve_name(COMMANDS[name]) if name in COMMANDS else None
+        return resolve_name(f"contact_sync.cli.commands.{name}:{name}") if name in COMMANDS else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command in `args`; the error for an unknown one suggests names that are close."""

@@ -83,8 +83,7 @@ def _folder(account: AccountSettings) -> Iterator[Finding]:
     folder = account.state_dir
     existing = next(filter(os.path.exists, [folder, *folder.parents]), folder)  # which does not raise
     if not os.access(existing, os.W_OK | os.X_OK):
-        yield _problem(_("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder))
-        return
+        raise ConfigError("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder)
     if existing == folder and folder.stat().st_mode & 0o077:
         yield _problem(_("The state folder {path} can be read by others: run chmod 700 on it.", path=folder))
     free = shutil.disk_usage(existing).free

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Self, TextIO
+from typing import TextIO
 
 from click.core import ParameterSource
 from tqdm import tqdm
@@ -177,16 +177,13 @@ def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: 
         console.print_message(_("{path} was moved to {place}.", path=path, place=place))
 
 
-class ProgressBars:
+class ProgressBars(contextlib.AbstractContextManager["ProgressBars"]):
     """A watcher of a run that draws the rows loaded, then those sent, if `stream` is a terminal and progress is to be `shown`."""
 
     def __init__(self, stream: TextIO | None, *, shown: bool) -> None:
         disable = None if shown and stream else True  # None: unless the stream is a terminal
         self._open = partial(tqdm, unit=f" {_('rows')}", disable=disable, file=stream, leave=False)
         self._bar: tqdm[int] = self._open(desc=_("loading"))
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.close()

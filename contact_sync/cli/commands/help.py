@@ -13,7 +13,7 @@ from contact_sync.errors import ConfigError
     example="contact-sync help reference",
     summary="show a document, or the help of a command",
 )
-def show_help(ctx: Context, topic: str | None) -> int:
+def help(ctx: Context, topic: str | None) -> int:  # noqa: A001 - a command is called as its function
     """Show the document TOPIC, or the help of a command; without TOPIC, list the documents."""
     console = ctx.obj.console
     documents = [each for each in files("contact_sync").joinpath("docs").iterdir() if each.name.endswith(".md")]
