@@ -66,7 +66,7 @@ IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)  # outcomes o
 ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
 """Outcomes of rows that an operator has to correct: no further run changes them."""
 LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)  # outcomes of rows that another run sends, except those left out on request
-_LEFT_OUT = ("hidden", "forgotten")  # codes of rows that are `unprocessed` on request
+_LEFT_OUT = ("hidden", "forgotten", "superseded")  # codes of rows that are `unprocessed` and that no other run sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class Chunk:
     rows: list[list[str]]  # the cells of each row as displayed, one for each of `Source.columns`
     flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)  # position → the loader's violations
     skipped: set[int] = dataclasses.field(default_factory=set)  # positions of rows that `--hidden skip` leaves out
+    source_at: list[str] = dataclasses.field(default_factory=list)
+    """In a report that is fed back, the cell of each row that says how old its values are (`Line.source_at`); else empty."""
 
 
 _FIRST_FORMATS = ("report", "workbook", "page")  # those whose paths have a fixed position in a ledger
@@ -222,6 +224,7 @@ class Staged(NamedTuple):
     payload: tuple[str | None, ...]  # in the order of `FIELDS`
     outcome: Outcome | None  # None while the row is pending
     violations: Sequence[Violation] = ()
+    as_of: int | None = None  # time of its values (seconds since 1970, UTC), where it is not that of the run's source
 
 
 class Block(NamedTuple):
@@ -327,6 +330,7 @@ class Line(NamedTuple):
     http_status: int | None
     api_code: str
     at: str
+    source_at: str = ""  # when the source of its values was last changed; UTC, ISO 8601 with Z
 
 
 class Batch(NamedTuple):
@@ -395,7 +399,7 @@ class Summary:
 
     @property
     def left_out(self) -> int:
-        """The number of rows that no run sends, on request."""
+        """The number of rows that no run sends: on request, or because a newer file has overtaken them."""
         return sum(cause.rows for cause in self.causes if cause.code in _LEFT_OUT)
 
     @property

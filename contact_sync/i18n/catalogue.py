@@ -30,6 +30,10 @@ CATALOGUE: dict[str, str] = {
     "cells-moved": N_("The row still contains <?>: correct the marked cells, then delete <?>."),
     "duplicate-ignored": N_("Row {row} was sent for this contact because of --duplicates; this row was not sent."),
     "hidden": N_("The row is hidden and was left out because of --hidden skip."),
+    "superseded": N_(
+        "A newer file has sent {fields} of this contact since, so this row was not sent: correct the newest file, or send "
+        "this one all the same with --resend."
+    ),
     "forgotten": N_("The contact was forgotten, so the row is not sent."),
     # any text
     "text-length": N_("{field} has {length} characters, {limit} at most: shorten it."),

@@ -29,10 +29,13 @@ class Comparison(NamedTuple):
 class Ledger(Protocol):
     """The rows of the current run, by their numbers, and the memory of one account."""
 
-    def begin_run(self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool) -> None:
+    def begin_run(
+        self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool, as_of: int = 0
+    ) -> None:
         """Start the run with the id `run` at `started` (UTC, ISO 8601 with Z).
 
-        With `keep` it is registered, and its rows replace the last run's; without (a dry run) they are dropped at the end.
+        `as_of` is the time of the source's values in seconds since 1970 (UTC), 0 where it is not known. With `keep` the run is
+        registered, and its rows replace the last run's; without (a dry run) they are dropped at the end.
         """
 
     def staging(self) -> AbstractContextManager[None]:
@@ -40,6 +43,12 @@ class Ledger(Protocol):
 
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
         """Compare contactIds and payloads with what the API last confirmed."""
+
+    def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
+        """Return, for each row, those of its fields that a newer source has sent to the API since.
+
+        A row is a contactId, a payload, and the time of its values, None for that of the run's source.
+        """
 
     def stage(self, block: model.Block) -> None:
         """Write a chunk of the source. Chunks arrive in ascending order of their row numbers."""

@@ -13,7 +13,7 @@ from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape, harmless
 
-_NAMES = ("row", "outcome", "code", "fields", "message", "attempts", "http_status", "api_code", "at")
+_NAMES = ("row", "outcome", "code", "fields", "message", "attempts", "http_status", "api_code", "at", "source_at")
 COLUMNS = tuple(f"sync_{name}" for name in _NAMES)
 
 _END = "\r\n"
@@ -39,7 +39,7 @@ def _texts(batches: Iterable[Batch], layout: Layout) -> Iterator[str]:
 
 def _result(line: Line) -> list[object]:
     """Return the cells of a report to the right of the row number."""
-    return [*line[2:6], line.attempts or "", line.http_status or "", escape(line.api_code), line.at]
+    return [*line[2:6], line.attempts or "", line.http_status or "", escape(line.api_code), line.at, line.source_at]
 
 
 def _joined(cells: str, delimiter: str) -> list[str]:

@@ -42,7 +42,8 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
             paths = output_paths(settings, source)
             with drafts(paths) as reports:
                 # A dry run leaves the rows of the last run in the ledger.
-                ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=not settings.dry_run)
+                keep, as_of = not settings.dry_run, _age(source, started, resend=settings.send.resend)
+                ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=keep, as_of=as_of)
                 staged = steps.stage(source, policy)
                 if steps.pass_guards(staged) and sender:
                     ledger.release(run_id)
@@ -124,6 +125,12 @@ def _open_source(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
                 sentence = _("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report.path)
                 raise type(refused)(sentence) from refused
         raise
+
+
+def _age(source: Source, started: datetime, *, resend: bool) -> int:
+    """Return the time of the source's values in seconds since 1970: its last change, or now where an operator resends them."""
+    now = int(started.timestamp())
+    return now if resend or source.identity is None else min(now, source.identity.modified_ns // 10**9)
 
 
 def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, OutputPaths]:

@@ -6,8 +6,10 @@ two ways in a column with month-first dates. Memory for that is 24 bytes a row.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import compress
 from typing import NamedTuple, TypeAlias
 
@@ -25,6 +27,7 @@ NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a cont
 _LISTED = 5
 _GROUP = 10_000  # rows or contacts written in one transaction
 
+_Ages: TypeAlias = dict[int, int]  # position of a row → time of its values (seconds since 1970, UTC)
 _Rows: TypeAlias = list[tuple[int, int]]  # row numbers and payload hashes of the rows of one contact, in source order
 
 
@@ -38,6 +41,7 @@ class StageResult(NamedTuple):
     clears: int  # cells that would empty a stored field
     same_identity: int  # rows of known contacts that keep their name or phone number
     identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
+    superseded: int  # rows that a newer source has overtaken
 
 
 @dataclass
@@ -70,7 +74,7 @@ def stage(
     hashes, damage = _RowHashes(), Damage(validator.schema)
     ambiguous = array("q")
     month_first = False
-    rows = same_identity = identity_changes = 0
+    rows = same_identity = identity_changes = superseded = 0
     for chunk in source.chunks():
         _flag_repeated_headers(chunk, source.columns)
         verdicts = validator.validate(chunk)
@@ -78,7 +82,11 @@ def stage(
         same_identity += comparison.same_identity
         identity_changes += comparison.identity_changes
         unchanged = set() if settings.send.resend else set(compress(valid, comparison.in_place))
-        block = _block_of(chunk, verdicts, valid, unchanged, sending=not settings.dry_run)
+        ages = _ages(chunk)
+        to_send = [position for position in valid if position not in unchanged] if unchanged else valid
+        overtaken = {} if settings.send.resend else _overtaken(verdicts, to_send, ages, ledger)
+        superseded += len(overtaken)
+        block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, sending=not settings.dry_run)
         ledger.stage(block)
         hashes.add(block, verdicts.payloads)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
@@ -101,6 +109,7 @@ def stage(
         ledger.clears(),
         same_identity,
         identity_changes,
+        superseded,
     )
 
 
@@ -125,21 +134,53 @@ def _compare(chunk: Chunk, verdicts: Verdicts, ledger: Ledger) -> tuple[Sequence
     return valid, ledger.compare([(verdicts.ids[position], verdicts.payloads[position]) for position in valid])
 
 
-def _block_of(chunk: Chunk, verdicts: Verdicts, valid: Sequence[int], unchanged: set[int], *, sending: bool) -> Block:
-    """Return a chunk with the outcome of each row as far as the row by itself decides it."""
+def _overtaken(verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, ledger: Ledger) -> dict[int, list[str]]:
+    """Return, for the position of each row that a newer source has overtaken, the fields concerned."""
+    rows = [(verdicts.ids[position], verdicts.payloads[position], ages.get(position)) for position in to_send]
+    return {position: fields for position, fields in zip(to_send, ledger.overtaken(rows), strict=True) if fields}
+
+
+def _ages(chunk: Chunk) -> _Ages:
+    """Return the time of the values of each row of a report that is fed back, by position; rows without one have the source's."""
+    found = {}
+    for position, text in enumerate(chunk.source_at):
+        with suppress(ValueError):
+            found[position] = int(datetime.fromisoformat(text.strip()).astimezone(UTC).timestamp())
+    return found
+
+
+def _block_of(
+    chunk: Chunk,
+    verdicts: Verdicts,
+    to_send: Sequence[int],
+    unchanged: set[int],
+    overtaken: Mapping[int, list[str]],
+    *,
+    ages: _Ages,
+    sending: bool,
+) -> Block:
+    """Return a chunk with the outcome of each row as far as the row by itself and the ledger decide it."""
     ids, payloads, violations = list(verdicts.ids), verdicts.payloads, verdicts.violations
-    to_send = [position for position in valid if position not in unchanged] if unchanged else valid
+    if overtaken:
+        to_send = [position for position in to_send if position not in overtaken]
     if sending or len(unchanged) > len(to_send):
         outcome, apart = Outcome.UNCHANGED, dict.fromkeys(to_send, None if sending else Outcome.READY)
     else:
         outcome, apart = Outcome.READY, dict.fromkeys(unchanged, Outcome.UNCHANGED)
         apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
-    others = [Staged(chunk.numbers[p], ids[p], payloads[p], outcome) for p, outcome in apart.items()]
+    others = [Staged(chunk.numbers[p], ids[p], payloads[p], outcome, (), ages.get(p)) for p, outcome in apart.items()]
+    for position, fields in overtaken.items():
+        found = [Violation("superseded", detail={"fields": ", ".join(fields)})]
+        others.append(
+            Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.UNPROCESSED, found, ages.get(position))
+        )
     for position, found in violations.items():
         if any(violation.field in (ID, ROW) for violation in found):
             ids[position] = ""  # not certain, so the row duplicates no other
         if position not in chunk.skipped:
-            others.append(Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.INVALID, found))
+            others.append(
+                Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.INVALID, found, ages.get(position))
+            )
     for position in chunk.skipped:
         ids[position] = ""
         others.append(Staged(chunk.numbers[position], "", payloads[position], Outcome.UNPROCESSED, [Violation("hidden")]))

@@ -63,6 +63,14 @@ class Steps:
             raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
         changed = 0 if settings.send.resend else staged.to_send
         source.warnings += deviations(ledger.workloads(str(settings.source.path), COMPARED), Workload(summary.rows, changed))
+        if staged.superseded:
+            source.warnings.append(
+                ngettext(
+                    "{count} row was overtaken by a newer file and is not sent: see the report.",
+                    "{count} rows were overtaken by a newer file and are not sent: see the report.",
+                    staged.superseded,
+                )
+            )
         summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
         summary.notes = [
             ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)

@@ -27,7 +27,9 @@ from contact_sync.rules.formula import escape
 from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit, requires_root, unprivileged_user
 
-OWN = "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at"
+OWN = (
+    "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at,sync_source_at"
+)
 
 
 SUMMARY = Summary("run", Path("contacts.csv"), None)
@@ -76,12 +78,24 @@ def report(tmp_path: Path) -> Path:
 
 def test_bytes(report: Path) -> None:
     """A report is UTF-8 with BOM and CRLF: the source's columns as read, then the report's own."""
-    sent = Line(["C1", "Zoé"], 2, "rejected", "api-refused", "firstname", "Correct; now.", 3, 400, "15", "2026-01-02T03:04:05Z")
+    sent = Line(
+        ["C1", "Zoé"],
+        2,
+        "rejected",
+        "api-refused",
+        "firstname",
+        "Correct; now.",
+        3,
+        400,
+        "15",
+        "2026-01-02T03:04:05Z",
+        "2026-01-01T00:00:00Z",
+    )
     assert write(report, sent, line(3, "C2", "a\nb")) == 2
     assert report.read_bytes().decode() == (
         f"\ufeffcontactId;firstname;{OWN.replace(',', ';')}\r\n"
-        'C1;Zoé;2;rejected;api-refused;firstname;"Correct; now.";3;400;15;2026-01-02T03:04:05Z\r\n'
-        'C2;"a\nb";3;updated;;;;;;;\r\n'
+        'C1;Zoé;2;rejected;api-refused;firstname;"Correct; now.";3;400;15;2026-01-02T03:04:05Z;2026-01-01T00:00:00Z\r\n'
+        'C2;"a\nb";3;updated;;;;;;;;\r\n'
     )
 
 
@@ -125,7 +139,7 @@ def test_batch_equals_its_lines(rows: list[list[str]], delimiter: str, apart: se
     writer.writerow(["a", "b", "c", *COLUMNS])
     for number, cells in zip(numbers, rows, strict=True):
         outcome = "failed" if number in apart else "ready"
-        writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", ""])
+        writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", "", ""])
     with TemporaryDirectory() as folder, open_atomic(Path(folder) / "report.csv", 0o600) as begun:
         assert fill(begun, [Batch(numbers, pack(rows), READY, others)], ["a", "b", "c"], delimiter) == len(rows)
         with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:

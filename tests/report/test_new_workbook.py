@@ -108,7 +108,7 @@ def test_text_that_looks_like_markup(tmp_path: Path, text: str) -> None:
     """Text between the tags of rich text is text: XlsxWriter by itself would write it as markup."""
     back, _ = returned(csv_of(tmp_path / "c.csv", [HEAD, ["C1", text, "06", ""]]))
     assert texts(back)[1][1] == text
-    assert openpyxl.load_workbook(back)["Contacts"].max_column == 13
+    assert openpyxl.load_workbook(back)["Contacts"].max_column == 14
 
 
 def test_an_error_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -191,6 +191,7 @@ def test_run(workspace: Workspace) -> None:
     assert (workspace.watcher.rows, workspace.watcher.announced, len(workspace.watcher.results)) == (3, [3], 3)
     first = workspace.lines()[0]
     assert first.pop("sync_at").endswith("Z")
+    assert first.pop("sync_source_at").endswith("Z")
     assert list(first.values()) == ["C000001", "Zoé", "", "2", "updated", "", "", "", "1", "200", "200"]
     assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
 

@@ -31,7 +31,7 @@ class SqliteLedger:
 
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
-        self.compare, self.release = confirmed.compare, history.release
+        self.compare, self.overtaken, self.release = confirmed.compare, confirmed.overtaken, history.release
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
         self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
@@ -46,8 +46,9 @@ class SqliteLedger:
     def __exit__(self, *_: object) -> None:
         self.database.connection.close()
 
-    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
-        self._writer.begin_run(run, paths, started, layout, keep=keep)
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int = 0) -> None:
+        self._writer.begin_run(run, paths, started, layout, keep=keep, as_of=as_of)
+        self._confirmed.as_of = as_of
         self._outbox.unwritten, self._outbox.resumed = [], False
         self._reader.unsent = None
 
@@ -55,7 +56,7 @@ class SqliteLedger:
         self._history.finish_run(summary, finished, self._reader.unsent)
 
     def reopen_last(self) -> tuple[OutputPaths, Layout, float]:
-        run, self._reader.unsent = self._history.read_last()
+        run, self._reader.unsent, self._confirmed.as_of = self._history.read_last()
         return run
 
     def resume_last(self) -> bool:

@@ -39,10 +39,10 @@ class RunHistory:
 
     database: Database
 
-    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout) -> None:
-        statement = "INSERT INTO run (id, source, started, layout, places, mode) VALUES (?, ?, ?, ?, ?, ?)"
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, as_of: int) -> None:
+        statement = "INSERT INTO run (id, source, started, layout, places, mode, as_of) VALUES (?, ?, ?, ?, ?, ?, ?)"
         source = storable(str(paths.source))
-        self.database.write(statement, run, source, started, json.dumps(layout), paths.packed(), paths.mode)
+        self.database.write(statement, run, source, started, json.dumps(layout), paths.packed(), paths.mode, as_of)
 
     def finish_run(self, summary: Summary, finished: str, unsent: Unsent | None) -> None:
         outcomes = json.dumps(summary.outcomes)
@@ -63,14 +63,14 @@ class RunHistory:
     def last_run_is_released(self) -> bool:
         return bool(self.database.number("SELECT released FROM run WHERE id = ?", self.last_run()))
 
-    def read_last(self) -> tuple[tuple[OutputPaths, Layout, float], Unsent]:
-        """Return paths, layout and seconds of the last run, and why its pending rows were not sent."""
-        query = "SELECT places, mode, layout, seconds, rest FROM run WHERE id = ?"
-        ((paths, mode, layout, seconds, rest),) = self.database.all(query, self.last_run())
+    def read_last(self) -> tuple[tuple[OutputPaths, Layout, float], Unsent, int]:
+        """Return paths, layout and seconds of the last run, why its pending rows were not sent, and the time of its values."""
+        query = "SELECT places, mode, layout, seconds, rest, as_of FROM run WHERE id = ?"
+        ((paths, mode, layout, seconds, rest, as_of),) = self.database.all(query, self.last_run())
         # A run that was killed wrote no reason.
         code, detail, ready = json.loads(rest) if rest else ("stopped", {"reason": _("It was interrupted.")}, False)
         run = (OutputPaths.unpacked(paths, mode), Layout(*json.loads(layout)), seconds)
-        return run, Unsent(Violation(code, detail=detail), ready)
+        return run, Unsent(Violation(code, detail=detail), ready), as_of
 
     def note_move(self, source: Path, place: Path) -> None:
         with self.database.transaction():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ class ConfirmedState:
     database: Database
     fingerprints: Fingerprints
     fields: Sequence[str]
+    as_of: int = 0  # time of the values of the run's source, in seconds since 1970 (UTC); 0 where it is not known
 
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
         if not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
@@ -50,19 +52,55 @@ class ConfirmedState:
         query = "SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
         return {contact_id: (row, fields) for contact_id, row, fields in self.database.all(query, json.dumps(contact_ids))}
 
-    def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str]]]) -> list[bytes]:
-        """Withdraw the fields that each `contact` object carries and return the packed digests of its other fields."""
-        stored = self._find([contact_id for contact_id, _ in contacts])
-        known = {contact_id: unpack(fields) for contact_id, (_, fields) in stored.items()}
+    def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
+        now = int(time.time())  # a moment after now is of a clock that was wrong, and proves nothing
+        newest = self.database.number("SELECT ifnull(max(as_of), 0) FROM run WHERE as_of <= ?", now)
+        moments = self._moments([contact_id for contact_id, _, as_of in rows if self._age(as_of) < newest])
+        if not moments:
+            return [[]] * len(rows)
+        return [
+            [
+                name
+                for name, value in zip(self.fields, payload, strict=True)
+                if value is not None and self._age(as_of) < moments.get(contact_id, {}).get(name, 0) <= now
+            ]
+            for contact_id, payload, as_of in rows
+        ]
+
+    def _age(self, as_of: int | None) -> int:
+        return self.as_of if as_of is None else as_of
+
+    def _moments(self, contact_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+        """Return, by contactId and field, the time of the values that were last sent (seconds since 1970)."""
+        query = "SELECT contact_id, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
+        stored = self.database.all(query, json.dumps(contact_ids)) if contact_ids else []
+        return {
+            contact_id: {name: int.from_bytes(moment) for name, moment in unpack(moments).items()}
+            for contact_id, moments in stored
+        }
+
+    def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
+        """Withdraw the fields that each `contact` object carries, and note the time of their values, which comes after it.
+
+        Returns the packed digests of the other fields.
+        """
+        query = "SELECT contact_id, row, fields, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
+        stored = {found[0]: found[1:] for found in self.database.all(query, json.dumps([contact[0] for contact in contacts]))}
         rest = []
         with self.database.transaction() as db:
-            for contact_id, contact in contacts:
-                before = known.get(contact_id, {})
+            for contact_id, contact, as_of in contacts:
+                row, fields, moments = stored.get(contact_id, (None, b"", b""))
+                before = unpack(fields)
                 left = {name: digest for name, digest in before.items() if name not in contact}
-                rest.append(pack(left))
-                if left != before:
-                    known[contact_id] = left
-                    db.execute("UPDATE confirmed SET row = NULL, fields = ? WHERE contact_id = ?", (rest[-1], contact_id))
+                moment = self._age(as_of).to_bytes(8)
+                sent = pack({**unpack(moments), **dict.fromkeys(contact, moment)})
+                stored[contact_id] = (None if left != before else row, pack(left), sent)
+                rest.append(stored[contact_id][1])
+                db.execute(
+                    "INSERT INTO confirmed (contact_id, row, fields, moments) VALUES (?, ?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET row = excluded.row, fields = excluded.fields, moments = excluded.moments",
+                    (contact_id, *stored[contact_id]),
+                )
         return rest
 
     def confirm(self, rows: Iterable[Pending]) -> None:
@@ -71,7 +109,10 @@ class ConfirmedState:
             for row in rows:
                 digest = self.fingerprints.row(row.contact_id, row.contact)
                 fields = pack({**unpack(row.known), **self.fingerprints.fields(row.contact_id, row.contact)})
-                statement = "INSERT OR REPLACE INTO confirmed (contact_id, row, fields) VALUES (?, ?, ?)"
+                statement = (
+                    "INSERT INTO confirmed (contact_id, row, fields) VALUES (?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET row = excluded.row, fields = excluded.fields"
+                )
                 db.execute(statement, (row.contact_id, digest, fields))
 
     def forget(self, contact_id: str) -> int:
@@ -94,14 +135,17 @@ class RunOutbox:
     def claim(self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None) -> list[Pending]:
         wanted = (Outcome.FAILED if failed else None, Outcome.FAILED if failed or self.resumed else None)
         query = (
-            "SELECT number, contact_id, contact, attempts FROM row"
+            "SELECT number, contact_id, contact, attempts, as_of FROM row"
             " WHERE (outcome IS ? OR outcome IS ?) AND number > ? AND number <= ifnull(?, number) ORDER BY number LIMIT ?"
         )
         with self.database.transaction():
             found = self.database.all(query, *wanted, after, until, _GROUP if most is None else min(most, _GROUP))
-            rows = [(number, contact_id, json.loads(contact), attempts) for number, contact_id, contact, attempts in found]
-            known = self.confirmed.withdraw([(contact_id, contact) for _, contact_id, contact, _ in rows])
-        return [Pending(*row, rest) for row, rest in zip(rows, known, strict=True)]
+            contacts = [(contact_id, json.loads(contact), as_of) for _, contact_id, contact, _, as_of in found]
+            known = self.confirmed.withdraw(contacts)
+        return [
+            Pending(number, contact_id, contact, attempts, rest)
+            for (number, _, _, attempts, _), (contact_id, contact, _), rest in zip(found, contacts, known, strict=True)
+        ]
 
     def record(self, result: Result) -> None:
         self.unwritten.append(result)

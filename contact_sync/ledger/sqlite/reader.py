@@ -5,13 +5,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import Unsent
 from contact_sync.ledger.sqlite.outbox import RunOutbox, result_columns
 from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text, violation_columns
-from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Violation
+from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Violation, stamp
 from contact_sync.packed import unpack
 
 _LOST = Violation("not-recorded")  # the reason why a row is `failed` whose result could not be made durable
@@ -99,25 +100,34 @@ class RunReader:
     def batches(self) -> Iterator[Batch]:
         lost = [dataclasses.replace(result, outcome=Outcome.FAILED, violations=[_LOST]) for result in self.outbox.unwritten]
         query = (
-            "SELECT number, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
+            "SELECT number, as_of, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
             " WHERE number BETWEEN ? AND ?"
         )
         for (first,) in self.database.all("SELECT first FROM block ORDER BY first"):
             ((texts, cells, outcome),) = self.database.all("SELECT numbers, cells, outcome FROM block WHERE first = ?", first)
             numbers, packed = json.loads(texts), packed_text(cells)
             own: dict[int, Sequence[Any]] = {number: columns for number, *columns in self.database.all(query, first, numbers[-1])}
-            own |= {result.row.number: result_columns(result) for result in lost if first <= result.row.number <= numbers[-1]}
+            own |= {
+                result.row.number: (own.get(result.row.number, (None,))[0], *result_columns(result))
+                for result in lost
+                if first <= result.row.number <= numbers[-1]
+            }
             others = {}
             if own:
                 rows = zip(numbers, unpack(packed), strict=True)
                 others = {number: self._line(row, number, own[number]) for number, row in rows if number in own}
-            yield Batch(numbers, packed, self._line([], 0, (outcome, "", "", "", 0, None, "", "")), others)
+            yield Batch(numbers, packed, self._line([], 0, (None, outcome, "", "", "", 0, None, "", "")), others)
 
     def _line(self, cells: list[str], number: int, columns: Sequence[Any]) -> Line:
-        """Return the line of a row whose columns from `outcome` to `at` are these."""
-        outcome, code, fields, message, *sent = columns
+        """Return the line of a row whose columns `as_of` and from `outcome` to `at` are these."""
+        as_of, outcome, code, fields, message, attempts, http_status, api_code, at = columns
         read = self._read(outcome)
         if self.unsent and read != outcome:
             code, fields, message = violation_columns([self.unsent.violation])
         fields = ",".join(dict.fromkeys(filter(None, fields.split(","))))
-        return Line(cells, number, read, code, fields, message.replace(SENTENCE_SEPARATOR, " "), *sent)
+        text = message.replace(SENTENCE_SEPARATOR, " ")
+        return Line(cells, number, read, code, fields, text, attempts, http_status, api_code, at, self._source_at(as_of))
+
+    def _source_at(self, as_of: int | None) -> str:
+        moment = self.outbox.confirmed.as_of if as_of is None else as_of
+        return stamp(datetime.fromtimestamp(moment, UTC)) if moment else ""

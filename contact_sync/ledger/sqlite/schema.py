@@ -16,7 +16,11 @@ ROW_TABLES = (
         attempts INTEGER NOT NULL DEFAULT 0, http_status INTEGER, api_code TEXT NOT NULL DEFAULT '', at TEXT NOT NULL DEFAULT ''
     )""",
 )
-"""A block is a chunk of the source with its cells; `plain` counts its rows that have no `row` and so share its `outcome`."""
+ROW_AGE = "ALTER TABLE {table} ADD COLUMN as_of INTEGER"
+"""A block is a chunk of the source with its cells; `plain` counts its rows that have no `row` and so share its `outcome`.
+
+`as_of` is the time of a row's values where it differs from that of the run's source.
+"""
 
 MIGRATIONS = (
     (
@@ -53,6 +57,11 @@ MIGRATIONS = (
         "UPDATE run SET released = released > 1",
     ),
     ("UPDATE confirmed SET fields = from_first_release(fields)",),
+    (
+        "ALTER TABLE run ADD COLUMN as_of INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE confirmed ADD COLUMN moments BLOB NOT NULL DEFAULT x''",
+        ROW_AGE.format(table="row"),
+    ),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.schema import ROW_TABLES, SENTENCE_SEPARATOR, pack_cells, packed_text, violation_columns
+from contact_sync.ledger.sqlite.schema import ROW_AGE, ROW_TABLES, SENTENCE_SEPARATOR, pack_cells, packed_text, violation_columns
 from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, Staged, Violation
 from contact_sync.packed import unpack
 
@@ -23,12 +23,12 @@ class RunWriter:
     fields: Sequence[str]
     registered: str = ""  # the id of the current run; empty in a dry run
 
-    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool) -> None:
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int) -> None:
         with self.database.transaction() as db:
             if keep:
-                self.history.begin_run(run, paths, started, layout)
+                self.history.begin_run(run, paths, started, layout, as_of)
             else:
-                for statement in ROW_TABLES:
+                for statement in (*ROW_TABLES, ROW_AGE.format(table="temp.row")):
                     db.execute(statement.format(temporary="TEMPORARY"))
         self.registered = run if keep else ""
 
@@ -46,8 +46,8 @@ class RunWriter:
             plain = len(block.numbers) - len(block.others)
             db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
             db.executemany(
-                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message, as_of)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 map(self._columns, block.others),
             )
 
@@ -56,7 +56,15 @@ class RunWriter:
         if row.outcome is None:
             values = zip(self.fields, row.payload, strict=True)
             contact = _encode({field: value for field, value in values if value is not None})
-        return (row.number, row.contact_id, contact, row.payload.count(""), row.outcome, *violation_columns(row.violations))
+        return (
+            row.number,
+            row.contact_id,
+            contact,
+            row.payload.count(""),
+            row.outcome,
+            *violation_columns(row.violations),
+            row.as_of,
+        )
 
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
         with self.database.transaction() as db:

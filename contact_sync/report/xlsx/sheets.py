@@ -43,7 +43,7 @@ _COLOURS = {
 FILLS: dict[str, str] = {outcome: colour for colour, outcomes in _COLOURS.items() for outcome in outcomes}
 """Outcome of a row → fill of the cells to the right of its own."""
 
-WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21)  # widths of the columns of the CSV report, in its order
+WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21, 21)  # widths of the columns of the CSV report, in its order
 
 _LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
