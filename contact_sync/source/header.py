@@ -13,6 +13,7 @@ from contact_sync.source.aliases import find_typo, match_fields, normalise_heade
 
 Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
 CHUNK = 1000  # rows; more of them do not stay in the processor's cache
+_AGE = "sync_source_at"
 SEARCHED = 20  # the first rows, which are searched for the header; titles may be above it
 
 
@@ -32,6 +33,11 @@ class Header:
     def known(self) -> int:
         """The number of columns that are a field or a typo of one."""
         return len(self.fields) + len(self.typos)
+
+    @property
+    def age_position(self) -> int | None:
+        """The position of a report's column that says how old the values of a row are (`Line.source_at`)."""
+        return next((position for position, cell in enumerate(self.cells) if cell.strip().casefold() == _AGE), None)
 
     @property
     def unnamed(self) -> list[int]:

@@ -77,6 +77,7 @@ class SheetSource(Source):
         """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
         metadata = self._metadata
         fields = [(place, self._positions[place], field) for field, place in self.mapping.items()]
+        age = self.header.age_position
         hidden = 0
         rows = self.worksheet.rows(len(self.header.cells), self.header.number + 1, LAST_ROW)
         while True:
@@ -85,6 +86,8 @@ class SheetSource(Source):
                 batch = list(islice(rows, CHUNK))
                 for number, cells in batch:
                     self._add(chunk, number, cells, fields)
+                    if age is not None and len(chunk.source_at) < len(chunk.rows):
+                        chunk.source_at.append(render(cells[age]))
             if not batch:
                 break
             hidden += sum(metadata.hidden_rows[number] for number in chunk.numbers)

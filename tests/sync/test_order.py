@@ -1,0 +1,150 @@
+"""The order of files: an older file never overwrites what a newer one has sent."""
+
+import csv
+import os
+import shutil
+import time
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sandbox.server import Sandbox
+from tests.sync.test_run import Serve, Workspace
+
+HOUR = 3600
+MONDAY, TUESDAY, WEDNESDAY = 72 * HOUR, 48 * HOUR, 24 * HOUR  # ages of files
+SOON = 60
+
+
+def written(
+    folder: Path, name: str, age: float, *rows: tuple[str, ...], header: tuple[str, ...] = ("contactId", "firstname")
+) -> Path:
+    """Return a file that was written `age` seconds ago."""
+    path = folder / name
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([header, *rows])
+    return aged(path, age)
+
+
+def aged(path: Path, age: float) -> Path:
+    """Return a file after its time was set to `age` seconds ago."""
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, sandbox: Serve) -> Workspace:
+    """Return a workspace in which two files were sent, the older one first."""
+    workspace = Workspace(tmp_path, sandbox())
+    monday = written(tmp_path, "monday.csv", MONDAY, ("C000001", "Old"), ("C000002", "Léa"), ("C000003", "Max"))
+    workspace.run(source=monday)
+    shutil.copy(workspace.report, tmp_path / "monday.results.csv")
+    workspace.run(source=written(tmp_path, "tuesday.csv", TUESDAY, ("C000001", "New"), ("C000002", "Léa")))
+    return workspace
+
+
+def stored(sandbox: Sandbox, number: int = 1) -> str:
+    """Return the first name that the sandbox has for a contact."""
+    return str(sandbox.store[f"C{number:06}"]["firstname"])
+
+
+def test_an_old_file_does_not_win(workspace: Workspace) -> None:
+    """A row that a newer file has overtaken is not sent; the others are sent or in place, and the exit code is 0."""
+    summary = workspace.run(source=workspace.folder / "monday.csv")
+    assert summary.outcomes == {"unchanged": 2, "unprocessed": 1}
+    assert (summary.exit_code, summary.is_open) == (0, False)
+    first = workspace.lines()[0]
+    assert (first["sync_outcome"], first["sync_code"]) == ("unprocessed", "superseded")
+    assert "sent firstname of this contact" in first["sync_message"]
+    assert summary.warnings == ["1 row was overtaken by a newer file and is not sent: see the report."]
+    assert stored(workspace.sandbox) == "New"
+
+
+def test_an_old_file_is_sent_on_request(workspace: Workspace) -> None:
+    """`--resend` sends an old file, whose values then count as decided today."""
+    monday = workspace.folder / "monday.csv"
+    assert workspace.run(source=monday, resend=True).outcomes == {"updated": 3}
+    assert stored(workspace.sandbox) == "Old"
+    assert workspace.run(source=workspace.folder / "tuesday.csv").outcomes == {"unchanged": 1, "unprocessed": 1}
+
+
+def test_an_old_report_fed_back(workspace: Workspace) -> None:
+    """Monday's report, corrected in one cell on Wednesday, does not send the values that Tuesday's file has replaced."""
+    report = workspace.folder / "monday.results.csv"
+    corrected = aged(report, SOON).read_text(encoding="utf-8-sig").replace("Max", "Maxime")
+    report.write_text(corrected, encoding="utf-8-sig", newline="")
+    summary = workspace.run(source=aged(report, SOON))
+    assert [line["sync_code"] for line in workspace.lines()] == ["superseded", "", ""]
+    assert summary.outcomes == {"updated": 1, "unchanged": 1, "unprocessed": 1}
+    assert (stored(workspace.sandbox), stored(workspace.sandbox, 3)) == ("New", "Maxime")
+    assert {line["sync_source_at"] for line in workspace.lines()} >= {csv_ages(report)[0]}
+
+
+def csv_ages(report: Path) -> list[str]:
+    """Return the ages of the rows of a report."""
+    with report.open(encoding="utf-8-sig", newline="") as file:
+        return [line["sync_source_at"] for line in csv.DictReader(file, delimiter=";")]
+
+
+def test_an_old_workbook_fed_back(tmp_path: Path, sandbox: Serve) -> None:
+    """The same holds for a returned workbook, which is saved in the place of its source."""
+    workspace = Workspace(tmp_path, sandbox())
+    book = openpyxl.Workbook()
+    for row in (("contactId", "firstname"), ("C000001", "Old"), ("C000002", "Léa")):
+        book.active.append(row)  # type: ignore[union-attr]
+    monday = tmp_path / "monday.xlsx"
+    book.save(monday)
+    workspace.run(source=aged(monday, MONDAY))
+    workspace.run(source=written(tmp_path, "tuesday.csv", TUESDAY, ("C000001", "New")))
+    returned = openpyxl.load_workbook(tmp_path / "contacts.results.xlsx")
+    returned["Sheet"]["B3"] = "Léonie"
+    returned.save(monday)
+    assert workspace.run(source=aged(monday, SOON)).outcomes == {"updated": 1, "unprocessed": 1}
+    assert (stored(workspace.sandbox), stored(workspace.sandbox, 2)) == ("New", "Léonie")
+
+
+def test_columns_that_no_newer_file_has(workspace: Workspace) -> None:
+    """Only the fields that a newer file has sent are overtaken: an older file with another column is sent."""
+    older = written(workspace.folder, "dates.csv", MONDAY, ("C000001", "2020-12-31"), header=("contactId", "date"))
+    assert workspace.run(source=older).outcomes == {"updated": 1}
+    assert workspace.run(source=workspace.folder / "monday.csv").outcomes == {"unchanged": 2, "unprocessed": 1}
+
+
+def test_a_newer_file_that_failed(workspace: Workspace) -> None:
+    """A newer file that sent a row without an answer has overtaken the older one, too: what the server holds is not known."""
+    newest = written(workspace.folder, "wednesday.csv", WEDNESDAY, ("C000003", "Maxence"))
+    workspace.sandbox.script["C000003"] = [Behaviour(drop=True, applied=True)] * 9
+    assert workspace.run(source=newest, attempts=1).outcomes == {"failed": 1}
+    assert workspace.run(source=workspace.folder / "monday.csv").outcomes == {"unchanged": 1, "unprocessed": 2}
+    assert stored(workspace.sandbox, 3) == "Maxence"
+
+
+def test_a_row_that_failed_in_the_older_file(tmp_path: Path, sandbox: Serve) -> None:
+    """A file that stays because a row failed is run again after a newer one: only the row that it alone has is sent."""
+    workspace = Workspace(tmp_path, sandbox())
+    monday = written(tmp_path, "monday.csv", MONDAY, ("C000001", "Old"), ("C000002", "Léa"))
+    workspace.sandbox.script["C000002"] = [Behaviour(status=500)] * 2
+    assert workspace.run(source=monday, attempts=1).outcomes == {"updated": 1, "failed": 1}
+    workspace.run(source=written(tmp_path, "tuesday.csv", TUESDAY, ("C000001", "New")))
+    assert workspace.run(source=monday).outcomes == {"updated": 1, "unprocessed": 1}
+    assert (stored(workspace.sandbox), stored(workspace.sandbox, 2)) == ("New", "Léa")
+
+
+def test_a_clock_that_was_ahead(workspace: Workspace) -> None:
+    """A file from the future counts as written now, so that no file waits for its time to come."""
+    future = written(workspace.folder, "future.csv", -7 * 24 * HOUR, ("C000001", "Future"))
+    assert workspace.run(source=future).outcomes == {"updated": 1}
+    today = written(workspace.folder, "today.csv", 0, ("C000001", "Today"))
+    assert workspace.run(source=today).outcomes == {"updated": 1}
+
+
+def test_resumed_rows_keep_their_age(tmp_path: Path, sandbox: Serve) -> None:
+    """Rows that `retry` sends have the age of their source, not that of the retry."""
+    workspace = Workspace(tmp_path, sandbox())
+    workspace.sandbox.script["C000001"] = [Behaviour(status=500)] * 2
+    workspace.run(source=written(tmp_path, "monday.csv", MONDAY, ("C000001", "Old")), attempts=1)
+    assert workspace.retry().outcomes == {"updated": 1}
+    assert workspace.run(source=written(tmp_path, "tuesday.csv", TUESDAY, ("C000001", "New"))).outcomes == {"updated": 1}
+    assert workspace.run(source=tmp_path / "monday.csv").outcomes == {"unprocessed": 1}
