@@ -100,11 +100,11 @@ def test_rows_left_out_on_request(path: Path) -> None:
     lines = [line(2, "C2"), *(line(row, "", outcome="unprocessed", code="hidden") for row in (3, 4))]
     asked = [Cause("unprocessed", "hidden", "", 2, 3, "It is hidden.")]
     text = Parsed(write(path, lines, summary_of(lines, causes=asked))).text
-    assert "Nothing needs attention 1 of 3 contacts is in place; 2 rows were left out on request." in text
+    assert "Nothing needs attention 1 of 3 contacts is in place; 2 rows were left out." in text
     asked += [Cause("unprocessed", "limit", "", 1, 5, "It was one too many.")]
     lines += [line(5, "C5", outcome="unprocessed", code="limit")]
     text = Parsed(write(path, lines, summary_of(lines, causes=asked))).text
-    assert "next run 1 of 4 contacts is in place; 1 row is left for the next run; 2 rows were left out on request." in text
+    assert "next run 1 of 4 contacts is in place; 1 row is left for the next run; 2 rows were left out." in text
 
 
 def test_stopped_run(path: Path) -> None:

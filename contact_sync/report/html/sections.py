@@ -69,7 +69,7 @@ def _counts(summary: Summary) -> Iterator[str]:
     if left:
         yield ngettext("{count} row is left for the next run", "{count} rows are left for the next run", left, count=number(left))
     if out:
-        yield ngettext("{count} row was left out on request", "{count} rows were left out on request", out, count=number(out))
+        yield ngettext("{count} row was left out", "{count} rows were left out", out, count=number(out))
 
 
 def _state(summary: Summary) -> tuple[str, str]:
