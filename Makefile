@@ -6,7 +6,7 @@ DEMO := .venv-demo
 PIP := python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help dev fmt lint type test soak bench demo docs translations lock clean
+.PHONY: help dev fmt lint type test soak bench fuzz demo docs translations lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,10 @@ soak: dev  ## Run the long tests: 50 kills, large files
 bench: dev  ## Measure speed and memory against floors and peers (BENCH=--readme: into tests/benchmarks/README.md)
 	$(BIN)/$(PIP) requests matplotlib
 	$(BIN)/python tests/benchmarks/bench.py $(BENCH)
+
+fuzz: dev  ## Fuzz the readers, the rules and the client for five minutes (FUZZ='--seconds 3600 csv')
+	$(BIN)/$(PIP) atheris
+	$(BIN)/python tests/fuzz/fuzz.py $(FUZZ)
 
 SAMPLES := contacts.csv contacts.xlsx mistakes.csv
 

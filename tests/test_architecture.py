@@ -116,7 +116,7 @@ def test_modules_are_short() -> None:
     assert {name for name, path in MODULES.items() if path.read_bytes().count(b"\n") > 300} == LONG_MODULES
 
 
-WITHOUT_COUNTERPART = {Path(), Path("benchmarks"), Path("e2e")}
+WITHOUT_COUNTERPART = {Path(), Path("benchmarks"), Path("e2e"), Path("fuzz")}
 """Test folders that concern the whole program."""
 
 
