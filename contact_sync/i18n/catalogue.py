@@ -44,6 +44,9 @@ CATALOGUE: dict[str, str] = {
     "cell-formula": N_("{field} contains a formula that was never calculated: open the file in Excel and save it."),
     "cell-null": N_("{field} contains \\N, a database's sign for no value: leave the cell empty."),
     "cell-kind": N_("{field} contains {kind} instead of text: type the value as text."),
+    "cell-format": N_(
+        "{field} has a number format that other systems may show differently: format the cell as text and type what it shows."
+    ),
     "cell-merged": N_("{field} is part of merged cells: unmerge them and fill in each row."),
     # phoneNumber
     "phone-clear": N_("phoneNumber cannot be emptied: write the number, or leave the cell blank."),

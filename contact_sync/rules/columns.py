@@ -24,6 +24,7 @@ from contact_sync.errors import ConfigError
 from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
+from contact_sync.rules.totals import find_totals
 
 Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 """Returns the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
@@ -120,6 +121,12 @@ class Validator:
                     violations[position].append(reading.violation)
             ambiguous += [position for position, reading in irregular.items() if reading.ambiguous]
             self.notes.update((field, reading.note) for reading in irregular.values() if reading.note)
+        phones = values.get(PHONE, unmapped)
+        if None in phones:
+            for at in find_totals(rows, (at for at, phone in enumerate(phones) if phone is None)):
+                values[self.schema.id][at] = None
+                others = [violation for violation in violations[at] if violation.field != self.schema.id]
+                violations[at] = [Violation("id-total", self.schema.id), *others]
         for found in violations.values():
             found.sort(key=lambda violation: self._ranks[violation.field])
         ids = [contact or "" for contact in values.pop(self.schema.id)]

@@ -21,13 +21,42 @@ _LARGE = 10 << 20  # a legitimate cell of one repeated letter has ratio 704, so 
 RATIO = 100  # the size of a part may be this many times its compressed size
 _BLOCK = 1 << 16
 _DOCTYPE = b"<!DOCTYPE"
+_BEFORE_XML = b"\xef\xbb\xbf\xff\xfe \t\r\n"
+
+
+class Archive(zipfile.ZipFile):
+    """A zip archive whose parts are found as Excel finds them: in any case, and with back slashes, also in relationships."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__(file)
+        self._names = {_normalise(name): name for name in super().namelist()}
+
+    def namelist(self) -> list[str]:
+        """Return the names of the parts, with slashes."""
+        return [name.replace("\\", "/") for name in self._names.values()]
+
+    def __contains__(self, name: str) -> bool:
+        return _normalise(name) in self._names
+
+    def getinfo(self, name: str) -> zipfile.ZipInfo:
+        """Return the entry of the part with that name; raises `KeyError` when there is none."""
+        return super().getinfo(self._names.get(_normalise(name), name))
+
+    def read(self, name: str | zipfile.ZipInfo, pwd: bytes | None = None) -> bytes:
+        """Return the content of a part."""
+        content = super().read(name, pwd)
+        return content.replace(b"\\", b"/") if str(name).casefold().endswith(".rels") else content
+
+
+def _normalise(name: str) -> str:
+    return name.replace("\\", "/").casefold()
 
 
 def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_part: str = "") -> None:
     """Raise `SourceError` for an archive that is damaged, oversized, encrypted or a zip bomb; `name` is the file's.
 
     A large part may unpack to `ratio` times its size. A part that is parsed as XML must not declare a document type: only the
-    part named `only_part` is parsed, by default all of them.
+    part named `only_part` is parsed, by default all but pictures.
     """
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
@@ -37,7 +66,7 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_
             parts=len(entries),
             limit=_MAX_ENTRIES,
         )
-    if len({entry.filename.casefold() for entry in entries}) < len(entries):
+    if len({_normalise(entry.filename) for entry in entries}) < len(entries):
         raise SourceError(
             "{name} contains one of its parts twice, so its content is not certain: open it in Excel and save it again.",
             name=name,
@@ -53,15 +82,23 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_
             raise SourceError("{name} is protected by a password: save it without one.", name=name)
     for entry in entries:
         with archive.open(entry) as part:
-            _check_part(part, name, is_parsed=only_part in ("", entry.filename))
+            _check_part(
+                part,
+                name,
+                is_parsed=entry.filename == only_part if only_part else not _normalise(entry.filename).endswith(".svg"),
+            )
 
 
 def _check_part(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
     """Read `part` to its end, which verifies its checksum; raise `SourceError` for a document type in a part to parse."""
     tail = b""
+    is_known = not is_parsed
     while block := part.read(_BLOCK):
         # Without the NULs of UTF-16. An entity could rewrite any cell.
         window = tail + block.replace(b"\0", b"")
+        if not is_known and (start := window.lstrip(_BEFORE_XML)):
+            is_parsed = start.startswith(b"<")  # as all XML; the metadata of a photo are inside
+            is_known = True
         if is_parsed and _DOCTYPE in window:
             raise SourceError(
                 "{name} contains a document type declaration, which no workbook needs: open it in Excel and save it again.",
@@ -103,8 +140,13 @@ def parse_blocks(part: IO[bytes], handler: _Handler) -> Iterator[None]:
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = handler.start, handler.end
     parser.CharacterDataHandler = handler.text
+    parser.StartDoctypeDeclHandler = _refuse_document_type
     while block := part.read(_BLOCK):
         parser.Parse(block, False)
         yield
     parser.Parse(b"", True)
     yield
+
+
+def _refuse_document_type(*_declared: object) -> None:
+    raise expat.ExpatError

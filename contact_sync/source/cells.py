@@ -1,8 +1,7 @@
-"""The text of a workbook's cell as a spreadsheet shows it, and the violations of a cell that is not text."""
+"""The text of a workbook's cell as a spreadsheet shows it, and the violations of a cell that cannot be sent so."""
 
 import datetime as dt
 import math
-import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -12,15 +11,27 @@ from openpyxl.utils.escape import unescape
 
 from contact_sync.i18n import _
 from contact_sync.model import ID, Violation
+from contact_sync.source import number_format as formats
+from contact_sync.source.date_format import render_date
 
 ERROR = "error"
 LITERAL = "literal"  # a text without escape sequences
 UNCALCULATED = "uncalculated"  # a formula without a value
+ZERO = "zero"  # the 0 of a formula, which is also the result of a reference to a blank cell
 
 _TOO_LONG = 10**15  # Excel keeps 15 digits
-_ZEROS = re.compile("0+")
-_PERCENT = re.compile(r"0(?:\.(0+))?%")
-_DATE_FIELDS = frozenset(("date", "custom1", "custom2", "custom3", "custom4"))
+_CUSTOM = frozenset(("custom1", "custom2", "custom3", "custom4"))
+_DATE_FIELDS = _CUSTOM | {"date"}
+_GENERAL = frozenset(("General", "@"))
+
+_BUILTIN = (
+    BUILTIN_FORMATS
+    | dict.fromkeys((5, 6, 7, 8, 42, 44), formats.UNKNOWN)
+    | dict.fromkeys((37, 38), r"#,##0_ ;\-#,##0_ ")
+    | dict.fromkeys((39, 40), r"#,##0.00_ ;\-#,##0.00_ ")
+    | {14: "dd/mm/yyyy", 22: "dd/mm/yyyy hh:mm", 41: r'#,##0_ ;\-#,##0_ ;"-"_ ', 43: r'#,##0.00_ ;\-#,##0.00_ ;"-"_ '}
+)
+"""Number of a built-in format → the format. Where its reader's system decides, it is the French one, a currency is unknown."""
 
 
 class Cell(NamedTuple):
@@ -28,7 +39,8 @@ class Cell(NamedTuple):
 
     value: Any  # none, a text, a boolean, a number, or a date, time or duration of `datetime`
     number_format: str = "General"
-    kind: str = ""  # `ERROR`, `LITERAL`, `UNCALCULATED` or empty
+    kind: str = ""  # `ERROR`, `LITERAL`, `UNCALCULATED`, `ZERO` or empty
+    shown: str | None = None  # what a number or a date shows, in a kind of file that says so; empty where that is missing
 
 
 BLANK = Cell(None)
@@ -39,52 +51,72 @@ def decode_number(number: float, number_format: str | int, epoch: dt.datetime) -
 
     A number that is not a valid date is an error, as Excel shows it (###). `epoch` is one of openpyxl's two calendars.
     """
-    shown, is_date, is_duration = _parse_format(number_format)
+    code, is_date, is_duration = parse_format(number_format)
+    if is_date and ";" in code:
+        code, is_date, is_duration = parse_format(formats.section_for(code, number))
     if not is_date:
-        return Cell(number, shown)
+        return Cell(number, code)
     try:
-        return Cell(from_excel(number, epoch, timedelta=is_duration), shown)
+        return Cell(from_excel(number, epoch, timedelta=is_duration), code)
     except (OverflowError, ValueError):
         return Cell("#VALUE!", kind=ERROR)
 
 
 @lru_cache
-def _parse_format(number_format: str | int) -> tuple[str, bool, bool]:
-    shown = BUILTIN_FORMATS.get(number_format, "General") if isinstance(number_format, int) else number_format
-    return shown, is_date_format(shown), is_timedelta_format(shown)
+def parse_format(number_format: str | int) -> tuple[str, bool, bool]:
+    """Return a format as text, and True where one of its sections shows a date, and where it shows a duration."""
+    code = _BUILTIN.get(number_format, "General") if isinstance(number_format, int) else number_format
+    return code, any(map(is_date_format, code.split(";"))), is_timedelta_format(code)
 
 
 def render(cell: Cell) -> str:
-    """Return the text that `cell` shows, without the thousands separators, colours and units of its format.
+    """Return the text that `cell` shows, without colours.
 
-    Dates are written 2020-12-31, with a time 2020-12-31 18:00:00; numbers with a decimal point and at most the 15 digits that
-    Excel keeps; a format that consists of zeros (`00000`) pads.
+    In General, and where the text is not sure, numbers have a decimal point and at most the 15 digits that Excel keeps, and dates
+    are written 2020-12-31, with a time 2020-12-31 18:00:00.
     """
-    value = cell.value
+    value, code, kind, shown = cell
     if isinstance(value, str):
-        return unescape(value) if "_x" in value and cell.kind != LITERAL else value
+        return unescape(value) if "_x" in value and kind != LITERAL else value
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, (int, float)):
-        return _render_number(value, cell.number_format.split(";")[0])
-    if isinstance(value, dt.datetime):
-        return str(value.date()) if value.time() == dt.time() else value.isoformat(" ", "seconds")
-    return str(value)
+    if (code not in _GENERAL or shown) and (text := _render_formatted(cell)) is not None:
+        return text
+    return _render_plain(value)
+
+
+def render_day(cell: Cell) -> str:
+    """Return the text of a cell for the field `date`: a date as 2020-12-31, whatever its format shows of it."""
+    return _render_plain(cell.value) if isinstance(cell.value, dt.date) else render(cell)
 
 
 def check_cell(cell: Cell, field: str) -> Violation | None:
     """Return the violation of a cell whose value cannot be sent as text for `field`, else None."""
-    if cell.kind == ERROR:
-        return Violation("cell-error", field, {"error": str(cell.value)})
-    if cell.kind == UNCALCULATED:
+    value, code, kind, _shown = cell
+    if kind == ERROR:
+        return Violation("cell-error", field, {"error": str(value)})
+    if kind == UNCALCULATED:
         return Violation("cell-formula", field)
-    if not (kind := _unsuitable_kind(cell.value, field)):
-        return None
-    if field == ID and isinstance(cell.value, (int, float)) and abs(cell.value) >= _TOO_LONG:
-        return Violation("id-rounded", field)
-    return Violation("cell-kind", field, {"kind": kind})
+    if value is None or isinstance(value, str):
+        return Violation("cell-format", field) if code == formats.UNKNOWN else None
+    if unsuitable := _unsuitable_kind(value, field):
+        is_rounded = field == ID and isinstance(value, (int, float)) and abs(value) >= _TOO_LONG
+        return Violation("id-rounded", field) if is_rounded else Violation("cell-kind", field, {"kind": unsuitable})
+    if kind == ZERO and field not in _CUSTOM and render(cell).strip():
+        return Violation("cell-kind", field, {"kind": _("the 0 of a formula, as for a blank cell,")})
+    return None if _is_sure(cell, field) else Violation("cell-format", field)
+
+
+def _is_sure(cell: Cell, field: str) -> bool:
+    """Return True when the text of a number or a date is known that `field` shows."""
+    value, code, _kind, shown = cell
+    if (code in _GENERAL and shown is None) or (field == "date" and isinstance(value, dt.date)):
+        return True
+    text = _render_formatted(cell)
+    # The separator of decimals depends on the reader's system, and on another one an id must not be another.
+    return text is not None and not (field == ID and formats.DECIMAL_SEPARATOR in text)
 
 
 def _unsuitable_kind(value: Any, field: str) -> str:
@@ -102,10 +134,19 @@ def _unsuitable_kind(value: Any, field: str) -> str:
     return _("a duration") if isinstance(value, dt.timedelta) else ""
 
 
-def _render_number(value: float, number_format: str) -> str:
-    if percent := _PERCENT.fullmatch(number_format):
-        return f"{value:.{len(percent[1] or '')}%}"
-    if value % 1:  # true of infinity too
-        return f"{value:.15g}"
-    digits = str(int(value))
-    return digits.zfill(len(number_format)) if _ZEROS.fullmatch(number_format) else digits
+def _render_formatted(cell: Cell) -> str | None:
+    """Return what a number, date or time shows in its format, or None where that is not sure."""
+    value, code, _kind, shown = cell
+    if shown is not None:
+        return shown or None
+    if isinstance(value, (int, float)):
+        return formats.render(value, code) if abs(value) < _TOO_LONG else None
+    return render_date(value, code) if isinstance(value, dt.datetime) and code not in _GENERAL else _render_plain(value)
+
+
+def _render_plain(value: Any) -> str:
+    if isinstance(value, (int, float)):
+        return f"{value:.15g}" if value % 1 else str(int(value))  # `%` is true of infinity too
+    if isinstance(value, dt.datetime):
+        return str(value.date()) if value.time() == dt.time() else value.isoformat(" ", "seconds")
+    return str(value)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -13,11 +13,12 @@ from contact_sync.i18n import _, ngettext
 from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
-from contact_sync.source.cells import UNCALCULATED, Cell, check_cell, render
+from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, render, render_day
 from contact_sync.source.header import CHUNK, SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
 from contact_sync.source.opening import SourceOptions
 
 Cells = Sequence[Cell]
+Renderers = Sequence[tuple[int, Callable[[Cell], str]]]
 _row_flags = partial(bytearray, LAST_ROW + 1)
 
 
@@ -33,6 +34,7 @@ class SheetMetadata:
     hidden_rows: bytearray = field(default_factory=_row_flags)  # 1 at each row that is hidden or filtered out
     merged: dict[int, bytearray] = field(default_factory=lambda: defaultdict(_row_flags))
     """Column of a field → 1 at each row where the cell is part of merged cells."""
+    totals: set[int] = field(default_factory=set)  # the totals rows of a table of contacts
     empty_formulas: int = 0
     """The formulas in columns of fields whose value is empty, in a kind of file where that may mean "never calculated"."""
 
@@ -41,6 +43,11 @@ class SheetMetadata:
         for column in self.fields:
             if left <= column <= right:
                 self.merged[column][top : bottom + 1] = b"\1" * (bottom + 1 - top)
+
+    def add_totals(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Record that these cells are the totals rows of a table; one beside the contacts does not count."""
+        if any(left <= column <= right for column in self.fields):
+            self.totals.update(range(max(top, 1), min(bottom, LAST_ROW) + 1))
 
     def is_merged(self, column: int, row: int) -> bool:
         """Return True when the cell is part of merged cells."""
@@ -72,11 +79,14 @@ class SheetSource(Source):
     _metadata: SheetMetadata
     _positions: list[int]
     _hidden: str
+    _zeros: int = 0  # rows that are only zeros
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
         metadata = self._metadata
         fields = [(place, self._positions[place], field) for field, place in self.mapping.items()]
+        day = self.mapping.get("date")
+        renderers = [(position, render_day if place == day else render) for place, position in enumerate(self._positions)]
         age = self.header.age_position
         hidden = 0
         rows = self.worksheet.rows(len(self.header.cells), self.header.number + 1, LAST_ROW)
@@ -85,7 +95,7 @@ class SheetSource(Source):
             with convert_damage(metadata.where):
                 batch = list(islice(rows, CHUNK))
                 for number, cells in batch:
-                    self._add(chunk, number, cells, fields)
+                    self._add(chunk, number, cells, fields, renderers)
                     if age is not None and len(chunk.source_at) < len(chunk.rows):
                         chunk.source_at.append(render(cells[age]))
             if not batch:
@@ -93,6 +103,14 @@ class SheetSource(Source):
             hidden += sum(metadata.hidden_rows[number] for number in chunk.numbers)
             if chunk.rows:
                 yield chunk
+        if self._zeros:
+            self.findings.append(
+                ngettext(
+                    "{count} row contains only the 0 of formulas that refer to blank cells: it is no contact.",
+                    "{count} rows contain only the 0 of formulas that refer to blank cells: they are no contacts.",
+                    self._zeros,
+                )
+            )
         if hidden and self._hidden == "refuse":
             raise SourceError(
                 "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or --hidden skip.",
@@ -100,13 +118,18 @@ class SheetSource(Source):
                 rows=hidden,
             )
 
-    def _add(self, chunk: Chunk, number: int, cells: Cells, fields: list[tuple[int, int, str]]) -> None:
+    def _add(self, chunk: Chunk, number: int, cells: Cells, fields: list[tuple[int, int, str]], renderers: Renderers) -> None:
         """Add a row; `fields` has for each field its place among the columns that are kept, and that among all columns."""
-        texts = [render(cells[position]) for position in self._positions]
+        texts = [draw(cells[position]) for position, draw in renderers]
         found = {place: flaw for place, at, field in fields if (flaw := self._check(number, at, cells[at], field))}
+        if number in self._metadata.totals:
+            found[self.mapping[ID]] = Violation("id-total", ID)
         flaws = list(found.values())
         # A merged range does not make blank cells a row: below its first row there is nothing to lose.
         if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
+            return
+        if cells[self._positions[self.mapping[ID]]].kind == ZERO and _is_of_blank_cells(cells, texts, self._positions):
+            self._zeros += 1
             return
         if self.header.is_report:
             flaws += check_moved(texts)
@@ -124,6 +147,11 @@ class SheetSource(Source):
         if cell.kind != UNCALCULATED and self._metadata.is_merged(position + 1, number):
             return Violation("cell-merged", field)
         return check_cell(cell, field)
+
+
+def _is_of_blank_cells(cells: Cells, texts: Sequence[str], positions: Sequence[int]) -> bool:
+    """Return True when all that a row shows is the 0 of formulas."""
+    return all(cells[position].kind == ZERO for position, text in zip(positions, texts, strict=True) if text.strip())
 
 
 def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptions, *, is_escaped: bool = True) -> SheetSource:

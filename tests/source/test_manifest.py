@@ -469,7 +469,7 @@ BOOKS: dict[str, tuple[bytes, Expected]] = {
         ),
         {
             2: "cell-kind custom1",
-            3: sent("2", custom1="12.5"),
+            3: sent("2", custom1="12,50 €"),
             4: sent("3", custom1="25%"),
             5: sent("4", custom1="0.3"),
             6: "cell-kind custom1",

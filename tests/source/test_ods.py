@@ -19,13 +19,17 @@ def text_of_cell(content: str) -> str:
 
 TEXTS = {
     "leading zeros": (number("123", "00123"), "00123"),
-    "a French phone": (number("612345678", "06 12 34 56 78"), "612345678"),
-    "a sum of money": (number("12.5", "12,50 €", "currency"), "12.5"),
-    "percent": (number("0.25", "25 %", "percentage"), "25%"),
-    "percent with decimals": (number("0.256", "25,60%", "percentage"), "25.60%"),
-    "a rounded decimal": (number("12.5", "13"), "12.5"),
+    "a French phone": (number("612345678", "06 12 34 56 78"), "06 12 34 56 78"),
+    "a sum of money": (number("12.5", "12,50 €", "currency"), "12,50 €"),
+    "percent": (number("0.25", "25\u202f%", "percentage"), "25 %"),
+    "percent with decimals": (number("0.256", "25,60%", "percentage"), "25,60%"),
+    "a rounded decimal": (number("12.5", "13"), "13"),
     "an integral float": (number("12345.0", "12345"), "12345"),
     "a value without a text": ('<table:table-cell office:value-type="float" office:value="5"/>', "5"),
+    "a decimal in General": (number("12.5", "12,5"), "12.5"),
+    "a percentage that is not one": (number("12.5", "12,50 %"), "12,50 %"),
+    "text before a number": (number("42", "C000042"), "C000042"),
+    "a zero that shows nothing": (number("0", "", formula="of:=B2").replace("<text:p></text:p>", "<text:p>-</text:p>"), "-"),
     "a negative number": (number("-5", "-5"), "-5"),
     "paragraphs": (cell("a</text:p><text:p>b"), "a\nb"),
     "white space": (cell(" a \n b<text:s text:c='2'/>c<text:tab/>d<text:line-break/>e"), "a b  c\td\ne"),
@@ -44,7 +48,7 @@ TEXTS = {
     "a formula with an empty text": ('<table:table-cell table:formula="of:=A1"><text:p/></table:table-cell>', ""),
     "a text with a number sign": (cell("#VIP"), "#VIP"),
     "escaped as in .xlsx": (cell("_x0041_"), "_x0041_"),
-    "a date": (number("", "12/06/20", "date").replace("office:value=", 'office:date-value="2020-06-12" office:v='), "2020-06-12"),
+    "a date": (number("", "12/06/20", "date").replace("office:value=", 'office:date-value="2020-06-12" office:v='), "12/06/20"),
 }
 
 
@@ -69,6 +73,7 @@ FLAWS = {
     ),
     "NaN": (number("NaN", "x"), "cell-kind"),
     "a negative time": (number("", "x", "time").replace("office:value=", 'office:time-value="-PT1H" office:v='), "cell-kind"),
+    "a percentage without a text": (number("0.125", "", "percentage"), "cell-format"),
     "a long number": (number("9007199254740993", "9,00719925474099E+15"), "cell-kind"),
 }
 

@@ -23,8 +23,8 @@ def with_format(value: Any, number_format: str) -> bytes:
 TEXTS: dict[str, tuple[Any, str, str]] = {
     "leading zeros": (123, "00000", "00123"),
     "percent": (0.25, "0%", "25%"),
-    "a date": (dt.date(2020, 6, 12), "dd/mm/yyyy", "2020-06-12"),
-    "a date and time": (dt.datetime(2020, 6, 12, 18), "dd/mm/yyyy hh:mm", "2020-06-12 18:00:00"),  # noqa: DTZ001 - as a spreadsheet has it
+    "a date": (dt.date(2020, 6, 12), "dd/mm/yyyy", "12/06/2020"),
+    "a date and time": (dt.datetime(2020, 6, 12, 18), "dd/mm/yyyy hh:mm", "12/06/2020 18:00"),  # noqa: DTZ001 - as a spreadsheet has it
     "a decimal": (0.1 + 0.2, "General", "0.3"),
     "a date serial without a date format": (43994, "General", "43994"),
 }
@@ -85,7 +85,7 @@ def test_dates_counted_from_1904() -> None:
     """A workbook that counts days from 1904, as old Macs do, gives the date that it shows."""
     content = with_format(43994, "dd/mm/yyyy")
     assert content.count(b"\x22\x00\x02\x00\x00\x00") == 1  # DATEMODE
-    assert read(content.replace(b"\x22\x00\x02\x00\x00\x00", b"\x22\x00\x02\x00\x01\x00")).rows == [["1", "a", "2024-06-13"]]
+    assert read(content.replace(b"\x22\x00\x02\x00\x00\x00", b"\x22\x00\x02\x00\x01\x00")).rows == [["1", "a", "13/06/2024"]]
 
 
 def test_sheet_without_an_end_record_is_refused() -> None:

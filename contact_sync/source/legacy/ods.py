@@ -1,6 +1,7 @@
 """OpenDocument spreadsheets, by one pass of expat over `content.xml`.
 
-A cell contains the text it shows next to its value (`<text:p>00123</text:p>`), so styles and number formats need not be parsed.
+A cell contains the text it shows next to its value (`<text:p>00123</text:p>`), so styles and number formats need not be parsed. A
+number that shows as in General, apart from its decimal comma, is a number like those of other workbooks.
 Errors, hidden rows and merged cells are explicit in it; libraries leave them out.
 """
 
@@ -22,7 +23,6 @@ _NAMESPACES = {f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": name for nam
 _ERROR = re.compile(r"#(?:N/[AD]|NV|[^\s!?]+\s?[!?])|(?:Err|Erreur)\s?:\s?[0-9]{3}")
 _DURATION = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
 _CLOCK = re.compile(r"([0-9]+):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")  # a time as some programs write it, contrary to ODF
-_PERCENT = re.compile(r"[^%]*?[0-9](?:[.,]([0-9]+))?\s*%\s*")
 _ZERO_LENGTH = re.compile(r"0(?:\.0*)?[a-z]*")
 _SPACES = re.compile("[ \t\r\n]+")
 _CELLS = ("table:table-cell", "table:covered-table-cell")
@@ -214,15 +214,16 @@ def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
     return _ENCODERS[kind](attributes, shown)
 
 
-def _encode_number(value: str, shown: str) -> Any:
+def _encode_number(attributes: dict[str, str], shown: str) -> Any:
+    value = attributes["office:value"]
+    shown = shown.replace("\u202f", " ").replace("\xa0", " ")  # as in `contact_sync.source.number_format`
     number = int(value) if re.fullmatch("-?[0-9]{1,18}", value) else float(value)
     if number in (0, 1) and shown.isalpha():
         return number == 1  # TRUE in any language
-    if re.fullmatch("0[0-9]+", shown) and int(shown) == number:
-        return [spool.NUMBER, number, "0" * len(shown)]
-    if percent := _PERCENT.fullmatch(shown):
-        return [spool.NUMBER, number, f"0.{'0' * len(percent[1])}%" if percent[1] else "0%"]
-    return number
+    if number == 0 and "table:formula" in attributes:
+        return spool.encode_formula(0, shown or None)
+    is_general = shown.replace(",", ".") == f"{number:.15g}" or (not shown and attributes["office:value-type"] == "float")
+    return number if is_general else [spool.SHOWN, number, shown]
 
 
 def _seconds(duration: str) -> float:
@@ -235,8 +236,6 @@ def _seconds(duration: str) -> float:
 
 _ENCODERS: dict[str, Callable[[dict[str, str], str], Any]] = {
     "boolean": lambda attributes, _: attributes["office:boolean-value"] == "true",
-    "date": lambda attributes, _: [spool.MOMENT, attributes["office:date-value"]],
+    "date": lambda attributes, shown: [spool.MOMENT, attributes["office:date-value"], shown],
     "time": lambda attributes, _: [spool.DURATION, _seconds(attributes["office:time-value"])],
-} | dict.fromkeys(
-    ("float", "percentage", "currency"), lambda attributes, shown: _encode_number(attributes["office:value"], shown)
-)
+} | dict.fromkeys(("float", "percentage", "currency"), _encode_number)

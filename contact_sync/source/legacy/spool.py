@@ -13,9 +13,12 @@ from contact_sync.i18n import _
 from contact_sync.model import LAST_ROW, WIDEST
 
 NUMBER = "n"  # [NUMBER, number, format]: the format as in Excel, or the number of a built-in one
+SHOWN = "s"  # [SHOWN, number, text that it shows]; the text is empty where it is missing
+ZERO = "z"  # [ZERO, format, text or null]: the 0 of a formula
+ODD_TEXT = "o"  # [ODD_TEXT, text]: a text whose format adds to it or hides it
 ERROR = "e"  # [ERROR, text]
 UNCALCULATED = "f"  # [UNCALCULATED]: a formula without a value
-MOMENT = "d"  # [MOMENT, a date or a date and time of ISO 8601]
+MOMENT = "d"  # [MOMENT, a date or a date and time of ISO 8601, the text that it shows]
 DURATION = "t"  # [DURATION, seconds]
 
 _MAX_MERGED = 100_000
@@ -109,6 +112,12 @@ def encode_number(value: float, number_format: str | int) -> Any:
     """Return the cell of a number in that format."""
     number = int(value) if value.is_integer() else value
     return number if number_format in _GENERAL else [NUMBER, number, number_format]
+
+
+def encode_formula(cell: Any, shown: str | None = None) -> Any:
+    """Return the cell of a formula's number, given as `encode_number` returns it."""
+    number, number_format = (cell[1], cell[2]) if isinstance(cell, list) else (cell, "General")
+    return cell if number else [ZERO, number_format, shown]
 
 
 def encode_error(code: int) -> Any:

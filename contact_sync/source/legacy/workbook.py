@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
@@ -29,6 +29,7 @@ from contact_sync.source.archive import RATIO, convert_damage, refuse_unsafe
 from contact_sync.source.cells import BLANK, Cell, decode_number
 from contact_sync.source.legacy import spool
 from contact_sync.source.legacy.spool import SpooledSheet
+from contact_sync.source.number_format import UNKNOWN
 from contact_sync.source.opening import Kind, SourceOptions
 from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
 
@@ -136,18 +137,9 @@ class _SpooledWorksheet(Worksheet):
 
 
 def _decode(cell: Any, epoch: dt.datetime) -> Cell:
-    match cell:
-        case str():
-            return Cell(cell, kind=cells.LITERAL)
-        case [spool.NUMBER, number, number_format]:
-            return decode_number(number, number_format, epoch)
-        case [(spool.MOMENT | spool.DURATION) as kind, value]:
-            return _decode_time(kind, value)
-        case [spool.ERROR, error]:
-            return Cell(error, kind=cells.ERROR)
-        case [spool.UNCALCULATED]:
-            return Cell(None, kind=cells.UNCALCULATED)
-    return Cell(cell)
+    if isinstance(cell, str):
+        return Cell(cell, kind=cells.LITERAL)
+    return _DECODERS[cell[0]](cell, epoch) if isinstance(cell, list) else Cell(cell)
 
 
 def _decode_time(kind: str, value: Any) -> Cell:
@@ -160,3 +152,15 @@ def _decode_time(kind: str, value: Any) -> Cell:
     is_time = dt.timedelta() <= duration < dt.timedelta(days=1)  # ODF has no other way to write a time of day
     midnight = dt.datetime.min  # noqa: DTZ901 - a spreadsheet knows no time zones
     return Cell((midnight + duration).time() if is_time else duration)
+
+
+_DECODERS: dict[str, Callable[[list[Any], dt.datetime], Cell]] = {
+    spool.NUMBER: lambda cell, epoch: decode_number(cell[1], cell[2], epoch),
+    spool.SHOWN: lambda cell, _: Cell(cell[1], shown=cell[2]),
+    spool.ZERO: lambda cell, epoch: decode_number(0, cell[1], epoch)._replace(kind=cells.ZERO, shown=cell[2]),
+    spool.ODD_TEXT: lambda cell, _: Cell(cell[1], UNKNOWN, cells.LITERAL),
+    spool.MOMENT: lambda cell, _: _decode_time(spool.MOMENT, cell[1])._replace(shown=cell[2] or None),
+    spool.DURATION: lambda cell, _: _decode_time(spool.DURATION, cell[1]),
+    spool.ERROR: lambda cell, _: Cell(cell[1], kind=cells.ERROR),
+    spool.UNCALCULATED: lambda _, __: Cell(None, kind=cells.UNCALCULATED),
+}

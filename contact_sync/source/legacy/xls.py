@@ -6,6 +6,7 @@ walked once more. Its parsers of defined names, comments and links, which fail o
 
 import os
 import struct
+from collections import defaultdict
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -15,10 +16,13 @@ import xlrd
 
 from contact_sync.i18n import _
 from contact_sync.source.legacy import spool
+from contact_sync.source.number_format import keeps_text
 
 _EOF = 0x0A
+_SYSTEM_DATES = (14, 22)
 _FORMULAS = (0x06, 0x206, 0x406)
-_EMPTY = b"\x03", b"\xff\xff"  # the first and the last two bytes of an empty result, [MS-XLS] 2.5.133
+_NO_NUMBER = b"\xff\xff"  # the last two bytes of a result that is no number
+_EMPTY = b"\x03", _NO_NUMBER  # the first and the last two bytes of an empty result, [MS-XLS] 2.5.133
 
 _UNUSED = {
     xlrd.book.Book: ("names_epilogue",),
@@ -34,7 +38,12 @@ def read(copy: FileIO, writer: spool.SpoolWriter) -> None:
     with Path(os.devnull).open("w", encoding="utf-8") as null:
         try:
             book = xlrd.open_workbook(
-                logfile=null, file_contents=copy.read(), formatting_info=True, on_demand=True, ragged_rows=True
+                logfile=null,
+                file_contents=copy.read(),
+                formatting_info=True,
+                on_demand=True,
+                ragged_rows=True,
+                ignore_workbook_corruption=True,  # sectors that two streams share; Excel does not look at them
             )
         except xlrd.XLRDError as error:
             if "encrypted" in str(error):
@@ -47,9 +56,13 @@ def read(copy: FileIO, writer: spool.SpoolWriter) -> None:
 
 
 def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.SpoolWriter, index: int) -> None:
+    zeros = defaultdict[int, set[int]](set)  # row → columns of formulas whose result is 0
     for body in _formulas(book.mem, book._sh_abs_posn[index]):  # noqa: SLF001 - xlrd has no public name for it
+        row, column = struct.unpack_from("<HH", body)
         if (body[6:7], body[12:14]) == _EMPTY:
-            spooled.count_empty_formula(int.from_bytes(body[2:4], "little") + 1)
+            spooled.count_empty_formula(column + 1)
+        elif body[12:14] != _NO_NUMBER and struct.unpack_from("<d", body, 6) == (0,):
+            zeros[row].add(column)
     spooled.from_1904 = book.datemode == 1
     for top, bottom, left, right in sheet.merged_cells:
         spooled.merge(left + 1, top + 1, right, bottom)
@@ -60,16 +73,26 @@ def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.Spo
         if layout.hidden or layout.height == 0:
             spooled.hide_rows(row + 1, row + 1)
     # The first is General under any name: old French programs called it Standard, which openpyxl takes for the format of a date.
-    formats = [book.format_map[style.format_key].format_str if style.format_key else "General" for style in book.xf_list]
+    formats = [_format(book, style.format_key) for style in book.xf_list]
     for row in range(sheet.nrows):
         kinds, values, styles = sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row]  # noqa: SLF001 - as above
-        writer.row(row + 1, [_encode(*cell, formats) for cell in zip(kinds, values, styles, strict=True)])
+        cells = [_encode(*cell, formats) for cell in zip(kinds, values, styles, strict=True)]
+        for column in zeros.get(row, ()):
+            cells[column] = spool.encode_formula(cells[column])
+        writer.row(row + 1, cells)
 
 
-def _encode(kind: int, value: Any, style: int, formats: list[str]) -> Any:
+def _format(book: Any, key: int) -> str | int:
+    """Return a number format as text, or its number where it shows a date as the system of its reader does."""
+    if key in _SYSTEM_DATES:
+        return key
+    return str(book.format_map[key].format_str) if key else "General"
+
+
+def _encode(kind: int, value: Any, style: int, formats: list[str | int]) -> Any:
     match kind:
         case xlrd.XL_CELL_TEXT:
-            return value
+            return value if not value.strip() or keeps_text(str(formats[style])) else [spool.ODD_TEXT, value]
         case xlrd.XL_CELL_NUMBER | xlrd.XL_CELL_DATE:
             return spool.encode_number(value, formats[style])
         case xlrd.XL_CELL_BOOLEAN:

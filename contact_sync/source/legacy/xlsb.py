@@ -14,8 +14,10 @@ from xml.etree import ElementTree as ET
 
 from contact_sync.i18n import _
 from contact_sync.model import WIDEST
+from contact_sync.source.archive import Archive
 from contact_sync.source.legacy import spool
 from contact_sync.source.legacy.spool import SpooledSheet, SpoolWriter
+from contact_sync.source.number_format import keeps_text
 
 _ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618
@@ -33,7 +35,7 @@ def read(copy: FileIO, writer: SpoolWriter) -> None:
 
     Raises anything that zipfile and struct do on damage, `RefusedError` for rows or cells that are out of order or out of range.
     """
-    with zipfile.ZipFile(copy) as archive:
+    with Archive(copy) as archive:
         parts = _parts(archive)
         strings = [_text(body, 1)[0] for code, body in _records_of(archive, parts, "sharedStrings") if code == _SHARED]
         formats = _formats(archive, parts)
@@ -118,6 +120,7 @@ class _SheetReader:
     def __init__(self, sheet: SpooledSheet, writer: SpoolWriter, strings: list[str], formats: list[str | int]) -> None:
         self._sheet, self._writer = sheet, writer
         self._strings, self._formats = strings, formats
+        self._odd = {style for style, one in enumerate(formats) if isinstance(one, str) and not keeps_text(one)}
         self._row = self._column = -1
         self._cells: list[Any] = []
         self._decoders: dict[int, Callable[[bytes, int], Any]] = {
@@ -126,9 +129,9 @@ class _SheetReader:
             _ERROR: lambda body, _: spool.encode_error(body[0]),
             _BOOLEAN: lambda body, _: body[0] != 0,
             _REAL: lambda body, style: spool.encode_number(struct.unpack_from("<d", body)[0], self._format(style)),
-            _TEXT: lambda body, _: _text(body, 0)[0],
-            _SHARED_TEXT: lambda body, _: self._strings[struct.unpack_from("<I", body)[0]],
-            _RICH_TEXT: lambda body, _: _text(body, 1)[0],
+            _TEXT: lambda body, style: self._text(_text(body, 0)[0], style),
+            _SHARED_TEXT: lambda body, style: self._text(self._strings[struct.unpack_from("<I", body)[0]], style),
+            _RICH_TEXT: lambda body, style: self._text(_text(body, 1)[0], style),
         }
 
     def read(self, records: Iterator[tuple[int, bytes]]) -> None:
@@ -170,6 +173,8 @@ class _SheetReader:
         value = self._decoders[_VALUE_OF_FORMULA.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
         if value is None:
             return
+        if code == _FORMULA_NUMBER:
+            value = spool.encode_formula(value)
         if value == "" and code == _FORMULA_TEXT:
             self._sheet.count_empty_formula(column + 1)
         spool.check_place(column + 1, self._row + 1)
@@ -180,6 +185,9 @@ class _SheetReader:
         if self._cells:
             self._writer.row(self._row + 1, self._cells)
         self._cells = []
+
+    def _text(self, text: str, style: int) -> Any:
+        return [spool.ODD_TEXT, text] if style in self._odd and text.strip() else text
 
     def _format(self, style: int) -> str | int:
         return self._formats[style] if self._formats else 0

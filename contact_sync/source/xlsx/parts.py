@@ -7,7 +7,6 @@ bytes a row). The meaning of a number in its format is still openpyxl's.
 import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import IO, cast
@@ -20,13 +19,16 @@ from openpyxl.xml.constants import SHEET_MAIN_NS
 from contact_sync.errors import SourceError
 from contact_sync.model import LAST_ROW, WIDEST
 from contact_sync.source.archive import parse, parse_blocks
-from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, Cell, decode_number
+from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, ZERO, Cell, decode_number, parse_format
 from contact_sync.source.header import letter
+from contact_sync.source.number_format import UNKNOWN, keeps_text
 from contact_sync.source.sheets import SheetMetadata
 
 _ROW, _CELL, _FORMULA, _VALUE, _TEXT = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "f", "v", "t"))
 _STRING, _PHONETIC, _COLUMN, _MERGE = (f"{SHEET_MAIN_NS} {tag}" for tag in ("si", "rPh", "col", "mergeCell"))
 _VALUES = (_VALUE, _TEXT)
+_ZEROS = frozenset(("0", "-0", "0.0"))
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class SharedStrings:
@@ -80,28 +82,44 @@ def read_formats(part: IO[bytes]) -> list[str | int]:
     return [custom.get(number, number) for number in numbers]
 
 
-@dataclass(slots=True)
+def read_totals(part: IO[bytes]) -> tuple[int, int, int, int] | None:
+    """Return the cells of the totals rows of a table's XML as left, top, right and bottom; None when it has none."""
+    table = ET.parse(part).getroot()  # noqa: S314 - `refuse_unsafe` has refused document types
+    if not (count := int(table.get("totalsRowCount", "0"))):
+        return None
+    left, _top, right, bottom = cast("tuple[int, int, int, int]", range_boundaries(table.attrib["ref"]))
+    return left, bottom - count + 1, right, bottom
+
+
 class WorkbookContext:
     """The parts of a workbook that its cells refer to."""
 
-    strings: SharedStrings
-    formats: Sequence[str | int]  # the number format of each cell style
-    epoch: datetime
+    def __init__(self, strings: SharedStrings, formats: Sequence[str | int], epoch: datetime, *, is_calculated: bool) -> None:
+        self.is_calculated = is_calculated  # False when a formula's 0 or empty text may stand for no result
+        self._strings, self._formats, self._epoch = strings, formats, epoch
+        # Styles that add to a text or hide it.
+        self._odd = {str(style) for style, one in enumerate(formats) if not keeps_text(parse_format(one)[0])}
 
     def cell(self, kind: str, style: str, text: str) -> Cell:
         """Return the cell with the attributes `t` and `s` that contains `text`.
 
-        Raises `ValueError` or `IndexError` for a reference to something that does not exist.
+        Raises `ValueError` or `LookupError` for a reference to something that does not exist.
         """
         if kind == "s":
-            return Cell(self.strings[int(text)])
+            text = self._strings[int(text)]
+            return Cell(text, UNKNOWN) if style in self._odd else Cell(text)
         if kind == "n":
-            return decode_number(_parse_number(text), self.formats[int(style)] if style and self.formats else 0, self.epoch)
+            return decode_number(_parse_number(text), self._format(style), self._epoch)
         if kind == "b":
-            return Cell(bool(int(text)))
+            return Cell(_BOOLEANS[text.strip().lower()])
         if kind == "e":
             return Cell(text, kind=ERROR)
-        return Cell(_parse_moment(text) if kind == "d" else text)
+        if kind == "d":
+            return Cell(_parse_moment(text), parse_format(self._format(style))[0])
+        return Cell(text, UNKNOWN) if style in self._odd else Cell(text)
+
+    def _format(self, style: str) -> str | int:
+        return self._formats[int(style or 0)] if self._formats else 0
 
 
 _parse_moment: Callable[[str], object] = from_ISO8601
@@ -119,6 +137,7 @@ class _SheetHandler:
     def __init__(self, context: WorkbookContext, width: int) -> None:
         self.rows: list[tuple[int, list[Cell]]] = []
         self._decode, self._width = context.cell, width
+        self._is_calculated = context.is_calculated
         self._blank_row = [BLANK] * width
         self._row: list[Cell] = []
         self._number = self._column = 0
@@ -134,6 +153,10 @@ class _SheetHandler:
             self._has_formula = self._has_value = False
         elif tag == self._text_tag:
             self._has_value = True
+            self._is_inside_text = not self._is_phonetic
+        elif tag in _VALUES and (not self._text or (tag == _TEXT and self._kind == "inlineStr")):
+            # Some programs write the value where the text belongs, or the text where the value belongs.
+            self._text_tag, self._kind, self._text = tag, "inlineStr", ""
             self._is_inside_text = not self._is_phonetic
         elif tag == _FORMULA:
             self._has_formula = True
@@ -154,13 +177,20 @@ class _SheetHandler:
             if self._column > self._width:
                 return
             if self._text:
-                self._row[self._column - 1] = self._decode(self._kind, self._style, self._text)
-            elif self._has_formula and not (self._kind == "str" and self._has_value):  # the result may be the empty text
-                self._row[self._column - 1] = Cell(None, kind=UNCALCULATED)
+                cell = self._decode(self._kind, self._style, self._text)
+                self._row[self._column - 1] = self._mark_zero(cell) if self._has_formula else cell
+            elif self._has_formula and not (self._kind == "str" and self._has_value and self._is_calculated):
+                self._row[self._column - 1] = Cell(None, kind=UNCALCULATED)  # else the result is the empty text
         elif tag == _PHONETIC:
             self._is_phonetic = False
         elif tag == _ROW and self._row != self._blank_row:
             self.rows.append((self._number, self._row))
+
+    def _mark_zero(self, cell: Cell) -> Cell:
+        """Return the cell of a formula, which is marked where its result is 0."""
+        if self._text not in _ZEROS or self._kind != "n":
+            return cell
+        return cell._replace(kind=ZERO) if self._is_calculated else Cell(None, kind=UNCALCULATED)
 
 
 def read_rows(part: IO[bytes], context: WorkbookContext, width: int) -> Iterator[tuple[int, list[Cell]]]:

@@ -4,23 +4,25 @@ Cells are read and not values, since only a cell distinguishes a blank from an e
 number.
 """
 
-import zipfile
+import posixpath
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
+from openpyxl.packaging.relationship import get_dependents
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, STYLES_TYPE
+from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, SHEET_MAIN_NS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
 from contact_sync.model import TO_FIX, Original, sheet_of
-from contact_sync.source.archive import convert_damage, parse, refuse_unsafe
+from contact_sync.source.archive import Archive, convert_damage, parse, refuse_unsafe
 from contact_sync.source.opening import Kind, SourceOptions
 from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
-from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, scan
+from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, read_totals, scan
 
 
 @dataclass(slots=True)
@@ -30,7 +32,7 @@ class _XlsxWorksheet(Worksheet):
     context: WorkbookContext
 
     def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Cells]]:
-        with zipfile.ZipFile(self.copy) as archive, archive.open(self.part) as part:
+        with Archive(self.copy) as archive, archive.open(self.part) as part:
             for number, cells in read_rows(part, self.context, width):
                 if number > last:
                     return
@@ -38,48 +40,83 @@ class _XlsxWorksheet(Worksheet):
                     yield number, cells
 
     def describe(self, metadata: SheetMetadata) -> None:
-        with zipfile.ZipFile(self.copy) as archive, archive.open(self.part) as part:
-            scan(part, metadata)
+        with Archive(self.copy) as archive:
+            with archive.open(self.part) as part:
+                scan(part, metadata)
+            for table in _tables(archive, self.part):
+                with archive.open(table) as part:
+                    if totals := read_totals(part):
+                        metadata.add_totals(*totals)
 
 
 @contextmanager
 def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> Iterator[SheetSource]:
     """Open the sheet of contacts of the workbook in `copy`; raises as `open_source` does."""
     with convert_damage(path.name):
-        worksheets, to_fix, has_macros = _read_workbook(copy, path.name)
+        worksheets, to_fix, has_macros, is_editable = _read_workbook(copy, path.name)
     others = [worksheet for worksheet in worksheets if worksheet.title != to_fix]
     source = open_sheet(path, others, options, is_escaped=to_fix is None)
-    if not source.header.is_escaped:
+    if is_editable and not source.header.is_escaped:
         source.original = Original(copy, path.name, source.worksheet.title, source.header.number, has_macros)
     yield source
 
 
-def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str | None, bool]:
-    """Return the worksheets of a workbook that is safe to parse, the sheet of rows to correct, and True when it has macros."""
-    with zipfile.ZipFile(copy) as archive:
+def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str | None, bool, bool]:
+    """Return the worksheets of a workbook that is safe to parse, and the sheet of rows to correct.
+
+    Then True when it has macros, and True when openpyxl finds its sheets too.
+    """
+    with Archive(copy) as archive:
         refuse_unsafe(archive, name)
-        if "xl/workbook.xml" in archive.namelist() and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
+        if "xl/workbook.xml" in archive and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
             raise SourceError("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name)
-        reader = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
+        reader: Any = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
+        names = set(reader.valid_files)
+        reader.archive, reader.valid_files = archive, archive.namelist()
         reader.read_manifest()
         reader.read_workbook()
-        parser: Any = reader.parser
-        context = WorkbookContext(SharedStrings(), [], reader.wb.epoch)
-        if strings := _find_part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
-            with archive.open(strings) as part:
-                parse(part, context.strings)
-        if styles := _find_part(reader, STYLES_TYPE, ARC_STYLE):
-            with archive.open(styles) as part:
-                context.formats = read_formats(part)
+        parser = reader.parser
+        # In a workbook written by a run, this name refers to the sheet of rows to correct, even if it was deleted.
+        to_fix = next((sheet_of(str(one.value)) for one in parser.defined_names.definedName if one.name == TO_FIX), None)
+        # A run, unlike other programs that ask for a calculation when the workbook is opened, keeps the results of formulas.
+        is_calculated = to_fix is not None or not _asks_for_calculation(archive.read(parser.workbook_part_name))
+        strings, formats = SharedStrings(), list[str | int]()
+        if found := _find_part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
+            with archive.open(found) as part:
+                parse(part, strings)
+        if found := _find_part(reader, STYLES_TYPE, ARC_STYLE):
+            with archive.open(found) as part:
+                formats = read_formats(part)
+        context = WorkbookContext(strings, formats, reader.wb.epoch, is_calculated=is_calculated)
         worksheets = [
             _XlsxWorksheet(sheet.name, sheet.state == "visible", copy, relation.target, context)
             for sheet, relation in parser.find_sheets()
-            if relation.Type.endswith("/worksheet") and relation.target in reader.valid_files
+            if relation.Type.endswith("/worksheet") and relation.target in archive
         ]
         has_macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
-        # In a workbook written by a run, this name refers to the sheet of rows to correct, even if it was deleted.
-        to_fix = next((sheet_of(str(one.value)) for one in parser.defined_names.definedName if one.name == TO_FIX), None)
-        return worksheets, to_fix, has_macros
+        relations = archive.open(_relations_of(parser.workbook_part_name)).read()
+        is_editable = b"\\" not in relations and names >= {worksheet.part for worksheet in worksheets}
+        return worksheets, to_fix, has_macros, is_editable
+
+
+def _asks_for_calculation(part: bytes) -> bool:
+    """Return True when `workbook.xml` has all formulas calculated when it is opened, as where that was never done."""
+    properties = ET.fromstring(part).find(f"{{{SHEET_MAIN_NS}}}calcPr")  # noqa: S314 - `refuse_unsafe` has refused document types
+    return properties is not None and properties.get("fullCalcOnLoad") in ("1", "true")
+
+
+def _tables(archive: Archive, sheet: str) -> list[str]:
+    """Return the names of the parts of the tables of a sheet."""
+    if (relations := _relations_of(sheet)) not in archive:
+        return []
+    found: Any = get_dependents(archive, relations)
+    return [relation.target for relation in found if relation.Type.endswith("/table") and relation.target in archive]
+
+
+def _relations_of(part: str) -> str:
+    """Return the name of the part that contains the relationships of another."""
+    folder, name = posixpath.split(part)
+    return f"{folder}/_rels/{name}.rels"
 
 
 def _find_part(reader: ExcelReader, content_type: str, usual: str) -> str | None:
