@@ -20,8 +20,8 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _FRENCH = re.compile(r"(?i)|0*40c|x-euro[12]|0*[12]")  # 1 and 2: a euro sign before or after the number
-_LOCALE = re.compile(r"(?i)[0-9a-f]{1,4}")  # others mean the reader's long date, or digits other than 0 to 9
-_DECIMALS = re.compile(r"0+#*|0*\?+|#+")
+_LOCALE = re.compile(r"(?i)(?!f[48]00)[0-9a-f]{1,4}")  # others mean the reader's long date, or digits other than 0 to 9
+_LAYOUT = re.compile(r"(?P<whole>#,(?=[#0])#*0*|[0#?]*)(?P<thousands>(?:(?<=[0#?]),+)?)(?:\.(?:0+#*|0*\?+|#+))?(?P<more>,*)")
 
 
 class UnsureError(Exception):
@@ -40,6 +40,8 @@ class Pattern(NamedTuple):
 
     whole: Sequence[Part]
     decimals: Sequence[Part]
+    whole_digits: str  # the placeholders among them
+    decimal_digits: str
     has_point: bool
     is_grouped: bool
     is_general: bool
@@ -53,6 +55,10 @@ class Section(NamedTuple):
     condition: tuple[str, Decimal] | None = None
     parts: Sequence[Part] | None = None  # None when it is not rendered
     pattern: Pattern | None = None  # None when it does not show a number, or is not rendered
+
+    def is_for(self, kind: str) -> bool:
+        """Return True when it has a part of that kind, `text` or `date`."""
+        return any(part.kind == kind for part in self.parts or ())
 
 
 @lru_cache(1024)
@@ -114,28 +120,32 @@ def _to_literal(part: Part) -> Part:
 def _parse_pattern(parts: Sequence[Part]) -> Pattern:
     whole: list[Part] = []
     decimals: list[Part] = []
-    into, scale, commas, is_grouped = whole, 0, 0, False
+    into = whole
+    layout = ""  # the placeholders, commas, and the point
     for part in parts:
         match part.kind:
             case "digit" | "general":
-                if commas and into is decimals:
-                    raise UnsureError
-                is_grouped, commas = is_grouped or commas > 0, 0
-                into.append(Part("digit", part.text[-1:].replace("l", "0")))
+                digit = part.text if part.kind == "digit" else "0"
+                into.append(Part("digit", digit))
+                layout += digit
             case "point" if into is whole:
-                into, scale, commas = decimals, scale - 3 * commas, 0
-            case "comma" if digits_of(whole + decimals):
-                commas += 1
+                into = decimals
+                layout += "."
+            case "comma":
+                layout += ","
             case "literal" | "percent":
                 into.append(Part("literal", part.text))
             case _:
                 raise UnsureError
-    percents = sum(part.kind == "percent" for part in parts)
-    is_odd = is_grouped and not digits_of(whole).startswith("#")
-    if is_odd or percents > 1 or (into is decimals and not _DECIMALS.fullmatch(digits_of(decimals))):
+    if not (found := _LAYOUT.fullmatch(layout)):
         raise UnsureError  # spreadsheets disagree
+    percents = sum(part.kind == "percent" for part in parts)
+    if percents > 1:
+        raise UnsureError  # the same
     is_general = any(part.kind == "general" for part in parts)
-    return Pattern(whole, decimals, into is decimals, is_grouped, is_general, scale - 3 * commas + 2 * percents)
+    scale = 2 * percents - 3 * (len(found["thousands"]) + len(found["more"]))
+    has_point, is_grouped = into is decimals, "," in found["whole"]
+    return Pattern(whole, decimals, digits_of(whole), digits_of(decimals), has_point, is_grouped, is_general, scale)
 
 
 def digits_of(parts: Sequence[Part]) -> str:
@@ -143,12 +153,8 @@ def digits_of(parts: Sequence[Part]) -> str:
     return "".join(part.text for part in parts if part.kind == "digit")
 
 
-def is_for_text(section: Section) -> bool:
-    """Return True when a section is for text."""
-    return any(part.kind == "text" for part in section.parts or ())
-
-
+@lru_cache(1024)
 def numeric_sections(code: str) -> Sequence[Section]:
     """Return the sections for numbers: without the fourth, and without a last one for text."""
     sections = parse(code)
-    return sections[: len(sections) - 1 if is_for_text(sections[-1]) else NUMERIC]
+    return sections[: len(sections) - 1 if sections[-1].is_for("text") else NUMERIC]

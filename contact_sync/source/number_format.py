@@ -19,16 +19,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
 
-from contact_sync.source.format_code import (
-    NUMERIC,
-    Pattern,
-    Section,
-    UnsureError,
-    digits_of,
-    is_for_text,
-    numeric_sections,
-    parse,
-)
+from contact_sync.source.format_code import NUMERIC, Pattern, Section, UnsureError, digits_of, numeric_sections, parse
 
 DECIMAL_SEPARATOR, GROUP_SEPARATOR = ",", " "
 UNKNOWN = "[unknown]"  # a format that is not rendered
@@ -42,6 +33,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "<>": operator.ne,
 }
+_PADDING = {"0": "0", "?": " ", "#": ""}  # what a placeholder without a digit shows
 _FEWEST = 4  # placeholders in a row that LibreOffice never takes for a grouped format
 _LONGEST_GENERAL = 11  # digits that Excel shows in General
 
@@ -58,7 +50,7 @@ def render(value: float, code: str) -> str | None:
 def keeps_text(code: str) -> bool:
     """Return True when a text in that format is shown as it is, apart from spaces around it."""
     sections = parse(code)
-    if len(sections) <= NUMERIC and not is_for_text(sections[-1]):
+    if len(sections) <= NUMERIC and not sections[-1].is_for("text"):
         return True
     shown = [part for part in sections[-1].parts or () if part.text.strip()]
     return [part.kind for part in shown] == ["text"]
@@ -92,10 +84,8 @@ def _choose(code: str, value: Decimal | float) -> Section:
 def _render(value: Decimal, code: str) -> str:
     sections = numeric_sections(code)
     section = _choose(code, value)
-    if not all(each.pattern or (each.parts and any(part.kind == "date" for part in each.parts)) for each in sections):
+    if section.pattern is None or not all(each.pattern or each.is_for("date") for each in sections):
         raise UnsureError  # LibreOffice then shows General
-    if section.pattern is None:
-        raise UnsureError
     shown = _render_pattern(section.pattern, value)
     if value and not shown.strip():  # that its format hides a number does not mean that there is none
         raise UnsureError
@@ -108,10 +98,10 @@ def _render(value: Decimal, code: str) -> str:
 
 def _render_pattern(pattern: Pattern, number: Decimal) -> str:
     """Return `number` without its sign."""
-    value, whole = abs(number), digits_of(pattern.whole)
+    value, whole = abs(number), pattern.whole_digits
     if pattern.is_general and (value % 1 or len(str(value)) > _LONGEST_GENERAL):
         raise UnsureError
-    unit = Decimal(1).scaleb(-len(digits_of(pattern.decimals)))
+    unit = Decimal(1).scaleb(-len(pattern.decimal_digits))
     rounded = value.scaleb(pattern.scale).quantize(unit, ROUND_HALF_UP, _EXACT)
     if pattern.scale and rounded != Decimal(repr(float(value) * 10.0**pattern.scale)).quantize(unit, ROUND_HALF_UP, _EXACT):
         raise UnsureError  # a tie that binary arithmetic rounds otherwise
@@ -132,7 +122,7 @@ def _render_pattern(pattern: Pattern, number: Decimal) -> str:
 
 def _render_whole(pattern: Pattern, digits: str) -> str:
     """Return the part before the point; its first placeholder takes all digits that are left."""
-    left, count = len(digits_of(pattern.whole)), 0
+    left, count = len(pattern.whole_digits), 0
     shown: list[str] = []
     for part in reversed(pattern.whole):
         if part.kind == "literal":
@@ -141,8 +131,12 @@ def _render_whole(pattern: Pattern, digits: str) -> str:
         left -= 1
         taken = digits[-1:] if left else digits
         digits = digits[: len(digits) - len(taken)]
-        for character in reversed(taken or {"0": "0", "?": " ", "#": ""}[part.text]):
-            if pattern.is_grouped and count and count % 3 == 0 and character != " ":
+        taken = taken or _PADDING[part.text]
+        if not pattern.is_grouped:
+            shown.append(taken)
+            continue
+        for character in reversed(taken):
+            if count and count % 3 == 0 and character != " ":
                 shown.append(GROUP_SEPARATOR)
             shown.append(character)
             count += character != " "
@@ -156,6 +150,6 @@ def _render_decimals(pattern: Pattern, digits: str) -> str:
         if part.kind == "literal":
             shown += part.text
             continue
-        shown += digits[at] if at < kept else {"0": "0", "?": " ", "#": ""}[part.text]
+        shown += digits[at] if at < kept else _PADDING[part.text]
         at += 1
     return shown

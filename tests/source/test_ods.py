@@ -29,7 +29,7 @@ TEXTS = {
     "a decimal in General": (number("12.5", "12,5"), "12.5"),
     "a percentage that is not one": (number("12.5", "12,50 %"), "12,50 %"),
     "text before a number": (number("42", "C000042"), "C000042"),
-    "a zero that shows nothing": (number("0", "", formula="of:=B2").replace("<text:p></text:p>", "<text:p>-</text:p>"), "-"),
+    "a zero that shows nothing": (number("0", ""), ""),
     "a negative number": (number("-5", "-5"), "-5"),
     "paragraphs": (cell("a</text:p><text:p>b"), "a\nb"),
     "white space": (cell(" a \n b<text:s text:c='2'/>c<text:tab/>d<text:line-break/>e"), "a b  c\td\ne"),
@@ -73,7 +73,8 @@ FLAWS = {
     ),
     "NaN": (number("NaN", "x"), "cell-kind"),
     "a negative time": (number("", "x", "time").replace("office:value=", 'office:time-value="-PT1H" office:v='), "cell-kind"),
-    "a percentage without a text": (number("0.125", "", "percentage"), "cell-format"),
+    "a number that shows nothing": (number("0.125", ""), "cell-format"),
+    "a percentage without a text": ('<table:table-cell office:value-type="percentage" office:value="0.125"/>', "cell-format"),
     "a long number": (number("9007199254740993", "9,00719925474099E+15"), "cell-kind"),
 }
 

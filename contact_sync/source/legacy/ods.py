@@ -200,11 +200,11 @@ def _count(attributes: dict[str, str], name: str) -> int:
 
 
 def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
-    shown = "\n".join(texts)
+    shown = "\n".join(texts) if texts else None
     kind = attributes.get("office:value-type")
     # Old programs write an error as the value 0; a text that only resembles an error is left to the rules.
     if attributes.get("calcext:value-type") == "error" or (
-        (kind not in (None, "string") or "table:formula" in attributes) and _ERROR.fullmatch(shown)
+        (kind not in (None, "string") or "table:formula" in attributes) and _ERROR.fullmatch(shown or "")
     ):
         return [spool.ERROR, shown or "#?"]
     if kind is None and "table:formula" in attributes and not texts:
@@ -214,16 +214,19 @@ def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
     return _ENCODERS[kind](attributes, shown)
 
 
-def _encode_number(attributes: dict[str, str], shown: str) -> Any:
+def _encode_number(attributes: dict[str, str], shown: str | None) -> Any:
     value = attributes["office:value"]
-    shown = shown.replace("\u202f", " ").replace("\xa0", " ")  # as in `contact_sync.source.number_format`
     number = int(value) if re.fullmatch("-?[0-9]{1,18}", value) else float(value)
+    if shown is None:
+        return number if attributes["office:value-type"] == "float" else [spool.SHOWN, number, ""]
+    if number == 0 and not shown:
+        return None
+    shown = shown.replace("\u202f", " ").replace("\xa0", " ")  # as in `contact_sync.source.number_format`
     if number in (0, 1) and shown.isalpha():
         return number == 1  # TRUE in any language
     if number == 0 and "table:formula" in attributes:
-        return spool.encode_formula(0, shown or None)
-    is_general = shown.replace(",", ".") == f"{number:.15g}" or (not shown and attributes["office:value-type"] == "float")
-    return number if is_general else [spool.SHOWN, number, shown]
+        return spool.encode_formula(0, shown)
+    return number if shown.replace(",", ".") == f"{number:.15g}" else [spool.SHOWN, number, shown]
 
 
 def _seconds(duration: str) -> float:
@@ -234,8 +237,8 @@ def _seconds(duration: str) -> float:
     return (-1 if sign else 1) * (((days * 24 + hours) * 60 + minutes) * 60 + seconds)
 
 
-_ENCODERS: dict[str, Callable[[dict[str, str], str], Any]] = {
+_ENCODERS: dict[str, Callable[[dict[str, str], str | None], Any]] = {
     "boolean": lambda attributes, _: attributes["office:boolean-value"] == "true",
-    "date": lambda attributes, shown: [spool.MOMENT, attributes["office:date-value"], shown],
+    "date": lambda attributes, shown: [spool.MOMENT, attributes["office:date-value"], shown or ""],
     "time": lambda attributes, _: [spool.DURATION, _seconds(attributes["office:time-value"])],
 } | dict.fromkeys(("float", "percentage", "currency"), _encode_number)
