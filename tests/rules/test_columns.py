@@ -442,3 +442,13 @@ def test_payload_is_stable(rows: list[list[str]]) -> None:
     )
     assert again.ids == once.ids
     assert again.payloads == [tuple(value or None for value in payload) for payload in once.payloads]
+
+
+def test_totals_row_with_its_label_elsewhere() -> None:
+    """A totals row is flagged also where its contactId is a count; a contact who is called so, and has a phone number, is not."""
+    total = row(contactId="3", lastname="Total", custom1="12,50")
+    found = verdicts(
+        CLEAN, total, row(contactId="4", lastname="Total", phoneNumber="0612345678"), row(contactId="", lastname="Total")
+    )
+    assert codes(found) == {1: [(ID, "id-total")], 3: [(ID, "id-total")]}
+    assert found.ids == ["00123", "", "4", ""]

@@ -146,3 +146,30 @@ def test_hidden_column_ranges() -> None:
 def test_row_of_height_0_is_hidden() -> None:
     """A row of height 0 is hidden."""
     assert read(with_sheet_xml(b'<row r="3"', b'<row r="3" ht="0" customHeight="1"')(), hidden="skip").skipped == [3]
+
+
+METADATA = b'<?xml version="1.0"?><!DOCTYPE plist PUBLIC "-//Apple Computer//DTD PLIST 1.0//EN" "x.dtd"><plist/>'
+
+
+@pytest.mark.parametrize(
+    ("name", "part"), [("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + METADATA), ("xl/media/image1.svg", b"<!DOCTYPE svg><svg/>")]
+)
+def test_document_type_in_a_picture_is_accepted(name: str, part: bytes) -> None:
+    """Pictures, which are not parsed, may contain a document type, a photo for example in its metadata."""
+    assert read(with_parts((name, part))).rows == [["1", "a"], ["2", "b"]]
+
+
+def test_document_type_after_blanks_is_refused() -> None:
+    """Blanks in front do not hide a document type."""
+    with pytest.raises(SourceError, match="contains a document type declaration"):
+        read(with_parts(("xl/x.xml", b" " * (archives._BLOCK + 1) + b"<!DOCTYPE x>")))
+
+
+def test_sheet_that_is_named_like_a_picture_has_no_document_type() -> None:
+    """A sheet under the name of a picture is parsed, so that it must not declare a document type."""
+    parts = unzip(PLAIN)
+    parts["xl/worksheets/sheet1.svg"] = with_doctype(parts.pop(SHEET))
+    for name in ("[Content_Types].xml", "xl/_rels/workbook.xml.rels"):
+        parts[name] = parts[name].replace(b"sheet1.xml", b"sheet1.svg")
+    with pytest.raises(SourceError, match="is damaged"):
+        read(zip_parts(parts))

@@ -85,6 +85,15 @@ def test_unsuitable_value_is_flagged(content: str, code: str) -> None:
     assert read(ods(table(row(*HEAD), row("1", "a", content)))).flaws == {2: [(code, "custom1")]}
 
 
+def test_zero_of_a_formula_is_flagged() -> None:
+    """The 0 of a formula is no name; as a custom field it is a number, and a 0 that shows nothing is a blank."""
+    zero = number("0", "0", formula="of:=D9")
+    reading = read(ods(table(row(*HEAD), row("1", zero, zero), row(zero, zero, zero))))
+    assert reading.rows == [["1", "0 <?>", "0"]]
+    assert reading.flaws == {2: [("cell-kind", "firstname")]}
+    assert not read(ods(table(row(*HEAD), row("1", number("0", "", formula="of:=D9"), "a")))).flaws
+
+
 HIDING = {
     "collapsed": row("2", "b", visibility="collapse"),
     "filtered": row("2", "b", visibility="filter"),

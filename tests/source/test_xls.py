@@ -1,10 +1,12 @@
 """Excel 97-2003 workbooks: formats, errors, empty formulas, damage."""
 
 import datetime as dt
+import io
 import struct
 from typing import Any
 
 import pytest
+import xlrd
 import xlwt
 
 from contact_sync.errors import SourceError
@@ -131,3 +133,29 @@ def test_invalid_comment_is_accepted() -> None:
         table.get_biff_data = lambda: records()[:-4] + struct.pack("<HH", 0x1C, len(note)) + note + b"\x0a\0\0\0"
 
     assert read(xls(HEAD, ["1", "a", "b"], change=change)).rows == [["1", "a", "b"]]
+
+
+def test_zero_of_a_formula_is_flagged() -> None:
+    """The 0 of a formula is no name; as a custom field it is a number."""
+    content = xls(HEAD, ["1"], change=lambda sheet: [sheet.write(1, column, xlwt.Formula("D9")) for column in (1, 2)])
+    empty = b"\x03" + bytes(5) + b"\xff\xff"  # the result that xlwt writes
+    assert content.count(empty) == 2
+    reading = read(content.replace(empty, bytes(8)))
+    assert reading.rows == [["1", "0 <?>", "0"]]
+    assert reading.flaws == {2: [("cell-kind", "firstname")]}
+
+
+def test_sectors_that_two_streams_share_are_accepted() -> None:
+    """Some programs write a container of short streams in sectors that belong to the workbook; nothing is in it."""
+    content = bytearray(xls(HEAD, ["1", "a", "b"]))
+    root = content.index("Root Entry".encode("utf-16-le"))
+    struct.pack_into("<ii", content, root + 116, 0, 512)
+    with pytest.raises(xlrd.compdoc.CompDocError, match="corruption"):
+        xlrd.open_workbook(file_contents=bytes(content), logfile=io.StringIO())
+    assert read(bytes(content)).rows == [["1", "a", "b"]]
+
+
+def test_format_that_adds_to_a_text_is_flagged() -> None:
+    """A text that its format adds to, or hides, is flagged."""
+    assert read(with_format("Dupont", '"M. "@')).flaws == {2: [("cell-format", "custom1")]}
+    assert not read(with_format("Dupont", "0;-0;;@")).flaws

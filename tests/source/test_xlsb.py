@@ -145,3 +145,16 @@ def test_sheet_without_an_end_record_is_refused() -> None:
         parts["xl/worksheets/sheet1.bin"] = parts["xl/worksheets/sheet1.bin"][:-cut]
         with pytest.raises(SourceError, match="is damaged"):
             read(zip_parts(parts))
+
+
+def test_zero_of_a_formula_is_flagged() -> None:
+    """The 0 of a formula is no name; as a custom field it is a number."""
+    cells = [cell_record(column, 9, real(0), style=1) for column in (1, 2)]
+    reading = read(xlsb(row_records(0, *HEAD), row_records(1, "1", *cells), formats=["00"]))
+    assert reading.rows == [["1", "00 <?>", "00"]]
+    assert reading.flaws == {2: [("cell-kind", "firstname")]}
+
+
+def test_format_that_adds_to_a_text_is_flagged() -> None:
+    """A text that its format adds to, or hides, is flagged."""
+    assert read_records(cell_record(2, 6, wide_string("b"), style=1), formats=[";;;"]).flaws == {2: [("cell-format", "custom1")]}

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import xlsxwriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
@@ -375,6 +376,7 @@ def test_value_of_a_formula_is_read() -> None:
             part = part.replace(b"<v />", b"<v></v>").replace(old, new)
         return part
 
+    assert read(edit_parts(before, {SHEET: calculated})).flaws == {2: [("cell-formula", "lastname")]}
     reading = read(edit_parts(before, {SHEET: calculated, BOOK: saved_by_excel}))
     assert reading.rows == [["1", "Léa", "", "c"]]
     assert not reading.flaws
@@ -517,3 +519,56 @@ def test_styles_part_is_found_under_another_name(name: str) -> None:
     parts["[Content_Types].xml"] = parts["[Content_Types].xml"].replace(b"/xl/styles.xml", f"/xl/{name}".encode())
     parts["xl/look.xml" if name == "look.xml" else "xl/styles.xml"] = parts.pop("xl/styles.xml")
     assert read(zip_parts(parts)).rows == [["000007", "a", "b", "2020-06-12"]]
+
+
+def with_table(totals: int, columns: str = "A:D") -> bytes:
+    """Return a workbook with a table over these columns, whose last rows are totals."""
+    stream = io.BytesIO()
+    left, right = columns.split(":")
+    names = HEAD if left == "A" else ["W", "X", "Y", "Z"]
+    with xlsxwriter.Workbook(stream) as book:
+        sheet = book.add_worksheet()
+        for row, cells in enumerate([HEAD, ["1", "a", "b", "c"], ["2", "a", "b", "c"], ["3", "Nombre", "", ""]]):
+            sheet.write_row(row, 0, cells)
+        sheet.add_table(f"{left}1:{right}4", {"total_row": True, "columns": [{"header": name} for name in names]})
+        sheet.write_row(3, 0, ["3", "Nombre"])
+    return edit_parts(
+        stream.getvalue(),
+        {"xl/tables/table1.xml": lambda part: part.replace(b'totalsRowCount="1"', b'totalsRowCount="%d"' % totals)},
+    )
+
+
+def test_totals_row_of_a_table_is_flagged() -> None:
+    """The rows that a table of contacts declares to be totals are flagged, whatever they contain."""
+    reading = read(with_table(1))
+    assert reading.flaws == {4: [("id-total", "contactId")]}
+    assert reading.rows[2][0] == "3 <?>"
+    assert read(with_table(2)).flaws == {3: [("id-total", "contactId")], 4: [("id-total", "contactId")]}
+    assert not read(with_table(0)).flaws
+    assert not read(with_table(1, "F:I")).flaws
+
+
+def rename(content: bytes, change: Callable[[str], str]) -> bytes:
+    """Return the zip archive with other names of its parts."""
+    return zip_parts({change(name): part for name, part in unzip(content).items()})
+
+
+UNUSUAL_NAMES: dict[str, Callable[[bytes], bytes]] = {
+    "back slashes": lambda content: rename(content, lambda name: name.replace("/", "\\")),
+    "another case": lambda content: rename(content, lambda name: name.replace("xl/", "XL/").replace("workbook", "Workbook")),
+    "back slashes in relationships": lambda content: edit_parts(
+        content, {"xl/_rels/workbook.xml.rels": lambda part: part.replace(b"/xl/worksheets/", b"worksheets\\")}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", UNUSUAL_NAMES.values(), ids=UNUSUAL_NAMES)
+def test_unusual_names_of_parts(change: Callable[[bytes], bytes]) -> None:
+    """Parts are found as Excel finds them; openpyxl, which does not, is not to mark up such a workbook."""
+    plain = sheet(HEAD, ["", "a", "b"], change=add_formats)
+    changed = change(plain)
+    assert changed != plain
+    reading = read(changed)
+    assert reading.rows == [["000007", "a", "b", "2020-06-12"]]
+    assert read(plain).source.original
+    assert reading.source.original is None
