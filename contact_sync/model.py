@@ -170,6 +170,7 @@ class Original:
     sheet: str  # title of the sheet of contacts
     header: int  # row of the header
     macros: bool
+    is_calculated: bool = True  # False when a formula's 0 may stand for no result
 
     @property
     def suffix(self) -> str:

@@ -222,6 +222,20 @@ def test_formulas_keep_their_results(tmp_path: Path) -> None:
     assert openpyxl.load_workbook(back).calculation.fullCalcOnLoad
 
 
+def test_formula_that_was_never_calculated_stays_so(tmp_path: Path) -> None:
+    """The 0 of a formula that Excel has yet to calculate does not become its result."""
+    rows: list[list[Any]] = [["C1", None, "0612345678"], ["C2", None, None], ["C3", "x", "06"]]
+
+    def add(sheet: Any) -> None:
+        sheet["B2"], sheet["B3"] = "=A1", "=A2"
+
+    path = workbook_of(tmp_path / "c.xlsx", HEAD[:3], *rows, change=add)
+    change_parts(path, {"xl/worksheets/sheet1.xml": calculated(("B2", "n", "0"), ("B3", "n", "5"))})
+    back, _ = returned(path, Line([], 4, *BAD[2:]))
+    results = openpyxl.load_workbook(back, data_only=True).worksheets[1]
+    assert (results["B2"].value, results["B3"].value) == (None, 5)
+
+
 def test_a_corrected_workbook_as_source(clients: Path) -> None:
     """A corrected row is neither red nor commented; the result columns and the sheet of rows to fix are not repeated."""
     first, _ = returned(clients, BAD)

@@ -209,16 +209,17 @@ def with_results(original: Original, saved: IO[bytes], parts: Mapping[str, str],
         for entry in after.infolist():
             part = after.read(entry)
             if entry.filename in parts and b"<f" in part:
-                part = _FORMULA.sub(partial(_with_result, _results(before, parts[entry.filename])), part)
+                part = _FORMULA.sub(partial(_with_result, _results(before, parts[entry.filename], original)), part)
             archive.writestr(entry.filename, part)
 
 
-def _results(archive: zipfile.ZipFile, part: str) -> dict[str, tuple[str, str]]:
-    """Return coordinate of a formula → the type of its result, and the result."""
+def _results(archive: zipfile.ZipFile, part: str, original: Original) -> dict[str, tuple[str, str]]:
+    """Return coordinate of a formula → the type of its result, and the result; one that was never calculated has none."""
     results = {}
+    missing = ("",) if original.is_calculated else ("", "0")
     with archive.open(part) as opened:
         for _event, element in ET.iterparse(opened):  # noqa: S314 - a file with a document type was refused
-            if element.tag == _CELL and element.find(_F) is not None and (result := element.findtext(_V)):
+            if element.tag == _CELL and element.find(_F) is not None and (result := element.findtext(_V, "")) not in missing:
                 results[element.get("r", "")] = (element.get("t", "n"), result)
             elif element.tag == _ROW:
                 element.clear()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 
 from openpyxl.packaging.relationship import get_dependents
@@ -53,19 +53,25 @@ class _XlsxWorksheet(Worksheet):
 def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> Iterator[SheetSource]:
     """Open the sheet of contacts of the workbook in `copy`; raises as `open_source` does."""
     with convert_damage(path.name):
-        worksheets, to_fix, has_macros, is_editable = _read_workbook(copy, path.name)
-    others = [worksheet for worksheet in worksheets if worksheet.title != to_fix]
-    source = open_sheet(path, others, options, is_escaped=to_fix is None)
-    if is_editable and not source.header.is_escaped:
-        source.original = Original(copy, path.name, source.worksheet.title, source.header.number, has_macros)
+        book = _read_workbook(copy, path.name)
+    others = [worksheet for worksheet in book.worksheets if worksheet.title != book.to_fix]
+    source = open_sheet(path, others, options, is_escaped=book.to_fix is None)
+    if book.is_editable and not source.header.is_escaped:
+        title, row = source.worksheet.title, source.header.number
+        source.original = Original(copy, path.name, title, row, book.has_macros, book.is_calculated)
     yield source
 
 
-def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str | None, bool, bool]:
-    """Return the worksheets of a workbook that is safe to parse, and the sheet of rows to correct.
+class _Workbook(NamedTuple):
+    worksheets: list[_XlsxWorksheet]
+    to_fix: str | None  # title of the sheet of rows to correct, in a workbook written by a run, even if it was deleted
+    has_macros: bool
+    is_editable: bool  # openpyxl finds its sheets too
+    is_calculated: bool
 
-    Then True when it has macros, and True when openpyxl finds its sheets too.
-    """
+
+def _read_workbook(copy: FileIO, name: str) -> _Workbook:
+    """Return a workbook that is safe to parse."""
     with Archive(copy) as archive:
         refuse_unsafe(archive, name)
         if "xl/workbook.xml" in archive and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
@@ -76,7 +82,6 @@ def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str |
         reader.read_manifest()
         reader.read_workbook()
         parser = reader.parser
-        # In a workbook written by a run, this name refers to the sheet of rows to correct, even if it was deleted.
         to_fix = next((sheet_of(str(one.value)) for one in parser.defined_names.definedName if one.name == TO_FIX), None)
         # A run, unlike other programs that ask for a calculation when the workbook is opened, keeps the results of formulas.
         is_calculated = to_fix is not None or not _asks_for_calculation(archive.read(parser.workbook_part_name))
@@ -96,7 +101,7 @@ def _read_workbook(copy: FileIO, name: str) -> tuple[list[_XlsxWorksheet], str |
         has_macros = any(part.casefold().endswith("vbaproject.bin") for part in archive.namelist())
         relations = archive.open(_relations_of(parser.workbook_part_name)).read()
         is_editable = b"\\" not in relations and names >= {worksheet.part for worksheet in worksheets}
-        return worksheets, to_fix, has_macros, is_editable
+        return _Workbook(worksheets, to_fix, has_macros, is_editable, is_calculated)
 
 
 def _asks_for_calculation(part: bytes) -> bool:
