@@ -13,10 +13,11 @@ _is_amount = re.compile(r"[-+\d\s.,%€$£]*").fullmatch
 
 def find_totals(rows: Sequence[Sequence[str]], candidates: Iterable[int]) -> list[int]:
     """Return those of the `candidates`, positions of rows, whose cells are a label of totals and otherwise only amounts."""
-    text = "\n".join(chain.from_iterable(rows)).lower()
+    found = [(at, rows[at]) for at in candidates]
+    text = "\n".join(chain.from_iterable(row for _, row in found)).lower()
     if not any(word in text for word in _WORDS):
         return []
-    return [at for at in candidates if any(map(_is_label, rows[at])) and all(map(_is_label_or_amount, rows[at]))]
+    return [at for at, row in found if any(map(_is_label, row)) and all(map(_is_label_or_amount, row))]
 
 
 def _is_label_or_amount(cell: str) -> bool:

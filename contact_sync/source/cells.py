@@ -10,7 +10,7 @@ from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, Violation
+from contact_sync.model import ID, PHONE, Violation
 from contact_sync.source import number_format as formats
 from contact_sync.source.date_format import render_date
 
@@ -22,6 +22,7 @@ ZERO = "zero"  # the 0 of a formula, which is also the result of a reference to 
 _TOO_LONG = 10**15  # Excel keeps 15 digits
 _CUSTOM = frozenset(("custom1", "custom2", "custom3", "custom4"))
 _DATE_FIELDS = _CUSTOM | {"date"}
+_WITHOUT_DECIMALS = frozenset((PHONE, "date", "url"))  # their rules have a better sentence
 _GENERAL = frozenset(("General", "@"))
 
 _BUILTIN = (
@@ -112,11 +113,19 @@ def check_cell(cell: Cell, field: str) -> Violation | None:
 def _is_sure(cell: Cell, field: str) -> bool:
     """Return True when the text of a number or a date is known that `field` shows."""
     value, code, _kind, shown = cell
-    if (code in _GENERAL and shown is None) or (field == "date" and isinstance(value, dt.date)):
+    if field == "date" and isinstance(value, dt.date):
         return True
+    if code in _GENERAL and shown is None:
+        return field in _WITHOUT_DECIMALS or not isinstance(value, float) or not value % 1 or _is_shown_in_full(value)
     text = _render_formatted(cell)
     # The separator of decimals depends on the reader's system, and on another one an id must not be another.
     return text is not None and not (field == ID and formats.DECIMAL_SEPARATOR in text)
+
+
+def _is_shown_in_full(value: float) -> bool:
+    """Return True when Excel shows all digits of a decimal in General, and no exponent."""
+    text = f"{abs(value):.15g}"
+    return len(text) <= formats.LONGEST_GENERAL and "e" not in text
 
 
 def _unsuitable_kind(value: Any, field: str) -> str:

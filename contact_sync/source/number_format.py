@@ -8,7 +8,8 @@ The separators are no part of a format: Excel takes those of its reader's system
 They are the French ones here, as in the files that this program is for: 12.5 as `0.00 €` is 12,50 €. Thousands are separated by a
 plain space. Excel shows a narrow no-break one, which looks the same, but is not in the GSM alphabet and would double the price of
 an SMS. A format that names another locale (`[$$-409]#,##0.00`) is not rendered where it has separators: LibreOffice takes those
-of the locale, Excel those of the system. A number in General keeps its decimal point, as in every release before.
+of the locale, Excel those of the system. A number in General keeps its decimal point, as in every release before, and is
+flagged when it has more decimals than Excel shows.
 
 tests/source/test_number_format.py compares the texts with those of LibreOffice.
 """
@@ -35,7 +36,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 _PADDING = {"0": "0", "?": " ", "#": ""}  # what a placeholder without a digit shows
 _FEWEST = 4  # placeholders in a row that LibreOffice never takes for a grouped format
-_LONGEST_GENERAL = 11  # digits that Excel shows in General
+LONGEST_GENERAL = 11  # characters that Excel shows in General
 
 
 @lru_cache(4096)
@@ -99,7 +100,7 @@ def _render(value: Decimal, code: str) -> str:
 def _render_pattern(pattern: Pattern, number: Decimal) -> str:
     """Return `number` without its sign."""
     value, whole = abs(number), pattern.whole_digits
-    if pattern.is_general and (value % 1 or len(str(value)) > _LONGEST_GENERAL):
+    if pattern.is_general and (value % 1 or len(str(value)) > LONGEST_GENERAL):
         raise UnsureError
     unit = Decimal(1).scaleb(-len(pattern.decimal_digits))
     rounded = value.scaleb(pattern.scale).quantize(unit, ROUND_HALF_UP, _EXACT)
