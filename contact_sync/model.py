@@ -368,7 +368,7 @@ class Cause(NamedTuple):
     def in_general(self) -> str:
         """The sentence for all of these rows, with dots for values that differ; only the code where no sentence is known."""
         sentence = gettext(CATALOGUE.get(self.code, self.code))
-        return sentence.format_map(defaultdict(lambda: "…", field=self.field))
+        return sentence.format_map(defaultdict(lambda: "…", field=self.field, likely=""))
 
 
 @dataclass(slots=True)

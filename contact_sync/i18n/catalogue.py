@@ -39,8 +39,10 @@ CATALOGUE: dict[str, str] = {
     "text-length": N_("{field} has {length} characters, {limit} at most: shorten it."),
     "text-control": N_("{field} contains a control character or a line break: type it again."),
     "text-quoted": N_("{field} is in quotation marks: remove the quotation marks, and any space before them."),
-    "text-damaged": N_("{field} contains damaged characters, as in “LefÃ¨vre”: type it again, and export as UTF-8."),
-    "cell-error": N_("{field} shows a spreadsheet error ({error}): fix the formula."),
+    "text-damaged": N_("{field} contains damaged characters, as in “LefÃ¨vre”: type it again{likely}, and export as UTF-8."),
+    "cell-error": N_(
+        "{field} shows a spreadsheet error ({error}): fix the formula, or export again when the sheet is calculated completely."
+    ),
     "cell-formula": N_("{field} contains a formula that was never calculated: open the file in Excel and save it."),
     "cell-null": N_("{field} contains \\N, a database's sign for no value: leave the cell empty."),
     "cell-kind": N_("{field} contains {kind} instead of text: type the value as text."),
@@ -101,4 +103,5 @@ CATALOGUE: dict[str, str] = {
     "limit": N_("The limit of {limit} rows (--limit) was reached before this row: the next run sends it."),
 }
 
-QUOTING = {"api-refused"}  # codes whose sentence quotes the API and may therefore repeat a cell: only the reports contain it
+QUOTING = {"api-refused", "text-damaged"}
+"""Codes whose sentence may repeat a cell, quoted by the API or as it should be: only the reports contain it."""

@@ -17,6 +17,8 @@ import phonenumbers
 
 from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, PHONE, Violation
+from contact_sync.rules.damaged_text import is_damaged_address, is_damaged_name, is_damaged_text, is_misread, likely_text
+from contact_sync.rules.placeholders import LOADING
 
 DATE, URL = "date", "url"
 NAMES = ("firstname", "lastname")
@@ -35,7 +37,8 @@ CLEAR = r"(?i:<\s*(?:clear|vider)\s*>)"
 # As Excel and LibreOffice show them in English, French and German; ### is a column too narrow for its value.
 CELL_ERROR = (
     r"(?P<error>#(?:N/[AD]|NV|#{2,}|GETTING_DATA|(?:NAME|NOM)\s?\?|(?:REF|BEZUG|VALUE|VALEUR|WERT|NUM|NOMBRE|ZAHL|DIV/0|NULL?|SPILL"
-    r"|PROPAGATION|EPARS|CALC|FIELD|CHAMP|BUSY|CONNECT|CONNEXION|BLOCKED|BLOQU[EÉ]|UNKNOWN|INCONNU|PYTHON)\s?!)|Err:\d{3})"
+    r"|PROPAGATION|EPARS|CALC|FIELD|CHAMP|BUSY|LOADING|CHARGEMENT|CONNECT|CONNEXION|BLOCKED|BLOQU[EÉ]|UNKNOWN|INCONNU|PYTHON)\s?!)"
+    r"|Err:\d{3})"
 )
 FORMULA = r'="[^"]*"|=[A-Z.]+\(.*\)'
 TOTAL = r"(?i:(?:(?:sous|grand)[\s-]?)?total(?:\s+g[eé]n[eé]ral)?|somme)(?:[\s:=].*)?"
@@ -43,14 +46,6 @@ SCIENTIFIC = r"\+?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+"
 DECIMAL = r"\+?[0-9]{%d,}[.,]0+"
 VISIBLE_ASCII = r"""(?!["'])(?=.*[0-9A-Za-z])[!-~]+(?<!["'])"""
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
-# UTF-8 read as cp1252 (é becomes Ã©, à becomes "Ã "; but after a capital "Ã " is Portuguese: IRMÃ ANA), what a decoder could not
-# read, and code points without a meaning.
-_TAIL = bytes(range(0x80, 0xC0)).decode("cp1252", "ignore")
-_MISREAD_DOTS, _MISREAD_EURO = ("…€"[at].encode().decode("cp1252") for at in (0, 1))
-DAMAGED = (
-    rf"[ÃÂÅ][{_TAIL}]|(?<![A-ZÀ-Þ])[ÃÂ] |{_MISREAD_DOTS[:2]}|{_MISREAD_EURO}"
-    "|[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff\U000f0000-\U0010ffff]"
-)
 PHONE_SHAPE = r"[( ]*\+?[( ]*[0-9][0-9 .()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
 DAY = r"(?:\d{4}-\d\d-\d\d|\d\d([/.-])\d\d\1\d{4})"
 MIDNIGHT = r"[ T]00:00(?::00)?"
@@ -78,6 +73,23 @@ def reject_containing(pattern: str) -> Check:
 def longer_than(limit: int) -> Check:
     """Return a check that rejects a text of more than `limit` code points."""
     return lambda text: {"length": str(len(text)), "limit": str(limit)} if len(text) > limit else None
+
+
+def shows_no_value(text: str) -> dict[str, str] | None:
+    """Reject an error of a spreadsheet, and the word that it shows while it computes a cell."""
+    return _is_error(text) or (_is_loading(text) if text.endswith(("..", "…")) else None)
+
+
+def damaged(is_damaged: Callable[[str], bool]) -> Check:
+    """Return a check that rejects a damaged text; the sentence names the text that it probably was."""
+
+    def check(text: str) -> dict[str, str] | None:
+        if not is_damaged(text):
+            return None
+        likely = likely_text(text)
+        return {"likely": _(" (it was probably “{text}”)", text=likely) if likely else ""}
+
+    return check
 
 
 def several_numbers(text: str) -> dict[str, str] | None:
@@ -108,6 +120,9 @@ def is_host(name: str) -> bool:
     return False
 
 
+_is_error, _is_loading = reject_match(CELL_ERROR), reject_match(LOADING)
+
+
 class Rule(NamedTuple):
     """A way in which the cleaned text of a cell can be wrong."""
 
@@ -121,7 +136,7 @@ class Rule(NamedTuple):
 RULES = (
     Rule((ID,), "id-clear", reject_match(CLEAR)),
     Rule((PHONE,), "phone-clear", reject_match(CLEAR)),
-    Rule((ID, *FIELDS), "cell-error", reject_match(CELL_ERROR)),
+    Rule((ID, *FIELDS), "cell-error", shows_no_value),
     Rule((*TEXTS, DATE, URL), "cell-formula", reject_match(FORMULA)),
     Rule((ID, *FIELDS), "cell-null", reject_match(r"\\N")),
     # contactId: opaque on the API's page
@@ -130,7 +145,8 @@ RULES = (
     Rule((ID,), "id-decimal", reject_match(DECIMAL % 1)),
     Rule((ID,), "id-characters", require_match(VISIBLE_ASCII)),
     # firstname, lastname, custom1-4
-    Rule(TEXTS, "text-damaged", reject_containing(DAMAGED)),
+    Rule(NAMES, "text-damaged", damaged(is_damaged_name)),
+    Rule(CUSTOM, "text-damaged", damaged(is_damaged_text)),
     Rule(TEXTS, "text-control", reject_containing(CONTROL)),
     Rule(NAMES, "text-quoted", reject_match('"[^"]*"')),
     # phoneNumber: sent in E.164; `read_phone` checks the number itself
@@ -145,7 +161,7 @@ RULES = (
     # url: begins with http:// or https://
     Rule((URL,), "url-scheme", require_match(r"(?is:https?://.*)")),
     Rule((URL,), "url-characters", not_in_url),
-    Rule((URL,), "text-damaged", reject_containing(DAMAGED)),
+    Rule((URL,), "text-damaged", damaged(is_damaged_address)),
     Rule((URL,), "url-login", reject_match(r"\w+://[^/?#]*@.*")),
     Rule((URL,), "url-host", no_host),
     *(Rule((field,), "id-length" if field == ID else "text-length", longer_than(limit)) for field, limit in LIMITS.items()),
@@ -153,7 +169,6 @@ RULES = (
 
 RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}  # field → its rules, in order
 _is_clear = re.compile(CLEAR).fullmatch
-_is_damaged = re.compile(DAMAGED).search
 
 # Reading a cell ---------------------------------------------------------------------------------------------------------
 
@@ -173,6 +188,7 @@ _JOINERS = "\u200c\u200d"  # parts of emoji and of some scripts
 _EDGES = _JOINERS + " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000"  # and other white space
 _EDGES += "\xad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff"  # invisible characters
 _EDGES += "".join(map(chr, (*range(0x2000, 0x200B), *range(0x202A, 0x202F), *range(0x2061, 0x206A))))  # more of both
+_irregular_spaces = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f]{2,}|[\xa0\u1680\u2000-\u200a\u202f\u205f]").sub
 _FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+"}
 _ARABIC = {zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)}
 
@@ -217,10 +233,17 @@ def read_id(cell: str) -> Reading:
 
 
 def read_text(cell: str, field: str) -> Reading:
-    """Read a name or a custom field: any text without control characters, as typed; the words NA and null are text."""
+    """Read a name or a custom field: any text without control characters, as typed; the words NA and null are text.
+
+    Inside a name, no-break and repeated spaces become single plain ones.
+    """
     # Damage is judged before trimming: the í of UTF-8 read as cp1252 is Ã and an invisible hyphen.
-    text = cell if _is_damaged(cell) else trim(cell, _JOINERS)
-    return _read_special(field, text) or Reading(text)
+    text = cell if is_misread(cell) else trim(cell, _JOINERS)
+    if special := _read_special(field, text):
+        return special
+    if field in NAMES and (plain := _irregular_spaces(" ", text)) != text:
+        return Reading(plain, note=_("no-break or repeated spaces replaced by single spaces"))
+    return Reading(text)
 
 
 def read_phone(cell: str, region: str) -> Reading:

@@ -24,6 +24,8 @@ from contact_sync.errors import ConfigError
 from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
+from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text
+from contact_sync.rules.placeholders import NoValueWords
 from contact_sync.rules.totals import find_totals
 
 Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
@@ -93,6 +95,7 @@ class Validator:
         self._width = 1 + max(place for place, _ in self._columns.values())
         self.notes: Counter[tuple[str, str]] = Counter()
         """(field, the end of a sentence on what was corrected) → in how many cells."""
+        self.no_value_words = NoValueWords()
 
     def validate(self, chunk: Chunk) -> Verdicts:
         """Return the verdicts on the rows of `chunk`: all violations in the order row, id, fields, one a cell.
@@ -115,6 +118,7 @@ class Validator:
         values = dict.fromkeys(self.schema.all_fields, unmapped)
         cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
+            self.no_value_words.observe(field, cells[place])
             values[field], irregular = column.read(cells[place], flawed[ROW] | flawed[field])
             for position, reading in irregular.items():
                 if reading.violation:
@@ -176,7 +180,7 @@ class _Column:
 
 _ID_MARKS = {
     "id-clear": ("<",),
-    "cell-error": ("#", "err:"),
+    "cell-error": ("#", "err:", ".."),
     "cell-null": ("\\",),
     "id-total": ("total", "somme"),
     "id-damaged": (),  # `_irregular_id`
@@ -186,10 +190,10 @@ _ID_MARKS = {
 }
 """Code of a rule → substrings, one of which is in every lower-case id that breaks it; none where `accept_ids` tests otherwise."""
 _TEXT_MARKS = {
-    "cell-error": ("#", "Err:"),
+    "cell-error": ("#", "Err:", "..", "…"),
     "cell-formula": ("=",),
     "cell-null": ("\\",),
-    "text-damaged": ("Ã", "Â", "Å", "â\u20ac", "â\u201a", "\ufffd"),  # or it is not printable
+    "text-damaged": (),  # `is_damaged_text` and `is_damaged_name`
     "text-control": (),  # not printable
     "text-quoted": ('"',),
     "text-length": (),
@@ -216,10 +220,12 @@ def accept_ids(cells: Sequence[str]) -> Sequence[str] | None:
     return None if _irregular_id("\n" + "\n".join(cells) + "\n") else cells
 
 
-def accept_texts(cells: Sequence[str], limit: int) -> Sequence[str] | None:
-    """Accept printable texts in NFC of at most `limit` characters."""
-    text = " ".join(cells)
-    if not (text.isprintable() and unicodedata.is_normalized("NFC", text)) or any(mark in text for mark in _IN_IRREGULAR_TEXTS):
+def accept_texts(cells: Sequence[str], limit: int, is_damaged: Callable[[str], bool]) -> Sequence[str] | None:
+    """Accept printable texts in NFC of at most `limit` characters, without repeated spaces."""
+    text = ";".join(cells)  # which is part of no word
+    if not text.isprintable() or "  " in text or any(mark in text for mark in _IN_IRREGULAR_TEXTS) or is_damaged(text):
+        return None
+    if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         return None
     texts = list(map(str.strip, cells))
     return texts if max(map(len, texts), default=0) <= limit else None
@@ -243,6 +249,8 @@ def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
         return None
     if any(mark in text for mark in cell_rules.NOT_IN_URL):
         return None
+    if "&amp;" in text or "&#" in text:
+        return None
     hosts = _authorities("\n".join(cells))
     return cells if len(hosts) == len(cells) - cells.count("") and all(map(cell_rules.is_host, set(hosts))) else None
 
@@ -254,5 +262,10 @@ FAST_PATHS = {
     ID: FastPath(accept_ids, tuple(_ID_MARKS)),
     PHONE: FastPath(accept_french_phones, (*_CELL_RULES, "phone-clear", "phone-damaged", "phone-several", "phone-characters")),
     cell_rules.URL: FastPath(accept_urls, _CELL_RULES + _URL_RULES),
-} | {field: FastPath(partial(accept_texts, limit=cell_rules.LIMITS[field]), tuple(_TEXT_MARKS)) for field in cell_rules.TEXTS}
+}
+FAST_PATHS |= {
+    field: FastPath(partial(accept_texts, limit=cell_rules.LIMITS[field], is_damaged=is_damaged), tuple(_TEXT_MARKS))
+    for fields, is_damaged in ((cell_rules.NAMES, is_damaged_name), (cell_rules.CUSTOM, is_damaged_text))
+    for field in fields
+}
 """Field → its fast path; a date has none, since the days of a century are cached."""

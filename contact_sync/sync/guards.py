@@ -27,6 +27,16 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
                 "{sentence} (Rows with nothing but a contactId are not counted: {others}.)", sentence=sentence, others=others
             )
         yield SourceError(sentence)
+    for field, count in staged.no_value_words.items():
+        if count * 100 > limits.max_invalid * staged.rows:
+            yield SourceError(
+                "{count} of {rows} rows have a word for no value (such as NULL) in {field}, more than {most} %, so nothing was "
+                "sent: empty these cells, or allow more with --max-invalid.",
+                count=count,
+                rows=staged.rows,
+                field=field,
+                most=f"{limits.max_invalid:g}",
+            )
     known = staged.same_identity + staged.identity_changes
     if known >= MIN_KNOWN and staged.identity_changes * 100 > limits.max_identity_changes * known:
         yield SourceError(

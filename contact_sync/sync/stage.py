@@ -42,6 +42,7 @@ class StageResult(NamedTuple):
     same_identity: int  # rows of known contacts that keep their name or phone number
     identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
     superseded: int  # rows that a newer source has overtaken
+    no_value_words: dict[str, int]  # field → cells with a word for no value, such as NULL, where there are many
 
 
 @dataclass
@@ -100,6 +101,7 @@ def stage(
     _resolve_duplicates(hashes, ledger, settings.source.duplicates)
     if PHONE in source.mapping:
         source.warnings += damage.warnings(source.letters[source.mapping[PHONE]])
+    source.warnings += validator.no_value_words.warnings(rows, source.layout.letters_of_fields)
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     return StageResult(
         rows,
@@ -110,6 +112,7 @@ def stage(
         same_identity,
         identity_changes,
         superseded,
+        validator.no_value_words.counts(rows),
     )
 
 

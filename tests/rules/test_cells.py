@@ -23,9 +23,11 @@ from contact_sync.rules.cells import (
     read_text,
     read_url,
     several_numbers,
+    trim,
 )
 
 LATEST = dt.date(2027, 11, 24)
+JOINERS = "\u200c\u200d"
 NBSP, NARROW, ZERO_WIDTH, BOM, LRO, PDF = "\xa0", "\u202f", "\u200b", "\ufeff", "\u202d", "\u202c"
 BLANKS = ["", " ", "\t", NBSP, f" {NARROW} ", ZERO_WIDTH, BOM, f"{ZERO_WIDTH}{NBSP}{BOM}", "\u2060", "\u200d", "\u3000", "\xad"]
 
@@ -194,7 +196,7 @@ def test_unquoted_id_is_noted(cell: str) -> None:
         ),
         *("0", "007", "1e5", "43994", "12,50", "Dupont, Durand et Cie", "D'Arc", "O’Neil", "Jean-Marie", "de La Tour"),
         *("#1", "#PROMO!", "a=b", "=)", "x < y", "JOÃO", "IRMÃ ANA", "Château", "ÂGE", "Ångström", "Total"),
-        *("👩\u200d👩\u200d👧", "क\u200dष", "ﬁ①²", f"12{NBSP}€", "a" * 32),
+        *("👩\u200d👩\u200d👧", "क\u200dष", "ﬁ①²", "山田\u3000太郎", "a" * 32),
     ],
 )
 def test_text_is_literal(cell: str) -> None:
@@ -219,6 +221,30 @@ def test_text_is_literal(cell: str) -> None:
 def test_text_is_cleaned(cell: str, value: str) -> None:
     """White space around a text and invisible characters in it are removed, and accents are composed."""
     assert read_text(cell, "lastname") == Reading(value)
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        (f"Jean{NBSP} Pierre", "Jean Pierre"),
+        (f"de{NBSP}La{NARROW}Tour", "de La Tour"),
+        ("Anne  Marie", "Anne Marie"),
+        ("Le\u2009Goff", "Le Goff"),
+        (f" Zoé{ZERO_WIDTH} {ZERO_WIDTH} Mar\xadtin ", "Zoé Martin"),
+    ],
+)
+def test_spaces_inside_a_name(cell: str, value: str) -> None:
+    """No-break and repeated spaces inside a name become single spaces, with a note; a custom field keeps them."""
+    for field in ("firstname", "lastname"):
+        assert read_text(cell, field) == Reading(value, note="no-break or repeated spaces replaced by single spaces")
+    assert read_text(cell, "custom1") == Reading(trim(cell, JOINERS))
+    assert read_text(f"12{NBSP}€", "custom1") == Reading(f"12{NBSP}€")
+
+
+@pytest.mark.parametrize("cell", ["Du\npont", f"Du{NBSP}\tpont"])
+def test_line_break_in_a_name_is_no_space(cell: str) -> None:
+    """A line break or a tab is flagged, not replaced."""
+    assert code(read_text(cell, "lastname")) == "text-control"
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,7 @@ def test_long_cells_are_not_cached() -> None:
 # The fast path of a column returns what reading its cells does
 
 IRREGULAR = [
+    *("Anne  Marie", "Jean\xa0Paul", "D&#039;Arcy", "H?lène", "Ren√©", "Loading...", "R&D", "https://exemple.fr/?a=1&amp;b=2"),
     *(
         "",
         " ",

@@ -351,6 +351,29 @@ def test_too_many_invalid_rows(workspace: Workspace, bad: int, code: int) -> Non
         assert workspace.run(max_invalid=75).exit_code == 3
 
 
+@pytest.mark.parametrize("word", ["NULL", "[object Object]"])
+def test_column_of_words_for_no_value(workspace: Workspace, word: str) -> None:
+    """A column that is NULL in most rows stops the run and is named in a warning; allowed, it is sent with the warning."""
+    workspace.write(*[(f"C00000{n}", word if n <= 3 else "Zoé") for n in range(1, 5)])
+    summary = workspace.run()
+    assert (summary.exit_code, summary.outcomes) == (4, {"unprocessed": 4})
+    assert not workspace.sandbox.calls
+    (reason,) = summary.reasons
+    assert reason.startswith("3 of 4 rows have a word for no value (such as NULL) in firstname, more than 50 %")
+    (warning,) = summary.warnings
+    assert f"3 of 4 rows have {word} in column B (firstname)" in warning
+    allowed = workspace.run(max_invalid=75)
+    assert (allowed.outcomes, allowed.warnings) == ({"updated": 4}, [warning])
+
+
+@pytest.mark.parametrize("people", [["Null"], ["Zoé", "None"], ["Null", "Null", "Zoé", "Léa"]])
+def test_people_called_null(workspace: Workspace, people: list[str]) -> None:
+    """A lone Null or None is a name."""
+    workspace.write(*[(f"C00000{n}", name) for n, name in enumerate(people, 1)])
+    summary = workspace.run()
+    assert (summary.exit_code, summary.outcomes, summary.warnings) == (0, {"updated": len(people)}, [])
+
+
 def test_rows_with_nothing_to_send(workspace: Workspace) -> None:
     """Rows with nothing but a contactId are invalid, but do not count for the guard."""
     workspace.write(("C000001", "Zoé"), ("C000002",), ("C000003",), ("C000004",))

@@ -1,0 +1,102 @@
+"""Words in place of a value."""
+
+import datetime as dt
+
+import pytest
+
+from contact_sync.model import ID, Chunk
+from contact_sync.rules.cells import read_id, read_text
+from contact_sync.rules.columns import Policy, Validator
+from contact_sync.rules.placeholders import NoValueWords
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "Loading...",
+            "Loading…",
+            "loading..",
+            "Chargement...",
+            "Chargement …",
+            "Chargement en cours...",
+            "Wird geladen…",
+            "Laden...",
+        ),
+        *(
+            "Cargando...",
+            "Caricamento...",
+            "Carregando...",
+            "Wczytywanie...",
+            "Yükleniyor...",
+            "Загрузка…",
+            "正在加载…",
+            "読み込み中...",
+        ),
+        *("#LOADING!", "#CHARGEMENT!", "#BUSY!"),
+    ],
+)
+def test_cell_that_is_loading(cell: str) -> None:
+    """A cell that was exported while the sheet loaded is flagged as a spreadsheet error, in every field."""
+    for violation in (read_text(cell, "firstname").violation, read_text(cell, "custom1").violation, read_id(cell).violation):
+        assert violation
+        assert violation.code == "cell-error"
+        assert violation.detail["error"] in cell
+
+
+@pytest.mark.parametrize(
+    "cell", ["ok", "Laden", "Loading", "Chargement", "Chargement du mardi...", "Laden & Fils", "etc...", "…"]
+)
+def test_words_without_dots_are_text(cell: str) -> None:
+    """The word alone may be a name or a remark."""
+    assert read_text(cell, "lastname").value == cell
+
+
+def words(*columns: list[str], rows: int = 0) -> NoValueWords:
+    """Return the count of the columns, which are those of lastname, firstname."""
+    counted = NoValueWords()
+    for field, cells in zip(("lastname", "firstname"), columns, strict=False):
+        for start in range(0, len(cells), 1000):
+            counted.observe(field, cells[start : start + 1000])
+    return counted
+
+
+LETTERS = {"lastname": "B", "firstname": "C"}
+
+
+@pytest.mark.parametrize(
+    "word", ["NULL", "nan", "None", "undefined", "[object Object]", "N/A", "<null>", "(null)", "\\N", " null ", "NaT", "(vide)"]
+)
+def test_column_of_words_is_counted(word: str) -> None:
+    """A column that has such a word in many rows is named with its letter, the word and the count."""
+    counted = words(["Dupont", word, word] * 10)
+    assert counted.counts(30) == {"lastname": 20}
+    [warning] = counted.warnings(30, LETTERS)
+    assert "20 of 30 rows" in warning
+    assert f"{word.strip()} in column B (lastname)" in warning
+
+
+def test_different_words_are_added_up() -> None:
+    """Programs mix their words for no value; the most frequent ones are named."""
+    [warning] = words(["NULL", "nan", "None", "NULL", "N/A", "nan", "NULL", "None", "x"]).warnings(9, LETTERS)
+    assert warning.startswith("8 of 9 rows have NULL, nan, None in column B (lastname)")
+
+
+@pytest.mark.parametrize("names", [["Null"], ["Null", "None"], ["Durand", "Null", "None"], [*["Durand"] * 100, *["Null"] * 9]])
+def test_people_of_that_name_are_not_a_sign(names: list[str]) -> None:
+    """A few people called Null or None are people."""
+    assert words(names).counts(len(names)) == {}
+    assert not words(names).warnings(len(names), LETTERS)
+
+
+def test_words_far_down_are_counted() -> None:
+    """Words that begin after thousands of names are counted as well."""
+    cells = ["Durand"] * 5000 + ["NULL"] * 3000
+    assert words(["x"] * 8000, cells).counts(8000) == {"firstname": 3000}
+
+
+def test_validator_counts_every_column() -> None:
+    """The words are counted in each column that is read, also in one where they are violations."""
+    validator = Validator({ID: 0, "phoneNumber": 1, "custom1": 2}, Policy(today=dt.date(2026, 11, 29)))
+    validator.validate(Chunk(list(range(2, 12)), [[f"C{n}", "NULL", "undefined"] for n in range(10)]))
+    assert validator.no_value_words.counts(10) == {"phoneNumber": 10, "custom1": 10}
