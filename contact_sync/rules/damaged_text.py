@@ -164,10 +164,11 @@ _find_escapes = re.compile(
 ).finditer
 _find_loss_in_word = re.compile(rf"(?<![^\s;])[{_LATIN}]+[?¿]+[{_SMALL}][{_LATIN}]*(?![^\s,;.!?])").search
 _find_loss_in_name = re.compile(rf"(?<=[{_LATIN}])[?¿]|[?¿](?=[{_LATIN}])").search
+_find_fraction = re.compile(rf"(?<=[{_LATIN}])[¼½¾](?=[{_SMALL}])").search  # œ and Œ of ISO 8859-15: Dub½uf
 # Encodings of one byte a letter confused: a capital or a sign inside a word (HÈlËne, H‚lŠne). LeÉon and MacÉon may be right.
 _find_swapped = re.compile(
-    rf"(?<=[{_LATIN}][{_SMALL}])(?<!\b[{_CAPITAL}][{_SMALL}])(?<!\bMac)[À-ÖØ-ÞŠŽŒŸ](?![{_CAPITAL}])"
-    rf"|(?<=[{_LATIN}])[‚„†‡ˆ‰‹›¢£¤¥¦§©«¬®¯±²³µ¶¸¹»¼½¾÷×˜™](?=[{_SMALL}])"
+    rf"[À-ÖØ-ÞŠŽŒŸ](?<=[{_LATIN}][{_SMALL}].)(?<!\b[{_CAPITAL}][{_SMALL}].)(?<!\bMac.)(?![{_CAPITAL}])"
+    rf"|[‚„†‡ˆ‰‹›¢£¤¥¦§©«¬®¯±²³µ¶¸¹»¼½¾÷×˜™](?<=[{_LATIN}].)(?=[{_SMALL}])"
 ).search
 
 
@@ -197,7 +198,9 @@ def is_damaged_text(text: str) -> bool:
         return True
     if ("&" in text or "\\u" in text or "=C" in text or "%C" in text) and _has_escape(text):
         return True
-    return ("?" in text or "¿" in text) and _find_loss_in_word(text) is not None
+    if ("?" in text or "¿" in text) and _find_loss_in_word(text):
+        return True
+    return not text.isascii() and ("½" in text or "¼" in text or "¾" in text) and _find_fraction(text) is not None
 
 
 def is_damaged_name(text: str) -> bool:

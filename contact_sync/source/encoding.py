@@ -8,7 +8,6 @@ read correctly; by charset-normalizer 3.5 with its defaults 157, with `cp_isolat
 import codecs
 import io
 import re
-import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from io import FileIO
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
+from contact_sync.source.codepages import choose_codepage, start_readings
 
 LINE_LIMIT = 16 << 20  # characters in a line or a cell, which bounds memory
 _BLOCK = 1 << 18
@@ -25,24 +25,16 @@ _MIN_SHARE_OF_NULS = 0.3
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _ASCII = bytes(range(0x80))
-_WORDS = bytes(byte if byte >= 0x80 or chr(byte).isalpha() else 0x20 for byte in range(256))  # noqa: PLR2004 - beyond ASCII
+# Words end at white space and at what separates cells; all digits are alike.
+_WORDS = bytes(
+    ord(" ") if bytes([byte]).isspace() or chr(byte) in ';,|"()<>\0' else ord("0") if chr(byte) in "0123456789" else byte
+    for byte in range(256)
+)
+_MOST_WORDS = 20_000
 _NON_ASCII = re.compile(r"[^\x00-\x7f]")
 # The characters of a French file; in Mac Roman '\u2019é' is valid UTF-8 too, but of an Armenian letter.
 _UTF8_TEXT = re.compile("[\x00-\x7f\u00a0-\u017f\u2010-\u205f\u20ac\u2122]*")
 _UTF8_CERTAIN = 3
-
-_CODEPAGES = ("cp1252", "mac_roman", "cp850")  # the first one is the most common
-_MAX_SCORE = 0.2
-# Characters that no text of French or its neighbours has in this place, which choose between these encodings.
-_SMALL, _CAPITAL = "a-zàâäçéèêëîïôöùûüÿœæßñáíóúãõåøìò", "À-ÖØ-ÞŒŸ"
-_UNLIKELY = re.compile(
-    "[^\x00-\x7fàâäçéèêëîïôöùûüÿœæñáíóúãõåøìòÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŸŒÆÑÁÍÓÚÃÕÅØÌÒß"
-    "«»\u2039\u203a€\u2019\u2018“”\u2013—…°º·•™®©§²³\u00a0\u202f]"
-    f"|[{_SMALL}][{_CAPITAL}]|[A-Z][{_CAPITAL}](?=[{_SMALL}])"  # LefËvre, MŸller: a capital inside a word
-    "|[A-Za-z][“”\u2013—…\u2039\u203a«»•™®©§°²³][a-z]"  # C“me: a sign inside a word
-    r"|(?i:[ìò](?=[^\W\d_])|ã(?![oesi]|\b)|õ(?!e))"  # Franìoise, Mãrie; but Niccolò, João and Simões are correct
-    "|[À-ÖØ-öø-ÿŒœŸ]{3,}"  # Èíàíîâ: no language of these encodings has three in a row
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,81 +158,39 @@ def _line_of_fault(copy: FileIO, encoding: str) -> int:
 
 def _detect_codepage(copy: FileIO, name: str, fault: UnicodeDecodeError) -> tuple[str, list[str]]:
     """Return the encoding of a file that is not UTF-8, and warnings; raises `SourceError` when it is not certain enough."""
-    scores = [_CodepageScore(encoding) for encoding in _CODEPAGES]
+    copy.seek(0)
+    head = copy.read(_BLOCK)
+    readings = start_readings(is_of_old_mac=b"\r" in head and b"\n" not in head)
     is_mixed = False
+    seen = set[int]()
     for words in _non_ascii_words(copy):
         is_mixed = is_mixed or any(map(_is_valid_utf8, words))
-        for score in scores:
-            score.add(b" ".join(words))
+        joined = b" ".join(words)
+        seen |= set(joined.translate(None, _ASCII))
+        for reading in readings:
+            reading.add(joined)
     if is_mixed:
         _refuse_mixed(copy, name, fault)
-    most_common = scores[0]
-    best, second = sorted(scores, key=lambda score: score.share)[:2]
-    if most_common.share and (best.share > _MAX_SCORE or best.share == second.share):
-        raise SourceError(
-            "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.",
-            name=name,
-        )
-    warnings = []
-    if best.unlikely:
-        warning = _(
-            "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",
-            name=name,
-            encoding=best.encoding,
-            odd=" ".join(sorted(best.unlikely)),
-        )
-        warnings.append(warning)
-    elif best is not most_common:  # it only fits better than cp1252; the text of another program may do so by chance
-        warning = _(
-            "{name} is read as {encoding}, which few programs write: check the names, "
-            "and give --encoding {encoding} if they are right.",
-            name=name,
-            encoding=best.encoding,
-        )
-        warnings.append(warning)
-    return best.encoding, warnings
-
-
-class _CodepageScore:
-    """The share of the non-ASCII characters of a file that a French text would not have, if it is in `encoding`."""
-
-    def __init__(self, encoding: str) -> None:
-        self.encoding = encoding
-        self.unlikely: set[str] = set()  # some of these characters
-        self._total = self._bad = 0
-
-    @property
-    def share(self) -> float:
-        """0 for a plausible text; more than 1 for bytes that do not decode."""
-        return self._bad / max(self._total, 1)
-
-    def add(self, words: bytes) -> None:
-        """Count the characters of words, which are separated by spaces."""
-        try:
-            text = words.decode(self.encoding)
-        except UnicodeDecodeError:
-            self._bad = sys.maxsize
-            return
-        unlikely = _NON_ASCII.findall("".join(_UNLIKELY.findall(text)))
-        self._total += len(_NON_ASCII.findall(text))
-        self._bad += len(unlikely)
-        if len(self.unlikely) < _SHOWN:
-            self.unlikely.update(unlikely[:_SHOWN])
+    return choose_codepage(readings, bytes(sorted(seen)), name)
 
 
 def _non_ascii_words(copy: FileIO) -> Iterator[list[bytes]]:
-    """Yield the different words of each block that are not ASCII.
+    """Yield the words of each block that are not ASCII and that no earlier block had.
 
-    A name that is repeated is no more evidence. After the first blocks, only a block with a byte that none of them had is new.
+    A name that is repeated is no more evidence. After the first blocks or words, only those with a byte that none of them had are
+    new.
     """
-    blocks, seen = 0, set[int]()
+    blocks, seen, known = 0, set[int](), set[bytes]()
     copy.seek(0)
     while block := copy.read(_BLOCK):
         new = set(block.translate(None, _ASCII)) - seen
-        if new or blocks < _SAMPLED_BLOCKS:
+        is_sampled = blocks < _SAMPLED_BLOCKS and len(known) < _MOST_WORDS
+        if new or is_sampled:
             blocks += 1
             seen |= new
-            yield [word for word in set(block.translate(_WORDS).split()) if not word.isascii()]
+            words = [word for word in set(block.translate(_WORDS).split()) - known if not word.isascii()]
+            known.update(words)
+            yield words if is_sampled else [word for word in words if not new.isdisjoint(word)]
 
 
 def _refuse_mixed(copy: FileIO, name: str, fault: UnicodeDecodeError) -> None:
@@ -270,9 +220,10 @@ def _is_valid_utf8(raw: bytes) -> bool:
 
 def _is_probably_utf8(raw: bytes) -> bool:
     """Return True when a line that is not ASCII was written as UTF-8, and is not valid UTF-8 by accident."""
-    text = raw.decode("utf-8", "ignore")
-    is_certain = _UTF8_TEXT.fullmatch(text) is not None or len(_NON_ASCII.findall(text)) >= _UTF8_CERTAIN
-    return is_certain and _is_valid_utf8(raw)
+    if not _is_valid_utf8(raw):
+        return False
+    text = raw.decode("utf-8")
+    return _UTF8_TEXT.fullmatch(text) is not None or len(_NON_ASCII.findall(text)) >= _UTF8_CERTAIN
 
 
 def list_first(lines: Sequence[int]) -> str:

@@ -1,50 +1,22 @@
 """Damaged text, measured on the names of many languages."""
 
-import pkgutil
 import random
 import re
-import unicodedata
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 
 import pytest
-from faker.providers import person
 
 from contact_sync.i18n.catalogue import QUOTING
 from contact_sync.model import Cause
 from contact_sync.rules import damaged_text
 from contact_sync.rules.cells import read_text, read_url
 from contact_sync.rules.damaged_text import MARKS_IN_LATIN_1, is_damaged_name, is_damaged_text, is_misread, likely_text, misread
-
-LANGUAGES = {
-    "French": ("fr_FR", "fr_BE", "fr_CA", "fr_CH"),
-    "Spanish": ("es_ES", "es_AR", "es_CL", "es_CO", "es_MX"),
-    "Polish": ("pl_PL",),
-    "Turkish": ("tr_TR",),
-}
-ERRORS_OF_FAKER = {"AKYERΕ", "Akyerε", "N˜zamett˜n"}  # Greek letters in a Latin name, and a name that is damaged
+from tests.names import LANGUAGES, accented, names
 
 
-@cache
-def names(*locales: str) -> list[str]:
-    """Return the names of some of Faker's locales, or of all."""
-    found = set[str]()
-    for locale in locales or [module.name for module in pkgutil.iter_modules(person.__path__)]:
-        provider = import_module(f"faker.providers.person.{locale}").Provider
-        for attribute in dir(provider):
-            if re.search("first_name|last_name|names", attribute):
-                listed = getattr(provider, attribute)
-                found.update(name for name in listed if isinstance(name, str)) if isinstance(
-                    listed, (tuple, list, dict)
-                ) else None
-    return sorted({unicodedata.normalize("NFC", name) for name in found} - ERRORS_OF_FAKER)
-
-
-def accented(language: str, count: int) -> list[str]:
-    """Return full names of a language that have a letter beyond ASCII in each of their two parts or in one."""
-    chance, known = random.Random(language), names(*LANGUAGES[language])
-    special = [name for name in known if not name.isascii()]
+def full_names(language: str, count: int) -> list[str]:
+    """Return names of a language that have a letter beyond ASCII, a quarter of them with a second name."""
+    chance, special, known = random.Random(language), accented(language), names(*LANGUAGES[language])
     return [f"{chance.choice(special)} {chance.choice(known)}" if n % 4 == 0 else chance.choice(special) for n in range(count)]
 
 
@@ -62,10 +34,10 @@ KINDS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", ["French", "Spanish", "Polish", "Turkish"])
 def test_damaged_names_are_found(language: str, kind: str) -> None:
     """At least 99 of 100 damaged names are found, of each language and kind of damage: 5,000 names a kind."""
-    damaged = [KINDS[kind](name) for name in accented(language, 1250)]
+    damaged = [KINDS[kind](name) for name in full_names(language, 1250)]
     missed = [name for name in damaged if not is_damaged_name(name)]
     assert len(missed) <= 12, missed[:10]
     assert read_text(damaged[0], "lastname").violation
@@ -149,7 +121,7 @@ def test_sentence_shows_the_likely_text(text: str, likely: str) -> None:
     assert general.endswith("type it again, and export as UTF-8.")
 
 
-@pytest.mark.parametrize("text", ["fran?ais", "la fa?ade", "Zo&eacute;", "Ren√©", "ma fa¿ade", "R\\u00e9union"])
+@pytest.mark.parametrize("text", ["fran?ais", "la fa?ade", "Zo&eacute;", "Ren√©", "ma fa¿ade", "du b½uf", "R\\u00e9union"])
 def test_damage_in_a_custom_field(text: str) -> None:
     """A custom field is judged as a name is."""
     violation = read_text(text, "custom1").violation

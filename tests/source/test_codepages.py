@@ -1,0 +1,147 @@
+"""The choice between 8-bit encodings, on files of names and rare signs in six languages."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from contact_sync.errors import SourceError
+from tests.names import LANGUAGES, accented, names
+
+from .reading import read, text
+
+WESTERN = ("French", "Spanish", "German", "Portuguese", "Nordic", "Italian")
+ENCODINGS = ("utf-8", "cp1252", "latin-1", "iso8859-15", "mac_roman", "cp850")
+REMARKS = (
+    *(
+        "£10",
+        "½ pension",
+        "1¼ h",
+        "¾ h",
+        "5 µg",
+        "±5",
+        "2 × 3",
+        "10×15",
+        "6 ÷ 2",
+        "D´Arcy",
+        "Guðrún",
+        "Željko",
+        "Jože",
+        "Šárka",
+        "Tomaš",
+    ),
+    *(
+        "Dubœuf",
+        "Œuvrard",
+        "L’Haÿ",
+        "12 €",
+        "12€",
+        "15k€",
+        "n°5",
+        "20 °C",
+        "§ 5",
+        "50 m²",
+        "3 m³",
+        "« ami »",
+        "«ami»",
+        "“ami”",
+        "d’Azur",
+    ),
+    *("à voir…", "10 – 12", "Anne — Marie", "• un", "Logi™", "Logi®", "© 2026", "¿Qué?", "¡Hola!", "Mª José", "1º", "Gal·la"),
+    *("Jean\xa0Pierre", "12\xa0€", "Øystein", "Weiß", "Åsa", "João", "Nicolò", "‘ami’", "„Freund“", "à 5 h", "¥500"),
+)
+
+
+def outcome(content: str, encoding: str) -> str:
+    """Return the result of reading a file of that content: right, refused or wrong."""
+    try:
+        reading = read(content.encode(encoding))
+    except SourceError as refusal:
+        assert "cannot be read with certainty" in str(refusal)  # noqa: PT017 - any other refusal is an error
+        return "refused"
+    return "right" if [";".join(row) for row in reading.rows] == content.splitlines()[1:] else "wrong"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("language", WESTERN)
+def test_rare_sign_in_a_file_of_names(language: str, encoding: str) -> None:
+    """A file of names with a rare sign is read as what it is, or refused; never are other letters read."""
+    chance, special = random.Random(language), accented(language)
+    found = Counter[str]()
+    for remark in REMARKS * 3:
+        people = [chance.choice(special) for _ in range(12)]
+        content = text("contactId;custom1;nom", f"0;{remark};Roux", *(f"{n};;{name}" for n, name in enumerate(people))).decode()
+        if content.encode(encoding, "ignore").decode(encoding) == content:
+            result = outcome(content, encoding)
+            found[result] += 1
+            assert result != "wrong", (remark, people)
+    assert found["right"] > 50
+    assert found["refused"] <= (0 if encoding == "utf-8" else 0.15 * found.total())
+
+
+@pytest.mark.parametrize("change", [str, str.upper])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1", "iso8859-15"])
+@pytest.mark.parametrize("language", WESTERN)
+def test_few_names(language: str, encoding: str, change: type[str]) -> None:
+    """A file with one or two accents is not read as other letters, if it is in an encoding that programs write today."""
+    chance, special, known = random.Random(language), accented(language), names(*LANGUAGES[language])
+    found = Counter[str]()
+    for _ in range(100):
+        people = [chance.choice(special), *(chance.choice(known) for _ in range(chance.randrange(5)))]
+        content = text("contactId;nom", *(f"{n};{change(name)}" for n, name in enumerate(people))).decode()
+        if content.encode(encoding, "ignore").decode(encoding) == content:
+            found[outcome(content, encoding)] += 1
+    assert not found["wrong"]
+    assert found["right"] >= (0.98 if change is str else 0.7) * found.total()
+
+
+@pytest.mark.parametrize(
+    ("remark", "encoding"),
+    [
+        ("£10", "cp1252"),
+        ("½ pension", "cp1252"),
+        ("5 µg", "cp1252"),
+        ("2 × 3", "cp1252"),
+        ("±5", "cp1252"),
+        ("D´Arcy", "mac_roman"),
+    ],
+)
+def test_rare_sign_alone(remark: str, encoding: str) -> None:
+    """A rare sign in a file without an accent is read as the sign."""
+    reading = read(text("contactId;Custom 1;Prenom;Nom", f"A1;{remark};Max;Roux", encoding=encoding))
+    assert reading.rows == [["A1", remark, "Max", "Roux"]]
+
+
+@pytest.mark.parametrize(
+    ("remark", "encoding", "sentence"),
+    [
+        ("Željko", "cp1252", "they are “Ž” in cp1252, “é” in mac_roman"),
+        ("Éric", "mac_roman", "they are “É” in mac_roman, “â” in cp850"),
+        ("5 ¤", "cp1252", "they are “€” in iso8859-15, “¤” in cp1252"),
+        ("Cerdá", "cp850", "they are “U+00A0” in cp1252, “á” in cp850"),
+        ("Świętosław Żak Łoś Wójcik", "cp1250", "in cp1250"),
+        ("Işıl Yılmaz Şahin Oğuz", "cp1254", "in cp1254"),
+    ],
+)
+def test_two_readings_are_shown(remark: str, encoding: str, sentence: str) -> None:
+    """Where two readings remain, the refusal shows the letters that differ, and never the word."""
+    with pytest.raises(SourceError) as refusal:
+        read(text("contactId;custom1;nom", f"1;{remark};Roux", encoding=encoding))
+    assert sentence in str(refusal.value)
+    for encoded in ("cp1252", "mac_roman", "cp850", encoding):
+        assert remark.encode(encoding).decode(encoded, "replace") not in str(refusal.value)
+
+
+def test_lines_of_an_old_mac() -> None:
+    """Lines that end in CR alone show that the file is Mac Roman, where a single letter does not."""
+    content = text("contactId;nom", "1;Éric", encoding="mac_roman")
+    assert read(content.replace(b"\r\n", b"\r")).rows == [["1", "Éric"]]
+    with pytest.raises(SourceError, match="“É” in mac_roman"):
+        read(content)
+
+
+def test_oe_in_iso_8859_15() -> None:
+    """½ between letters is the œ of ISO 8859-15; where the file is cp1252 without a doubt, the cell is flagged."""
+    assert read(text("contactId;nom", "1;Dubœuf", "2;Lefèvre", encoding="iso8859-15")).rows[0] == ["1", "Dubœuf"]
+    cp1252 = text("contactId;nom", "1;Dub½uf", "2;Hélène d’Azur", "3;12 €", encoding="cp1252")
+    assert read(cp1252).rows[0] == ["1", "Dub½uf"]
