@@ -102,16 +102,13 @@ def _patterns(sequences: Iterable[str]) -> Iterator[str]:
         elif sequence == _NATURAL or sequence[:-2]:
             kinds["natural" if sequence == _NATURAL else "plain"].append(sequence)
         elif lead in _ENDS:
-            kinds["inside"].append(sequence)
+            continue  # signs that two right letters may have between them
         elif tail not in _ENDS or lead == "ƒ" or not lead.isalpha():
             kinds["plain"].append(sequence)
         elif lead.isupper():
             kinds["closing"].append(sequence)
-    plain, closing, inside, foreign, character = (
-        _grouped(kinds[kind]) for kind in ("plain", "closing", "inside", "foreign", "character")
-    )
+    plain, closing, foreign, character = (_grouped(kinds[kind]) for kind in ("plain", "closing", "foreign", "character"))
     yield plain
-    yield f"(?<=[{_SMALL}])(?:{inside})(?=[{_SMALL}])"
     # ANDRÉ” and “IRMÃ ANA”: such a sign may follow a last capital, but not stand before another or begin a word with it.
     yield f"(?<![{_CAPITAL}])(?:{closing}|[ÃÂ] )|(?:{closing})(?<!\xa0)(?=[{_LATIN}])(?![Ss]\\b)"
     yield f"(?<=[{_LATIN}])(?:{foreign}|{character})|(?<![^\\W\\d_])(?:{foreign})(?=[^\x00-\x7f]{{0,4}}[{_LATIN}])"
@@ -154,8 +151,7 @@ def _misreadings() -> _Misreadings:
     )
 
 
-MARKS_IN_LATIN_1 = (*"ÂÃÄÅÆÈÎÏÐÑÔ¬", "áº", "á»", "·ª", "ãá", "ãí", "»ò", "»ô", "»õ", "»ö", "ï»", "ï¿", "â\x80", "â\x84")
-"""Texts, one of which is in every text of Latin-1 that has misread UTF-8: most French texts have none."""
+_MARKS_IN_LATIN_1 = "ÂÃÄÅÆÈÎÏÐÑÔ¬·ã¿º\x80\x84"
 _find_lost = re.compile("[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff\U000f0000-\U0010ffff]").search
 _find_escapes = re.compile(
     r"&(?:#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,5}|(?P<name>[a-zA-Z]{2,8}[0-9]{0,2}));"  # of HTML: &eacute; &#039;
@@ -167,8 +163,8 @@ _find_loss_in_name = re.compile(rf"(?<=[{_LATIN}])[?¿]|[?¿](?=[{_LATIN}])").se
 _find_fraction = re.compile(rf"(?<=[{_LATIN}])[¼½¾](?=[{_SMALL}])").search  # œ and Œ of ISO 8859-15: Dub½uf
 # Encodings of one byte a letter confused: a capital or a sign inside a word (HÈlËne, H‚lŠne). LeÉon and MacÉon may be right.
 _find_swapped = re.compile(
-    rf"[À-ÖØ-ÞŠŽŒŸ](?<=[{_LATIN}][{_SMALL}].)(?<!\b[{_CAPITAL}][{_SMALL}].)(?<!\bMac.)(?![{_CAPITAL}])"
-    rf"|[‚„†‡ˆ‰‹›¢£¤¥¦§©«¬®¯±²³µ¶¸¹»¼½¾÷×˜™](?<=[{_LATIN}].)(?=[{_SMALL}])"
+    rf"[À-ÖØ-ÞŠŽŒŸ‚„†‡ˆ‰‹›¢£¤¥¦§©«¬®¯±²³µ¶¸¹»¼½¾÷×˜™](?:(?<=[À-ÖØ-ÞŠŽŒŸ])(?<=[{_LATIN}][{_SMALL}].)(?![{_CAPITAL}])"
+    rf"(?<!\b[{_CAPITAL}][{_SMALL}].)(?<!\bMac.)|(?<![À-ÖØ-ÞŠŽŒŸ])(?<=[{_LATIN}].)(?=[{_SMALL}]))"
 ).search
 
 
@@ -180,16 +176,17 @@ def is_misread(text: str) -> bool:
     """Return True for a text with misread UTF-8, or with characters that a decoder could not read."""
     if text.isascii():
         return False
-    if _find_lost(text):
-        return True
     try:
-        text.encode("latin-1")
+        text.replace("’", "'").replace("œ", "o").encode("latin-1")
     except UnicodeEncodeError:
-        pass
-    else:
-        if not any(mark in text for mark in MARKS_IN_LATIN_1):
-            return False
-    return any(True for _found in _misreadings().find(text))
+        return _find_lost(text) is not None or any(True for _found in _misreadings().find(text))
+    return may_be_misread(text) and any(True for _found in _misreadings().find(text))
+
+
+def may_be_misread(text: str) -> bool:
+    """Return False for a text of Latin-1 in which no sequence of misread UTF-8 can be, as is most French text."""
+    # One character is found faster than two.
+    return any(mark in text for mark in _MARKS_IN_LATIN_1) or ("»" in text and ("á»" in text or "ï»" in text))
 
 
 def is_damaged_text(text: str) -> bool:
