@@ -1,9 +1,4 @@
-"""Detection of a text file's encoding: byte order mark, then strict UTF-8, then the 8-bit encodings of office programs.
-
-Measured on 256 generated files of French, German, Spanish and Portuguese names in UTF-8, cp1252, mac_roman and cp850: all are
-read correctly; by charset-normalizer 3.5 with its defaults 157, with `cp_isolation` set to these four 220 (French: 61 of 64). On
-120 other files that setting and this module differed in one.
-"""
+"""Detection of a text file's encoding: byte order mark, then strict UTF-8, then the 8-bit encodings of office programs."""
 
 import codecs
 import io
