@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from contact_sync.api.endpoint import Endpoint, Reply, Request
-from contact_sync.api.limiter import Limiter
+from contact_sync.api.limiter import Limiter, Pace
 from contact_sync.api.transport import CertificateError, Transport
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.i18n import _
@@ -34,8 +34,8 @@ _ValueT = TypeVar("_ValueT")
 class Client:
     """Sends requests to one API (`base_url`, without a slash at the end). Use as an asynchronous context manager.
 
-    `rate` is in attempts a second, 0 = no limit; `connections` bounds those open at a time; `timeout` is the deadline of one
-    whole attempt in seconds. `clock` and `sleep` go to the limiter. `transport` replaces the network.
+    `pace` limits the attempts, `connections` bounds those open at a time, `timeout` is the deadline of one whole attempt in
+    seconds. `sleep` goes to the limiter. `transport` replaces the network.
     Raises ConfigError when the base URL, the proxy in the environment or the trust store cannot be used.
     """
 
@@ -43,10 +43,9 @@ class Client:
         self,
         base_url: str,
         *,
-        rate: float,
+        pace: Pace,
         connections: int,
         timeout: float,
-        clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -55,7 +54,7 @@ class Client:
         if not self._host:
             raise ConfigError("The base URL {url} is not valid: correct --base-url.", url=base_url)
         self._timeout = timeout
-        self.limiter = Limiter(rate, clock=clock, sleep=sleep)
+        self.limiter = Limiter(pace, sleep=sleep)
         self._proxy_variable, proxy = _proxy_for(base_url)
         tls = _trust_store() if base_url.startswith("https:") else None
         self._transport = transport or Transport(connections, tls, proxy)

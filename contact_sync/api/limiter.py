@@ -1,44 +1,47 @@
 """The rate limit: attempts start evenly spaced.
 
-A token bucket that fills while nothing is sent would let twice the rate through in one second. No slot is used early, and at most
-one late slot is made up for, so that no burst follows a stall of the program.
+A token bucket that fills while nothing is sent would let twice the rate through in one second. No slot is used early, and only a
+part of one late slot is made up for, so that no burst follows a stall of the program.
 """
 
 import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 _SLOWEST = 0.2  # attempts a second: backing off never goes below
 _RECOVERY = 0.05 / 10  # the share of the full pace by which a reduced pace grows in a second
 _REMEMBERED = 1000  # starts, when there is no rate
+_ROUNDED_OFF = 0.001  # the share of a fractional rate that may be left unused
 
 
-class Limiter:
-    """Lets at most max(1, floor(`rate`)) attempts start in any second; a `rate` of 0 means no limit.
+class Pace:
+    """The moments when attempts may start: at most `rate` a second, 0 = no limit, whatever the number of runs that share it.
 
-    `clock` is monotonic, in seconds; `sleep` may raise, which ends the waiting.
+    Any span of n whole seconds has at most n * `rate` + 1 starts, and a single one at most `rate`, rounded up.
+    `clock` is monotonic, in seconds.
     """
 
-    def __init__(self, rate: float, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._rate = self._pace = self._full_pace = rate or math.inf
+    def __init__(self, rate: float, *, clock: Callable[[], float]) -> None:
+        starts, seconds = _fraction_of(rate) if rate >= 1 else (rate, 1)
+        self._rate = self._pace = self._full_pace = starts / seconds or math.inf
+        # With p starts in q seconds, each span of n seconds has room for 1/p s of lateness: half of it is used. Below one start a
+        # second, a slot is too long to be made up for.
+        self._made_up = 0.5 / starts if rate >= 1 else 0.0
         self._clock = clock
-        self._sleep = sleep
-        self._queue = asyncio.Lock()  # first come, first served
         self._slot = self._paused_until = self._backed_off = -math.inf
-        self._starts: deque[float] = deque(maxlen=max(1, math.floor(rate)) if rate else _REMEMBERED)
-        self.acquired = 0  # attempts that were started
-        self.backoffs = 0  # how often the pace was halved
+        self._starts: deque[float] = deque(maxlen=math.ceil(starts / seconds) or _REMEMBERED)
 
     def pause(self, seconds: float) -> None:
         """Let no attempt start for `seconds` from now."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
-    def back_off(self) -> None:
-        """Halve the pace, because the API asked for fewer requests; it recovers with time (`_RECOVERY`)."""
+    def back_off(self) -> bool:
+        """Halve the pace, which recovers with time (`_RECOVERY`); return False when it was halved less than a second ago."""
         now = self._clock()
         if now - self._backed_off < 1:  # attempts in flight together are throttled together, which counts once
-            return
+            return False
         if self._rate == math.inf:  # without a rate, the attempts of the last second are the pace
             recent = sum(start > self._starts[-1] - 1 for start in self._starts)
             self._pace = min(self._pace, recent)
@@ -46,25 +49,57 @@ class Limiter:
                 self._full_pace = recent
         self._pace = max(self._pace / 2, min(_SLOWEST, self._rate))
         self._backed_off = now
-        self.backoffs += 1
+        return True
 
-    async def acquire(self) -> None:
-        """Wait until an attempt may start."""
-        async with self._queue:
-            while (wait := self._due() - self._clock()) > 0:
-                await self._sleep(wait)
-            now = self._clock()
-            gap = 1 / self._pace
-            # Below one attempt a second, a slot is too long to be made up for.
-            self._slot = max(self._due(), now - (gap if self._rate >= 1 else 0.0))
-            if self._pace < self._rate:
-                since = now - max(self._backed_off, self._starts[-1])
-                self._pace = min(self._rate, self._pace + self._full_pace * _RECOVERY * max(0.0, since))
-            self._starts.append(now)
-            self.acquired += 1
+    def wait(self) -> float:
+        """Return the seconds until an attempt may start, 0 or less when it may start now."""
+        return self._due() - self._clock()
+
+    def start(self) -> None:
+        """Note that an attempt starts."""
+        now = self._clock()
+        self._slot = max(self._due(), now - self._made_up)
+        if self._pace < self._rate:
+            since = now - max(self._backed_off, self._starts[-1])
+            self._pace = min(self._rate, self._pace + self._full_pace * _RECOVERY * max(0.0, since))
+        self._starts.append(now)
 
     def _due(self) -> float:
         due = max(self._slot + 1 / self._pace, self._paused_until)
         if self._rate < math.inf and len(self._starts) == self._starts.maxlen:
             due = max(due, self._starts[0] + 1)
         return due
+
+
+class Limiter:
+    """The queue of the attempts of one run for the starts of a `pace`; `sleep` may raise, which ends the waiting."""
+
+    def __init__(self, pace: Pace, *, sleep: Callable[[float], Awaitable[None]]) -> None:
+        self._pace = pace
+        self._sleep = sleep
+        self._queue = asyncio.Lock()  # first come, first served
+        self.acquired = 0  # attempts that were started
+        self.backoffs = 0  # how often the pace was halved
+        self.pause = pace.pause
+
+    def back_off(self) -> None:
+        """Halve the pace, because the API asked for fewer requests."""
+        self.backoffs += self._pace.back_off()
+
+    async def acquire(self) -> None:
+        """Wait until an attempt may start."""
+        async with self._queue:
+            while (wait := self._pace.wait()) > 0:
+                await self._sleep(wait)
+            self._pace.start()
+            self.acquired += 1
+
+
+def _fraction_of(rate: float) -> tuple[int, int]:
+    """Return p and the smallest q so that p starts in q seconds are `rate`, or less by at most `_ROUNDED_OFF` of it."""
+    seconds = next(q for q in count(1) if _starts_in(q, rate) >= (1 - _ROUNDED_OFF) * q * rate)
+    return _starts_in(seconds, rate), seconds
+
+
+def _starts_in(seconds: int, rate: float) -> int:
+    return math.floor(seconds * rate + 1e-9)

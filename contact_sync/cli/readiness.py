@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.api.client import Client
+from contact_sync.api.limiter import Pace
 from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.cli.build_settings import require_key
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
@@ -74,7 +75,8 @@ def _api(account: AccountSettings) -> Iterator[Finding]:
 
 
 async def _fetch(account: AccountSettings) -> Account:
-    client = Client(account.base_url, rate=0, connections=1, timeout=_API_TIMEOUT_S, clock=time.monotonic, sleep=asyncio.sleep)
+    pace = Pace(0, clock=time.monotonic)
+    client = Client(account.base_url, pace=pace, connections=1, timeout=_API_TIMEOUT_S, sleep=asyncio.sleep)
     async with client:
         return await client.call(Me(account.key), None)
 

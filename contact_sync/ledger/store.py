@@ -68,13 +68,20 @@ class Ledger(Protocol):
     def pending(self) -> int:
         """Return the number of rows to send."""
 
+    def defer_failed(self) -> bool:
+        """Defer the rows to send that failed last time, in this run or in the last one that sent their contact.
+
+        Returns False when there is none.
+        """
+
     def claim(
-        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None
+        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None, deferred: bool = False
     ) -> list[model.Pending]:
         """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
 
         These are pending rows (with `failed` failed ones; in a resumed run both) with `after` < number <= `until`, at most
-        `most` and at most a few hundred. The list is empty when there are no more.
+        `most` and at most a few hundred; those that are `deferred` or those that are not. The list is empty when there are no
+        more.
         """
 
     def record(self, result: model.Result) -> None:

@@ -7,6 +7,12 @@ from enum import Enum
 from contact_sync.errors import UnavailableError
 
 MAX_FAILURES = 20  # consecutive failures that open the breaker
+MAX_ROW_ERRORS = 500
+"""Consecutive errors in the API's own words that open the breaker.
+
+An API that says of a row that it cannot process it answers, and may process the next one: many such rows may stand together in a
+file. An API that says so of every row has a fault of its own, and is not asked for hours.
+"""
 WINDOW, MAX_FAILURE_SHARE = 100, 0.5  # share of the last attempts whose failure opens the breaker, in any order
 PROBE_INTERVAL_S = 5.0  # before each probe of an API that is down
 PROBE_TIMEOUT_S = 45.0  # of probing before the run gives up
@@ -34,12 +40,13 @@ class Breaker:
     ========  ===========================================================  ========
 
     A success is a reply in which the API accepts or rejects a row; everything else is a failure. Too many are `MAX_FAILURES` in a
-    row, or `MAX_FAILURE_SHARE` of the last `WINDOW` attempts. *Gave up* is final.
+    row, or `MAX_FAILURE_SHARE` of the last `WINDOW` attempts; errors of single rows count apart, and too many of these are
+    `MAX_ROW_ERRORS` in a row. *Gave up* is final.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._consecutive_failures = 0
+        self._consecutive_failures = self._consecutive_row_errors = 0
         self._recent_failures: deque[bool] = deque(maxlen=WINDOW)
         self._opened_at = 0.0
         self._pausing_since: float | None = None
@@ -63,7 +70,7 @@ class Breaker:
             self._recent_failures.clear()  # the failures before the recovery no longer count
             self.state = Health.HEALTHY
         self._recent_failures.append(False)
-        self._consecutive_failures = 0
+        self._consecutive_failures = self._consecutive_row_errors = 0
         self._pausing_since = None
         self._see_response()
 
@@ -74,6 +81,13 @@ class Breaker:
         if is_api_response:
             self._see_response()
         if self._consecutive_failures >= MAX_FAILURES or sum(self._recent_failures) >= MAX_FAILURE_SHARE * WINDOW:
+            self.assume_down()
+
+    def row_error(self) -> None:
+        """Note an attempt that the API answers with an error of its own, which may be about its row alone."""
+        self._consecutive_row_errors += 1
+        self._see_response()
+        if self._consecutive_row_errors >= MAX_ROW_ERRORS:
             self.assume_down()
 
     def _see_response(self) -> None:

@@ -20,6 +20,8 @@ from contact_sync.sync.shutdown import Shutdown, Stopped
 _MIN_RETRIES, _RETRY_SHARE = 50, 0.1  # the retry budget of a run: a fixed number, and a share of the requests
 _BACKOFF = wait_random_exponential(multiplier=0.25, max=20)  # seconds, with full jitter
 
+_UNAVAILABLE = {"502", "503", "504"}  # HTTP statuses, and codes of the API, that are about the API as a whole
+
 _ArgumentT = TypeVar("_ArgumentT")
 _ValueT = TypeVar("_ValueT")
 
@@ -122,7 +124,10 @@ class Delivery:
             raise
         except Transient as failure:
             attempts.failure = failure
-            self.breaker.failure(is_api_response=failure.is_api_response)
+            if _is_about_the_row(failure):
+                self.breaker.row_error()
+            else:
+                self.breaker.failure(is_api_response=failure.is_api_response)
             if failure.throttled:
                 self._client.limiter.back_off()
             if failure.pause is not None:
@@ -131,3 +136,10 @@ class Delivery:
             raise
         self.breaker.success()
         return value
+
+
+def _is_about_the_row(failure: Transient) -> bool:
+    """Return True for an error in the API's own words that neither asks for fewer requests nor says that the API is down."""
+    if not failure.is_api_response or failure.throttled or failure.pause is not None:
+        return False
+    return not {str(failure.http_status), failure.api_code} & _UNAVAILABLE

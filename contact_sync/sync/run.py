@@ -15,6 +15,7 @@ from contact_sync.model import Layout, OutputPaths, Source, Summary, Watcher, st
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.source import SourceOptions, open_source
+from contact_sync.sync.budget import Budget
 from contact_sync.sync.outputs import drafts, former_output_paths, output_paths
 from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.steps import Steps, exit_code
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from contact_sync.sync.send import Sender
 
 
-def run(settings: Settings, watcher: Watcher) -> Summary:
-    """Run a source, and return what came of it.
+def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> Summary:
+    """Run a source within the `budget` of its command, by default one of its own, and return what came of it.
 
     Raises a ContactSyncError where there is nothing to report on: a refused source (SourceError), a lock that another run has
     (BusyError), a ledger or report that cannot be opened (StorageError), an unusable proxy or an unknown region (ConfigError).
@@ -32,7 +33,7 @@ def run(settings: Settings, watcher: Watcher) -> Summary:
     begun, started, shutdown = time.monotonic(), datetime.now(UTC), Shutdown()
     policy = Policy(blank=settings.source.blank, region=settings.source.region, today=started.astimezone().date())
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}"
-    sender = _open_sender(settings, shutdown, begun) if not settings.dry_run else None
+    sender = _open_sender(settings, shutdown, budget) if not settings.dry_run else None
     with handle_signals(shutdown), _open_ledger(settings) as ledger:
         summary = Summary(run_id, settings.source.path, settings.report.path)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
@@ -60,7 +61,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     Ignores the settings about the source. Raises what `run` does, and ConfigError when there is no run to resume.
     """
     begun, shutdown = time.monotonic(), Shutdown()
-    sender = _open_sender(settings, shutdown, begun)
+    sender = _open_sender(settings, shutdown)
     with handle_signals(shutdown), open_existing_ledger(settings.account, exact=True) as ledger:
         summary, layout, paths = _last_run(ledger, settings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
@@ -90,14 +91,14 @@ def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     return summary
 
 
-def _open_sender(settings: Settings, shutdown: Shutdown, begun: float) -> "Sender":
+def _open_sender(settings: Settings, shutdown: Shutdown, budget: Budget | None = None) -> "Sender":
     """Open the sender to the API. Raises ConfigError where a proxy or the certificates of this machine cannot be used.
 
     The one deferred import: without aiohttp and httpx `check` of a small file takes half the time.
     """
     from contact_sync.sync.send import Sender  # noqa: PLC0415 - see above
 
-    return Sender(settings, shutdown, begun)
+    return Sender(settings, shutdown, budget or Budget.of(settings.send))
 
 
 def _open_ledger(settings: Settings) -> AbstractContextManager[Ledger]:

@@ -7,10 +7,11 @@ import asyncio
 import itertools
 import logging
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from typing import NamedTuple
 
 from contact_sync.api.client import Client
 from contact_sync.errors import ContactSyncError, StorageError, UnavailableError
@@ -20,6 +21,7 @@ from contact_sync.ledger.store import Ledger
 from contact_sync.model import Pending, Result, Watcher
 from contact_sync.settings import SendSettings, Settings
 from contact_sync.sync.breaker import Health
+from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown
@@ -34,26 +36,21 @@ log = logging.getLogger(__name__)
 
 
 class Sender:
-    """Sends the pending rows of a run; `begun` is when the run began (monotonic clock, in seconds).
+    """Sends the pending rows of a run within the `budget` of its command.
 
     It is made before the source is read, and raises ConfigError when a proxy or the certificates of this machine cannot be used.
     """
 
-    def __init__(self, settings: Settings, shutdown: Shutdown, begun: float) -> None:
+    def __init__(self, settings: Settings, shutdown: Shutdown, budget: Budget) -> None:
         self._settings = settings
         self._shutdown = shutdown
-        self._begun = begun
+        self._budget = budget
         self._client = None if settings.send.sandbox else self._open_client(settings.account.base_url)
 
     def _open_client(self, base_url: str) -> Client:
         settings = self._settings.send
         return Client(
-            base_url,
-            rate=settings.rate,
-            connections=settings.workers,
-            timeout=settings.timeout,
-            clock=time.monotonic,
-            sleep=self._shutdown.sleep,
+            base_url, pace=self._budget.pace, connections=settings.workers, timeout=settings.timeout, sleep=self._shutdown.sleep
         )
 
     def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher) -> list[str]:
@@ -70,7 +67,7 @@ class Sender:
         except StorageError as reason:
             self._shutdown.request(reason)
             return []
-        watcher.sending(min(pending, self._settings.send.limit or sys.maxsize))
+        watcher.sending(min(pending, sys.maxsize if self._budget.rows is None else self._budget.rows))
         notes: list[str] = []
         try:
             asyncio.run(self._send(ledger, watcher, notes))
@@ -86,8 +83,6 @@ class Sender:
         return notes
 
     async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:
-        settings = self._settings.send
-        seconds = None if settings.max_duration is None else settings.max_duration - (time.monotonic() - self._begun)
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
@@ -95,10 +90,12 @@ class Sender:
 
                 client = self._open_client(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
+            settings = replace(self._settings.send, limit=self._budget.rows)
+            pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, tick=watcher.sent)
             try:
-                pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, tick=watcher.sent)
-                await pool.send(seconds)
+                await pool.send(self._budget.seconds_left())
             finally:
+                self._budget.take(pool.taken)
                 if count := client.limiter.backoffs:
                     note = ngettext(
                         "The API asked for fewer requests: the pace was halved {count} time.",
@@ -108,25 +105,39 @@ class Sender:
                     notes.append(note)
 
 
-class RowQueue:
-    """The `rows` of one pass in source order, claimed from the ledger a few hundred at a time; workers share the iterator.
+class Position(NamedTuple):
+    """A row in the order of sending: rows that did not fail last time first, each group in source order."""
 
-    At most `limit` rows, none below row `last`; those that `failed`, or else those that are pending.
+    deferred: bool  # True for a row that failed last time
+    number: int
+
+
+class RowQueue:
+    """The `rows` of one pass in the order of sending, claimed a few hundred at a time; workers share the iterator.
+
+    At most `limit` rows, none after `last`; those that `failed` in this run, or else those that are pending.
     """
 
-    def __init__(self, ledger: Ledger, *, limit: int | None = None, failed: bool = False, last: int | None = None) -> None:
+    def __init__(self, ledger: Ledger, *, limit: int | None = None, failed: bool = False, last: Position | None = None) -> None:
         self.rows = self._claim(ledger, limit, failed=failed, last=last)
         self.claimed: deque[Pending] = deque()  # rows that no worker has taken yet
-        self.position = -1  # the number of the row that was taken last
+        self.position = Position(deferred=False, number=-1)  # of the row that was taken last
+        self.taken = 0  # rows
 
-    def _claim(self, ledger: Ledger, left: int | None, *, failed: bool, last: int | None) -> Iterator[Pending]:
-        while left != 0 and (rows := ledger.claim(self.position, left, failed=failed, until=last)):
-            left = None if left is None else left - len(rows)
-            self.claimed.extend(rows)
-            while self.claimed:
-                row = self.claimed.popleft()
-                self.position = row.number
-                yield row
+    def _claim(self, ledger: Ledger, limit: int | None, *, failed: bool, last: Position | None) -> Iterator[Pending]:
+        has_deferred = last.deferred if last else ledger.defer_failed()
+        for deferred in (False, True)[: 1 + has_deferred]:
+            after, until = -1, last.number if last and deferred == last.deferred else None
+            while rows := ledger.claim(after, _left(limit, self.taken), failed=failed, until=until, deferred=deferred):
+                self.claimed.extend(rows)
+                while self.claimed:
+                    row = self.claimed.popleft()
+                    after, self.position, self.taken = row.number, Position(deferred, row.number), self.taken + 1
+                    yield row
+
+
+def _left(limit: int | None, taken: int) -> int | None:
+    return None if limit is None else max(0, limit - taken)
 
 
 class Pool:
@@ -144,6 +155,11 @@ class Pool:
         self._delivery = Delivery(client, shutdown, others=lambda: bool(self._queue.claimed))
         self._row_sender = RowSender(self._delivery, key, shutdown)
         self._breaker = self._delivery.breaker
+
+    @property
+    def taken(self) -> int:
+        """The number of rows that were sent, or were about to be."""
+        return self._queue.taken
 
     async def send(self, seconds: float | None) -> None:
         """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply, Request
+from contact_sync.api.limiter import Pace
 from contact_sync.errors import Transient
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -98,7 +99,7 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIte
 
 def client(base_url: str, timeout: float = 5.0, connections: int = 2) -> Client:
     """Return a client without a rate limit."""
-    return Client(base_url, rate=0, connections=connections, timeout=timeout, clock=time.monotonic, sleep=asyncio.sleep)
+    return Client(base_url, pace=Pace(0, clock=time.monotonic), connections=connections, timeout=timeout, sleep=asyncio.sleep)
 
 
 async def post(base_url: str, seconds: float = 5.0) -> Reply:

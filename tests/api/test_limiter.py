@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contact_sync.api.limiter import Limiter
+from contact_sync.api.limiter import Limiter, Pace
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 Sleep = Callable[[float], Awaitable[None]]
@@ -22,7 +22,7 @@ SECONDS = st.floats(0, 8)
 
 def here(rate: float, sleep: Sleep = asyncio.sleep) -> Limiter:
     """Return a limiter on the clock of the running event loop."""
-    return Limiter(rate, clock=asyncio.get_running_loop().time, sleep=sleep)
+    return Limiter(Pace(rate, clock=asyncio.get_running_loop().time), sleep=sleep)
 
 
 def late(seed: int, at_most: float = 0.001) -> Sleep:
@@ -49,9 +49,15 @@ def busiest_second(starts: list[float]) -> int:
     return max(sum(first <= start < first + 1 - EPSILON for start in starts) for first in starts)
 
 
+def exceeds(starts: list[float], rate: float) -> list[tuple[float, float, int]]:
+    """Return the spans of whole seconds, both ends included, that have more than n * `rate` + 1 starts."""
+    spans = ((first, last, number + 1) for position, first in enumerate(starts) for number, last in enumerate(starts[position:]))
+    return [span for span in spans if span[2] > max(1, math.ceil(span[1] - span[0] - EPSILON)) * rate + 1 + EPSILON]
+
+
 @settings(max_examples=150)
 @given(
-    rate=st.one_of(st.sampled_from([0.5, 1, 2, 5, 50, 500]), st.floats(0.3, 60)),
+    rate=st.one_of(st.sampled_from([0.5, 1, 1.5, 1.99, 2, 2.5, 5, 7 / 3, 50, 500]), st.floats(0.3, 60)),
     arrivals=st.lists(SECONDS, min_size=1, max_size=60),
     pauses=st.lists(st.tuples(SECONDS, st.floats(0, 3)), max_size=3),
     stalls=st.lists(st.tuples(SECONDS, st.floats(0, 3)), max_size=3),
@@ -66,7 +72,7 @@ def test_rate_is_never_exceeded(
     stalls: list[tuple[float, float]],
     seed: int,
 ) -> None:
-    """At most max(1, floor(R)) starts in a second, none in a pause, at most one late slot made up for, in order of arrival."""
+    """At most n * R + 1 starts in n seconds and ceil(R) in one, none in a pause, in order of arrival."""
     came: list[int] = []
     went: list[tuple[int, float]] = []
     silences: list[tuple[float, float]] = []
@@ -100,17 +106,18 @@ def test_rate_is_never_exceeded(
     in_virtual_time(everything())
     starts = [start for _, start in went]
     assert [number for number, _ in went] == came
-    assert busiest_second(starts) <= max(1, math.floor(rate))
+    assert busiest_second(starts) <= math.ceil(rate)
+    assert exceeds(starts, rate) == []
     assert not [start for start in starts for since, until in silences if since < start < until - EPSILON]
-    made_up = 1 if rate >= 1 else 0
+    made_up = 0.5 if rate >= 1 else 0
     for (first, earlier), (second, later) in combinations(enumerate(starts), 2):
         assert later - earlier >= (second - first - made_up) / rate - EPSILON
 
 
-@pytest.mark.parametrize("rate", [1, 2, 5, 50, 500])
-def test_rate_is_used(in_virtual_time: Run, rate: int) -> None:
+@pytest.mark.parametrize("rate", [0.5, 1, 1.5, 1.99, 2, 2.5, 5, 7.3, 16.7, 50, 60.37, 99.9, 333.3, 500])
+def test_rate_is_used(in_virtual_time: Run, rate: float) -> None:
     """While attempts are waiting, at least 98 % of the rate is used, though every sleep takes up to a millisecond too long."""
-    acquired = max(20, 4 * rate)
+    acquired = max(200, 4 * math.ceil(rate))
     starts: list[float] = []
 
     async def worker(limiter: Limiter) -> None:
@@ -125,7 +132,37 @@ def test_rate_is_used(in_virtual_time: Run, rate: int) -> None:
     in_virtual_time(busy())
     starts.sort()
     assert (acquired - 1) / (starts[-1] - starts[0]) >= 0.98 * rate
-    assert busiest_second(starts) <= rate
+    assert busiest_second(starts) <= math.ceil(rate)
+    assert exceeds(starts, rate) == []
+
+
+@pytest.mark.parametrize(("rate", "most"), [(90 / 60, 91), (1.99, 120), (1, 61), (5, 301)])
+def test_fractions_are_sent(in_virtual_time: Run, rate: float, most: int) -> None:
+    """In a minute 90 attempts start at 90/min, and one more where the span begins and ends with a start."""
+
+    async def minute() -> list[float]:
+        return await take(here(rate), most + 10)
+
+    starts = in_virtual_time(minute())
+    assert sum(start <= 60 + EPSILON for start in starts) == pytest.approx(most, abs=1)
+    assert exceeds(starts, rate) == []
+
+
+def test_pace_outlives_an_event_loop(in_virtual_time: Run) -> None:
+    """Limiters of several event loops, one after the other, share one pace, and each counts its own attempts."""
+    now = [0.0]
+
+    async def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    async def run() -> int:
+        limiter = Limiter(pace, sleep=sleep)
+        await asyncio.gather(limiter.acquire(), limiter.acquire())
+        return limiter.acquired
+
+    pace = Pace(1, clock=lambda: now[0])
+    assert [in_virtual_time(run()) for _ in range(5)] == [2] * 5
+    assert now[0] == 9
 
 
 @pytest.mark.parametrize(
@@ -133,14 +170,14 @@ def test_rate_is_used(in_virtual_time: Run, rate: int) -> None:
     [
         (0.5, [0, 2, 4, 6, 8]),
         (1, [0, 1, 2, 3, 4]),
-        (1.5, [0, 1, 2, 3, 4]),
-        (2, [0, 0, 1, 1.5, 2]),
-        (2.5, [0, 0, 1, 1.4, 2]),
-        (4, [0, 0, 0.25, 0.5, 1]),
+        (1.5, [0, 1 / 2, 7 / 6, 11 / 6, 15 / 6]),
+        (2, [0, 0.25, 1, 1.5, 2]),
+        (2.5, [0, 0.3, 0.7, 1.1, 1.5]),
+        (4, [0, 0.125, 0.375, 0.625, 1]),
     ],
 )
 def test_starts_are_evenly_spaced(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
-    """Starts are evenly spaced except one slot made up for at first; of a fractional rate, a second gets the whole part."""
+    """Starts are evenly spaced, except that a part of one slot is made up for at first; a second has no more than the rate."""
 
     async def take_five() -> list[float]:
         return await take(here(rate), 5)
@@ -150,10 +187,10 @@ def test_starts_are_evenly_spaced(in_virtual_time: Run, rate: float, expected: l
 
 @pytest.mark.parametrize(
     ("rate", "expected"),
-    [(10, [5.0, 5.0, 5.1, 5.2]), (2, [5.0, 5.0, 6.0, 6.5]), (1, [5.0, 6.0, 7.0, 8.0]), (0.5, [5.0, 7.0, 9.0, 11.0])],
+    [(10, [5.0, 5.05, 5.15, 5.25]), (2, [5.0, 5.25, 6.0, 6.5]), (1, [5.0, 6.0, 7.0, 8.0]), (0.5, [5.0, 7.0, 9.0, 11.0])],
 )
-def test_one_late_slot_is_made_up_for(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
-    """After a stall one attempt starts immediately after the first, if the rate is above one a second, and the others evenly."""
+def test_half_a_late_slot_is_made_up_for(in_virtual_time: Run, rate: float, expected: list[float]) -> None:
+    """After a stall one attempt starts earlier after the first, if the rate is above one a second, and the others evenly."""
 
     async def stalled() -> list[float]:
         loop: Any = asyncio.get_running_loop()

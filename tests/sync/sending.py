@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from contact_sync.api.client import Client
+from contact_sync.api.limiter import Pace
 from contact_sync.errors import ContactSyncError
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.store import Ledger
@@ -69,6 +70,7 @@ async def send_pending(
     limit: int | None = None,
     seconds: float | None = None,
     rate: float = 0,
+    pace: Pace | None = None,
     deadline: float = 5,
     tick: Callable[[Result], None] = lambda _: None,
     transport: httpx.AsyncBaseTransport | None = None,
@@ -84,7 +86,12 @@ async def send_pending(
         tick(result)
 
     client = Client(
-        base_url, rate=rate, connections=workers, timeout=deadline, clock=clock, sleep=sending.shutdown.sleep, transport=transport
+        base_url,
+        pace=pace or Pace(rate, clock=clock),
+        connections=workers,
+        timeout=deadline,
+        sleep=sending.shutdown.sleep,
+        transport=transport,
     )
     try:
         async with client:

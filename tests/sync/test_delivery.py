@@ -7,6 +7,7 @@ import pytest
 
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply, Request
+from contact_sync.api.limiter import Pace
 from contact_sync.errors import Rejected, Transient
 from contact_sync.model import Violation
 from contact_sync.sync.delivery import Attempts, Delivery
@@ -62,7 +63,12 @@ async def call(transport: Scripted, attempts: Attempts, *, idempotent: bool = Tr
     """Call the endpoint once."""
     shutdown = Shutdown()
     client = Client(
-        "http://127.0.0.1/v1", rate=0, connections=1, timeout=5, clock=lambda: 0.0, sleep=shutdown.sleep, transport=transport
+        "http://127.0.0.1/v1",
+        pace=Pace(0, clock=lambda: 0.0),
+        connections=1,
+        timeout=5,
+        sleep=shutdown.sleep,
+        transport=transport,
     )
     async with client:
         endpoint = Echo(idempotent=idempotent)

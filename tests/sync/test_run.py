@@ -47,6 +47,7 @@ from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
 from contact_sync.sync import run as module
+from contact_sync.sync.budget import Budget
 from contact_sync.sync.run import run
 from contact_sync.sync.steps import exit_code
 from tests.setups import requires_root, unprivileged_user
@@ -110,6 +111,11 @@ class Workspace:
     def run(self, **options: Any) -> Summary:
         """Run once."""
         return run(Settings.of(**self._options() | {"source": self.source, "report": self.report} | options), self.watcher)
+
+    def run_within(self, budget: Budget, **options: Any) -> Summary:
+        """Run once within the budget of a command."""
+        given = {"source": self.source, "report": self.report} | options
+        return run(Settings.of(**self._options() | given), self.watcher, budget)
 
     def retry(self, **options: Any) -> Summary:
         """Resume the last run."""

@@ -209,6 +209,47 @@ def test_api_that_recovers_at_the_end(ledger: Ledger, api: Api, send_rows: SendR
     assert count(ledger) == {UPDATED: 3, FAILED: 1}
 
 
+def row_error(_: Call | None = None) -> httpx.Response:
+    """Return an error in the API's own words."""
+    return answered({"success": False, "code": 500, "message": "Erreur interne"}, 500)
+
+
+@pytest.mark.parametrize(("bad", "rows"), [(60, 160), (300, 1000), (400, 500)])
+@pytest.mark.parametrize("workers", [1, 8])
+def test_rows_with_an_error_of_the_api_do_not_stop_the_others(
+    *, ledger: Ledger, api: Api, send_rows: SendRows, bad: int, rows: int, workers: int
+) -> None:
+    """The first rows of a file always get an error in the API's own words: all others are sent in the same run."""
+    stage(ledger, rows)
+    api.answer = lambda call: row_error() if row(call) <= bad else confirmed(call)
+    sending = send_rows(workers=workers)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: rows - bad, FAILED: bad})
+    assert within_budget(sending, rows)
+
+
+def test_api_that_answers_every_row_with_an_error(ledger: Ledger, api: Api, send_rows: SendRows) -> None:
+    """An API that answers hundreds of rows with an error, and none with anything else, counts as down."""
+    stage(ledger, 3000)
+    api.answer = row_error
+    sending = send_rows(workers=8)
+    assert sending.reasons == [UnavailableError]
+    assert breaker.MAX_ROW_ERRORS <= sending.requests <= breaker.MAX_ROW_ERRORS + 20
+    assert count(ledger)[PENDING] >= 3000 - breaker.MAX_ROW_ERRORS
+
+
+@pytest.mark.parametrize("answer", [{"success": False, "code": 503}, {"success": False, "code": 429}])
+@pytest.mark.parametrize("status", [200, 503])
+def test_api_that_says_it_is_unavailable(
+    ledger: Ledger, api: Api, send_rows: SendRows, answer: dict[str, Any], status: int
+) -> None:
+    """An API that says in its own words that it is unavailable or busy counts as down after the usual number of failures."""
+    stage(ledger, 700)
+    api.answer = lambda _: answered(answer, status)
+    sending = send_rows(workers=8)
+    assert sending.reasons == [UnavailableError]
+    assert sending.requests <= breaker.MAX_FAILURES + 50
+
+
 # ---- the retry budget
 
 

@@ -33,6 +33,7 @@ class SqliteLedger:
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
         self.compare, self.overtaken, self.release = confirmed.compare, confirmed.overtaken, history.release
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
+        self.defer_failed = outbox.defer_failed
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
         self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
         self.report_unsent_as, self.outcomes = reader.report_unsent_as, reader.outcomes

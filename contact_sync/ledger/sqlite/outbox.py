@@ -132,14 +132,30 @@ class RunOutbox:
         query = "SELECT count(*) FROM row WHERE outcome IS NULL OR outcome IS ?"
         return self.database.number(query, Outcome.FAILED if self.resumed else None)
 
-    def claim(self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None) -> list[Pending]:
+    def __post_init__(self) -> None:
+        self.database.all("CREATE TEMPORARY TABLE deferred (number INTEGER PRIMARY KEY)")  # without a lock on the ledger
+
+    def defer_failed(self) -> bool:
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM deferred")
+            # The newest event of a contact is looked up in the index: runs are named by their start.
+            found = db.execute(
+                "INSERT INTO deferred SELECT number FROM row WHERE outcome = 'failed' OR (outcome IS NULL AND"
+                " (SELECT outcome FROM history WHERE history.contact_id = row.contact_id ORDER BY run DESC LIMIT 1) = 'failed')"
+            )
+            return found.rowcount > 0
+
+    def claim(
+        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None, deferred: bool = False
+    ) -> list[Pending]:
         wanted = (Outcome.FAILED if failed else None, Outcome.FAILED if failed or self.resumed else None)
         query = (
-            "SELECT number, contact_id, contact, attempts, as_of FROM row"
-            " WHERE (outcome IS ? OR outcome IS ?) AND number > ? AND number <= ifnull(?, number) ORDER BY number LIMIT ?"
+            "SELECT number, contact_id, contact, attempts, as_of FROM row WHERE (outcome IS ? OR outcome IS ?)"
+            " AND number > ? AND number <= ifnull(?, number) AND (number IN (SELECT number FROM deferred)) = ?"
+            " ORDER BY number LIMIT ?"
         )
         with self.database.transaction():
-            found = self.database.all(query, *wanted, after, until, _GROUP if most is None else min(most, _GROUP))
+            found = self.database.all(query, *wanted, after, until, deferred, _GROUP if most is None else min(most, _GROUP))
             contacts = [(contact_id, json.loads(contact), as_of) for _, contact_id, contact, _, as_of in found]
             known = self.confirmed.withdraw(contacts)
         return [

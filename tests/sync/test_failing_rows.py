@@ -1,0 +1,79 @@
+"""Rows that fail every night, and the budget that the runs of one command share."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sync.budget import Budget
+from tests.sync.test_run import Row, Serve, Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, sandbox: Serve) -> Workspace:
+    """Return a workspace without a source."""
+    return Workspace(tmp_path, sandbox())
+
+
+def fail_always(workspace: Workspace, *numbers: int) -> None:
+    """Answer the updates of these contacts with an error of the API, whenever they come."""
+    for number in numbers:
+        workspace.sandbox.script[f"C{number:06}"] = [Behaviour(status=500)] * 99
+
+
+def numbered(rows: int) -> list[Row]:
+    """Return rows of the contacts 1 to `rows`."""
+    return [(f"C{number:06}", f"Zoé {number}") for number in range(1, rows + 1)]
+
+
+def test_rows_that_failed_come_last(workspace: Workspace) -> None:
+    """With --limit, rows that fail every night do not keep the others from being sent."""
+    workspace.write(*numbered(25))
+    fail_always(workspace, *range(1, 11))
+    for updated in (0, 10, 5, 0):
+        summary = workspace.run(limit=10, attempts=1)
+        assert summary.outcomes.get("updated", 0) == updated
+    assert Counter(workspace.outcomes()) == {"unchanged": 15, "failed": 10}
+
+
+def test_rows_that_failed_in_another_file_come_last(workspace: Workspace) -> None:
+    """A row counts as failed by its contact, until another run has sent it."""
+    fail_always(workspace, 1, 2)
+    workspace.write(*numbered(2))
+    workspace.run(attempts=1)
+    other = workspace.folder / "other.csv"
+    workspace.write(*reversed(numbered(4)), ("C000009", "Max"))
+    workspace.source.rename(other)
+    workspace.sandbox.script.clear()
+    workspace.watcher.results.clear()
+    workspace.run(source=other, workers=1)
+    sent = [result.row.contact_id for result in workspace.watcher.results]
+    assert sent == ["C000004", "C000003", "C000009", "C000002", "C000001"]
+    workspace.watcher.results.clear()
+    workspace.run(source=other, workers=1, resend=True)
+    assert [result.row.contact_id for result in workspace.watcher.results] == [f"C{number:06}" for number in (4, 3, 2, 1, 9)]
+
+
+def test_retry_sends_failed_rows_last(workspace: Workspace) -> None:
+    """A resumed run sends the rows that were not sent first, and a limit counts both kinds."""
+    workspace.write(*numbered(6))
+    fail_always(workspace, 1, 2, 3)
+    workspace.run(limit=3, attempts=1)
+    workspace.watcher.results.clear()
+    assert workspace.retry(workers=1, attempts=1, limit=4).outcomes == {"updated": 3, "failed": 3}
+    tried = [result.row.number for result in workspace.watcher.results]
+    assert tried == [5, 6, 7, 2, 2]  # row 2 once more in the second pass, row 3 and 4 not at all
+
+
+def test_a_budget_is_shared(workspace: Workspace) -> None:
+    """Runs of one command share its rows and its time; a file after the end of the budget is reported, and not sent."""
+    budget = Budget.begin(rate=0, limit=4, max_duration=None)
+    workspace.write(*numbered(3))
+    assert workspace.run_within(budget, limit=4).outcomes == {"updated": 3}
+    workspace.write(*[(contact_id, "Max") for contact_id, _ in numbered(3)])
+    assert workspace.run_within(budget, limit=4).outcomes == {"updated": 1, "unprocessed": 2}
+    assert workspace.run_within(budget, limit=4).outcomes == {"unchanged": 1, "unprocessed": 2}
+    assert {line["sync_code"] for line in workspace.lines()} == {"", "limit"}
+    budget = Budget.begin(rate=0, limit=None, max_duration=1e-9)
+    assert workspace.run_within(budget, max_duration=1e-9).exit_code == 6
