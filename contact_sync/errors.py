@@ -20,6 +20,8 @@ class ContactSyncError(Exception):
     """
 
     exit_code = 1
+    is_of_file = False
+    """True when the reason lies in one source or its reports, so that a command can go on with its other sources."""
 
     def __init__(self, sentence: str, /, **values: object) -> None:
         super().__init__(_(sentence, **values))

@@ -13,6 +13,7 @@ from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.i18n import _, gettext
 from contact_sync.i18n.catalogue import CATALOGUE
+from contact_sync.names import short
 from contact_sync.packed import unpack
 
 ID = "contactId"  # names the contact; never sent inside `contact`
@@ -112,10 +113,10 @@ class OutputPaths(NamedTuple):
 
     def moved(self, source: Path) -> Self:
         """Return the paths after the source was moved to `source`, and the reports that are named after it with it."""
-        reports = dict(self.reports)
+        reports, before = dict(self.reports), short(self.source.name)
         for name, path in reports.items():
-            if path.parent == self.source.parent and path.name.startswith(self.source.name):
-                reports[name] = source.with_name(source.name + path.name.removeprefix(self.source.name))
+            if path.parent == self.source.parent and path.name.startswith(before):
+                reports[name] = source.with_name(source.name + path.name.removeprefix(before))
         return self._replace(source=source, reports=reports)
 
     def packed(self) -> bytes:

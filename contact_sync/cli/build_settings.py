@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from contact_sync import settings
 from contact_sync.cli.program import Context
 from contact_sync.errors import ConfigError
+from contact_sync.names import short
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 
@@ -43,7 +44,7 @@ def for_account(ctx: Context, options: Options) -> Settings:
 
 def report_beside(source: Path) -> Path:
     """Return where the report of `source` goes by default."""
-    return source.parent / f"{source.stem}.results.csv"
+    return source.parent / f"{short(source.stem)}.results.csv"
 
 
 def _settings(options: Options, **derived: Any) -> Settings:

@@ -164,6 +164,7 @@ _AT_LEAST_ONE = click.IntRange(min=1)
 _percent = partial(Option, type=_Finite(0, 100), default=50.0, metavar="PERCENT")
 
 FILE = click.Argument(["source"], metavar="FILE", type=PATH)
+FILES = click.Argument(["sources"], metavar="FILE...", type=PATH, nargs=-1, required=True)
 LAST_RUN = click.Argument(["run"], metavar="[RUN]", default="")
 
 KEY = (
@@ -228,7 +229,7 @@ OUTPUT = (
 )
 
 FOR_CHECK = (FILE, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, PING, *OUTPUT)
-FOR_RUN = (FILE, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, *SCHEDULED, PING, *OUTPUT)
+FOR_RUN = (FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, *SCHEDULED, PING, *OUTPUT)
 FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *REPORTS, STATE, PING, *OUTPUT)
 FOR_REPORT = (LAST_RUN, *KEY, ACCOUNT, *REPORTS, STATE, *OUTPUT)
 FOR_LEDGER = (*KEY, ACCOUNT, STATE, *GENERAL)

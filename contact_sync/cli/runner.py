@@ -1,13 +1,15 @@
 """The execution of a run: around it the log, the ping and the progress bars, after it the summary and the exit code.
 
-A folder as the source of `run` is a run of each file that has arrived in it, with its own reports.
+A folder as a source of `run` is a run of each file that has arrived in it, with its own reports. All runs of a command share one
+budget: its pace, its rows and its time.
 """
 
 import contextlib
 import logging
 import os
 import shlex
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -24,11 +26,13 @@ from contact_sync.cli.program import Context
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import Result, Summary, Watcher
+from contact_sync.model import Result, Summary, Watcher, readable
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
 from contact_sync.sync import run as sync
+from contact_sync.sync.arrivals import Arrivals
+from contact_sync.sync.budget import Budget
 from contact_sync.sync.inbox import FileResult
 
 log = logging.getLogger(__name__)
@@ -40,16 +44,14 @@ Build = Callable[[Context, Options], Settings]
 
 
 def run(ctx: Context) -> int:
-    """Push a file, or each file that has arrived in a folder, and return the exit code."""
-    source: Path = ctx.params["source"]
-    push = _run_folder if os.path.isdir(source) else _run_file  # noqa: PTH112 - which does not raise
-    return _supervise(ctx, partial(push, ctx, ctx.params), source=source, ping_url=ctx.params["ping"])
+    """Push files, or each file that has arrived in a folder, one after the other; return the worst exit code."""
+    return _supervise(ctx, partial(_run_sources, ctx), sources=ctx.params["sources"], ping_url=ctx.params["ping"])
 
 
 def check(ctx: Context) -> int:
     """Check a file, and return the exit code."""
     body = partial(_execute, ctx, sync.run, build_settings.for_check, ctx.params)
-    return _supervise(ctx, body, source=ctx.params["source"], ping_url=ctx.params["ping"])
+    return _supervise(ctx, body, sources=[ctx.params["source"]], ping_url=ctx.params["ping"])
 
 
 def retry(ctx: Context) -> int:
@@ -63,12 +65,13 @@ def rewrite(ctx: Context) -> int:
     return _supervise(ctx, partial(_execute, ctx, sync.rewrite, build_settings.for_account, ctx.params))
 
 
-def _supervise(ctx: Context, body: Callable[[], FileResult], *, source: Path | None = None, ping_url: str | None = None) -> int:
+def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequence[Path] = (), ping_url: str | None = None) -> int:
     """Call `body` with the log and the ping around it, print the error that it raises, and return the exit code."""
     console, options = ctx.obj.console, ctx.params
     console.quiet, console.as_json = options["quiet"], options["as_json"]
+    source = sources[0] if len(sources) == 1 else None  # the one that an error is about
     try:
-        _check_log_file(options, source)
+        _check_log_file(options, sources)
         ping = Ping(ping_url)
         console.secrets.append(ping_url or "")
         configure_log(console, verbose=options["verbose"], path=options["log_file"], as_json=options["log_format"] == "json")
@@ -90,18 +93,19 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, source: Path | N
     return code
 
 
-def _check_log_file(options: Options, source: Path | None) -> None:
-    """Raise ConfigError where the log would be written into the source or a report."""
+def _check_log_file(options: Options, sources: Sequence[Path]) -> None:
+    """Raise ConfigError where the log would be written into a source or a report."""
     log_file = options["log_file"]
-    report = options["report"] or (source and build_settings.report_beside(source))
-    for other in filter(None, (source, report, *(options[name] for name in FORMATS))):
+    reports = [options["report"]] if options["report"] else map(build_settings.report_beside, sources)
+    for other in filter(None, (*sources, *reports, *(options[name] for name in FORMATS))):
         if log_file and os.path.realpath(log_file) == os.path.realpath(other):
             raise ConfigError("The log would overwrite {path}: correct --log-file.", path=other)
 
 
 def _failure(console: Console, error: ContactSyncError, source: Path | None) -> FileResult:
     """Print an error, and return it as the result."""
-    return FileResult(console.print_error(error, source), console.clean(str(error)), is_open=False)
+    code = console.print_error(error, source)
+    return FileResult(code, console.clean(str(error)), is_open=False, is_of_file=error.is_of_file)
 
 
 def _execute(ctx: Context, flow: Flow, build: Build, options: Options, *, offer_retry: bool = False) -> FileResult:
@@ -123,40 +127,105 @@ def _retry_command(ctx: Context) -> str:
     return shlex.join(["contact-sync", "retry", *options])
 
 
-def _run_file(ctx: Context, options: Options) -> FileResult:
-    return _execute(ctx, sync.run, build_settings.for_run, options, offer_retry=not (options["sandbox"] or options["dry_run"]))
+def _run_sources(ctx: Context) -> FileResult:
+    """Run files and folders one after the other, within one budget; return the worst result."""
+    console, options = ctx.obj.console, ctx.params
+    budget = Budget.begin(options["rate"], options["limit"], options["max_duration"])
+    reports = _reports_of(options)
+    results: list[FileResult] = []
+    for source, report in reports.items():
+        if any(result.stops_others for result in results):
+            console.print_message(_("{path} was not run.", path=source))
+        elif report is None:
+            results += _run_folder(ctx, {**options, "source": source}, budget)
+        else:
+            results.append(_run_file(ctx, {**options, "source": source, "report": report}, budget))
+    return min(results, key=lambda result: RANK.index(result.code), default=_NOTHING)
 
 
-def _run_folder(ctx: Context, options: Options) -> FileResult:
-    """Run each file of a folder; return the worst exit code, and the error that ended the loop."""
+_NOTHING = FileResult(0, "", is_open=False)  # the result of an empty folder
+
+
+def _reports_of(options: Options) -> dict[Path, Path | None]:
+    """Return each source once, and its report, None for a folder. Raises ConfigError where a report does not fit."""
+    sources = {os.path.realpath(source): source for source in reversed(options["sources"])}
+    folders = [source for source in sources.values() if os.path.isdir(source)]  # noqa: PTH112 - which does not raise
+    if any(options[name] not in {None, NOWHERE} for name in FORMATS):
+        if folders:
+            raise ConfigError(
+                "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
+                path=folders[-1],
+            )
+        if len(sources) > 1:
+            raise ConfigError("Each of several files has its own reports: leave out --report, --workbook and --page.")
+    reports: dict[Path, Path | None] = dict.fromkeys(reversed(sources.values()))
+    files = [source for source in reports if source not in folders]
+    shared = Counter(map(build_settings.report_beside, files))  # contacts.csv and contacts.xlsx would have the same
+    for source in files:
+        beside = build_settings.report_beside(source)
+        report = options["report"] or (beside if shared[beside] == 1 else inbox.report_of(source))
+        other = sources.get(os.path.realpath(report), source)
+        if other != source:
+            raise ConfigError(
+                "The report of {source} would overwrite {path}: run that file by itself.", source=source, path=other
+            )
+        reports[source] = report
+    return reports
+
+
+def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bool = False) -> FileResult:
+    """Run a file; an error, or a bug, is printed and returned, so that others can be run.
+
+    Raises MissingError if the file `may_be_gone`.
+    """
+    console, path, flow = ctx.obj.console, options["source"], partial(sync.run, budget=budget)
+    try:
+        offer_retry = not (options["sandbox"] or options["dry_run"])
+        return _execute(ctx, flow, build_settings.for_run, options, offer_retry=offer_retry)
+    except ContactSyncError as error:
+        if may_be_gone and isinstance(error, MissingError):
+            raise
+        return _failure(console, error, path)
+    except Exception as bug:  # which must not keep the others from being run
+        log.exception("with %s", path.name)
+        return FileResult(console.print_error(bug_error(bug), path), "", is_open=True)
+
+
+def _run_folder(ctx: Context, options: Options, budget: Budget) -> list[FileResult]:
+    """Run each file of a folder; return the results, the last of which may be the error that ended the loop."""
     console, folder = ctx.obj.console, options["source"]
 
     def run_one(path: Path) -> FileResult:
-        try:
-            return _run_file(ctx, {**options, "source": path, "report": inbox.report_of(path)})
-        except MissingError:
-            raise
-        except ContactSyncError as error:
-            return _failure(console, error, path)
-        except Exception as bug:  # which must not keep the others from being run
-            log.exception("with %s", path.name)
-            return FileResult(console.print_error(bug_error(bug), path), "", is_open=True)
+        return _run_file(ctx, {**options, "source": path, "report": inbox.report_of(path)}, budget, may_be_gone=True)
 
-    codes: list[int] = []
+    results: list[FileResult] = []
     try:
-        if any(options[name] not in {None, NOWHERE} for name in FORMATS):
-            raise ConfigError(
-                "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.", path=folder
-            )
         rehearsal = options["sandbox"] or options["dry_run"]
-        moved = partial(_record_move, ctx, options)
-        codes.extend(inbox.run_each(folder, run_one, moved, expected=options["expect_by"], rehearsal=rehearsal))
-        if not codes and not console.quiet:
+        moved, left = partial(_record_move, ctx, options), partial(_print_left, console, folder)
+        results.extend(inbox.run_each(folder, run_one, moved, expected=options["expect_by"], rehearsal=rehearsal, left=left))
+        if not results and not console.quiet:
             console.print_message(_("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:
-        result = _failure(console, error, folder)
-        return result._replace(code=min([*codes, result.code], key=RANK.index))
-    return FileResult(min(filter(None, codes), key=RANK.index, default=0), "", is_open=False)
+        results.append(_failure(console, error, folder))
+    return results
+
+
+_SHOWN_NAMES = 5
+
+
+def _print_left(console: Console, folder: Path, found: Arrivals) -> None:
+    """Name in one line what is in a folder and not taken; with `quiet` only what may matter."""
+    names = [*found.held_back, *([] if console.quiet else found.litter)]
+    if names:
+        shown = ", ".join(map(readable, names[:_SHOWN_NAMES]))
+        more = f", … (+{len(names) - _SHOWN_NAMES})" if len(names) > _SHOWN_NAMES else ""
+        message = _(
+            "Not taken from {path}: {names}. Copies, backups, unfinished uploads, links and auxiliary files are not sent; rename "
+            "a file that is to be sent, and delete the others.",
+            path=folder,
+            names=shown + more,
+        )
+        console.print_message(message)
 
 
 def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: int) -> None:

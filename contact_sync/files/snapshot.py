@@ -1,35 +1,42 @@
 """A private snapshot of a source that no process is writing to.
 
 A file that was read while it grew yielded 186 of its 400 rows, without an error. So a source is parsed from a copy that is taken
-when the file has not changed for `QUIET` seconds; its identity is compared again afterwards.
+when the file has not changed for `QUIET` seconds and no process has it open for writing; its identity is compared again
+afterwards.
 """
 
+import errno
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
+from contact_sync.files.writers import is_being_written, writer_of
 from contact_sync.i18n import _
 from contact_sync.model import Identity
 
 QUIET, QUIET_TIMEOUT_S = 2.0, 30.0
 """Seconds without a change after which a file counts as written, and seconds after which one that still changes is given up."""
+_FINAL = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EINVAL}
+"""Errors that a path has for good. Every other one may pass: a server that is down, a share, a lock, a permission."""
 _POLL_INTERVAL_S = 0.25
 _BLOCK = 1 << 20  # bytes
 
 
 @contextmanager
 def private_copy(
-    path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object]
+    path: Path, *, clock: Callable[[], float], sleep: Callable[[float], object], timer: Callable[[], float] = time.monotonic
 ) -> Iterator[tuple[FileIO, Identity]]:
     """Open an unlinked, unbuffered copy of `path` that only its user can read, together with the identity of the original.
 
-    Raises `SourceError` when there is no regular file to read, `BusyError` when it keeps changing, `StorageError` when there is
-    no room for the copy.
+    `clock` returns seconds since the epoch and is read once, for the age of the file; `timer` is monotonic. Raises `SourceError`
+    when there is no regular file, `BusyError` when it keeps changing, is being written or cannot be read now, `StorageError` when
+    there is no room for the copy.
     """
     if path.name.startswith(("~$", ".~lock.")):
         raise SourceError("{name} is only the lock file of an office program: give the file itself.", name=path.name)
@@ -39,7 +46,7 @@ def private_copy(
     ):
         opened = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - writing to it raises OSError too, for other reasons
     with opened as copy:
-        yield copy, _copy_when_quiet(path, copy, clock, sleep)
+        yield copy, _copy_when_quiet(path, copy, clock, sleep, timer)
 
 
 def open_file_warning(path: Path) -> str | None:
@@ -54,30 +61,43 @@ def open_file_warning(path: Path) -> str | None:
     return None
 
 
-def _copy_when_quiet(path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object]) -> Identity:
-    deadline = clock() + QUIET_TIMEOUT_S
+def _copy_when_quiet(
+    path: Path, copy: FileIO, clock: Callable[[], float], sleep: Callable[[float], object], timer: Callable[[], float]
+) -> Identity:
+    deadline = timer() + QUIET_TIMEOUT_S
     identity = identity_of(path)
     # A time in the future (a clock that is ahead, a share) proves nothing: then the file is watched.
-    quiet_since = min(identity.modified_ns / 1e9, clock())
+    quiet_since = timer() - max(0.0, clock() - identity.modified_ns / 1e9)
     while True:
-        while clock() - quiet_since < QUIET:
-            if clock() >= deadline:
-                raise BusyError(
-                    "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
-                    name=path.name,
-                    seconds=QUIET_TIMEOUT_S,
-                )
+        while timer() - quiet_since < QUIET or is_being_written(path):
+            if timer() >= deadline:
+                raise _still_written(path)
             sleep(_POLL_INTERVAL_S)
             if (now := identity_of(path)) != identity:
-                identity, quiet_since = now, clock()
+                identity, quiet_since = now, timer()
         _copy(path, copy)
         if (now := identity_of(path)) == identity:
             return now
-        identity, quiet_since = now, clock()
+        identity, quiet_since = now, timer()
+
+
+def _still_written(path: Path) -> BusyError:
+    if writer := writer_of(path):
+        return BusyError(
+            "{name} is still open for writing after {seconds:.0f} s (by process {writer}): run again when it is complete.",
+            name=path.name,
+            seconds=QUIET_TIMEOUT_S,
+            writer=writer,
+        )
+    return BusyError(
+        "{name} is still being written after {seconds:.0f} s: run again when it is complete.",
+        name=path.name,
+        seconds=QUIET_TIMEOUT_S,
+    )
 
 
 def identity_of(path: Path) -> Identity:
-    """Return the current identity of `path`; raises `SourceError` when it is not a regular file that can be read."""
+    """Return the current identity of `path`; raises `SourceError` when it is no regular file, `BusyError` for a passing fault."""
     with _reading(path):
         found = path.stat()
     if stat.S_ISDIR(found.st_mode):
@@ -98,15 +118,21 @@ def _copy(path: Path, copy: FileIO) -> None:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    """Raise errors of reading `path` as `SourceError`."""
+    """Raise errors of reading `path` as `SourceError`, and those that may pass as `BusyError`."""
     try:
         yield
     except FileNotFoundError as error:
         raise MissingError("{path} does not exist: check the name, and whether the export has run.", path=path) from error
     except PermissionError as error:
-        raise SourceError("{path} cannot be read: permission denied; give this user read access.", path=path) from error
+        raise BusyError(
+            "{path} cannot be read: permission denied; give this user read access, or close the program that has it open, and "
+            "run again.",
+            path=path,
+        ) from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
+        if isinstance(error, OSError) and error.errno not in _FINAL:
+            raise BusyError("{path} cannot be read now: {reason}; run again later.", path=path, reason=reason) from error
         raise SourceError("{path} cannot be read: {reason}.", path=path, reason=reason) from error
 
 

@@ -8,7 +8,6 @@ one has moved does not exist for the other.
 
 import datetime as dt
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,9 +15,10 @@ from typing import NamedTuple
 
 from contact_sync.errors import BusyError, ContactSyncError, MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
+from contact_sync.files.writers import is_being_written
 from contact_sync.model import Identity
-
-DONE, FAILED = "done", "failed"
+from contact_sync.names import short
+from contact_sync.sync.arrivals import DONE, FAILED, STAMPED, Arrivals, find_arrivals, is_never_taken, is_report
 
 DESTINATIONS = {0: DONE, 3: FAILED, 4: FAILED}  # exit code → the folder that the file moves to
 
@@ -26,9 +26,6 @@ _SINGLE_FILE = {ContactSyncError.exit_code, BusyError.exit_code}
 """Exit codes that concern only one file: it stays, and the others are run."""
 
 _REPORT = ".results.csv"
-_REPORT_NAME = re.compile(r"(?P<file>.+)\.results(-\d+)?\.(csv|xlsx|xlsm)", re.IGNORECASE | re.DOTALL)
-_UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", ".draft", ".log")
-_STAMP = re.compile(r"(\d{8}T\d{6}Z)-")
 
 
 class FileResult(NamedTuple):
@@ -38,6 +35,12 @@ class FileResult(NamedTuple):
     sentence: str
     is_open: bool  # True when the next run has rows of it to send
     identity: Identity | None = None  # of the file that was run, where it could be read
+    is_of_file: bool = False  # True when the reason lies in this file or its reports, whatever the exit code
+
+    @property
+    def stops_others(self) -> bool:
+        """True when the same would stop the other files."""
+        return self.code not in {*DESTINATIONS, *_SINGLE_FILE} and not self.is_of_file
 
 
 def run_each(
@@ -47,69 +50,65 @@ def run_each(
     *,
     expected: dt.time | None,
     rehearsal: bool,
-) -> Iterator[int]:
-    """Run each file that has arrived, move it unless this is a `rehearsal`, and yield the exit codes.
+    left: Callable[[Arrivals], None] = lambda _: None,
+) -> Iterator[FileResult]:
+    """Run each file that has arrived, move it unless this is a `rehearsal`, and yield the results.
 
     `run` may raise MissingError: the file is gone. `moved` is called with the file, its new path (which has only the reports if
-    the file was replaced meanwhile) and the exit code. Raises SourceError when the folder cannot be read, or when no file has
-    arrived today by the time it was `expected`.
+    the file was replaced meanwhile) and the exit code; `left` once with what was found, among it what is not taken. Raises
+    SourceError when the folder cannot be read, or when no file has arrived today by the time it was `expected`, StorageError when
+    files cannot be moved.
     """
-    found = arrivals(inbox)
-    for path in found:
+    found = find_arrivals(inbox)
+    if not rehearsal:
+        for folder in (DONE, FAILED):
+            _refuse_unless_folder(inbox / folder)
+    left(found)
+    for path in found.files:
         before = _identity(path)
         try:
             result = run(path)
         except MissingError:
             continue  # another run has moved it
-        yield result.code
+        yield result
         is_over = not result.is_open or result.code == SourceError.exit_code  # a guard would stop it again
         if result.code in DESTINATIONS and is_over and not rehearsal:
-            was_replaced = _identity(path) not in {result.identity or before, None}
-            if place := move(path, DESTINATIONS[result.code], result.sentence, reports_only=was_replaced):
+            stays = not _is_as_it_was(path, result.identity or before)
+            if place := move(path, DESTINATIONS[result.code], result.sentence, reports_only=stays):
                 moved(path, place, result.code)
-        if result.code not in {*DESTINATIONS, *_SINGLE_FILE}:
-            return  # the same would stop the other files
-    if expected and not found and is_overdue(inbox, expected, dt.datetime.now().astimezone()):
+        if result.stops_others:
+            return
+    if expected and not found.files and is_overdue(inbox, expected, dt.datetime.now().astimezone()):
         time = f"{expected:%H:%M}"
         raise SourceError("No file has arrived in {path} today, expected by {time}: check the export.", path=inbox, time=time)
 
 
-def arrivals(inbox: Path) -> list[Path]:
-    """Return the files that have arrived, in order of arrival, without auxiliary files. Raises SourceError."""
-    with SourceError.from_os_error("{path} cannot be read ({reason}): check the folder.", path=inbox):
-        files = [path for path in inbox.iterdir() if path.is_file()]
-        stems = {name for path in files for name in (path.name, path.stem)}
-        found: list[tuple[int, str, Path]] = []
-        for path in files:
-            if not _is_auxiliary(path.name, stems - {path.name, path.stem}):
-                with suppress(FileNotFoundError):  # another run has moved it since
-                    found.append((path.stat().st_ctime_ns, path.name, path))
-    return [path for *_key, path in sorted(found)]
-
-
-def _is_auxiliary(name: str, others: set[str]) -> bool:
-    """Return True for a lock file, an unfinished upload, and the report of one of the `others`.
-
-    A report whose file is not in the folder was corrected, and is run.
-    """
-    return name.startswith((".", "~$")) or name.lower().endswith(_UNFINISHED) or _is_report(name, others)
-
-
-def _is_report(name: str, files: set[str]) -> bool:
-    match = _REPORT_NAME.fullmatch(name)
-    return match is not None and match["file"] in files
-
-
 def _identity(path: Path) -> Identity | None:
     """Return the current identity of a file, None where it cannot be read."""
-    with suppress(SourceError):
+    with suppress(ContactSyncError):
         return identity_of(path)
     return None
 
 
+def _is_as_it_was(path: Path, read: Identity | None) -> bool:
+    """Return False when a file may have changed since it was read, or may still change; True also when it is gone."""
+    try:
+        return identity_of(path) == read and not is_being_written(path)
+    except MissingError:
+        return True
+    except ContactSyncError:
+        return False
+
+
 def report_of(path: Path) -> Path:
     """Return the path of the report of a file until both are moved."""
-    return path.with_name(f"{path.name}{_REPORT}")
+    return path.with_name(f"{short(path.name)}{_REPORT}")
+
+
+def _refuse_unless_folder(path: Path) -> None:
+    """Raise StorageError unless files can be moved to `path`, if it exists: through a link they would leave the inbox."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise StorageError("{path} is a link or a file, so no file can be moved there: replace it with a folder.", path=path)
 
 
 def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) -> Path | None:
@@ -120,35 +119,53 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
     """
     into = path.parent / folder
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
+    _refuse_unless_folder(into)
     with (
         StorageError.from_os_error("{path} cannot be moved to {folder} ({reason}): check the folder.", path=path, folder=into),
         suppress(FileNotFoundError),
     ):
         into.mkdir(mode=0o700, exist_ok=True)
-        place = _unused_path(into, f"{stamp}-{path.name}")
+        name = short(path.name)
+        place = _unused_path(into, f"{stamp}-{name}")
         # The file last: as long as it is in the inbox, the next run repeats all of this.
-        for report in [one for one in path.parent.iterdir() if _is_report(one.name, {path.name})]:
-            report.rename(place.with_name(place.name + report.name.removeprefix(path.name)))
-        if not reports_only:
-            path.rename(place)
+        for report in [one for one in path.parent.iterdir() if is_report(one.name, {path.name})]:
+            report.rename(place.with_name(place.name + report.name.removeprefix(name)))
         if sentence:
-            place.with_name(f"{place.name}.txt").write_text(f"{sentence}\n", encoding="utf-8", errors="backslashreplace")
+            _write_note(_note_of(place), sentence)
+        if not reports_only:
+            try:
+                path.rename(place)
+            except FileNotFoundError:
+                _note_of(place).unlink(missing_ok=True)
+                raise
         return place
     return None
 
 
+def _note_of(place: Path) -> Path:
+    return place.with_name(f"{place.name}.txt")
+
+
+def _write_note(path: Path, sentence: str) -> None:
+    """Write a note, never through a link or over a file that is there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as note:
+        note.write(f"{sentence}\n")
+
+
 def _unused_path(folder: Path, name: str) -> Path:
-    """Return a path in `folder` that neither a file nor the report of a file that stayed has."""
+    """Return a path in `folder` that neither a file nor the report or the note of a file that stayed has."""
     place, count = folder / name, 1
-    while os.path.lexists(place) or os.path.lexists(report_of(place)):
+    while any(map(os.path.lexists, (place, report_of(place), _note_of(place)))):
         count += 1
         place = folder / f"{name[:17]}{count}-{name[17:]}"
     return place
 
 
 def is_overdue(inbox: Path, expected: dt.time, now: dt.datetime) -> bool:
-    """Return True when the `expected` time of day is past and no file has been moved today."""
-    stamps = [match[1] for folder in (DONE, FAILED) for path in (inbox / folder).glob("*") if (match := _STAMP.match(path.name))]
+    """Return True when the `expected` time of day is past and no file has been moved today; litter does not count as one."""
+    matches = [STAMPED.fullmatch(path.name) for folder in (DONE, FAILED) for path in (inbox / folder).glob("*")]
+    stamps = [match["stamp"] for match in matches if match and not is_never_taken(match["original"].removesuffix(".txt"))]
     latest = max(stamps, default="")
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return now.time() >= expected and latest < f"{today.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}"

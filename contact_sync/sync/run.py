@@ -3,11 +3,11 @@
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from contact_sync.errors import ConfigError, SourceError
+from contact_sync.errors import ConfigError, SourceError, StorageError
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger
 from contact_sync.ledger.store import Ledger
@@ -39,18 +39,20 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.expire(started, history_days=settings.account.keep_days)
-        with _open_source(settings, shutdown) as source:
-            paths = output_paths(settings, source)
-            with drafts(paths) as reports:
-                # A dry run leaves the rows of the last run in the ledger.
-                keep, as_of = not settings.dry_run, _age(source, started, resend=settings.send.resend)
-                ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=keep, as_of=as_of)
-                staged = steps.stage(source, policy)
-                if steps.pass_guards(staged) and sender:
-                    ledger.release(run_id)
-                    summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
-                steps.conclude()
-                steps.report(reports, source.layout, source.original)
+        with ExitStack() as opened:
+            with _blaming_the_file():
+                source = opened.enter_context(_open_source(settings, shutdown))
+                paths = output_paths(settings, source)
+                reports = opened.enter_context(drafts(paths))
+            # A dry run leaves the rows of the last run in the ledger.
+            keep, as_of = not settings.dry_run, _age(source, started, resend=settings.send.resend)
+            ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=keep, as_of=as_of)
+            staged = steps.stage(source, policy)
+            if steps.pass_guards(staged) and sender:
+                ledger.release(run_id)
+                summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
+            steps.conclude()
+            steps.report(reports, source.layout, source.original)
         steps.finish()
     return summary
 
@@ -121,10 +123,22 @@ def _open_source(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
         with open_source(wanted.path, options, sleep=sleep) as source:
             yield source
     except SourceError as refused:
+        if shutdown.reasons:  # the signal may have ended the program that reads a workbook, too
+            raise shutdown.reasons[0] from refused
         with suppress(OSError):  # the report is out of reach, or its name too long
             if settings.report.path.exists():
                 sentence = _("{refused} (The report {path} is from an earlier run.)", refused=refused, path=settings.report.path)
                 raise type(refused)(sentence) from refused
+        raise
+
+
+@contextmanager
+def _blaming_the_file() -> Iterator[None]:
+    """Mark an error as one of this source: an option that does not fit it, or a report that cannot be written at its place."""
+    try:
+        yield
+    except (ConfigError, StorageError) as error:
+        error.is_of_file = True
         raise
 
 

@@ -37,7 +37,7 @@ def settings_of(main: Main, monkeypatch: pytest.MonkeyPatch) -> SettingsOf:
     def call(*arguments: object) -> Settings:
         seen: list[Settings] = []
 
-        def run(settings: Settings, _: object) -> None:
+        def run(settings: Settings, *_: object, **__: object) -> None:
             seen.append(settings)
             raise ConfigError("far enough")
 

@@ -58,8 +58,8 @@ def test_file_replaced_during_its_run(main: Main, served: tuple[Sandbox, list[st
     Path("in").mkdir()
     path = write("C000001;Zoé", name="in/a.csv")
 
-    def run(*given: Any) -> Any:
-        summary = real_run(*given)
+    def run(*given: Any, **more: Any) -> Any:
+        summary = real_run(*given, **more)
         write("C000001;Max", name="new.csv").replace(path)
         return summary
 

@@ -205,7 +205,8 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
         ("--duplicates all", "'--duplicates': 'all' is not one of 'refuse', 'first', 'last'."),
         ("--hidden maybe", "'--hidden': 'maybe' is not one of 'refuse', 'include', 'skip'."),
         ("--nonsense", "No such option '--nonsense'."),
-        ("more.csv", "unexpected extra argument (more.csv)"),
+        ("more.csv --report r.csv", "Each of several files has its own reports: leave out --report, --workbook and --page."),
+        ("contacts.results.csv", "The report of contacts.csv would overwrite contacts.results.csv: run that file by itself."),
         ("--base-url http://example.com", "the API key would be sent unencrypted to example.com: correct --base-url."),
         ("--api-key-file missing", "The API key file missing cannot be read (No such file or directory): check --api-key-file."),
         ("--config missing", "The config file missing cannot be read (No such file or directory): check --config."),
@@ -214,7 +215,7 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
 def test_usage_errors(main: Main, monkeypatch: pytest.MonkeyPatch, wrong: str, sentence: str) -> None:
     """A wrong option is exit 2 with a sentence on stderr, before anything is done; stdout stays empty."""
     main.env["CONTACT_SYNC_API_KEY"] = KEY
-    monkeypatch.setattr("contact_sync.sync.run.run", lambda *_: pytest.fail("the option was accepted"))
+    monkeypatch.setattr("contact_sync.sync.run.run", lambda *_, **__: pytest.fail("the option was accepted"))
     assert main("run", "contacts.csv", *wrong.split()) == 2
     out, err = main.read()
     assert out == ""
@@ -248,7 +249,7 @@ def test_missing_command_or_argument(main: Main) -> None:
     for given, sentence in (
         ((), "Usage: contact-sync"),
         (("rum",), "No such command 'rum'"),
-        (("run",), "Missing argument 'FILE'"),
+        (("run",), "Missing argument 'FILE...'"),
     ):
         assert main(*given) == 2
         out, err = main.read()

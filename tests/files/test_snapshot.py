@@ -1,5 +1,6 @@
 """The private snapshot of a source."""
 
+import errno
 import io
 import os
 import socket
@@ -20,7 +21,7 @@ NOW = 1_000_000_000.0
 
 
 class Time:
-    """A clock that only sleeping advances, with an event at each sleep."""
+    """Two clocks that only sleeping advances, with an event at each sleep."""
 
     def __init__(self, *events: Callable[[], object]) -> None:
         self.now = NOW
@@ -31,8 +32,12 @@ class Time:
         """Return seconds since the epoch."""
         return self.now
 
+    def timer(self) -> float:
+        """Return the seconds that were slept."""
+        return self.slept
+
     def sleep(self, seconds: float) -> None:
-        """Advance the clock, and run the next event."""
+        """Advance the clocks, and run the next event."""
         self.now += seconds
         self.slept += seconds
         if self.events:
@@ -48,7 +53,7 @@ def written(path: Path, content: bytes, age: float) -> Path:
 
 def content_of(path: Path, time: Time) -> bytes:
     """Return the content of a copy of the file."""
-    with private_copy(path, clock=time.clock, sleep=time.sleep) as (copy, _):
+    with private_copy(path, clock=time.clock, sleep=time.sleep, timer=time.timer) as (copy, _):
         return os.pread(copy.fileno(), 1 << 20, 0)
 
 
@@ -70,6 +75,15 @@ def test_a_file_from_the_future_is_watched(tmp_path: Path) -> None:
     """A file time ahead of the clock does not make the run wait for ever."""
     time = Time()
     assert content_of(written(tmp_path / "a.csv", b"abc", -1e6), time) == b"abc"
+    assert time.slept == 2
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_a_clock_that_is_set_meanwhile(tmp_path: Path, step: float) -> None:
+    """The clock may be set while a file is watched: the file is still read after 2 quiet seconds, and not before."""
+    path, time = written(tmp_path / "a.csv", b"abc", 0), Time()
+    time.events = [lambda: setattr(time, "now", time.now + step)]
+    assert content_of(path, time) == b"abc"
     assert time.slept == 2
 
 
@@ -178,27 +192,37 @@ def _failing(function: str, error: OSError, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing permission is reported, whether `stat` or `open` fails."""
+    """Missing permission, which may be a program that has the file open, is reported, whether `stat` or `open` fails."""
     path = written(tmp_path / "a.csv", b"abc", 60)
     denied = PermissionError(13, "Permission denied")
     for function in ("builtins.open", "pathlib.Path.stat"):
         with (
             _failing(function, denied, monkeypatch),
-            pytest.raises(SourceError, match="permission denied; give this user read access"),
+            pytest.raises(BusyError, match="permission denied; give this user read access, or close"),
         ):
             content_of(path, Time())
 
 
-def test_a_disk_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error in the middle of reading refuses the source."""
+PASSING = ("EIO", "ESTALE", "ETIMEDOUT", "EINTR", "ENOLCK", "EBUSY", "ETXTBSY", "EHOSTDOWN", "ENOTCONN", "EMFILE", "ENODEV")
+
+
+@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("function", ["pathlib.Path.stat", "builtins.open", "read"])
+def test_a_fault_that_may_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, function: str) -> None:
+    """A fault of a disk, a share or a server is no fault of the file: the run is to be repeated."""
     path = written(tmp_path / "a.csv", b"abc", 60)
+    error = OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
 
     class Broken(io.BytesIO):
         def read(self, _: int | None = -1) -> bytes:
-            raise OSError(5, "Input/output error")
+            raise error
 
-    monkeypatch.setattr("builtins.open", lambda *_, **__: Broken())
-    with pytest.raises(SourceError, match="cannot be read: Input/output error"):
+    if function == "read":
+        monkeypatch.setattr("builtins.open", lambda *_, **__: Broken())
+        with pytest.raises(BusyError, match=r"cannot be read now: .*; run again later"):
+            content_of(path, Time())
+        return
+    with _failing(function, error, monkeypatch), pytest.raises(BusyError, match=r"cannot be read now: .*; run again later"):
         content_of(path, Time())
 
 

@@ -695,10 +695,10 @@ def test_source_that_is_not_a_file(workspace: Workspace, source: str) -> None:
 
 @requires_root
 def test_a_folder_that_is_out_of_reach(workspace: Workspace) -> None:
-    """A source in a folder that this user may not enter is a refused source."""
+    """A source in a folder that this user may not enter cannot be read now."""
     workspace.folder.chmod(0o700)
     state = workspace.folder.parent
-    with unprivileged_user(), pytest.raises(SourceError, match="cannot be read"):
+    with unprivileged_user(), pytest.raises(BusyError, match="cannot be read"):
         workspace.run(dry_run=True, remember=False, state_dir=state)
 
 

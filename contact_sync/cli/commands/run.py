@@ -1,4 +1,4 @@
-"""`contact-sync run`: push a file, or each file of a folder."""
+"""`contact-sync run`: push files, or each file of a folder."""
 
 from contact_sync.cli import options
 from contact_sync.cli.program import Context, Work, command
@@ -13,6 +13,7 @@ from contact_sync.cli.program import Context, Work, command
 def run(ctx: Context, work: Work, **_: object) -> int:
     """Load FILE, validate it, send the rows that are not in place, and write the results report.
 
-    FILE may be a folder: each file in it is run, then moved with its report to done/ or failed/.
+    FILE may be a folder: each file in it is run, then moved with its report to done/ or failed/. Several files are run one
+    after the other.
     """
     return work(ctx)
