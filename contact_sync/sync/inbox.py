@@ -26,6 +26,7 @@ _SINGLE_FILE = {ContactSyncError.exit_code, BusyError.exit_code}
 """Exit codes that concern only one file: it stays, and the others are run."""
 
 _REPORT = ".results.csv"
+_STAMP_BYTES = 22  # of the time, and of the number where the time is not enough, in the name of a moved file
 
 
 class FileResult(NamedTuple):
@@ -125,11 +126,10 @@ def move(path: Path, folder: str, sentence: str, *, reports_only: bool = False) 
         suppress(FileNotFoundError),
     ):
         into.mkdir(mode=0o700, exist_ok=True)
-        name = short(path.name)
-        place = _unused_path(into, f"{stamp}-{name}")
+        place = _unused_path(into, f"{stamp}-{short(path.name, _STAMP_BYTES)}")
         # The file last: as long as it is in the inbox, the next run repeats all of this.
         for report in [one for one in path.parent.iterdir() if is_report(one.name, {path.name})]:
-            report.rename(place.with_name(place.name + report.name.removeprefix(name)))
+            report.rename(place.with_name(place.name + report.name.removeprefix(short(path.name))))
         if sentence:
             _write_note(_note_of(place), sentence)
         if not reports_only:

@@ -114,7 +114,7 @@ CONTACTS (1).CSV
 
 @pytest.mark.parametrize("name", COPIES.strip().splitlines())
 def test_copies(tmp_path: Path, name: str) -> None:
-    """A copy is one beside its original and after it, unless it is newer than the one that was run; alone it is a file of its own."""
+    """A copy is not taken beside its original, nor after it unless it is newer than what was run; alone it is taken."""
     put(tmp_path, name)
     assert taken(tmp_path) == [name]
     put(tmp_path, "contacts.csv")
