@@ -1,10 +1,12 @@
 """The files that have arrived in an inbox, and those in it that are not taken: copies, backups, unfinished uploads, litter.
 
 Most are told by their names. `contacts (1).csv`, `contacts - Copie.csv` or `contacts.old.csv` may be a file of its own, as when a
-browser saves an export under a name that was in use. It is a copy while `contacts.csv` is in the inbox, and after that was run
-unless it is the newer of the two. A sync program's conflict copy is the version that lost, and never taken.
+browser saves an export under a name that was in use. It is a copy while `contacts.csv` is in the inbox, and after that was run.
+A number alone, which browsers add to a new export, is no proof then: such a file is taken if it is newer than what was run, and
+has other content. A sync program's conflict copy is the version that lost, and never taken.
 """
 
+import filecmp
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -41,6 +43,7 @@ _COPY = re.compile(
     rf"(?P<stem>.+?)( ?\(\d{{1,3}}\)|( - |[ _-]){_WORD}( ?{_NUMBER})?| \([^()]*{_WORD}[^()]*\)|\.(bak|backup|old|orig))",
     re.IGNORECASE | re.DOTALL,
 )
+_NUMBERED = re.compile(rf"^(?!.*\b{_WORD}\b).*\(\d{{1,3}}\)$", re.IGNORECASE | re.DOTALL)
 _COPY_OF = re.compile(r"(copie de|copy of|kopie von|copia de|cópia de) (?P<stem>.+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -106,11 +109,14 @@ def is_never_taken(name: str) -> bool:
 
 
 def _is_copy(path: Path, present: Iterable[str]) -> bool:
-    """Return True when the original of a copy is one of the names that are `present`, or was run and is not older."""
+    """Return True when the original of a copy is one of the names that are `present`, or was run and may be the newer one."""
     originals = {name.casefold() for name in _originals(path.name)} - {path.name.casefold()}
     if not originals.isdisjoint(present):
         return True
-    return bool(originals) and any(_is_older(path, earlier) for earlier in _runs_of(path.parent, originals))
+    earlier = list(_runs_of(path.parent, originals)) if originals else []
+    if _NUMBERED.search(PurePath(path.name).stem):
+        return any(_is_older(path, run) or _is_same(path, run) for run in earlier)
+    return bool(earlier)
 
 
 def _originals(name: str) -> Iterator[str]:
@@ -136,6 +142,13 @@ def _is_older(path: Path, other: Path) -> bool:
     """Return True unless the file at `path` was changed after the other."""
     with suppress(OSError):
         return path.stat().st_mtime_ns <= other.stat().st_mtime_ns
+    return True
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    """Return True unless two files have different content."""
+    with suppress(OSError):
+        return filecmp.cmp(path, other, shallow=False)
     return True
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from contact_sync.files.lock import acquire
 from contact_sync.sandbox.server import Sandbox
+from contact_sync.settings import Settings
 from contact_sync.sync import inbox
 from contact_sync.sync.run import run as real_run
 
@@ -39,14 +40,13 @@ def test_bug_with_one_file(main: Main, served: tuple[Sandbox, list[str]], monkey
     Path("in").mkdir()
     write("C000001;Zoé", name="in/a.csv")
     write("C000002;Zoé", name="in/b.csv")
-    real = inbox.report_of
 
-    def report_of(path: Path) -> Path:
-        if path.name == "a.csv":
+    def run(settings: Settings, *given: Any, **more: Any) -> Any:
+        if settings.source.path.name == "a.csv":
             raise ValueError("no")
-        return real(path)
+        return real_run(settings, *given, **more)
 
-    monkeypatch.setattr(inbox, "report_of", report_of)
+    monkeypatch.setattr("contact_sync.sync.run.run", run)
     assert main("run", "in", *options, "--rate", "0", "-q") == 1
     assert "A bug in contact-sync: ValueError." in main.read().err
     assert sorted(path.name for path in Path("in").iterdir()) == ["a.csv", "done"]

@@ -3,8 +3,10 @@
 import io
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,3 +151,28 @@ def test_broken_pipe_inside_a_command(main: Main, monkeypatch: pytest.MonkeyPatc
     assert "A bug in contact-sync: BrokenPipeError." in main.read().err
     assert main("check", "contacts.csv", "-v") == 1
     assert "Traceback" in main.read().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signal_while_a_source_is_watched(signum: signal.Signals, code: int) -> None:
+    """A signal ends the watching of a file that is being written, long before its 30 seconds are over."""
+    path = write("C1;Zoé")
+    command = [sys.executable, "-m", "contact_sync", "run", str(path), "--sandbox"]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT), "HOME": os.environ["HOME"]}
+    with path.open("a"), subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as running:
+        while not _handles(running.pid, signal.SIGTERM):
+            time.sleep(0.01)
+        time.sleep(0.3)  # it opens its ledger
+        running.send_signal(signum)
+        at = time.monotonic()
+        _out, err = running.communicate(timeout=60)
+        assert time.monotonic() - at < 10
+    assert (running.returncode, err) == (code, f"contact-sync: Interrupted ({signum.name}).\n")
+
+
+def _handles(process: int, signum: signal.Signals) -> bool:
+    """Return True when a process has a handler for a signal."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+    (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (signum - 1) & 1)

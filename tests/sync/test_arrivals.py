@@ -124,12 +124,26 @@ def test_copies(tmp_path: Path, name: str) -> None:
         (tmp_path / "contacts.csv").unlink(missing_ok=True)
         assert taken(tmp_path) == []
         put(tmp_path, name, at=NEW)
-        assert taken(tmp_path) == [name]
-        put(tmp_path, f"{folder}/20260103T030405Z-2-contacts.csv", at=NEW)
         assert taken(tmp_path) == []
         for path in (tmp_path / folder).iterdir():
             path.unlink()
         put(tmp_path, name)
+
+
+@pytest.mark.parametrize("name", ["contacts (1).csv", "contacts(2).csv", "contacts (1) (2).csv"])
+@pytest.mark.parametrize("folder", ["done", "failed"])
+def test_new_export_with_a_number(tmp_path: Path, name: str, folder: str) -> None:
+    """A number is what a browser adds to a new export: it is taken if it is newer than what was run and has other content."""
+    put(tmp_path, name, at=NEW)
+    put(tmp_path, f"{folder}/20260102T030405Z-contacts.csv", at=OLD)
+    assert taken(tmp_path) == []
+    (tmp_path / name).write_bytes(b"other")
+    assert taken(tmp_path) == [name]
+    os.utime(tmp_path / name, (OLD, OLD))
+    assert taken(tmp_path) == []
+    os.utime(tmp_path / name, (NEW, NEW))
+    put(tmp_path, f"{folder}/20260103T030405Z-2-contacts.csv", at=NEW)
+    assert taken(tmp_path) == []
 
 
 @pytest.mark.parametrize(
