@@ -236,7 +236,7 @@ def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: 
         ledger.note_move(path, place)
     if not os.path.lexists(place):
         message = _(
-            "{path} changed during the run: it stays in the inbox for the next run; the report of "
+            "{path} changed during the run, or is still open in a program: it stays in the inbox for the next run; the report of "
             "the version that was read is in {folder}.",
             path=path,
             folder=place.parent,

@@ -69,7 +69,7 @@ def _copy_when_quiet(
     # A time in the future (a clock that is ahead, a share) proves nothing: then the file is watched.
     quiet_since = timer() - max(0.0, clock() - identity.modified_ns / 1e9)
     while True:
-        while timer() - quiet_since < QUIET or is_being_written(path):
+        while timer() - quiet_since < QUIET or _is_incomplete(path):
             if timer() >= deadline:
                 raise _still_written(path)
             sleep(_POLL_INTERVAL_S)
@@ -79,6 +79,14 @@ def _copy_when_quiet(
         if (now := identity_of(path)) == identity:
             return now
         identity, quiet_since = now, timer()
+
+
+def _is_incomplete(path: Path) -> bool:
+    """Return True when a process has a file open for writing, except an office program, which has it open as long as it shows it.
+
+    What such a program has saved is complete.
+    """
+    return open_file_warning(path) is None and is_being_written(path)
 
 
 def _still_written(path: Path) -> BusyError:

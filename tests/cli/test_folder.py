@@ -66,7 +66,10 @@ def test_file_replaced_during_its_run(main: Main, served: tuple[Sandbox, list[st
     with monkeypatch.context() as patch:
         patch.setattr("contact_sync.sync.run.run", run)
         assert main("run", "in", *options, "--rate", "0", "-q") == 0
-    assert "in/a.csv changed during the run: it stays in the inbox for the next run" in main.read().err
+    assert (
+        "in/a.csv changed during the run, or is still open in a program: it stays in the inbox for the next run"
+        in main.read().err
+    )
     assert [found.name for found in Path("in").iterdir() if found.is_file()] == ["a.csv"]
     (report,) = Path("in/done").iterdir()
     before = report.read_bytes()

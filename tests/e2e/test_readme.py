@@ -38,6 +38,7 @@ CODES = {
     "contact-sync doctor": 0,
     "contact-sync doctor --api-key-file /etc/contact-sync.key": 0,
     "contact-sync run /srv/inbox/": 0,
+    "contact-sync run /srv/contacts/contacts.csv /srv/inbox/": 0,
     "contact-sync retry": 0,
     "contact-sync retry --api-key-file /etc/contact-sync.key": 0,
     "contact-sync report": 0,

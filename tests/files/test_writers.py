@@ -102,6 +102,13 @@ def test_a_file_that_is_missing(tmp_path: Path) -> None:
     assert not is_being_written(tmp_path / "gone.csv")
 
 
+def test_a_file_that_an_office_program_shows(path: Path) -> None:
+    """An office program has a file open as long as it shows it: what it has saved is read, and a warning says so."""
+    path.with_name(f".~lock.{path.name}#").touch()
+    with held(path, "r+"):
+        assert content_of(path, Time()) == b"abc"
+
+
 def test_an_upload_that_pauses(path: Path) -> None:
     """A file that is quiet while its writer has it open is not read, until the writer closes it."""
     with held(path, "a") as process:
