@@ -71,7 +71,7 @@ class StorageError(ContactSyncError):
 
 
 class BusyError(ContactSyncError):
-    """Another run holds the lock, or the source is still changing."""
+    """Another run holds the lock, or the source is still being written or cannot be read now."""
 
     exit_code = 75
 
