@@ -128,7 +128,7 @@ def _backing_off(workspace: Workspace) -> RunningProgram:
 
 
 def _probing(workspace: Workspace) -> RunningProgram:
-    workspace.sandbox.faults = Faults(errors=1)
+    workspace.sandbox.faults = Faults(drops=1)
     running = workspace.start()
     running.wait_for(20)
     _wait_for_silence(running, 0.5)
