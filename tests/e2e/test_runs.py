@@ -168,7 +168,7 @@ def test_closed_port(workspace: Workspace) -> None:
 @pytest.mark.soak
 def test_recovery_from_an_outage(new_workspace: NewWorkspace) -> None:
     """An outage of half a minute delays the run, and no row fails."""
-    workspace = new_workspace(faults=Faults(errors=1))
+    workspace = new_workspace(faults=Faults(drops=1))
     workspace.export(make_contacts(100))
     running = workspace.start()
     time.sleep(30)
