@@ -71,7 +71,7 @@ class StorageError(ContactSyncError):
 
 
 class BusyError(ContactSyncError):
-    """Another run holds the lock, or the source is still being written or cannot be read now."""
+    """Another run holds the lock, another program the ledger, or the source is still being written or cannot be read now."""
 
     exit_code = 75
 
@@ -114,6 +114,6 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
 
 ATTENTION_CODE = 3  # exit code of a finished run of which rows need attention or failed
 
-PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, ATTENTION_CODE)
+PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, BusyError.exit_code, ATTENTION_CODE)
 """Exit codes of one run by precedence, when several apply (a shutdown, then a report that cannot be written)."""
-RANK = (*PRECEDENCE, BusyError.exit_code, 0)  # exit codes of several runs by precedence
+RANK = (1, 7, 5, 2, 4, 130, 143, 6, ATTENTION_CODE, BusyError.exit_code, 0)  # exit codes of several runs by precedence

@@ -3,11 +3,12 @@
 import os
 import resource
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import Layout, OutputPaths
 
@@ -24,6 +25,12 @@ def begin_run(
     ledger.begin_run(run, OutputPaths(Path(source), {"report": REPORT}, 0o600), started, LAYOUT, keep=keep)
     with ledger.staging():
         pass
+
+
+def edit(ledger: Path, statement: str, *values: object) -> None:
+    """Change a ledger as the program would, so that it is not taken for damaged."""
+    with closing(Database(ledger, ledger.stem)) as database:
+        database.write(statement, *values)
 
 
 @contextmanager

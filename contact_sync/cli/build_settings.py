@@ -49,10 +49,20 @@ def report_beside(source: Path) -> Path:
 
 def _settings(options: Options, **derived: Any) -> Settings:
     """Return the settings that the options, without those left out, and then the `derived` values give."""
-    values: dict[str, Any] = {"state_dir": platformdirs.user_state_path("contact-sync")}
+    values: dict[str, Any] = {}
+    if options.get("state_dir") is None and derived.get("remember", True):
+        values["state_dir"] = _state_dir()
     values |= {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
     return Settings.of(**values | derived)
+
+
+def _state_dir() -> Path:
+    """Return the default state folder. Raises ConfigError for a user without a home."""
+    try:
+        return platformdirs.user_state_path("contact-sync")
+    except RuntimeError as error:
+        raise ConfigError("This user has no home folder for the ledger: set --state-dir, or HOME.") from error
 
 
 def _of_file(options: Options) -> Options:

@@ -104,7 +104,10 @@ def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Pat
 
     Without a `value` the file in the user's config folder is read, if there is one.
     """
-    path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
+    try:
+        path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
+    except RuntimeError:  # a user without a home
+        return None
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

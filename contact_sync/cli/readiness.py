@@ -16,7 +16,7 @@ from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.cli.build_settings import require_key
 from contact_sync.errors import ConfigError, ContactSyncError, Transient
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import accounts, is_locked, open_existing_ledger
+from contact_sync.ledger.state_dir import accounts, folder_warnings, is_locked, open_existing_ledger
 from contact_sync.model import PastRun
 from contact_sync.settings import AccountSettings, Settings
 
@@ -52,17 +52,19 @@ def _with_error(findings: Iterator[Finding]) -> Iterator[Finding]:
 
 def _account(build: Callable[[], Settings]) -> Iterator[Finding]:
     account = build().account
-    for check in (_api, _folder, _ledger):
+    user: list[str] = []  # of the key, as soon as the API has named it
+    for check in (partial(_api, user), _folder, partial(_ledger, user)):
         yield from _with_error(check(account))
 
 
-def _api(account: AccountSettings) -> Iterator[Finding]:
+def _api(user: list[str], account: AccountSettings) -> Iterator[Finding]:
     require_key(account.key)
     try:
         found = asyncio.run(_fetch(account))
     except Transient as error:
         url = account.base_url
         raise ConfigError("The API at {url} does not answer: check --base-url, the network and the proxy.", url=url) from error
+    user.append(found.user)
     yield _ok(_("The API at {url} answers, and the key is valid.", url=account.base_url))
     if found.credit:
         yield _ok(_("Credit: {credit} SMS.", credit=found.credit))
@@ -86,7 +88,9 @@ def _folder(account: AccountSettings) -> Iterator[Finding]:
     existing = next(filter(os.path.exists, [folder, *folder.parents]), folder)  # which does not raise
     if not os.access(existing, os.W_OK | os.X_OK):
         raise ConfigError("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder)
-    if existing == folder and folder.stat().st_mode & 0o077:
+    if existing == folder:
+        yield from map(_problem, folder_warnings(folder))
+    if existing == folder and folder.stat().st_mode & 0o077 and not folder.stat().st_mode & 0o022:
         yield _problem(_("The state folder {path} can be read by others: run chmod 700 on it.", path=folder))
     free = shutil.disk_usage(existing).free
     if free < _MIN_FREE_BYTES:
@@ -95,8 +99,8 @@ def _folder(account: AccountSettings) -> Iterator[Finding]:
         yield _ok(_("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
 
 
-def _ledger(account: AccountSettings) -> Iterator[Finding]:
-    runs, in_progress = _runs(account) if accounts(account.state_dir) else ([], False)
+def _ledger(user: list[str], account: AccountSettings) -> Iterator[Finding]:
+    runs, in_progress = _runs(account, lambda: "".join(user)) if accounts(account.state_dir) else ([], False)
     if in_progress:
         yield _ok(_("A run is in progress."))
         runs = runs[1:] if runs and runs[0].finished is None else runs
@@ -122,12 +126,12 @@ def _ledger(account: AccountSettings) -> Iterator[Finding]:
         yield _ok(_("Last successful run: {started}.", started=succeeded.started))
 
 
-def _runs(account: AccountSettings) -> tuple[list[PastRun], bool]:
+def _runs(account: AccountSettings, identify: Callable[[], str]) -> tuple[list[PastRun], bool]:
     """Return the runs of the account, newest first; True when one is in progress."""
     exactly = bool(account.key or account.name)
     try:
-        with open_existing_ledger(account, locked=False, exact=exactly) as ledger:
-            return ledger.runs(1000), is_locked(account, exact=exactly)
+        with open_existing_ledger(account, locked=False, exact=exactly, identify=identify) as ledger:
+            return ledger.runs(1000), is_locked(account, exact=exactly, identify=identify)
     except ConfigError as error:
         if not exactly:
             raise

@@ -230,9 +230,9 @@ def _print_left(console: Console, folder: Path, found: Arrivals) -> None:
 
 def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: int) -> None:
     """Record in the ledger, and report, that a file or only its reports were moved to `place`."""
-    console = ctx.obj.console
+    console, account = ctx.obj.console, build_settings.for_run(ctx, options).account
     # Another run may already be at the next file: then its rows have replaced these, and the path is not needed any more.
-    with contextlib.suppress(BusyError), open_ledger(build_settings.for_run(ctx, options).account) as ledger:
+    with contextlib.suppress(BusyError), open_ledger(account, sends=False) as ledger:
         ledger.note_move(path, place)
     if not os.path.lexists(place):
         message = _(

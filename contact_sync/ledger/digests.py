@@ -4,6 +4,7 @@ HMAC-SHA256 under a random key of this installation, so that a stolen ledger can
 the name of a field: fields may be added, removed and reordered, and what was confirmed before keeps its meaning.
 """
 
+import errno
 import hmac
 import os
 import secrets
@@ -13,6 +14,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from contact_sync.errors import StorageError
+from contact_sync.files.private import private
 
 FieldDigests = Mapping[str, bytes]  # field name → digest (8 bytes) of its value. A field whose value is not known is absent.
 
@@ -93,19 +95,25 @@ def from_first_release(stored: bytes) -> bytes:
     return pack({name: digest for name, digest in digests.items() if any(digest)})
 
 
-def installation(folder: Path) -> Fingerprints:
+def installation(folder: Path, *, may_create: bool = True) -> Fingerprints:
     """Return digests under the key kept in `folder`, which is created at first use with mode 0600.
 
-    Raises StorageError when the key can be neither read nor created.
+    Raises StorageError when the key can be neither read nor created, or is missing and not to be created.
     """
     path = folder / "digest.key"
     with StorageError.from_os_error(
         "The installation key {path} cannot be read or made ({reason}): check the folder.", path=path
     ):
-        if not path.exists():
+        if not os.path.lexists(path):
+            if not may_create:
+                raise StorageError(
+                    "The installation key {path} is missing, but there are ledgers beside it: restore it from a backup, or "
+                    "delete the ledgers too (every row is then sent once more).",
+                    path=path,
+                )
             _create(path)
-        path.chmod(0o600)  # a copy or a backup may have changed it
-        key = path.read_bytes()
+        with private(path, os.O_RDONLY) as descriptor:
+            key = os.read(descriptor, _KEY_BYTES + 1)
     if len(key) != _KEY_BYTES:
         raise StorageError(
             "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
@@ -117,9 +125,16 @@ def installation(folder: Path) -> Fingerprints:
 
 def _create(path: Path) -> None:
     """Write a new key completely before it gets its name, unless another process was faster."""
+    key = secrets.token_bytes(_KEY_BYTES)
     with NamedTemporaryFile(prefix=f"{path.name}.", dir=path.parent) as draft:
-        draft.write(secrets.token_bytes(_KEY_BYTES))
+        draft.write(key)
         draft.flush()
         os.fsync(draft.fileno())
         with suppress(FileExistsError):
-            os.link(draft.name, path)
+            try:
+                os.link(draft.name, path)
+            except OSError as error:
+                if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}:
+                    raise
+                with path.open("xb") as file:  # a file system without hard links: a crash here leaves a key that is damaged
+                    file.write(key)

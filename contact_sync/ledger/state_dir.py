@@ -1,21 +1,26 @@
 """The state folder: a ledger and a lock for each account, and the key of all digests."""
 
 import os
+import re
 import secrets
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
 from contact_sync.files.lock import acquire, is_held
 from contact_sync.i18n import _
+from contact_sync.ledger.accounts import Accounts, Choice, Identify
 from contact_sync.ledger.digests import Fingerprints, installation
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
 from contact_sync.settings import AccountSettings
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
+_OURS = re.compile("[0-9a-f]{16}")  # names of ledgers
 
 
 def open_temporary_ledger() -> AbstractContextManager[Ledger]:
@@ -23,31 +28,49 @@ def open_temporary_ledger() -> AbstractContextManager[Ledger]:
     return SqliteLedger(None, Fingerprints(secrets.token_bytes(32)))
 
 
-def open_ledger(account: AccountSettings) -> AbstractContextManager[Ledger]:
+def open_ledger(
+    account: AccountSettings,
+    *,
+    sends: bool = True,
+    identify: Identify | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account, which is created at first use, under an exclusive lock.
 
-    Raises BusyError when another process has the lock, StorageError when the folder cannot be used.
+    With `sends` its use is recorded; `identify` asks the API whose the key is, where that is not known and matters. `sleep` is
+    called while another program has the ledger locked, and may raise. Raises BusyError when another process has the lock or the
+    ledger, StorageError when the folder cannot be used, ConfigError when key and name certainly belong to two accounts.
     """
     folder = account.state_dir
     with _reported(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fingerprints = installation(folder)
-    return _open(folder, fingerprints, _name_of(account, fingerprints), locked=True)
+    state = _StateFolder(folder)
+    return _open(state, state.accounts.choose(account, identify), sleep, sends=sends)
 
 
-def open_existing_ledger(account: AccountSettings, *, locked: bool = True, exact: bool = False) -> AbstractContextManager[Ledger]:
-    """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder.
+def open_existing_ledger(
+    account: AccountSettings,
+    *,
+    locked: bool = True,
+    exact: bool = False,
+    sends: bool = False,
+    identify: Identify | None = None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> AbstractContextManager[Ledger]:
+    """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder; to be read, unless `locked`.
 
     Raises ConfigError when there is none, or when it is not clear which account is meant, and what `open_ledger` raises.
     """
-    return _open(account.state_dir, *_existing_account(account, exact=exact), locked=locked)
+    folder, choice = _existing_account(account, identify, exact=exact)
+    if sends:
+        return _open(folder, choice, sleep, sends=True)
+    return _open_named(folder, choice.ledger, sleep) if locked else folder.read(choice.ledger, sleep)
 
 
-def is_locked(account: AccountSettings, *, exact: bool = False) -> bool:
+def is_locked(account: AccountSettings, *, exact: bool = False, identify: Identify | None = None) -> bool:
     """Return True when another process has the lock of the ledger that `open_existing_ledger` opens. Raises what that does."""
-    _fingerprints, name = _existing_account(account, exact=exact)
-    with _reported(account.state_dir):
-        return is_held(account.state_dir / f"{name}{_LOCK}")
+    folder, choice = _existing_account(account, identify, exact=exact)
+    return folder.is_held(choice.ledger)
 
 
 def accounts(folder: Path) -> set[str]:
@@ -57,57 +80,106 @@ def accounts(folder: Path) -> set[str]:
     return set()
 
 
+def folder_warnings(folder: Path) -> list[str]:
+    """Return a warning when other users can change what is in the state folder. Raises StorageError."""
+    with _reported(folder):
+        found = folder.stat()
+    if found.st_uid not in {0, os.geteuid()}:
+        return [_("The state folder {path} belongs to another user: run as its owner, or change --state-dir.", path=folder)]
+    if found.st_mode & 0o022:
+        return [_("The state folder {path} can be changed by other users: run chmod 700 on it.", path=folder)]
+    return []
+
+
 def _reported(folder: Path) -> AbstractContextManager[None]:
     return StorageError.from_os_error("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder)
 
 
-def _name_of(account: AccountSettings, fingerprints: Fingerprints) -> str:
-    return fingerprints.account(account.base_url, account.name or account.key)
+class _StateFolder:
+    """An existing state folder. Raises StorageError when the key of its digests is missing although it has ledgers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder
+        ours = [name for name in accounts(folder) if _OURS.fullmatch(name)]
+        self.fingerprints = installation(folder, may_create=not ours)
+        self.accounts = Accounts(folder, self.fingerprints, partial(accounts, folder))
+
+    def is_held(self, name: str) -> bool:
+        """Return True when a process has the lock of this ledger."""
+        with _reported(self.path):
+            return is_held(self.path / f"{name}{_LOCK}")
+
+    def read(self, name: str, sleep: Callable[[float], object]) -> SqliteLedger:
+        """Open a ledger that is only read."""
+        return SqliteLedger(self.path / f"{name}{_SUFFIX}", self.fingerprints, name, read_only=True, sleep=sleep)
+
+    def enter(self, stack: ExitStack, name: str, sleep: Callable[[float], object] | None) -> Ledger:
+        """Lock and open a ledger until `stack` ends, and delete its text that is too old."""
+        with _reported(self.path):
+            path = self.path / f"{name}{_LOCK}"  # it stays: deleting it would let two processes lock two files
+            descriptor = acquire(path)
+            if descriptor is None:
+                holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
+                raise BusyError(
+                    "Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder
+                )
+            stack.callback(os.close, descriptor)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
+        ledger = stack.enter_context(SqliteLedger(self.path / f"{name}{_SUFFIX}", self.fingerprints, name, sleep=sleep))
+        ledger.expire(datetime.now(UTC))
+        return ledger
 
 
-def _existing_account(account: AccountSettings, *, exact: bool) -> tuple[Fingerprints, str]:
-    """Return the digests of the installation, and the account whose ledger is meant."""
-    folder = account.state_dir
-    known = accounts(folder)
+def _existing_account(account: AccountSettings, identify: Identify | None, *, exact: bool) -> tuple[_StateFolder, Choice]:
+    """Return the state folder, and the ledger that is meant."""
+    path = account.state_dir
+    known = accounts(path)
     if not known:
-        raise ConfigError("There is no ledger in {path}: check --state-dir, or run a file first.", path=folder)
-    fingerprints = installation(folder)
-    name = _name_of(account, fingerprints)
-    if name not in known:
-        if exact or account.name or len(known) > 1:
-            raise ConfigError(
-                "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.",
-                path=folder,
-            )
-        name = known.pop()
-    return fingerprints, name
+        raise ConfigError("There is no ledger in {path}: check --state-dir, or run a file first.", path=path)
+    folder = _StateFolder(path)
+    choice = folder.accounts.choose(account, identify)
+    if choice.is_known and choice.ledger in known:
+        return folder, choice
+    current = folder.accounts.current()
+    if exact or account.name or len(current) != 1:
+        raise ConfigError(
+            "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.", path=path
+        )
+    choice.ledger = current.pop()
+    return folder, choice
 
 
 @contextmanager
-def _open(folder: Path, fingerprints: Fingerprints, name: str, *, locked: bool) -> Iterator[Ledger]:
-    """Open a ledger; under its lock, delete the text that is too old from every ledger in the folder."""
+def _open(folder: _StateFolder, choice: Choice, sleep: Callable[[float], object], *, sends: bool) -> Iterator[Ledger]:
+    """Open the ledger of an account for a run; what another ledger of the account has overwritten is not believed."""
+    with _open_named(folder, choice.ledger, sleep) as ledger:
+        ledger.warnings += [*folder_warnings(folder.path), *choice.warnings]
+        if choice.rivals:
+            warning = _(
+                "Another ledger in {path} may be of the same account and was used since this one: every row is sent once more. "
+                "If it is of another account, give every run an --account.",
+                path=folder.path,
+            )
+            ledger.distrust(warning, durably=sends)
+        if not sends:
+            yield ledger
+            return
+        folder.accounts.begin(choice, folder.is_held)
+        try:
+            yield ledger
+        finally:
+            with suppress(StorageError, BusyError):  # then the use counts as one that has not ended
+                folder.accounts.end(choice)
+
+
+@contextmanager
+def _open_named(folder: _StateFolder, name: str, sleep: Callable[[float], object]) -> Iterator[Ledger]:
+    """Open a ledger under its lock; delete the text that is too old from every ledger in the folder."""
     with ExitStack() as stack:
-        with _reported(folder):
-            ledger = _enter(stack, folder, fingerprints, name, locked=locked)
-            for other in accounts(folder) - {name} if locked else ():  # such as that of a former key
-                # One that is locked, damaged or of a newer version is left to a later run.
-                with suppress(ContactSyncError, OSError), ExitStack() as others:
-                    if (folder / f"{other}{_LOCK}").exists():  # else it is not one of ours
-                        _enter(others, folder, fingerprints, other, locked=True)
+        ledger = folder.enter(stack, name, sleep)
+        for other in accounts(folder.path) - {name}:  # such as that of a former key
+            # One that is locked, damaged or of a newer version is left to a later run.
+            with suppress(ContactSyncError, OSError), ExitStack() as others:
+                if (folder.path / f"{other}{_LOCK}").exists():  # else it is not one of ours
+                    folder.enter(others, other, None)
         yield ledger
-
-
-def _enter(stack: ExitStack, folder: Path, fingerprints: Fingerprints, name: str, *, locked: bool) -> Ledger:
-    """Open a ledger until `stack` ends; with `locked`, lock it for as long and delete its text that is too old."""
-    if locked:
-        path = folder / f"{name}{_LOCK}"  # it stays: deleting it would let two processes lock two files
-        descriptor = acquire(path)
-        if descriptor is None:
-            holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
-            raise BusyError("Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder)
-        stack.callback(os.close, descriptor)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-    ledger = stack.enter_context(SqliteLedger(folder / f"{name}{_SUFFIX}", fingerprints, name))
-    if locked:
-        ledger.expire(datetime.now(UTC))
-    return ledger

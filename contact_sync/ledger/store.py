@@ -29,6 +29,15 @@ class Comparison(NamedTuple):
 class Ledger(Protocol):
     """The rows of the current run, by their numbers, and the memory of one account."""
 
+    warnings: list[str]
+    """Sentences for the operator about the ledger itself; those that are about the past stay until a run was released."""
+
+    def distrust(self, warning: str, *, durably: bool) -> None:
+        """Take nothing for confirmed any more, and add a warning that says why, unless nothing was confirmed.
+
+        Without `durably` this lasts until the ledger is closed.
+        """
+
     def begin_run(
         self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool, as_of: int = 0
     ) -> None:

@@ -81,6 +81,7 @@ class Sandbox:
         self.store = ContactStore(is_open=open_store)
         self.script: dict[str, list[Behaviour]] = {}
         """contactId → behaviours of its next updates, each used once; after them `faults` applies again."""
+        self.users: dict[str, str] = {}  # key → the user that it belongs to, where that is not the usual one
         self.calls: list[Call] = []  # updates received, in order of arrival
         self.requests = self.applied = 0  # number of updates received, and of those applied
         self._rng = random.Random(self.faults.seed)  # noqa: S311 - must repeat; nothing here is a secret
@@ -109,9 +110,15 @@ class Sandbox:
         endpoint = f"{request.method} {request.path}"
         if endpoint == "POST /v1/contact/update":
             return await self._update_contact(request)
+        if endpoint == "GET /v1/me":
+            return self._me(request.query.get("apiKey", ""))
         if read := _READS.get(endpoint):
             return read(self.store, request.query) if self.accepts(request.query.get("apiKey")) else _error(10)
         return web.Response(status=404, text="Not Found")
+
+    def _me(self, key: str) -> web.Response:
+        user = _USER | {"username": self.users.get(key, _USER["username"])}
+        return _success(user=user, credits=_CREDITS) if self.accepts(key) else _error(10)
 
     async def _update_contact(self, request: web.BaseRequest) -> web.Response:
         at = time.monotonic()
@@ -179,7 +186,6 @@ _READS: dict[str, Callable[[ContactStore, Mapping[str, str]], web.Response]] = {
     "GET /v1/contact/detail": _contact_detail,
     "GET /v1/contact/list": _contact_list,
     "GET /v1/group/list": lambda _store, _query: _success(groups=_GROUP_LIST),
-    "GET /v1/me": lambda _store, _query: _success(user=_USER, credits=_CREDITS),
 }
 """Endpoint → its handler, called with the contacts and the query once the API key is accepted."""
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
@@ -34,7 +35,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
     policy = Policy(blank=settings.source.blank, region=settings.source.region, today=started.astimezone().date())
     run_id = f"{started:%Y%m%dT%H%M%SZ}-{started.microsecond:05x}{secrets.token_hex(1)}"
     sender = _open_sender(settings, shutdown, budget) if not settings.dry_run else None
-    with handle_signals(shutdown), _open_ledger(settings) as ledger:
+    with handle_signals(shutdown), _open_ledger(settings, shutdown, sender) as ledger:
         summary = Summary(run_id, settings.source.path, settings.report.path)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
@@ -52,6 +53,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
                 ledger.release(run_id)
                 summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
             steps.conclude()
+            summary.requests += sender.other_requests if sender else 0
             steps.report(reports, source.layout, source.original)
         steps.finish()
     return summary
@@ -64,8 +66,12 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     """
     begun, shutdown = time.monotonic(), Shutdown()
     sender = _open_sender(settings, shutdown)
-    with handle_signals(shutdown), open_existing_ledger(settings.account, exact=True) as ledger:
+    opened = open_existing_ledger(
+        settings.account, exact=True, sends=True, identify=sender.identify, sleep=partial(_sleep, shutdown)
+    )
+    with handle_signals(shutdown), opened as ledger:
         summary, layout, paths = _last_run(ledger, settings)
+        summary.warnings = list(ledger.warnings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         with drafts(paths) as reports:
             requests, retries = ledger.attempts()
@@ -73,7 +79,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
                 raise ConfigError("The last run ended before anything was sent: run the file again.")
             summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
             steps.conclude()
-            summary.requests -= requests
+            summary.requests -= requests - sender.other_requests
             summary.retries -= retries
             steps.report(reports, layout)
         steps.finish()
@@ -103,24 +109,28 @@ def _open_sender(settings: Settings, shutdown: Shutdown, budget: Budget | None =
     return Sender(settings, shutdown, budget or Budget.of(settings.send))
 
 
-def _open_ledger(settings: Settings) -> AbstractContextManager[Ledger]:
+def _open_ledger(settings: Settings, shutdown: Shutdown, sender: "Sender | None") -> AbstractContextManager[Ledger]:
     """Open the ledger of the account, or one that is thrown away afterwards, for `check` and for the sandbox."""
-    return open_ledger(settings.account) if settings.remember and not settings.send.sandbox else open_temporary_ledger()
+    if not settings.remember or settings.send.sandbox:
+        return open_temporary_ledger()
+    identify = sender.identify if sender else None
+    return open_ledger(settings.account, sends=sender is not None, identify=identify, sleep=partial(_sleep, shutdown))
+
+
+def _sleep(shutdown: Shutdown, seconds: float) -> None:
+    """Sleep; raises the reason of the shutdown when a signal has arrived."""
+    time.sleep(seconds)
+    if shutdown.reasons:
+        raise shutdown.reasons[0]
 
 
 @contextmanager
 def _open_source(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
     """Open the source; a SourceError, also one that is raised later, mentions the report of an earlier run."""
-
-    def sleep(seconds: float) -> None:
-        time.sleep(seconds)
-        if shutdown.reasons:  # a signal, while the source was watched
-            raise shutdown.reasons[0]
-
     wanted = settings.source
     options = SourceOptions(wanted.sheet, wanted.encoding, wanted.delimiter, wanted.hidden, wanted.renames)
     try:
-        with open_source(wanted.path, options, sleep=sleep) as source:
+        with open_source(wanted.path, options, sleep=partial(_sleep, shutdown)) as source:
             yield source
     except SourceError as refused:
         if shutdown.reasons:  # the signal may have ended the program that reads a workbook, too

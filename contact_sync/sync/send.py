@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from contact_sync.api.client import Client
-from contact_sync.errors import ContactSyncError, StorageError, UnavailableError
+from contact_sync.api.smspartner.me import Me
+from contact_sync.errors import ContactSyncError, Transient, UnavailableError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import ngettext
 from contact_sync.ledger.store import Ledger
@@ -24,11 +25,13 @@ from contact_sync.sync.breaker import Health
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
 from contact_sync.sync.row_sender import RowSender
-from contact_sync.sync.shutdown import Shutdown
+from contact_sync.sync.shutdown import Shutdown, Stopped
 
 MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
 
 _FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
+
+_IDENTIFY_TIMEOUT_S = 10.0
 
 _REPORT_BYTES = 150  # of a line of the report, without the source's cells
 
@@ -46,6 +49,25 @@ class Sender:
         self._shutdown = shutdown
         self._budget = budget
         self._client = None if settings.send.sandbox else self._open_client(settings.account.base_url)
+        self.other_requests = 0  # requests that are not about a row
+
+    def identify(self) -> str:
+        """Ask the API for the user of the key, within the pace; return an empty text when it does not answer."""
+        if self._client is None:
+            return ""
+        client = self._open_client(self._settings.account.base_url)
+
+        async def ask() -> str:
+            async with client, asyncio.timeout(_IDENTIFY_TIMEOUT_S):
+                return (await client.call(Me(self._settings.account.key), None)).user
+
+        try:
+            return asyncio.run(ask())
+        except (Transient, Stopped, TimeoutError, ContactSyncError) as error:
+            log.info("the API did not say whose the key is: %s", type(error).__name__)
+            return ""
+        finally:
+            self.other_requests = client.limiter.acquired
 
     def _open_client(self, base_url: str) -> Client:
         settings = self._settings.send
@@ -64,7 +86,7 @@ class Sender:
                 return []
             report.reserve(ledger.cells_size() + _REPORT_BYTES * rows)
             ledger.check_room(pending)
-        except StorageError as reason:
+        except ContactSyncError as reason:
             self._shutdown.request(reason)
             return []
         watcher.sending(min(pending, sys.maxsize if self._budget.rows is None else self._budget.rows))
@@ -203,7 +225,7 @@ class Pool:
             await self._work(itertools.islice(self._queue.rows, 1), self._settings.attempts)
             if self._breaker.state is not Health.UNPROVEN or self._shutdown.reasons:
                 return
-        if self._client.limiter.acquired:  # else there was no row
+        if self._queue.position >= 0:  # else there was no row
             self._breaker.assume_down()
 
     async def _send_failed_rows(self) -> None:

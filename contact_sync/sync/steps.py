@@ -71,7 +71,8 @@ class Steps:
                     staged.superseded,
                 )
             )
-        summary.warnings, summary.findings, summary.letters = source.warnings, source.findings, source.layout.letters_of_fields
+        summary.warnings = source.warnings = [*ledger.warnings, *source.warnings]
+        summary.findings, summary.letters = source.findings, source.layout.letters_of_fields
         summary.notes = [
             ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
             for (field, what), count in validator.notes.items()
@@ -155,7 +156,7 @@ class Steps:
         if not self.settings.dry_run:
             try:
                 self.ledger.finish_run(self.summary, stamp(datetime.now(UTC)))
-            except StorageError as reason:
+            except ContactSyncError as reason:
                 self.shutdown.request(reason)
                 self._set_exit_code()
 

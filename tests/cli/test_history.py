@@ -12,7 +12,7 @@ from contact_sync.files.lock import acquire
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
 
-from .program import Main, write
+from .program import KEY, Main, write
 
 
 def test_missing_ledger_or_run(main: Main, served: tuple[Sandbox, list[str]]) -> None:
@@ -24,7 +24,10 @@ def test_missing_ledger_or_run(main: Main, served: tuple[Sandbox, list[str]]) ->
     assert main("run", write("C000001;Zoé"), "-n", *options) == 0
     assert main("report", *options) == 2
     assert "There is no run whose rows are still kept" in main.read().err
+    assert main("history", *options, "--account", "other") == 0, "it has the same key"
+    main.env["CONTACT_SYNC_API_KEY"] = f"{KEY}-2"
     assert main("history", *options, "--account", "other") == 2
+    main.env["CONTACT_SYNC_API_KEY"] = KEY
     assert "has no ledger of this account" in main.read().err
     assert main("history", *options) == 0
     assert "No history for this contact." in main.read().err

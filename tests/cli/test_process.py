@@ -77,7 +77,7 @@ def test_unwritable_output_changes_nothing(shell: str, environment: dict[str, st
         ("check contacts.csv", "contacts.csv", 75, "contacts.csv cannot be read: permission denied; give this user read access"),
         ("check closed/contacts.csv", "closed", 75, "permission denied; give this user read access"),
         ("run closed --sandbox", "closed", 4, "closed cannot be read (Permission denied): check the folder."),
-        ("run contacts.csv -n --account a --state-dir closed", "closed", 7, "(Permission denied): check the folder."),
+        ("run contacts.csv -n --account a --state-dir closed", "closed", 7, "(Permission denied): check --state-dir."),
         ("run contacts.csv -n --account a --state-dir closed/a/b", "closed", 7, "(Permission denied): check --state-dir."),
         ("history --state-dir closed", "closed", 7, "The state folder closed cannot be used (Permission denied)"),
         ("check contacts.csv --report closed/r.csv", "closed", 7, "The report closed/r.csv cannot be written"),

@@ -1,15 +1,14 @@
 """`retry` and `report`."""
 
-import contextlib
 import os
 import re
-import sqlite3
 import time
 from pathlib import Path
 
 import openpyxl
 
 from contact_sync.sandbox.server import Sandbox
+from tests.setups import edit
 
 from .program import Main, write
 
@@ -62,7 +61,6 @@ def test_report_repeats_the_duration(main: Main, served: tuple[Sandbox, list[str
     assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
     (ledger,) = Path("state").glob("*.sqlite3")
     for seconds, sentence in ((12.5, "1 request in 12.5 s (retries: 0)."), (0, "")):
-        with contextlib.closing(sqlite3.connect(ledger)) as db, db:
-            db.execute("UPDATE run SET seconds = ?", (seconds,))
+        edit(ledger, "UPDATE run SET seconds = ?", seconds)
         assert main("report", *options) == 0
         assert re.findall(".*retries.*", main.read().err) == [sentence][: bool(sentence)]

@@ -23,10 +23,10 @@ def opened(where: Path) -> Iterator[Open]:
     with ExitStack() as stack:
         count = 0
 
-        def open_(*, begin: bool = True, keep: bool = True) -> SqliteLedger:
+        def open_(*, begin: bool = True, keep: bool = True, read_only: bool = False) -> SqliteLedger:
             nonlocal count
             count += 1
-            ledger = stack.enter_context(SqliteLedger(where, PRINTS, "account"))
+            ledger = stack.enter_context(SqliteLedger(where, PRINTS, "account", read_only=read_only))
             if begin:
                 begin_run(ledger, f"run-{count}", keep=keep)
             return ledger

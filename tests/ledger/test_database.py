@@ -31,7 +31,7 @@ def test_the_file_is_private(opened: Open, where: Path) -> None:
     os.umask(0)
     opened().stage(block(row(2)))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in where.parent.iterdir()}
-    assert modes == dict.fromkeys([where.name, f"{where.name}-wal", f"{where.name}-shm"], 0o600)
+    assert modes == dict.fromkeys([where.name, f"{where.name}-wal", f"{where.name}-shm", "account.seal"], 0o600)
 
 
 def test_a_readable_file_is_made_private(opened: Open, where: Path) -> None:

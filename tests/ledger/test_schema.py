@@ -87,7 +87,8 @@ def test_first_version(opened: Open, where: Path) -> None:
     confirm(opened(), 2, "C1", firstname="Zoé")
     with closing(sqlite3.connect(where)) as db:
         ((contact_id, row, packed),) = db.execute("SELECT contact_id, row, fields FROM confirmed").fetchall()
-    where.unlink()
+    for path in (where, where.with_suffix(".seal")):
+        path.unlink()
     first_version(where, [(contact_id, row, b"".join(unpack(packed).get(field, bytes(8)) for field in FIELDS))])
     ledger = opened(begin=False)
     assert ledger.last_run() == ""

@@ -50,7 +50,7 @@ from contact_sync.sync import run as module
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.run import run
 from contact_sync.sync.steps import exit_code
-from tests.setups import requires_root, unprivileged_user
+from tests.setups import edit, requires_root, unprivileged_user
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
@@ -215,11 +215,10 @@ def test_second_run_sends_nothing(workspace: Workspace) -> None:
 
 
 def test_named_account(workspace: Workspace) -> None:
-    """A rotated key keeps the ledger of an account with a name; without a name it begins a new one."""
+    """A rotated key keeps the ledger of an account with a name, and so does a run that leaves out the name of a known key."""
     assert workspace.run(account="shop", key="old").outcomes == {"updated": 3}
     assert workspace.run(account="shop", key="new").outcomes == {"unchanged": 3}
-    assert workspace.run(key="new").outcomes == {"updated": 3}
-    assert workspace.run(key="newer").outcomes == {"updated": 3}
+    assert workspace.run(key="new").outcomes == {"unchanged": 3}
 
 
 def test_a_dry_run(workspace: Workspace) -> None:
@@ -734,7 +733,8 @@ def test_another_run(workspace: Workspace) -> None:
     os.write(descriptor, b"4000000000\n")
     with pytest.raises(BusyError, match=r"\(process 4000000000\): wait for it to end"):
         workspace.run()
-    assert workspace.run(account="other").exit_code == 0
+    assert workspace.run(key="other-key").exit_code == 0
+    workspace.sandbox.users["other-key"] = "other@example.com"
     os.close(descriptor)
     assert workspace.run().outcomes == {"unchanged": 3}
     assert path.read_text() == f"{os.getpid()}\n"
@@ -785,7 +785,7 @@ def test_another_run_for_the_same_report(workspace: Workspace) -> None:
 
     def another() -> None:
         with pytest.raises(BusyError, match=rf"Another run is writing the report {workspace.report}") as error:
-            Workspace(workspace.folder, workspace.sandbox).run(account="other")
+            Workspace(workspace.folder, workspace.sandbox).run(key="other-key")
         refused.append(error.value.exit_code)
 
     workspace.watcher.while_loading = another
@@ -833,7 +833,8 @@ def test_the_state_is_private(workspace: Workspace) -> None:
     workspace.run()
     state = workspace.folder / "state"
     assert {path.stat().st_mode & 0o077 for path in (state, *state.iterdir())} == {0}
-    assert len(list(state.iterdir())) == 3
+    suffixes = [".json", ".key", ".lock", ".seal", ".sqlite3"]
+    assert sorted(path.suffix for path in state.iterdir()) == suffixes
 
 
 def test_report_that_cannot_be_written(workspace: Workspace) -> None:
@@ -939,8 +940,7 @@ def test_a_run_that_cannot_be_finished(workspace: Workspace, monkeypatch: pytest
 def grow_old(ledger: Path, days: float) -> None:
     """Date the runs in a ledger back by a number of days."""
     then = stamp(datetime.now(UTC) - timedelta(days=days))
-    with closing(sqlite3.connect(ledger)) as db, db:
-        db.execute("UPDATE run SET started = ?", (then,))
+    edit(ledger, "UPDATE run SET started = ?", then)
 
 
 def kept(workspace: Workspace) -> bytes:
@@ -986,7 +986,7 @@ def test_unavailable_ledger_of_another_account(workspace: Workspace, how: str) -
     files = {path.name for path in former.parent.iterdir()}
     assert workspace.run(account="new").outcomes == {"updated": 3}
     assert (former.exists() and former.read_bytes()) == before
-    assert len({path.name for path in former.parent.iterdir()} - files) == 2, "there is more than a new ledger and its lock"
+    assert len({path.name for path in former.parent.iterdir()} - files) == 3, "there is more than a ledger, a lock and a seal"
     if lock:
         os.close(lock)
 

@@ -452,7 +452,7 @@ def test_digests_are_withdrawn_before_an_attempt(ledger: SqliteLedger, api: Api,
     seen = []
 
     def answer(call: Call) -> httpx.Response:
-        with SqliteLedger(tmp_path / "ledger.sqlite3", FINGERPRINTS) as other:
+        with SqliteLedger(tmp_path / "ledger.sqlite3", FINGERPRINTS, read_only=True) as other:
             seen.append(other.compare([before[row(call) - 1]]).in_place)
         return broken(502) if row(call) == 2 else confirmed(call)
 

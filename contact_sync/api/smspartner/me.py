@@ -1,4 +1,4 @@
-"""The endpoint `GET /v1/me`: it checks the key, and shows the credit of the account.
+"""The endpoint `GET /v1/me`: it checks the key, and shows the user and the credit of the account.
 
 Source: the API's page "Vérifier ses crédits". The key travels in the query here, so the URL must not be logged.
 """
@@ -16,6 +16,7 @@ class Account(NamedTuple):
 
     credit: str  # number of SMS that it can send, in the API's spelling; empty when the API does not show it
     date: datetime | None  # the API's own clock
+    user: str  # the name of its user, the same for each of its keys; empty when the API does not show it
 
 
 class Me:
@@ -43,4 +44,6 @@ class Me:
             raise AccessError("The API refused the key (code {code}: {text}).", code=code, text=text)
         credits_ = envelope.get("credits")
         credit = quoted(str(credits_.get("creditSms", "")), self._key) if isinstance(credits_, dict) else ""
-        return Account(credit, reply.date)
+        user = envelope.get("user")
+        name = user.get("username") if isinstance(user, dict) else None
+        return Account(credit, reply.date, name.strip().casefold() if isinstance(name, str) else "")

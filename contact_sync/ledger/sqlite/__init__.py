@@ -3,6 +3,7 @@
 `database` is the file, `schema` its tables; each of the other modules implements a part of the interface.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
@@ -17,21 +18,32 @@ from contact_sync.model import FIELDS, Layout, OutputPaths, Summary
 
 
 class SqliteLedger:
-    """A `Ledger` in the file `path`, or in a temporary one when `path` is None; `fields` names a payload's values."""
+    """A `Ledger` in the file `path`, or in a temporary one when `path` is None; `fields` names a payload's values.
+
+    `sleep` is called while another program has the file locked, and may raise; None does not wait.
+    """
 
     def __init__(
-        self, path: Path | None, fingerprints: Fingerprints, account: str = "", *, fields: Sequence[str] = FIELDS
+        self,
+        path: Path | None,
+        fingerprints: Fingerprints,
+        account: str = "",
+        *,
+        fields: Sequence[str] = FIELDS,
+        read_only: bool = False,
+        sleep: Callable[[float], object] | None = time.sleep,
     ) -> None:
-        self.database = database = Database(path, account)
+        self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
         self._history = history = RunHistory(database)
         self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields)
         self._writer = writer = RunWriter(database, history, fields)
         self._outbox = outbox = RunOutbox(database, confirmed)
         self._reader = reader = RunReader(database, outbox)
 
+        self.warnings = [] if read_only else database.warnings
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
-        self.compare, self.overtaken, self.release = confirmed.compare, confirmed.overtaken, history.release
+        self.compare, self.overtaken = confirmed.compare, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.defer_failed = outbox.defer_failed
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
@@ -45,13 +57,24 @@ class SqliteLedger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.database.connection.close()
+        self.database.close()
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int = 0) -> None:
         self._writer.begin_run(run, paths, started, layout, keep=keep, as_of=as_of)
         self._confirmed.as_of = as_of
         self._outbox.unwritten, self._outbox.resumed = [], False
         self._reader.unsent = None
+
+    def distrust(self, warning: str, *, durably: bool) -> None:
+        if self._confirmed.distrust(durably=durably):
+            self.warnings.append(warning)
+            if durably:
+                self.database.warn(warning)
+
+    def release(self, run: str) -> None:
+        with self.database.transaction():
+            self.database.forget_warnings()
+            self._history.release(run)
 
     def finish_run(self, summary: Summary, finished: str) -> None:
         self._history.finish_run(summary, finished, self._reader.unsent)
@@ -63,6 +86,7 @@ class SqliteLedger:
     def resume_last(self) -> bool:
         if not self._history.last_run_is_released():
             return False
+        self.database.forget_warnings()
         self._reader.unsent = None
         self._outbox.resumed = True
         return True
@@ -71,5 +95,5 @@ class SqliteLedger:
         with self.database.transaction():
             found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
             found += self._writer.forget(contact_id, normalise)
-        self.database.all("PRAGMA wal_checkpoint(TRUNCATE)")  # else the erased text is still in the write-ahead log
+        self.database.checkpoint()  # else the erased text is still in the write-ahead log
         return found

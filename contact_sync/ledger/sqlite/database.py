@@ -1,58 +1,154 @@
-"""The SQLite file: private, durable, of the current version, with transactions, and with every error as a StorageError."""
+"""The SQLite file: private, durable, of the current version, with transactions, and with every error as a ContactSyncError."""
 
 import itertools
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import quote
 
-from contact_sync.errors import StorageError
+from contact_sync.errors import BusyError, StorageError
+from contact_sync.files.private import open_private, refuse_links
 from contact_sync.i18n import _
 from contact_sync.ledger.digests import from_first_release
 from contact_sync.ledger.sqlite import schema
+from contact_sync.ledger.sqlite.seal import Mark, Seal, content_of
 
-_BUSY_TIMEOUT_S = 5.0  # seconds; SQLite's own default for other locks
+PATIENCE_S = 60.0  # for another program that has the file locked
+_POLL_INTERVAL_S = 0.1
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
+_LOG_BYTES = 4 << 20  # size of the log above which it is moved into the main file
+
+_ValueT = TypeVar("_ValueT")
 
 
 class Database:
-    """A connection to the file `path` of `account`, or to a temporary one when `path` is None. Every method raises StorageError.
+    """A connection to the file `path` of `account`, or to a temporary one when `path` is None.
 
-    A file of an earlier version is migrated; one of a newer version or of another account is refused.
+    A file of an earlier version is migrated; one of a newer version or of another account is refused. One that lost something
+    since it was written (`seal`) forgets what was confirmed, and `warnings` says so. A `read_only` connection neither changes nor
+    examines the file. While another program has the file locked, `sleep` is called, which may raise.
+    Every method raises BusyError when that takes longer than a minute, and StorageError.
     """
 
-    def __init__(self, path: Path | None, account: str) -> None:
+    def __init__(
+        self, path: Path | None, account: str, *, read_only: bool = False, sleep: Callable[[float], object] | None = time.sleep
+    ) -> None:
         self.path = path
         self._name = path or _("the temporary ledger")
-        if path is not None:
-            _make_private(path)
-        with self._translated_errors():
-            self.connection = sqlite3.connect(path or "", isolation_level=None)
-            try:
-                # Without a bound the cache grows to what appears to be a leak on a large source.
-                self.connection.execute("PRAGMA cache_size = -8000")
-                self._set_journal("WAL" if path else "MEMORY")
-                self.connection.execute("PRAGMA synchronous = FULL" if path else "PRAGMA synchronous = OFF")
-                self.connection.execute("PRAGMA secure_delete = ON")  # overwrite what is deleted
-                self._migrate(account)
-            except BaseException:
-                self.connection.close()
-                raise
-
-    def _set_journal(self, mode: str) -> None:
-        """Set the journal mode; SQLite itself does not wait when another process is setting it, too."""
-        deadline = time.monotonic() + _BUSY_TIMEOUT_S
-        while True:
-            try:
-                self.connection.execute(f"PRAGMA journal_mode = {mode}")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.01)
+        self._sleep = sleep
+        self._opened = ExitStack()
+        self._seal: Seal | None = None
+        self._mark = Mark(0, "")
+        self._next_checkpoint = _LOG_BYTES
+        with ExitStack() as failed:
+            failed.callback(self._opened.close)
+            if path is None or read_only:
+                self._connect(account, read_only=read_only)
             else:
-                return
+                self._open_sealed(path, account)
+            failed.pop_all()
+
+    def _connect(self, account: str, *, read_only: bool) -> None:
+        with self._translated_errors():
+            name = f"file:{quote(os.fsencode(self.path))}?mode={'ro' if read_only else 'rw'}" if self.path else ""
+            self.connection = self._opened.enter_context(_closing(sqlite3.connect(name, 0, isolation_level=None, uri=True)))
+            if read_only and self.number("PRAGMA user_version") < schema.VERSION:
+                copy = self._opened.enter_context(_closing(sqlite3.connect("", isolation_level=None)))
+                self._patiently(lambda: self.connection.backup(copy))  # which can be migrated
+                self.connection = copy
+            elif not read_only:
+                # Without a bound the cache grows to what appears to be a leak on a large source.
+                self.all("PRAGMA cache_size = -8000")
+                self.all(f"PRAGMA journal_mode = {'WAL' if self.path else 'MEMORY'}")
+                self.all("PRAGMA wal_autocheckpoint = 0")
+                self.all(f"PRAGMA synchronous = {'FULL' if self.path else 'OFF'}")
+                self.all("PRAGMA secure_delete = ON")  # overwrite what is deleted
+            self._migrate(account)
+
+    def _open_sealed(self, path: Path, account: str) -> None:
+        with StorageError.from_os_error("The ledger {path} cannot be opened ({reason}): check the state folder.", path=path):
+            refuse_links(*[path.with_name(f"{path.name}-{kind}") for kind in ("wal", "shm", "journal")])
+            # SQLite gives its side files the mode of this one. Kept open: closing it would release SQLite's own locks.
+            self._file = open_private(path, os.O_RDWR | os.O_CREAT)
+            self._opened.callback(os.close, self._file)
+            is_new = not os.fstat(self._file).st_size
+            content = content_of(self._file)
+        self._seal = self._opened.enter_context(Seal(path.with_suffix(".seal")))
+        self._connect(account, read_only=False)
+        written = None if is_new else self._seal.mark
+        counted = [count for (count,) in self.all("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'withdrawals'")]
+        self._mark = Mark(max([*counted, written.withdrawals if written else 0]), "")
+        self._seal.write(self._mark)
+        if written is None:
+            is_same = is_complete = not counted  # else the seal was lost; the first release wrote none
+        else:
+            is_same, is_complete = written.content in {"", content}, sum(counted) >= written.withdrawals
+        if not (is_same and is_complete):
+            self._distrust(keep_moments=is_same)
+        self.checkpoint()
+
+    def _distrust(self, *, keep_moments: bool) -> None:
+        """Forget what was confirmed, and the rows of the last run, which may be those of an earlier one."""
+        if self.all("PRAGMA quick_check(1)") != [("ok",)]:
+            raise self._damaged(_("it is damaged"))
+        with self.transaction() as db:
+            db.execute("DELETE FROM block")
+            db.execute("DELETE FROM row")
+            db.execute("DELETE FROM meta WHERE key = 'rows'")
+            db.execute("UPDATE confirmed SET row = NULL, fields = x''" if keep_moments else "DELETE FROM confirmed")
+            self.warn(
+                _(
+                    "The ledger {path} was damaged, lost its last changes, or is an older copy: every row is sent once more.",
+                    path=self.path,
+                )
+            )
+
+    def warn(self, warning: str) -> None:
+        """Keep a sentence for the operator until a run has reported it."""
+        self.write("INSERT OR IGNORE INTO meta VALUES (?, ?)", f"warning: {warning}", warning)
+
+    def forget_warnings(self) -> None:
+        """Forget the sentences that a run has reported."""
+        self.write("DELETE FROM meta WHERE key LIKE 'warning: %'")
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences for the operator that no run has reported yet."""
+        return [warning for (warning,) in self.all("SELECT value FROM meta WHERE key LIKE 'warning: %'")]
+
+    def close(self) -> None:
+        """Close the connection; what is not in the main file yet stays in the log."""
+        with suppress(StorageError, BusyError):
+            self.checkpoint()
+        self._opened.close()
+
+    def checkpoint(self) -> None:
+        """Move the log into the main file, unless another connection still reads an earlier state, and seal that."""
+        if self._seal is None or (self._mark.content and not self._log_size()):
+            return
+        self._mark = self._mark._replace(content="")
+        self._seal.write(self._mark)
+        try:
+            ((is_busy, *_pages),) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF not in _BUSY:
+                with self._translated_errors():
+                    raise
+            is_busy = True
+        self._next_checkpoint = self._log_size() + _LOG_BYTES
+        if not is_busy:
+            with StorageError.from_os_error("The ledger {path} cannot be read ({reason}): check the disk.", path=self._name):
+                self._mark = self._mark._replace(content=content_of(self._file))
+            self._seal.write(self._mark)
+
+    def _log_size(self) -> int:
+        with suppress(FileNotFoundError):
+            return os.stat(f"{self.path}-wal").st_size  # noqa: PTH116 - once a transaction, and several times as fast
+        return 0
 
     def _migrate(self, account: str) -> None:
         if self.number("PRAGMA user_version") > schema.VERSION:
@@ -74,12 +170,35 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StorageError(
-                "The ledger {path} cannot be used ({reason}): check the disk; if the file is damaged, "
-                "move it away (every row is then sent once more).",
-                path=self._name,
-                reason=error,
-            ) from error
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY:
+                raise BusyError(
+                    "The ledger {path} is in use by another program (a backup, a database browser): close it there, or run "
+                    "again later.",
+                    path=self._name,
+                ) from error
+            raise self._damaged(error) from error
+
+    def _damaged(self, reason: object) -> StorageError:
+        return StorageError(
+            "The ledger {path} cannot be used ({reason}): check the disk; if the file is damaged, "
+            "move it away (every row is then sent once more).",
+            path=self._name,
+            reason=reason,
+        )
+
+    def _patiently(self, execute: Callable[[], _ValueT]) -> _ValueT:
+        """Return what `execute` does; repeat it while another program has the file locked, for a minute at most."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return execute()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _BUSY or self.connection.in_transaction or self._sleep is None:
+                    raise
+                if time.monotonic() > deadline:
+                    self._sleep = None  # the steps that end a run do not wait once more
+                    raise
+                self._sleep(_POLL_INTERVAL_S)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -88,7 +207,7 @@ class Database:
             if self.connection.in_transaction:
                 yield self.connection
                 return
-            self.connection.execute("BEGIN IMMEDIATE")
+            self._patiently(lambda: self.connection.execute("BEGIN IMMEDIATE"))
             try:
                 yield self.connection
                 self.connection.execute("COMMIT")
@@ -96,6 +215,18 @@ class Database:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+        if self._seal and self._log_size() > self._next_checkpoint:
+            self.checkpoint()
+
+    @contextmanager
+    def withdrawal(self) -> Iterator[None]:
+        """Open a transaction that withdraws what was confirmed; when it is lost later, that is noticed."""
+        with self.transaction():
+            yield
+            self.write("INSERT OR REPLACE INTO meta VALUES ('withdrawals', ?)", str(self._mark.withdrawals + 1))
+        self._mark = self._mark._replace(withdrawals=self._mark.withdrawals + 1)
+        if self._seal:
+            self._seal.write(self._mark)
 
     def write(self, statement: str, *values: object) -> int:
         """Execute a statement and return the number of rows that it changed."""
@@ -105,7 +236,7 @@ class Database:
     def all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows that a query finds."""
         with self._translated_errors():
-            return self.connection.execute(query, values).fetchall()
+            return self._patiently(lambda: self.connection.execute(query, values).fetchall())
 
     def number(self, query: str, *values: object) -> int:
         """Return the number that a query computes."""
@@ -113,9 +244,11 @@ class Database:
         return int(number)
 
 
-def _make_private(path: Path) -> None:
-    """Create the file with mode 0600, or restrict it to that; SQLite gives its side files the same mode."""
-    with StorageError.from_os_error("The ledger {path} cannot be opened ({reason}): check the state folder.", path=path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.fchmod(descriptor, 0o600)
-        os.close(descriptor)
+@contextmanager
+def _closing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Close the connection at the end; an error then has no consequence: what was committed is in the file."""
+    try:
+        yield connection
+    finally:
+        with suppress(sqlite3.Error):
+            connection.close()

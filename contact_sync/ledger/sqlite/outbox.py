@@ -25,9 +25,20 @@ class ConfirmedState:
     fingerprints: Fingerprints
     fields: Sequence[str]
     as_of: int = 0  # time of the values of the run's source, in seconds since 1970 (UTC); 0 where it is not known
+    is_believed: bool = True  # False when nothing counts as confirmed until the ledger is closed
+
+    def distrust(self, *, durably: bool) -> bool:
+        """Take nothing for confirmed any more; return False when nothing was."""
+        if not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed WHERE fields <> x'')"):
+            return False
+        self.is_believed = False
+        if durably:
+            self.database.write("UPDATE confirmed SET row = NULL, fields = x''")
+            self.is_believed = True
+        return True
 
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
-        if not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
+        if not self.is_believed or not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
             return Comparison([False] * len(rows), 0, 0)
         stored = self._find([contact_id for contact_id, _ in rows])
         found = [
@@ -154,7 +165,7 @@ class RunOutbox:
             " AND number > ? AND number <= ifnull(?, number) AND (number IN (SELECT number FROM deferred)) = ?"
             " ORDER BY number LIMIT ?"
         )
-        with self.database.transaction():
+        with self.database.withdrawal():
             found = self.database.all(query, *wanted, after, until, deferred, _GROUP if most is None else min(most, _GROUP))
             contacts = [(contact_id, json.loads(contact), as_of) for _, contact_id, contact, _, as_of in found]
             known = self.confirmed.withdraw(contacts)

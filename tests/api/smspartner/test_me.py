@@ -31,7 +31,7 @@ def test_query_contains_the_key() -> None:
 )
 def test_credit_is_optional(credits_: object, shown: str) -> None:
     """The credit is shown in the API's spelling, without the key; a reply without it is still a valid account."""
-    assert read({"success": True, "credits": credits_}) == Account(shown, None)
+    assert read({"success": True, "credits": credits_}) == Account(shown, None, "")
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000"])

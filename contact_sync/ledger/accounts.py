@@ -1,0 +1,226 @@
+"""The accounts of a state folder: under which keys, names and addresses each ledger was used, as keyed digests.
+
+A ledger belongs to an account, which can be named in several ways: by each of its API keys, by `--account`, by each spelling of
+the base URL. Two ledgers of one account would each believe what the other has overwritten. So `accounts.json` remembers every way
+in which a ledger was named, and the API is asked whose a key is where the folder has another ledger that may be of its account.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from contact_sync.errors import BusyError, ConfigError, StorageError
+from contact_sync.files.lock import acquire
+from contact_sync.files.private import private
+from contact_sync.i18n import _
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.settings import AccountSettings, canonical_url
+
+_FILE = "accounts.json"
+_ATTEMPTS = 30  # to get the lock, each for 0.3 s; another run has it for milliseconds
+_SIZE = 1 << 22  # bytes; a ledger takes about 300
+
+Identify = Callable[[], str]
+"""Asks the API for the user of the key; returns an empty text where it does not answer."""
+
+
+@dataclass
+class Entry:
+    """The ways in which a ledger was named, and when it was last used, as numbers that grow with every use of the folder."""
+
+    url: str = ""  # empty for a ledger of the first release that was not used since
+    keys: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    user: str = ""  # empty where the API was not asked
+    began: int = 0
+    ended: int | None = None  # None while it is used, and after a crash
+    successor: str = ""  # the ledger that is used in its place
+
+    def differs(self, other: "Entry") -> bool:
+        """Return True when the accounts differ for certain, or because an operator has named them differently."""
+        if self.url and other.url and self.url != other.url:
+            return True
+        if self.user and other.user:
+            return self.user != other.user
+        return bool(self.names and other.names) and not {*self.names} & {*other.names}
+
+    def absorb(self, other: "Entry") -> None:
+        """Take over the ways in which another ledger of the same account was named."""
+        self.keys = [*dict.fromkeys([*self.keys, *other.keys])]
+        self.names = [*dict.fromkeys([*self.names, *other.names])]
+        self.url, self.user = self.url or other.url, self.user or other.user
+
+
+@dataclass
+class Choice:
+    """The ledger of an account, which may not exist yet; `ledger` is its name."""
+
+    ledger: str
+    entry: Entry
+    is_known: bool  # False when nothing shows that the account was used before
+    warnings: list[str]
+    replaced: list[str]  # other ledgers of the same account
+    rivals: list[str]  # ledgers, perhaps of the same account, that may have been used since this one was
+
+
+class Accounts:
+    """The accounts in `folder`; `ledgers` returns the names of the ledgers there.
+
+    Every method raises StorageError, those that write also BusyError.
+    """
+
+    def __init__(self, folder: Path, fingerprints: Fingerprints, ledgers: Callable[[], set[str]]) -> None:
+        self._folder = folder
+        self._fingerprints = fingerprints
+        self._ledgers = ledgers
+
+    def choose(self, account: AccountSettings, identify: Identify | None = None) -> Choice:
+        """Return the ledger of an account. Raises ConfigError when its key and its name certainly belong to two accounts."""
+        return _Search(self._read(), self._fingerprints, account, identify).choose()
+
+    def current(self) -> set[str]:
+        """Return the names of the ledgers that have no successor."""
+        return {name for name in self._ledgers() if not self._read()[name].successor}
+
+    def begin(self, choice: Choice, is_held: Callable[[str], bool]) -> None:
+        """Record that a ledger is used from now on, and how it is named; `is_held` returns True for one that is in use."""
+        with self._changed() as entries:
+            now = _latest(entries) + 1
+            for name in choice.rivals:
+                if name in entries and entries[name].ended is None and not is_held(name):
+                    entries[name].ended = now  # its run crashed, and sends nothing any more
+            for name in choice.replaced:
+                entries[name].successor = choice.ledger
+            entries[choice.ledger] = replace(choice.entry, began=now + 1, ended=None, successor="")
+
+    def end(self, choice: Choice) -> None:
+        """Record that a ledger is not used any more."""
+        with self._changed() as entries:
+            if choice.ledger in entries:
+                entries[choice.ledger].ended = _latest(entries) + 1
+
+    def _read(self) -> dict[str, Entry]:
+        """Return the entry of each ledger, also of a deleted one; without the file each is known by its own name alone."""
+        text = b""
+        with self._reported(), suppress(FileNotFoundError), private(self._folder / _FILE, os.O_RDONLY) as descriptor:
+            text = os.read(descriptor, _SIZE)
+        found: dict[str, Entry] = {}
+        with suppress(ValueError, TypeError, AttributeError):
+            found = {name: Entry(**entry) for name, entry in json.loads(text).items()}
+        return {name: Entry() for name in self._ledgers()} | found
+
+    @contextmanager
+    def _changed(self) -> Iterator[dict[str, Entry]]:
+        """Read the entries, and write them back, while no other run does."""
+        with self._reported(), ExitStack() as stack:
+            draft = self._folder / f"{_FILE}.draft"
+            locks = (acquire(draft) for _attempt in range(_ATTEMPTS))
+            lock = next((lock for lock in locks if lock is not None), None)
+            if lock is None:
+                raise BusyError("The file {path} is in use by another program: run again later.", path=draft)
+            stack.callback(os.close, lock)
+            entries = self._read()
+            yield entries
+            os.write(lock, json.dumps({name: asdict(entry) for name, entry in entries.items()}).encode())
+            os.fsync(lock)
+            draft.replace(self._folder / _FILE)
+
+    def _reported(self) -> AbstractContextManager[None]:
+        path = self._folder / _FILE
+        return StorageError.from_os_error("The file {path} cannot be used ({reason}): check the state folder.", path=path)
+
+
+def _latest(entries: dict[str, Entry]) -> int:
+    return max((number for each in entries.values() for number in (each.began, each.ended or 0)), default=0)
+
+
+@dataclass
+class _Search:
+    """The search for the ledger of `account`."""
+
+    entries: dict[str, Entry]
+    fingerprints: Fingerprints
+    account: AccountSettings
+    identify: Identify | None
+
+    def _ask(self) -> str:
+        """Return the digest of the user that the key belongs to; empty where that is not known."""
+        user = self.identify() if self.identify and self.account.key else ""
+        return self._digest("user", user) if user else ""
+
+    def _digest(self, kind: str, text: str) -> str:
+        return self.fingerprints.account(kind, f"{canonical_url(self.account.base_url)}\x1f{text}")
+
+    def choose(self) -> Choice:
+        """Return the ledger that was used last of those that certainly are of this account."""
+        account, url = self.account, canonical_url(self.account.base_url)
+        names = [self._digest("name", account.name)] if account.name else []
+        this = Entry(self._digest("url", ""), [self._digest("key", account.key)] if account.key else [], names)
+        by_key, by_name = self._find(this.keys, account.key), self._find(this.names, account.name)
+        named = {ledger: self.entries[ledger] for ledger in (by_name, by_key) if ledger}
+        for entry in named.values():
+            this.absorb(entry)
+        is_new_key = bool(account.key) and not by_key
+        has_others = any(ledger not in named and not entry.differs(this) for ledger, entry in self.entries.items())
+        # One request at most, and only where the answer decides something.
+        user = self._ask() if len(named) > 1 or (is_new_key and this.user) or (has_others and not this.user) else ""
+        if user and any(entry.user not in {"", user} for entry in named.values()):
+            raise ConfigError(
+                "The API key and --account {name} belong to two accounts: correct one of them.", name=account.name or _("unknown")
+            )
+        warnings = []
+        if not (user and all(entry.user == user for entry in named.values())):
+            if len(named) > 1:
+                warnings.append(
+                    _("--account {name} and this API key were used apart: from now on they are one account.", name=account.name)
+                )
+            elif by_name and is_new_key and self.entries[by_name].keys:
+                warnings.append(
+                    _(
+                        "--account {name} was used with another API key before: if they are of two accounts, change the name.",
+                        name=account.name,
+                    )
+                )
+        this.user = user or this.user
+        same = {
+            self._current(ledger) for ledger, each in self.entries.items() if user and (each.user, each.url) == (user, this.url)
+        }
+        certain = sorted(named.keys() | same, key=lambda ledger: self.entries[ledger].began)
+        for ledger in certain:
+            this.absorb(self.entries[ledger])
+        chosen = certain.pop() if certain else ""
+        if chosen:
+            this.began = self.entries[chosen].began
+        possible = {ledger: each for ledger, each in self.entries.items() if ledger != chosen and not each.differs(this)}
+        if possible and not chosen:
+            warnings.append(
+                _(
+                    "The state folder has another ledger, but none of this API key or --account: every row is sent. If both are "
+                    "of one account, give every run the same --account."
+                )
+            )
+        rivals = [ledger for ledger, each in possible.items() if each.ended is None or each.ended > this.began]
+        name = chosen or self.fingerprints.account(url, account.name or account.key)
+        return Choice(name, this, bool(chosen), warnings, certain, rivals)
+
+    def _find(self, digests: list[str], text: str | None) -> str:
+        """Return the ledger that was used under this digest of `text`; one of the first release has a name made of the text."""
+        for ledger, entry in self.entries.items():
+            if digests and digests[0] in (*entry.keys, *entry.names):
+                return self._current(ledger)
+        for url in (canonical_url(self.account.base_url), self.account.base_url) if text else ():
+            former = self.fingerprints.account(url, text or "")
+            if former in self.entries and not self.entries[former].url:
+                return former
+        return ""
+
+    def _current(self, ledger: str) -> str:
+        """Return the ledger that is used in place of this one, or this one."""
+        seen = {ledger}
+        while (successor := self.entries[ledger].successor) in self.entries and successor not in seen:
+            ledger = successor
+            seen.add(ledger)
+        return ledger
