@@ -185,10 +185,8 @@ class _Search:
                     )
                 )
         this.user = user or this.user
-        same = {
-            self._current(ledger) for ledger, each in self.entries.items() if user and (each.user, each.url) == (user, this.url)
-        }
-        certain = sorted(named.keys() | same, key=lambda ledger: self.entries[ledger].began)
+        same = [self._current(ledger) for ledger, entry in self.entries.items() if user and entry.user == user]
+        certain = sorted({*named, *same}, key=lambda ledger: self.entries[ledger].began)
         for ledger in certain:
             this.absorb(self.entries[ledger])
         chosen = certain.pop() if certain else ""

@@ -79,6 +79,7 @@ def test_new_key(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     """With a key that has no ledger the doctor says that every row will be sent, and shows no runs of other keys."""
     sandbox, options = served
     path = write("C000001;Zoé")
+    sandbox.users[f"{KEY}-3"] = "other@example.com"
     for key in (f"{KEY}-2", f"{KEY}-3"):
         assert main("run", path, *options, "--rate", "0", "-q") == 0
         sandbox.key = key

@@ -20,7 +20,7 @@ from contact_sync.ledger.sqlite.seal import Mark, Seal, content_of
 PATIENCE_S = 60.0  # for another program that has the file locked
 _POLL_INTERVAL_S = 0.1
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
-_LOG_BYTES = 4 << 20  # size of the log above which it is moved into the main file
+_LOG_BYTES = 4 << 20
 
 _ValueT = TypeVar("_ValueT")
 
@@ -75,18 +75,20 @@ class Database:
             # SQLite gives its side files the mode of this one. Kept open: closing it would release SQLite's own locks.
             self._file = open_private(path, os.O_RDWR | os.O_CREAT)
             self._opened.callback(os.close, self._file)
-            is_new = not os.fstat(self._file).st_size
-            content = content_of(self._file)
+            found = os.fstat(self._file)
         self._seal = self._opened.enter_context(Seal(path.with_suffix(".seal")))
+        written = self._seal.mark if found.st_size else None
+        content = written.content if written and written.changed_ns == found.st_ctime_ns else self._content()
         self._connect(account, read_only=False)
-        written = None if is_new else self._seal.mark
         counted = [count for (count,) in self.all("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'withdrawals'")]
-        self._mark = Mark(max([*counted, written.withdrawals if written else 0]), "")
-        self._seal.write(self._mark)
         if written is None:
             is_same = is_complete = not counted  # else the seal was lost; the first release wrote none
         else:
             is_same, is_complete = written.content in {"", content}, sum(counted) >= written.withdrawals
+        self._mark = Mark(max([*counted, written.withdrawals if written else 0]), "")
+        if written and is_same and is_complete and not self._log_size():
+            self._mark = Mark(self._mark.withdrawals, written.content, os.fstat(self._file).st_ctime_ns)
+        self._seal.write(self._mark)
         if not (is_same and is_complete):
             self._distrust(keep_moments=is_same)
         self.checkpoint()
@@ -99,6 +101,7 @@ class Database:
             db.execute("DELETE FROM block")
             db.execute("DELETE FROM row")
             db.execute("DELETE FROM meta WHERE key = 'rows'")
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('withdrawals', ?)", (str(self._mark.withdrawals),))
             db.execute("UPDATE confirmed SET row = NULL, fields = x''" if keep_moments else "DELETE FROM confirmed")
             self.warn(
                 _(
@@ -130,7 +133,7 @@ class Database:
         """Move the log into the main file, unless another connection still reads an earlier state, and seal that."""
         if self._seal is None or (self._mark.content and not self._log_size()):
             return
-        self._mark = self._mark._replace(content="")
+        self._mark = Mark(self._mark.withdrawals, "")
         self._seal.write(self._mark)
         try:
             ((is_busy, *_pages),) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -139,11 +142,19 @@ class Database:
                 with self._translated_errors():
                     raise
             is_busy = True
-        self._next_checkpoint = self._log_size() + _LOG_BYTES
+        self._next_checkpoint = self._log_size() + self.log_bytes
         if not is_busy:
-            with StorageError.from_os_error("The ledger {path} cannot be read ({reason}): check the disk.", path=self._name):
-                self._mark = self._mark._replace(content=content_of(self._file))
+            self._mark = Mark(self._mark.withdrawals, self._content(), os.fstat(self._file).st_ctime_ns)
             self._seal.write(self._mark)
+
+    def _content(self) -> str:
+        with StorageError.from_os_error("The ledger {path} cannot be read ({reason}): check the disk.", path=self._name):
+            return content_of(self._file)
+
+    @property
+    def log_bytes(self) -> int:
+        """Size of the log above which it is moved into the main file: a share of that, which is read once more each time."""
+        return max(_LOG_BYTES, os.fstat(self._file).st_size // 2)
 
     def _log_size(self) -> int:
         with suppress(FileNotFoundError):

@@ -14,7 +14,7 @@ from contact_sync.ledger.store import Comparison, Payload
 from contact_sync.model import Outcome, Pending, Result
 
 _GROUP = 500  # rows that are claimed together, and results that are committed together
-_LOG_BYTES, _RESULT_BYTES = 8 << 20, 200  # size of SQLite's log while rows are sent, and of the result of a row
+_RESULT_BYTES = 200  # size of the result of a row
 
 
 @dataclass
@@ -200,7 +200,7 @@ class RunOutbox:
             return
         with StorageError.from_os_error("The ledger {path} cannot be reached ({reason}): check the state folder.", path=path):
             free = shutil.disk_usage(path.parent).free
-        if free < _LOG_BYTES + _RESULT_BYTES * rows:
+        if free < 2 * self.database.log_bytes + _RESULT_BYTES * rows:
             raise StorageError("The disk of the ledger {path} is full: free some space.", path=path)
 
 

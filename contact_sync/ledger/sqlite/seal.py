@@ -6,7 +6,8 @@ So what was withdrawn before rows were sent could be believed again after a cras
 * the number of withdrawals, which the ledger contains too, written after each of them and before its rows are sent: a log that
   lost one leaves the ledger with a smaller number;
 * size and checksum of the main file, which changes only when the log is moved into it (a checkpoint), and only this program does
-  that. They are unknown while a checkpoint is in progress: a crash there leaves the log complete.
+  that. They are unknown while a checkpoint is in progress: a crash there leaves the log complete. The file is read again only
+  where the system says that it was changed (`st_ctime`): a ledger of 100,000 contacts has 84 MB, which takes 24 ms of CPU time.
 """
 
 import os
@@ -26,6 +27,7 @@ class Mark(NamedTuple):
 
     withdrawals: int
     content: str  # size and checksum of the main file; empty where they are not known
+    changed_ns: int = 0  # time of the last change of that file
 
 
 class Seal:
@@ -43,7 +45,7 @@ class Seal:
 
     def write(self, mark: Mark) -> None:
         """Replace the content durably; it is shorter than a sector, which a disk writes as a whole."""
-        text = b"%b %020d %-31b" % (_VERSION, mark.withdrawals, mark.content.encode())
+        text = b"%b %020d %020d %-31b" % (_VERSION, mark.withdrawals, mark.changed_ns, mark.content.encode())
         with StorageError.from_os_error("The file {path} cannot be written ({reason}): check the disk.", path=self._path):
             os.pwrite(self._descriptor, b"%b %08x\n" % (text, zlib.crc32(text)), 0)
             os.fsync(self._descriptor)
@@ -63,8 +65,11 @@ def _parse(text: bytes) -> Mark | None:
     marked, _space, checksum = text.rstrip(b"\n").rpartition(b" ")
     if checksum != b"%08x" % zlib.crc32(marked):
         return None
-    version, withdrawals, *content = marked.decode("ascii").split()
-    return Mark(int(withdrawals), "".join(content)) if version.encode() == _VERSION else None
+    version, *fields = marked.decode("ascii").split()
+    if version.encode() != _VERSION:
+        return None
+    withdrawals, changed_ns, *content = fields
+    return Mark(int(withdrawals), "".join(content), int(changed_ns))
 
 
 def content_of(descriptor: int) -> str:
