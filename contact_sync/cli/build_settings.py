@@ -50,7 +50,7 @@ def report_beside(source: Path) -> Path:
 def _settings(options: Options, **derived: Any) -> Settings:
     """Return the settings that the options, without those left out, and then the `derived` values give."""
     values: dict[str, Any] = {}
-    if options.get("state_dir") is None and derived.get("remember", True):
+    if options.get("state_dir") is None and derived.get("remember", True) and not options.get("sandbox"):
         values["state_dir"] = _state_dir()
     values |= {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}

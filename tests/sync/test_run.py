@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +22,7 @@ from typing import Any
 import openpyxl
 import pytest
 import xlwt
+from aiohttp import web
 
 from contact_sync.errors import (
     AccessError,
@@ -219,6 +221,44 @@ def test_named_account(workspace: Workspace) -> None:
     assert workspace.run(account="shop", key="old").outcomes == {"updated": 3}
     assert workspace.run(account="shop", key="new").outcomes == {"unchanged": 3}
     assert workspace.run(key="new").outcomes == {"unchanged": 3}
+
+
+def test_keys_of_one_account(workspace: Workspace) -> None:
+    """A new key beside another ledger is asked about once, within the pace and counted; values of the other are not believed."""
+    assert workspace.run(key="old-key").requests == 3
+    workspace.write(("C000001", "Éponine"))
+    summary = workspace.run(key="new-key", rate=5)
+    assert (summary.outcomes, summary.requests) == ({"updated": 1}, 1 + 1)
+    assert "give every run the same --account" in summary.warnings[0]
+    workspace.write(*THREE)
+    summary = workspace.run(key="old-key")
+    assert (summary.outcomes, summary.requests) == ({"updated": 3}, 3 + 1)
+    assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
+    assert (workspace.run(key="new-key").outcomes, workspace.run(key="old-key").requests) == ({"unchanged": 3}, 0)
+
+
+def test_an_api_that_does_not_say_whose_the_key_is(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run continues when the API does not answer whose the key is, and believes nothing that may have been overwritten."""
+    monkeypatch.setattr(Sandbox, "_me", lambda *_: web.Response(status=503, text="<h1>Oops</h1>"))
+    workspace.run(key="old-key")
+    workspace.run(key="new-key")
+    summary = workspace.run(key="old-key")
+    assert (summary.exit_code, summary.outcomes) == (0, {"updated": 3})
+    assert "may be of the same account" in summary.warnings[0]
+
+
+def test_a_ledger_that_another_program_has_locked(workspace: Workspace) -> None:
+    """A signal ends the wait for a ledger that another program has locked."""
+    workspace.run()
+    (ledger,) = (workspace.folder / "state").glob("*.sqlite3")
+    with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.start()
+        with pytest.raises(Interrupted):
+            workspace.run()
+        timer.join()
 
 
 def test_a_dry_run(workspace: Workspace) -> None:
