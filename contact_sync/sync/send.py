@@ -225,7 +225,7 @@ class Pool:
             await self._work(itertools.islice(self._queue.rows, 1), self._settings.attempts)
             if self._breaker.state is not Health.UNPROVEN or self._shutdown.reasons:
                 return
-        if self._queue.position >= 0:  # else there was no row
+        if self._queue.taken:  # else there was no row
             self._breaker.assume_down()
 
     async def _send_failed_rows(self) -> None:

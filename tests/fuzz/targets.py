@@ -21,6 +21,7 @@ import openpyxl
 
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply
+from contact_sync.api.limiter import Pace
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, ContactSyncError, SourceError
 from contact_sync.model import CONTACT, FIELDS, ID, Chunk, Outcome, Pending
@@ -149,6 +150,7 @@ async def _exchange(answer: bytes) -> None:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    client = Client(url, rate=0, connections=1, timeout=5, clock=time.monotonic, sleep=asyncio.sleep)
+    pace = Pace(0, clock=time.monotonic)
+    client = Client(url, pace=pace, connections=1, timeout=5, sleep=asyncio.sleep)
     async with server, client:
         await client.call(ContactUpdate(KEY), Pending(2, "C1", {"firstname": "Zoé"}, 0, b""))
