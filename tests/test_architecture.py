@@ -19,6 +19,7 @@ FLOORS = (
     {"model"},
     {"names", "packed"},
     {"i18n"},
+    {"display"},
 )
 """Folders and single modules from top to bottom; each imports only from itself and from the floors below its own."""
 

@@ -1,15 +1,18 @@
 """The printed output: the summary, the errors, the history and the JSON objects for scripts.
 
+Every line is made printable and loses its secrets here (`contact_sync.display`), JSON only the secrets: it has its own escapes.
 A terminal, a pipe or a disk that no longer takes the output never stops a run.
 """
 
 import contextlib
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from contact_sync.display import printable, redacted
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
@@ -28,7 +31,7 @@ class Streams(NamedTuple):
 
 
 class Console:
-    """Everything that is printed, with secrets masked; errors of the streams are ignored."""
+    """Everything that is printed, without secrets and inert; errors of the streams are ignored."""
 
     def __init__(self, streams: Streams) -> None:
         self.streams = streams
@@ -36,11 +39,9 @@ class Console:
         self.quiet = False
         self.as_json = False
 
-    def clean(self, text: str) -> str:
-        """Return `text` with every secret masked."""
-        for secret in filter(None, self.secrets):
-            text = text.replace(secret, "***")
-        return text
+    def clean(self, line: str) -> str:
+        """Return a line without secrets and without characters that a terminal or a mail would obey."""
+        return printable(redacted(line, self.secrets))
 
     def print_warning(self, warning: str) -> None:
         """Print a warning on stderr."""
@@ -48,16 +49,40 @@ class Console:
 
     def print_message(self, text: str) -> None:
         """Print a message on stderr."""
-        self._write(self.streams.stderr, text)
+        self._write(self.streams.stderr, self._clean_lines(text))
 
     def print_data(self, text: str) -> None:
         """Print data on stdout."""
-        self._write(self.streams.stdout, text)
+        self._write(self.streams.stdout, self._clean_lines(text))
+
+    def print_json(self, document: object) -> None:
+        """Print an object on stdout as JSON, which escapes all that a terminal would obey, but for DEL."""
+        text = json.dumps(document, default=readable).replace("\x7f", "\\u007f")
+        self._write(self.streams.stdout, redacted(text, self.secrets))
+
+    def print_paths(self, text: str) -> None:
+        """Print data on stdout in which paths are exact: bytes that the stream's encoding lacks are not escaped."""
+        stream = self.streams.stdout
+        binary = getattr(stream, "buffer", None)
+        if stream is None or binary is None:
+            self.print_data(text)
+            return
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+            try:
+                encoded = os.fsencode(f"{self._clean_lines(text)}\n")
+            except UnicodeEncodeError:  # a sentence, where the file system is ASCII
+                encoded = f"{self._clean_lines(text)}\n".encode(errors="surrogateescape")
+            binary.write(encoded)
+            binary.flush()
+
+    def _clean_lines(self, text: str) -> str:
+        return "\n".join(map(self.clean, text.split("\n")))
 
     def _write(self, stream: TextIO | None, text: str) -> None:
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):
-                stream.write(f"{self.clean(text)}\n")
+                stream.write(f"{text}\n")
                 stream.flush()
 
     def print_error(self, error: ContactSyncError, source: Path | None = None) -> int:
@@ -65,8 +90,8 @@ class Console:
         self.print_message(f"contact-sync: {error}")
         if self.as_json:
             document: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
-            document |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": self.clean(str(error))}
-            self.print_data(json.dumps(document, default=readable))
+            document |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": str(error)}
+            self.print_json(document)
         return error.exit_code
 
     def print_summary(self, summary: Summary, next_command: str = "") -> int:
@@ -81,8 +106,8 @@ class Console:
             names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
             document = {name: getattr(summary, name) for name in names}
             if summary.reasons:
-                document["error"] = self.clean(" ".join(summary.reasons))
-            self.print_data(json.dumps(document, default=readable))
+                document["error"] = " ".join(summary.reasons)
+            self.print_json(document)
         return summary.exit_code
 
     def print_runs(self, runs: Sequence[PastRun], *, in_progress: bool) -> None:
@@ -97,10 +122,11 @@ class Console:
     def _print_history(self, found: Sequence[PastRun | Event], rows: list[list[str]]) -> None:
         """Print a table of `rows`, or with `as_json` a list of objects."""
         if self.as_json:
-            self.print_data(json.dumps([each._asdict() for each in found]))
+            self.print_json([each._asdict() for each in found])
         elif not found:
             self.print_message(_("No history for this contact."))
         else:
+            rows = [list(map(printable, row)) for row in rows]  # a line break in a cell would make another row of it
             widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
             for row in rows:
                 self.print_data("  ".join(map(str.ljust, row, widths)).rstrip())
@@ -108,7 +134,7 @@ class Console:
     def print_findings(self, findings: Sequence[tuple[bool, str]]) -> int:
         """Print the findings of `doctor`, each ok or something to do, and return the exit code."""
         if self.as_json:
-            self.print_data(json.dumps([{"ok": ok, "finding": self.clean(sentence)} for ok, sentence in findings]))
+            self.print_json([{"ok": ok, "finding": sentence} for ok, sentence in findings])
         else:
             good, bad = _("ok"), _("TO DO")
             for ok, sentence in findings:
@@ -183,7 +209,7 @@ def _warnings(summary: Summary) -> list[str]:
 def _short_summary(summary: Summary) -> str:
     """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {summary.source}: {counts}.", *summary.reasons, *_warnings(summary)]
+    lines = [f"contact-sync: {printable(str(summary.source))}: {counts}.", *summary.reasons, *_warnings(summary)]
     lines += [_cause(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
     end = _("(exit code {code})", code=summary.exit_code)
     report = [_("Report: {path}", path=summary.report)] if summary.report else []

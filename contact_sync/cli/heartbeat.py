@@ -7,13 +7,18 @@ helps an operator who tries the URL out. The URL is a secret: anyone who knows i
 import contextlib
 import http.client
 import logging
+import threading
+import time
 import urllib.error
 import urllib.request
 from urllib.parse import urlsplit
 
+from contact_sync.display import printable
 from contact_sync.errors import ConfigError
 
-_PING_TIMEOUT_S = 10.0  # seconds
+_START_TIMEOUT_S, _END_TIMEOUT_S = 3.0, 6.5
+"""Seconds that a run waits for a ping at most, less than 10 in all; a slower ping of the start goes on beside the run."""
+_SOCKET_TIMEOUT_S = 10.0  # for each operation, of which a slow server can need any number
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +36,41 @@ class Ping:
             raise ConfigError("--ping is not a URL: it must begin with https:// or http://.")
 
     def send(self, event: str, sentence: str = "") -> None:
-        """Notify the monitor of an event, "start" or the exit code; `sentence` must not contain personal data."""
+        """Notify the monitor of an event, "start" or the exit code; `sentence` must not contain personal data.
+
+        Only a thread can be abandoned in any state: neither the lookup of a name nor a server that sends a line a second ends by
+        the timeout of a socket.
+        """
         if not self._url:
             return
+        is_start = event == "start"
+        deadline = time.monotonic() + (_START_TIMEOUT_S if is_start else _END_TIMEOUT_S)
+        thread = threading.Thread(target=self._request, args=(event, printable(sentence)), daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system allows no further thread
+            self._fail(type(error).__name__)
+            return
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive() and not is_start:
+            self._fail("TimeoutError")
+
+    def _request(self, event: str, sentence: str) -> None:
         parts = urlsplit(self._url)
         address = parts._replace(path=f"{parts.path.rstrip('/')}/{event}", fragment="").geturl()
         data = sentence.encode(errors="backslashreplace")
         try:
             request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
-            urllib.request.urlopen(request, timeout=_PING_TIMEOUT_S).close()  # noqa: S310
+            urllib.request.urlopen(request, timeout=_SOCKET_TIMEOUT_S).close()  # noqa: S310
+        except urllib.error.HTTPError as error:
+            error.close()
+            self._fail(f"HTTP {error.code}")
         except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may contain the URL
-            self.failure = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
-            log.warning("the ping could not be sent: %s", self.failure)
+            self._fail(type(error).__name__)
+
+    def _fail(self, reason: str) -> None:
+        self.failure = reason
+        log.warning("the ping could not be sent: %s", reason)
 
 
 def _is_http_url(url: str) -> bool:

@@ -27,10 +27,11 @@ class _Clean(logging.Formatter):
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        if record.name.partition(".")[0] != _OURS:
-            record = logging.makeLogRecord(vars(record) | {"msg": f"{record.pathname}:{record.lineno}", "args": None})
+        ours = record.name.partition(".")[0] == _OURS
+        message = record.getMessage() if ours else f"{record.pathname}:{record.lineno}"
+        record = logging.makeLogRecord(vars(record) | {"msg": self._clean(message), "args": None})
         if not self._as_json:
-            return self._clean(super().format(record))
+            return "\n".join(map(self._clean, super().format(record).split("\n")))
         document = {"at": self.formatTime(record), "level": record.levelname, "logger": record.name}
         document["message"] = record.getMessage()
         if record.exc_info:

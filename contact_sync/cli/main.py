@@ -6,16 +6,17 @@ stderr. A terminal, a pipe or a disk that no longer takes the output never stops
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from io import TextIOWrapper
 
 import click
 
 from contact_sync.cli.console import Console, Streams, bug_error
 from contact_sync.cli.program import Process, program
+from contact_sync.display import printable
 from contact_sync.errors import ContactSyncError, StorageError
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,9 @@ def _run(argv: Sequence[str], process: Process) -> int:
     except ContactSyncError as error:
         return console.print_error(error)
     except click.ClickException as error:
-        with contextlib.suppress(OSError, ValueError):
-            error.show(streams.stderr)
+        shown, message = io.StringIO(), error.format_message()
+        error.show(shown)
+        console.print_message(shown.getvalue().rstrip("\n").replace(message, printable(message)))  # which quotes arguments
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
@@ -60,7 +62,7 @@ def _prepare(streams: Streams) -> None:
         except OSError:  # a ledger opened as 1 would be overwritten by a print
             os.open(os.devnull, os.O_RDWR)
     for stream in streams:
-        if isinstance(stream, TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -1,11 +1,14 @@
 """The language of everything that operators read: English, or a translation from a gettext catalogue.
 
 A sentence is identified by its English text; variable parts are `{placeholders}`. `catalogue` has the sentences about rows,
-`locale` the translations. The lowest floor: imports nothing of the project.
+`locale` the translations. Values of placeholders come from anywhere, so they are made printable here (`contact_sync.display`).
 """
 
 import gettext as _gettext
+from collections.abc import Mapping
 from pathlib import Path
+
+from contact_sync.display import printable
 
 LANGUAGES = ("en", "fr")
 
@@ -38,9 +41,14 @@ def N_(sentence: str) -> str:  # noqa: N802 - the name that gettext's tools know
 
 def _(sentence: str, /, **values: object) -> str:
     """Translate a sentence and fill in its placeholders; one without values may be complete already."""
-    return gettext(sentence).format(**values) if values else gettext(sentence)
+    return gettext(sentence).format(**_printable(values)) if values else gettext(sentence)
 
 
 def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str:
     """Translate a sentence in the plural form for `count` and fill in its placeholders, `{count}` among them."""
-    return _translations.ngettext(singular, plural, count).format(**{"count": count, **values})
+    return _translations.ngettext(singular, plural, count).format(**{"count": count, **_printable(values)})
+
+
+def _printable(values: Mapping[str, object]) -> dict[str, object]:
+    """Return values, all but numbers as text, as they may be displayed."""
+    return {name: value if isinstance(value, int | float) else printable(str(value)) for name, value in values.items()}

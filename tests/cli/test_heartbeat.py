@@ -1,12 +1,15 @@
 """Pings to a monitor at start and end."""
 
+import contextlib
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from contact_sync.cli import heartbeat
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.errors import ConfigError
 
@@ -94,3 +97,35 @@ def test_unreachable_monitor(monitor: Monitor, caplog: pytest.LogCaptureFixture)
     assert (refused.failure, unreachable.failure) == ("HTTP 500", "URLError")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "secret-id" not in caplog.text
+
+
+def test_server_that_never_ends_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends one header line after another is abandoned; only the end counts as failed, its thread goes on."""
+    monkeypatch.setattr(heartbeat, "_START_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(heartbeat, "_END_TIMEOUT_S", 0.05)
+    over = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listening.accept()
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not over.wait(0.01):
+                    connection.sendall(b"X-A: b\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        ping = Ping(f"http://127.0.0.1:{listening.getsockname()[1]}/secret-id")
+        ping.send("start")
+        assert ping.failure == ""
+        ping.send("0")
+        assert ping.failure == "TimeoutError"
+        over.set()
+        thread.join()
+
+
+def test_sentence_of_a_ping_is_printable(monitor: Monitor) -> None:
+    """A line break or an escape sequence in a sentence does not reach the monitor's mail."""
+    Ping(f"http://127.0.0.1:{monitor.server_port}/x").send("4", "a\n\x1b[31mb")
+    assert monitor.received == [("/x/4", "a\\n\\x1b[31mb")]

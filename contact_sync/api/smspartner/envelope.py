@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contact_sync.api.endpoint import Reply
+from contact_sync.display import redacted
 from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
 from contact_sync.i18n import N_, _
 from contact_sync.model import ROW, Violation
@@ -81,7 +82,7 @@ def text_of(envelope: dict[str, Any], key: str) -> str:
 
 def quoted(text: str, key: str) -> str:
     """Return foreign text as it may appear in a report: without the key, on one line, shortened."""
-    return "".join(c if c.isprintable() else " " for c in text.replace(key, "***"))[:_MAX_QUOTED]
+    return "".join(c if c.isprintable() else " " for c in redacted(text, [key]))[:_MAX_QUOTED]
 
 
 def _without_envelope(reply: Reply) -> Exception:
