@@ -42,7 +42,8 @@ def _run(argv: Sequence[str], process: Process) -> int:
     except click.ClickException as error:
         shown, message = io.StringIO(), error.format_message()
         error.show(shown)
-        console.print_message(shown.getvalue().rstrip("\n").replace(message, printable(message)))  # which quotes arguments
+        # The message quotes arguments; click has only removed their colours.
+        console.print_message(shown.getvalue().rstrip("\n").replace(click.unstyle(message), printable(message)))
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
