@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from contact_sync.api.compression import CompressionError, decompressed
 from contact_sync.api.endpoint import Endpoint, Reply, Request
 from contact_sync.api.limiter import Limiter, Pace
 from contact_sync.api.transport import CertificateError, Transport
@@ -83,7 +84,7 @@ class Client:
             async with asyncio.timeout(self._timeout):
                 response = await self._transport.handle_async_request(built)
                 async with aclosing(response):
-                    body = await _read(response)
+                    body = _plain(await _read(response), response)
         except (TimeoutError, httpx.TransportError) as error:
             raise self._failure(error) from None
         return Reply(response.status_code, response.headers, body)
@@ -118,8 +119,24 @@ async def _read(response: httpx.Response) -> bytes:
     async for part in response.aiter_raw():
         body += part
         if len(body) > MAX_BODY:
-            raise Transient(Violation("api-garbled", detail={"reason": _("more than 1 MB")}), response.status_code)
+            raise _garbled(_("more than 1 MB"), response)
     return bytes(body)
+
+
+def _plain(body: bytes, response: httpx.Response) -> bytes:
+    """Return the body without compression; raises Transient when that is not possible."""
+    try:
+        body = decompressed(body, response.headers.get("content-encoding", ""), MAX_BODY)
+    except CompressionError as error:
+        reason = _("HTTP {status}, compressed as {name}, although none was asked for", status=response.status_code, name=error)
+        raise _garbled(reason, response) from None
+    if len(body) > MAX_BODY:
+        raise _garbled(_("more than 1 MB"), response)
+    return body
+
+
+def _garbled(reason: str, response: httpx.Response) -> Transient:
+    return Transient(Violation("api-garbled", detail={"reason": reason}), response.status_code)
 
 
 def _host_of(url: str) -> str:

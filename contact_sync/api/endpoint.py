@@ -2,9 +2,13 @@
 
 import email.utils
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
+
+_LONGEST_PAUSE_S = 31 * 86_400.0
+_MOMENT, _MOMENT_MS = 10**9, 10**12  # from here on a number is a moment since 1970, in seconds or milliseconds
 
 ArgumentT_contra = TypeVar("ArgumentT_contra", contravariant=True)
 ValueT_co = TypeVar("ValueT_co", covariant=True)
@@ -35,12 +39,29 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the server asks to wait (RFC 9110, 10.2.3), given as seconds or as a date; None without a valid value."""
+        """Seconds that the server asks to wait (RFC 9110, 10.2.3), given as seconds or as a date; None without a valid value.
+
+        Some servers give a Unix time, also in milliseconds. A pause of more than a month is an error of theirs, and is ignored:
+        the pace is then reduced as after any other error.
+        """
         text = self.headers.get("retry-after", "").strip()
-        if text.isascii() and text.isdigit():
-            return float(text[:9])
-        until, now = _parse_date(text), self.date  # our own clock may be wrong: only the server's counts
-        return max(0.0, (until - now).total_seconds()) if until and now else None
+        if text.isascii() and text.isdigit() and float(text[:20]) < _MOMENT:
+            seconds = float(text)
+        else:
+            until, now = _parse_moment(text), self.date  # our own clock may be wrong: only the server's counts
+            if not until or not now:
+                return None
+            seconds = max(0.0, (until - now).total_seconds())
+        return seconds if seconds <= _LONGEST_PAUSE_S else None
+
+
+def _parse_moment(text: str) -> datetime | None:
+    if not (text.isascii() and text.isdigit()):
+        return _parse_date(text)
+    number = float(text[:20])
+    with suppress(ValueError, OverflowError, OSError):  # beyond any calendar
+        return datetime.fromtimestamp(number / 1000 if number >= _MOMENT_MS else number, UTC)
+    return None
 
 
 def _parse_date(text: str) -> datetime | None:

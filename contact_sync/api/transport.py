@@ -14,7 +14,10 @@ import httpx
 from contact_sync import __version__
 
 _KEEP_ALIVE_S = 4.0  # shorter than the 5 s that servers keep a connection at least, so that they seldom close first
+_MAX_LINE, _MAX_HEADERS = 1 << 15, 512
+"""Bytes of a line of the head, and lines of it; a request whose answer exceeds them may have been applied all the same."""
 
+_CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 _HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
@@ -29,7 +32,11 @@ class CertificateError(httpx.ConnectError):
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Sends httpx's requests with aiohttp, all with the same headers, over at most `connections` connections at a time."""
+    """Sends httpx's requests with aiohttp, all with the same headers, over at most `connections` connections at a time.
+
+    Connections are used again until a server closes one in place of an answer, as some do with each at its second request. From
+    then on each request has its own.
+    """
 
     def __init__(self, connections: int, tls: ssl.SSLContext | None, proxy: httpx.Proxy | None) -> None:
         self._connections = connections
@@ -38,29 +45,41 @@ class Transport(httpx.AsyncBaseTransport):
         if proxy:
             login = {"Proxy-Authorization": aiohttp.encode_basic_auth(*proxy.auth)} if proxy.auth else {}
             self._proxy = {"proxy": str(proxy.url), "proxy_headers": login}
-        self._session: aiohttp.ClientSession | None = None  # it can only be made where an event loop runs
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by `_reuse`; they can only be made where an event loop runs
+        self._reuse = True
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send `request`, and return the response as soon as its head has arrived; raises httpx.TransportError."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_S, ssl=self._tls or True),
+    def _session(self) -> aiohttp.ClientSession:
+        """Return the session for new requests."""
+        if self._reuse not in self._sessions:
+            lifetime: dict[str, Any] = {"keepalive_timeout": _KEEP_ALIVE_S} if self._reuse else {"force_close": True}
+            self._sessions[self._reuse] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True, **lifetime),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_HEADERS,
                 timeout=aiohttp.ClientTimeout(),  # none: the client sets one deadline for the whole attempt
                 auto_decompress=False,
+                max_line_size=_MAX_LINE,
+                max_field_size=_MAX_LINE,
+                max_headers=_MAX_HEADERS,
             )
+        return self._sessions[self._reuse]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send `request`, and return the response as soon as its head has arrived; raises httpx.TransportError."""
         url, data = str(request.url), request.content or None
         try:
-            response = await self._session.request(request.method, url, data=data, allow_redirects=False, **self._proxy)
+            response = await self._session().request(request.method, url, data=data, allow_redirects=False, **self._proxy)
         except (aiohttp.ClientError, OSError) as error:
+            # A ClientConnectorError, which is a ClientOSError too, never had a connection.
+            if isinstance(error, _CLOSED) and not isinstance(error, aiohttp.ClientConnectorError):
+                self._reuse = False
             raise _as_httpx_error(error, behind_proxy=bool(self._proxy)) from error
         return httpx.Response(response.status, headers=response.raw_headers, stream=_Body(response))
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
 
 class _Body(httpx.AsyncByteStream):

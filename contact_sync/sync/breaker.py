@@ -51,6 +51,7 @@ class Breaker:
         self._opened_at = 0.0
         self._pausing_since: float | None = None
         self._seen_response = False
+        self._foreign_answer = ""
         self.state = Health.UNPROVEN
         self.openings = 0  # how often the breaker opened
 
@@ -74,8 +75,9 @@ class Breaker:
         self._pausing_since = None
         self._see_response()
 
-    def failure(self, *, is_api_response: bool = False) -> None:
-        """Note an attempt that says nothing about its row."""
+    def failure(self, *, is_api_response: bool = False, foreign_answer: str = "") -> None:
+        """Note an attempt that says nothing about its row; `foreign_answer` describes a success of another server."""
+        self._foreign_answer = foreign_answer
         self._consecutive_failures += 1
         self._recent_failures.append(True)
         if is_api_response:
@@ -116,4 +118,9 @@ class Breaker:
         self.state = Health.GAVE_UP
         if self._seen_response:
             return UnavailableError("The API is down or does not answer as documented: run again later.")
+        if self._foreign_answer:
+            return UnavailableError(
+                "No usable answer from the API ({answer}): run again later, or ask who runs the API or a proxy before it.",
+                answer=self._foreign_answer,
+            )
         return UnavailableError("No usable answer from the API: run again later, or check --base-url (it ends in /v1).")

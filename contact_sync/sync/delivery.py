@@ -127,7 +127,9 @@ class Delivery:
             if _is_about_the_row(failure):
                 self.breaker.row_error()
             else:
-                self.breaker.failure(is_api_response=failure.is_api_response)
+                succeeded = failure.http_status is not None and 200 <= failure.http_status < 300  # noqa: PLR2004 - the class
+                answer = failure.violation.detail.get("reason", "") if succeeded else ""
+                self.breaker.failure(is_api_response=failure.is_api_response, foreign_answer=answer)
             if failure.throttled:
                 self._client.limiter.back_off()
             if failure.pause is not None:

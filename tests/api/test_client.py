@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import traceback
 import tracemalloc
+import zlib
 
 import pytest
 
@@ -250,23 +251,86 @@ def test_largest_body() -> None:
     assert failure(attempt(script)[0]) == ("api-garbled", "more than 1 MB")
 
 
-def test_compressed_response_is_not_decompressed() -> None:
-    """A response that is compressed uninvited is not decompressed: a small one may expand without end."""
-    bomb = gzip.compress(b" " * (64 << 20), 9)
+def responding(head: bytes, body: bytes) -> Script:
+    """Return a script that answers one request with these header lines and this body."""
 
     async def script(connection: Connection) -> None:
         await connection.request()
-        connection.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(bomb) + bomb)
+        connection.write(b"HTTP/1.1 200 OK\r\n%bContent-Length: %d\r\n\r\n" % (head, len(body)) + body)
         await connection.reader.read()
 
+    return script
+
+
+def test_compressed_response_is_bounded() -> None:
+    """A response that is compressed uninvited is not expanded without end."""
+    bomb = gzip.compress(b" " * (64 << 20), 9)
     tracemalloc.start()
     try:
-        outcome, _ = attempt(script)
-        assert tracemalloc.get_traced_memory()[1] < 4 * MAX_BODY
+        outcome, _ = attempt(responding(b"Content-Encoding: gzip\r\n", bomb))
+        assert tracemalloc.get_traced_memory()[1] < 8 * MAX_BODY
     finally:
         tracemalloc.stop()
-    assert isinstance(outcome, Reply)
-    assert outcome.body == bomb
+    assert failure(outcome) == ("api-garbled", "more than 1 MB")
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(body) + deflater.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        (b"gzip", gzip.compress(b"{}")),
+        (b"X-GZIP", gzip.compress(b"{}")),
+        (b"deflate", zlib.compress(b"{}")),
+        (b"deflate", _raw_deflate(b"{}")),
+        (b"deflate, gzip", gzip.compress(zlib.compress(b"{}"))),
+        (b"identity", gzip.compress(b"{}")),
+        (b"identity", b"{}"),
+        (b"gzip", b"{}"),
+    ],
+)
+def test_compressed_response(encoding: bytes, sent: bytes) -> None:
+    """A response that is compressed uninvited is read, and one that only says so too."""
+    reply, _ = attempt(responding(b"Content-Encoding: %b\r\n" % encoding, sent))
+    assert isinstance(reply, Reply)
+    assert reply.body == b"{}"
+
+
+@pytest.mark.parametrize(("encoding", "sent"), [(b"br", b"\x0b\x02"), (b"zstd", b"("), (b"gzip", gzip.compress(b"{}")[:-9])])
+def test_response_that_cannot_be_decompressed(encoding: bytes, sent: bytes) -> None:
+    """A format that this program does not know, and a response that is cut, leave it uncertain and are named."""
+    outcome, _ = attempt(responding(b"Content-Encoding: %b\r\n" % encoding, sent))
+    code, reason = failure(outcome)
+    assert (code, reason) == ("api-garbled", f"HTTP 200, compressed as {encoding.decode()}, although none was asked for")
+
+
+@pytest.mark.parametrize("head", [b"X-Debug: %b\r\n" % (b"a" * 20_000), b"X-A: b\r\n" * 400], ids=["long", "many"])
+def test_long_head(head: bytes) -> None:
+    """A response with a line, or a number of lines, beyond the usual limits of servers is still read."""
+    reply, _ = attempt(responding(head, b"{}"))
+    assert isinstance(reply, Reply)
+    assert reply.body == b"{}"
+
+
+def test_server_that_closes_each_connection_at_its_second_request() -> None:
+    """From the first connection on that is closed in place of an answer, each request has its own."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        connection.write(OK)
+        await connection.request()
+
+    async def several() -> list[object]:
+        async with serving(script) as server, client(server.base_url, connections=4) as kept:
+            first = await asyncio.gather(*(kept.send(REQUEST) for _ in range(4)))
+            rest = [await asyncio.gather(kept.send(REQUEST), return_exceptions=True) for _ in range(10)]
+            return [*first, *(each for (each,) in rest)]
+
+    found = asyncio.run(several())
+    assert [isinstance(each, Reply) for each in found] == [True] * 4 + [False] + [True] * 9
 
 
 async def drip(connection: Connection, text: bytes) -> None:

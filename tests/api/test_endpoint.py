@@ -22,12 +22,21 @@ def reply(**headers: str) -> Reply:
         ("0", 0.0),
         (" 120 ", 120.0),
         ("007", 7.0),
-        ("3600000", 3600000.0),
-        ("9" * 5000, 999999999.0),
+        ("86400", 86400.0),
+        ("3600000", None),
+        ("999999999", None),
+        ("9" * 5000, None),
+        ("0" * 5000 + "9", 9.0),
+        ("1697873285", 5.0),
+        ("1697873285000", 5.0),
+        ("1697873280250", 0.25),
+        ("1600000000", 0.0),
+        ("4000000000", None),
         ("Sat, 21 Oct 2023 07:28:05 GMT", 5.0),
         ("Saturday, 21-Oct-23 07:28:05 GMT", 5.0),
         ("Sat, 21 Oct 2023 09:28:05 +0200", 5.0),
         ("Sat, 21 Oct 2023 07:27:00 GMT", 0.0),
+        ("Sat, 21 Oct 2028 07:28:00 GMT", None),
         ("", None),
         ("-1", None),
         ("1.5", None),
@@ -42,7 +51,7 @@ def reply(**headers: str) -> Reply:
     ],
 )
 def test_retry_after(text: str, seconds: float | None) -> None:
-    """Seconds or a date, counted from the server's own clock; any other value is ignored."""
+    """Seconds, a date or a Unix time, counted from the server's own clock; any other value, and an absurd one, is ignored."""
     assert reply(retry_after=text, date="Sat, 21 Oct 2023 07:28:00 GMT").retry_after == seconds
 
 
@@ -50,6 +59,7 @@ def test_retry_after(text: str, seconds: float | None) -> None:
 def test_retry_after_date_without_the_server_clock(date: dict[str, str]) -> None:
     """A date is ignored when the server's own time is unknown, because the clock of this machine may be wrong."""
     assert reply(retry_after="Sat, 21 Oct 2023 07:28:05 GMT", **date).retry_after is None
+    assert reply(retry_after="1697873285", **date).retry_after is None
 
 
 def test_no_retry_after() -> None:

@@ -292,7 +292,7 @@ def test_pause_applies_to_all_workers(ledger: Ledger, api: Api, send_rows: SendR
     assert [call for call in api.calls if call.at >= since + 20]
 
 
-@pytest.mark.parametrize("asked", ["301", "3600000", "9" * 30])
+@pytest.mark.parametrize("asked", ["301", "86400"])
 def test_pause_that_is_too_long(ledger: Ledger, api: Api, send_rows: SendRows, asked: str) -> None:
     """A pause of more than five minutes ends the run."""
     stage(ledger, 100)
@@ -360,3 +360,25 @@ def test_rate_adapts_to_an_api_that_throttles(ledger: Ledger, api: Api, send_row
     assert (sending.reasons, count(ledger)) == ([], {UPDATED: 200})
     assert within_budget(sending, 200)
     assert sending.seconds < 200
+
+
+@pytest.mark.parametrize("asked", ["3600000", "9" * 30, "1697873285"])
+def test_absurd_pause(ledger: Ledger, api: Api, send_rows: SendRows, asked: str) -> None:
+    """A pause that cannot be meant (years, or a Unix time without a clock to compare with) costs a retry and half the pace."""
+    stage(ledger, 100)
+    throttled = iter([True] * 3)
+    api.answer = lambda call: (
+        answered({"success": False}, 429, retry_after=asked) if row(call) > 50 and next(throttled, False) else confirmed(call)
+    )
+    sending = send_rows(workers=8)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
+
+
+def test_foreign_answer_is_named(ledger: Ledger, api: Api, send_rows: SendRows) -> None:
+    """A server whose successes are not the API's is named by its answer when the run gives up."""
+    stage(ledger, 30)
+    api.answer = lambda _: answered(["ok"], 200)
+    sending = send_rows(workers=8)
+    assert sending.reasons == [UnavailableError]
+    assert "(HTTP 200, not the API's JSON)" in str(sending.shutdown.reasons[0])
+    assert "--base-url" not in str(sending.shutdown.reasons[0])

@@ -51,7 +51,7 @@ class ContactUpdate:
 
     def api_code(self, reply: Reply) -> str:
         """Return the API's code in `reply`; empty when there is none."""
-        return code_of(envelope_of(reply.body) or {}, self._key)
+        return code_of(envelope_of(reply) or {}, self._key)
 
     @staticmethod
     def needs_verification(refusal: Rejected) -> bool:
@@ -69,7 +69,9 @@ class ContactUpdate:
 def _differences(echo: Any, row: Pending) -> list[Violation]:
     """Return one violation for each field that the API shows with another value than `row` sent.
 
-    `echo` is its `contact` object, with the field names of writes or of reads.
+    `echo` is its `contact` object, with the field names of writes or of reads. An emptied field that it leaves out counts as
+    missing too: the API's page shows one as "" (in the reply to an update and in reads), so an echo without it proves nothing.
+    null is a value that is empty.
     """
     if not isinstance(echo, dict) or echo.get(ID) is None:
         return [Violation("echo-missing", ID)]
@@ -77,8 +79,9 @@ def _differences(echo: Any, row: Pending) -> list[Violation]:
         return [Violation("echo-contact", ID)]
     found = []
     for field, sent in row.contact.items():
-        stored = echo.get(field, echo.get("phone") if field == PHONE else None)
-        if stored is None and sent:
+        shown = field if field in echo else "phone" if field == PHONE else field
+        stored = echo.get(shown)
+        if stored is None and (sent or shown not in echo):
             found.append(Violation("echo-missing", field))
         elif not _same(field, sent, "" if stored is None else str(stored)):
             found.append(Violation("echo-differs", field))

@@ -6,7 +6,9 @@ endpoint's own table of codes is incomplete, so those of the general error page 
 """
 
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from contact_sync.api.endpoint import Reply
@@ -31,13 +33,52 @@ _RETRYABLE = {"408", "425", _THROTTLED, "500", "502", "503", "504"}
 """HTTP statuses, and codes of the same meaning, after which another attempt may succeed."""
 
 
-def envelope_of(body: bytes) -> dict[str, Any] | None:
-    """Return the envelope, a JSON object with a boolean `success`; None when the body is anything else."""
+def envelope_of(reply: Reply) -> dict[str, Any] | None:
+    """Return the envelope, a JSON object with a boolean `success`; None when the body is anything else.
+
+    Text around it, such as a notice of PHP, and an encoding other than UTF-8 change nothing about what it says.
+    """
     try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
+        return _as_envelope(json.loads(reply.body))
+    except RecursionError:
         return None
-    return envelope if isinstance(envelope, dict) and isinstance(envelope.get("success"), bool) else None
+    except ValueError:
+        return _embedded_envelope(_text_of_body(reply))
+
+
+def _as_envelope(document: Any) -> dict[str, Any] | None:
+    return document if isinstance(document, dict) and isinstance(document.get("success"), bool) else None
+
+
+def _text_of_body(reply: Reply) -> str:
+    """Return the body as text: UTF-8 where it is valid, else the charset of its header, else Latin-1."""
+    declared = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", reply.headers.get("content-type", ""), re.IGNORECASE)
+    for charset in ("utf-8", declared[1] if declared else "latin-1"):
+        with suppress(LookupError, ValueError):
+            return reply.body.decode(charset)
+    return reply.body.decode("latin-1")
+
+
+def _embedded_envelope(text: str) -> dict[str, Any] | None:
+    """Return the one envelope in a text that is not JSON as a whole; None when there are several, or one that is cut.
+
+    Objects within other JSON are not taken for it.
+    """
+    found, end = [], 0
+    while start := _OBJECT.search(text, end):
+        try:
+            document, end = _decoder.raw_decode(text, start.start())
+        except (ValueError, RecursionError):
+            return None
+        if text[: start.start()].rstrip()[-1:] in {"[", ",", ":"}:
+            return None
+        found.append(_as_envelope(document))
+    envelopes = [each for each in found if each is not None]
+    return envelopes[0] if len(envelopes) == 1 else None
+
+
+_OBJECT = re.compile(r'\{\s*"')  # other braces are those of the surrounding text
+_decoder = json.JSONDecoder()
 
 
 def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -49,10 +90,10 @@ def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str
     if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
         target = quoted(reply.headers.get("location", _("elsewhere")).partition("?")[0], key)
         raise ConfigError("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target)
-    envelope = envelope_of(reply.body)
+    envelope = envelope_of(reply)
     if envelope is None:
         raise _without_envelope(reply)
-    if envelope["success"] is True and reply.status < 300:  # noqa: PLR2004 - the class of successes
+    if envelope["success"] is True and 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successes
         return envelope
     raise _refusal(reply, envelope, key, codes)
 
@@ -91,14 +132,24 @@ def _without_envelope(reply: Reply) -> Exception:
         return AccessError("The API refused access (HTTP {status}): check the API key and the base URL.", status=reply.status)
     if str(reply.status) in _RETRYABLE:
         return _failure(reply, str(reply.status))
-    reason = _("HTTP {status}, not the API's JSON", status=reply.status)
+    if reply.status < 300 and _is_page(reply):  # noqa: PLR2004 - the class of successes
+        reason = _("HTTP {status}, a web page: check --base-url, which ends in /v1", status=reply.status)
+    else:
+        reason = _("HTTP {status}, not the API's JSON", status=reply.status)
     return Transient(Violation("api-garbled", detail={"reason": reason}), reply.status)
+
+
+def _is_page(reply: Reply) -> bool:
+    start = reply.body[:200].lstrip().lower()
+    return "html" in reply.headers.get("content-type", "").lower() or start.startswith((b"<!doctype html", b"<html"))
 
 
 def _refusal(reply: Reply, envelope: dict[str, Any], key: str, codes: Mapping[str, tuple[str, str]]) -> Exception:
     """Return the error for an envelope that is not a success."""
     code, status = _raw_code_of(envelope), str(reply.status)
     shown = quoted(code, key)
+    if envelope["success"] is True:
+        code = ""  # it is not that of a refusal
     if code in _ACCESS:
         return AccessError("The API refused: {reason} (code {code}).", reason=_(_ACCESS[code]), code=code)
     if reply.status in {401, 403}:

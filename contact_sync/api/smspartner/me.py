@@ -36,7 +36,7 @@ class Me:
 
         Raises AccessError when the API refuses the key, UnavailableError when the reply is not the API's.
         """
-        envelope = envelope_of(reply.body)
+        envelope = envelope_of(reply)
         if envelope is None:
             raise UnavailableError("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
         if envelope["success"] is not True:

@@ -100,7 +100,6 @@ def test_code_of_a_success_is_ignored() -> None:
         {"firstname": unicodedata.normalize("NFD", "Zoé")},
         {"custom1": 0},
         {"custom4": None},
-        {"custom4": ...},
         {"createdAt": "2025-03-12T13:49:22+01:00", "stopSms": False},
     ],
 )
@@ -142,6 +141,7 @@ def test_contact_id_may_be_a_number() -> None:
         ({"custom1": None}, ["echo-missing custom1"]),
         ({"custom1": ["0"]}, ["echo-differs custom1"]),
         ({"custom4": "old"}, ["echo-differs custom4"]),
+        ({"custom4": ...}, ["echo-missing custom4"]),
         ({"custom4": 0}, ["echo-differs custom4"]),
         ({"firstname": "Zo", "date": ...}, ["echo-differs firstname", "echo-missing date"]),
         ({"contactId": "C000002"}, ["echo-contact contactId"]),
@@ -196,7 +196,10 @@ def test_emptied_field_that_is_echoed_with_a_value() -> None:
         (b'{"success":true}{"success":true}', 200),
         (b'{"success":true,"contact":{"contactId":"C0', 200),
         (b"<!doctype html><h1>Maintenance</h1>", 200),
-        ('{"success":true,"message":"Prénom"}'.encode("latin-1"), 200),
+        (b'{"results":[{"success":true},{"succ', 200),
+        (b'<p>{"results":[{"success":true}]}', 200),
+        (b'Notice [{"success":true},', 200),
+        (b'<br>{"success":true}<br>{"success":false}', 200),
         (b"[" * 100_000, 200),
         (b'{"success":true,"code":' + b"1" * 5000 + b"}", 200),
         (b"", 200),
@@ -215,17 +218,64 @@ def test_foreign_reply(body: bytes, status: int) -> None:
     assert f"HTTP {status}" in caught.value.violation.message
 
 
-def test_success_with_an_odd_status() -> None:
-    """A success with an HTTP status that is none is transient, but it is a response of the API."""
+@pytest.mark.parametrize("code", [200, 10])
+@pytest.mark.parametrize("status", [0, 199, 418, 600, 999])
+def test_success_with_an_odd_status(status: int, code: int) -> None:
+    """A success with an HTTP status that is none is transient, whatever its code, but it is a response of the API."""
     with pytest.raises(Transient) as caught:
-        answer(success(), 418)
+        answer(success() | {"code": code}, status)
     assert (caught.value.violation.code, caught.value.is_api_response) == ("api-garbled", True)
-    assert "success, but HTTP 418" in caught.value.violation.message
+    assert f"success, but HTTP {status}" in caught.value.violation.message
 
 
 def test_byte_order_mark() -> None:
     """JSON with a byte order mark, as PHP files saved by Windows editors produce, is decoded."""
     assert answer(b"\xef\xbb\xbf" + json.dumps(success()).encode())[0] is Outcome.UPDATED
+
+
+CONFIRMED = json.dumps(success(), ensure_ascii=False)
+NOTICE = "<br />\n<b>Notice</b>: Undefined index: [a] in <b>/www/{closure}/api.php</b> on line <b>7</b><br />\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NOTICE + CONFIRMED,
+        CONFIRMED + NOTICE,
+        f"\ufeff\ufeff{NOTICE}{CONFIRMED}{NOTICE}",
+        f"\r\n\ufeff{CONFIRMED}\0",
+        f'{{"debug": {{"success": true}}}}\n{CONFIRMED}',
+    ],
+)
+def test_text_around_the_envelope(text: str) -> None:
+    """A notice of PHP, a byte order mark or the output of a debugger changes nothing about a confirmation or a refusal."""
+    assert answer(text.encode()) == (Outcome.UPDATED, [], "200")
+    refused = text.replace(CONFIRMED, json.dumps(refusal(15)))
+    with pytest.raises(Rejected):
+        answer(refused.encode())
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json; charset=ISO-8859-1", 'text/html;charset="latin1"', "x; charset=no", ""]
+)
+def test_body_in_latin_1(content_type: str) -> None:
+    """A body that is not UTF-8 is read in its declared charset, and where there is none that is known, as Latin-1."""
+    assert answer(CONFIRMED.encode("latin-1"), Content_Type=content_type) == (Outcome.UPDATED, [], "200")
+    assert answer((NOTICE + CONFIRMED).encode("latin-1"), Content_Type=content_type) == (Outcome.UPDATED, [], "200")
+
+
+def test_utf_8_with_a_wrong_charset() -> None:
+    """UTF-8 that is valid is read as such, whatever its header says."""
+    body = (NOTICE + CONFIRMED).encode()
+    assert answer(body, Content_Type="application/json; charset=iso-8859-1") == (Outcome.UPDATED, [], "200")
+
+
+def test_web_page() -> None:
+    """A page in place of JSON, with a success status, is that of another address."""
+    for page, headers in ((b"<!DOCTYPE html><h1>Hello</h1>", {}), (b"Hello", {"Content_Type": "text/html"})):
+        with pytest.raises(Transient, match="api-garbled") as caught:
+            answer(page, 200, **headers)
+        assert "a web page: check --base-url" in caught.value.violation.message
 
 
 # ---- transient errors
