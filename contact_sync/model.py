@@ -66,6 +66,8 @@ class Outcome(StrEnum):
 IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)  # outcomes of rows whose values the API has
 ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
 """Outcomes of rows that an operator has to correct: no further run changes them."""
+REPEATS_WRONG, REPEATS_LEFT = "repeats-wrong", "repeats-left"
+"""Codes of a duplicate whose row that counts needs attention, or is left for another run."""
 LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)  # outcomes of rows that another run sends, except those left out on request
 _LEFT_OUT = ("hidden", "forgotten", "superseded")  # codes of rows that are `unprocessed` and that no other run sends
 
@@ -334,6 +336,11 @@ class Line(NamedTuple):
     at: str
     source_at: str = ""  # when the source of its values was last changed; UTC, ISO 8601 with Z
 
+    @property
+    def needs_attention(self) -> bool:
+        """True when an operator has to correct the row, or the one that counts for it."""
+        return self.outcome in ATTENTION or REPEATS_WRONG in self.code.split(",")
+
 
 class Batch(NamedTuple):
     """Consecutive lines of a report, most of which have the same result."""
@@ -393,6 +400,8 @@ class Summary:
     letters: dict[str, str] = dataclasses.field(default_factory=dict)  # field → the letter of its column
     outputs: dict[str, Path] = dataclasses.field(default_factory=dict)  # name of another report format → its report
     identity: Identity | None = None  # of the source; None when the last run was resumed
+    repeats: dict[str, int] = dataclasses.field(default_factory=dict)
+    """Outcome of a row that is not in place → the number of duplicates for which it counts."""
 
     @property
     def causes_of_rows(self) -> list[Cause]:

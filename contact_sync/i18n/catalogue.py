@@ -28,7 +28,9 @@ CATALOGUE: dict[str, str] = {
         "and delete <?>."
     ),
     "cells-moved": N_("The row still contains <?>: correct the marked cells, then delete <?>."),
-    "duplicate-ignored": N_("Row {row} was sent for this contact because of --duplicates; this row was not sent."),
+    "duplicate-ignored": N_("Row {row} counts for this contact because of --duplicates; this row was not sent."),
+    "repeats-wrong": N_("Row {row} counts for this contact and is {outcome}: correct it first, then this row."),
+    "repeats-left": N_("Row {row} counts for this contact and is {outcome}: this row is in place when that one is."),
     "hidden": N_("The row is hidden and was left out because of --hidden skip."),
     "superseded": N_(
         "A newer file has sent {fields} of this contact since, so this row was not sent: correct the newest file, or send "

@@ -65,8 +65,8 @@ class Ledger(Protocol):
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
         """Set rows to `invalid` and append a violation to those that they have."""
 
-    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
-        """Replace the outcome of rows; a row that is `invalid` stays so."""
+    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]], counting: Sequence[int] = ()) -> None:
+        """Replace the outcome of rows; a row that is `invalid` stays so. `counting` are the rows that these duplicate."""
 
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return row number → contactId of these rows."""
@@ -119,6 +119,9 @@ class Ledger(Protocol):
 
     def outcomes(self) -> dict[str, int]:
         """Return outcome → number of rows, for each outcome that occurs; the key of pending rows is empty."""
+
+    def repeats(self) -> dict[str, int]:
+        """Return the number of duplicates by the outcome of the row that counts for them, where that is not in place."""
 
     def causes(self) -> list[model.Cause]:
         """Return the reasons why rows are not in place, by outcome, code and field, the most frequent first."""

@@ -195,16 +195,19 @@ def _resolve_duplicates(hashes: _RowHashes, ledger: Ledger, duplicates: str) -> 
     for contacts in _contacts_with_duplicates(hashes, ledger):
         flags: list[tuple[int, Violation]] = []
         settled: list[tuple[int, Outcome, Violation | None]] = []
+        counting: list[int] = []
         for rows in contacts:
             if len({payload for _, payload in rows}) == 1:
                 settled += _settled(rows, rows[0])
+                counting.append(rows[0][0])
             elif duplicates == "refuse":
                 conflict = Violation("duplicate-conflict", ID, {"rows": _listed(rows)})
                 flags += [(number, conflict) for number, _ in rows]
             else:
                 settled += _settled(rows, rows[-1 if duplicates == "last" else 0])
+                counting.append(rows[-1 if duplicates == "last" else 0][0])
         ledger.flag_invalid(flags)
-        ledger.settle(settled)
+        ledger.settle(settled, counting)
 
 
 def _settled(rows: _Rows, counting: tuple[int, int]) -> Iterator[tuple[int, Outcome, Violation | None]]:

@@ -100,6 +100,7 @@ class Steps:
     def count(self) -> None:
         """Take the outcomes, their causes and the number of requests from the ledger."""
         self.summary.outcomes = self.ledger.outcomes()
+        self.summary.repeats = self.ledger.repeats()
         self.summary.causes = self.ledger.causes()
         self.summary.requests, self.summary.retries = self.ledger.attempts()
 

@@ -95,6 +95,17 @@ def test_grammar_of_the_headline(path: Path, outcomes: dict[str, int], sentence:
     assert sentence in Parsed(write(path, lines)).text
 
 
+def test_duplicates_share_the_fate_of_their_row(path: Path) -> None:
+    """A duplicate is in place only if the row that counts for it is; one of a row that is ready is ready."""
+    lines = [line(1, "C1", outcome="rejected"), *(line(number, "C1", outcome="duplicate") for number in range(2, 6))]
+    text = Parsed(write(path, lines, summary_of(lines, repeats={"rejected": 4}))).text
+    assert "0 of 5 contacts are in place; 1 row needs attention; 4 rows repeat one that is not in place." in text
+    lines = [line(1, "C1", outcome="ready"), line(2, "C1", outcome="duplicate")]
+    text = Parsed(write(path, lines, summary_of(lines, repeats={"ready": 1}))).text
+    assert "2 of 2 rows are ready to be sent." in text
+    assert "in place" not in text.partition("Outcomes")[0]
+
+
 def test_rows_left_out_on_request(path: Path) -> None:
     """Rows that no run sends, because they are hidden or forgotten, are not counted as left for the next run."""
     lines = [line(2, "C2"), *(line(row, "", outcome="unprocessed", code="hidden") for row in (3, 4))]

@@ -226,8 +226,8 @@ def test_rows_whose_contact_is_not_certain(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("choice", "expected", "named"),
     [
-        ("first", [PENDING, IGNORED, AGREEING, PENDING], "Row 2 was sent"),
-        ("last", [IGNORED, AGREEING, PENDING, PENDING], "Row 4 was sent"),
+        ("first", [PENDING, IGNORED, AGREEING, PENDING], "Row 2 counts"),
+        ("last", [IGNORED, AGREEING, PENDING, PENDING], "Row 4 counts"),
     ],
 )
 def test_first_or_last_row_counts(ledger: Ledger, choice: str, expected: list[Any], named: str) -> None:
@@ -244,7 +244,7 @@ def test_first_or_last_row_counts(ledger: Ledger, choice: str, expected: list[An
     [
         ("refuse", ["duplicate-conflict", "date-serial,duplicate-conflict"]),
         ("first", ["", "date-serial"]),
-        ("last", ["duplicate-ignored", "date-serial"]),
+        ("last", ["duplicate-ignored,repeats-wrong", "date-serial"]),
     ],
 )
 def test_invalid_duplicate(ledger: Ledger, choice: str, expected: list[str]) -> None:

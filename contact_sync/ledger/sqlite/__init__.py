@@ -49,6 +49,7 @@ class SqliteLedger:
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
         self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
         self.report_unsent_as, self.outcomes = reader.report_unsent_as, reader.outcomes
+        self.repeats = reader.repeats
         self.causes, self.batches = reader.causes, reader.batches
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
         self.history, self.note_move, self.expire = history.history, history.note_move, history.expire

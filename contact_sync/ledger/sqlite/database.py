@@ -249,6 +249,11 @@ class Database:
         with self._translated_errors():
             return self._patiently(lambda: self.connection.execute(query, values).fetchall())
 
+    def each(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that a query finds, without holding them all."""
+        with self._translated_errors():
+            yield from self.connection.execute(query, values)
+
     def number(self, query: str, *values: object) -> int:
         """Return the number that a query computes."""
         ((number,),) = self.all(query, *values)

@@ -12,7 +12,19 @@ from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import Unsent
 from contact_sync.ledger.sqlite.outbox import RunOutbox, result_columns
 from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text, violation_columns
-from contact_sync.model import ROW, Batch, Cause, Line, Outcome, Violation, stamp
+from contact_sync.model import (
+    ATTENTION,
+    IN_PLACE,
+    REPEATS_LEFT,
+    REPEATS_WRONG,
+    ROW,
+    Batch,
+    Cause,
+    Line,
+    Outcome,
+    Violation,
+    stamp,
+)
 from contact_sync.packed import unpack
 
 _LOST = Violation("not-recorded")  # the reason why a row is `failed` whose result could not be made durable
@@ -55,6 +67,29 @@ class RunReader:
         found[self._read(None)] -= lost
         found[Outcome.FAILED] += lost
         return {outcome: found[outcome] for outcome in (*Outcome, "") if found[outcome]}
+
+    def repeats(self) -> dict[str, int]:
+        return Counter(outcome for _number, _counting, outcome in self._open_duplicates())
+
+    def _open_duplicates(self) -> Iterator[tuple[int, int, str]]:
+        """Yield, in source order, each duplicate whose row that counts is not in place, with that row and its outcome as read.
+
+        Of several other rows of the contact, those that are invalid count only where all are.
+        """
+        if not self.database.number("SELECT EXISTS (SELECT 1 FROM row WHERE outcome = ?)", Outcome.DUPLICATE):
+            return
+        lost = {result.row.number for result in self.outbox.unwritten}
+        query = (
+            "SELECT one.number, other.number, other.outcome FROM row AS one JOIN row AS other USING (contact_id)"
+            " WHERE one.outcome = 'duplicate' AND contact_id <> '' AND other.outcome IS NOT 'duplicate'"
+            " ORDER BY one.number, other.outcome IS 'invalid', other.number"
+        )
+        last = None
+        for number, counting, outcome in self.database.each(query):
+            read = Outcome.FAILED if counting in lost else self._read(outcome)
+            if number != last and read and read not in IN_PLACE:  # a pending row has no fate yet
+                yield number, counting, read
+            last = number
 
     def _read(self, outcome: str | None) -> str:
         """Return an outcome of the file as it is reported."""
@@ -103,6 +138,8 @@ class RunReader:
             "SELECT number, as_of, outcome, code, fields, message, attempts, http_status, api_code, at FROM row"
             " WHERE number BETWEEN ? AND ?"
         )
+        duplicates = self._open_duplicates()
+        upcoming = next(duplicates, None)
         for (first,) in self.database.all("SELECT first FROM block ORDER BY first"):
             ((texts, cells, outcome),) = self.database.all("SELECT numbers, cells, outcome FROM block WHERE first = ?", first)
             numbers, packed = json.loads(texts), packed_text(cells)
@@ -116,6 +153,10 @@ class RunReader:
             if own:
                 rows = zip(numbers, unpack(packed), strict=True)
                 others = {number: self._line(row, number, own[number]) for number, row in rows if number in own}
+            while upcoming and upcoming[0] <= numbers[-1]:
+                number, counting, read = upcoming
+                others[number] = _with_fate(others[number], counting, read)
+                upcoming = next(duplicates, None)
             yield Batch(numbers, packed, self._line([], 0, (None, outcome, "", "", "", 0, None, "", "")), others)
 
     def _line(self, cells: list[str], number: int, columns: Sequence[Any]) -> Line:
@@ -131,3 +172,13 @@ class RunReader:
     def _source_at(self, as_of: int | None) -> str:
         moment = self.outbox.confirmed.as_of if as_of is None else as_of
         return stamp(datetime.fromtimestamp(moment, UTC)) if moment else ""
+
+
+def _with_fate(line: Line, counting: int, outcome: str) -> Line:
+    """Return the line of a duplicate with what the outcome of row `counting` means for it."""
+    if outcome == Outcome.READY:
+        return line
+    name = REPEATS_WRONG if outcome in ATTENTION else REPEATS_LEFT
+    repeats = Violation(name, detail={"row": str(counting), "outcome": outcome})
+    code, message = filter(None, (line.code, repeats.code)), filter(None, (line.message, repeats.message))
+    return line._replace(code=",".join(code), message=" ".join(message))

@@ -76,9 +76,9 @@ class RunWriter:
                 ((v.code, v.code, v.field, v.field, v.message, SENTENCE_SEPARATOR, v.message, number) for number, v in flags),
             )
 
-    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]]) -> None:
+    def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]], counting: Sequence[int] = ()) -> None:
         with self.database.transaction() as db:
-            self._add_rows([number for number, *_ in rows])
+            self._add_rows([*(number for number, *_ in rows), *counting])  # the reader looks both up
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE number = ? AND outcome IS NOT 'invalid'",
                 ((outcome, *violation_columns([violation] if violation else []), number) for number, outcome, violation in rows),

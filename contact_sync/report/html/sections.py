@@ -53,6 +53,9 @@ def _clauses(summary: Summary) -> list[str]:
 
 def _counts(summary: Summary) -> Iterator[str]:
     placed, ready, needy = (count(summary, outcomes) for outcomes in (IN_PLACE, [Outcome.READY], ATTENTION))
+    # A duplicate shares the fate of the row that counts for it.
+    repeated, repeats_ready = sum(summary.repeats.values()), summary.repeats.get(Outcome.READY, 0)
+    placed, ready, repeated = placed - repeated, ready + repeats_ready, repeated - repeats_ready
     rows, left, out = number(summary.rows), _left(summary), summary.left_out
     if summary.rows == placed == 1:
         yield _("The one contact is in place")
@@ -66,6 +69,13 @@ def _counts(summary: Summary) -> Iterator[str]:
         yield ngettext("{count} of {rows} rows is ready to be sent", "{count} of {rows} rows are ready to be sent", ready, **many)
     if needy:
         yield ngettext("{count} row needs attention", "{count} rows need attention", needy, count=number(needy))
+    if repeated:
+        yield ngettext(
+            "{count} row repeats one that is not in place",
+            "{count} rows repeat one that is not in place",
+            repeated,
+            count=number(repeated),
+        )
     if left:
         yield ngettext("{count} row is left for the next run", "{count} rows are left for the next run", left, count=number(left))
     if out:

@@ -16,10 +16,21 @@ from xlsxwriter.worksheet import Worksheet
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line
+from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import BOLD, FILLS, FIXES_HEADER, FIXES_WIDTHS, PLAIN, RED, Cell, Style, cell_text, is_quoted
+from contact_sync.report.xlsx.sheets import (
+    BOLD,
+    FIXES_HEADER,
+    FIXES_WIDTHS,
+    PLAIN,
+    RED,
+    Cell,
+    Style,
+    cell_text,
+    fill_of,
+    is_quoted,
+)
 
 _SHEET, _WIDTH = "Contacts", 18
 _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
@@ -51,14 +62,14 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], most: int | None
     found, comments = [], sheets.COMMENTS
     for row, line in enumerate(islice(lines, most), 1):
         wrong = []
-        if line.outcome in ATTENTION:
+        if line.needs_attention:
             wrong = [column_of[mapping[field]] for field in sheets.wrong_fields(line, mapping)]
             cell = xl_rowcol_to_cell(row, wrong[0] if wrong else column_of[mapping[ID]])
             found.append(sheets.fix_of(line, mapping, sheets.place_of(_SHEET, cell)))
         for column, position in enumerate(shown):
             book.put(sheet, row, column, line.cells[position], Style(RED) if column in wrong else PLAIN)
         for column, value in enumerate(line[1:], len(shown)):
-            book.put(sheet, row, column, value, Style(FILLS[line.outcome]))
+            book.put(sheet, row, column, value, Style(fill_of(line)))
         for column in wrong[:comments]:
             text = sheets.comment_text(line.message)
             options = {"author": sheets.AUTHOR, "width": sheets.COMMENT_WIDTH, "height": sheets.comment_height(text)}

@@ -25,10 +25,10 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.model import ATTENTION, ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
+from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import BOLD, FILLS, FIXES_HEADER, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style
+from contact_sync.report.xlsx.sheets import BOLD, FIXES_HEADER, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -105,8 +105,8 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
     letters, comments = layout.letters_of_fields, sheets.COMMENTS
     for line in lines:
         for column, value in zip(columns, line[1:], strict=True):
-            _put(sheet.cell(line.number, column), value, Style(FILLS[line.outcome]))
-        if line.outcome in ATTENTION:
+            _put(sheet.cell(line.number, column), value, Style(fill_of(line)))
+        if line.needs_attention:
             fields = sheets.wrong_fields(line, layout.mapping)
             for field in fields:
                 cell = sheet[f"{letters[field]}{line.number}"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from openpyxl.utils import quote_sheetname
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, IN_PLACE, LEFT, MARK, Line, Outcome
+from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, Line, Outcome
 from contact_sync.rules.formula import escape
 
 SIGNATURE = "[contact-sync]"  # start of the text that contact-sync adds to a comment, which may be an operator's
@@ -42,6 +42,15 @@ _COLOURS = {
 }
 FILLS: dict[str, str] = {outcome: colour for colour, outcomes in _COLOURS.items() for outcome in outcomes}
 """Outcome of a row → fill of the cells to the right of its own."""
+
+
+def fill_of(line: Line) -> str:
+    """Return the fill of a row's result; a duplicate has that of the row that counts for it."""
+    codes = line.code.split(",")
+    if REPEATS_WRONG in codes:
+        return FILLS[Outcome.INVALID]
+    return FILLS[Outcome.FAILED if REPEATS_LEFT in codes else line.outcome]
+
 
 WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21, 21)  # widths of the columns of the CSV report, in its order
 
@@ -102,7 +111,7 @@ def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
     cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]
     texts = (line.fields.replace(",", ", "), line.message, cells[0], " · ".join(cells[1:]))
-    outcome = Cell(line.outcome, Style(FILLS[line.outcome], wrapped=True))
+    outcome = Cell(line.outcome, Style(fill_of(line), wrapped=True))
     return [Cell(line.number, _LINKED, place), outcome, *(Cell(text, _WRAPPED) for text in texts)]
 
 

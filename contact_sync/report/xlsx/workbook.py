@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ATTENTION, Batch, Layout, Line, Original, lines_of
+from contact_sync.model import Batch, Layout, Line, Original, lines_of
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import new, returned
 
@@ -51,8 +51,8 @@ def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -
 def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
     """Yield the lines that need attention; a batch without any is not unpacked."""
     for batch in batches:
-        if batch.plain.outcome in ATTENTION or any(line.outcome in ATTENTION for line in batch.others.values()):
-            yield from (line for line in batch.lines() if line.outcome in ATTENTION)
+        if batch.plain.needs_attention or any(line.needs_attention for line in batch.others.values()):
+            yield from (line for line in batch.lines() if line.needs_attention)
 
 
 def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list[Batch]) -> str:
