@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from contact_sync.ledger.sqlite.database import Database
@@ -171,7 +172,12 @@ class RunReader:
 
     def _source_at(self, as_of: int | None) -> str:
         moment = self.outbox.confirmed.as_of if as_of is None else as_of
-        return stamp(datetime.fromtimestamp(moment, UTC)) if moment else ""
+        return _stamped(moment) if moment else ""
+
+
+@lru_cache(maxsize=64)  # nearly all rows have the same
+def _stamped(moment: int) -> str:
+    return stamp(datetime.fromtimestamp(moment, UTC))
 
 
 def _with_fate(line: Line, counting: int, outcome: str) -> Line:
