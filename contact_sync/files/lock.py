@@ -34,6 +34,15 @@ def acquire(path: Path) -> int | None:
                 time.sleep(0.01)
 
 
+def lock(descriptor: int) -> bool:
+    """Lock an open file exclusively; return False when another process keeps the lock. Raises OSError, also without locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def is_held(path: Path) -> bool:
     """Return True when another process has locked `path`. Raises OSError."""
     with suppress(FileNotFoundError), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:

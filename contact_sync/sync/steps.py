@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from contact_sync.errors import ATTENTION_CODE, PRECEDENCE, ContactSyncError, SourceError, StorageError
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.i18n import ngettext
+from contact_sync.i18n import _, ngettext
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ATTENTION, Batch, Layout, Original, Outcome, Source, Summary, Violation, Watcher, Workload, stamp
 from contact_sync.report import formats
@@ -145,7 +145,12 @@ class Steps:
             )
             self.shutdown.request(error)
         else:
-            if name != "report":
+            if draft.path != draft.requested:
+                sentence = _("{path} could not be replaced; the report is {place}.", path=draft.requested, place=draft.path)
+                self.summary.warnings = [*self.summary.warnings, sentence]
+            if name == "report":
+                self.summary.report = draft.path
+            else:
                 self.summary.outputs[name] = draft.path
             return rows
         if name == "report":
