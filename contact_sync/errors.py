@@ -77,11 +77,12 @@ class BusyError(ContactSyncError):
 
 
 class Interrupted(ContactSyncError):  # noqa: N818 - a signal, not an error
-    """SIGINT or SIGTERM was received."""
+    """SIGINT, SIGTERM or SIGHUP was received."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(_("Interrupted ({signal}).", signal=signal.Signals(signum).name))
-        self.exit_code = 128 + signum
+        # A lost terminal has the exit code of SIGTERM: scripts know of no 129.
+        self.exit_code = 128 + (signum if signum == signal.SIGINT else signal.SIGTERM)
 
 
 @dataclass(eq=False)

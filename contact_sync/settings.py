@@ -1,12 +1,13 @@
 """The settings of a run, validated and typed, and the parsers of the values that need more than a type."""
 
 import contextlib
+import errno
 import ipaddress
-import math
 import os
 import re
 import stat
 import string
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -19,6 +20,9 @@ BASE_URL = "https://api.smspartner.fr/v1"
 
 NOWHERE = Path("none")  # the value of `--workbook none`: no workbook is written
 
+_PIPE_TIMEOUT_S = 5.0
+
+_MAX_KEY_LENGTH = 500  # characters; SMS Partner's have 40
 _MIN_KEY_LENGTH = 8  # characters; a shorter text is not a key, and masking it would garble every sentence that contains it
 
 
@@ -126,14 +130,37 @@ FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items()
 OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
 
 
+SLOWEST_RATE, FASTEST_RATE = 0.001, 10_000.0  # attempts a second, where there is a limit
+
+MAX_WORKERS = 256
+"""Requests in flight at most. At 30 s an answer, the slowest that is waited for, they are 8 a second, more than the default pace;
+each is a connection, which is a descriptor here and a process at many servers."""
+
+
 def rate(text: str) -> float:
     """Parse "5", "2.5", "300/min" or "5/s" as attempts per second. Raises ValueError for anything else."""
     number, _, unit = text.strip().partition("/")
     divisor = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0}.get(unit.strip())
     value = float(number)
-    if divisor is None or not math.isfinite(value) or value < 0:
+    if divisor is None or not (value == 0 or SLOWEST_RATE <= value / divisor <= FASTEST_RATE):  # neither is true of nan
         raise ValueError(text)
     return value / divisor
+
+
+def region(text: str) -> str:
+    """Parse a country code of two letters. Raises ValueError for anything else."""
+    code = text.strip()
+    if len(code) != 2 or not code.isascii() or not code.isalpha():  # noqa: PLR2004 - as ISO 3166 has them
+        raise ValueError(text)
+    return code.upper()
+
+
+def percent(text: str) -> float:
+    """Parse "50", "2.5" or "50%" as a share from 0 to 100. Raises ValueError for anything else."""
+    value = float(text.strip().removesuffix("%"))
+    if not 0 <= value <= 100:  # noqa: PLR2004 - of a hundred; not true of nan
+        raise ValueError(text)
+    return value
 
 
 def base_url(text: str) -> str:
@@ -203,6 +230,10 @@ def _canonical_escape(match: re.Match[str]) -> str:
 def api_key(text: str, where: str) -> str:
     """Return the key without surrounding white space. Raises ConfigError, which names `where` and never quotes the key."""
     key = text.strip()
+    if len(key) > _MAX_KEY_LENGTH:
+        raise ConfigError(
+            "{where} has more than {most} characters, which no API key has: correct it.", where=where, most=_MAX_KEY_LENGTH
+        )
     if len(key) < _MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError(
             "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
@@ -214,10 +245,29 @@ def api_key(text: str, where: str) -> str:
 
 def api_key_file(path: Path) -> str:
     """Read the key from a file. Raises ConfigError when it is missing, not a key, or accessible to group or others."""
-    with (
-        ConfigError.from_os_error("The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path),
-        path.open(encoding="ascii", errors="replace") as file,
-    ):
-        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o077:
-            raise ConfigError("The API key file {path} can be read by others: run chmod 600 on it.", path=path)
-        return api_key(file.read(1000), str(path))
+    with ConfigError.from_os_error("The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path):
+        content, mode = read_small(path, 4 * _MAX_KEY_LENGTH)
+    if mode & 0o077:
+        raise ConfigError("The API key file {path} can be read by others: run chmod 600 on it.", path=path)
+    return api_key(content.decode("ascii", errors="replace"), str(path))
+
+
+def read_small(path: Path, most: int) -> tuple[bytes, int]:
+    """Return the first bytes of a small file, one more than `most` at most, and its permissions.
+
+    A pipe is waited for, but not for long, as one without a writer would be for ever. Raises OSError.
+    """
+    deadline = time.monotonic() + _PIPE_TIMEOUT_S
+    content = b""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:
+        while len(content) <= most:
+            part = file.read(most + 1 - len(content))
+            if part is None:  # a pipe that is empty for now
+                if time.monotonic() >= deadline:
+                    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+                time.sleep(0.01)
+            elif not part:
+                break
+            else:
+                content += part
+        return content, stat.S_IMODE(os.fstat(file.fileno()).st_mode)

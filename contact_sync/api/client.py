@@ -21,6 +21,7 @@ from contact_sync.api.endpoint import Endpoint, Reply, Request
 from contact_sync.api.limiter import Limiter, Pace
 from contact_sync.api.transport import CertificateError, Transport
 from contact_sync.errors import ConfigError, Transient
+from contact_sync.files.descriptors import RESERVED_FILES, most_open_files
 from contact_sync.i18n import _
 from contact_sync.model import Violation
 
@@ -58,7 +59,9 @@ class Client:
         self.limiter = Limiter(pace, sleep=sleep)
         self._proxy_variable, proxy = _proxy_for(base_url)
         tls = _trust_store() if base_url.startswith("https:") else None
-        self._transport = transport or Transport(connections, tls, proxy)
+        # Half of the files: the sandbox of a rehearsal has the other end of each connection in this process.
+        spare = (most_open_files() - RESERVED_FILES) // 2
+        self._transport = transport or Transport(max(1, min(connections, spare)), tls, proxy)
 
     async def __aenter__(self) -> Self:
         return self

@@ -23,7 +23,13 @@ def for_check(_ctx: Context, options: Options) -> Settings:
 
 
 def for_run(ctx: Context, options: Options) -> Settings:
-    """Return settings that send a file. Raises ConfigError, also for a missing key unless a dry run names its account."""
+    """Return settings that send a file.
+
+    Raises ConfigError, also for a missing key unless a dry run names its account, and when `--sandbox` and `--base-url` are both
+    given: whoever writes both expects one of them to be ignored.
+    """
+    if options["sandbox"] and ctx.get_parameter_source("base_url") is ParameterSource.COMMANDLINE:
+        raise ConfigError("--sandbox and --base-url exclude each other: leave one out.")
     account = _of_account(ctx, options, sandbox=options["sandbox"])
     if not (options["dry_run"] and options["account"]):
         require_key(account["key"])
@@ -49,10 +55,9 @@ def report_beside(source: Path) -> Path:
 
 def _settings(options: Options, **derived: Any) -> Settings:
     """Return the settings that the options, without those left out, and then the `derived` values give."""
-    values: dict[str, Any] = {}
-    if options.get("state_dir") is None and derived.get("remember", True) and not options.get("sandbox"):
+    values: dict[str, Any] = {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
+    if "state_dir" not in values and derived.get("remember", True) and not options.get("sandbox"):
         values["state_dir"] = _state_dir()
-    values |= {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
     return Settings.of(**values | derived)
 

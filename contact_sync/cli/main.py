@@ -18,6 +18,7 @@ from contact_sync.cli.console import Console, Streams, bug_error
 from contact_sync.cli.program import Process, program
 from contact_sync.display import printable
 from contact_sync.errors import ContactSyncError, StorageError
+from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, too_few_files
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def _run(argv: Sequence[str], process: Process) -> int:
     try:
         # click prints its help where these point.
         with contextlib.redirect_stdout(streams.stdout), contextlib.redirect_stderr(streams.stderr):
+            _check_open_files()
             return int(program.main(list(argv), "contact-sync", standalone_mode=False, obj=process) or 0)
     except ContactSyncError as error:
         return console.print_error(error)
@@ -49,14 +51,27 @@ def _run(argv: Sequence[str], process: Process) -> int:
         return 130
     except Exception as bug:  # a mail from cron must not contain a traceback
         log.info("a bug", exc_info=True)
-        if isinstance(bug, OSError) and bug.errno in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
-            return console.print_error(StorageError("The output cannot be written ({reason}).", reason=bug.strerror))
-        return console.print_error(bug_error(bug))
+        return console.print_error(_error_of(bug))
+
+
+def _error_of(bug: Exception) -> ContactSyncError:
+    """Return the error for an exception that no code expected, which may be the fault of the surroundings."""
+    number = bug.errno if isinstance(bug, OSError) else None
+    if number in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
+        return StorageError("The output cannot be written ({reason}).", reason=os.strerror(number))
+    if number in {errno.EMFILE, errno.ENFILE}:
+        return too_few_files()
+    return bug_error(bug)
 
 
 def _prepare(streams: Streams) -> None:
-    """Make files private, open the descriptors that cron closed, and write what a stream cannot encode as escapes."""
+    """Make files private, open the descriptors that cron closed, and write what a stream cannot encode as escapes.
+
+    Variables that set up tqdm are ignored: it cannot be imported where one is not valid.
+    """
     os.umask(0o077)
+    for name in [name for name in os.environ if name.startswith("TQDM_")]:
+        del os.environ[name]
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -65,6 +80,12 @@ def _prepare(streams: Streams) -> None:
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _check_open_files() -> None:
+    """Raise the limit of open files where that is allowed; raises ConfigError where it is too low to start."""
+    if most_open_files() < RESERVED_FILES:
+        raise too_few_files()
 
 
 def _discard_unwritten(streams: Streams) -> None:

@@ -16,6 +16,9 @@ from contact_sync.cli.program import COMMANDS, program
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import LANGUAGES, set_language
 
+_MAX_CONFIG = 1 << 20  # bytes
+_MAX_DIGITS = 30
+
 
 class _Parsed(click.ParamType[Any]):
     """A type whose values `parse` reads from text; `sentence` is the usage error where it raises ValueError."""
@@ -69,6 +72,15 @@ class _Path(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _Number(click.IntRange):
+    """A whole number within bounds, without digits that Python would refuse to show in the error."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if len(str(value)) > _MAX_DIGITS:
+            self.fail(f"write a number from {self.min} to {self.max}.", param, ctx)
+        return int(super().convert(value, param, ctx))
+
+
 class _Finite(click.FloatRange):
     """A range without infinity, and without nan, which passes any bound."""
 
@@ -109,7 +121,11 @@ def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Pat
     except RuntimeError:  # a user without a home
         return None
     try:
-        written = tomllib.loads(path.read_text(encoding="utf-8"))
+        content, _mode = settings.read_small(path, _MAX_CONFIG)
+        _check_size(content)
+        written = tomllib.loads(content.decode())
+    except RecursionError as error:
+        raise ConfigError("The config file {path} is nested too deeply: write one option on each line.", path=path) from error
     except OSError as error:
         if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
@@ -127,6 +143,11 @@ def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Pat
         )
     ctx.default_map = {known[name]: _as_text(name, setting, path) for name, setting in written.items()}
     return path
+
+
+def _check_size(content: bytes) -> None:
+    if len(content) > _MAX_CONFIG:
+        raise ValueError("more than 1 MB")
 
 
 def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
@@ -157,14 +178,20 @@ def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click'
 
 
 PATH = _Path(readable=False, path_type=Path)
-_RATE = _Parsed(settings.rate, "write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit.")
+_RATE = _Parsed(
+    settings.rate,
+    f"write attempts a second, as 5 or 2.5, or 300/min ({settings.SLOWEST_RATE} to {settings.FASTEST_RATE:g}); 0 means no limit.",
+)
+_REGION = _Parsed(settings.region, "write the two letters of a country, as FR.")
+_PERCENT = _Parsed(settings.percent, "write a percentage from 0 to 100, as 50 or 50%.")
 _MODE = _Parsed(_mode, "write permissions in octal, as 600 or 640.")
 _DELIMITER = _Parsed(_delimiter, "write one of ; , tab | or another character that can separate cells.")
 _TIME = _Parsed(_time_of_day, "write a time of day, as 02:00.")
 _RENAMING = _Parsed(_renaming, "write the header, = and the field, as 'Mobile perso=phoneNumber'.")
-_SECONDS = _Finite(min=0, min_open=True)
-_AT_LEAST_ONE = click.IntRange(min=1)
-_percent = partial(Option, type=_Finite(0, 100), default=50.0, metavar="PERCENT")
+_SECONDS = _Finite(0, 31 * 86_400, min_open=True)
+_MANY = 1_000_000_000  # more than any source has
+NUMBER_OF_RUNS = _Number(1, 1_000_000)
+_percent = partial(Option, type=_PERCENT, default="50", metavar="PERCENT")
 
 FILE = click.Argument(["source"], metavar="FILE", type=PATH)
 FILES = click.Argument(["sources"], metavar="FILE...", type=PATH, nargs=-1, required=True)
@@ -179,10 +206,16 @@ STATE = Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledg
 SANDBOX = Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network")
 PACE = (
     Option("--rate", type=_RATE, default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
-    Option("--workers", type=_AT_LEAST_ONE, default=8, metavar="N", help="maximum number of requests in flight [8]"),
-    Option("--attempts", type=_AT_LEAST_ONE, default=4, metavar="N", help="maximum number of attempts per row [4]"),
+    Option(
+        "--workers",
+        type=_Number(1, settings.MAX_WORKERS),
+        default=8,
+        metavar="N",
+        help="maximum number of requests in flight [8]",
+    ),
+    Option("--attempts", type=_Number(1, 100), default=4, metavar="N", help="maximum number of attempts per row [4]"),
     Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
-    Option("--limit", type=_AT_LEAST_ONE, metavar="N", help="send at most N rows"),
+    Option("--limit", type=_Number(1, _MANY), metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )
 RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place")
@@ -202,18 +235,18 @@ READING = (
     Option("--encoding", metavar="NAME", help="encoding of a CSV file [detected]"),
     Option("--delimiter", type=_DELIMITER, metavar="C", help="delimiter of a CSV file [detected]"),
     _choice("--hidden", "refuse", "include", "skip", help="when rows are hidden"),
-    Option("--region", default="FR", metavar="CC", help="country of phone numbers without a prefix [FR]"),
+    Option("--region", type=_REGION, default="FR", metavar="CC", help="country of phone numbers without a prefix [FR]"),
 )
 GUARDS = (
     _percent("--max-invalid", help="send nothing if more rows are invalid [50]"),
-    Option("--max-clears", type=click.IntRange(0), default=100, metavar="N", help="send nothing if more cells are cleared [100]"),
+    Option("--max-clears", type=_Number(0, _MANY), default=100, metavar="N", help="send nothing if more cells are cleared [100]"),
     _percent(
         "--max-identity-changes", former="--max-strangers", help="send nothing if more contacts change names and number [50]"
     ),
     Option("--allow-empty", is_flag=True, help="accept a source without data rows"),
 )
 SCHEDULED = (
-    Option("--keep-days", type=click.IntRange(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
+    Option("--keep-days", type=_Number(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
     Option("--expect-by", type=_TIME, metavar="HH:MM", help="folder: fail if no file arrived by this time today"),
 )
 PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")

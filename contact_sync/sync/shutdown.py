@@ -43,14 +43,21 @@ class Shutdown:
 
 @contextmanager
 def handle_signals(shutdown: Shutdown) -> Iterator[None]:
-    """Request the shutdown at the first SIGINT or SIGTERM, and exit at once at the second."""
+    """Request the shutdown at the first SIGINT, SIGTERM or SIGHUP, and exit at once at the second.
+
+    A SIGHUP that was ignored at the start, as under nohup, stays ignored.
+    """
 
     def on_signal(signum: int, _: FrameType | None) -> None:
-        if any(isinstance(reason, Interrupted) for reason in shutdown.reasons):
-            os._exit(128 + signum)  # the ledger survives that; nothing else is worth waiting for
-        shutdown.request(Interrupted(signum))
+        reason = Interrupted(signum)
+        if any(isinstance(earlier, Interrupted) for earlier in shutdown.reasons):
+            os._exit(reason.exit_code)  # the ledger survives that; nothing else is worth waiting for
+        shutdown.request(reason)
 
-    before = {signum: signal.signal(signum, on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        heeded.append(signal.SIGHUP)
+    before = {signum: signal.signal(signum, on_signal) for signum in heeded}
     try:
         yield
     finally:

@@ -58,7 +58,7 @@ SENDING = [
 ALL = {"run", "check", "retry", "report", "history", "forget", "doctor", "schedule", "sandbox", "completion", "help"}
 
 
-_RATE = "'--rate': write attempts a second, as 5 or 2.5, or 300/min; 0 means no limit."
+_RATE = "'--rate': write attempts a second, as 5 or 2.5, or 300/min (0.001 to 10000); 0 means no limit."
 _MODE = "'--report-mode': write permissions in octal, as 600 or 640."
 _MAP = "'--map': write the header, = and the field, as 'Mobile perso=phoneNumber'."
 
@@ -182,17 +182,25 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
     [
         ("--rate fast", _RATE),
         ("--rate -1", _RATE),
-        ("--workers 0", "'--workers': 0 is not in the range x>=1."),
-        ("--attempts 0", "'--attempts': 0 is not in the range x>=1."),
-        ("--timeout 0", "'--timeout': 0.0 is not in the range x>0."),
+        ("--rate 1e19", _RATE),
+        ("--rate 1e308", _RATE),
+        ("--rate 1e-320", _RATE),
+        ("--rate nan", _RATE),
+        ("--rate inf", _RATE),
+        ("--region ß", "'--region': write the two letters of a country, as FR."),
+        ("--workers 1000000", "'--workers': 1000000 is not in the range 1<=x<=256."),
+        ("--sandbox --base-url https://example.com/v1", "--sandbox and --base-url exclude each other: leave one out."),
+        ("--workers 0", "'--workers': 0 is not in the range 1<=x<=256."),
+        ("--attempts 0", "'--attempts': 0 is not in the range 1<=x<=100."),
+        ("--timeout 0", "'--timeout': 0.0 is not in the range 0<x<=2678400."),
         ("--timeout nan", "'--timeout': 'nan' is not a number."),
-        ("--timeout inf", "'--timeout': 'inf' is not a number."),
-        ("--limit 0", "'--limit': 0 is not in the range x>=1."),
+        ("--timeout inf", "'--timeout': inf is not in the range 0<x<=2678400."),
+        ("--limit 0", "'--limit': 0 is not in the range 1<=x<=1000000000."),
         ("--max-duration nan", "'--max-duration': 'nan' is not a number."),
-        ("--max-invalid nan", "'--max-invalid': 'nan' is not a number."),
-        ("--max-invalid 101", "'--max-invalid': 101.0 is not in the range 0<=x<=100."),
-        ("--max-invalid -1", "'--max-invalid': -1.0 is not in the range 0<=x<=100."),
-        ("--max-clears -1", "'--max-clears': -1 is not in the range x>=0."),
+        ("--max-invalid nan", "'--max-invalid': write a percentage from 0 to 100, as 50 or 50%."),
+        ("--max-invalid 101", "'--max-invalid': write a percentage from 0 to 100, as 50 or 50%."),
+        ("--max-invalid -1", "'--max-invalid': write a percentage from 0 to 100, as 50 or 50%."),
+        ("--max-clears -1", "'--max-clears': -1 is not in the range 0<=x<=1000000000."),
         ("--expect-by noon", "'--expect-by': write a time of day, as 02:00."),
         ("--report-mode 777", _MODE),
         ("--report-mode 0", _MODE),

@@ -1,8 +1,10 @@
 """`schedule` and `completion`: the crontab line and the systemd units, as cron and systemd read them."""
 
+import os
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,12 +75,54 @@ def test_systemd_accepts_the_units(tmp_path: Path, program: str) -> None:
     """The units are valid for systemd."""
     printed = instructions(Path("/srv/a 100%/c.csv"), "01:30", ["--account", "a $b"], program)
     units = printed.partition("# /etc/systemd/system/contact-sync.service\n")[2]
-    service, _, timer = units.partition("# /etc/systemd/system/contact-sync.timer\n")
-    (tmp_path / "contact-sync.service").write_text(service, encoding="utf-8")
-    (tmp_path / "contact-sync.timer").write_text(timer, encoding="utf-8")
-    paths = [str(tmp_path / f"contact-sync.{kind}") for kind in ("service", "timer")]
+    service, _, rest = units.partition("# /etc/systemd/system/contact-sync-failed.service\n")
+    notice, _, timer = rest.partition("# /etc/systemd/system/contact-sync.timer\n")
+    texts = {"contact-sync.service": service, "contact-sync-failed.service": notice, "contact-sync.timer": timer}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    paths = [str(tmp_path / name) for name in texts]
     done = subprocess.run(["systemd-analyze", "verify", *paths], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_unit_waits_for_network_and_mounts(program: str) -> None:
+    """The service starts after the network and the folders of its files, and has a service for its failure."""
+    printed = instructions(Path("/srv/a 100%/c.csv"), "01:30", ["--api-key-file", "/etc/$keys/key"], program)
+    lines = printed.splitlines()
+    assert {"Wants=network-online.target", "After=network-online.target", "OnFailure=contact-sync-failed.service"} <= set(lines)
+    assert 'RequiresMountsFor="/srv/a 100%%" /etc/$keys' in lines
+    assert "# /etc/systemd/system/contact-sync-failed.service" in lines
+
+
+@pytest.mark.parametrize("name", ["/srv/a\nb.csv", "/srv/\x1b[2Jc.csv", "/srv/\u202ec.csv"])
+def test_name_that_would_break_the_line(program: str, name: str) -> None:
+    """A name with a line break or a control character is refused: in a crontab it would be a line of its own."""
+    with pytest.raises(ConfigError, match="contains a control character or a line break: rename the file") as refused:
+        instructions(Path(name), "01:30", [], program)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_paths_are_exact_on_any_terminal(tmp_path: Path, encoding: str) -> None:
+    """A terminal that is said to be ASCII gets the bytes of a path, not escapes."""
+    env = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C.UTF-8"}
+    command = [sys.executable, "-m", "contact_sync", "schedule", str(tmp_path / "été.csv"), "--lang", "fr"]
+    done = subprocess.run(command, check=True, capture_output=True, env=env)
+    assert done.stdout.count("/été.csv".encode()) == 3
+    assert b"\\x" not in done.stdout
+
+
+def test_missing_files_are_named(main: Main) -> None:
+    """The file, the key file and the config file are named when they do not exist."""
+    assert main("schedule", "c.csv", "--", "--api-key-file=key", "--config", "conf") == 0
+    err = main.read().err
+    assert [line.partition(": ")[2] for line in err.splitlines()] == [
+        f"{name} does not exist yet: the run needs it." for name in ("c.csv", "key", "conf")
+    ]
+    for name in ("c.csv", "key", "conf"):
+        Path(name).touch()
+    assert main("schedule", "c.csv", "--", "--api-key-file=key", "--config", "conf") == 0
+    assert main.read().err == ""
 
 
 def test_schedule_and_completion_only_print(main: Main) -> None:

@@ -835,16 +835,6 @@ def test_another_run_for_the_same_report(workspace: Workspace) -> None:
     assert len(workspace.sandbox.calls) == 3
 
 
-def test_a_draft_that_is_a_link(workspace: Workspace) -> None:
-    """A link at the path of the draft is refused before anything is sent, and not followed."""
-    valuable = workspace.folder / "valuable"
-    valuable.write_bytes(b"valuable")
-    (workspace.folder / f".{workspace.report.name}.draft").symlink_to(valuable)
-    with pytest.raises(StorageError, match=r"cannot be written \(Too many levels of symbolic links\)"):
-        workspace.run()
-    assert (valuable.read_bytes(), workspace.sandbox.calls) == (b"valuable", [])
-
-
 def test_no_state_folder(workspace: Workspace) -> None:
     """A state folder that cannot be created, or with a damaged key, stops the run before anything is sent."""
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(.*\): check --state-dir"):

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import click
-
 from contact_sync.cli import build_settings, options
 from contact_sync.cli.program import Context, command
 
 
 @command(
     options.Option("--contact", "contact_id", metavar="ID", help="show this contact's history"),
-    options.Option("--last", type=click.IntRange(min=1), default=20, metavar="N", help="number of runs to show [20]"),
+    options.Option("--last", type=options.NUMBER_OF_RUNS, default=20, metavar="N", help="number of runs to show [20]"),
     *options.FOR_LEDGER,
     options.JSON,
     example="contact-sync history --contact C000123",

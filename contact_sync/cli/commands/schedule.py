@@ -14,6 +14,7 @@ import click
 
 from contact_sync.cli import options
 from contact_sync.cli.program import Context, command
+from contact_sync.display import printable
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS
@@ -26,10 +27,21 @@ _UNITS = """\
 # /etc/systemd/system/contact-sync.service
 [Unit]
 Description=contact-sync: {source}
+Wants=network-online.target
+After=network-online.target
+RequiresMountsFor={folders}
+OnFailure=contact-sync-failed.service
 [Service]
 Type=oneshot
 User={user}
 ExecStart={systemd}
+
+# /etc/systemd/system/contact-sync-failed.service
+[Unit]
+Description=contact-sync: notice of a failed run
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c "systemctl status --full contact-sync.service | mail -s 'contact-sync failed' ops@example.org"
 
 # /etc/systemd/system/contact-sync.timer
 [Timer]
@@ -51,14 +63,19 @@ WantedBy=timers.target
 )
 def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_: object) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
-    ctx.obj.console.print_data(instructions(source, at, rest, sys.argv[0]))
+    console = ctx.obj.console
+    console.print_paths(instructions(source, at, rest, sys.argv[0]))
+    for path in [source, *_files_in(rest)]:
+        if not os.path.exists(path):  # noqa: PTH110 - which does not raise
+            console.print_warning(_("{path} does not exist yet: the run needs it.", path=path))
     return 0
 
 
 def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> str:
     """Return the lines that make cron or systemd run `program` on `source` every day `at` HH:MM with the options in `rest`.
 
-    Raises ConfigError when `at` is not a time of day, or is in the hour that a clock change skips.
+    Raises ConfigError when `at` is not a time of day, or is in the hour that a clock change skips, and when a name would break
+    the line.
     """
     match = _TIME.fullmatch(at)
     if not match:
@@ -70,10 +87,20 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> st
         programs = [sys.executable, "-m", "contact_sync"]
     path = os.path.abspath(source)  # noqa: PTH100
     arguments = [*programs, "run", path, *_absolute(rest), "--quiet"]
+    for argument in arguments:
+        if argument != printable(argument):
+            raise ConfigError("“{text}” contains a control character or a line break: rename the file.", text=argument)
     # cron reads a % as a line break; systemd expands what follows a % or a $.
     crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(arguments).replace('%', chr(92) + '%')}"
     user = _user()
-    units = _UNITS.format(source=path.replace("%", "%%"), user=user, systemd=" ".join(map(_quoted, arguments)), at=at)
+    folders = dict.fromkeys(os.path.dirname(os.path.abspath(each)) for each in (path, *_files_in(rest)))  # noqa: PTH100, PTH120
+    units = _UNITS.format(
+        source=path.replace("%", "%%"),
+        folders=" ".join(_quoted(folder).replace("$$", "$") for folder in folders),  # only commands have variables
+        user=user,
+        systemd=" ".join(map(_quoted, arguments)),
+        at=at,
+    )
     heading = _("crontab -e, as {user}:", user=user)
     return f"# {heading}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
 
@@ -93,6 +120,12 @@ def _absolute(rest: Sequence[str]) -> list[str]:
         os.path.abspath(part) if before in _FILES and (before, part) != ("--workbook", "none") else part  # noqa: PTH100
         for before, part in pairwise(["", *parts])
     ]
+
+
+def _files_in(rest: Sequence[str]) -> list[str]:
+    """Return the files that the options name and that have to exist."""
+    parts = [piece for part in rest for piece in part.split("=", 1)]
+    return [part for before, part in pairwise(["", *parts]) if before in {"--api-key-file", "--config"}]
 
 
 def _quoted(part: str) -> str:

@@ -1,0 +1,31 @@
+"""The number of files and connections that this process may have open."""
+
+import sys
+from contextlib import suppress
+
+from contact_sync.errors import ConfigError
+
+RESERVED_FILES = 48  # for everything but connections: source, ledger, reports, event loop, modules that are imported
+_WANTED = 1024
+
+
+def most_open_files() -> int:
+    """Return how many files and connections this process may have open, after raising its own limit as far as that goes."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return _WANTED
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return sys.maxsize
+    wanted = _WANTED if hard == resource.RLIM_INFINITY else min(hard, _WANTED)
+    if soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft
+
+
+def too_few_files() -> ConfigError:
+    """Return the error for a limit that is too low."""
+    return ConfigError("This process may open only {files} files: raise the limit (ulimit -n 1024).", files=most_open_files())
