@@ -61,11 +61,11 @@ WantedBy=timers.target
     example="contact-sync schedule /srv/contacts.csv -- --account prod",
     summary="print a crontab line and a systemd timer",
 )
-def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_: object) -> int:
+def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_options: object) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
     console = ctx.obj.console
     console.print_paths(instructions(source, at, rest, sys.argv[0]))
-    for path in [source, *_files_in(rest)]:
+    for path in (str(source), *_files_in(rest)):
         if not os.path.exists(path):  # noqa: PTH110 - which does not raise
             console.print_warning(_("{path} does not exist yet: the run needs it.", path=path))
     return 0
