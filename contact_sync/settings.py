@@ -260,14 +260,15 @@ def read_small(path: Path, most: int) -> tuple[bytes, int]:
     deadline = time.monotonic() + _PIPE_TIMEOUT_S
     content = b""
     with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0) as file:
+        mode = os.fstat(file.fileno()).st_mode
         while len(content) <= most:
-            part = file.read(most + 1 - len(content))
-            if part is None:  # a pipe that is empty for now
-                if time.monotonic() >= deadline:
-                    raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-                time.sleep(0.01)
-            elif not part:
-                break
-            else:
+            part = file.read(most + 1 - len(content))  # None: the writer pauses
+            if part:
                 content += part
-        return content, stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            elif part is not None and (content or not stat.S_ISFIFO(mode)):
+                break
+            elif time.monotonic() < deadline:
+                time.sleep(0.01)
+            else:
+                raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+        return content, stat.S_IMODE(mode)

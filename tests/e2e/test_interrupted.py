@@ -143,6 +143,7 @@ def _wait_for_silence(running: RunningProgram, seconds: float) -> None:
     ("state", "signum"),
     [
         (_sending, signal.SIGTERM),
+        (_sending, signal.SIGHUP),
         (_sending_as_fast_as_it_goes, signal.SIGINT),
         (_pausing, signal.SIGTERM),
         (_pausing, signal.SIGINT),
@@ -158,7 +159,8 @@ def test_first_signal(workspace: Workspace, state: Callable[[Workspace], Running
     stopped = running.finish()
     after = count_after(stopped.calls, at)
     show(f"{signum.name} while {state.__name__}: {stopped.at - at:.2f} s until the exit, {after} requests after it")
-    outcomes = assert_consistent(workspace, stopped, 128 + signum)
+    outcomes = assert_consistent(workspace, stopped, 130 if signum == signal.SIGINT else 143)
+    assert f"({signum.name})" in stopped.stderr.decode()
     assert outcomes.keys() <= {"updated", "failed", "unprocessed"}
     assert outcomes["unprocessed"] > 900
     assert after <= 8
