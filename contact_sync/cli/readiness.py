@@ -63,6 +63,11 @@ def _api(user: list[str], account: AccountSettings) -> Iterator[Finding]:
         found = asyncio.run(_fetch(account))
     except Transient as error:
         url = account.base_url
+        if error.http_status:
+            answer = error.violation.detail.get("reason", error.http_status)
+            raise ConfigError(
+                "The API at {url} gave no usable answer ({answer}): ask who runs it.", url=url, answer=answer
+            ) from error
         raise ConfigError("The API at {url} does not answer: check --base-url, the network and the proxy.", url=url) from error
     user.append(found.user)
     yield _ok(_("The API at {url} answers, and the key is valid.", url=account.base_url))

@@ -155,7 +155,7 @@ def _blaming_the_file() -> Iterator[None]:
 def _age(source: Source, started: datetime, *, resend: bool) -> int:
     """Return the time of the source's values in seconds since 1970: its last change, or now where an operator resends them."""
     now = int(started.timestamp())
-    return now if resend or source.identity is None else min(now, source.identity.modified_ns // 10**9)
+    return now if resend or source.identity is None else max(0, min(now, source.identity.modified_ns // 10**9))
 
 
 def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, OutputPaths]:

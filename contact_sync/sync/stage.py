@@ -147,8 +147,8 @@ def _ages(chunk: Chunk) -> _Ages:
     """Return the time of the values of each row of a report that is fed back, by position; rows without one have the source's."""
     found = {}
     for position, text in enumerate(chunk.source_at):
-        with suppress(ValueError):
-            found[position] = int(datetime.fromisoformat(text.strip()).astimezone(UTC).timestamp())
+        with suppress(ValueError, OverflowError):
+            found[position] = max(0, int(datetime.fromisoformat(text.strip()).astimezone(UTC).timestamp()))
     return found
 
 

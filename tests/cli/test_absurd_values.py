@@ -247,3 +247,18 @@ def test_clock_that_is_wrong(main: Main, monkeypatch: pytest.MonkeyPatch, moment
     for arguments in (["check"], ["run", "--sandbox"], ["run", "-n", "--account", "a", "--state-dir", "state"]):
         assert main(*arguments, name, "--workbook", "w.xlsx", "--page", "p.html") == 3, main.read().err
         Path("w.xlsx").unlink()
+
+
+@pytest.mark.parametrize("year", [-30, -1, 300])
+def test_file_from_another_time(main: Main, year: int) -> None:
+    """A file whose time is before 1970, or centuries ahead, is sent like any other."""
+    write("C1;Zoé", name="c.csv")
+    os.utime("c.csv", (year * 31_556_952,) * 2)
+    assert main("run", "c.csv", "--sandbox") == 0, main.read().err
+
+
+@pytest.mark.parametrize("moment", ["1960-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "soon"])
+def test_report_from_another_time(main: Main, moment: str) -> None:
+    """A report that is fed back with an odd time of its values is sent like any other."""
+    write(f"C1;Zoé;{moment}", name="c.csv", header="contactId;firstname;sync_source_at")
+    assert main("run", "c.csv", "--sandbox") == 0, main.read().err

@@ -1,5 +1,6 @@
 """The request to contact/update, and the outcome of each reply."""
 
+import base64
 import json
 import unicodedata
 from collections.abc import Mapping
@@ -549,3 +550,14 @@ def test_key_refused_during_the_verification() -> None:
     """A key that is refused by then stops the run."""
     with pytest.raises(AccessError):
         verified(refusal(10), 401)
+
+
+@pytest.mark.parametrize("echoed", [KEY.upper(), KEY[1:], KEY[:-1], base64.b64encode(KEY.encode()).decode(), KEY[7:27]])
+def test_disguised_key_in_a_refusal(echoed: str) -> None:
+    """A key that the API repeats in another case, cut or encoded, as text or as a code, is masked."""
+    with pytest.raises(Rejected) as caught:
+        answer(refusal(f"K-{echoed}", message=f"Unknown key {echoed} for contact"))
+    shown = caught.value.violation.message + caught.value.api_code
+    assert "***" in caught.value.violation.message
+    assert "***" in caught.value.api_code
+    assert not any(echoed[at : at + 8].lower() in shown.lower() for at in range(len(echoed) - 7))
