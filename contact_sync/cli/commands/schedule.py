@@ -23,6 +23,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 
 _FILES = {"--api-key-file", "--config", "--state-dir", "--log-file", *(f"--{name}" for name in FORMATS)}
 
+# As in the documentation (topic `operations`).
 _UNITS = """\
 # /etc/systemd/system/contact-sync.service
 [Unit]
@@ -38,10 +39,10 @@ ExecStart={systemd}
 
 # /etc/systemd/system/contact-sync-failed.service
 [Unit]
-Description=contact-sync: notice of a failed run
+Description=Report a failed run of contact-sync
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c "systemctl status --full contact-sync.service | mail -s 'contact-sync failed' ops@example.org"
+ExecStart=/bin/sh -c 'journalctl --unit contact-sync.service --since "-1 day" --output cat | mail -s contact-sync ops@example.org'
 
 # /etc/systemd/system/contact-sync.timer
 [Timer]
