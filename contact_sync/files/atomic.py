@@ -29,7 +29,7 @@ of 1 µs or 100 ns keep it.
 class AtomicFile:
     """A file that replaces `path` when it is committed, or is removed when it is closed.
 
-    A link at `path` that belongs to this user is followed, any other is replaced.
+    A link at `path` that belongs to this user is followed, unless everybody can write to its folder; any other is replaced.
     """
 
     def __init__(self, path: Path, mode: int) -> None:
@@ -103,10 +103,10 @@ class AtomicFile:
 
 
 def _followed(path: Path) -> Path:
-    """Return where the report at `path` is kept: at the end of a link, if the link belongs to this user."""
+    """Return where the report at `path` is kept: at the end of a link, if the link is this user's and nobody can exchange it."""
     with suppress(FileNotFoundError):
         status = path.lstat()
-        if stat.S_ISLNK(status.st_mode) and status.st_uid == os.geteuid():
+        if stat.S_ISLNK(status.st_mode) and status.st_uid == os.geteuid() and not path.parent.stat().st_mode & stat.S_IWOTH:
             return Path(os.path.realpath(path))
     return path
 
@@ -133,7 +133,7 @@ def _open_draft(target: Path, shown: Path) -> tuple[Path, int]:
         with suppress(OSError):
             path.unlink()
         os.close(descriptor)
-        if is_ours and time.monotonic() >= deadline:
+        if time.monotonic() >= deadline:
             raise BusyError(
                 "Another run is writing the report {path}: wait for it to end, or choose another file with --report.", path=shown
             )

@@ -178,6 +178,16 @@ def test_link_of_this_user_is_followed(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "share").iterdir()] == ["real.csv"]
 
 
+def test_link_in_a_folder_of_all_is_replaced(tmp_path: Path) -> None:
+    """A link in a folder to which everybody can write is replaced, whoever owns it: another user may exchange it at any time."""
+    (tmp_path / "valuable").write_bytes(b"valuable")
+    (tmp_path / "r.csv").symlink_to("valuable")
+    tmp_path.chmod(0o1777)
+    write(tmp_path / "r.csv")
+    assert not (tmp_path / "r.csv").is_symlink()
+    assert (tmp_path / "valuable").read_bytes() == b"valuable"
+
+
 @requires_root
 def test_link_of_another_user_is_replaced() -> None:
     """A link that another user planted at the path of the report is replaced, and its target is untouched."""
