@@ -189,7 +189,7 @@ CSV: dict[str, tuple[bytes, Expected]] = {
             3: sent("2", lastname="b"),
             4: "duplicate-conflict contactId",
             5: sent("3", lastname="c"),
-            6: "",
+            6: "repeats-left",
         },
     ),
     "A.3 ids that differ by leading zeros are two contacts": (
