@@ -362,6 +362,9 @@ def run_inbox(workspace: Workspace, *options: str) -> "subprocess.CompletedProce
     """Run the inbox folder."""
     command = workspace.command(*options)
     command[command.index(str(workspace.source))] = str(workspace.folder / "inbox")
+    if "--sandbox" in options:
+        position = command.index("--base-url")
+        del command[position : position + 2]  # the two exclude each other
     return subprocess.run(command, check=False, capture_output=True, env=workspace.environment, timeout=60)
 
 

@@ -122,8 +122,9 @@ RUN_FAULTS = {
     "5 Retry-After": RunFault(
         {EIGHTH: [Behaviour(status=429, headers={"Retry-After": "2"})]}, requests=(ROWS + 1, ROWS + 1), silence=2.0
     ),
+    "7 Retry-After of a day": RunFault({FIRST: [Behaviour(status=429, headers={"Retry-After": "86400"})]}, exit_code=6, failed=1),
     "7 Retry-After of a year": RunFault(
-        {FIRST: [Behaviour(status=429, headers={"Retry-After": "31536000"})]}, exit_code=6, failed=1
+        {EIGHTH: [Behaviour(status=429, headers={"Retry-After": "31536000"})]}, requests=(ROWS + 1, ROWS + 1)
     ),
     "9 a refused key": RunFault({FIRST: [Behaviour(code=10)]}, exit_code=5, failed=1),
     "9 forbidden": RunFault({FIRST: [Behaviour(status=403, body=b"no")]}, exit_code=5, failed=1),
