@@ -11,13 +11,12 @@ import unicodedata
 from collections.abc import Callable
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
-
-import phonenumbers
+from typing import NamedTuple, TypeAlias
 
 from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, PHONE, Violation
 from contact_sync.rules.damaged_text import is_damaged_address, is_damaged_name, is_damaged_text, is_misread, likely_text
+from contact_sync.rules.hexadecimal import is_perhaps_hexadecimal
 from contact_sync.rules.placeholders import LOADING
 
 DATE, URL = "date", "url"
@@ -48,7 +47,7 @@ VISIBLE_ASCII = r"""(?!["'])(?=.*[0-9A-Za-z])[!-~]+(?<!["'])"""
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 PHONE_SHAPE = r"[( ]*\+?[( ]*[0-9][0-9 .()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
 DAY = r"(?:\d{4}-\d\d-\d\d|\d\d([/.-])\d\d\1\d{4})"
-MIDNIGHT = r"[ T]00:00(?::00)?"
+MIDNIGHT = r"(?:T00:00:00(?:[.,]0+)?Z|[ T]0?0:00(?::00(?:[.,]0+)?)?)"  # a program that writes Z has made a plain day a moment
 NOT_IN_URL = ' \\<>"^`{|}'
 
 
@@ -149,7 +148,7 @@ RULES = (
     Rule(CUSTOM, "text-damaged", damaged(is_damaged_text)),
     Rule(TEXTS, "text-control", reject_containing(CONTROL)),
     Rule(NAMES, "text-quoted", reject_match('"[^"]*"')),
-    # phoneNumber: sent in E.164; `read_phone` checks the number itself
+    # phoneNumber: sent in E.164; `rules.phones` checks the number itself
     Rule((PHONE,), "phone-damaged", reject_match(f"{SCIENTIFIC}|{DECIMAL % 6}")),
     Rule((PHONE,), "phone-several", several_numbers),
     Rule((PHONE,), "phone-characters", require_match(PHONE_SHAPE)),
@@ -189,8 +188,7 @@ _EDGES = _JOINERS + " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f
 _EDGES += "\xad\u061c\u180e\u200b\u200e\u200f\u2060\ufeff"  # invisible characters
 _EDGES += "".join(map(chr, (*range(0x2000, 0x200B), *range(0x202A, 0x202F), *range(0x2061, 0x206A))))  # more of both
 _irregular_spaces = re.compile("[ \xa0\u1680\u2000-\u200a\u202f\u205f]{2,}|[\xa0\u1680\u2000-\u200a\u202f\u205f]").sub
-_FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+"}
-_ARABIC = {zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)}
+FULL_WIDTH = {0xFF10 + digit: str(digit) for digit in range(10)} | {0xFF0B: "+"}
 
 
 def trim(cell: str, kept: str = "") -> str:
@@ -206,7 +204,7 @@ def strip_excel_quoting(text: str) -> str:
     return (text[2:-1] if re.fullmatch('="[^"]*"', text) else text).strip(_EDGES)
 
 
-def _read_special(field: str, text: str) -> Reading | None:
+def read_special(field: str, text: str) -> Reading | None:
     """Return the reading of a cleaned text that is blank, empties its field or breaks a rule; None for any other."""
     if not text:
         return BLANK
@@ -220,16 +218,17 @@ def _read_special(field: str, text: str) -> Reading | None:
 
 def normalise_id(cell: str) -> str:
     """Return the id in a cell, valid or not, without invisible characters and Excel's quoting."""
-    return strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH)
+    return strip_excel_quoting(trim(cell)).translate(FULL_WIDTH)
 
 
 def read_id(cell: str) -> Reading:
-    """Read a contactId: 1 to 80 visible ASCII characters."""
+    """Read a contactId: 1 to 80 visible ASCII characters; in Excel's quoting, 5e10 is text and no number."""
     text = normalise_id(cell)
     note = "" if len(text) == len(trim(cell)) else _("apostrophe or formula around the id removed")
     if not text:
         return Reading(None, Violation("id-missing", ID))
-    return _read_special(ID, text) or Reading(text, note=note)
+    special = None if note and is_perhaps_hexadecimal(text) else read_special(ID, text)
+    return special or Reading(text, note=note)
 
 
 def read_text(cell: str, field: str) -> Reading:
@@ -239,61 +238,17 @@ def read_text(cell: str, field: str) -> Reading:
     """
     # Damage is judged before trimming: the í of UTF-8 read as cp1252 is Ã and an invisible hyphen.
     text = cell if is_misread(cell) else trim(cell, _JOINERS)
-    if special := _read_special(field, text):
+    if special := read_special(field, text):
         return special
     if field in NAMES and (plain := _irregular_spaces(" ", text)) != text:
         return Reading(plain, note=_("no-break or repeated spaces replaced by single spaces"))
     return Reading(text)
 
 
-def read_phone(cell: str, region: str) -> Reading:
-    """Read a mobile phone number as E.164; a national number is read as one of `region`."""
-    text = " ".join(strip_excel_quoting(trim(cell)).translate(_FULL_WIDTH | _ARABIC).split())
-    if special := _read_special(PHONE, text):
-        return special
-    digits = re.sub("[^0-9+]", "", text)
-    if region == "FR" and (plain := _is_french_mobile(digits)):
-        return Reading("+33" + plain["mobile"], note="" if plain["prefix"] else _("leading 0 restored"))
-    note = ""
-    number = _valid_number(digits, region) if re.fullmatch(r"\+?[0-9]{7,15}", digits) else None
-    if number is None and region == "FR" and (number := _overseas(digits)):
-        note = _("country code of an overseas department added")
-    if number is None:
-        return Reading(None, Violation("phone-unknown", PHONE))
-    kinds = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
-    if phonenumbers.number_type(number) not in kinds:
-        return Reading(None, Violation("phone-not-mobile", PHONE))
-    return Reading(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), note=note)
-
-
-_france: Any = phonenumbers.PhoneMetadata.metadata_for_region("FR")
-FRENCH_MOBILE: str = _france.mobile.national_number_pattern
-"""The pattern of phonenumbers for a French mobile, without the leading 0; a call of phonenumbers takes 20 µs."""
-_is_french_mobile = re.compile(rf"(?P<prefix>0|(?:\+|00)?33)?(?P<mobile>{FRENCH_MOBILE})", re.ASCII).fullmatch
-
-
-def _valid_number(digits: str, region: str) -> phonenumbers.PhoneNumber | None:
-    with suppress(phonenumbers.NumberParseException):
-        number = phonenumbers.parse(digits, region)
-        return number if phonenumbers.is_valid_number(number) else None
-    return None
-
-
-def _overseas(digits: str) -> phonenumbers.PhoneNumber | None:
-    """Return the mobile of an overseas department that France's own plan calls 0692123456 (Réunion: +262 692 123456).
-
-    They share one numbering plan, so a number belongs to one department; one that fits none or several is not read.
-    """
-    if not re.fullmatch("0?[67][0-9]{8}", digits):
-        return None
-    found = {str(number): number for region in ("GF", "GP", "MQ", "RE") if (number := _valid_number(digits, region))}
-    return found.popitem()[1] if len(found) == 1 else None
-
-
 def read_date(cell: str, latest: dt.date) -> Reading:
     """Read a day from `EARLIEST` to `latest` as YYYY-MM-DD, day first unless ISO; a time of day must be midnight."""
     text = trim(cell)
-    if special := _read_special(DATE, text):
+    if special := read_special(DATE, text):
         return special
     if text[4] == "-":
         day, swapped = _calendar_day(text[:4], text[5:7], text[8:10]), None
@@ -317,7 +272,7 @@ def _calendar_day(year: str, month: str, day: str) -> dt.date | None:
 def read_url(cell: str) -> Reading:
     """Read an address that begins with http:// or https://: as typed, except the scheme in lower case."""
     text = cell.strip(_EDGES)
-    if special := _read_special(URL, text):
+    if special := read_special(URL, text):
         return special
     scheme, rest = text.split("://", 1)
     return Reading(f"{scheme.lower()}://{rest}")

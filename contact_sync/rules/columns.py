@@ -25,6 +25,8 @@ from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
 from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text
+from contact_sync.rules.hexadecimal import is_hexadecimal_column, is_perhaps_hexadecimal
+from contact_sync.rules.phones import FRENCH_MOBILE, read_phone
 from contact_sync.rules.placeholders import NoValueWords
 from contact_sync.rules.totals import find_totals
 
@@ -76,7 +78,7 @@ class Validator:
         blank = "" if policy.blank == "clear" else None
         readers: dict[str, Callable[[str], Reading]] = {
             ID: cell_rules.read_id,
-            PHONE: partial(cell_rules.read_phone, region=region),
+            PHONE: partial(read_phone, region=region),
             cell_rules.DATE: partial(cell_rules.read_date, latest=latest),
             cell_rules.URL: cell_rules.read_url,
             **{field: partial(cell_rules.read_text, field=field) for field in cell_rules.TEXTS},
@@ -93,6 +95,7 @@ class Validator:
         }
         self._ranks = {field: rank for rank, field in enumerate((ROW, *schema.all_fields))}
         self._width = 1 + max(place for place, _ in self._columns.values())
+        self._ids_before: Sequence[str] = ()  # the cells of the chunk before
         self.notes: Counter[tuple[str, str]] = Counter()
         """(field, the end of a sentence on what was corrected) → in how many cells."""
         self.no_value_words = NoValueWords()
@@ -120,17 +123,16 @@ class Validator:
         for field, (place, column) in self._columns.items():
             self.no_value_words.observe(field, cells[place])
             values[field], irregular = column.read(cells[place], flawed[ROW] | flawed[field])
+            self._accept_hexadecimal(field, values[field], irregular, cells[place])
             for position, reading in irregular.items():
                 if reading.violation:
                     violations[position].append(reading.violation)
             ambiguous += [position for position, reading in irregular.items() if reading.ambiguous]
             self.notes.update((field, reading.note) for reading in irregular.values() if reading.note)
-        phones = values.get(PHONE, unmapped)
-        if None in phones:
-            for at in find_totals(rows, (at for at, phone in enumerate(phones) if phone is None)):
-                values[self.schema.id][at] = None
-                others = [violation for violation in violations[at] if violation.field != self.schema.id]
-                violations[at] = [Violation("id-total", self.schema.id), *others]
+        for at in find_totals(rows, values.get(PHONE, unmapped)):
+            values[self.schema.id][at] = None
+            others = [violation for violation in violations[at] if violation.field != self.schema.id]
+            violations[at] = [Violation("id-total", self.schema.id), *others]
         for found in violations.values():
             found.sort(key=lambda violation: self._ranks[violation.field])
         ids = [contact or "" for contact in values.pop(self.schema.id)]
@@ -139,6 +141,20 @@ class Validator:
         idle = [at for at, payload in enumerate(payloads) if payload == nothing] if nothing in payloads else []
         violations.update({at: [Violation("nothing-to-send")] for at in idle if at not in violations})
         return Verdicts(ids, payloads, dict(violations), ambiguous)
+
+    def _accept_hexadecimal(
+        self, field: str, values: list[str | None], irregular: dict[int, Reading], cells: Sequence[str]
+    ) -> None:
+        """Take what looks like a number in scientific notation for an id where other ids, also of the last chunk, show that."""
+        if field != ID:
+            return
+        damaged = [at for at, reading in irregular.items() if reading.violation and reading.violation.code == "id-damaged"]
+        ids = {at: text for at in damaged if is_perhaps_hexadecimal(text := cell_rules.normalise_id(cells[at]))}
+        if ids and is_hexadecimal_column(map(cell_rules.normalise_id, (*self._ids_before, *cells))):
+            for at, text in ids.items():
+                values[at] = text
+                del irregular[at]
+        self._ids_before = cells
 
 
 class _Column:
@@ -203,7 +219,7 @@ _IN_IRREGULAR_IDS = tuple(chain.from_iterable(_ID_MARKS.values()))
 _IN_IRREGULAR_TEXTS = ("<", *chain.from_iterable(_TEXT_MARKS.values()))  # "<": of `<clear>`
 _irregular_id = re.compile(rf"\n(?:{cell_rules.SCIENTIFIC}|{cell_rules.DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)").search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
-_french_mobiles = re.compile(rf"^(?:(?:0|\+33)({cell_rules.FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
+_french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 

@@ -19,12 +19,12 @@ from contact_sync.rules.cells import (
     is_host,
     read_date,
     read_id,
-    read_phone,
     read_text,
     read_url,
     several_numbers,
     trim,
 )
+from contact_sync.rules.phones import read_phone
 
 LATEST = dt.date(2027, 11, 24)
 JOINERS = "\u200c\u200d"
@@ -119,6 +119,12 @@ def test_only_exact_clear_words_count(cell: str) -> None:
 def test_id_is_text(cell: str, value: str) -> None:
     """A contactId keeps its leading zeros and loses only white space, invisible characters and Excel's quoting."""
     assert read_id(cell).value == value
+
+
+def test_quoted_id_is_not_scientific() -> None:
+    """In Excel's quoting for text, digits around one e are an id; a number that Excel has damaged is not."""
+    assert [read_id(cell).value for cell in ("'5e10", '="1234e567"', "'00E1")] == ["5e10", "1234e567", "00E1"]
+    assert code(read_id("'1,23E+15")) == "id-damaged"
 
 
 @pytest.mark.parametrize(
@@ -354,6 +360,14 @@ def test_phone_without_leading_zero() -> None:
         ("0694123456", "+594694123456"),
         ("0696123456", "+596696123456"),
         ("0639012345", "+262639012345"),
+        ("+33 6 92 12 34 56", "+262692123456"),
+        ("0033692123456", "+262692123456"),
+        ("33692123456", "+262692123456"),
+        ("+33 (0)6 90 12 34 56", "+590690123456"),
+        ("+33694401234", "+594694401234"),
+        ("+33 696 12 34 56", "+596696123456"),
+        ("+33639012345", "+262639012345"),
+        ("262692123456", "+262692123456"),
     ],
 )
 def test_overseas_mobile_gets_its_country_code(cell: str, value: str) -> None:
@@ -364,9 +378,16 @@ def test_overseas_mobile_gets_its_country_code(cell: str, value: str) -> None:
     assert read("phoneNumber", value) == Reading(value)
 
 
+def test_overseas_mobile_of_another_region() -> None:
+    """France's country code is read in every region, its national form only in France."""
+    assert read_phone("+33692123456", "BE").value == "+262692123456"
+    for cell in ("0692123456", "33692123456", "262692123456"):
+        assert code(read_phone(cell, "ES")) == "phone-unknown"
+
+
 def test_phone_of_two_departments_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that is valid in two overseas departments is not read."""
-    monkeypatch.setattr("contact_sync.rules.cells._valid_number", lambda _, region: None if region == "FR" else region)
+    monkeypatch.setattr("contact_sync.rules.phones._valid_number", lambda _, region: None if region == "FR" else region)
     assert code(read("phoneNumber", "0692123456")) == "phone-unknown"
 
 
@@ -420,7 +441,6 @@ def test_phone_of_another_country(cell: str, region: str, value: str) -> None:
         ("0612345678901234", "phone-unknown"),
         ("0700000000", "phone-unknown"),
         ("0693561234", "phone-unknown"),
-        ("+33692123456", "phone-unknown"),
         ("+999123456789", "phone-unknown"),
         ("0000000000", "phone-unknown"),
         ("0123456789", "phone-not-mobile"),
@@ -477,7 +497,8 @@ def test_phone_never_guesses(cell: str) -> None:
     if value:
         number = phonenumbers.parse(value)
         assert phonenumbers.is_valid_number(number)
-        forms = {f"{before}{number.country_code}{zero}" for before in ("", "00") for zero in ("", "0")} | {"", "0"}
+        codes = {number.country_code} | ({33} if number.country_code in {262, 590, 594, 596} else set())
+        forms = {f"{before}{one}{zero}" for one in codes for before in ("", "00") for zero in ("", "0")} | {"", "0"}
         assert "".join(filter(str.isdigit, cell)) in {f"{form}{number.national_number}" for form in forms}
         assert not set("o,;") & set(cell)
 
@@ -495,6 +516,7 @@ def test_long_phone_cell_is_read_quickly() -> None:
     "cell",
     [
         *("12/06/2020", "12-06-2020", "12.06.2020", "2020-06-12", " 12/06/2020 ", f"{NBSP}12/06/2020{ZERO_WIDTH}"),
+        *("12/06/2020 0:00", "12/06/2020 0:00:00", "2020-06-12 00:00:00.000", "2020-06-12T00:00:00Z", "2020-06-12T00:00:00.000Z"),
         *("12/06/2020 00:00", "12/06/2020 00:00:00", "2020-06-12 00:00:00", "2020-06-12T00:00:00"),
     ],
 )
@@ -517,7 +539,10 @@ def test_date_is_read_day_first(cell: str) -> None:
         ("12/06/2020 18:00", "date-time"),
         ("2020-06-12 23:59:59.999", "date-time"),
         ("2020-06-12T22:30:00Z", "date-time"),
-        ("2020-06-12T00:00:00Z", "date-time"),
+        ("2020-06-12 00:00:00Z", "date-time"),
+        ("2020-06-12T23:00:00Z", "date-time"),
+        ("12/06/2020 0:30", "date-time"),
+        ("2020-06-12 00:00:00.001", "date-time"),
         ("2020-06-12T00:00:00+02:00", "date-time"),
         ("29/02/2021", "date-calendar"),
         ("31/04/2021", "date-calendar"),

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from contact_sync.errors import ConfigError
 from contact_sync.model import FIELDS, ID, Chunk, Schema, Violation
 from contact_sync.rules import cells
-from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, read_phone, read_text, read_url
+from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, read_text, read_url
 from contact_sync.rules.columns import FAST_PATHS, Policy, Validator, Verdicts
+from contact_sync.rules.phones import read_phone
 
 TODAY = dt.date(2025, 11, 24)
 MAPPING = {field: place for place, field in enumerate((ID, *FIELDS))}

@@ -1,34 +1,58 @@
-"""Totals rows whose label is not in the column of contactIds."""
+"""Totals rows whose label is not in the id column."""
+
+import datetime as dt
 
 import pytest
 
-from contact_sync.rules.totals import find_totals
+from contact_sync.model import ID, Chunk
+from contact_sync.rules.columns import Policy, Validator
 
-TOTALS = {
-    "a label and a count": ["3", "", "Total", ""],
-    "a label with a colon": ["", "3", "TOTAL :", "1 234,50 €"],
-    "a count in the label": ["3", "Sous-total : 3", "", ""],
-    "French": ["12", "Total général", "", "45 %"],
-    "a sum": ["12", "somme", "", ""],
-}
-OTHERS = {
-    "a contact of a company": ["C12", "Total", "", ""],
-    "a contact with a first name": ["12", "Total", "Jean", ""],
-    "a company's whole name": ["12", "Total Energies", "", ""],
-    "a contact": ["12", "Dupont", "", ""],
-    "numbers": ["12", "13", "", ""],
-    "a blank row": ["", "", "", ""],
-}
+MAPPING = {"lastname": 0, "firstname": 1, ID: 2, "phoneNumber": 3, "custom1": 4}
+PLAIN = ["Dupré", "Zoé", "101", "0612345601", "Lyon"]
 
 
-@pytest.mark.parametrize("row", TOTALS.values(), ids=TOTALS)
-def test_totals_row(row: list[str]) -> None:
-    """A row with a label of totals and otherwise only amounts is a totals row."""
-    assert find_totals([["1", "Dupont", "", ""], row], [0, 1]) == [1]
-    assert find_totals([row], []) == []
+def codes(row: list[str], mapping: dict[str, int] = MAPPING) -> list[str]:
+    """Return the codes of the violations of a row among plain ones."""
+    verdicts = Validator(mapping, Policy(today=dt.date(2026, 1, 1))).validate(Chunk([2, 3, 4], [PLAIN, row, PLAIN]))
+    assert set(verdicts.violations) <= {1}
+    assert not verdicts.violations or verdicts.ids[1] == ""
+    return [violation.code for violation in verdicts.violations.get(1, [])]
 
 
-@pytest.mark.parametrize("row", OTHERS.values(), ids=OTHERS)
-def test_other_row(row: list[str]) -> None:
-    """A row with any other text is none."""
-    assert find_totals([row], [0]) == []
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("Total", "TOTAL", "Total :", "Totaux", "Somme", "Sous-total", "Sous total", "Grand total", "Total général", "Subtotal"),
+        *("Nombre", "Nombre de contacts", "Moyenne", "Count", "Average", "Sum", "Minimum", "Total contacts", "Total des clients"),
+        *("Total: 3", "Nb", "Nb de lignes", "Écart-type"),
+    ],
+)
+def test_totals_row_is_flagged(label: str) -> None:
+    """A label of totals with amounts only is no contact."""
+    assert codes([label, "", "3", "", ""])[0] == "id-total"
+    assert codes([label, "", "1 234,50 €", "", ""])[0] == "id-total"
+    assert codes(["", label, "3", "", "12 %"])[0] == "id-total"
+    assert codes([label, "", "3", "3", ""])[0] == "id-total"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["Total", "Zoé", "104", "", ""],
+        ["Total", "", "104", "0612345604", ""],
+        ["Total", "", "C104", "", ""],
+        ["Sommet", "", "104", "", ""],
+        ["Nombret", "", "104", "", ""],
+        ["Counter", "", "104", "", ""],
+        ["Grand", "", "104", "", ""],
+        ["Roux", "Total", "104", "", ""],
+    ],
+)
+def test_person_is_not_a_total(row: list[str]) -> None:
+    """A person with the name of a label has another text or a phone number in the row."""
+    assert codes(row) == []
+
+
+def test_totals_row_without_phone_numbers() -> None:
+    """A source without phone numbers has totals rows too."""
+    assert codes(["Total", "", "3", "", ""], {ID: 2, "lastname": 0}) == ["id-total"]
