@@ -5,82 +5,40 @@ a header row: `csv.Sniffer` has chosen the letter t.
 """
 
 import csv
-import re
+import os
 from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
-from itertools import accumulate, chain, islice
+from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.encoding import LINE_LIMIT, detect_encoding, list_first
-from contact_sync.source.header import CHUNK, SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
+from contact_sync.source.header import SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
 from contact_sync.source.opening import Kind, SourceOptions
-
-if TYPE_CHECKING:
-    from _csv import Reader as _Reader  # `csv` has no public name for it
+from contact_sync.source.records import SEPARATOR, Batch, Text, batches, has_inner_marks
+from contact_sync.source.short_rows import ShortRows
 
 _DELIMITERS = (";", ",", "\t", "|")
-_SEPARATOR = re.compile(r'sep=([^"\r\n])[\r\n]*', re.IGNORECASE)
-_BREAK = re.compile(r"\r\n|\r|\n")
 _MAX_COLUMNS = 16_384  # of a spreadsheet
-
-
-class _Text(NamedTuple):
-    """A file with a known encoding; each method reads it from its beginning."""
-
-    copy: FileIO
-    encoding: str
-    name: str
-
-    @contextmanager
-    def lines(self) -> Iterator[Iterator[str]]:
-        """Open the lines, without byte order marks."""
-        self.copy.seek(0)
-        with open(self.copy.fileno(), encoding=self.encoding, newline="", closefd=False) as text:
-            yield chain([text.readline().lstrip("\ufeff")], text)
-
-    @contextmanager
-    def reader(self, delimiter: str) -> Iterator["_Reader"]:
-        """Open a parser of the lines, with a blank one in place of Excel's `sep=;`, so that they keep their numbers."""
-        with self.lines() as lines:
-            first = next(lines)
-            kept = chain(["\n" if _SEPARATOR.fullmatch(first) else first], lines)
-            yield csv.reader(kept, delimiter=delimiter, strict=True)
-
-    def records(self, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-        """Yield the records, each with the line it starts on; raises `SourceError` at an invalid quote."""
-        start = 1
-        with self.reader(delimiter) as reader:
-            try:
-                for row in reader:
-                    yield start, row
-                    start = reader.line_num + 1
-            except csv.Error as error:
-                raise SourceError(
-                    "{name}, line {line}: the row that starts here has a quote that is not closed, or not doubled inside a cell: "
-                    "correct it, or export it again.",
-                    name=self.name,
-                    line=start,
-                ) from error
 
 
 @dataclass(slots=True)
 class CsvSource(Source):
     """A CSV file, opened."""
 
-    _text: _Text
+    _text: Text
     _ends_in_newline: bool
     _header: Header
     _positions: list[int]
+    _short_rows: ShortRows
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time.
@@ -89,11 +47,13 @@ class CsvSource(Source):
         """
         total, ragged, short = 0, array("Q"), False  # `ragged`: the lines of the rows with another number of cells
         with self._text.reader(self.delimiter) as reader:
+            skipped = 0
             while reader.line_num < self._header.number:
                 next(reader)
+                skipped += 1
             try:
-                for numbers, rows in _batches(reader):
-                    chunk = self._chunk(numbers, rows)
+                for batch in batches(self._text, reader, skipped):
+                    chunk = self._chunk(batch)
                     total += len(chunk.rows)
                     ragged.extend(chunk.numbers[at] for at, flaws in chunk.flaws.items() if flaws[0].code != "cells-moved")
                     if chunk.rows:
@@ -114,16 +74,19 @@ class CsvSource(Source):
         if short and not self._ends_in_newline:
             self.warnings.append(_("The last row is short and does not end with a line break: the file may be incomplete."))
 
-    def _chunk(self, numbers: list[int], rows: list[list[str]]) -> Chunk:
-        width = len(self._header.cells)
+    def _chunk(self, batch: Batch) -> Chunk:
+        width, rows = len(self._header.cells), batch.rows
         ids = map(itemgetter(self._positions[self.mapping[ID]]), rows)
         # The fast path of nearly every chunk, without a step of Python for each row.
         if set(map(len, rows)) == {width} and all(map(str.strip, ids)):
-            return self._clean(Chunk(numbers, rows))
+            return self._clean(Chunk(batch.numbers, rows))
+        complete = self._short_rows.complete(rows, batch.place, below_header=batch.is_first and batch.place > 0)
+        if batch.is_last and not self._ends_in_newline:
+            complete.discard(len(rows) - 1)
         chunk = Chunk([], [])
-        for number, row in zip(numbers, rows, strict=True):
+        for position, (number, row) in enumerate(zip(batch.numbers, rows, strict=True)):
             if any(map(str.strip, row)):
-                cells, flaw = _fit(row, width, self.delimiter)
+                cells, flaw = _fit(row + [""] * (width - len(row)) if position in complete else row, width, self.delimiter)
                 if flaw:
                     chunk.flaws[len(chunk.rows)] = [flaw]
                 chunk.numbers.append(number)
@@ -150,7 +113,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
     """Open the CSV in `copy`, detecting the encoding and delimiter that `options` leave open; raises as `open_source` does."""
     csv.field_size_limit(LINE_LIMIT)
     detected = detect_encoding(copy, path.name, options.encoding)
-    text = _Text(copy, detected.encoding, path.name)
+    text = Text(copy, detected.encoding, path.name, os.fstat(copy.fileno()).st_size, has_inner_marks(copy, detected.encoding))
     delimiter, header = _detect_delimiter(text, options.delimiter, options.renames)
     if len(header.cells) > _MAX_COLUMNS:
         raise SourceError(
@@ -159,7 +122,8 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
             line=header.number,
             widest=_MAX_COLUMNS,
         )
-    selection = select_columns(path.name, header, _unused_columns(text, delimiter, header), options.renames, delimiter)
+    unused = _unused_columns(text, delimiter, header)
+    selection = select_columns(path.name, header, unused, options.renames, delimiter)
     found = _(
         "CSV with {delimiter} in {encoding}, header on line {line}.",
         delimiter=_("tab") if delimiter == "\t" else delimiter,
@@ -175,13 +139,14 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
         _ends_in_newline=detected.ends_in_newline,
         _header=header,
         _positions=selection.positions,
+        _short_rows=ShortRows(header.cells, header.fields, unused),
     )
 
 
-def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, Header]:
+def _detect_delimiter(text: Text, override: str | None, renames: Mapping[str, str]) -> tuple[str, Header]:
     """Return the delimiter that gives the header with most known columns, and that header."""
     with text.lines() as lines:
-        declared = _SEPARATOR.fullmatch(next(lines))  # it may be wrong
+        declared = SEPARATOR.fullmatch(next(lines))  # it may be wrong
     candidates = [*([declared[1]] if declared else []), *_DELIMITERS] if override is None else [override]
     heads: dict[str, Rows] = {}
     found: dict[str, Header] = {}
@@ -206,13 +171,15 @@ def _detect_delimiter(text: _Text, override: str | None, renames: Mapping[str, s
     raise no_header_error(text.name, list(islice(text.records(likely), SEARCHED)), renames, is_text=True)
 
 
-def _unused_columns(text: _Text, delimiter: str, header: Header) -> set[int]:
+def _unused_columns(text: Text, delimiter: str, header: Header) -> set[int]:
     """Return the positions of the columns that have neither a name nor, in the whole file, any text."""
     unused = set(header.unnamed)
-    if unused:
-        for number, row in text.records(delimiter):
-            if number > header.number:
-                unused -= {position for position in unused if position < len(row) and row[position].strip()}
+    with text.reader(delimiter) as reader, suppress(csv.Error):  # which `chunks` reports
+        for batch in batches(text, reader, 0):
+            if not unused:
+                break
+            rows = [row for number, row in zip(batch.numbers, batch.rows, strict=True) if number > header.number]
+            unused -= {position for position in unused if any(len(row) > position and row[position].strip() for row in rows)}
     return unused
 
 
@@ -228,16 +195,3 @@ def _fit(row: list[str], width: int, delimiter: str) -> tuple[list[str], Violati
         return row + [MARK] * (width - len(row)), Violation("cells-missing", ROW, detail)
     surplus = f" {MARK} {delimiter.join(row[width:])}"
     return [*row[: width - 1], row[width - 1] + surplus], Violation("cells-surplus", ROW, detail)
-
-
-def _batches(reader: "_Reader") -> Iterator[tuple[list[int], list[list[str]]]]:
-    """Yield the next `CHUNK` records and the lines they start on, without a step of Python for each record on one line."""
-    before = reader.line_num
-    while rows := list(islice(reader, CHUNK)):
-        if reader.line_num - before == len(rows):
-            numbers = list(range(before + 1, reader.line_num + 1))
-        else:
-            heights = (1 + sum(len(_BREAK.findall(cell)) for cell in row) for row in rows[:-1])
-            numbers = list(accumulate(heights, initial=before + 1))
-        yield numbers, rows
-        before = reader.line_num

@@ -12,7 +12,7 @@ from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import find_typo, match_fields, normalise_header
 
 Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
-CHUNK = 1000  # rows; more of them do not stay in the processor's cache
+CHUNK = 63 * 16  # rows: a multiple of the blocks of `short_rows`; more of them do not stay in the processor's cache
 _AGE = "sync_source_at"
 SEARCHED = 20  # the first rows, which are searched for the header; titles may be above it
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import SourceError
 from contact_sync.source import csv as delimited
+from contact_sync.source import records
 
 from .reading import read, text
 
@@ -45,6 +46,14 @@ ACCEPTED = {
     "a wrong sep=": (text("sep=,", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
     "an invalid sep=": (text('sep="', "contactId;nom", "1;a"), [(3, ["1", "a"])]),
     "a sep= without a character": (text("sep=", "contactId;nom", "1;a"), [(3, ["1", "a"])]),
+    "files joined with their byte order marks": (
+        ("\ufeffcontactId;nom\r\nC1;a\r\n" + '\ufeff"contactId";"nom"\r\nC2;b\r\n\ufeffC3;c\r\n\ufeff\ufeff"C4";d\r\n').encode(),
+        [(2, ["C1", "a"]), (3, ["contactId", "nom"]), (4, ["C2", "b"]), (5, ["C3", "c"]), (6, ["C4", "d"])],
+    ),
+    "files of UTF-16 joined with their byte order marks": (
+        "\ufeffcontactId;nom\r\nC1;a\r\n\ufeffC3;c\r\n".encode("utf-16-le"),
+        [(2, ["C1", "a"]), (3, ["C3", "c"])],
+    ),
     "C34 titles above the header": (
         text("Contacts du CRM", "# export 2020", "", HEAD, "001;Dupont;Jean"),
         [(5, ["001", "Dupont", "Jean"])],
@@ -125,6 +134,15 @@ def test_ambiguous_file_is_refused(content: bytes, sentence: str) -> None:
     with pytest.raises(SourceError) as refusal:
         read(content)
     assert sentence in str(refusal.value)
+
+
+def test_endless_blank_lines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More blank lines than a sheet has rows refuse the file, wherever they are; fewer are left out."""
+    monkeypatch.setattr(records, "LAST_ROW", 3000)
+    for lines in ([""] * 6000, [" ; "] * 6000):
+        with pytest.raises(SourceError, match="has more than 3000 blank lines up to line 4032: delete them"):
+            read(text("contactId;nom;", "1;a;", "2;b;", *lines, "3;c;"))
+    assert len(read(text("contactId;nom", "1;a", *[""] * 2000, "3;c")).rows) == 2
 
 
 def test_c04_row_with_surplus_cells_is_flagged() -> None:
