@@ -6,7 +6,9 @@ amounts, labels or blank. A person whose name is Total has a phone number or ano
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import chain
+from typing import NamedTuple
 
 # What Excel, LibreOffice and Google Sheets write into totals rows in English and French.
 _BEGINNINGS: tuple[str, ...] = (
@@ -29,15 +31,23 @@ _LABEL = (
     r"(?:(?:sous|grand|sub)[\s-]?)?(?:total|totaux|totals|somme|sum|nombre|nbr?e?\.?|moyennes?|count|average|mean|minimum|maximum"
     r"|[ée]cart[\s-]type)"
 )
-_is_label = re.compile(
-    rf"\s*{_LABEL}"
-    r"(?:\s+(?:g[ée]n[ée]ral|g[ée]n[ée]raux|total|lignes?|rows?|contacts?|clients?|adh[ée]rents?|membres?|records?|enregistrements?"
-    r"|(?:de|des|du|d['\u2019]|of)\s*[\w ]{2,30}))?"
-    r"\s*[:=]?[-+\d\s.,%€$£]*",
-    re.IGNORECASE,
-).fullmatch
-_is_amount = re.compile(r"[-+\d\s.,%€$£\u202f\xa0]*(?:EUR|euros?)?\s*", re.IGNORECASE).fullmatch
 _MAX_LABEL = 60
+
+
+class _Patterns(NamedTuple):
+    label: re.Pattern[str]
+    amount: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Return the patterns, which most files need not wait for."""
+    counted = "lignes?|rows?|contacts?|clients?|adh[ée]rents?|membres?|records?|enregistrements?"
+    of = rf"g[ée]n[ée]ral|g[ée]n[ée]raux|total|{counted}|(?:de|des|du|d['\u2019]|of)\s*[\w ]{{2,30}}"
+    return _Patterns(
+        re.compile(rf"\s*{_LABEL}(?:\s+(?:{of}))?\s*[:=]?[-+\d\s.,%€$£]*", re.IGNORECASE),
+        re.compile(r"[-+\d\s.,%€$£]*(?:EUR|euros?)?\s*", re.IGNORECASE),
+    )
 
 
 def find_totals(rows: Sequence[Sequence[str]], phones: Sequence[str | None]) -> list[int]:
@@ -52,10 +62,10 @@ def find_totals(rows: Sequence[Sequence[str]], phones: Sequence[str | None]) -> 
 
 def _is_totals_row(row: Sequence[str]) -> bool:
     filled = [cell for cell in row if cell.strip()]
-    if len(filled) < 2 or not any(map(_is_label_cell, filled)):  # noqa: PLR2004 - a label and an amount
+    if len(filled) < 2 or not any(map(_is_label, filled)):  # noqa: PLR2004 - a label and an amount
         return False
-    return all(_is_amount(cell) or _is_label_cell(cell) for cell in filled)
+    return all(_patterns().amount.fullmatch(cell) or _is_label(cell) for cell in filled)
 
 
-def _is_label_cell(cell: str) -> bool:
-    return len(cell) <= _MAX_LABEL and _is_label(cell) is not None
+def _is_label(cell: str) -> bool:
+    return len(cell) <= _MAX_LABEL and _patterns().label.fullmatch(cell) is not None

@@ -1,15 +1,18 @@
 """The headers by which each field is recognised.
 
-Headers are compared without case, accents, spaces and punctuation. A header that is close to a field but not equal to one refuses
-the file: with a typo (`prenon`) that field would otherwise not be updated for months.
+Headers are compared without case, accents, spaces and punctuation, and without hints on the form of their values (JJ/MM/AAAA,
+*facultatif*). A first of several (*Téléphone 1*) is that field where no column has its plain name. A header that is close to a
+field but not equal to one refuses the file: with a typo (`prenon`) that field would otherwise not be updated for months.
 """
 
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
+from functools import cache, lru_cache
+from typing import Literal, NamedTuple
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import FIELDS, ID
+from contact_sync.model import FIELDS, ID, PHONE
 
 _ALIASES = {
     ID: "idcontact id identifiant identifiantcontact contactidentifiant idducontact identifiantducontact",
@@ -28,9 +31,13 @@ _ALIASES = {
 }
 
 
+MOST_COLUMNS = 16_384  # of a spreadsheet
+_LONGEST = 200  # characters of a header that count; a longer text is none
+
+
 def normalise_header(header: str) -> str:
     """Return `header` in the form that is compared: only lower-case ASCII letters and digits."""
-    folded = unicodedata.normalize("NFKD", header.casefold().replace("œ", "oe").replace("æ", "ae"))
+    folded = unicodedata.normalize("NFKD", header[:_LONGEST].casefold().replace("œ", "oe").replace("æ", "ae"))
     return re.sub("[^a-z0-9]", "", folded.casefold())
 
 
@@ -40,6 +47,84 @@ _MIN_LETTERS = 6  # of an alias; common words (`notes`, `mail`) are one edit awa
 _MIN_LETTERS_FOR_TWO_EDITS = 8
 _DIGITS = "0123456789"
 _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
+_LONGEST_ALIAS = max(map(len, _FIELD_OF))
+
+_DATE_FORM = r"(?:(?:jj?|dd?)[ ./-]?mm?|mm?[ ./-]?(?:jj?|dd?))[ ./-]?[ay]{2,4}|[ay]{4}[ ./-]?mm[ ./-]?(?:jj|dd)"
+# The words between brackets that say nothing about whose or which value it is. Others do: Téléphone (bureau).
+_HINT = (
+    rf"\s*(?:(?:au )?format\s*:?\s*)?(?:{_DATE_FORM}|e\.?\s?164|iso(?:[ -]?8601)?|international|texte?|\+?33[ .x\d]*)\s*"
+    r"|\s*(?:ex(?:emple|ample)?s?\.?|e\.g\.|par ex\.?)\b.*|\s*https?://.*"
+    r"|\s*(?:champ |field )?(?:obligatoire|requis|facultati(?:f|ve)|option(?:nel(?:le)?|al)|required|mandatory|si connue?)\s*"
+    r"|\s*(?:max(?:imum|i)?\.?\s*)?\d+\s*(?:car(?:act[eè]res?)?|char(?:acter)?s?|chiffres|digits)\.?\s*(?:max(?:imum|i)?\.?)?\s*"
+)
+_FIRST = r"(?:\bnumero\s*)?(?<![\d.,])0?1(?:er?|re|ere)?|\(1\)|principale?|primary|main"
+_FURTHER = r"(?:\bnumero\s*)?(?<![\d.,])0?[2-9]|\([2-9]\)|secondaire|secondary"
+_VALUE = r"(?:\s*-\s*value)?\s*"  # as in “Phone 1 - Value” of Google
+_FIRST_OF_SEVERAL = frozenset(FIELDS) - {f"custom{n}" for n in range(1, 5)}  # an id has no second, and custom fields have numbers
+
+
+class _Patterns(NamedTuple):
+    """The parts of a header that are more than the name of a field."""
+
+    hints: re.Pattern[str]
+    number_sign: re.Pattern[str]
+    numbered_phone: re.Pattern[str]
+    first: re.Pattern[str]
+    leading_first: re.Pattern[str]
+    further: re.Pattern[str]
+
+
+@cache
+def _patterns() -> _Patterns:
+    """Return the patterns; most files have only plain names, and need not wait until they are compiled."""
+    return _Patterns(
+        re.compile(rf"\((?:{_HINT})\)|\[(?:{_HINT})\]|[\s:,\u2013\u2014-]+(?:{_DATE_FORM})\s*$"),
+        re.compile(r"(?<!\w)(?:n\s?[°º]|№|n[or]\.|num\.|nb\.)"),
+        re.compile(r"(?:numero|num|number|no|nr|n)(?:de|du|d)?(?P<rest>.+)"),
+        re.compile(rf"(?P<before>.*?)(?:{_FIRST}){_VALUE}"),
+        re.compile(r"(?:1(?:er|re|ere|st)|premiere?|primary|main)\s+(?P<before>.+)"),
+        re.compile(rf"(?P<before>.*?)(?:{_FURTHER}){_VALUE}"),
+    )
+
+
+class _Meaning(NamedTuple):
+    """The names by which a header is looked up; empty where there is none."""
+
+    plain: str
+    without_hints: str
+    first: str  # what it is the first of several of
+    further: str  # what it is the second or a later one of
+
+
+@lru_cache(4096)
+def _meaning(header: str) -> _Meaning:
+    plain = normalise_header(header)
+    if plain in _FIELD_OF or len(header) > _LONGEST:
+        return _Meaning(plain, "", "", "")
+    patterns, folded = _patterns(), _without_accents("NFD", header)
+    text = patterns.number_sign.sub("numero ", patterns.hints.sub("", folded)).strip(" \t\r\n\xa0\u202f*:.")
+    if found := patterns.first.fullmatch(text) or patterns.leading_first.fullmatch(text):
+        return _Meaning(plain, _phone_of(normalise_header(text)), _phone_of(normalise_header(found["before"])), "")
+    found = patterns.further.fullmatch(text)
+    further = _phone_of(normalise_header(found["before"])) if found else ""
+    return _Meaning(plain, _phone_of(normalise_header(text)), "", further)
+
+
+def words_of(header: str) -> list[str]:
+    """Return the words of a header in lower-case ASCII letters."""
+    return re.findall("[a-z]+", _without_accents("NFKD", header[:_LONGEST]))
+
+
+def _without_accents(form: Literal["NFD", "NFKD"], header: str) -> str:
+    return "".join(char for char in unicodedata.normalize(form, header.casefold()) if not unicodedata.combining(char))
+
+
+def _phone_of(name: str) -> str:
+    """Return a name without "number of" before a word for a telephone; `N°` by itself numbers the rows."""
+    if name == "numero":
+        return ""
+    found = _patterns().numbered_phone.fullmatch(name)
+    return found["rest"] if found and _FIELD_OF.get(found["rest"]) == PHONE else name
 
 
 def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
@@ -60,28 +145,62 @@ def check_renames(renames: Mapping[str, str]) -> dict[str, str]:
 def match_fields(cells: list[str], renames: Mapping[str, str]) -> dict[int, str]:
     """Return position → field for each of `cells` that is a field, an alias or renamed to one.
 
-    A rename wins: when a column is renamed to a field, no other column is that field by its alias.
+    A rename wins: when a column is renamed to a field, no other column is that field by its alias. Where no column has the name
+    of a field, the first of several counts, and with it the others, since any of them may be meant.
     """
-    names = [normalise_header(cell) for cell in cells]
-    renamed = {renames[name] for name in names if name in renames}
-    known = {name: field for name, field in _FIELD_OF.items() if field not in renamed} | dict(renames)
-    return {position: known[name] for position, name in enumerate(names) if name in known}
+    meanings = [_meaning(cell) for cell in cells[:MOST_COLUMNS]]
+    renamed = {renames[meaning.plain] for meaning in meanings if meaning.plain in renames} if renames else set()
+    known = {name: field for name, field in _FIELD_OF.items() if field not in renamed}
+    found = {}
+    for position, meaning in enumerate(meanings):
+        if field := renames.get(meaning.plain) or known.get(meaning.plain) or known.get(meaning.without_hints):
+            found[position] = field
+    taken = set(found.values())
+    firsts = {known[meaning.first] for meaning in meanings if meaning.first in known} & _FIRST_OF_SEVERAL - taken
+    for position, meaning in enumerate(meanings):
+        if position not in found and (field := known.get(meaning.first) or known.get(meaning.further)) in firsts:
+            found[position] = field
+    return found
 
 
-def find_typo(name: str, taken: Collection[str]) -> str | None:
-    """Return the field that the normalised `name` is a typo of: one edit or swap away, two from 8 letters on.
+def find_typo(header: str, taken: Collection[str]) -> str | None:
+    """Return the field that `header` is a typo of: one edit or swap away, two from 8 letters on.
 
-    A name is not a typo of a field in `taken`, nor of an alias from which it differs only by a number at its end (`Téléphone 2`
-    is a second number).
+    It is not a typo of a field in `taken`, nor of an alias from which it differs only by a number at its end (`Téléphone 2` is a
+    second number).
     """
-    for known, stem in _STEMS.items():
+    meaning = _meaning(header)
+    return next((field for field in _near_fields(meaning.without_hints or meaning.plain) if field not in taken), None)
+
+
+def _letters(name: str) -> int:
+    """Return the set of letters and digits of a normalised name as bits."""
+    bits = 0
+    for char in set(name):
+        bits |= 1 << (ord(char) - ord("0"))
+    return bits
+
+
+_LETTERS = [(known, len(known), _letters(known)) for known in _FIELD_OF]
+
+
+@lru_cache(4096)
+def _near_fields(name: str) -> list[str]:
+    length = len(name)
+    if not 1 < length <= _LONGEST_ALIAS + 2:
+        return []
+    bits, near = _letters(name), []
+    for known, known_length, known_bits in _LETTERS:
+        allowed = 2 if min(length, known_length) >= _MIN_LETTERS_FOR_TWO_EDITS else 1
+        # Each edit changes two letters of the set at most, which spares nearly all calls of `_distance`.
+        if abs(known_length - length) > allowed or (bits ^ known_bits).bit_count() > 2 * allowed:
+            continue
+        stem = _STEMS[known]
         if known not in _CANONICAL and (len(stem) < _MIN_LETTERS or name.rstrip(_DIGITS) == stem):
             continue
-        allowed = 2 if min(len(name), len(known)) >= _MIN_LETTERS_FOR_TWO_EDITS else 1
-        is_near = abs(len(known) - len(name)) <= allowed and _FIELD_OF[known] not in taken
-        if is_near and _distance(known, name) <= allowed:
-            return _FIELD_OF[known]
-    return None
+        if _distance(known, name) <= allowed:
+            near.append(_FIELD_OF[known])
+    return near
 
 
 def _distance(one: str, other: str) -> int:

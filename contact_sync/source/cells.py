@@ -11,6 +11,7 @@ from openpyxl.utils.escape import unescape
 
 from contact_sync.i18n import _
 from contact_sync.model import ID, PHONE, Violation
+from contact_sync.rules.cells import CELL_ERROR
 from contact_sync.source import number_format as formats
 from contact_sync.source.date_format import render_date
 
@@ -20,6 +21,7 @@ UNCALCULATED = "uncalculated"  # a formula without a value
 ZERO = "zero"  # the 0 of a formula, which is also the result of a reference to a blank cell
 
 _TOO_LONG = 10**15  # Excel keeps 15 digits
+_is_error = re.compile(CELL_ERROR).fullmatch
 _CUSTOM = frozenset(("custom1", "custom2", "custom3", "custom4"))
 _DATE_FIELDS = _CUSTOM | {"date"}
 _WITHOUT_DECIMALS = frozenset((PHONE, "date", "url"))  # their rules have a better sentence
@@ -96,8 +98,8 @@ def render_day(cell: Cell) -> str:
 def check_cell(cell: Cell, field: str) -> Violation | None:
     """Return the violation of a cell whose value cannot be sent as text for `field`, else None."""
     value, code, kind, _shown = cell
-    if kind == ERROR:
-        return Violation("cell-error", field, {"error": str(value)})
+    if kind == ERROR:  # any text may have the type of errors
+        return Violation("cell-error", field, {"error": str(value) if _is_error(str(value)) else "#?"})
     if kind == UNCALCULATED:
         return Violation("cell-formula", field)
     if value is None or isinstance(value, str):

@@ -20,14 +20,15 @@ from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
+from contact_sync.source.aliases import MOST_COLUMNS
 from contact_sync.source.encoding import LINE_LIMIT, detect_encoding, list_first
 from contact_sync.source.header import SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
 from contact_sync.source.opening import Kind, SourceOptions
 from contact_sync.source.records import SEPARATOR, Batch, Text, batches, has_inner_marks
 from contact_sync.source.short_rows import ShortRows
+from contact_sync.source.unsent import warn_unsent
 
 _DELIMITERS = (";", ",", "\t", "|")
-_MAX_COLUMNS = 16_384  # of a spreadsheet
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class CsvSource(Source):
     _ends_in_newline: bool
     _header: Header
     _positions: list[int]
+    _names: list[str]  # of the columns, as sentences show them
     _short_rows: ShortRows
 
     def chunks(self) -> Iterator[Chunk]:
@@ -54,6 +56,8 @@ class CsvSource(Source):
             try:
                 for batch in batches(self._text, reader, skipped):
                     chunk = self._chunk(batch)
+                    if chunk.rows and not total:
+                        self.warnings += warn_unsent(self.layout, chunk.rows, self._names)
                     total += len(chunk.rows)
                     ragged.extend(chunk.numbers[at] for at, flaws in chunk.flaws.items() if flaws[0].code != "cells-moved")
                     if chunk.rows:
@@ -115,12 +119,12 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
     detected = detect_encoding(copy, path.name, options.encoding)
     text = Text(copy, detected.encoding, path.name, os.fstat(copy.fileno()).st_size, has_inner_marks(copy, detected.encoding))
     delimiter, header = _detect_delimiter(text, options.delimiter, options.renames)
-    if len(header.cells) > _MAX_COLUMNS:
+    if len(header.cells) > MOST_COLUMNS:
         raise SourceError(
             "{name}, line {line}: the header has more than {widest} columns: it is not a table of contacts.",
             name=path.name,
             line=header.number,
-            widest=_MAX_COLUMNS,
+            widest=MOST_COLUMNS,
         )
     unused = _unused_columns(text, delimiter, header)
     selection = select_columns(path.name, header, unused, options.renames, delimiter)
@@ -139,6 +143,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
         _ends_in_newline=detected.ends_in_newline,
         _header=header,
         _positions=selection.positions,
+        _names=selection.names,
         _short_rows=ShortRows(header.cells, header.fields, unused),
     )
 

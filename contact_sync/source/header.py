@@ -9,11 +9,15 @@ from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, MARK, ROW, Layout, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.aliases import find_typo, match_fields, normalise_header
+from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, normalise_header
+from contact_sync.source.kinds import kind_of
 
 Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
 CHUNK = 63 * 16  # rows: a multiple of the blocks of `short_rows`; more of them do not stay in the processor's cache
 _AGE = "sync_source_at"
+_LONG_WORD = 5  # letters
+_MOST_NAMES = 100
+_HIDDEN = "…"  # in place of a name that may be a value
 SEARCHED = 20  # the first rows, which are searched for the header; titles may be above it
 
 
@@ -40,6 +44,22 @@ class Header:
         return next((position for position, cell in enumerate(self.cells) if cell.strip().casefold() == _AGE), None)
 
     @property
+    def is_certain(self) -> bool:
+        """True when the row is no contact: no cell is a value, and the id is named by a long word, or together with a field.
+
+        In the rows of a file without a header, a cell may be a short word such as Id, Mobile or Date.
+        """
+        names = [normalise_header(self.cells[position]) for position, field in self.fields.items() if field == ID]
+        is_named = any(len(self.fields) > 1 or len(name) > _LONG_WORD for name in names)
+        return is_named and not any("@" in cell or kind_of(cell) for cell in self.cells)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all columns for sentences, which may end up in a mail: dots where one may be a contact's value."""
+        is_certain = self.is_certain
+        return [shorten(cell) if is_certain or at in self.fields else _HIDDEN for at, cell in enumerate(self.cells)]
+
+    @property
     def unnamed(self) -> list[int]:
         """The positions of the columns without a name."""
         return [position for position, cell in enumerate(self.cells) if not cell.strip()]
@@ -63,6 +83,7 @@ class Selection(NamedTuple):
     positions: list[int]  # for each column, the position of its cell in the row as read
     layout: Layout
     findings: list[str]
+    names: list[str]  # of the columns, as sentences show them
 
 
 def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = True) -> Header | None:
@@ -70,9 +91,8 @@ def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = Tr
 
     `is_escaped` is True when a report in this source has the apostrophes of a CSV.
     """
-    fields = [match_fields(cells, renames).values() for _number, cells in rows]
-    exact = [place for place, found in enumerate(fields) if len(found) > 1 and ID in found]
-    for place in exact or range(len(rows)):
+    exact = next((place for place, (_number, cells) in enumerate(rows) if _is_exact(cells, renames)), None)
+    for place in range(len(rows)) if exact is None else [exact]:
         header = _build_header(rows, place, renames, is_escaped=is_escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.typos.values()):
             return header
@@ -100,14 +120,13 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
                 row=number,
                 fields=", ".join(FIELDS),
             )
-    number, cells = filled[0]
-    parts = re.split("[;,\t|]", cells[0]) if is_text and len(cells) == 1 else cells
-    if match_fields(parts, renames):
-        shown = ", ".join(_("“{text}”", text=_shorten(cell)) for cell in list(filter(str.strip, cells))[:10])
-    else:  # they may be the values of a contact, which must not appear in a mail
-        shown = _("no known field name")
+    found = [(number, _split(cells, is_text=is_text), len(cells)) for number, cells in filled]
+    fields = {number: match_fields(cells, renames).values() for number, cells, _count in found}
+    number, parts, count = max(found, key=lambda row: len(fields[row[0]]))
+    # The fields and not the cells, which may be the values of a contact: a row without a header may say Mobile or Date as well.
+    shown = ", ".join(dict.fromkeys(fields[number])) or _("no known field name")
     details = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
-    if len(parts) > len(cells):
+    if len(parts) > count:
         return SourceError(
             "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
             "contains {shown}. Each line is quoted as one cell. Add the header, or name the column, as "
@@ -119,6 +138,10 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
         'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
         **details,
     )
+
+
+def _split(cells: list[str], *, is_text: bool) -> list[str]:
+    return re.split("[;,\t|]", cells[0]) if is_text and len(cells) == 1 else cells
 
 
 def select_columns(where: str, header: Header, unused: Collection[int], renames: Mapping[str, str], delimiter: str) -> Selection:
@@ -140,7 +163,7 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
             where=where,
             row=header.number,
             letter=letter(position),
-            column=_shorten(cells[position]),
+            column=header.names[position],
             field=field,
         )
     taken: dict[str, int] = {}
@@ -152,9 +175,9 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
                 where=where,
                 row=header.number,
                 letter=letter(taken[field]),
-                column=_shorten(cells[taken[field]]),
+                column=shorten(cells[taken[field]]),
                 other_letter=letter(position),
-                other_column=_shorten(cells[position]),
+                other_column=shorten(cells[position]),
                 field=field,
             )
         taken[field] = position
@@ -164,7 +187,8 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
     layout = Layout(columns, list(map(letter, positions)), mapping, delimiter)
-    return Selection(positions, layout, _findings(columns, mapping, is_report=header.is_report))
+    names = list(map(header.names.__getitem__, positions))
+    return Selection(positions, layout, _findings(names, layout, is_report=header.is_report), names)
 
 
 def check_moved(row: Iterable[str]) -> list[Violation]:
@@ -178,14 +202,24 @@ def letter(position: int) -> str:
     return (letter(before - 1) if before else "") + chr(ord("A") + place)
 
 
+def _is_exact(cells: list[str], renames: Mapping[str, str]) -> bool:
+    fields = match_fields(cells, renames).values()
+    return len(fields) > 1 and ID in fields
+
+
 def _build_header(rows: Rows, place: int, renames: Mapping[str, str], *, is_escaped: bool) -> Header:
     number, cells = rows[place]
     is_report = any(map(_is_report_column, cells))
     if is_report and is_escaped:
         cells = [unescape(cell) for cell in cells]
     fields = match_fields(cells, renames)
-    others = ((p, normalise_header(cell)) for p, cell in enumerate(cells) if p not in fields and not _is_report_column(cell))
-    typos = {position: field for position, name in others if (field := find_typo(name, set(fields.values())))}
+    taken = set(fields.values())
+    others = (
+        []
+        if len(cells) > MOST_COLUMNS
+        else [p for p, cell in enumerate(cells) if p not in fields and not _is_report_column(cell)]
+    )
+    typos = {position: field for position in others if (field := find_typo(cells[position], taken))}
     return Header(number, cells, fields, typos, is_report, is_report and is_escaped, rows[:place])
 
 
@@ -193,18 +227,25 @@ def _is_report_column(cell: str) -> bool:
     return cell.strip().casefold().startswith("sync_")
 
 
-def _findings(columns: list[str], mapping: Mapping[str, int], *, is_report: bool) -> list[str]:
-    named = ((_shorten(columns[position]), field) for field, position in mapping.items())
-    mapped = ", ".join(field if name == field else f"{name} → {field}" for name, field in named)
-    copied = ", ".join(_shorten(c) or _("(no name)") for p, c in enumerate(columns) if p not in mapping.values())
-    findings = [_("Columns recognised: {columns}.", columns=mapped)]
-    if copied:
-        findings.append(_("Not sent, copied to the report: {columns}.", columns=copied))
+def _findings(names: list[str], layout: Layout, *, is_report: bool) -> list[str]:
+    mapped = [name if name == field else f"{name} → {field}" for field, at in layout.mapping.items() for name in [names[at]]]
+    others = sorted(set(range(len(names))) - set(layout.mapping.values()))
+    findings = [_("Columns recognised: {columns}.", columns=", ".join(mapped))]
+    if others:
+        copied = [_("column {letter}", letter=layout.letters[at]) if names[at] == _HIDDEN else names[at] for at in others]
+        findings.append(_("Not sent, copied to the report: {columns}.", columns=enumerate_names(copied)))
     if is_report:
         findings.append(_("This is the report of an earlier run: its sync_ columns are ignored."))
     return findings
 
 
-def _shorten(cell: str) -> str:
+def enumerate_names(names: list[str]) -> str:
+    """Return the names as part of a sentence, or the first ones of very many."""
+    shown = ", ".join(name or _("(no name)") for name in names[:_MOST_NAMES])
+    return shown if len(names) <= _MOST_NAMES else _("{names} and {more} more", names=shown, more=len(names) - _MOST_NAMES)
+
+
+def shorten(cell: str) -> str:
+    """Return a text from the file as short as a sentence can have it."""
     text = " ".join(cell.split())
     return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - enough to recognise a header

@@ -14,8 +14,20 @@ from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violat
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
 from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, render, render_day
-from contact_sync.source.header import CHUNK, SEARCHED, Header, Rows, check_moved, find_header, no_header_error, select_columns
+from contact_sync.source.header import (
+    CHUNK,
+    SEARCHED,
+    Header,
+    Rows,
+    check_moved,
+    enumerate_names,
+    find_header,
+    no_header_error,
+    select_columns,
+    shorten,
+)
 from contact_sync.source.opening import SourceOptions
+from contact_sync.source.unsent import warn_unsent
 
 Cells = Sequence[Cell]
 Renderers = Sequence[tuple[int, Callable[[Cell], str]]]
@@ -79,6 +91,7 @@ class SheetSource(Source):
     _metadata: SheetMetadata
     _positions: list[int]
     _hidden: str
+    _names: list[str]  # of the columns, as sentences show them
     _zeros: int = 0  # rows that are only zeros
 
     def chunks(self) -> Iterator[Chunk]:
@@ -88,7 +101,7 @@ class SheetSource(Source):
         day = self.mapping.get("date")
         renderers = [(position, render_day if place == day else render) for place, position in enumerate(self._positions)]
         age = self.header.age_position
-        hidden = 0
+        hidden, is_first = 0, True
         rows = self.worksheet.rows(len(self.header.cells), self.header.number + 1, LAST_ROW)
         while True:
             chunk = Chunk([], [])
@@ -102,6 +115,9 @@ class SheetSource(Source):
                 break
             hidden += sum(metadata.hidden_rows[number] for number in chunk.numbers)
             if chunk.rows:
+                if is_first:
+                    self.warnings += warn_unsent(self.layout, chunk.rows, self._names)
+                    is_first = False
                 yield chunk
         if self._zeros:
             self.findings.append(
@@ -192,6 +208,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
         _metadata=metadata,
         _positions=selection.positions,
         _hidden=options.hidden,
+        _names=selection.names,
     )
 
 
@@ -273,4 +290,4 @@ def _warn_empty_formulas(count: int) -> list[str]:
 
 
 def _titles(worksheets: Sequence[Worksheet]) -> str:
-    return ", ".join(_("“{text}”", text=sheet.title) for sheet in worksheets)
+    return enumerate_names([_("“{text}”", text=shorten(sheet.title)) for sheet in worksheets])

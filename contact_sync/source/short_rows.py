@@ -14,21 +14,16 @@ Neither counts where a cell of the row or of the block has a kind that its colum
 The last row of a file that does not end in a line break may be cut off, so it is never complete.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from contact_sync.model import ID, PHONE, Outcome
+from contact_sync.source.kinds import kind_of
 
 BLOCK = 16  # rows
 _SAMPLED = 100
 _OUTCOME = "sync_outcome"
 _TEXTS = ("firstname", "lastname")
 _TYPED = (PHONE, "date", "url")
-_KINDS = {
-    "date": re.compile(r"\s*(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d\d))(?:[ T].*)?\s*"),
-    PHONE: re.compile(r"\s*(?:'|=\")?(?=(?:\D*\d){8,15}\D*$)[+(]*\d[\d .()/-]*\"?\s*"),
-    "url": re.compile(r"\s*https?://.*", re.IGNORECASE),
-}
 _OUTCOMES = frozenset(Outcome)
 
 
@@ -83,18 +78,18 @@ class ShortRows:
             return row[self._outcome] in _OUTCOMES and not self._has_moved(row)
         last = max(position for position, cell in enumerate(row) if cell.strip())
         kind = self._expected.get(last, "")
-        if kind not in _TYPED or _kind_of(row[last]) != kind or self._has_moved(row):
+        if kind not in _TYPED or kind_of(row[last]) != kind or self._has_moved(row):
             return False
         full = (other for other in rows if len(other) == self._width)
         return not any(
-            _kind_of(cell) == kind for other, _ in zip(full, range(_SAMPLED), strict=False) for cell in other[len(row) :]
+            kind_of(cell) == kind for other, _ in zip(full, range(_SAMPLED), strict=False) for cell in other[len(row) :]
         )
 
     def _has_moved(self, row: Sequence[str]) -> bool:
         """Return True when a cell has a kind that its column cannot have."""
         for position, cell in enumerate(row):
             expected = self._expected.get(position)
-            if (expected in _TYPED or expected in _TEXTS) and (kind := _kind_of(cell)) and kind != expected:
+            if (expected in _TYPED or expected in _TEXTS) and (kind := kind_of(cell)) and kind != expected:
                 return True
         return False
 
@@ -105,7 +100,3 @@ def _blocks(count: int, place: int) -> Iterator[range]:
         end = min(start + BLOCK - (place + start) % BLOCK, count)
         yield range(start, end)
         start = end
-
-
-def _kind_of(cell: str) -> str:
-    return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(cell)), "")

@@ -8,7 +8,7 @@ from contact_sync.errors import ConfigError, SourceError
 from contact_sync.model import FIELDS, ID
 from contact_sync.source import aliases
 from contact_sync.source.aliases import normalise_header
-from contact_sync.source.header import letter
+from contact_sync.source.header import find_header, letter
 
 from .reading import read, text
 
@@ -45,6 +45,150 @@ def test_aliases(field: str) -> None:
         other, alias = ID, "id"
     for header in ALIASES[field]:
         assert read(text(f'{alias};"{header}"')).source.mapping == {other: 0, field: 1}
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("N° de téléphone", "phoneNumber"),
+        ("n° tel. portable", "phoneNumber"),
+        ("Nº de portable", "phoneNumber"),
+        ("№ mobile", "phoneNumber"),
+        ("No. GSM", "phoneNumber"),
+        ("Num. de portable", "phoneNumber"),
+        ("N° de téléphone *", "phoneNumber"),
+        ("Téléphone 1", "phoneNumber"),
+        ("Téléphone n°1", "phoneNumber"),
+        ("Tél. (1)", "phoneNumber"),
+        ("Téléphone principal", "phoneNumber"),
+        ("Téléphone (E.164)", "phoneNumber"),
+        ("Téléphone (format international)", "phoneNumber"),
+        ("Mobile (ex. 0612345678)", "phoneNumber"),
+        ("Portable [obligatoire]", "phoneNumber"),
+        ("Phone 1 - Value", "phoneNumber"),
+        ("Primary phone", "phoneNumber"),
+        ("Date de naissance (JJ/MM/AAAA)", "date"),
+        ("Date de naissance (jj-mm-aaaa)", "date"),
+        ("Date de naissance JJ/MM/AAAA", "date"),
+        ("Date de naissance : jj/mm/aa", "date"),
+        ("Birthday (YYYY-MM-DD)", "date"),
+        ("Birth date (mm/dd/yyyy)", "date"),
+        ("Date de naissance (format : JJ/MM/AAAA)", "date"),
+        ("Naissance [AAAA-MM-JJ]", "date"),
+        ("Prénom (32 caractères max)", "firstname"),
+        ("Prénom (facultatif)", "firstname"),
+        ("Nom (texte)", "lastname"),
+        ("Nom 1", "lastname"),
+        ("Site web (https://…)", "url"),
+        ("Champ 1 (optionnel)", "custom1"),
+    ],
+)
+def test_hints_do_not_matter(header: str, field: str) -> None:
+    """A hint on the form of the values, a number sign and the number of a first column do not matter."""
+    assert read(text(f'contactId;Ville;"{header}"', "1;a;b")).source.mapping == {ID: 0, field: 2}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *(
+            "Téléphone (bureau)",
+            "Téléphone (fixe)",
+            "Mobile (conjoint)",
+            "Date (création)",
+            "Nom (entreprise)",
+            "N°",
+            "N° 1",
+            "n",
+        ),
+        *("Phone 1 - Type", "Phone 1 - Label", "Téléphone secondaire", "Tél. 2", "Mobile 3", "Identifiant 1"),
+        *("N° client", "N° de rue", "N° de contrat", "Numéro de sécurité sociale", "Lieu de naissance (JJ)", "Nom du conjoint"),
+    ],
+)
+def test_other_words_matter(header: str) -> None:
+    """A word that says whose or which value it is makes another column."""
+    assert read(text(f'contactId;custom2;"{header}"', "1;a;b")).source.mapping == {ID: 0, "custom2": 1}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Téléphone 1", "Téléphone 2"),
+        ("Phone 1 - Value", "Phone 2 - Value"),
+        ("Téléphone principal", "Téléphone secondaire"),
+        ("Téléphone 1", "Mobile 1"),
+        ("Date de naissance", "Date de naissance (JJ/MM/AAAA)"),
+        ("N° de téléphone", "Téléphone portable"),
+    ],
+)
+def test_two_columns_that_may_be_a_field_are_refused(headers: tuple[str, str]) -> None:
+    """Where two columns may be a field, the operator chooses one."""
+    content = text(f"contactId;{';'.join(headers)}", "1;a;b")
+    with pytest.raises(
+        SourceError, match=r"columns B “.*” and C “.*” both mean (phoneNumber|date): .*choose with --map"
+    ) as refusal:
+        read(content)
+    field = "date" if "mean date" in str(refusal.value) else "phoneNumber"
+    assert read(content, renames={headers[0]: field}).source.mapping == {ID: 0, field: 1}
+
+
+def test_plain_name_wins_over_the_first_of_several() -> None:
+    """Beside a column with the name of a field, numbered ones are further columns."""
+    assert read(text("contactId;Téléphone;Téléphone 1;Téléphone 2", "1;a;b;c")).source.mapping == {ID: 0, "phoneNumber": 1}
+
+
+def test_header_of_many_columns_is_searched_quickly() -> None:
+    """A header search compares no more than a few names letter by letter, and refuses too many columns before it compares any."""
+    words = [f"{a}{b}{c}{d}" for a in "bcdfg" for b in "aeiou" for c in "lmnprst" for d in ("ton", "bert", "rand", "vier")]
+    compared = 0
+
+    def count(_one: str, _other: str) -> int:
+        nonlocal compared
+        compared += 1
+        return 9
+
+    aliases._near_fields.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aliases, "_distance", count)
+        assert find_header([(1, words)], {}) is None
+        assert compared < len(words)
+        aliases._near_fields.cache_clear()
+        compared = 0
+        found = find_header([(1, ["contactId", "nom", *words * 200])], {})
+    aliases._near_fields.cache_clear()
+    assert found
+    assert len(found.cells) > 16_384
+    assert compared == 0
+
+
+VALUES = ["1001", "Durand", "Paul", "0612345678", "12/05/1980", "paul@exemple.fr", "contact12", "Dave"]
+
+
+@pytest.mark.parametrize("word", ["Mobile", "Portable", "Site", "Date", "Id", "Nom", "ID;Mobile", "Id;Dave;Mobile", "Lien;Web"])
+def test_refusal_repeats_no_cell(word: str) -> None:
+    """The refusal of a file without a header repeats none of its cells, even where some are words for fields."""
+    try:
+        source = read(text(*[";".join([*VALUES, word])] * 3)).source
+    except SourceError as refused:
+        sentences = [str(refused)]
+        assert not any(cell in sentences[0] for cell in word.split(";"))
+    else:
+        sentences = source.findings + source.warnings
+    assert not any(value in sentence for value in VALUES for sentence in sentences)
+
+
+def test_columns_of_an_uncertain_header_are_letters() -> None:
+    """Where a row of a contact resembles a header, sentences name its columns by their letters."""
+    source = read(text("Id;Mobile;Durand;0612345678", "1;0612345679;x;y")).source
+    assert source.findings[-1] == "Not sent, copied to the report: column C, column D."
+    with pytest.raises(SourceError, match=r'column A “…” is close to contactId: correct the header, or give --map "…=contactId"'):
+        read(text("contact12;Durand;Dave", "1;0612345679;x"))
+
+
+def test_findings_name_a_limited_number_of_columns() -> None:
+    """The summary names the first of very many columns."""
+    finding = read(text("contactId;nom;" + ";".join(f"x{n}" for n in range(300)), "1;a" + ";b" * 300)).source.findings[-1]
+    assert finding.endswith("x99 and 200 more.")
 
 
 def test_normalise_header() -> None:
@@ -187,8 +331,10 @@ def test_column_letters() -> None:
 
 
 def test_refusal_shows_headers_far_to_the_right() -> None:
-    """The refusal shows the field names of the first row in any column."""
-    with pytest.raises(SourceError, match="row 1 contains “prénom”"):
+    """The refusal names the fields of the row that has most of them, in any column."""
+    with pytest.raises(SourceError, match="row 2 contains firstname, lastname\\."):
+        read(text("Date", ";" * 15 + "prénom;nom", "a;b"))
+    with pytest.raises(SourceError, match="row 1 contains firstname"):
         read(text(";" * 15 + "prénom", "a;b"))
 
 

@@ -211,7 +211,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "no header": (
         lambda: sheet(["Nom"], ["a"]),
-        "sheet “Contacts”: none of the first 20 rows is a header with a contactId column; row 1 contains “Nom”",
+        "sheet “Contacts”: none of the first 20 rows is a header with a contactId column; row 1 contains lastname.",
     ),
     "no header on any sheet": (
         lambda: book_bytes(build_book(A=[["Nom"]], B=[["x"]])),
