@@ -7,6 +7,7 @@ field but not equal to one refuses the file: with a typo (`prenon`) that field w
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
@@ -47,6 +48,7 @@ _MIN_LETTERS = 6  # of an alias; common words (`notes`, `mail`) are one edit awa
 _MIN_LETTERS_FOR_TWO_EDITS = 8
 _DIGITS = "0123456789"
 _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
+_RANKS = {known: rank for rank, known in enumerate(_FIELD_OF)}
 _LONGEST_ALIAS = max(map(len, _FIELD_OF))
 
 _DATE_FORM = r"(?:(?:jj?|dd?)[ ./-]?mm?|mm?[ ./-]?(?:jj?|dd?))[ ./-]?[ay]{2,4}|[ay]{4}[ ./-]?mm[ ./-]?(?:jj|dd)"
@@ -87,6 +89,9 @@ def _patterns() -> _Patterns:
     )
 
 
+_find_more = re.compile(r"[^\w\s'\u2019-]|[\dº]|jj|dd|princip|prim|premi|main|second", re.IGNORECASE).search  # than one name
+
+
 class _Meaning(NamedTuple):
     """The names by which a header is looked up; empty where there is none."""
 
@@ -96,10 +101,10 @@ class _Meaning(NamedTuple):
     further: str  # what it is the second or a later one of
 
 
-@lru_cache(4096)
+@lru_cache(1 << 14)
 def _meaning(header: str) -> _Meaning:
     plain = normalise_header(header)
-    if plain in _FIELD_OF or len(header) > _LONGEST:
+    if plain in _FIELD_OF or len(header) > _LONGEST or not _find_more(header):
         return _Meaning(plain, "", "", "")
     patterns, folded = _patterns(), _without_accents("NFD", header)
     text = patterns.number_sign.sub("numero ", patterns.hints.sub("", folded)).strip(" \t\r\n\xa0\u202f*:.")
@@ -181,26 +186,36 @@ def _letters(name: str) -> int:
     return bits
 
 
-_LETTERS = [(known, len(known), _letters(known)) for known in _FIELD_OF]
+_BY_LENGTH: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)  # length → the known names and their letters
+for _known in _FIELD_OF:
+    _BY_LENGTH[len(_known)].append((_known, _letters(_known)))
 
 
-@lru_cache(4096)
+def may_name_id(header: str) -> bool:
+    """Return True when `header` is the id, or a typo of it."""
+    name = _meaning(header).plain
+    return _FIELD_OF.get(name) == ID or ID in _near_fields(name)
+
+
+@lru_cache(1 << 14)
 def _near_fields(name: str) -> list[str]:
+    """Return the fields that a normalised name is near to, in the order of the aliases."""
     length = len(name)
     if not 1 < length <= _LONGEST_ALIAS + 2:
         return []
     bits, near = _letters(name), []
-    for known, known_length, known_bits in _LETTERS:
+    for known_length in range(length - 2, length + 3):
         allowed = 2 if min(length, known_length) >= _MIN_LETTERS_FOR_TWO_EDITS else 1
-        # Each edit changes two letters of the set at most, which spares nearly all calls of `_distance`.
-        if abs(known_length - length) > allowed or (bits ^ known_bits).bit_count() > 2 * allowed:
-            continue
-        stem = _STEMS[known]
-        if known not in _CANONICAL and (len(stem) < _MIN_LETTERS or name.rstrip(_DIGITS) == stem):
-            continue
-        if _distance(known, name) <= allowed:
-            near.append(_FIELD_OF[known])
-    return near
+        if abs(known_length - length) <= allowed:
+            # Each edit changes two letters of the set at most, which spares nearly all calls of `_distance`.
+            near += [
+                known
+                for known, known_bits in _BY_LENGTH.get(known_length, ())
+                if (bits ^ known_bits).bit_count() <= 2 * allowed
+                and (known in _CANONICAL or (len(_STEMS[known]) >= _MIN_LETTERS and name.rstrip(_DIGITS) != _STEMS[known]))
+                and _distance(known, name) <= allowed
+            ]
+    return [_FIELD_OF[known] for known in sorted(near, key=_RANKS.__getitem__)]
 
 
 def _distance(one: str, other: str) -> int:

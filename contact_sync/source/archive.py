@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from typing import IO, Protocol
 from xml.parsers import expat
 
-from contact_sync.errors import SourceError
+from contact_sync.errors import Interrupted, SourceError
 
 log = logging.getLogger(__name__)
 
 _MAX_ENTRIES = 2000
 _MAX_BYTES = 1 << 30
+_MAX_ELEMENTS = 100_000  # start and end tags
 _LARGE = 10 << 20  # a legitimate cell of one repeated letter has ratio 704, so the ratio of a small entry says nothing
 RATIO = 100  # the size of a part may be this many times its compressed size
 _BLOCK = 1 << 16
@@ -89,6 +90,23 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_
             )
 
 
+def refuse_many_elements(archive: zipfile.ZipFile, name: str) -> None:
+    """Raise `SourceError` when a part that describes the workbook has more elements than are read in a few seconds."""
+    for entry in archive.infolist():
+        part = entry.filename.replace("\\", "/").casefold()
+        if part.endswith((".rels", "workbook.xml", "[content_types].xml")):
+            with archive.open(entry) as described:
+                elements = 0
+                while block := described.read(_BLOCK):
+                    elements += block.count(b"<")
+                    if elements > _MAX_ELEMENTS:
+                        raise SourceError(
+                            "{name} has more than {limit} sheets, names and other definitions: copy the contacts to a new one.",
+                            name=name,
+                            limit=_MAX_ELEMENTS // 2,
+                        )
+
+
 def _check_part(part: IO[bytes], name: str, *, is_parsed: bool) -> None:
     """Read `part` to its end, which verifies its checksum; raise `SourceError` for a document type in a part to parse."""
     tail = b""
@@ -113,7 +131,7 @@ def convert_damage(where: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
-    except SourceError:
+    except (SourceError, Interrupted):
         raise
     except Exception as error:
         log.info("%s: %s", where, type(error).__name__)  # its text may contain the value of a cell

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 

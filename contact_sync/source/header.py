@@ -9,7 +9,7 @@ from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, MARK, ROW, Layout, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, normalise_header
+from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, may_name_id, normalise_header
 from contact_sync.source.kinds import kind_of
 
 Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
@@ -93,6 +93,8 @@ def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = Tr
     """
     exact = next((place for place, (_number, cells) in enumerate(rows) if _is_exact(cells, renames)), None)
     for place in range(len(rows)) if exact is None else [exact]:
+        if exact is None and not _may_name_id(rows[place][1], renames):
+            continue
         header = _build_header(rows, place, renames, is_escaped=is_escaped)
         if header.known > 1 and ID in (*header.fields.values(), *header.typos.values()):
             return header
@@ -205,6 +207,10 @@ def letter(position: int) -> str:
 def _is_exact(cells: list[str], renames: Mapping[str, str]) -> bool:
     fields = match_fields(cells, renames).values()
     return len(fields) > 1 and ID in fields
+
+
+def _may_name_id(cells: list[str], renames: Mapping[str, str]) -> bool:
+    return len(cells) <= MOST_COLUMNS and any(may_name_id(cell) or renames.get(normalise_header(cell)) == ID for cell in cells)
 
 
 def _build_header(rows: Rows, place: int, renames: Mapping[str, str], *, is_escaped: bool) -> Header:

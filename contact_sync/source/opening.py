@@ -22,7 +22,19 @@ _HEAD = 8192
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BINARY_FORMATS = {
     rb"PK\x05\x06": N_("{name} is an empty zip archive: give the file of contacts itself."),
-    rb"\x1f\x8b": N_("{name} is compressed with gzip: unpack it first."),
+    rb"\x1f[\x8b\x9d]": N_("{name} is compressed with gzip: unpack it first."),
+    rb"\xfd7zXZ\x00": N_("{name} is compressed with xz: unpack it first."),
+    rb"BZh[1-9]1AY&SY": N_("{name} is compressed with bzip2: unpack it first."),
+    rb"\x28\xb5\x2f\xfd": N_("{name} is compressed with zstd: unpack it first."),
+    # Packets of a key or of a password before the data ([RFC 9580] 4.2, 5.1, 5.3), or the text form.
+    rb"\x84[\x00-\xff]\x03|\x85[\x00-\x04][\x00-\xff]\x03|\xc1[\x00-\xff]{1,2}[\x03\x06]"
+    rb"|(?:\x8c|\xc3)[\x04-\x40][\x04-\x06]|[\r\n\t ]*-----BEGIN PGP": N_("{name} is encrypted with PGP: decrypt it first."),
+    rb"age-encryption\.org/": N_("{name} is encrypted with age: decrypt it first."),
+    rb".{257}ustar": N_("{name} is a tar archive: unpack it first."),
+    rb"SQLite format 3\x00|\x00\x01\x00\x00Standard (?:Jet|ACE)": N_(
+        "{name} is a database: export the contacts as CSV or .xlsx."
+    ),
+    rb"PAR1": N_("{name} is a Parquet file: export the contacts as CSV or .xlsx."),
     rb"%PDF-": N_("{name} is a PDF: export the contacts as CSV or .xlsx."),
     rb"Rar!": N_("{name} is a RAR archive: unpack it first."),
     rb"7z\xbc\xaf": N_("{name} is a 7z archive: unpack it first."),
@@ -33,7 +45,15 @@ _BINARY_FORMATS = {
 }
 _HTML = rb"<(?i:!doctype html|!--|(html|head|body|table|meta|script|div|style|title|form)(?![a-z0-9:_-]))"
 _JSON = rb'[{\[]\s*["{\[]'
+_MAIL = (
+    rb"(?i:(?:[a-z][a-z-]*: [^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){0,40}?"
+    rb"(?:return-path|received|delivered-to|message-id|mime-version|dkim-signature|arc-seal|x-[a-z-]+): )"
+)
 _TEXT_FORMATS = {
+    rb"BEGIN:VCARD": N_("{name} contains electronic business cards (.vcf): export the contacts as CSV or .xlsx."),
+    rb"BEGIN:VCALENDAR": N_("{name} is a calendar: export the contacts as CSV or .xlsx."),
+    rb"From [^\r\n]*\d\d:\d\d:\d\d[^\r\n]*\r?\n|" + _MAIL: N_("{name} is an e-mail: save the file that is attached to it."),
+    rb"(?:version: ?1\s+)?dn: ?[a-z]+=": N_("{name} is an LDIF file: export the contacts as CSV or .xlsx."),
     _HTML: N_("{name} is a web page, perhaps a login page: download the contacts again as CSV or .xlsx."),
     rb"<\?xml.*opendocument\.spreadsheet": N_(
         "{name} is a flat XML spreadsheet (.fods): open it in LibreOffice and save it as .ods."
@@ -131,7 +151,11 @@ def _detect_ole(copy: FileIO, head: bytes, name: str) -> Kind:
     copy.seek((int.from_bytes(head[48:52], "little") + 1) * size)
     directory = copy.read(4096).lower()  # names are compared without case, and some programs write WORKBOOK
     if "encryptedpackage".encode("utf-16-le") in directory:
-        raise SourceError("{name} is protected by a password: save it without one.", name=name)
+        raise SourceError(
+            "{name} is protected by a password: save it without one. If Excel opens it without asking for one, it was saved as "
+            "read-only: choose Save As > Tools > General Options, and empty both passwords.",
+            name=name,
+        )
     if any(stream.encode("utf-16-le") in directory for stream in ("workbook", "book")):
         return Kind.XLS
     raise SourceError("{name} is an old Office file, but not a workbook that can be read: save it as .xlsx or CSV.", name=name)
@@ -148,6 +172,8 @@ def _detect_zip(copy: FileIO, name: str) -> Kind:
         return Kind.XLSB
     if "[content_types].xml" in names and any(entry.startswith("xl/") for entry in names):
         return Kind.XLSX
+    if any(entry.endswith(".iwa") or entry == "index.zip" for entry in names):
+        raise SourceError("{name} is a document of Apple Numbers or Pages: export it from there as CSV or .xlsx.", name=name)
     if any(entry.startswith("word/") for entry in names):
         raise SourceError("{name} is a Word document: export the contacts as CSV or .xlsx.", name=name)
     raise SourceError("{name} is a zip archive: unpack it, and give the file of contacts itself.", name=name)

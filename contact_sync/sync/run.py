@@ -130,7 +130,9 @@ def _open_source(settings: Settings, shutdown: Shutdown) -> Iterator[Source]:
     wanted = settings.source
     options = SourceOptions(wanted.sheet, wanted.encoding, wanted.delimiter, wanted.hidden, wanted.renames)
     try:
-        with open_source(wanted.path, options, sleep=partial(_sleep, shutdown)) as source:
+        with ExitStack() as stack:
+            with shutdown.raised():
+                source = stack.enter_context(open_source(wanted.path, options, sleep=time.sleep))
             yield source
     except SourceError as refused:
         if shutdown.reasons:  # the signal may have ended the program that reads a workbook, too

@@ -20,6 +20,7 @@ class Shutdown:
     def __init__(self) -> None:
         self.reasons: list[ContactSyncError] = []  # in the order of the requests; empty while the run goes on
         self._requested = asyncio.Event()
+        self._raises = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def request(self, reason: ContactSyncError) -> None:
@@ -28,6 +29,23 @@ class Shutdown:
             self.reasons.append(reason)
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._requested.set)
+
+    @contextmanager
+    def raised(self) -> Iterator[None]:
+        """Raise the reason of a shutdown as soon as a signal requests it: for long work that leaves nothing behind."""
+        self._raises = True
+        try:
+            if self.reasons:
+                raise self.reasons[0]
+            yield
+        finally:
+            self._raises = False
+
+    def on_signal(self, signum: int) -> None:
+        """Request the shutdown for a signal."""
+        self.request(Interrupted(signum))
+        if self._raises:
+            raise self.reasons[0]
 
     async def sleep(self, seconds: float) -> None:
         """Sleep; raises Stopped as soon as the shutdown is requested."""
@@ -49,10 +67,9 @@ def handle_signals(shutdown: Shutdown) -> Iterator[None]:
     """
 
     def on_signal(signum: int, _: FrameType | None) -> None:
-        reason = Interrupted(signum)
-        if any(isinstance(earlier, Interrupted) for earlier in shutdown.reasons):
-            os._exit(reason.exit_code)  # the ledger survives that; nothing else is worth waiting for
-        shutdown.request(reason)
+        if any(isinstance(reason, Interrupted) for reason in shutdown.reasons):
+            os._exit(Interrupted(signum).exit_code)  # the ledger survives that; nothing else is worth waiting for
+        shutdown.on_signal(signum)
 
     heeded = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:

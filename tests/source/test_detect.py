@@ -1,6 +1,8 @@
 """Detection of the kind of a file from its content (spreadsheets.md A.1 and A.8)."""
 
+import bz2
 import gzip
+import lzma
 import subprocess
 import sys
 from io import FileIO
@@ -40,6 +42,28 @@ REFUSED = {
     "empty zip": (b"PK\x05\x06" + b"\0" * 18, "is an empty zip archive"),
     "X33 truncated xlsx": (sheet(["contactId", "nom"], ["1", "a"])[:2000], "is damaged, or still being copied"),
     "C85 gzip": (gzip.compress(b"contactId;nom"), "is compressed with gzip: unpack it"),
+    "xz": (lzma.compress(b"contactId;nom"), "is compressed with xz: unpack it"),
+    "bzip2": (bz2.compress(b"contactId;nom"), "is compressed with bzip2: unpack it"),
+    "zstd": (b"\x28\xb5\x2f\xfd\x04\x58", "is compressed with zstd: unpack it"),
+    "7z": (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it"),
+    "rar": (b"Rar!\x1a\x07\x01\x00", "is a RAR archive: unpack it"),
+    "tar": (b"contacts.csv".ljust(257, b"\0") + b"ustar\x0000", "is a tar archive: unpack it"),
+    "PGP with a key": (b"\x85\x01\x0c\x03" + bytes(range(200)), "is encrypted with PGP: decrypt it"),
+    "PGP with a key of another kind": (b"\x84\x5e\x03" + bytes(range(200)), "is encrypted with PGP"),
+    "PGP with a password": (b"\x8c\x0d\x04\x09\x03\x08" + bytes(range(200)), "is encrypted with PGP"),
+    "PGP in new packets": (b"\xc1\xc0\x4c\x03" + bytes(range(200)), "is encrypted with PGP"),
+    "PGP as text": (b"-----BEGIN PGP MESSAGE-----\n\nhQEMA", "is encrypted with PGP"),
+    "age": (b"age-encryption.org/v1\n-> X25519", "is encrypted with age"),
+    "numbers": (zip_parts({"Index/Document.iwa": b"", "Metadata/Properties.plist": b""}), "is a document of Apple Numbers"),
+    "numbers of 2013": (zip_parts({"Index.zip": b"", "preview.jpg": b""}), "is a document of Apple Numbers"),
+    "mail": (b"From: a@b.fr\r\nSubject: contacts\r\n =?x?=\r\nMIME-Version: 1.0\r\n", "is an e-mail: save the file"),
+    "received mail": (b"Return-Path: <a@b.fr>\nReceived: from x\n", "is an e-mail"),
+    "mailbox": (b"From a@b.fr Mon Nov 24 10:00:00 2025\nSubject: x\n", "is an e-mail"),
+    "business cards": (b"BEGIN:VCARD\r\nVERSION:3.0\r\n", "contains electronic business cards (.vcf)"),
+    "calendar": (b"BEGIN:VCALENDAR\r\n", "is a calendar"),
+    "LDIF": (b"version: 1\n\ndn: cn=Zo,dc=b\n", "is an LDIF file"),
+    "database": (b"SQLite format 3\0\x10", "is a database"),
+    "read-only workbook": (ole_container("EncryptedPackage"), "it was saved as read-only: choose Save As"),
     "pdf": (b"%PDF-1.4\n", "is a PDF"),
     "png": (b"\x89PNG\r\n\x1a\n", "is a picture"),
     "rtf": (b"{\\rtf1\\ansi", "is a text document (RTF)"),
@@ -87,6 +111,7 @@ def test_titles_in_brackets_are_not_markup() -> None:
     """A title in brackets does not change the kind of a CSV file."""
     assert read(text("[Export]", "{x}", "contactId;nom", "1;a")).rows == [["1", "a"]]
     assert read(text("<export>", "contactId;nom", "1;a")).rows == [["1", "a"]]
+    assert read(text("Date: 24/11/2025", "From: CRM", "contactId;nom", "1;a")).rows == [["1", "a"]]
 
 
 KINDS = {

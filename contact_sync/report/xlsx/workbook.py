@@ -8,6 +8,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
@@ -33,6 +34,8 @@ _DROPPED: dict[bytes, tuple[str, ...]] = {
 }
 """Content that openpyxl drops from parts that it keeps → prefixes of those parts."""
 
+_CHARACTERS = 32 << 20  # of all rows, of which a copy is made in memory
+
 log = logging.getLogger(__name__)
 
 
@@ -43,7 +46,13 @@ def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -
         return new.write(draft, layout, _attention(batches), most=LIMIT)
     if original is None:
         return new.write(draft, layout, lines_of(batches))
-    kept = list(batches)
+    kept: list[Batch] = []
+    characters, rest = 0, iter(batches)
+    for batch in rest:
+        kept.append(batch)
+        characters += len(batch.cells)
+        if characters > _CHARACTERS:  # in a small file, many cells may share one long text
+            return new.write(draft, layout, _attention(chain(kept, rest)), most=LIMIT)
     reason = _return(draft, original, layout, kept)
     return [reason, *new.write(draft, layout, lines_of(kept))] if reason else []
 

@@ -24,6 +24,7 @@ DURATION = "t"  # [DURATION, seconds]
 _MAX_MERGED = 100_000
 _MAX_LINE = 32 << 20
 _MAX_TOTAL = 1 << 30
+_MAX_CELLS = 50_000_000  # with all repeats; a second reads 5 million
 _GENERAL = ("General", "@", 0)
 _ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A", 43: "#GETTING_DATA"}
 """Excel's error codes → their text."""
@@ -77,7 +78,7 @@ class SpoolWriter:
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
-        self._offset = self._row = self._total = 0
+        self._offset = self._row = self._total = self._cells = 0
         self.sheets: list[SpooledSheet] = []
 
     def begin(self, title: str, *, is_visible: bool) -> SpooledSheet:
@@ -100,9 +101,10 @@ class SpoolWriter:
                 width = column
         if not width:
             return
+        self._cells += width * repeat
         line = json.dumps([number, repeat, cells[:width]], separators=(",", ":")).encode() + b"\n"
         self._total += len(line) * repeat
-        if len(line) > _MAX_LINE or self._total > _MAX_TOTAL:
+        if len(line) > _MAX_LINE or self._total > _MAX_TOTAL or self._cells > _MAX_CELLS:
             raise RefusedError(_("contains too much text at row {row}: copy the contacts to a new workbook.", row=number))
         self._write(line)
         self._offset = sheet.end = self._offset + len(line)

@@ -29,6 +29,8 @@ _STRING, _PHONETIC, _COLUMN, _MERGE = (f"{SHEET_MAIN_NS} {tag}" for tag in ("si"
 _VALUES = (_VALUE, _TEXT)
 _ZEROS = frozenset(("0", "-0", "0.0"))
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+_MAX_STRINGS = 256 << 20  # bytes
+_LONG, _KEPT = 256, 64  # bytes of a long string, and how many of them are kept decoded
 
 
 class SharedStrings:
@@ -41,13 +43,21 @@ class SharedStrings:
         self._buffer = bytearray()
         self._ends = array("Q", [0])
         self._text = ""
+        self._long: dict[int, str] = {}
         self._is_inside_text = self._is_phonetic = False
 
     def __getitem__(self, index: int) -> str:
         """Return the string with this number, counted from 0; raises `IndexError` where there is none."""
         if index < 0:
             raise IndexError(index)
-        return self._buffer[self._ends[index] : self._ends[index + 1]].decode()
+        start, end = self._ends[index], self._ends[index + 1]
+        if end - start < _LONG:
+            return self._buffer[start:end].decode()
+        if index not in self._long:  # cells that show it share one text
+            if len(self._long) == _KEPT:
+                self._long.clear()
+            self._long[index] = self._buffer[start:end].decode()
+        return self._long[index]
 
     def start(self, tag: str, _attributes: dict[str, str]) -> None:
         """Handle a start tag of `sharedStrings.xml`."""
@@ -69,6 +79,11 @@ class SharedStrings:
             self._is_phonetic = False
         elif tag == _STRING:
             self._buffer += self._text.encode()
+            if len(self._buffer) > _MAX_STRINGS:
+                raise SourceError(
+                    "The workbook has more than {limit} MB of different texts: copy the contacts to a new workbook.",
+                    limit=_MAX_STRINGS >> 20,
+                )
             self._ends.append(len(self._buffer))
             self._text = ""
 

@@ -19,7 +19,7 @@ from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS
 
 from contact_sync.errors import SourceError
 from contact_sync.model import TO_FIX, Original, sheet_of
-from contact_sync.source.archive import Archive, convert_damage, parse, refuse_unsafe
+from contact_sync.source.archive import Archive, convert_damage, parse, refuse_many_elements, refuse_unsafe
 from contact_sync.source.opening import Kind, SourceOptions
 from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
 from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, read_totals, scan
@@ -74,6 +74,7 @@ def _read_workbook(copy: FileIO, name: str) -> _Workbook:
     """Return a workbook that is safe to parse."""
     with Archive(copy) as archive:
         refuse_unsafe(archive, name)
+        refuse_many_elements(archive, name)
         if "xl/workbook.xml" in archive and b"purl.oclc.org/ooxml" in archive.read("xl/workbook.xml"):
             raise SourceError("{name} is a Strict Open XML workbook: save it as “Excel workbook (.xlsx)”.", name=name)
         reader: Any = ExcelReader(copy, read_only=True, data_only=True, keep_links=False)
