@@ -246,6 +246,12 @@ def test_too_much_repeated_text_is_refused() -> None:
         read(ods(table(row(*HEAD), row(large, number_rows_repeated=1_000_000))))
 
 
+def test_too_many_repeated_cells_are_refused() -> None:
+    """Repeats of short cells that would take minutes are refused as well."""
+    with pytest.raises(SourceError, match="contains too much text at row 2: copy the contacts"):
+        read(ods(table(row(*HEAD), row(cell("x", number_columns_repeated=250), number_rows_repeated=1_000_000))))
+
+
 def test_password_is_named() -> None:
     """A workbook with a password is refused with that reason."""
     locked = ods(table(row(*HEAD)), manifest="<manifest:file-entry><manifest:encryption-data/></manifest:file-entry>")

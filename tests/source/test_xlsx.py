@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from openpyxl.chart import BarChart, Reference
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from contact_sync.errors import ConfigError, SourceError
+from contact_sync.source import SourceOptions, open_source
+from contact_sync.source.xlsx import parts
 
 from .reading import book_bytes, edit_parts, read, sheet, text, unzip, zip_parts
 
@@ -572,3 +575,58 @@ def test_unusual_names_of_parts(change: Callable[[bytes], bytes]) -> None:
     assert reading.rows == [["000007", "a", "b", "2020-06-12"]]
     assert read(plain).source.original
     assert reading.source.original is None
+
+
+def shared(*rows: list[str]) -> bytes:
+    """Return a workbook of those rows in which cells share their texts, as Excel saves it."""
+    stream = io.BytesIO()
+    with xlsxwriter.Workbook(stream) as book:
+        table = book.add_worksheet("Contacts")
+        for number, cells in enumerate(rows):
+            table.write_row(number, 0, cells)
+    return stream.getvalue()
+
+
+def test_shared_texts_are_read_in_small_chunks(tmp_path: Path) -> None:
+    """A long text that many cells show is kept once, and repeated only in chunks of a bounded size."""
+    notes = ["é" * 30_000 + str(number) for number in range(4)]
+    path = tmp_path / "contacts.xlsx"
+    path.write_bytes(shared(["contactId", "nom", "a", "b", "c", "d"], *([f"C{number}", "x", *notes] for number in range(300))))
+    with open_source(path, SourceOptions(), clock=lambda: 4e9) as source:
+        sizes: list[int] = []
+        texts: set[int] = set()
+        for chunk in source.chunks():
+            sizes.append(sum(len(cell) for row in chunk.rows for cell in row))
+            texts.update(id(cell) for row in chunk.rows for cell in row if len(cell) > 1000)
+            assert [row[2:] for row in chunk.rows] == [notes] * len(chunk.rows)
+    assert len(texts) == len(notes)
+    assert sum(sizes) > 36_000_000
+    assert max(sizes) < 3_000_000
+
+
+def test_too_many_different_texts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The texts of a workbook have a limit in all."""
+    monkeypatch.setattr(parts, "_MAX_STRINGS", 1 << 20)
+    content = shared(["contactId", "nom"], *([f"C{number}", f"{number}" * 1000] for number in range(500)))
+    with pytest.raises(SourceError, match="has more than 1 MB of different texts: copy the contacts to a new workbook"):
+        read(content, "contacts.xlsx")
+
+
+def test_too_many_sheets_are_refused_at_once() -> None:
+    """A workbook that declares a million sheets is refused before they are read."""
+    declared = b'<sheet name="x" sheetId="1" r:id="rId1"/>' * 200_000 + b"</sheets>"
+    content = edit_parts(sheet(["contactId", "nom"]), {"xl/workbook.xml": lambda part: part.replace(b"</sheets>", declared)})
+    with pytest.raises(SourceError, match="has more than 50000 sheets, names and other definitions"):
+        read(content, "contacts.xlsx")
+
+
+def test_error_cell_with_any_text_is_not_repeated() -> None:
+    """A text that a file gives the type of an error does not appear in a sentence."""
+
+    def change(table: Any) -> None:
+        table["B2"] = "Dupont"
+        table["B2"].data_type = "e"
+
+    reading = read(sheet(["contactId", "nom"], ["1", "a"], change=change), "contacts.xlsx")
+    assert reading.flaws == {2: [("cell-error", "lastname")]}
+    assert "Dupont" not in reading.messages[0]

@@ -53,6 +53,7 @@ from contact_sync.sync.budget import Budget
 from contact_sync.sync.run import run
 from contact_sync.sync.steps import exit_code
 from tests.setups import edit, requires_root, unprivileged_user
+from tests.source import reading, writing
 
 KEY = "made-up-key-1234"
 Serve = Callable[..., Sandbox]
@@ -625,6 +626,31 @@ def test_a_signal_while_the_source_is_watched(
     assert stopped.value.exit_code == code
     assert len(naps) == 1
     assert workspace.sandbox.calls == []
+    assert not workspace.report.exists()
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx", "ods"])
+def test_a_signal_while_the_source_is_opened(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A signal ends the search for a header at once, in any loader, and is not taken for damage."""
+    content = {
+        "csv": b"contactId;nom\n1;a\n",
+        "xlsx": reading.sheet(["contactId", "nom"], ["1", "a"]),
+        "ods": writing.ods(writing.table(writing.row("contactId", "nom"), writing.row("1", "a"))),
+    }[kind]
+    workspace.source.write_bytes(content)
+    os.utime(workspace.source, (1e9, 1e9))
+    steps: list[str] = []
+
+    def search(*_: object) -> dict[int, str]:
+        steps.append("search")
+        os.kill(os.getpid(), signal.SIGTERM)
+        steps.append("went on")
+        return {}
+
+    monkeypatch.setattr("contact_sync.source.header.match_fields", search)
+    with pytest.raises(Interrupted, match=r"^Interrupted \(SIGTERM\)\.$"):
+        workspace.run()
+    assert steps == ["search"]
     assert not workspace.report.exists()
 
 
