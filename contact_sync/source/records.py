@@ -110,14 +110,15 @@ def batches(text: Text, reader: "_Reader", skipped: int) -> Iterator[Batch]:
 
 def _next_records(text: Text, reader: "_Reader", skipped: int) -> list[list[str]]:
     """Return the next records up to the end of a block: about `CHUNK` of them, fewer where they are long."""
-    step = BLOCK if text.size > _LARGE else CHUNK
+    step, most = (1, BLOCK) if text.size > _LARGE else (CHUNK, CHUNK)
     rows: list[list[str]] = []
     start = text.position()
     while len(rows) < CHUNK - BLOCK and text.position() - start < _BATCH_BYTES:
-        records = list(islice(reader, step - (skipped + len(rows)) % BLOCK))
+        records = list(islice(reader, min(step, most - (skipped + len(rows)) % BLOCK)))
         if not records:
             break
         rows += records
+        step *= 2
     return rows
 
 
