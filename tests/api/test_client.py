@@ -282,12 +282,12 @@ def _raw_deflate(body: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("encoding", "sent"),
     [
-        (b"gzip", gzip.compress(b"{}")),
-        (b"X-GZIP", gzip.compress(b"{}")),
+        (b"gzip", gzip.compress(b"{}", mtime=0)),
+        (b"X-GZIP", gzip.compress(b"{}", mtime=0)),
         (b"deflate", zlib.compress(b"{}")),
         (b"deflate", _raw_deflate(b"{}")),
-        (b"deflate, gzip", gzip.compress(zlib.compress(b"{}"))),
-        (b"identity", gzip.compress(b"{}")),
+        (b"deflate, gzip", gzip.compress(zlib.compress(b"{}"), mtime=0)),
+        (b"identity", gzip.compress(b"{}", mtime=0)),
         (b"identity", b"{}"),
         (b"gzip", b"{}"),
     ],
@@ -299,7 +299,7 @@ def test_compressed_response(encoding: bytes, sent: bytes) -> None:
     assert reply.body == b"{}"
 
 
-@pytest.mark.parametrize(("encoding", "sent"), [(b"br", b"\x0b\x02"), (b"zstd", b"("), (b"gzip", gzip.compress(b"{}")[:-9])])
+@pytest.mark.parametrize(("encoding", "sent"), [(b"br", b"\x0b\x02"), (b"zstd", b"("), (b"gzip", gzip.compress(b"{}", mtime=0)[:-9])])
 def test_response_that_cannot_be_decompressed(encoding: bytes, sent: bytes) -> None:
     """A format that this program does not know, and a response that is cut, leave it uncertain and are named."""
     outcome, _ = attempt(responding(b"Content-Encoding: %b\r\n" % encoding, sent))
