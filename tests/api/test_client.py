@@ -299,7 +299,9 @@ def test_compressed_response(encoding: bytes, sent: bytes) -> None:
     assert reply.body == b"{}"
 
 
-@pytest.mark.parametrize(("encoding", "sent"), [(b"br", b"\x0b\x02"), (b"zstd", b"("), (b"gzip", gzip.compress(b"{}", mtime=0)[:-9])])
+@pytest.mark.parametrize(
+    ("encoding", "sent"), [(b"br", b"\x0b\x02"), (b"zstd", b"("), (b"gzip", gzip.compress(b"{}", mtime=0)[:-9])]
+)
 def test_response_that_cannot_be_decompressed(encoding: bytes, sent: bytes) -> None:
     """A format that this program does not know, and a response that is cut, leave it uncertain and are named."""
     outcome, _ = attempt(responding(b"Content-Encoding: %b\r\n" % encoding, sent))
