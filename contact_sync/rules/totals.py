@@ -62,9 +62,7 @@ def find_totals(rows: Sequence[Sequence[str]], phones: Sequence[str | None]) -> 
 
 def _is_totals_row(row: Sequence[str]) -> bool:
     filled = [cell for cell in row if cell.strip()]
-    if len(filled) < 2 or not any(map(_is_label, filled)):  # noqa: PLR2004 - a label and an amount
-        return False
-    return all(_patterns().amount.fullmatch(cell) or _is_label(cell) for cell in filled)
+    return any(map(_is_label, filled)) and all(_patterns().amount.fullmatch(cell) or _is_label(cell) for cell in filled)
 
 
 def _is_label(cell: str) -> bool:

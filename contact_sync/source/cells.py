@@ -3,7 +3,9 @@
 import datetime as dt
 import math
 import re
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
@@ -21,6 +23,7 @@ LITERAL = "literal"  # a text without escape sequences
 UNCALCULATED = "uncalculated"  # a formula without a value
 ZERO = "zero"  # the 0 of a formula, which is also the result of a reference to a blank cell
 
+_MAX_CHARACTERS = 2 << 20  # of rows that are taken together
 _TOO_LONG = 10**15  # Excel keeps 15 digits
 _is_error = re.compile(CELL_ERROR).fullmatch
 _CUSTOM = frozenset(("custom1", "custom2", "custom3", "custom4"))
@@ -162,3 +165,13 @@ def _render_plain(value: Any) -> str:
     if isinstance(value, dt.datetime):
         return str(value.date()) if value.time() == dt.time() else value.isoformat(" ", "seconds")
     return str(value)
+
+
+def take_rows(rows: Iterator[tuple[int, Sequence[Cell]]], most: int) -> Iterator[tuple[int, Sequence[Cell]]]:
+    """Yield the next rows, at most `most`, and fewer where their texts are long; many cells may share a text that all repeat."""
+    characters = 0
+    for number, cells in islice(rows, most):
+        yield number, cells
+        characters += sum(len(cell.value) for cell in cells if isinstance(cell.value, str))
+        if characters > _MAX_CHARACTERS:
+            return

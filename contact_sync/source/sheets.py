@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 from contact_sync.errors import SourceError
@@ -13,7 +12,7 @@ from contact_sync.i18n import _, ngettext
 from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
-from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, render, render_day
+from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, render, render_day, take_rows
 from contact_sync.source.header import (
     CHUNK,
     SEARCHED,
@@ -31,7 +30,6 @@ from contact_sync.source.unsent import warn_unsent
 
 Cells = Sequence[Cell]
 Renderers = Sequence[tuple[int, Callable[[Cell], str]]]
-_MAX_CHARACTERS = 2 << 20  # of a chunk
 _row_flags = partial(bytearray, LAST_ROW + 1)
 
 
@@ -107,7 +105,7 @@ class SheetSource(Source):
         while True:
             chunk = Chunk([], [])
             with convert_damage(metadata.where):
-                batch = list(_next_rows(rows))
+                batch = list(take_rows(rows, CHUNK))
                 for number, cells in batch:
                     self._add(chunk, number, cells, fields, renderers)
                     if age is not None and len(chunk.source_at) < len(chunk.rows):
@@ -169,16 +167,6 @@ class SheetSource(Source):
 def _is_of_blank_cells(cells: Cells, texts: Sequence[str], positions: Sequence[int]) -> bool:
     """Return True when all that a row shows is the 0 of formulas."""
     return all(cells[position].kind == ZERO for position, text in zip(positions, texts, strict=True) if text.strip())
-
-
-def _next_rows(rows: Iterator[tuple[int, Cells]]) -> Iterator[tuple[int, Cells]]:
-    """Yield the next `CHUNK` rows, fewer where their texts are long; many cells may share one text, which a chunk repeats."""
-    characters = 0
-    for number, cells in islice(rows, CHUNK):
-        yield number, cells
-        characters += sum(len(cell.value) for cell in cells if isinstance(cell.value, str))
-        if characters > _MAX_CHARACTERS:
-            return
 
 
 def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptions, *, is_escaped: bool = True) -> SheetSource:

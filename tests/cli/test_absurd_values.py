@@ -196,7 +196,7 @@ def test_user_without_a_home(main: Main, monkeypatch: pytest.MonkeyPatch) -> Non
     assert main("run", "c.csv", "-n", "--account", "a", "--state-dir", "state") == 0
     main.read()
     assert main("run", "c.csv", "-n", "--account", "a") == 2
-    assert "This user has no home folder: give a folder with --state-dir." in main.read().err
+    assert "This user has no home folder for the ledger: set --state-dir, or HOME." in main.read().err
     assert main("history") == 2
 
 

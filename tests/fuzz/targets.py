@@ -7,7 +7,6 @@ them; `test_corpus.py` runs them as they are.
 import asyncio
 import datetime as dt
 import io
-import json
 import time
 import zipfile
 from collections.abc import Callable
@@ -23,6 +22,7 @@ from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply
 from contact_sync.api.limiter import Pace
 from contact_sync.api.smspartner.contact_update import ContactUpdate
+from contact_sync.api.smspartner.envelope import envelope_of
 from contact_sync.errors import AttemptError, ContactSyncError, SourceError
 from contact_sync.model import CONTACT, FIELDS, ID, Chunk, Outcome, Pending
 from contact_sync.rules.columns import Policy, Validator
@@ -87,7 +87,8 @@ def echo(data: bytes) -> None:
         answer = ContactUpdate(KEY).read(reply, row)
     except (AttemptError, ContactSyncError):
         return
-    shown = json.loads(body)
+    shown = envelope_of(reply)
+    assert shown is not None
     assert shown["success"] is True
     if answer.outcome is Outcome.UPDATED:
         assert str(shown["contact"][ID]) == "C1"
