@@ -152,6 +152,7 @@ def _misreadings() -> _Misreadings:
 
 
 _MARKS_IN_LATIN_1 = "ÂÃÄÅÆÈÎÏÐÑÔ¬·ã¿º\x80\x84"
+_find_in_latin_1 = re.compile("[ÂÃÄÅÆÈÎÏÐÑáï][ \x80-\xbfÆø]|[Ô¬·ã\x80\x84]").search
 _find_lost = re.compile("[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff\U000f0000-\U0010ffff]").search
 _find_escapes = re.compile(
     r"&(?:#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,5}|(?P<name>[a-zA-Z]{2,8}[0-9]{0,2}));"  # of HTML: &eacute; &#039;
@@ -176,17 +177,19 @@ def is_misread(text: str) -> bool:
     """Return True for a text with misread UTF-8, or with characters that a decoder could not read."""
     if text.isascii():
         return False
+    narrow = text.replace("’", "´").replace("œ", "½")  # signs that are tested alike, so that most French text is of Latin-1
     try:
-        text.replace("’", "'").replace("œ", "o").encode("latin-1")
+        narrow.encode("latin-1")
     except UnicodeEncodeError:
         return _find_lost(text) is not None or any(True for _found in _misreadings().find(text))
-    return may_be_misread(text) and any(True for _found in _misreadings().find(text))
+    return may_be_misread(narrow) and any(True for _found in _misreadings().find(text))
 
 
 def may_be_misread(text: str) -> bool:
     """Return False for a text of Latin-1 in which no sequence of misread UTF-8 can be, as is most French text."""
-    # One character is found faster than two.
-    return any(mark in text for mark in _MARKS_IN_LATIN_1) or ("»" in text and ("á»" in text or "ï»" in text))
+    # One character is found faster than two, and most texts have none.
+    is_possible = any(mark in text for mark in _MARKS_IN_LATIN_1) and _find_in_latin_1(text)
+    return bool(is_possible) or ("»" in text and ("á»" in text or "ï»" in text))
 
 
 def is_damaged_text(text: str) -> bool:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from contact_sync.errors import SourceError
@@ -76,6 +77,7 @@ _SIGNS = (
 )
 
 
+@cache
 def _pattern(letters: str) -> re.Pattern[str]:
     """Return the pattern of a character in its place, whose groups are named after the cost."""
     usual = (0, f"[{letters}{letters.replace('ß', '').upper()}]"), (2, _LETTER)
