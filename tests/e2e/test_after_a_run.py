@@ -17,6 +17,7 @@ import openpyxl
 import pytest
 
 from contact_sync.sandbox.faults import Behaviour, Faults
+from tests.setups import edit
 
 from .workspace import (
     KEY,
@@ -30,6 +31,7 @@ from .workspace import (
     files_in,
     make_contacts,
     mode,
+    other_address,
     wait_until,
 )
 
@@ -168,7 +170,7 @@ def test_retry_after_a_kill(workspace: Workspace) -> None:
 )
 def test_nothing_to_retry(workspace: Workspace, case: str, message: bytes) -> None:
     """A run that a guard stopped, or that ended before sending, is not retried, nor is that of another account."""
-    options = {"other run": ["20000101T000000Z-abcdef"], "other account": ["--account", "other"]}.get(case, [])
+    options = {"other run": ["20000101T000000Z-abcdef"], "other account": ["--base-url", other_address(workspace)]}.get(case, [])
     workspace.export(make_contacts(10, invalid=5 if case == "guard" else 0))
     if case == "staging":
         workspace.export(make_contacts(200_000))
@@ -286,14 +288,9 @@ def test_retention(workspace: Workspace) -> None:
 
 
 def _age_the_last_run(workspace: Workspace, days: int) -> None:
-    import sqlite3  # noqa: PLC0415 - only to change the dates of a run
-
     (path,) = workspace.state.glob("*.sqlite3")
     then = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - days * 86400))
-    db = sqlite3.connect(path)
-    with db:
-        db.execute("UPDATE run SET started = ?", (then,))
-    db.close()
+    edit(path, "UPDATE run SET started = ?", then)
 
 
 # ---- doctor

@@ -23,6 +23,7 @@ from .workspace import (
     assert_refused,
     count_after,
     make_contacts,
+    other_address,
     show,
     wait_until,
 )
@@ -284,12 +285,12 @@ def test_concurrent_runs_with_one_report(workspace: Workspace) -> None:
     first.wait_for(10)
     first.signal(signal.SIGSTOP)  # so that it cannot end before the other
     _wait_for_silence(first, 0.3)
-    refused = workspace.run("--account", "other")
+    refused = workspace.run("--base-url", other_address(workspace))
     assert_refused(workspace, refused, 75)
     assert str(workspace.report).encode() in refused.stderr
     first.signal(signal.SIGCONT)
     assert assert_consistent(workspace, first.finish(), 0) == {"updated": 100}
-    assert assert_consistent(workspace, workspace.run("--account", "other"), 0) == {"updated": 100}
+    assert assert_consistent(workspace, workspace.run("--base-url", other_address(workspace)), 0) == {"updated": 100}
 
 
 def test_draft_is_not_written_through_a_link(workspace: Workspace) -> None:

@@ -223,6 +223,11 @@ class Workspace:
         return self.start(*options, **start).finish()
 
 
+def other_address(workspace: Workspace) -> str:
+    """Return another address of the sandbox: what is there is another account."""
+    return workspace.sandbox.base_url.replace("127.0.0.1", "localhost")
+
+
 NewWorkspace = Callable[..., Workspace]
 """Type of the fixture `new_workspace`."""
 
