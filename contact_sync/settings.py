@@ -203,8 +203,9 @@ def canonical_url(text: str) -> str:
         return text
     port_suffix = "" if port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{port}"
     path = re.sub("%([0-9A-Fa-f]{2})", _canonical_escape, quote(parts.path, safe="/%:@!$&'()*+,;=~"))
+    path = re.sub("//+", "/", path)  # which most servers take for one; two ledgers of one account do more harm than one of two
     origin = f"{parts.scheme}://{host}{port_suffix}"
-    if "/." in path and not path.startswith("//"):
+    if "/." in path:
         return urljoin(origin, path).rstrip("/")
     return f"{origin}{path}".rstrip("/")
 

@@ -46,7 +46,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
                 paths = output_paths(settings, source)
                 reports = opened.enter_context(drafts(paths))
             # A dry run leaves the rows of the last run in the ledger.
-            keep, as_of = not settings.dry_run, _age(source, started, resend=settings.send.resend)
+            keep, as_of = not settings.dry_run, _age(source, started)
             ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=keep, as_of=as_of)
             staged = steps.stage(source, policy)
             if steps.pass_guards(staged) and sender:
@@ -154,10 +154,13 @@ def _blaming_the_file() -> Iterator[None]:
         raise
 
 
-def _age(source: Source, started: datetime, *, resend: bool) -> int:
-    """Return the time of the source's values in seconds since 1970: its last change, or now where an operator resends them."""
+def _age(source: Source, started: datetime) -> int:
+    """Return the time of the source's values in seconds since 1970: its last change, at most now.
+
+    Values that are resent keep it: a run that ends before it has sent all of them must not make its own file look old.
+    """
     now = int(started.timestamp())
-    return now if resend or source.identity is None else max(0, min(now, source.identity.modified_ns // 10**9))
+    return now if source.identity is None else max(0, min(now, source.identity.modified_ns // 10**9))
 
 
 def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, OutputPaths]:

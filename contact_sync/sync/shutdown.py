@@ -49,7 +49,10 @@ class Shutdown:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep; raises Stopped as soon as the shutdown is requested."""
-        self._loop = asyncio.get_running_loop()  # before `reasons` is read: a signal may arrive between any two lines
+        loop = asyncio.get_running_loop()
+        if self._loop not in {None, loop}:  # a run has several, one after the other, and an event belongs to one of them
+            self._requested = asyncio.Event()
+        self._loop = loop  # before `reasons` is read: a signal may arrive between any two lines
         if self.reasons:
             raise Stopped
         with suppress(TimeoutError):

@@ -63,11 +63,20 @@ def test_an_old_file_does_not_win(workspace: Workspace) -> None:
 
 
 def test_an_old_file_is_sent_on_request(workspace: Workspace) -> None:
-    """`--resend` sends an old file, whose values then count as decided today."""
+    """`--resend` sends an old file, whose values stay as old as they are: the newer file overtakes them again."""
     monday = workspace.folder / "monday.csv"
     assert workspace.run(source=monday, resend=True).outcomes == {"updated": 3}
     assert stored(workspace.sandbox) == "Old"
-    assert workspace.run(source=workspace.folder / "tuesday.csv").outcomes == {"unchanged": 1, "unprocessed": 1}
+    assert workspace.run(source=workspace.folder / "tuesday.csv").outcomes == {"unchanged": 1, "updated": 1}
+
+
+def test_resending_that_fails_does_not_make_its_own_file_old(workspace: Workspace) -> None:
+    """Rows that were resent without success are sent by the next run of their file."""
+    tuesday = workspace.folder / "tuesday.csv"
+    workspace.sandbox.script["C000001"] = [Behaviour(status=500)] * 9
+    assert workspace.run(source=tuesday, resend=True, attempts=1).outcomes["failed"] == 1
+    del workspace.sandbox.script["C000001"]
+    assert workspace.run(source=tuesday).outcomes == {"unchanged": 1, "updated": 1}
 
 
 def test_an_old_report_fed_back(workspace: Workspace) -> None:

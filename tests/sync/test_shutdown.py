@@ -267,3 +267,13 @@ def test_request_after_the_loop_has_ended(in_virtual_time: Run) -> None:
     in_virtual_time(shutdown.sleep(0.1))
     shutdown.request(Interrupted(15))
     assert len(shutdown.reasons) == 1
+
+
+def test_one_event_loop_after_the_other() -> None:
+    """A shutdown is waited for in each of the event loops that a run has."""
+    shutdown = Shutdown()
+    for _ in range(2):
+        asyncio.run(shutdown.sleep(0.01))
+    shutdown.request(AccessError("Stop."))
+    with pytest.raises(Stopped):
+        asyncio.run(shutdown.sleep(60))
