@@ -138,7 +138,16 @@ def test_no_property_test_has_a_deadline() -> None:
     assert [ast.unparse(call) for call in calls if any(keyword.arg == "deadline" for keyword in call.keywords)] == []
 
 
-WALL_CLOCK = {"cli.readiness", "files", "ledger.sqlite.outbox", "ledger.state_dir", "report", "source", "sync"}
+WALL_CLOCK = {
+    "cli.readiness",
+    "files",
+    "ledger.sqlite.in_place",
+    "ledger.sqlite.outbox",
+    "ledger.state_dir",
+    "report",
+    "source",
+    "sync",
+}
 """Modules and folders that may read it, to record dates and to compare them with those of files."""
 
 

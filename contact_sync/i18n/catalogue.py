@@ -33,8 +33,8 @@ CATALOGUE: dict[str, str] = {
     "repeats-left": N_("Row {row} counts for this contact and is {outcome}: this row is in place when that one is."),
     "hidden": N_("The row is hidden and was left out because of --hidden skip."),
     "superseded": N_(
-        "A newer file has sent {fields} of this contact since, so this row was not sent: correct the newest file, or send "
-        "this one all the same with --resend."
+        "A newer file sets {fields} of this contact, so this row was not sent: correct the newest file, or send this one "
+        "all the same with --resend."
     ),
     "forgotten": N_("The contact was forgotten, so the row is not sent."),
     # any text

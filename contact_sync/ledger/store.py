@@ -53,8 +53,14 @@ class Ledger(Protocol):
     def compare(self, rows: Sequence[tuple[str, Payload]]) -> Comparison:
         """Compare contactIds and payloads with what the API last confirmed."""
 
+    def note_in_place(self, rows: Sequence[tuple[str, Payload]], ages: Sequence[int | None]) -> None:
+        """Note rows that are in place: the run's source repeats their values, from the moment on that it is released.
+
+        `ages` has the time of the values of each row, None for that of the source.
+        """
+
     def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
-        """Return, for each row, those of its fields that a newer source has sent to the API since.
+        """Return, for each row, those of its fields that a newer source has sent to the API or repeated since.
 
         A row is a contactId, a payload, and the time of its values, None for that of the run's source.
         """

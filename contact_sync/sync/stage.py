@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from contact_sync.i18n import _
-from contact_sync.ledger.store import Comparison, Ledger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import Validator, Verdicts
@@ -79,13 +79,21 @@ def stage(
     for chunk in source.chunks():
         _flag_repeated_headers(chunk, source.columns)
         verdicts = validator.validate(chunk)
-        valid, comparison = _compare(chunk, verdicts, ledger)
+        ages, valid = _ages(chunk), _valid(chunk, verdicts)
+        values = [(verdicts.ids[position], verdicts.payloads[position]) for position in valid]
+        comparison = ledger.compare(values)
         same_identity += comparison.same_identity
         identity_changes += comparison.identity_changes
-        unchanged = set() if settings.send.resend else set(compress(valid, comparison.in_place))
-        ages = _ages(chunk)
-        to_send = [position for position in valid if position not in unchanged] if unchanged else valid
-        overtaken = {} if settings.send.resend else _overtaken(verdicts, to_send, ages, ledger)
+        unchanged: set[int] = set()
+        overtaken: dict[int, list[str]] = {}
+        to_send = valid
+        if not settings.send.resend:
+            in_place = list(compress(valid, comparison.in_place))
+            ledger.note_in_place(list(compress(values, comparison.in_place)), list(map(ages.get, in_place)))
+            unchanged = set(in_place)
+            if unchanged:
+                to_send = [position for position in valid if position not in unchanged]
+            overtaken = _overtaken(verdicts, to_send, ages, ledger)
         superseded += len(overtaken)
         block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, sending=not settings.dry_run)
         ledger.stage(block)
@@ -129,12 +137,12 @@ def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
         ledger.flag_invalid([(number, violation) for number in numbers[start : start + _GROUP]])
 
 
-def _compare(chunk: Chunk, verdicts: Verdicts, ledger: Ledger) -> tuple[Sequence[int], Comparison]:
-    """Return the positions of the valid rows, and these rows compared with what the API last confirmed."""
-    valid: Sequence[int] = range(len(verdicts.ids))
+def _valid(chunk: Chunk, verdicts: Verdicts) -> Sequence[int]:
+    """Return the positions of the valid rows."""
+    valid = range(len(verdicts.ids))
     if verdicts.violations or chunk.skipped:
-        valid = [position for position in valid if position not in verdicts.violations and position not in chunk.skipped]
-    return valid, ledger.compare([(verdicts.ids[position], verdicts.payloads[position]) for position in valid])
+        return [position for position in valid if position not in verdicts.violations and position not in chunk.skipped]
+    return valid
 
 
 def _overtaken(verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, ledger: Ledger) -> dict[int, list[str]]:

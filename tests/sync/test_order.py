@@ -57,7 +57,7 @@ def test_an_old_file_does_not_win(workspace: Workspace) -> None:
     assert (summary.exit_code, summary.is_open) == (0, False)
     first = workspace.lines()[0]
     assert (first["sync_outcome"], first["sync_code"]) == ("unprocessed", "superseded")
-    assert "sent firstname of this contact" in first["sync_message"]
+    assert "sets firstname of this contact" in first["sync_message"]
     assert summary.warnings == ["1 row was overtaken by a newer file and is not sent: see the report."]
     assert stored(workspace.sandbox) == "New"
 
@@ -157,3 +157,52 @@ def test_resumed_rows_keep_their_age(tmp_path: Path, sandbox: Serve) -> None:
     assert workspace.retry().outcomes == {"updated": 1}
     assert workspace.run(source=written(tmp_path, "tuesday.csv", TUESDAY, ("C000001", "New"))).outcomes == {"updated": 1}
     assert workspace.run(source=tmp_path / "monday.csv").outcomes == {"unprocessed": 1}
+
+
+def test_values_that_a_newer_file_repeats(tmp_path: Path, sandbox: Serve) -> None:
+    """A row that Tuesday's file has in place is not overwritten by Monday's report, whose phone number was corrected."""
+    workspace = Workspace(tmp_path, sandbox())
+    header = ("contactId", "firstname", "phoneNumber")
+    sunday = ("C000001", "Bella", "0612345678")
+    workspace.run(source=written(tmp_path, "sunday.csv", MONDAY + HOUR, sunday, header=header))
+    monday = written(tmp_path, "monday.csv", MONDAY, ("C000001", "Anna", "12"), ("C000002", "Max", "12"), header=header)
+    assert workspace.run(source=monday, max_invalid=100).outcomes == {"invalid": 2}
+    shutil.copy(workspace.report, tmp_path / "monday.results.csv")
+    tuesday = written(tmp_path, "tuesday.csv", TUESDAY, sunday, header=header)
+    assert workspace.run(source=tuesday).outcomes == {"unchanged": 1}
+    report = tmp_path / "monday.results.csv"
+    corrected = report.read_text(encoding="utf-8-sig").replace(";12;", ";0687654321;", 1).replace(";12;", ";0687654322;", 1)
+    report.write_text(corrected, encoding="utf-8-sig", newline="")
+    assert workspace.run(source=aged(report, SOON)).outcomes == {"updated": 1, "unprocessed": 1}
+    assert (stored(workspace.sandbox), stored(workspace.sandbox, 2)) == ("Bella", "Max")
+
+
+def test_an_older_file_that_was_never_run(workspace: Workspace) -> None:
+    """A file that lay aside does not overwrite what a newer one repeats; an older report of that one changes nothing about it."""
+    aside = written(workspace.folder, "aside.csv", TUESDAY - HOUR, ("C000001", "Aside"), ("C000003", "Maxence"))
+    again = written(workspace.folder, "wednesday.csv", WEDNESDAY, ("C000001", "New"))
+    assert workspace.run(source=again).outcomes == {"unchanged": 1}
+    assert workspace.run(source=workspace.folder / "tuesday.csv").outcomes == {"unchanged": 2}
+    assert workspace.run(source=aside).outcomes == {"updated": 1, "unprocessed": 1}
+    assert (stored(workspace.sandbox), stored(workspace.sandbox, 3)) == ("New", "Maxence")
+
+
+def test_a_field_that_a_newer_file_leaves_blank(workspace: Workspace) -> None:
+    """A blank cell says nothing about its field, row by row."""
+    header = ("contactId", "firstname", "lastname")
+    workspace.run(source=written(workspace.folder, "names.csv", TUESDAY - HOUR, ("C000002", "Léa", "Roux"), header=header))
+    rows = (("C000001", "New", ""), ("C000002", "Léa", "Roux"))
+    wednesday = written(workspace.folder, "wednesday.csv", WEDNESDAY, *rows, header=header)
+    assert workspace.run(source=wednesday).outcomes == {"unchanged": 2}
+    rows = (("C000001", "New", "Petit"), ("C000002", "Léa", "Petit"))
+    older = written(workspace.folder, "older.csv", TUESDAY - 2 * HOUR, *rows, header=header)
+    assert workspace.run(source=older).outcomes == {"updated": 1, "unprocessed": 1}
+
+
+def test_a_refused_file_repeats_nothing(workspace: Workspace) -> None:
+    """A newer file that a guard stopped may be damaged: what it has in place does not keep an older file from being sent."""
+    rows = (("C000001", "New"), ("C000003", "Max"), ("", "Zoé"), ("", "Zoé"), ("", "Zoé"))
+    newer = written(workspace.folder, "wednesday.csv", WEDNESDAY, *rows)
+    assert workspace.run(source=newer).exit_code == 4
+    older = written(workspace.folder, "older.csv", TUESDAY - HOUR, ("C000003", "Maxence"))
+    assert workspace.run(source=older).outcomes == {"updated": 1}

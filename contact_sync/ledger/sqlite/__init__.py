@@ -11,6 +11,7 @@ from typing import Self
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
+from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
@@ -35,7 +36,7 @@ class SqliteLedger:
     ) -> None:
         self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
         self._history = history = RunHistory(database)
-        self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields)
+        self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields, InPlaceLists(database, fields))
         self._writer = writer = RunWriter(database, history, fields)
         self._outbox = outbox = RunOutbox(database, confirmed)
         self._reader = reader = RunReader(database, outbox)
@@ -43,7 +44,7 @@ class SqliteLedger:
         self.warnings = [] if read_only else database.warnings
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
-        self.compare, self.overtaken = confirmed.compare, confirmed.overtaken
+        self.compare, self.note_in_place, self.overtaken = confirmed.compare, confirmed.note_in_place, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.defer_failed = outbox.defer_failed
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
@@ -75,6 +76,7 @@ class SqliteLedger:
     def release(self, run: str) -> None:
         with self.database.transaction():
             self.database.forget_warnings()
+            self._confirmed.in_place.write()
             self._history.release(run)
 
     def finish_run(self, summary: Summary, finished: str) -> None:

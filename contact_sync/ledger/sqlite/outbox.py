@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from contact_sync.errors import StorageError
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
 from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.schema import storable, violation_columns
 from contact_sync.ledger.store import Comparison, Payload
 from contact_sync.model import Outcome, Pending, Result
@@ -24,6 +25,7 @@ class ConfirmedState:
     database: Database
     fingerprints: Fingerprints
     fields: Sequence[str]
+    in_place: InPlaceLists
     as_of: int = 0  # time of the values of the run's source, in seconds since 1970 (UTC); 0 where it is not known
     is_believed: bool = True  # False when nothing counts as confirmed until the ledger is closed
 
@@ -63,32 +65,40 @@ class ConfirmedState:
         query = "SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
         return {contact_id: (row, fields) for contact_id, row, fields in self.database.all(query, json.dumps(contact_ids))}
 
+    def note_in_place(self, rows: Sequence[tuple[str, Payload]], ages: Sequence[int | None]) -> None:
+        self.in_place.note(rows, [self.as_of if age is None else age for age in ages])
+
     def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
         now = int(time.time())  # a moment after now is of a clock that was wrong, and proves nothing
         newest = self.database.number("SELECT ifnull(max(as_of), 0) FROM run WHERE as_of <= ?", now)
-        moments = self._moments([contact_id for contact_id, _, as_of in rows if self._age(as_of) < newest])
-        if not moments:
+        older = [contact_id for contact_id, _, as_of in rows if self._age(as_of) < newest]
+        if not older:
             return [[]] * len(rows)
-        return [
-            [
-                name
+        moments, known = self._moments(older), self._find(older) if self.is_believed else {}
+        found = []
+        for contact_id, payload, as_of in rows:
+            values = {
+                name: value
                 for name, value in zip(self.fields, payload, strict=True)
                 if value is not None and self._age(as_of) < moments.get(contact_id, {}).get(name, 0) <= now
-            ]
-            for contact_id, payload, as_of in rows
-        ]
+            }
+            in_place = unpack(known[contact_id][1]) if contact_id in known else {}
+            digests = self.fingerprints.fields(contact_id, values)
+            found.append([name for name in values if digests[name] != in_place.get(name)])
+        return found
 
     def _age(self, as_of: int | None) -> int:
         return self.as_of if as_of is None else as_of
 
     def _moments(self, contact_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return, by contactId and field, the time of the values that were last sent (seconds since 1970)."""
+        """Return, by contactId and field, the time of the newest values that were sent or in place (seconds since 1970)."""
         query = "SELECT contact_id, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
-        stored = self.database.all(query, json.dumps(contact_ids)) if contact_ids else []
-        return {
-            contact_id: {name: int.from_bytes(moment) for name, moment in unpack(moments).items()}
-            for contact_id, moments in stored
-        }
+        found = self.in_place.moments(contact_ids)
+        for contact_id, moments in self.database.all(query, json.dumps(contact_ids)):
+            repeated = found.setdefault(contact_id, {})
+            for name, moment in unpack(moments).items():
+                repeated[name] = max(repeated.get(name, 0), int.from_bytes(moment))
+        return found
 
     def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
         """Withdraw the fields that each `contact` object carries, and note the time of their values, which comes after it.
@@ -127,7 +137,7 @@ class ConfirmedState:
                 db.execute(statement, (row.contact_id, digest, fields))
 
     def forget(self, contact_id: str) -> int:
-        return self.database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id)
+        return self.database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id) + self.in_place.forget(contact_id)
 
 
 @dataclass

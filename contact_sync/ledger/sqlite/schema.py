@@ -62,6 +62,11 @@ MIGRATIONS = (
         "ALTER TABLE confirmed ADD COLUMN moments BLOB NOT NULL DEFAULT x''",
         ROW_AGE.format(table="row"),
     ),
+    (
+        """CREATE TABLE in_place (
+            digest BLOB PRIMARY KEY, as_of INTEGER NOT NULL, contacts INTEGER NOT NULL, fields TEXT NOT NULL, ids BLOB NOT NULL
+        )""",
+    ),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 
