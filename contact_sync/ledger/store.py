@@ -83,6 +83,9 @@ class Ledger(Protocol):
     def pending(self) -> int:
         """Return the number of rows to send."""
 
+    def last_pending(self) -> int:
+        """Return the row number of the last row to send; 0 when there is none."""
+
     def defer_failed(self) -> bool:
         """Defer the rows to send that failed last time, in this run or in the last one that sent their contact.
 

@@ -7,11 +7,11 @@ from enum import Enum
 from contact_sync.errors import UnavailableError
 
 MAX_FAILURES = 20  # consecutive failures that open the breaker
-MAX_ROW_ERRORS = 500
+MAX_ROW_ERRORS = 200
 """Consecutive errors in the API's own words that open the breaker.
 
-An API that says of a row that it cannot process it answers, and may process the next one: many such rows may stand together in a
-file. An API that says so of every row has a fault of its own, and is not asked for hours.
+An API that says of a row that it cannot process it may process the next one: many such rows may stand together in a file. One
+that says so of rows from all parts of a file (the probes) has a fault of its own, and is not asked for hours.
 """
 WINDOW, MAX_FAILURE_SHARE = 100, 0.5  # share of the last attempts whose failure opens the breaker, in any order
 PROBE_INTERVAL_S = 5.0  # before each probe of an API that is down

@@ -5,7 +5,7 @@ are only used between two awaits, and need no lock.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -38,15 +38,25 @@ class Attempts:
 class Delivery:
     """Calls endpoints through `client`, for one run.
 
-    `others` returns True while other requests can probe an API that is down; one that fails is then not retried, so that a few
-    requests that the API cannot process are not taken for an API that is down for good.
+    An API that is down is probed with `probe`, which makes another request and returns True, or with the request in hand when it
+    returns False: a few requests that the API cannot process are then not taken for an API that is down for good. While
+    `others` returns True, a request that fails meanwhile is not retried.
     """
 
-    def __init__(self, client: Client, shutdown: Shutdown, *, others: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        client: Client,
+        shutdown: Shutdown,
+        *,
+        probe: Callable[[], Awaitable[bool]] | None = None,
+        others: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._client = client
         self._shutdown = shutdown
+        self._probe = probe
         self._others = others
         self._probing = asyncio.Lock()
+        self._prober: asyncio.Task[object] | None = None  # which alone makes attempts while the breaker is open
         self._retries = 0
         self.breaker = Breaker(asyncio.get_running_loop().time)
 
@@ -97,14 +107,19 @@ class Delivery:
         )
 
     async def _attempt(self, endpoint: Endpoint[_ArgumentT, _ValueT], argument: _ArgumentT, attempts: Attempts) -> _ValueT:
-        """Make one attempt; while the breaker is open, wait for the turn to probe."""
-        if self.breaker.is_open:
+        """Make one attempt; while the breaker is open, wait until a probe has succeeded, or for the turn to probe."""
+        if self.breaker.is_open and self._prober is not asyncio.current_task():
             async with self._probing:
-                if self.breaker.is_open:  # still: the probe before this one has not succeeded
-                    if self.breaker.is_overdue:
-                        self._shutdown.request(self.breaker.give_up())
-                    await self._shutdown.sleep(PROBE_INTERVAL_S)
-                    return await self._exchange(endpoint, argument, attempts)
+                self._prober = asyncio.current_task()
+                try:
+                    while self.breaker.is_open:
+                        if self.breaker.is_overdue:
+                            self._shutdown.request(self.breaker.give_up())
+                        await self._shutdown.sleep(PROBE_INTERVAL_S)
+                        if self._probe is None or not await self._probe():
+                            return await self._exchange(endpoint, argument, attempts)
+                finally:
+                    self._prober = None
         return await self._exchange(endpoint, argument, attempts)
 
     async def _exchange(self, endpoint: Endpoint[_ArgumentT, _ValueT], argument: _ArgumentT, attempts: Attempts) -> _ValueT:

@@ -7,11 +7,9 @@ import asyncio
 import itertools
 import logging
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import NamedTuple
 
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.me import Me
@@ -24,6 +22,7 @@ from contact_sync.settings import SendSettings, Settings
 from contact_sync.sync.breaker import Health
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
+from contact_sync.sync.row_queue import RowQueue
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown, Stopped
 
@@ -127,41 +126,6 @@ class Sender:
                     notes.append(note)
 
 
-class Position(NamedTuple):
-    """A row in the order of sending: rows that did not fail last time first, each group in source order."""
-
-    deferred: bool  # True for a row that failed last time
-    number: int
-
-
-class RowQueue:
-    """The `rows` of one pass in the order of sending, claimed a few hundred at a time; workers share the iterator.
-
-    At most `limit` rows, none after `last`; those that `failed` in this run, or else those that are pending.
-    """
-
-    def __init__(self, ledger: Ledger, *, limit: int | None = None, failed: bool = False, last: Position | None = None) -> None:
-        self.rows = self._claim(ledger, limit, failed=failed, last=last)
-        self.claimed: deque[Pending] = deque()  # rows that no worker has taken yet
-        self.position = Position(deferred=False, number=-1)  # of the row that was taken last
-        self.taken = 0  # rows
-
-    def _claim(self, ledger: Ledger, limit: int | None, *, failed: bool, last: Position | None) -> Iterator[Pending]:
-        has_deferred = last.deferred if last else ledger.defer_failed()
-        for deferred in (False, True)[: 1 + has_deferred]:
-            after, until = -1, last.number if last and deferred == last.deferred else None
-            while rows := ledger.claim(after, _left(limit, self.taken), failed=failed, until=until, deferred=deferred):
-                self.claimed.extend(rows)
-                while self.claimed:
-                    row = self.claimed.popleft()
-                    after, self.position, self.taken = row.number, Position(deferred, row.number), self.taken + 1
-                    yield row
-
-
-def _left(limit: int | None, taken: int) -> int | None:
-    return None if limit is None else max(0, limit - taken)
-
-
 class Pool:
     """Sends the pending rows of `ledger` with the API `key`, records each outcome, and then calls `tick` with it."""
 
@@ -174,9 +138,10 @@ class Pool:
         self._shutdown = shutdown
         self._tick = tick
         self._queue = RowQueue(ledger, limit=send.limit)
-        self._delivery = Delivery(client, shutdown, others=lambda: bool(self._queue.claimed))
+        self._delivery = Delivery(client, shutdown, probe=self._probe, others=lambda: bool(self._queue.claimed))
         self._row_sender = RowSender(self._delivery, key, shutdown)
         self._breaker = self._delivery.breaker
+        self._openings = self._probes = 0  # of the breaker, and probes since the last one
 
     @property
     def taken(self) -> int:
@@ -220,13 +185,25 @@ class Pool:
             self._shutdown.request(reason)
 
     async def _send_canaries(self) -> None:
-        """Send one row at a time until the API itself has answered."""
-        for _canary in range(MAX_CANARIES):
-            await self._work(itertools.islice(self._queue.rows, 1), self._settings.attempts)
+        """Send one row at a time, from all parts of the source, until the API itself has answered."""
+        await self._work(itertools.islice(self._queue.rows, 1), self._settings.attempts)
+        for _canary in range(1, MAX_CANARIES):
             if self._breaker.state is not Health.UNPROVEN or self._shutdown.reasons:
                 return
-        if self._queue.taken:  # else there was no row
+            await self._probe(self._settings.attempts)
+        if self._queue.taken and self._breaker.state is Health.UNPROVEN:
             self._breaker.assume_down()
+
+    async def _probe(self, max_attempts: int = 1) -> bool:
+        """Send a row from another part of the source; return False when there is none."""
+        if self._openings != self._breaker.openings:
+            self._openings, self._probes = self._breaker.openings, 0
+        self._ledger.flush()
+        row = self._queue.take_elsewhere(self._probes)
+        self._probes += 1
+        if row is not None:
+            await self._work(iter([row]), max_attempts)
+        return row is not None
 
     async def _send_failed_rows(self) -> None:
         """Send the failed rows once more: what was wrong for a moment may be over.
@@ -236,7 +213,7 @@ class Pool:
         """
         openings = self._breaker.openings
         # No further than the first pass: a resumed run may have older failures below its limit.
-        failed = RowQueue(self._ledger, failed=True, last=self._queue.position)
+        failed = RowQueue(self._ledger, first=self._queue)
 
         def affordable() -> Iterator[Pending]:
             while self._delivery.can_retry and self._breaker.openings == openings and (row := next(failed.rows, None)):

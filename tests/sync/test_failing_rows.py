@@ -77,3 +77,12 @@ def test_a_budget_is_shared(workspace: Workspace) -> None:
     assert {line["sync_code"] for line in workspace.lines()} == {"", "limit"}
     budget = Budget.begin(rate=0, limit=None, max_duration=1e-9)
     assert workspace.run_within(budget, max_duration=1e-9).exit_code == 6
+
+
+def test_failing_rows_within_the_limit(workspace: Workspace) -> None:
+    """With --limit, first rows that always fail are not all of the rows that are tried, and never more than the limit are."""
+    workspace.write(*numbered(100))
+    for number in range(1, 61):
+        workspace.sandbox.script[f"C{number:06}"] = [Behaviour(drop=True)] * 99
+    assert workspace.run(limit=20, attempts=1).outcomes["unprocessed"] == 80
+    assert "updated" in workspace.outcomes()

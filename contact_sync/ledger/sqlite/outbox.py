@@ -153,6 +153,10 @@ class RunOutbox:
         query = "SELECT count(*) FROM row WHERE outcome IS NULL OR outcome IS ?"
         return self.database.number(query, Outcome.FAILED if self.resumed else None)
 
+    def last_pending(self) -> int:
+        query = "SELECT number FROM row WHERE outcome IS NULL OR outcome IS ? ORDER BY number DESC LIMIT 1"
+        return next((number for (number,) in self.database.all(query, Outcome.FAILED if self.resumed else None)), 0)
+
     def __post_init__(self) -> None:
         self.database.all("CREATE TEMPORARY TABLE deferred (number INTEGER PRIMARY KEY)")  # without a lock on the ledger
 
