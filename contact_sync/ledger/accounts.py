@@ -3,6 +3,9 @@
 A ledger belongs to an account, which can be named in several ways: by each of its API keys, by `--account`, by each spelling of
 the base URL. Two ledgers of one account would each believe what the other has overwritten. So `accounts.json` remembers every way
 in which a ledger was named, and the API is asked whose a key is where the folder has another ledger that may be of its account.
+
+Its answer decides, and a name is only a label: two names of one user share a ledger, with a warning once. To refuse the second
+name would leave the rows of a night unsent for a label. Only until the API has named both users are different names believed.
 """
 
 import json
@@ -40,11 +43,11 @@ class Entry:
     successor: str = ""  # the ledger that is used in its place
 
     def differs(self, other: "Entry") -> bool:
-        """Return True when the accounts differ for certain, or because an operator has named them differently."""
-        if self.url and other.url and self.url != other.url:
-            return True
-        if self.user and other.user:
-            return self.user != other.user
+        """Return True when the accounts differ for certain."""
+        return bool((self.url and other.url and self.url != other.url) or (self.user and other.user and self.user != other.user))
+
+    def is_named_apart(self, other: "Entry") -> bool:
+        """Return True when an operator has given the accounts different names."""
         return bool(self.names and other.names) and not {*self.names} & {*other.names}
 
     def absorb(self, other: "Entry") -> None:
@@ -79,7 +82,7 @@ class Accounts:
 
     def choose(self, account: AccountSettings, identify: Identify | None = None) -> Choice:
         """Return the ledger of an account. Raises ConfigError when its key and its name certainly belong to two accounts."""
-        return _Search(self._read(), self._fingerprints, account, identify).choose()
+        return _Search(self._read(), self._fingerprints, account, canonical_url(account.base_url), identify).choose()
 
     def current(self) -> set[str]:
         """Return the names of the ledgers that have no successor."""
@@ -144,55 +147,59 @@ class _Search:
     entries: dict[str, Entry]
     fingerprints: Fingerprints
     account: AccountSettings
+    url: str  # the one spelling of its address
     identify: Identify | None
 
-    def _ask(self) -> str:
-        """Return the digest of the user that the key belongs to; empty where that is not known."""
-        user = self.identify() if self.identify and self.account.key else ""
-        return self._digest("user", user) if user else ""
-
-    def _digest(self, kind: str, text: str) -> str:
-        return self.fingerprints.account(kind, f"{canonical_url(self.account.base_url)}\x1f{text}")
+    def _digests(self, kind: str, text: str | None) -> list[str]:
+        """Return the digest of a text at the address of the account, in a list; an empty one for no text."""
+        return [self.fingerprints.account(kind, f"{self.url}\x1f{text}")] if text else []
 
     def choose(self) -> Choice:
         """Return the ledger that was used last of those that certainly are of this account."""
-        account, url = self.account, canonical_url(self.account.base_url)
-        names = [self._digest("name", account.name)] if account.name else []
-        this = Entry(self._digest("url", ""), [self._digest("key", account.key)] if account.key else [], names)
-        by_key, by_name = self._find(this.keys, account.key), self._find(this.names, account.name)
-        named = {ledger: self.entries[ledger] for ledger in (by_name, by_key) if ledger}
-        for entry in named.values():
-            this.absorb(entry)
-        is_new_key = bool(account.key) and not by_key
-        has_others = any(ledger not in named and not entry.differs(this) for ledger, entry in self.entries.items())
+        account, known = self.account, self.entries
+        keys, names = self._digests("key", account.key), self._digests("name", account.name)
+        this = Entry(self.fingerprints.account("url", f"{self.url}\x1f"), keys, names)
+        by_key, by_name = self._find(keys, account.key), self._find(names, account.name)
+        named = dict.fromkeys(filter(None, (by_name, by_key))).keys()
+        for ledger in named:
+            this.absorb(known[ledger])
+        is_new_key = bool(keys) and not by_key
+        others = [ledger for ledger in known if ledger not in named and not known[ledger].differs(this)]
+        user = ""
         # One request at most, and only where the answer decides something.
-        user = self._ask() if len(named) > 1 or (is_new_key and this.user) or (has_others and not this.user) else ""
-        if user and any(entry.user not in {"", user} for entry in named.values()):
+        if keys and self.identify and (len(named) > 1 or (is_new_key and this.user) or (others and not this.user)):
+            user = "".join(self._digests("user", self.identify()))
+        if user and any(known[ledger].user not in {"", user} for ledger in named):
             raise ConfigError(
                 "The API key and --account {name} belong to two accounts: correct one of them.", name=account.name or _("unknown")
             )
-        warnings = []
-        if not (user and all(entry.user == user for entry in named.values())):
-            if len(named) > 1:
-                warnings.append(
-                    _("--account {name} and this API key were used apart: from now on they are one account.", name=account.name)
-                )
-            elif by_name and is_new_key and self.entries[by_name].keys:
-                warnings.append(
-                    _(
-                        "--account {name} was used with another API key before: if they are of two accounts, change the name.",
-                        name=account.name,
-                    )
-                )
         this.user = user or this.user
-        same = [self._current(ledger) for ledger, entry in self.entries.items() if user and entry.user == user]
-        certain = sorted({*named, *same}, key=lambda ledger: self.entries[ledger].began)
+        same = {self._current(ledger) for ledger in known if user and known[ledger].user == user}
+        warnings = []
+        if any(known[ledger].is_named_apart(this) for ledger in same):
+            warnings.append(_("Two names of --account are of one account, as the API says: they share a ledger from now on."))
+        if len(named) > 1 and not named <= same:
+            warnings.append(
+                _("--account {name} and this API key were used apart: from now on they are one account.", name=account.name)
+            )
+        elif by_name and by_name not in same and is_new_key and known[by_name].keys:
+            warnings.append(
+                _(
+                    "--account {name} was used with another API key before: if they are of two accounts, change the name.",
+                    name=account.name,
+                )
+            )
+        certain = sorted(named | same, key=lambda ledger: known[ledger].began)
         for ledger in certain:
-            this.absorb(self.entries[ledger])
+            this.absorb(known[ledger])
         chosen = certain.pop() if certain else ""
         if chosen:
-            this.began = self.entries[chosen].began
-        possible = {ledger: each for ledger, each in self.entries.items() if ledger != chosen and not each.differs(this)}
+            this.began = known[chosen].began
+        possible = {
+            ledger: each
+            for ledger, each in known.items()
+            if ledger != chosen and not each.differs(this) and not each.is_named_apart(this)
+        }
         if possible and not chosen:
             warnings.append(
                 _(
@@ -201,7 +208,7 @@ class _Search:
                 )
             )
         rivals = [ledger for ledger, each in possible.items() if each.ended is None or each.ended > this.began]
-        name = chosen or self.fingerprints.account(url, account.name or account.key)
+        name = chosen or self.fingerprints.account(self.url, account.name or account.key)
         return Choice(name, this, bool(chosen), warnings, certain, rivals)
 
     def _find(self, digests: list[str], text: str | None) -> str:
@@ -209,7 +216,7 @@ class _Search:
         for ledger, entry in self.entries.items():
             if digests and digests[0] in (*entry.keys, *entry.names):
                 return self._current(ledger)
-        for url in (canonical_url(self.account.base_url), self.account.base_url) if text else ():
+        for url in (self.url, self.account.base_url) if text else ():
             former = self.fingerprints.account(url, text or "")
             if former in self.entries and not self.entries[former].url:
                 return former

@@ -2,8 +2,8 @@
 
 Most are told by their names. Where the name leaves no doubt (`contacts.csv.part`, a backup, a conflict copy, an undo file) a file
 is never taken. Where it could also be a file of its own (`contacts_old.csv`, `contacts-PC42.csv`, `contacts (1).csv`) it is a
-copy while `contacts.csv` is in the inbox, and after that was run. A number or a date alone is no proof then, since browsers add it
-to a new export and log rotation to an old one: such a file is taken if it is newer than what was run, and has other content.
+copy while `contacts.csv` is in the inbox, and after that was run. A number or a date alone is no proof then: browsers add it
+to a new export, and log rotation to an old one. Such a file is taken if it is newer than what was run, and has other content.
 
 A word after the name describes the file (`customers_old.csv`), an adjective before it the contacts (`old_customers.csv`).
 """

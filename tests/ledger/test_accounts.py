@@ -167,12 +167,54 @@ def test_an_api_that_does_not_say_whose_a_key_is(state: Installation, name: str 
 
 
 def test_named_accounts_are_taken_apart(state: Installation) -> None:
-    """An operator who gives every account a name is believed, also where the API does not answer."""
+    """An operator who gives every account a name is believed where the API does not answer."""
     state.run("A", K1, "one")
     state.run("B", K2, "two")
     state.stored = "A"
     assert not state.run("A", K1, "one")
     assert state.warnings == []
+
+
+def test_two_names_of_one_account(state: Installation) -> None:
+    """Two keys with two names share a ledger when the API names one user for both, and this is said once."""
+    state.users = dict.fromkeys((K1, K2), "camille@example.com")
+    assert state.run("A", K1, "one")
+    assert state.run("B", K2, "two")
+    assert state.warnings == []
+    assert state.run("A", K1, "one")
+    assert ["Two names of --account" in each for each in state.warnings] == [True]
+    assert state.run("B", K2, "two")
+    assert not state.run("B", K1)
+    assert not state.run("B", K2)
+    assert not state.run("B", K1, "one")
+    assert (state.asked, state.warnings) == (2, [])
+
+
+def test_a_second_name_of_a_known_user(state: Installation) -> None:
+    """A new key with a new name uses the ledger of its user at once, where the API has named that user before."""
+    state.users = {K1: "one@example.com", K2: "two@example.com", K3: "one@example.com"}
+    state.run("A", K1, "one")
+    state.run("B", K2, "two")
+    state.stored = "A"
+    assert not state.run("A", K1, "one")
+    assert not state.run("A", K3, "three")
+    assert ["Two names" in each for each in state.warnings] == [True]
+    assert not state.run("A", K3, "three")
+    assert state.warnings == []
+    state.stored = "B"
+    assert not state.run("B", K2, "two"), "its account is another"
+    assert (state.asked, state.warnings) == (3, [])
+
+
+def test_an_api_that_says_later_whose_a_key_is(state: Installation) -> None:
+    """Names are believed only until the API has named the user of both keys."""
+    state.run("A", K1, "one")
+    state.run("B", K2, "two")
+    state.users = dict.fromkeys((K1, K2), "camille@example.com")
+    assert not state.run("B", K2, "two")
+    assert state.run("A", K1, "one")
+    assert state.run("B", K2, "two")
+    assert state.run("A", K1, "one")
 
 
 def test_a_key_and_a_name_of_two_accounts(state: Installation) -> None:
