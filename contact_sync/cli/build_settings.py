@@ -57,12 +57,12 @@ def _settings(options: Options, **derived: Any) -> Settings:
     """Return the settings that the options, without those left out, and then the `derived` values give."""
     values: dict[str, Any] = {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
     if "state_dir" not in values and derived.get("remember", True) and not options.get("sandbox"):
-        values["state_dir"] = _state_dir()
+        values["state_dir"] = default_state_dir()
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
     return Settings.of(**values | derived)
 
 
-def _state_dir() -> Path:
+def default_state_dir() -> Path:
     """Return the default state folder. Raises ConfigError for a user without a home."""
     try:
         return platformdirs.user_state_path("contact-sync")

@@ -22,6 +22,7 @@ from contact_sync.cli.build_settings import Options
 from contact_sync.cli.console import Console, bug_error
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.cli.logging import configure_log
+from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.i18n import _
@@ -71,7 +72,7 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequenc
     console.quiet, console.as_json = options["quiet"], options["as_json"]
     source = sources[0] if len(sources) == 1 else None  # the one that an error is about
     try:
-        _check_log_file(options, sources)
+        check_output_files(options, sources)
         ping = Ping(ping_url)
         console.secrets.append(ping_url or "")
         configure_log(console, verbose=options["verbose"], path=options["log_file"], as_json=options["log_format"] == "json")
@@ -91,15 +92,6 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequenc
         if ping.failure and not console.quiet:
             console.print_warning(_("The ping could not be sent ({reason}): check --ping.", reason=ping.failure))
     return code
-
-
-def _check_log_file(options: Options, sources: Sequence[Path]) -> None:
-    """Raise ConfigError where the log would be written into a source or a report."""
-    log_file = options["log_file"]
-    reports = [options["report"]] if options["report"] else map(build_settings.report_beside, sources)
-    for other in filter(None, (*sources, *reports, *(options[name] for name in FORMATS))):
-        if log_file and os.path.realpath(log_file) == os.path.realpath(other):
-            raise ConfigError("The log would overwrite {path}: correct --log-file.", path=other)
 
 
 def _failure(console: Console, error: ContactSyncError, source: Path | None) -> FileResult:

@@ -21,6 +21,7 @@ from contact_sync.settings import AccountSettings
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
 _OURS = re.compile("[0-9a-f]{16}")  # names of ledgers
+_FILE = re.compile(r".+\.(sqlite3(-\w+)?|lock|seal)|accounts\.json(\.draft)?|digest\.key", re.IGNORECASE)
 
 
 def open_temporary_ledger() -> AbstractContextManager[Ledger]:
@@ -78,6 +79,17 @@ def accounts(folder: Path) -> set[str]:
     with _reported(folder), suppress(FileNotFoundError):
         return {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
     return set()
+
+
+def is_of_state_dir(path: Path, folder: Path) -> bool:
+    """Return True when `path` leads to a file of this state folder, or would be one, whatever it is called."""
+    real, folder = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
+    if real.parent == folder and _FILE.fullmatch(real.name):
+        return True
+    with suppress(OSError):  # one of them does not exist, or cannot be accessed
+        found = real.stat()
+        return any(_FILE.fullmatch(each.name) and os.path.samestat(each.stat(), found) for each in folder.iterdir())
+    return False
 
 
 def folder_warnings(folder: Path) -> list[str]:

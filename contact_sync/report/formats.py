@@ -6,9 +6,11 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import NamedTuple
 
-from contact_sync.files.atomic import AtomicFile, writing
+from contact_sync.files.atomic import AtomicFile, is_edited, writing
 from contact_sync.i18n import N_, _
 from contact_sync.model import Batch, Layout, Original, Summary
+
+_BEGINNING = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class Registration(NamedTuple):
     writer: str
     label: str
     is_corrected: bool = False  # True when operators correct the file itself, so that an edited one is not overwritten
+    mark: bytes = b""  # in the first megabyte of each such report; none where a file that is no report is kept anyway
 
     def line(self, path: Path) -> str:
         """Return the line of the summary for the report at `path`."""
@@ -38,11 +41,28 @@ class Registration(NamedTuple):
 
 
 FORMATS = {
-    "report": Registration("contact_sync.report.csv:write", N_("Report: {path}")),
+    "report": Registration("contact_sync.report.csv:write", N_("Report: {path}"), mark=b"sync_row"),
     "workbook": Registration("contact_sync.report.xlsx.workbook:write", N_("Workbook: {path}"), is_corrected=True),
-    "page": Registration("contact_sync.report.html.page:write", N_("Page: {path}")),
+    "page": Registration(
+        "contact_sync.report.html.page:write", N_("Page: {path}"), mark=b"default-src 'none'; style-src 'sha256-"
+    ),
 }
 """Name of a format, which is that of its option, → its registration; in the order in which reports are written."""
+
+
+def is_foreign(name: str, path: Path) -> bool:
+    """Return True when `path` is a file, not empty, that no report of this format can have become, however it was edited."""
+    mark = FORMATS[name].mark
+    try:
+        if not (mark and path.is_file() and path.stat().st_size and is_edited(path)):
+            return False
+    except OSError:
+        return False  # it cannot be replaced either
+    try:
+        with path.open("rb") as file:
+            return mark not in file.read(_BEGINNING).replace(b"\0", b"")  # an office program may have saved it as UTF-16
+    except OSError:
+        return True  # nothing shows that it is a report
 
 
 def write(name: str, draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:

@@ -1,5 +1,6 @@
 """Paths and drafts of a run's reports: each at a separate path, and none over a file that is still needed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import chain, combinations, count
@@ -21,7 +22,7 @@ def output_paths(settings: Settings, source: Source) -> OutputPaths:
     if "workbook" not in reports and source.is_workbook:
         suffix = source.original.suffix if source.original else ".xlsx"
         reports["workbook"] = wanted.path.with_suffix(suffix)
-        if _is_same(reports["workbook"], settings.source.path):
+        if is_same(reports["workbook"], settings.source.path):
             reports["workbook"] = wanted.path.with_suffix(f".results{suffix}")
     return OutputPaths(settings.source.path, _requested(reports), 0o600 if wanted.mode is None else wanted.mode)
 
@@ -39,11 +40,11 @@ def _requested(reports: dict[str, Path]) -> dict[str, Path]:
     return {name: reports[name] for name in ("report", *others)}
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def is_same(one: Path, other: Path) -> bool:
     """Return True when two paths are of one file, whether or not it exists yet."""
     with suppress(OSError):
         return one.samefile(other)
-    return one.resolve() == other.resolve()
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 class Drafts(NamedTuple):
@@ -66,7 +67,7 @@ def drafts(paths: OutputPaths) -> Iterator[Drafts]:
     run writes it.
     """
     for one, other in combinations([paths.source, *paths.reports.values()], 2):
-        if _is_same(one, other):
+        if is_same(one, other):
             raise ConfigError("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
     opened = Drafts({}, [])
     with ExitStack() as stack:
