@@ -19,7 +19,7 @@ import httpx
 from contact_sync.api.compression import CompressionError, decompressed
 from contact_sync.api.endpoint import Endpoint, Reply, Request
 from contact_sync.api.limiter import Limiter, Pace
-from contact_sync.api.transport import CertificateError, Transport
+from contact_sync.api.transport import CertificateError, HeadTooLongError, Transport
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files
 from contact_sync.i18n import _
@@ -111,6 +111,8 @@ class Client:
             reason = _("no answer in time")
         elif isinstance(error, httpx.NetworkError):
             reason = _("the connection was closed")
+        elif isinstance(error, HeadTooLongError):
+            reason = _("the head of the answer is longer than is read: a line of 32 KB, 512 lines")
         else:
             reason = _("the answer was cut or malformed")
         return Transient(Violation("api-no-answer", detail={"reason": reason}))

@@ -4,18 +4,24 @@ It raises httpx's errors only, so that nothing else knows aiohttp. Redirects are
 decompressed.
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.client_proto import ResponseHandler
 
 from contact_sync import __version__
 
 _KEEP_ALIVE_S = 4.0  # shorter than the 5 s that servers keep a connection at least, so that they seldom close first
 _MAX_LINE, _MAX_HEADERS = 1 << 15, 512
 """Bytes of a line of the head, and lines of it; a request whose answer exceeds them may have been applied all the same."""
+_TOO_LONG = ("Got more than", "Too many headers")  # beginnings of aiohttp's messages, its only sign of it
+
+_HEAD_END = b"\r\n\r\n"
 
 _CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
@@ -29,6 +35,34 @@ _HEADERS = {
 
 class CertificateError(httpx.ConnectError):
     """The server's certificate is not trusted, or belongs to another host."""
+
+
+class HeadTooLongError(httpx.RemoteProtocolError):
+    """The head of the answer has a longer line, or more lines, than are read."""
+
+
+class _Protocol(ResponseHandler):
+    """A protocol to which it makes no difference in what parts an answer arrives.
+
+    By itself aiohttp drops an answer if bytes that follow its end arrive together with its head, and waits for the rest of one
+    whose body turns out to be malformed later than that. It closes the connection in either case.
+    """
+
+    def data_received(self, data: bytes) -> None:
+        head, end, rest = data.partition(_HEAD_END)
+        super().data_received(head + end)
+        if rest and self.exception() is None:
+            super().data_received(rest)
+        if self.exception() is not None and self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError("malformed"))
+
+
+class _Connector(aiohttp.TCPConnector):
+    """A connector whose connections speak `_Protocol`."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._factory: Any = partial(_Protocol, loop=asyncio.get_running_loop())
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -53,7 +87,7 @@ class Transport(httpx.AsyncBaseTransport):
         if self._reuse not in self._sessions:
             lifetime: dict[str, Any] = {"keepalive_timeout": _KEEP_ALIVE_S} if self._reuse else {"force_close": True}
             self._sessions[self._reuse] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ssl=self._tls or True, **lifetime),
+                connector=_Connector(limit=self._connections, ssl=self._tls or True, **lifetime),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=_HEADERS,
                 timeout=aiohttp.ClientTimeout(),  # none: the client sets one deadline for the whole attempt
@@ -115,4 +149,6 @@ def _as_httpx_error(error: Exception, *, behind_proxy: bool = False) -> httpx.Tr
         kind = httpx.ConnectError
     elif isinstance(error, aiohttp.ClientConnectionError):
         kind = httpx.ReadError
+    elif isinstance(error, aiohttp.ClientResponseError) and error.message.startswith(_TOO_LONG):
+        kind = HeadTooLongError
     return kind(str(error))

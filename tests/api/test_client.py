@@ -13,6 +13,8 @@ from contact_sync.api.endpoint import Reply
 from contact_sync.errors import ConfigError, Transient
 from tests.api.serving import BODY, DEAD, KEY, OK, REQUEST, Connection, Script, attempt, client, failure, post, serving
 
+TOO_LONG = "the head of the answer is longer than is read: a line of 32 KB, 512 lines"
+
 # ---- the request and its reply
 
 
@@ -208,8 +210,51 @@ def test_endless_head() -> None:
             sent += 65_536
             await connection.writer.drain()
 
-    assert failure(attempt(script)[0]) == ("api-no-answer", "the answer was cut or malformed")
+    assert failure(attempt(script)[0]) == ("api-no-answer", TOO_LONG)
     assert sent < 10_000_000
+
+
+@pytest.mark.parametrize("head", [b"X: " + b"a" * 33_000 + b"\r\n", b"X: " + b"a" * 64_000 + b"\r\n", b"X: a\r\n" * 600])
+def test_too_long_head(head: bytes) -> None:
+    """A head with a longer line, or more lines, than are read is named as the reason."""
+    assert failure(attempt(responding(head, b"{}"))[0]) == ("api-no-answer", TOO_LONG)
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 2", b"Content-Length: 2\r\nConnection: close", b"Transfer-Encoding: chunked"]
+)
+@pytest.mark.parametrize("tail", [b"\r\n", b"<br />\r\n\r\n", b'{"success":false}', b"HTTP/1.1 200 OK\r\n\r\n"])
+@pytest.mark.parametrize("parts", ["one", "head", "answer"])
+def test_bytes_after_the_answer(framing: bytes, tail: bytes, parts: str) -> None:
+    """What follows the end of an answer is not read, whatever parts it arrives in."""
+    head = b"HTTP/1.1 200 OK\r\n" + framing + b"\r\n\r\n"
+    body = b"2\r\n{}\r\n0\r\n\r\n" if b"chunked" in framing else b"{}"
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        for part in {"one": [head + body + tail], "head": [head, body + tail], "answer": [head + body, tail]}[parts]:
+            connection.write(part)
+            await connection.writer.drain()
+            await asyncio.sleep(0.02)
+        await connection.reader.read()
+
+    reply, _ = attempt(script)
+    assert isinstance(reply, Reply)
+    assert reply.body == b"{}"
+
+
+def test_malformed_chunk_after_the_head() -> None:
+    """A body that is malformed fails at once, also when it arrives after the head."""
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        connection.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await connection.writer.drain()
+        await asyncio.sleep(0.05)
+        connection.write(b"zz\r\n{}\r\n0\r\n\r\n")
+        await connection.reader.read()
+
+    assert failure(attempt(script)[0]) == ("api-no-answer", "the answer was cut or malformed")
 
 
 # ---- too much, and too slow

@@ -83,7 +83,7 @@ def _differences(echo: Any, row: Pending) -> list[Violation]:
         stored = echo.get(shown)
         if stored is None and (sent or shown not in echo):
             found.append(Violation("echo-missing", field))
-        elif not _same(field, sent, "" if stored is None else str(stored)):
+        elif isinstance(stored, dict | list) or not _same(field, sent, "" if stored is None else str(stored)):
             found.append(Violation("echo-differs", field))
     return found
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from contact_sync.api.endpoint import Reply
 from contact_sync.display import redacted
@@ -39,7 +40,7 @@ def envelope_of(reply: Reply) -> dict[str, Any] | None:
     Text around it, such as a notice of PHP, and an encoding other than UTF-8 change nothing about what it says.
     """
     try:
-        return _as_envelope(json.loads(reply.body))
+        return _as_envelope(json.loads(reply.body, object_pairs_hook=_object))
     except RecursionError:
         return None
     except ValueError:
@@ -48,6 +49,14 @@ def envelope_of(reply: Reply) -> dict[str, Any] | None:
 
 def _as_envelope(document: Any) -> dict[str, Any] | None:
     return document if isinstance(document, dict) and isinstance(document.get("success"), bool) else None
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object. Raises ValueError where it says two different things under one name."""
+    document = dict(members)
+    if len(document) < len(members) and any(repr(document[name]) != repr(value) for name, value in members):
+        raise ValueError
+    return document
 
 
 def _text_of_body(reply: Reply) -> str:
@@ -62,23 +71,48 @@ def _text_of_body(reply: Reply) -> str:
 def _embedded_envelope(text: str) -> dict[str, Any] | None:
     """Return the one envelope in a text that is not JSON as a whole; None when there are several, or one that is cut.
 
-    Objects within other JSON are not taken for it.
+    Objects within other JSON are not taken for it, nor is anything beside one with a `success` that is not valid JSON.
     """
-    found, end = [], 0
+    envelopes, end, depth = [], 0, 0
     while start := _OBJECT.search(text, end):
+        begin = start.start()
+        depth = _depth(text, end, begin, depth)
+        is_nested = depth > 0 and text[end:begin].rstrip()[-1:] in {"[", ",", ":"}
         try:
-            document, end = _decoder.raw_decode(text, start.start())
-        except (ValueError, RecursionError):
+            document, end = _decoder.raw_decode(text, begin)
+        except RecursionError:
             return None
-        if text[: start.start()].rstrip()[-1:] in {"[", ",", ":"}:
-            return None
-        found.append(_as_envelope(document))
-    envelopes = [each for each in found if each is not None]
+        except ValueError:
+            document, end = None, _closing(text, begin)
+            if not end or '"success"' in text[begin:end]:
+                return None
+        if envelope := _as_envelope(document):
+            if is_nested:
+                return None
+            envelopes.append(envelope)
     return envelopes[0] if len(envelopes) == 1 else None
 
 
 _OBJECT = re.compile(r'\{\s*"')  # other braces are those of the surrounding text
-_decoder = json.JSONDecoder()
+_BRACKET = re.compile(r"[][{}]")
+_decoder = json.JSONDecoder(object_pairs_hook=_object)
+
+
+def _depth(text: str, start: int, end: int, depth: int) -> int:
+    """Return how many brackets are open at `end`, when `depth` are at `start`; those that close none are only text."""
+    for bracket in _BRACKET.finditer(text, start, end):
+        depth = depth + 1 if bracket[0] in "[{" else max(0, depth - 1)
+    return depth
+
+
+def _closing(text: str, start: int) -> int:
+    """Return the end of what the bracket at `start` opens, 0 when nothing closes it."""
+    depth = 0
+    for bracket in _BRACKET.finditer(text, start):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth == 0:
+            return bracket.end()
+    return 0
 
 
 def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
@@ -88,7 +122,7 @@ def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str
     Transient or Rejected for this argument, AccessError or ConfigError when every argument would get the same reply.
     """
     if 300 <= reply.status < 400:  # noqa: PLR2004 - the class of redirects
-        target = quoted(reply.headers.get("location", _("elsewhere")).partition("?")[0], key)
+        target = quoted(_origin(reply.headers.get("location", "")), key) or _("elsewhere")
         raise ConfigError("The API redirects to {target}: correct --base-url; nothing was sent there.", target=target)
     envelope = envelope_of(reply)
     if envelope is None:
@@ -96,6 +130,16 @@ def successful_envelope_of(reply: Reply, key: str, codes: Mapping[str, tuple[str
     if envelope["success"] is True and 200 <= reply.status < 300:  # noqa: PLR2004 - the class of successes
         return envelope
     raise _refusal(reply, envelope, key, codes)
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of a URL, whose other parts may repeat what was sent; empty where it names no host."""
+    with suppress(ValueError):
+        parts = urlsplit(url)
+        if parts.hostname and parts.scheme in {"http", "https"}:
+            host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+            return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port else "")
+    return ""
 
 
 def code_of(envelope: dict[str, Any], key: str) -> str:
@@ -116,7 +160,7 @@ def text_of(envelope: dict[str, Any], key: str) -> str:
             text = text[0] if text else None
         if isinstance(text, dict):
             text = text.get("message")
-        if text:
+        if text and isinstance(text, str | int | float):
             return quoted(str(text), key)
     return _("no reason given")
 

@@ -46,4 +46,5 @@ class Me:
         credit = quoted(str(credits_.get("creditSms", "")), self._key) if isinstance(credits_, dict) else ""
         user = envelope.get("user")
         name = user.get("username") if isinstance(user, dict) else None
-        return Account(credit, reply.date, name.strip().casefold() if isinstance(name, str) else "")
+        text = name.encode(errors="replace").decode() if isinstance(name, str) else ""  # JSON can contain half a character
+        return Account(credit, reply.date, text.strip().casefold())

@@ -246,6 +246,13 @@ NOTICE = "<br />\n<b>Notice</b>: Undefined index: [a] in <b>/www/{closure}/api.p
         f"\ufeff\ufeff{NOTICE}{CONFIRMED}{NOTICE}",
         f"\r\n\ufeff{CONFIRMED}\0",
         f'{{"debug": {{"success": true}}}}\n{CONFIRMED}',
+        f'Notice: Undefined index: {{"x"}} in /a.php {{\n<br/>\n{CONFIRMED}\n<!-- {{"a":1}} -->',
+        f'Notice: array ["a", {{"b": 1}}]: {CONFIRMED}',
+        f'Undefined index "x": {CONFIRMED}',
+        f'Array ( [0] => {{ "a" => 1 }} )\n{CONFIRMED}',
+        f")]}}',\n{CONFIRMED}",
+        f"while(1);{CONFIRMED}",
+        f"cb({CONFIRMED});",
     ],
 )
 def test_text_around_the_envelope(text: str) -> None:
@@ -254,6 +261,43 @@ def test_text_around_the_envelope(text: str) -> None:
     refused = text.replace(CONFIRMED, json.dumps(refusal(15)))
     with pytest.raises(Rejected):
         answer(refused.encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        CONFIRMED.replace('"success": true', '"success": false, "success": true'),
+        CONFIRMED.replace('"success": true', '"success": 1, "success": true'),
+        CONFIRMED.replace('"firstname": "Zo\u00e9"', '"firstname": "Bob", "firstname": "Zo\u00e9"'),
+        NOTICE + CONFIRMED.replace('"success": true', '"success": false, "success": true'),
+        '{"success": false,}\n' + CONFIRMED,
+        f"{{ data: {CONFIRMED}",
+        f'[{{"a": 1}}, {CONFIRMED}',
+        f'{{"a": {CONFIRMED}, "b',
+        CONFIRMED.replace("true", "NaN", 1),
+        '{"a":' * 5000 + CONFIRMED + "}" * 5000,
+        "[" * 100_000 + CONFIRMED,
+        CONFIRMED.replace("200", "9" * 5000),
+    ],
+    ids=range(12),
+)
+def test_answer_that_is_not_certain(body: str) -> None:
+    """An answer that contradicts itself, or of which only a part is a confirmation, confirms nothing."""
+    assert body != CONFIRMED
+    with pytest.raises(Transient, match="api-garbled"):
+        answer(body.encode())
+
+
+def test_answer_that_repeats_itself() -> None:
+    """A name that an answer gives twice with the same value contradicts nothing."""
+    assert answer(CONFIRMED.replace('"code": 200', '"code": 200, "code": 200').encode()) == (Outcome.UPDATED, [], "200")
+
+
+@pytest.mark.parametrize("shown", ["NaN", "Infinity", "1e999", '"\\ud800"', "9" * 400, "[" * 300 + "]" * 300, "{}"])
+def test_odd_value_in_an_echo(shown: str) -> None:
+    """A value that no field can have is another one than was sent."""
+    outcome, violations, _code = answer(CONFIRMED.replace('"D\'Arcy"', shown).encode())
+    assert (outcome, [violation.code for violation in violations]) == (Outcome.ALTERED, ["echo-differs"])
 
 
 @pytest.mark.parametrize(
@@ -353,11 +397,11 @@ def test_access_statuses(status: int, document: Any) -> None:
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 307, 308])
 def test_redirect(status: int) -> None:
     """A redirect means a wrong base URL, even when its body claims success; the sentence names the target."""
-    with pytest.raises(ConfigError, match=r"redirects to https://elsewhere\.example/v1:") as caught:
-        answer(success(), status, location=f"https://elsewhere.example/v1?apiKey={KEY}")
-    assert KEY not in str(caught.value)
-    with pytest.raises(ConfigError, match="redirects to elsewhere:"):
-        answer(b"", status)
+    with pytest.raises(ConfigError, match=r"redirects to https://elsewhere\.example:8443:"):
+        answer(success(), status, location=f"https://u:p@elsewhere.example:8443/v1/Zo%C3%A9/{KEY}?apiKey={KEY}#Zo%C3%A9")
+    for nowhere in ("", f"/v1/Zoe?apiKey={KEY}", f"{KEY}", "https://[Zoe", "https://a:Zoe/", "mailto:Zoe", "//Zoe/"):
+        with pytest.raises(ConfigError, match="redirects to elsewhere:"):
+            answer(b"", status, location=nowhere)
 
 
 # ---- rejected rows

@@ -52,3 +52,8 @@ def test_foreign_reply() -> None:
     """A reply without the envelope comes from something other than the API."""
     with pytest.raises(UnavailableError, match="HTTP 404 came from something other than the API"):
         read(b"<h1>Not Found</h1>", 404)
+
+
+def test_user_that_is_no_text() -> None:
+    """A name of which JSON contains half a character can be encoded."""
+    assert read(b'{"success": true, "user": {"username": " Zo\\ud800 "}}').user.encode() == b"zo?"
