@@ -137,14 +137,30 @@ MAX_WORKERS = 256
 each is a connection, which is a descriptor here and a process at many servers."""
 
 
+_NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
+_RATE = re.compile(rf"({_NUMBER})(?: ?/ ?(s|sec|min|m))?")
+_PERCENT = re.compile(rf"({_NUMBER})(?: ?%)?")
+
+
+def number(text: str) -> float:
+    """Parse a decimal number in its plain spelling, "5" or "2.5". Raises ValueError for any other that Python would accept.
+
+    Among these are `1_0`, ` 5 `, `1e3`, `nan` and digits of other scripts: more likely a slip than meant.
+    """
+    if not re.fullmatch(_NUMBER, text):
+        raise ValueError(text)
+    return float(text)
+
+
 def rate(text: str) -> float:
     """Parse "5", "2.5", "300/min" or "5/s" as attempts per second. Raises ValueError for anything else."""
-    number, _, unit = text.strip().partition("/")
-    divisor = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0}.get(unit.strip())
-    value = float(number)
-    if divisor is None or not (value == 0 or SLOWEST_RATE <= value / divisor <= FASTEST_RATE):  # neither is true of nan
+    match = _RATE.fullmatch(text)
+    if not match:
         raise ValueError(text)
-    return value / divisor
+    value = float(match[1]) / (60 if match[2] in {"min", "m"} else 1)
+    if not (value == 0 or SLOWEST_RATE <= value <= FASTEST_RATE):
+        raise ValueError(text)
+    return value
 
 
 def region(text: str) -> str:
@@ -157,10 +173,10 @@ def region(text: str) -> str:
 
 def percent(text: str) -> float:
     """Parse "50", "2.5" or "50%" as a share from 0 to 100. Raises ValueError for anything else."""
-    value = float(text.strip().removesuffix("%"))
-    if not 0 <= value <= 100:  # noqa: PLR2004 - of a hundred; not true of nan
+    match = _PERCENT.fullmatch(text)
+    if not match or float(match[1]) > 100:  # noqa: PLR2004 - of a hundred
         raise ValueError(text)
-    return value
+    return float(match[1])
 
 
 def base_url(text: str) -> str:

@@ -13,14 +13,20 @@ KEY = "made-up-key-1234"
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("5", 5), ("2.5", 2.5), ("0", 0), ("300/min", 5), (" 300 / min ", 5), ("90/m", 1.5), ("5/s", 5), ("5/sec", 5), ("0/min", 0)],
+    [("5", 5), ("2.5", 2.5), ("0", 0), ("300/min", 5), ("300 / min", 5), ("90/m", 1.5), ("5/s", 5), ("5/sec", 5), ("0/min", 0)],
 )
 def test_rate(text: str, expected: float) -> None:
     """A rate is attempts per second, or per minute."""
     assert rate(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "fast", "-1", "nan", "inf", "1e999", "5/h", "/min", "5/min/min", "5 per second"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "fast", "-1", "+1", "nan", "inf", "1e999", "1e1", "5/h", "/min", "5/min/min", "5 per second"),
+        *("5/", " 5", "5 ", "5\n", "1_0", "\u0665", "\uff15", "5.", ".5", "300/min\n"),
+    ],
+)
 def test_invalid_rate(text: str) -> None:
     """Anything else is a ValueError."""
     with pytest.raises(ValueError):  # noqa: PT011 - the option reports what is wrong

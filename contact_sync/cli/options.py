@@ -1,7 +1,7 @@
 """The options that several commands share, each defined once, and the config file that gives their defaults."""
 
 import datetime as dt
-import math
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ from contact_sync.errors import ConfigError
 from contact_sync.i18n import LANGUAGES, set_language
 
 _MAX_CONFIG = 1 << 20  # bytes
-_MAX_DIGITS = 30
+_MAX_SECONDS = 31 * 86_400
 
 
 class _Parsed(click.ParamType[Any]):
@@ -38,10 +38,16 @@ class _Parsed(click.ParamType[Any]):
 
 
 def _mode(text: str) -> int:
-    mode = int(text, 8)
-    if mode & ~0o666 or not mode & 0o400:
+    if not re.fullmatch("0?[0-7]{3}", text) or int(text, 8) & ~0o666 or not int(text, 8) & 0o400:
         raise ValueError(text)
-    return mode
+    return int(text, 8)
+
+
+def _seconds(text: str) -> float:
+    seconds = settings.number(text)
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise ValueError(text)
+    return seconds
 
 
 def _delimiter(text: str) -> str:
@@ -52,6 +58,8 @@ def _delimiter(text: str) -> str:
 
 
 def _time_of_day(text: str) -> dt.time:
+    if not re.fullmatch("[0-9]{1,2}:[0-9]{2}", text):
+        raise ValueError(text)
     hours, minutes = map(int, text.split(":"))
     return dt.time(hours, minutes)
 
@@ -72,23 +80,15 @@ class _Path(click.Path):
         return super().convert(value, param, ctx)
 
 
-class _Number(click.IntRange):
-    """A whole number within bounds, without digits that Python would refuse to show in the error."""
+def whole_number(least: int, most: int) -> click.ParamType[Any]:
+    """Return the type of a whole number within bounds."""
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if len(str(value)) > _MAX_DIGITS:
-            self.fail(f"write a number from {self.min} to {self.max}.", param, ctx)
-        return int(super().convert(value, param, ctx))
+    def whole_number(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,20}", text) or not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
 
-
-class _Finite(click.FloatRange):
-    """A range without infinity, and without nan, which passes any bound."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        return number
+    return _Parsed(whole_number, f"write a whole number from {least} to {most}.")
 
 
 class Option(click.Option):
@@ -188,9 +188,9 @@ _MODE = _Parsed(_mode, "write permissions in octal, as 600 or 640.")
 _DELIMITER = _Parsed(_delimiter, "write one of ; , tab | or another character that can separate cells.")
 _TIME = _Parsed(_time_of_day, "write a time of day, as 02:00.")
 _RENAMING = _Parsed(_renaming, "write the header, = and the field, as 'Mobile perso=phoneNumber'.")
-_SECONDS = _Finite(0, 31 * 86_400, min_open=True)
+_SECONDS = _Parsed(_seconds, f"write a number of seconds above 0, at most {_MAX_SECONDS}, as 30 or 2.5.")
 _MANY = 1_000_000_000  # more than any source has
-NUMBER_OF_RUNS = _Number(1, 1_000_000)
+NUMBER_OF_RUNS = whole_number(1, 1_000_000)
 _percent = partial(Option, type=_PERCENT, default="50", metavar="PERCENT")
 
 FILE = click.Argument(["source"], metavar="FILE", type=PATH)
@@ -208,14 +208,14 @@ PACE = (
     Option("--rate", type=_RATE, default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
     Option(
         "--workers",
-        type=_Number(1, settings.MAX_WORKERS),
+        type=whole_number(1, settings.MAX_WORKERS),
         default=8,
         metavar="N",
         help="maximum number of requests in flight [8]",
     ),
-    Option("--attempts", type=_Number(1, 100), default=4, metavar="N", help="maximum number of attempts per row [4]"),
+    Option("--attempts", type=whole_number(1, 100), default=4, metavar="N", help="maximum number of attempts per row [4]"),
     Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
-    Option("--limit", type=_Number(1, _MANY), metavar="N", help="send at most N rows"),
+    Option("--limit", type=whole_number(1, _MANY), metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )
 RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place")
@@ -239,14 +239,16 @@ READING = (
 )
 GUARDS = (
     _percent("--max-invalid", help="send nothing if more rows are invalid [50]"),
-    Option("--max-clears", type=_Number(0, _MANY), default=100, metavar="N", help="send nothing if more cells are cleared [100]"),
+    Option(
+        "--max-clears", type=whole_number(0, _MANY), default=100, metavar="N", help="send nothing if more cells are cleared [100]"
+    ),
     _percent(
         "--max-identity-changes", former="--max-strangers", help="send nothing if more contacts change names and number [50]"
     ),
     Option("--allow-empty", is_flag=True, help="accept a source without data rows"),
 )
 SCHEDULED = (
-    Option("--keep-days", type=_Number(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
+    Option("--keep-days", type=whole_number(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
     Option("--expect-by", type=_TIME, metavar="HH:MM", help="folder: fail if no file arrived by this time today"),
 )
 PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")

@@ -68,11 +68,26 @@ def detect_encoding(copy: FileIO, name: str, override: str | None = None) -> Det
 
 def _check_override(override: str) -> None:
     try:
-        io.TextIOWrapper(io.BytesIO(), encoding=override)
-    except (LookupError, ValueError) as error:
+        name = codecs.lookup(override).name
+    except (LookupError, ValueError):
+        name = ""
+    if not _OFFICE.fullmatch(name):
         raise ConfigError(
-            "--encoding {encoding} is not known: give utf-8, cp1252, mac_roman, cp850 or another.", encoding=override
-        ) from error
+            "--encoding {encoding} is not an encoding of office programs: give utf-8, utf-16, cp1252, iso8859-15, mac_roman, "
+            "cp850 or another.",
+            encoding=override,
+        )
+
+
+_OFFICE = re.compile(
+    "ascii|utf-8(-sig)?|utf-(16|32)(-[bl]e)?|iso8859-[0-9]+|mac-[a-z0-9]+|koi8-[rtu]|kz1048|tis-620|hp-roman8"
+    "|cp(125[0-8]|437|72[0-9]|737|775|8[56][0-9]|874|93[26]|949|950|100[0-9]{2})"
+    "|gbk|gb2312|gb18030|big5(hkscs)?|shift_jis(x0213|_2004)?|euc_(jp|kr|jis_2004|jisx0213)|johab"
+)
+"""The encodings, by the names of Python, in which office programs of any country save text.
+
+Python knows others, of which a file of contacts would be read as something else: escapes, domain names, mainframes.
+"""
 
 
 def _utf16_without_mark(head: bytes) -> str | None:

@@ -1,5 +1,7 @@
 """The options: their names, types, variables, precedence, and usage errors."""
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,7 @@ ALL = {"run", "check", "retry", "report", "history", "forget", "doctor", "schedu
 
 
 _RATE = "'--rate': write attempts a second, as 5 or 2.5, or 300/min (0.001 to 10000); 0 means no limit."
+_SECONDS = "write a number of seconds above 0, at most 2678400, as 30 or 2.5."
 _MODE = "'--report-mode': write permissions in octal, as 600 or 640."
 _MAP = "'--map': write the header, = and the field, as 'Mobile perso=phoneNumber'."
 
@@ -188,24 +191,28 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
         ("--rate nan", _RATE),
         ("--rate inf", _RATE),
         ("--region ß", "'--region': write the two letters of a country, as FR."),
-        ("--workers 1000000", "'--workers': 1000000 is not in the range 1<=x<=256."),
+        ("--workers 1000000", "'--workers': write a whole number from 1 to 256."),
         ("--sandbox --base-url https://example.com/v1", "--sandbox and --base-url exclude each other: leave one out."),
-        ("--workers 0", "'--workers': 0 is not in the range 1<=x<=256."),
-        ("--attempts 0", "'--attempts': 0 is not in the range 1<=x<=100."),
-        ("--timeout 0", "'--timeout': 0.0 is not in the range 0<x<=2678400."),
-        ("--timeout nan", "'--timeout': 'nan' is not a number."),
-        ("--timeout inf", "'--timeout': inf is not in the range 0<x<=2678400."),
-        ("--limit 0", "'--limit': 0 is not in the range 1<=x<=1000000000."),
-        ("--max-duration nan", "'--max-duration': 'nan' is not a number."),
+        ("--workers 0", "'--workers': write a whole number from 1 to 256."),
+        ("--attempts 0", "'--attempts': write a whole number from 1 to 100."),
+        ("--timeout 0", "'--timeout': " + _SECONDS),
+        ("--timeout nan", "'--timeout': " + _SECONDS),
+        ("--timeout inf", "'--timeout': " + _SECONDS),
+        ("--limit 0", "'--limit': write a whole number from 1 to 1000000000."),
+        ("--max-duration nan", "'--max-duration': " + _SECONDS),
         ("--max-invalid nan", "'--max-invalid': write a percentage from 0 to 100, as 50 or 50%."),
         ("--max-invalid 101", "'--max-invalid': write a percentage from 0 to 100, as 50 or 50%."),
         ("--max-invalid -1", "'--max-invalid': write a percentage from 0 to 100, as 50 or 50%."),
-        ("--max-clears -1", "'--max-clears': -1 is not in the range 0<=x<=1000000000."),
+        ("--max-clears -1", "'--max-clears': write a whole number from 0 to 1000000000."),
         ("--expect-by noon", "'--expect-by': write a time of day, as 02:00."),
         ("--report-mode 777", _MODE),
         ("--report-mode 0", _MODE),
         ("--report-mode 200", _MODE),
         ("--report-mode rw", _MODE),
+        ("--report-mode 6_40", _MODE),
+        ("--report-mode 0o640", _MODE),
+        ("--report-mode \u0666\u0664\u0660", _MODE),
+        ("--expect-by \u0660\u0662:00", "'--expect-by': write a time of day, as 02:00."),
         ("--map x", _MAP),
         ("--map =url", _MAP),
         ("--map x=", _MAP),
@@ -229,6 +236,36 @@ def test_usage_errors(main: Main, monkeypatch: pytest.MonkeyPatch, wrong: str, s
     assert out == ""
     assert sentence in err
     assert "Traceback" not in err
+
+
+NUMBERS = [
+    *("rate", "workers", "attempts", "timeout", "limit", "max-duration"),
+    *("max-invalid", "max-clears", "max-identity-changes", "keep-days"),
+]
+
+
+@pytest.mark.parametrize("place", ["option", "environment", "file"])
+@pytest.mark.parametrize("digits", ["\u0664\u0660", "\uff14\uff10", "4_0", " 40", "40 ", "40\n", "+40", "4e1", "0x40", "\u00b2"])
+@pytest.mark.parametrize("option", NUMBERS)
+def test_numbers_are_plain(main: Main, monkeypatch: pytest.MonkeyPatch, option: str, digits: str, place: str) -> None:
+    """A number in another spelling than plain ASCII digits is a usage error, wherever it is given."""
+    monkeypatch.setattr("contact_sync.sync.run.run", lambda *_, **__: pytest.fail("the option was accepted"))
+    given: tuple[object, ...] = ()
+    if place == "option":
+        given = (f"--{option}={digits}",)
+    elif place == "environment":
+        main.env[f"CONTACT_SYNC_{option.upper().replace('-', '_')}"] = digits
+    else:
+        given = ("--config", config(f"{option} = {json.dumps(digits)}\n"))
+    assert main("run", "contacts.csv", "--sandbox", *given) == 2
+    assert re.search(rf"'--{option}'.*: write ", main.read().err)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_no_formulas(main: Main, name: str) -> None:
+    """The help shows no bounds as a formula."""
+    assert main(name, "--help") == 0
+    assert "<=" not in main.read().out
 
 
 @pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n", "a", "é", "7", " "])

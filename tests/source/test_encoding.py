@@ -218,11 +218,42 @@ def test_mark_is_removed_under_a_configured_encoding() -> None:
     assert read(ACCEPTED["two byte order marks in UTF-16"], encoding="utf-16").numbered == ROW
 
 
-@pytest.mark.parametrize("encoding", ["utf8mb4", "base64", "", "a\0b"])
-def test_unknown_encoding_is_a_config_error(encoding: str) -> None:
-    """--encoding must name a text encoding."""
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *(
+            "utf8mb4",
+            "base64",
+            "",
+            "a\0b",
+            "\ud800",
+            "idna",
+            "utf-7",
+            "unicode_escape",
+            "raw_unicode_escape",
+            "punycode",
+            "rot13",
+        ),
+        *("undefined", "mbcs", "string_escape", "hex", "quopri", "cp037", "cp875", "hz", "iso2022_jp"),
+    ],
+    ids=ascii,
+)
+def test_other_encoding_is_a_config_error(encoding: str) -> None:
+    """--encoding must name an encoding in which office programs write text."""
     with pytest.raises(ConfigError, match="--encoding"):
         read(text(*LINES), encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        *("UTF-8", "utf8", "utf_8_sig", "UTF-16LE", "latin-1", "Windows-1252", "CP1252", "iso-8859-15", "macroman", "mac_latin2"),
+        *("cp437", "850", "cp1250", "cp932", "gb18030", "koi8_u", "ascii"),
+    ],
+)
+def test_office_encodings(encoding: str) -> None:
+    """Each spelling of an encoding of office programs is accepted."""
+    assert read("contactId;firstname\n1;Zoe\n".encode(encoding), encoding=encoding).numbered == [(2, ["1", "Zoe"])]
 
 
 def test_wrong_configured_encoding_is_refused() -> None:

@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import click
-
-from contact_sync.cli.options import Option
+from contact_sync.cli.options import Option, whole_number
 from contact_sync.cli.program import Context, command
 from contact_sync.sandbox.faults import parse_faults
 from contact_sync.sandbox.store import MADE_UP
 
 
 @command(
-    Option("--port", type=click.IntRange(0, 65535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]"),
+    Option("--port", type=whole_number(0, 65_535), default=8080, metavar="N", help="loopback port; 0: any free one [8080]"),
     Option("--faults", default="", metavar="SPEC", help="faults to inject: 500, 429, retry-after, latency, drop, alter, seed"),
     example="contact-sync sandbox --port 8080 --faults 500=5%,429=2%,latency=200ms",
     summary="serve a local stand-in for the API",

@@ -19,7 +19,7 @@ from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS
 
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_TIME = re.compile("([01][0-9]|2[0-3]):([0-5][0-9])")
 
 _FILES = {"--api-key-file", "--config", "--state-dir", "--log-file", *(f"--{name}" for name in FORMATS)}
 
