@@ -16,6 +16,8 @@ that says so of rows from all parts of a file (the probes) has a fault of its ow
 WINDOW, MAX_FAILURE_SHARE = 100, 0.5  # share of the last attempts whose failure opens the breaker, in any order
 PROBE_INTERVAL_S = 5.0  # before each probe of an API that is down
 PROBE_TIMEOUT_S = 45.0  # of probing before the run gives up
+MAX_THROTTLED_S = 15.0
+"""Seconds after which an API that only asks for fewer requests is down: at the lowest pace `MAX_FAILURES` would take minutes."""
 MAX_PAUSE_S = 300.0
 """An API that asks for a longer pause, or has asked for pauses this long without an answer, is down for this run."""
 
@@ -40,8 +42,8 @@ class Breaker:
     ========  ===========================================================  ========
 
     A success is a reply in which the API accepts or rejects a row; everything else is a failure. Too many are `MAX_FAILURES` in a
-    row, or `MAX_FAILURE_SHARE` of the last `WINDOW` attempts; errors of single rows count apart, and too many of these are
-    `MAX_ROW_ERRORS` in a row. *Gave up* is final.
+    row, `MAX_FAILURE_SHARE` of the last `WINDOW` attempts, or 429s for `MAX_THROTTLED_S` without a success or a pause; errors of
+    single rows count apart, and too many of these are `MAX_ROW_ERRORS` in a row. *Gave up* is final.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -50,6 +52,7 @@ class Breaker:
         self._recent_failures: deque[bool] = deque(maxlen=WINDOW)
         self._opened_at = 0.0
         self._pausing_since: float | None = None
+        self._throttled_since: float | None = None
         self._seen_response = False
         self._foreign_answer = ""
         self.state = Health.UNPROVEN
@@ -72,10 +75,10 @@ class Breaker:
             self.state = Health.HEALTHY
         self._recent_failures.append(False)
         self._consecutive_failures = self._consecutive_row_errors = 0
-        self._pausing_since = None
+        self._pausing_since = self._throttled_since = None
         self._see_response()
 
-    def failure(self, *, is_api_response: bool = False, foreign_answer: str = "") -> None:
+    def failure(self, *, is_api_response: bool = False, foreign_answer: str = "", throttled: bool = False) -> None:
         """Note an attempt that says nothing about its row; `foreign_answer` describes a success of another server."""
         self._foreign_answer = foreign_answer
         self._consecutive_failures += 1
@@ -84,6 +87,11 @@ class Breaker:
             self._see_response()
         if self._consecutive_failures >= MAX_FAILURES or sum(self._recent_failures) >= MAX_FAILURE_SHARE * WINDOW:
             self.assume_down()
+        if throttled:
+            now = self._clock()
+            self._throttled_since = now if self._throttled_since is None else self._throttled_since
+            if now - self._throttled_since >= MAX_THROTTLED_S:
+                self.assume_down()
 
     def row_error(self) -> None:
         """Note an attempt that the API answers with an error of its own, which may be about its row alone."""
@@ -109,6 +117,8 @@ class Breaker:
         now = self._clock()
         if self._pausing_since is None:
             self._pausing_since = now
+        if seconds >= PROBE_INTERVAL_S:  # it says when it will answer again
+            self._throttled_since = None
         if max(seconds, now - self._pausing_since) > MAX_PAUSE_S:
             self.state = Health.GAVE_UP
             raise UnavailableError("The API asks to wait another {seconds:.0f} s: run again later.", seconds=seconds)

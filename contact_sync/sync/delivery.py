@@ -144,7 +144,7 @@ class Delivery:
             else:
                 succeeded = failure.http_status is not None and 200 <= failure.http_status < 300  # noqa: PLR2004 - the class
                 answer = failure.violation.detail.get("reason", "") if succeeded else ""
-                self.breaker.failure(is_api_response=failure.is_api_response, foreign_answer=answer)
+                self.breaker.failure(is_api_response=failure.is_api_response, foreign_answer=answer, throttled=failure.throttled)
             if failure.throttled:
                 self._client.limiter.back_off()
             if failure.pause is not None:

@@ -351,6 +351,38 @@ def test_api_that_only_throttles(ledger: Ledger, api: Api, send_rows: SendRows, 
     assert count(ledger)[PENDING] > 600
 
 
+@pytest.mark.parametrize("asked", ["0", "1", "-1", "soon", "9" * 30, "1e9", "Sat, 21 Oct 2023 07:28:00 GMT", ""])
+@pytest.mark.parametrize("sent", [(1, 0), (8, 0), (700, 0), (8, 5), (700, 5)])
+def test_api_that_throttles_without_a_useful_pause(
+    ledger: Ledger, api: Api, send_rows: SendRows, asked: str, sent: tuple[int, float]
+) -> None:
+    """An API that asks for fewer requests and never says when it will answer is down after about a minute."""
+    rows, rate = sent
+    stage(ledger, rows)
+    api.answer = lambda _: answered({"success": False, "code": 429}, 429, **({"retry_after": asked} if asked else {}))
+    sending = send_rows(workers=8, rate=rate)
+    assert UPDATED not in count(ledger)
+    assert sending.reasons == ([UnavailableError] if rows > 1 else [])
+    assert sending.seconds <= breaker.MAX_THROTTLED_S + breaker.PROBE_TIMEOUT_S + 2 * breaker.PROBE_INTERVAL_S
+
+
+def test_limit_for_a_minute(ledger: Ledger, api: Api, send_rows: SendRows) -> None:
+    """An API that accepts a number of updates in each minute, and does not say when the next one begins, costs no row."""
+    stage(ledger, 120)
+    taken: Counter[int] = Counter()
+
+    def limit(call: Call) -> httpx.Response:
+        minute = int(call.at // 60)
+        if taken[minute] == 50:
+            return answered({"success": False, "code": 429}, 429)
+        taken[minute] += 1
+        return confirmed(call)
+
+    api.answer = limit
+    sending = send_rows(workers=8, rate=5)
+    assert (sending.reasons, count(ledger)) == ([], {UPDATED: 120})
+
+
 def test_rate_adapts_to_an_api_that_throttles(ledger: Ledger, api: Api, send_rows: SendRows) -> None:
     """An API that accepts three updates a second of twenty gets fewer and fewer requests, and no row is lost."""
     stage(ledger, 200)
