@@ -1,4 +1,7 @@
-"""The budget of a command: the pace, the rows and the time that all of its runs share, whatever the number of files."""
+"""The budget of a command: the pace, the rows and the time that all of its runs share, whatever the number of files.
+
+So do they share what the API said about the key: it is asked once.
+"""
 
 import time
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ class Budget:
     pace: Pace
     rows: int | None  # that may still be sent; None: any number
     until: float | None  # moment of the monotonic clock when the sending ends; None: never
+    user: str | None = None  # of the key, as the API says, empty where it does not; None: it was not asked
 
     @classmethod
     def begin(cls, rate: float, limit: int | None, max_duration: float | None) -> Self:

@@ -51,9 +51,12 @@ class Sender:
         self.other_requests = 0  # requests that are not about a row
 
     def identify(self) -> str:
-        """Ask the API for the user of the key, within the pace; return an empty text when it does not answer."""
-        if self._client is None:
-            return ""
+        """Ask the API for the user of the key, once in a command; return an empty text when it does not answer."""
+        if self._budget.user is None:
+            self._budget.user = self._ask_for_user() if self._client else ""
+        return self._budget.user
+
+    def _ask_for_user(self) -> str:
         client = self._open_client(self._settings.account.base_url)
 
         async def ask() -> str:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from contact_sync.api.smspartner.me import Account, Me
+from contact_sync.errors import UnavailableError
 from contact_sync.sandbox.server import Sandbox
 
-from .program import Main, write
+from .program import Main, key_file, write
 
 Served = tuple[Sandbox, list[str]]
 
@@ -170,3 +172,20 @@ def test_file_that_cannot_be_read_now_stays(main: Main, served: Served, monkeypa
     assert left() == ["0.csv"]
     assert not Path("in/failed").exists()
     assert main("run", "in", *options, "--rate", "0", "-q") == 0
+
+
+def test_the_key_is_identified_once(main: Main, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API is asked whose the key is once in a command, however many files it runs, also when it does not answer."""
+    _sandbox, options = served
+    assert main("run", write("C000001;Zoé", name="other.csv"), *options, "--api-key-file", key_file("other", "b" * 20)) == 5
+    asked: list[str] = []
+
+    def read(self: Me, _reply: object, _argument: object = None) -> Account:
+        asked.append(repr(self))
+        raise UnavailableError("no answer")
+
+    monkeypatch.setattr(Me, "read", read)
+    put(3)
+    files = [write(f"C00001{number};Zoé", name=f"{number}.csv") for number in range(3)]
+    assert main("run", *files, "in", *options, "--rate", "0") == 0
+    assert len(asked) == 1
