@@ -22,6 +22,8 @@ class ContactSyncError(Exception):
     exit_code = 1
     is_of_file = False
     """True when the reason lies in one source or its reports, so that a command can go on with its other sources."""
+    is_before_request = False
+    """True when the reason kept a request from being made, so that its row is as it was."""
 
     def __init__(self, sentence: str, /, **values: object) -> None:
         super().__init__(_(sentence, **values))

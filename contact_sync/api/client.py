@@ -19,7 +19,7 @@ import httpx
 from contact_sync.api.compression import CompressionError, decompressed
 from contact_sync.api.endpoint import Endpoint, Reply, Request
 from contact_sync.api.limiter import Limiter, Pace
-from contact_sync.api.transport import CertificateError, HeadTooLongError, Transport
+from contact_sync.api.transport import CertificateError, HeadTooLongError, ShortageError, Transport
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files
 from contact_sync.i18n import _
@@ -105,6 +105,9 @@ class Client:
                 "This machine does not trust the certificate of {host}: check --base-url, the clock and SSL_CERT_FILE.",
                 host=self._host,
             )
+        if isinstance(error, ShortageError):
+            error.reason.is_before_request = True
+            return error.reason
         if isinstance(error, httpx.ConnectError):
             return Transient(Violation("api-unreachable"), maybe_applied=False)
         if isinstance(error, TimeoutError):

@@ -15,6 +15,8 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 
 from contact_sync import __version__
+from contact_sync.errors import ContactSyncError
+from contact_sync.files.descriptors import shortage_of
 
 _KEEP_ALIVE_S = 4.0  # shorter than the 5 s that servers keep a connection at least, so that they seldom close first
 _MAX_LINE, _MAX_HEADERS = 1 << 15, 512
@@ -35,6 +37,14 @@ _HEADERS = {
 
 class CertificateError(httpx.ConnectError):
     """The server's certificate is not trusted, or belongs to another host."""
+
+
+class ShortageError(httpx.ConnectError):
+    """This process or this machine has no files, memory or buffers left for a connection."""
+
+    def __init__(self, reason: ContactSyncError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class HeadTooLongError(httpx.RemoteProtocolError):
@@ -135,6 +145,8 @@ class _Body(httpx.AsyncByteStream):
 
 def _as_httpx_error(error: Exception, *, behind_proxy: bool = False) -> httpx.TransportError:
     """Return httpx's error for one of aiohttp's."""
+    if isinstance(error, aiohttp.ClientConnectorError) and (shortage := shortage_of(error.os_error)):
+        return ShortageError(shortage)
     kind: type[httpx.TransportError] = httpx.RemoteProtocolError
     if isinstance(error, ssl.SSLCertVerificationError):
         kind = CertificateError

@@ -18,7 +18,7 @@ from contact_sync.cli.console import Console, Streams, bug_error
 from contact_sync.cli.program import Process, program
 from contact_sync.display import printable
 from contact_sync.errors import ContactSyncError, StorageError
-from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, too_few_files
+from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, shortage_of, too_few_files
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     """Run the program and return its exit code; by default with the arguments, variables and streams of this process."""
     streams = streams or Streams(sys.stdout, sys.stderr)
     _prepare(streams)
+    if argv is None:  # the process is ours
+        sys.unraisablehook = _log_unraisable
     code = _run(sys.argv[1:] if argv is None else argv, Process(os.environ if env is None else env, Console(streams)))
     _discard_unwritten(streams)
     return code
@@ -54,14 +56,17 @@ def _run(argv: Sequence[str], process: Process) -> int:
         return console.print_error(_error_of(bug))
 
 
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Log an exception while an object is destroyed, which Python would print as a traceback."""
+    log.info("not raised: %s", unraisable.exc_type.__name__)
+
+
 def _error_of(bug: Exception) -> ContactSyncError:
     """Return the error for an exception that no code expected, which may be the fault of the surroundings."""
     number = bug.errno if isinstance(bug, OSError) else None
     if number in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
         return StorageError("The output cannot be written ({reason}).", reason=os.strerror(number))
-    if number in {errno.EMFILE, errno.ENFILE}:
-        return too_few_files()
-    return bug_error(bug)
+    return shortage_of(bug) or bug_error(bug)
 
 
 def _prepare(streams: Streams) -> None:

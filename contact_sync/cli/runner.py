@@ -25,6 +25,7 @@ from contact_sync.cli.logging import configure_log
 from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
+from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.model import Result, Summary, Watcher, readable
@@ -180,7 +181,7 @@ def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bo
         return _failure(console, error, path)
     except Exception as bug:  # which must not keep the others from being run
         log.exception("with %s", path.name)
-        return FileResult(console.print_error(bug_error(bug), path), "", is_open=True)
+        return FileResult(console.print_error(shortage_of(bug) or bug_error(bug), path), "", is_open=True)
 
 
 def _run_folder(ctx: Context, options: Options, budget: Budget) -> list[FileResult]:

@@ -1,9 +1,11 @@
 """The number of files and connections that this process may have open."""
 
+import errno
+import os
 import sys
 from contextlib import suppress
 
-from contact_sync.errors import ConfigError
+from contact_sync.errors import ConfigError, ContactSyncError, UnavailableError
 
 RESERVED_FILES = 48  # for everything but connections: source, ledger, reports, event loop, modules that are imported
 _WANTED = 1024
@@ -26,6 +28,22 @@ def most_open_files() -> int:
     return soft
 
 
+def shortage_of(error: BaseException | None) -> ContactSyncError | None:
+    """Return the error for a failure because this process or this machine has no files, memory or buffers left; else None."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EMFILE:
+        return too_few_files()
+    if number in {errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}:
+        return UnavailableError(
+            "This machine has no files, memory or buffers left ({reason}): free some, and run again.", reason=os.strerror(number)
+        )
+    return None
+
+
 def too_few_files() -> ConfigError:
     """Return the error for a limit that is too low."""
-    return ConfigError("This process may open only {files} files: raise the limit (ulimit -n 1024).", files=most_open_files())
+    files = most_open_files()
+    wanted = _WANTED if files < _WANTED else 4 * files
+    return ConfigError(
+        "This process may open only {files} files: raise the limit (ulimit -n {wanted}).", files=files, wanted=wanted
+    )

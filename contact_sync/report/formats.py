@@ -70,8 +70,8 @@ def write(name: str, draft: AtomicFile, batches: Iterable[Batch], context: Repor
 
     A format is imported when it is first used: `check` of a small CSV file needs no workbook library.
     """
-    writer: Writer = resolve_name(FORMATS[name].writer)
-    with writing(draft.path):
+    with writing(draft.path):  # without a file left to open, the import fails
+        writer: Writer = resolve_name(FORMATS[name].writer)
         notes = writer(draft, batches, context)
     draft.commit()
     return notes

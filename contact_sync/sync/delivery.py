@@ -13,7 +13,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Endpoint, Reply
-from contact_sync.errors import Rejected, Transient
+from contact_sync.errors import ContactSyncError, Rejected, Transient
 from contact_sync.sync.breaker import PROBE_INTERVAL_S, Breaker
 from contact_sync.sync.shutdown import Shutdown, Stopped
 
@@ -136,6 +136,9 @@ class Delivery:
             raise
         except Rejected:
             self.breaker.success()
+            raise
+        except ContactSyncError as reason:
+            attempts.made -= reason.is_before_request
             raise
         except Transient as failure:
             attempts.failure = failure

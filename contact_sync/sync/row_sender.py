@@ -32,6 +32,8 @@ class RowSender:
             answer = _answer_of(attempts.failure)
         except ContactSyncError as reason:
             self._shutdown.request(reason)
+            if reason.is_before_request:
+                return None
             status, code = (attempts.reply.status, self._update.api_code(attempts.reply)) if attempts.reply else (None, "")
             answer = Answer(Outcome.FAILED, [Violation("api-stopped")], status, code)
         outcome, violations, status, code = answer

@@ -15,6 +15,7 @@ from contact_sync.api.client import Client
 from contact_sync.api.smspartner.me import Me
 from contact_sync.errors import ContactSyncError, Transient, UnavailableError
 from contact_sync.files.atomic import AtomicFile
+from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import ngettext
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import Pending, Result, Watcher
@@ -100,7 +101,7 @@ class Sender:
         except Exception as bug:
             log.exception("while sending")
             kind = type(bug).__name__
-            error = ContactSyncError(
+            error = shortage_of(bug) or ContactSyncError(
                 "A bug in contact-sync stopped the sending ({bug}): run again with -v, and report what it prints.", bug=kind
             )
             self._shutdown.request(error)

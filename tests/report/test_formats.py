@@ -1,5 +1,6 @@
 """The registry of report formats."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,17 @@ def test_a_report_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Mon
     ):
         formats.write("full", begun, [], CONTEXT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_format_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A format whose module cannot be opened is a report that cannot be written, not a bug."""
+
+    def fail(_: str) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(formats, "resolve_name", fail)
+    with (
+        pytest.raises(StorageError, match=r"full\.txt cannot be written \(Too many open"),
+        open_atomic(tmp_path / "full.txt", 0o600) as begun,
+    ):
+        formats.write("report", begun, [], CONTEXT)

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import errno
 import gc
 import os
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -1101,6 +1102,20 @@ def test_a_bug_while_sending(workspace: Workspace) -> None:
     assert balanced(summary, workspace)
     assert summary.reasons[0].startswith("A bug in contact-sync stopped the sending (ValueError")
     assert set(workspace.outcomes()) == {"updated", "unprocessed"}
+
+
+def test_no_file_left_for_the_event_loop(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without a file left to begin the sending is told to raise its limit; every row is left for the next run."""
+
+    def fail(sending: Coroutine[object, object, None]) -> None:
+        sending.close()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("contact_sync.sync.send.asyncio.run", fail)
+    summary = workspace.run()
+    assert (summary.exit_code, set(workspace.outcomes())) == (2, {"unprocessed"})
+    assert balanced(summary, workspace)
+    assert "raise the limit (ulimit -n " in summary.reasons[0]
 
 
 def test_a_bug_in_a_report_format(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

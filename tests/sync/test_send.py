@@ -1,7 +1,9 @@
 """The sending stage: over real HTTP against the sandbox, and in virtual time against a made-up API."""
 
 import asyncio
+import errno
 import json
+import os
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ import httpx
 import pytest
 
 from contact_sync.api.smspartner.contact_update import ContactUpdate
-from contact_sync.errors import AccessError, ConfigError, StorageError
+from contact_sync.errors import AccessError, ConfigError, ContactSyncError, StorageError, UnavailableError
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Result, lines_of
 from contact_sync.sandbox.faults import Behaviour
@@ -499,3 +501,30 @@ def test_unreadable_ledger_stops_the_run(ledger: SqliteLedger, api: Api, send_ro
     ledger.database.connection.execute("PRAGMA query_only = ON")
     sending = send_rows()
     assert (sending.reasons, api.calls) == ([StorageError], [])
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EMFILE, ConfigError),
+        (errno.ENFILE, UnavailableError),
+        (errno.ENOMEM, UnavailableError),
+        (errno.ENOBUFS, UnavailableError),
+    ],
+)
+def test_nothing_left_for_a_connection(
+    ledger: SqliteLedger, sandbox: Serve, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[ContactSyncError]
+) -> None:
+    """When the system has no file or memory left for a connection, the run stops with its reason, and no row has failed."""
+
+    async def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    stage(ledger, 20)
+    monkeypatch.setattr("aiohappyeyeballs.start_connection", fail)
+    served = sandbox()
+    sending = send_over_http(ledger, served)
+    assert (sending.reasons, sending.results, count(ledger)) == ([kind], [], {PENDING: 20})
+    monkeypatch.undo()
+    send_over_http(ledger, served)
+    assert count(ledger) == {UPDATED: 20}
