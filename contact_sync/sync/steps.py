@@ -57,7 +57,7 @@ class Steps:
                 name=source.path.name,
             )
         validator = Validator(source.mapping, policy)
-        staged = stage(source, validator, ledger, settings, tick=self.watcher.loaded)
+        staged = stage(source, validator, ledger, settings, tick=self._note_loaded)
         summary.rows = staged.rows
         if summary.rows == 0 and not settings.source.allow_empty:
             raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
@@ -78,6 +78,12 @@ class Steps:
             for (field, what), count in validator.notes.items()
         ]
         return staged
+
+    def _note_loaded(self, rows: int) -> None:
+        """Count rows that were loaded; a signal ends the loading of a large source, of which nothing is kept or sent."""
+        if self.shutdown.reasons:
+            raise self.shutdown.reasons[0]
+        self.watcher.loaded(rows)
 
     def pass_guards(self, staged: StageResult) -> bool:
         """Return True when no guard refuses the source; else request a shutdown, after which no row is sent."""

@@ -49,6 +49,7 @@ from contact_sync.report.xlsx import workbook
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
+from contact_sync.source.header import CHUNK
 from contact_sync.sync import run as module
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.run import run
@@ -596,6 +597,28 @@ def test_a_signal_while_loading(workspace: Workspace) -> None:
     assert workspace.sandbox.calls == []
     workspace.watcher.while_loading = lambda: None
     assert workspace.retry().outcomes == {"updated": 3}
+
+
+def test_a_signal_while_a_large_source_is_loaded(workspace: Workspace) -> None:
+    """A signal ends the loading of a large source: nothing is sent nor kept of it, and the earlier run and report stay."""
+    workspace.write(*THREE)
+    workspace.run(limit=1)
+    before = workspace.report.read_bytes()
+    loaded: list[None] = []
+
+    def interrupt() -> None:
+        loaded.append(None)
+        os.kill(os.getpid(), signal.SIGTERM) if len(loaded) == 2 else None
+
+    workspace.write(*((f"C1{number:05}", "Zoé", "") for number in range(10 * CHUNK)))
+    workspace.watcher.while_loading = interrupt
+    with pytest.raises(Interrupted, match=r"^Interrupted \(SIGTERM\)\.$") as stopped:
+        workspace.run()
+    assert (stopped.value.exit_code, len(loaded), len(workspace.sandbox.calls)) == (143, 2, 1)
+    assert workspace.report.read_bytes() == before
+    workspace.watcher.while_loading = lambda: None
+    workspace.write(*THREE)
+    assert workspace.run().outcomes == {"unchanged": 1, "updated": 2}
 
 
 def test_a_signal_before_a_guard(workspace: Workspace) -> None:
