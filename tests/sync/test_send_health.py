@@ -1,7 +1,7 @@
 """The sending stage against an API that is down, throttles or fails some rows; in virtual time."""
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
