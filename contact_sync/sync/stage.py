@@ -179,6 +179,8 @@ def _block_of(
     else:
         outcome, apart = Outcome.READY, dict.fromkeys(unchanged, Outcome.UNCHANGED)
         apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
+    # The report repeats the age of each row: a report of a report must not make its values look newer.
+    apart |= dict.fromkeys(ages.keys() - apart.keys() - overtaken.keys() - violations.keys() - chunk.skipped, outcome)
     others = [Staged(chunk.numbers[p], ids[p], payloads[p], outcome, (), ages.get(p)) for p, outcome in apart.items()]
     for position, fields in overtaken.items():
         found = [Violation("superseded", detail={"fields": ", ".join(fields)})]
