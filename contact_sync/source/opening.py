@@ -150,7 +150,7 @@ def _detect_ole(copy: FileIO, head: bytes, name: str) -> Kind:
     size = 1 << min(int.from_bytes(head[30:32], "little"), 12)
     copy.seek((int.from_bytes(head[48:52], "little") + 1) * size)
     directory = copy.read(4096).lower()  # names are compared without case, and some programs write WORKBOOK
-    if "encryptedpackage".encode("utf-16-le") in directory:
+    if any(stream.encode("utf-16-le") in directory for stream in ("encryptedpackage", "encryptioninfo")):
         raise SourceError(
             "{name} is protected by a password: save it without one. If Excel opens it without asking for one, it was saved as "
             "read-only: choose Save As > Tools > General Options, and empty both passwords.",
@@ -163,6 +163,8 @@ def _detect_ole(copy: FileIO, head: bytes, name: str) -> Kind:
 
 def _detect_zip(copy: FileIO, name: str) -> Kind:
     with convert_damage(name), zipfile.ZipFile(copy) as archive:
+        if any(entry.flag_bits & 1 for entry in archive.infolist()):
+            raise SourceError("{name} is protected by a password: save it without one.", name=name)
         # Some programs write backslashes and capitals, which Excel accepts.
         names = {one.replace("\\", "/").lower() for one in archive.namelist()}
         is_ods = "mimetype" in names and b"opendocument.spreadsheet" in archive.open("mimetype").read(100)

@@ -28,9 +28,20 @@ def ole_container(*streams: str, shift: int = 9) -> bytes:
     return head.ljust(3 * sector, b"\0") + directory
 
 
+def encrypted_zip(name: str, content: str) -> bytes:
+    """Return a zip archive with one part, which is flagged as encrypted."""
+    archive = bytearray(zip_parts({name: content.encode()}))
+    archive[6] |= 1
+    archive[archive.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(archive)
+
+
 REFUSED = {
     "C58 an empty file": (b"", "is empty"),
     "X41 password-protected xlsx": (ole_container("EncryptionInfo", "EncryptedPackage"), "is protected by a password"),
+    "password-protected xlsx, the other stream": (ole_container("EncryptionInfo"), "is protected by a password"),
+    "encrypted ods": (encrypted_zip("mimetype", "application/vnd.oasis.opendocument.spreadsheet"), "is protected by a password"),
+    "encrypted zip": (encrypted_zip("contacts.csv", "contactId;nom"), "is protected by a password"),
     "Word 97 document": (ole_container("WordDocument"), "but not a workbook"),
     "truncated OLE container": (ole_container("Workbook")[:40], "but not a workbook"),
     "docx": (zip_parts({"[Content_Types].xml": b"", "word/document.xml": b""}), "is a Word document"),
