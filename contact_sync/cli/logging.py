@@ -6,6 +6,7 @@ so its type and its place in the code are logged instead.
 
 import json
 import logging
+import os
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -70,6 +71,8 @@ def configure_log(console: Console, *, verbose: bool, path: Path | None, as_json
     handlers: list[logging.Handler] = [to_stderr]
     if path:
         with StorageError.from_os_error("The log {path} cannot be written ({reason}): check --log-file.", path=path):
+            # A pipe that nobody reads would be waited for, for ever.
+            os.close(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600))
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
             if path.is_file():
                 path.chmod(0o600)

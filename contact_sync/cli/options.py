@@ -77,6 +77,8 @@ class _Path(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value) or "\0" in str(value):
             self.fail("write the name of a file or folder.", param, ctx)
+        if str(value) == "-":
+            self.fail("- is not read as the standard input or output: write the name of a file or folder.", param, ctx)
         return super().convert(value, param, ctx)
 
 

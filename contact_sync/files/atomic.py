@@ -34,7 +34,7 @@ class AtomicFile:
 
     def __init__(self, path: Path, mode: int) -> None:
         if path.exists() and not path.is_file():  # replacing /dev/null would break the whole machine
-            raise OSError(errno.EINVAL, _("it is a folder or a device"))
+            raise OSError(errno.EINVAL, _("it is a folder, a pipe or a device"))
         self.path = self.requested = path  # `path` is another once the requested one turns out to be unusable
         self._target = _followed(path)
         self._mode = mode
@@ -185,7 +185,8 @@ def is_edited(path: Path) -> bool:
     kept files do less harm than one overwritten correction.
     """
     with suppress(OSError):
-        return path.stat().st_mtime_ns % _SECOND != _MARK
+        found = path.stat()
+        return stat.S_ISREG(found.st_mode) and found.st_mtime_ns % _SECOND != _MARK
     return False
 
 

@@ -1,6 +1,7 @@
 """The options: their names, types, variables, precedence, and usage errors."""
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -287,6 +288,40 @@ def test_empty_path(main: Main, option: str) -> None:
     arguments = [""] if option == "FILE" else [write("C1;Zoé"), option, ""]
     assert main("check", *arguments) == 2
     assert f"Invalid value for '{option}': write the name of a file or folder." in main.read().err
+
+
+@pytest.mark.parametrize("option", ["FILE", "--report", "--workbook", "--page", "--state-dir", "--log-file", "--config"])
+def test_dash_as_a_path(main: Main, option: str) -> None:
+    """The sign for the standard input or output is exit 2, and no file has it as its name."""
+    arguments = ["-"] if option == "FILE" else [write("C1;Zoé"), option, "-"]
+    assert main("check", *arguments) == 2
+    assert f"Invalid value for '{option}': - is not read as the standard input or output" in main.read().err
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "code"), [("--report", 7), ("--workbook", 7), ("--page", 7), ("--log-file", 7), ("--config", 2), ("FILE", 4)]
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_pipe_as_a_path(main: Main, monkeypatch: pytest.MonkeyPatch, option: str, code: int, linked: bool) -> None:
+    """A pipe that nobody else has open is one sentence, whatever it is given as; nothing waits for it or replaces it."""
+    monkeypatch.setattr("contact_sync.settings._PIPE_TIMEOUT_S", 0.1)
+    os.mkfifo("pipe")
+    Path("link").symlink_to("pipe")
+    path = "link" if linked else "pipe"
+    arguments = [path] if option == "FILE" else [write("C1;Zoé"), option, path]
+    assert main("check", *arguments) == code
+    assert len(main.read().err.splitlines()) == 1
+    assert Path("pipe").is_fifo()
+    assert Path("link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["-a.csv", "--report", "a b;'$(id).csv", "a\nb.csv", ".csv"])
+def test_odd_name(main: Main, name: str) -> None:
+    """A file of any name can be checked, after -- where it looks like an option."""
+    write("C1;Zoé", name=name)
+    assert main("check", "--", name) == 0
+    assert Path(f"{Path(name).stem}.results.csv").exists()
 
 
 def test_missing_command_or_argument(main: Main) -> None:

@@ -108,7 +108,7 @@ def test_file_that_cannot_be_run(main: Main, served: Served) -> None:
     Path("in/b.csv.results.csv").mkdir()
     assert main("run", "in", *options, "--rate", "0", "-q", "--map", "Surnom=firstname") == 7
     err = main.read().err
-    assert "b.csv.results.csv cannot be written (it is a folder or a device)" in err
+    assert "b.csv.results.csv cannot be written (it is a folder, a pipe or a device)" in err
     assert "--map names a column “surnom” that a.csv does not have" in err
     assert left() == ["a.csv", "b.csv"]
     done = [path.name for path in Path("in/done").iterdir()]

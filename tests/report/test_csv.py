@@ -266,7 +266,7 @@ def test_path_of_a_folder_or_device(tmp_path: Path) -> None:
     """A report replaces neither a folder nor a device."""
     (tmp_path / "null").symlink_to("/dev/null")
     for path in (tmp_path, tmp_path / "null"):
-        with pytest.raises(StorageError, match="it is a folder or a device"), open_atomic(path, 0o600):
+        with pytest.raises(StorageError, match="it is a folder, a pipe or a device"), open_atomic(path, 0o600):
             pytest.fail("this cannot be replaced")
 
 
