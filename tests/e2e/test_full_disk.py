@@ -93,12 +93,12 @@ def test_no_space_for_the_report(workspace: Workspace) -> None:
     workspace.export(make_contacts(1500))
     # The disk exists only in the program's namespace, so its final content is printed to stderr.
     shell = (
-        f'mount -t tmpfs -o size=64k tmpfs {disk}; printf "of an earlier run" > {disk}/report.csv;'
+        f'mount -t tmpfs -o size=64k tmpfs {disk}; printf "contactId;sync_row" > {disk}/report.csv;'
         f' "$0" "$@" --report {disk}/report.csv; code=$?; ls -A {disk} >&2; cat {disk}/report.csv >&2; exit $code'
     )
     result = workspace.run(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"')
     assert result.code == 7
-    assert result.stderr.endswith(b"\nreport.csv\nof an earlier run")
+    assert result.stderr.endswith(b"\nreport.csv\ncontactId;sync_row")
     assert result.summary["outcomes"] == {"unprocessed": 1500}
     assert result.calls == []
     assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 1500}
