@@ -216,7 +216,7 @@ class Pool:
         breaker, the pass ends and they stay failed. An API that was already down is probed, and given up unless it recovers.
         """
         openings = self._breaker.openings
-        # No further than the first pass: a resumed run may have older failures below its limit.
+        # Rows of the first pass only: a resumed run may have older failures beyond its limit.
         failed = RowQueue(self._ledger, first=self._queue)
 
         def affordable() -> Iterator[Pending]:

@@ -9,8 +9,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from contact_sync.ledger.digests import pack
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
+from tests.setups import edit
 from tests.sync.test_run import Serve, Workspace
 
 HOUR = 3600
@@ -206,3 +208,15 @@ def test_a_refused_file_repeats_nothing(workspace: Workspace) -> None:
     assert workspace.run(source=newer).exit_code == 4
     older = written(workspace.folder, "older.csv", TUESDAY - HOUR, ("C000003", "Maxence"))
     assert workspace.run(source=older).outcomes == {"updated": 1}
+
+
+def test_a_clock_that_was_ahead_hides_no_newer_file(workspace: Workspace) -> None:
+    """A value that was sent while the clock was ahead is protected by the newer file that repeats it."""
+    (ledger,) = (workspace.folder / "state").glob("*.sqlite3")
+    ahead = int(time.time() + MONDAY).to_bytes(8)
+    edit(ledger, "UPDATE confirmed SET moments = ?", pack({"firstname": ahead}))
+    newer = written(workspace.folder, "wednesday.csv", WEDNESDAY, ("C000001", "New"))
+    assert workspace.run(source=newer).outcomes == {"unchanged": 1}
+    older = written(workspace.folder, "older.csv", TUESDAY, ("C000001", "Old"))
+    assert workspace.run(source=older).outcomes == {"unprocessed": 1}
+    assert stored(workspace.sandbox) == "New"

@@ -63,7 +63,7 @@ class SqliteLedger:
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int = 0) -> None:
         self._writer.begin_run(run, paths, started, layout, keep=keep, as_of=as_of)
-        self._confirmed.as_of = as_of
+        self._confirmed.as_of, self._confirmed.in_place.noted = as_of, []
         self._outbox.unwritten, self._outbox.resumed = [], False
         self._reader.unsent = None
 

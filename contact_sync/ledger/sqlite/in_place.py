@@ -39,7 +39,7 @@ class InPlaceLists:
 
     database: Database
     fields: Sequence[str]
-    _noted: list[_PackedList] = field(default_factory=list)
+    noted: list[_PackedList] = field(default_factory=list)  # lists to write once no guard can stop their run any more
     _is_unpacked: bool = False
 
     def note(self, rows: Sequence[tuple[str, Payload]], moments: Sequence[int]) -> None:
@@ -56,12 +56,12 @@ class InPlaceLists:
             for key, contact_id in zip(keys, ids, strict=True):
                 groups.setdefault(key, []).append(contact_id)
         for (carries, moment), members in groups.items():
-            self._noted.append(_packed(",".join(compress(self.fields, carries)), moment, members))
+            self.noted.append(_packed(",".join(compress(self.fields, carries)), moment, members))
 
     def write(self) -> None:
         """Write what was noted."""
-        self._insert(self._noted)
-        self._noted, self._is_unpacked = [], False
+        self._insert(self.noted)
+        self.noted, self._is_unpacked = [], False
         contacts = self.database.number("SELECT ifnull(sum(contacts), 0) FROM in_place")
         if contacts > _FEW and contacts > _REPEATS * self.database.number("SELECT count(*) FROM confirmed"):
             self._merge()
@@ -117,7 +117,7 @@ class InPlaceLists:
 
     def forget(self, contact_id: str) -> int:
         """Take a contact out of all lists, and return the number of lists that named it."""
-        found = 0
+        found, self._is_unpacked = 0, False
         with self.database.transaction() as db:
             for each in map(_PackedList._make, self.database.all("SELECT * FROM in_place")):
                 members: list[str] = json.loads(_unpacked(each.ids))

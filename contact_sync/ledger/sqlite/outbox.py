@@ -44,7 +44,7 @@ class ConfirmedState:
             return Comparison([False] * len(rows), 0, 0)
         stored = self._find([contact_id for contact_id, _ in rows])
         found = [
-            self._compare(contact_id, payload, *stored[contact_id]) if contact_id in stored else (False, None)
+            self._compare(contact_id, payload, *stored[contact_id][:2]) if contact_id in stored else (False, None)
             for contact_id, payload in rows
         ]
         identities = [identity for _, identity in found]
@@ -60,10 +60,13 @@ class ConfirmedState:
         carried, known = self.fingerprints.fields(contact_id, values), unpack(packed)
         return agree(carried, known), changes_identity(carried, known)
 
-    def _find(self, contact_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes]]:
-        """Return the digest of the last confirmed row (None = partly withdrawn) and the packed ones of fields, by contactId."""
-        query = "SELECT contact_id, row, fields FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
-        return {contact_id: (row, fields) for contact_id, row, fields in self.database.all(query, json.dumps(contact_ids))}
+    def _find(self, contact_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes, bytes]]:
+        """Return, by contactId, the digest of the last confirmed row, and the packed digests and times of fields.
+
+        The first is None where the row was partly withdrawn; a time is that of the value that was last sent.
+        """
+        query = "SELECT contact_id, row, fields, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
+        return {found[0]: found[1:] for found in self.database.all(query, json.dumps(contact_ids))}
 
     def note_in_place(self, rows: Sequence[tuple[str, Payload]], ages: Sequence[int | None]) -> None:
         self.in_place.note(rows, [self.as_of if age is None else age for age in ages])
@@ -74,39 +77,31 @@ class ConfirmedState:
         older = [contact_id for contact_id, _, as_of in rows if self._age(as_of) < newest]
         if not older:
             return [[]] * len(rows)
-        moments, known = self._moments(older), self._find(older) if self.is_believed else {}
+        repeated, stored = self.in_place.moments(older), self._find(older)
         found = []
         for contact_id, payload, as_of in rows:
-            values = {
-                name: value
-                for name, value in zip(self.fields, payload, strict=True)
-                if value is not None and self._age(as_of) < moments.get(contact_id, {}).get(name, 0) <= now
-            }
-            in_place = unpack(known[contact_id][1]) if contact_id in known else {}
+            _row, fields, moments = stored.get(contact_id, (None, b"", b""))
+            in_place = unpack(fields) if self.is_believed else {}
+            times = repeated.get(contact_id, {})
+            for name, moment in unpack(moments).items():
+                if (sent := int.from_bytes(moment)) <= now:
+                    times[name] = max(sent, times.get(name, 0))
+            values = {name: value for name, value in zip(self.fields, payload, strict=True) if value is not None}
             digests = self.fingerprints.fields(contact_id, values)
-            found.append([name for name in values if digests[name] != in_place.get(name)])
+            found.append(
+                [name for name in values if self._age(as_of) < times.get(name, 0) and digests[name] != in_place.get(name)]
+            )
         return found
 
     def _age(self, as_of: int | None) -> int:
         return self.as_of if as_of is None else as_of
-
-    def _moments(self, contact_ids: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return, by contactId and field, the time of the newest values that were sent or in place (seconds since 1970)."""
-        query = "SELECT contact_id, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
-        found = self.in_place.moments(contact_ids)
-        for contact_id, moments in self.database.all(query, json.dumps(contact_ids)):
-            repeated = found.setdefault(contact_id, {})
-            for name, moment in unpack(moments).items():
-                repeated[name] = max(repeated.get(name, 0), int.from_bytes(moment))
-        return found
 
     def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
         """Withdraw the fields that each `contact` object carries, and note the time of their values, which comes after it.
 
         Returns the packed digests of the other fields.
         """
-        query = "SELECT contact_id, row, fields, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
-        stored = {found[0]: found[1:] for found in self.database.all(query, json.dumps([contact[0] for contact in contacts]))}
+        stored = self._find([contact_id for contact_id, *_ in contacts])
         rest = []
         with self.database.transaction() as db:
             for contact_id, contact, as_of in contacts:
