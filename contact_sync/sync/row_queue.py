@@ -68,7 +68,7 @@ class RowQueue:
     def take_elsewhere(self, count: int) -> Pending | None:
         """Take a pending row from another part of the source for each `count` from 0 on; return None when none is left.
 
-        Rows that the API cannot process often stand together, and do not show that it is down. All results must be durable.
+        Rows that the API cannot process often stand together, and do not show that it is down.
         """
         share = _share(count)
         if self._left == 0:

@@ -202,7 +202,6 @@ class Pool:
         """Send a row from another part of the source; return False when there is none."""
         if self._openings != self._breaker.openings:
             self._openings, self._probes = self._breaker.openings, 0
-        self._ledger.flush()
         row = self._queue.take_elsewhere(self._probes)
         self._probes += 1
         if row is not None:

@@ -7,6 +7,8 @@ import pytest
 from contact_sync.ledger.sqlite import in_place
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
+from tests.ledger.rows import Open, payload
+from tests.setups import begin_run
 
 FIELDS = ("phoneNumber", "firstname", "lastname")
 ONE, TWO = ("+33612345678", "Zoé", None), (None, "Léa", "")
@@ -74,3 +76,15 @@ def test_forget(lists: InPlaceLists) -> None:
     assert lists.forget("C1") == 2
     assert lists.forget("C1") == 0
     assert lists.moments(["C1", "C2"]) == {"C2": {"phoneNumber": 10, "firstname": 10}}
+
+
+def test_a_run_that_was_never_released(opened: Open) -> None:
+    """What a run noted that a guard stopped is not written by the next run."""
+    ledger = opened()
+    ledger.note_in_place([("C1", payload(firstname="Zoé"))], [10])
+    begin_run(ledger, "second")
+    ledger.release("second")
+    assert ledger.database.number("SELECT count(*) FROM in_place") == 0
+    ledger.note_in_place([("C1", payload(firstname="Zoé"))], [10])
+    ledger.release("second")
+    assert ledger.database.number("SELECT count(*) FROM in_place") == 1
