@@ -38,6 +38,9 @@ CONTACT = Schema(ID, FIELDS)
 
 ROW = ""  # the `field` of a violation that is about the row as a whole
 
+BASE_COLUMN = "sync_base"
+"""The column of a pulled file with the base token of each row: the one column of ours that is kept when a file is read."""
+
 
 def stamp(moment: datetime) -> str:
     """Return a moment of UTC as ISO 8601 with Z."""
@@ -214,6 +217,11 @@ class Source(ABC):
     def layout(self) -> Layout:
         """The layout for reports."""
         return Layout(self.columns, self.letters, self.mapping, self.delimiter)
+
+    @property
+    def base_position(self) -> int | None:
+        """The position in `columns` of a pulled file's base tokens, None for any other file."""
+        return next((at for at, name in enumerate(self.columns) if name.strip().casefold() == BASE_COLUMN), None)
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:

@@ -36,7 +36,7 @@ class SourceSettings:
     delimiter: str | None = None
     hidden: str = "refuse"
     renames: Mapping[str, str] = field(default_factory=dict)  # header → field
-    blank: Literal["keep", "clear"] = "keep"
+    blank: Literal["ask", "keep", "clear"] = "ask"
     duplicates: Literal["refuse", "first", "last"] = "refuse"
     region: str = "FR"
     allow_empty: bool = False

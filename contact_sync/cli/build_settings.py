@@ -1,6 +1,7 @@
 """The settings of each kind of command, built from its options, the environment and the defaults."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,10 @@ def report_beside(source: Path) -> Path:
 def _settings(options: Options, **derived: Any) -> Settings:
     """Return the settings that the options, without those left out, and then the `derived` values give."""
     values: dict[str, Any] = {name: value for name, value in options.items() if name in settings.OPTIONS and value is not None}
-    if "state_dir" not in values and derived.get("remember", True) and not options.get("sandbox"):
-        values["state_dir"] = default_state_dir()
+    needs_ledger = derived.get("remember", True) and not options.get("sandbox")
+    if "state_dir" not in values:
+        with nullcontext() if needs_ledger else suppress(ConfigError):
+            values["state_dir"] = default_state_dir()
     values["outputs"] = {name: options[name] for name in FORMATS if name != "report" and options.get(name)}
     return Settings.of(**values | derived)
 

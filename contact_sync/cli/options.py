@@ -230,7 +230,7 @@ REPORTS = (
     Option("--report-mode", type=_MODE, metavar="MODE", help="permissions of the reports [600]"),
 )
 READING = (
-    _choice("--blank", "keep", "clear", help="empty cells keep or clear the stored value"),
+    _choice("--blank", "ask", "keep", "clear", help="empty cells keep or clear the value; ask: flag those emptied after a pull"),
     _choice("--duplicates", "refuse", "first", "last", help="when rows of one contact differ"),
     Option("--map", "renames", type=_RENAMING, multiple=True, metavar="H=FIELD", help="map a header to a field; repeatable"),
     Option("--sheet", metavar="NAME", help="sheet of a workbook [detected]"),

@@ -37,6 +37,16 @@ CATALOGUE: dict[str, str] = {
         "all the same with --resend."
     ),
     "forgotten": N_("The contact was forgotten, so the row is not sent."),
+    # rows of a pulled file
+    "id-moved": N_(
+        "The contactId is not the one that this row was pulled with, as when one column is sorted alone: sort the whole table, "
+        "or pull again."
+    ),
+    "base-missing": N_(
+        "The sync_base of this row is {state}, so it is not known which cells were edited: copy the row into the file as it was "
+        "pulled, or into a file of its own without that column."
+    ),
+    "cell-emptied": N_("{field} was emptied since the file was pulled: put the value back{clear}."),
     # any text
     "text-length": N_("{field} has {length} characters, {limit} at most: shorten it."),
     "text-control": N_("{field} contains a control character or a line break: type it again."),

@@ -84,6 +84,16 @@ class Accounts:
         """Return the ledger of an account. Raises ConfigError when its key and its name certainly belong to two accounts."""
         return _Search(self._read(), self._fingerprints, account, canonical_url(account.base_url), identify).choose()
 
+    def user(self, account: AccountSettings, identify: Identify) -> str:
+        """Return the digest of the user of an account, which is remembered; empty where the API does not answer."""
+        choice = self.choose(account, identify)
+        if not choice.entry.user and (name := identify()):
+            url = canonical_url(account.base_url)
+            with self._changed() as entries:
+                entry = entries.setdefault(choice.ledger, replace(choice.entry, ended=0))
+                entry.user = choice.entry.user = _digest_of_user(self._fingerprints, url, name)
+        return choice.entry.user
+
     def current(self) -> set[str]:
         """Return the names of the ledgers that have no successor."""
         return {name for name in self._ledgers() if not self._read()[name].successor}
@@ -140,6 +150,10 @@ def _latest(entries: dict[str, Entry]) -> int:
     return max((number for each in entries.values() for number in (each.began, each.ended or 0)), default=0)
 
 
+def _digest_of_user(fingerprints: Fingerprints, url: str, name: str) -> str:
+    return fingerprints.account("user", f"{url}\x1f{name}")
+
+
 @dataclass
 class _Search:
     """The search for the ledger of `account`."""
@@ -168,7 +182,8 @@ class _Search:
         user = ""
         # One request at most, and only where the answer decides something.
         if keys and self.identify and (len(named) > 1 or (is_new_key and this.user) or (others and not this.user)):
-            user = "".join(self._digests("user", self.identify()))
+            name = self.identify()
+            user = _digest_of_user(self.fingerprints, self.url, name) if name else ""
         if user and any(known[ledger].user not in {"", user} for ledger in named):
             raise ConfigError(
                 "The API key and --account {name} belong to two accounts: correct one of them.", name=account.name or _("unknown")

@@ -20,7 +20,6 @@ from typing import NamedTuple
 
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints
 
-TOKEN_COLUMN = "sync_base"  # noqa: S105 - the name of a column
 _VERSION = "v1"
 _SALT, _PART, _FIELD = 3, 6, 4  # bytes: of the random part, of each other digest, of the digest of a field
 _HEAD = _SALT + _PART

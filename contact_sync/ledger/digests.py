@@ -27,6 +27,7 @@ _LABELS = {field: str(position) for position, field in enumerate(FIRST_FIELDS)}
 
 _VERSION = b"\x01"  # first byte of stored digests; names the way they are computed and written
 
+_KEY = "digest.key"
 _KEY_BYTES = 32
 # Neither occurs in a value: validation refuses control characters.
 _SEPARATOR, _ABSENT = "\x1f", "\x00"
@@ -99,16 +100,21 @@ def from_first_release(stored: bytes) -> bytes:
     return pack({name: digest for name, digest in digests.items() if any(digest)})
 
 
+def is_installed(folder: Path) -> bool:
+    """Return True when `folder` has the key of an installation."""
+    return os.path.lexists(folder / _KEY)
+
+
 def installation(folder: Path, *, may_create: bool = True) -> Fingerprints:
     """Return digests under the key kept in `folder`, which is created at first use with mode 0600.
 
     Raises StorageError when the key can be neither read nor created, or is missing and not to be created.
     """
-    path = folder / "digest.key"
+    path = folder / _KEY
     with StorageError.from_os_error(
         "The installation key {path} cannot be read or made ({reason}): check the folder.", path=path
     ):
-        if not os.path.lexists(path):
+        if not is_installed(folder):
             if not may_create:
                 raise StorageError(
                     "The installation key {path} is missing, but there are ledgers beside it: restore it from a backup, or "

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
+from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError, UnavailableError
 from contact_sync.files.lock import acquire, is_held
 from contact_sync.i18n import _
 from contact_sync.ledger.accounts import Accounts, Choice, Identify
-from contact_sync.ledger.digests import Fingerprints, installation
+from contact_sync.ledger.base_token import BaseTokens
+from contact_sync.ledger.digests import Fingerprints, installation, is_installed
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
 from contact_sync.settings import AccountSettings
@@ -66,6 +67,26 @@ def open_existing_ledger(
     if sends:
         return _open(folder, choice, sleep, sends=True)
     return _open_named(folder, choice.ledger, sleep) if locked else folder.read(choice.ledger, sleep)
+
+
+def open_tokens(account: AccountSettings, identify: Identify | None) -> BaseTokens:
+    """Return the base tokens of the account, or without `identify` those of any account of this installation, to be read.
+
+    Raises UnavailableError when the API does not say whose the key is, and what `open_ledger` raises.
+    """
+    folder = account.state_dir
+    if identify is None:
+        known = is_installed(folder)
+        return BaseTokens(installation(folder) if known else Fingerprints(secrets.token_bytes(32)), None)
+    with _reported(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state = _StateFolder(folder)
+    user = state.accounts.user(account, identify)
+    if not user:
+        raise UnavailableError(
+            "SMS Partner did not say whose the API key is (/me), which a pulled file depends on: run again later."
+        )
+    return BaseTokens(state.fingerprints, user)
 
 
 def is_locked(account: AccountSettings, *, exact: bool = False, identify: Identify | None = None) -> bool:

@@ -30,6 +30,8 @@ from contact_sync.rules.phones import FRENCH_MOBILE, read_phone
 from contact_sync.rules.placeholders import NoValueWords
 from contact_sync.rules.totals import find_totals
 
+NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
+
 Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
 """Returns the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
 
@@ -49,7 +51,8 @@ class FastPath(NamedTuple):
 class Policy:
     """The operator's choices for cells. Raises ConfigError for a region without a numbering plan."""
 
-    blank: Literal["keep", "clear"] = "keep"  # the effect of an empty cell on the stored value; a phone number is always kept
+    blank: Literal["ask", "keep", "clear"] = "ask"
+    """The effect of an empty cell on the stored value; a phone number is always kept. Only a pulled file makes `ask` differ."""
     region: str = "FR"  # of national phone numbers: two letters of ISO 3166
     today: dt.date  # a date may lie two years after it
 
@@ -139,7 +142,7 @@ class Validator:
         payloads = list(zip(*values.values(), strict=True))
         nothing = (None,) * len(self.schema.fields)
         idle = [at for at, payload in enumerate(payloads) if payload == nothing] if nothing in payloads else []
-        violations.update({at: [Violation("nothing-to-send")] for at in idle if at not in violations})
+        violations.update({at: [Violation(NOTHING_TO_SEND)] for at in idle if at not in violations})
         return Verdicts(ids, payloads, dict(violations), ambiguous)
 
     def _accept_hexadecimal(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, MARK, ROW, Layout, Violation
+from contact_sync.model import BASE_COLUMN, FIELDS, ID, MARK, ROW, Layout, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, may_name_id, normalise_header
 from contact_sync.source.kinds import kind_of
@@ -185,7 +185,7 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
         taken[field] = position
     if ID not in taken or len(taken) == 1:
         raise no_header_error(where, [(header.number, cells)], renames)
-    positions = [p for p, cell in enumerate(cells) if not _is_report_column(cell) and p not in unused]
+    positions = [p for p, cell in enumerate(cells) if (_is_base(cell) or not _is_report_column(cell)) and p not in unused]
     columns = [cells[p] for p in positions]
     mapping = {field: positions.index(taken[field]) for field in (ID, *FIELDS) if field in taken}
     layout = Layout(columns, list(map(letter, positions)), mapping, delimiter)
@@ -233,14 +233,20 @@ def _is_report_column(cell: str) -> bool:
     return cell.strip().casefold().startswith("sync_")
 
 
+def _is_base(cell: str) -> bool:
+    return cell.strip().casefold() == BASE_COLUMN
+
+
 def _findings(names: list[str], layout: Layout, *, is_report: bool) -> list[str]:
     mapped = [name if name == field else f"{name} → {field}" for field, at in layout.mapping.items() for name in [names[at]]]
-    others = sorted(set(range(len(names))) - set(layout.mapping.values()))
+    others = [at for at, name in enumerate(layout.columns) if at not in layout.mapping.values() and not _is_base(name)]
     findings = [_("Columns recognised: {columns}.", columns=", ".join(mapped))]
     if others:
         copied = [_("column {letter}", letter=layout.letters[at]) if names[at] == _HIDDEN else names[at] for at in others]
         findings.append(_("Not sent, copied to the report: {columns}.", columns=enumerate_names(copied)))
-    if is_report:
+    if any(map(_is_base, layout.columns)):
+        findings.append(_("This is a pulled file: only the cells that were edited since are sent."))
+    elif is_report:
         findings.append(_("This is the report of an earlier run: its sync_ columns are ignored."))
     return findings
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger
+from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger, open_tokens
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import Layout, OutputPaths, Source, Summary, Watcher, stamp
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.source import SourceOptions, open_source
+from contact_sync.sync.base import Bases
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.outputs import drafts, former_output_paths, output_paths
 from contact_sync.sync.shutdown import Shutdown, handle_signals
@@ -48,7 +49,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
             # A dry run leaves the rows of the last run in the ledger.
             keep, as_of = not settings.dry_run, _age(source, started)
             ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=keep, as_of=as_of)
-            staged = steps.stage(source, policy)
+            staged = steps.stage(source, policy, _open_bases(settings, source, sender))
             if steps.pass_guards(staged) and sender:
                 ledger.release(run_id)
                 summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
@@ -115,6 +116,14 @@ def _open_ledger(settings: Settings, shutdown: Shutdown, sender: "Sender | None"
         return open_temporary_ledger()
     identify = sender.identify if sender else None
     return open_ledger(settings.account, sends=sender is not None, identify=identify, sleep=partial(_sleep, shutdown))
+
+
+def _open_bases(settings: Settings, source: Source, sender: "Sender | None") -> Bases | None:
+    """Return what reads the base tokens of a pulled file; where nothing is sent to the account, those of any account."""
+    if source.base_position is None:
+        return None
+    identify = sender.identify if sender and not settings.send.sandbox else None
+    return Bases(open_tokens(settings.account, identify), source, settings.source.blank)
 
 
 def _sleep(shutdown: Shutdown, seconds: float) -> None:

@@ -6,7 +6,7 @@ two ways in a column with month-first dates. Memory for that is 24 bytes a row.
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,11 +19,11 @@ from contact_sync.i18n import _
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
 from contact_sync.rules.anomalies import Damage
-from contact_sync.rules.columns import Validator, Verdicts
+from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.settings import Settings
+from contact_sync.sync.base import Bases
 
 MONTH_FIRST = "date-month-first"
-NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
 _LISTED = 5
 _GROUP = 10_000  # rows or contacts written in one transaction
 
@@ -53,24 +53,34 @@ class _RowHashes:
     ids: "array[int]" = field(default_factory=lambda: array("q"))
     payloads: "array[int]" = field(default_factory=lambda: array("q"))
 
-    def add(self, block: Block, payloads: Sequence[tuple[str | None, ...]]) -> None:
+    def add(self, block: Block, payloads: Sequence[tuple[str | None, ...]], untouched: Collection[int]) -> None:
+        """Add the rows of a block but the `untouched` ones, by position: they contradict no other row of their contact."""
         hashes = list(map(hash, payloads))
         for row in block.others:
             if row.outcome is Outcome.INVALID:  # agrees with no other: once corrected it may have other values
                 hashes[bisect_left(block.numbers, row.number)] = -row.number
         known = list(map(bool, block.ids))  # the other rows are settled, whatever the rest of the source says
+        for position in untouched:
+            known[position] = False
         self.numbers.fromlist(list(compress(block.numbers, known)))
         self.ids.fromlist(list(compress(map(hash, block.ids), known)))
         self.payloads.fromlist(list(compress(hashes, known)))
 
 
 def stage(
-    source: Source, validator: Validator, ledger: Ledger, settings: Settings, *, tick: Callable[[int], None]
+    source: Source,
+    validator: Validator,
+    ledger: Ledger,
+    settings: Settings,
+    *,
+    bases: Bases | None = None,
+    tick: Callable[[int], None],
 ) -> StageResult:
     """Write every row of `source` into `ledger` and count them.
 
     A valid row is `unchanged` when its values are in place (unless all are to be resent), else pending, or `ready` in a dry run.
-    `tick` is called with the number of rows of each chunk. Raises SourceError where the source turns out to be damaged.
+    With `bases` only edited fields are sent. `tick` is called with the number of rows of each chunk. Raises SourceError where the
+    source turns out to be damaged.
     """
     hashes, damage = _RowHashes(), Damage(validator.schema)
     ambiguous = array("q")
@@ -79,30 +89,33 @@ def stage(
     for chunk in source.chunks():
         _flag_repeated_headers(chunk, source.columns)
         verdicts = validator.validate(chunk)
-        ages, valid = _ages(chunk), _valid(chunk, verdicts)
+        verdicts, untouched = bases.apply(chunk, verdicts) if bases else (verdicts, set[int]())
+        ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched)
         values = [(verdicts.ids[position], verdicts.payloads[position]) for position in valid]
         comparison = ledger.compare(values)
         same_identity += comparison.same_identity
         identity_changes += comparison.identity_changes
-        unchanged: set[int] = set()
+        unchanged = untouched
         overtaken: dict[int, list[str]] = {}
         to_send = valid
         if not settings.send.resend:
             in_place = list(compress(valid, comparison.in_place))
             ledger.note_in_place(list(compress(values, comparison.in_place)), list(map(ages.get, in_place)))
-            unchanged = set(in_place)
-            if unchanged:
+            unchanged = untouched | set(in_place)
+            if in_place:
                 to_send = [position for position in valid if position not in unchanged]
             overtaken = _overtaken(verdicts, to_send, ages, ledger)
         superseded += len(overtaken)
         block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, sending=not settings.dry_run)
         ledger.stage(block)
-        hashes.add(block, verdicts.payloads)
+        hashes.add(block, verdicts.payloads, untouched)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         month_first = month_first or any(v.code == MONTH_FIRST for found in verdicts.violations.values() for v in found)
         rows += len(block.numbers)
         tick(len(block.numbers))
+    if bases:
+        bases.refuse_foreign()
     if month_first:
         _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
@@ -137,11 +150,11 @@ def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
         ledger.flag_invalid([(number, violation) for number in numbers[start : start + _GROUP]])
 
 
-def _valid(chunk: Chunk, verdicts: Verdicts) -> Sequence[int]:
-    """Return the positions of the valid rows."""
+def _valid(chunk: Chunk, verdicts: Verdicts, untouched: Collection[int]) -> Sequence[int]:
+    """Return the positions of the valid rows that have a field to send."""
     valid = range(len(verdicts.ids))
-    if verdicts.violations or chunk.skipped:
-        return [position for position in valid if position not in verdicts.violations and position not in chunk.skipped]
+    if verdicts.violations or chunk.skipped or untouched:
+        return [at for at in valid if not (at in verdicts.violations or at in chunk.skipped or at in untouched)]
     return valid
 
 

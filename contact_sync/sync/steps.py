@@ -18,6 +18,7 @@ from contact_sync.report.formats import ReportContext
 from contact_sync.rules.anomalies import COMPARED, deviations
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
+from contact_sync.sync.base import Bases
 from contact_sync.sync.guards import guard
 from contact_sync.sync.outputs import Drafts
 from contact_sync.sync.shutdown import Shutdown
@@ -37,18 +38,18 @@ class Steps:
     ledger: Ledger
     summary: Summary
 
-    def stage(self, source: Source, policy: Policy) -> StageResult:
+    def stage(self, source: Source, policy: Policy, bases: Bases | None = None) -> StageResult:
         """Validate every row of `source` and write it into the ledger, or leave the last run's rows there where that fails."""
         self.summary.identity = source.identity
         try:
             with self.ledger.staging(), _gc_paused():
-                return self._stage(source, policy)
+                return self._stage(source, policy, bases)
         except ContactSyncError as refused:
             self.summary.exit_code = refused.exit_code
             self.finish()
             raise
 
-    def _stage(self, source: Source, policy: Policy) -> StageResult:
+    def _stage(self, source: Source, policy: Policy, bases: Bases | None) -> StageResult:
         settings, ledger, summary = self.settings, self.ledger, self.summary
         if settings.source.blank == "clear" and not source.blanks_certain:
             raise SourceError(
@@ -57,7 +58,7 @@ class Steps:
                 name=source.path.name,
             )
         validator = Validator(source.mapping, policy)
-        staged = stage(source, validator, ledger, settings, tick=self._note_loaded)
+        staged = stage(source, validator, ledger, settings, bases=bases, tick=self._note_loaded)
         summary.rows = staged.rows
         if summary.rows == 0 and not settings.source.allow_empty:
             raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)

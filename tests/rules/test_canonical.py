@@ -14,7 +14,7 @@ def canonical(**cells: str) -> dict[str, str | None]:
     mapping = {ID: 0} | {field: at for at, field in enumerate(cells, 1)}
     chunk = Chunk([2], [["C1", *cells.values()]])
     verdicts = Validator(mapping, Policy(today=dt.date(2026, 11, 29))).validate(chunk)
-    (texts,) = canonical_texts(verdicts, chunk.rows, mapping)
+    texts = canonical_texts(verdicts.payloads[0], chunk.rows[0], mapping)
     return dict(zip(FIELDS, texts, strict=True))
 
 

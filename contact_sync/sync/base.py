@@ -1,0 +1,91 @@
+"""Rows of a pulled file against their base tokens: only the cells that were edited since the pull are judged and sent."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from contact_sync.errors import SourceError
+from contact_sync.i18n import N_, _
+from contact_sync.ledger.base_token import BaseTokens, Fit
+from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Source, Violation
+from contact_sync.rules.canonical import canonical_texts
+from contact_sync.rules.cells import DATE
+from contact_sync.rules.columns import NOTHING_TO_SEND, Verdicts
+
+_UNUSABLE = {
+    Fit.MISSING: N_("empty, as in a row that was pasted in"),
+    Fit.FOREIGN: N_("of another account"),
+    Fit.UNKNOWN: N_("damaged, or made by another installation"),
+    Fit.NEWER: N_("made by a newer version of contact-sync"),
+}
+
+
+@dataclass
+class Bases:
+    """The base tokens of a pulled `source`; `blank` is the effect of a cell that was emptied."""
+
+    tokens: BaseTokens
+    source: Source
+    blank: Literal["ask", "keep", "clear"]
+    fits: Counter[Fit] = field(default_factory=Counter)  # number of rows of each kind
+
+    def apply(self, chunk: Chunk, verdicts: Verdicts) -> tuple[Verdicts, set[int]]:
+        """Return `verdicts` on the edited fields alone, and the positions of the rows that have none.
+
+        A violation of a cell that was not edited is dropped: it is nobody's mistake of today. A row without a usable token, or
+        with that of another contact, is wrong as a whole.
+        """
+        place = self.source.base_position
+        assert place is not None  # noqa: S101 - only a pulled file has bases
+        payloads, violations = list(verdicts.payloads), dict(verdicts.violations)
+        untouched: set[int] = set()
+        edited_dates: set[int] = set()
+        for at, (contact_id, cells) in enumerate(zip(verdicts.ids, chunk.rows, strict=True)):
+            if at in chunk.skipped:
+                continue
+            found = [flaw for flaw in violations.pop(at, ()) if flaw.code != NOTHING_TO_SEND]
+            if not contact_id or any(flaw.field in (ID, ROW) for flaw in found):
+                violations[at] = found
+                continue
+            texts = canonical_texts(payloads[at], cells, self.source.mapping)
+            base = self.tokens.read(cells[place].strip(), contact_id, texts)
+            self.fits[base.fit] += 1
+            payloads[at] = tuple(
+                [value if name in base.edited else None for name, value in zip(FIELDS, payloads[at], strict=True)]
+            )
+            if base.fit is Fit.FITS:
+                found = [flaw for flaw in found if flaw.field in base.edited]
+                found += self._emptied(base.edited, texts, payloads[at])
+            elif base.fit is Fit.MOVED:
+                found = [Violation("id-moved", ID)]
+            else:
+                found = [Violation("base-missing", detail={"state": _(_UNUSABLE[base.fit])})]
+            if found:
+                violations[at] = found
+            elif not any(value is not None for value in payloads[at]):
+                untouched.add(at)
+            if DATE in base.edited:
+                edited_dates.add(at)
+        ambiguous = [at for at in verdicts.ambiguous if at in edited_dates]
+        return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched
+
+    def _emptied(self, edited: frozenset[str], texts: Sequence[str | None], payload: Sequence[str | None]) -> list[Violation]:
+        """Return a violation for each cell that was emptied, unless the operator has said what that means."""
+        if self.blank != "ask":
+            return []
+        emptied = [name for name, text, value in zip(FIELDS, texts, payload, strict=True) if text == "" and value is None]
+        return [
+            Violation("cell-emptied", name, {"clear": "" if name == PHONE else _(", or write <clear> to empty it there, too")})
+            for name in emptied
+            if name in edited
+        ]
+
+    def refuse_foreign(self) -> None:
+        """Raise SourceError when every row was pulled from another account, or by another installation."""
+        if self.fits and not self.fits.keys() - {Fit.FOREIGN, Fit.UNKNOWN}:
+            raise SourceError(
+                "{name} was pulled from another account, or by another installation of contact-sync, so nothing was sent: use "
+                "the key and the --state-dir that it was pulled with, or pull again.",
+                name=self.source.path.name,
+            )
