@@ -4,7 +4,7 @@ import dataclasses
 import os
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ from typing import IO, NamedTuple, Protocol, Self
 from contact_sync.i18n import _, gettext
 from contact_sync.i18n.catalogue import CATALOGUE
 from contact_sync.names import short
-from contact_sync.packed import unpack
+from contact_sync.packed import pack, unpack
 
 ID = "contactId"  # names the contact; never sent inside `contact`
 PHONE = "phoneNumber"
@@ -35,6 +35,8 @@ class Schema(NamedTuple):
 
 
 CONTACT = Schema(ID, FIELDS)
+
+MOST_UNDO_DAYS = 7  # days that the values before a run are kept at most
 
 ROW = ""  # the `field` of a violation that is about the row as a whole
 
@@ -63,11 +65,12 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
+    CONFLICT = "conflict"
     READY = "ready"
 
 
 IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)  # outcomes of rows whose values the API has
-ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED)
+ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED, Outcome.CONFLICT)
 """Outcomes of rows that an operator has to correct: no further run changes them."""
 REPEATS_WRONG, REPEATS_LEFT = "repeats-wrong", "repeats-left"
 """Codes of a duplicate whose row that counts needs attention, or is left for another run."""
@@ -150,6 +153,11 @@ class Layout(NamedTuple):
     delimiter: str
 
     @property
+    def base_position(self) -> int | None:
+        """The position of a pulled file's base tokens, None for any other file."""
+        return next((at for at, name in enumerate(self.columns) if name.strip().casefold() == BASE_COLUMN), None)
+
+    @property
     def letters_of_fields(self) -> dict[str, str]:
         """Field → the letter of its column."""
         return {field: self.letters[position] for field, position in self.mapping.items()}
@@ -221,7 +229,7 @@ class Source(ABC):
     @property
     def base_position(self) -> int | None:
         """The position in `columns` of a pulled file's base tokens, None for any other file."""
-        return next((at for at, name in enumerate(self.columns) if name.strip().casefold() == BASE_COLUMN), None)
+        return self.layout.base_position
 
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
@@ -237,6 +245,7 @@ class Staged(NamedTuple):
     outcome: Outcome | None  # None while the row is pending
     violations: Sequence[Violation] = ()
     as_of: int | None = None  # time of its values (seconds since 1970, UTC), where it is not that of the run's source
+    base: str = ""  # the base token of a row of a pulled file that is pending
 
 
 class Block(NamedTuple):
@@ -257,6 +266,16 @@ class Pending(NamedTuple):
     contact: dict[str, str]  # the `contact` object of the request: field → value
     attempts: int  # earlier ones: in the second pass, those of the first
     known: bytes  # digests of the contact's other fields as the API last confirmed them
+    base: str = ""  # the row's base token; empty unless it is from a pulled file
+
+
+class LiveRead(NamedTuple):
+    """What reading a contact before its update has shown, and what follows from it."""
+
+    base: str = ""  # a fresh base token of the contact as it is now
+    theirs: Mapping[str, str] = {}  # conflicting field → the value that the API has
+    before: Mapping[str, str] = {}  # field that an update changes → the value before
+    written: str = ""  # a base token of what was written: of these fields alone, as if the others were empty
 
 
 class Answer(NamedTuple):
@@ -266,6 +285,8 @@ class Answer(NamedTuple):
     violations: list[Violation]
     http_status: int | None
     api_code: str
+    live: LiveRead | None = None
+    confirmed: Mapping[str, str] | None = None  # the values that the API has for certain; None for those of the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,6 +300,7 @@ class Result:
     http_status: int | None = None
     api_code: str = ""
     at: str = ""  # UTC, ISO 8601 with Z
+    live: LiveRead | None = None
 
 
 class Watcher(Protocol):
@@ -329,6 +351,14 @@ class Event(NamedTuple):
     at: str
 
 
+class BeforeImage(NamedTuple):
+    """The values of a contact before a run changed them."""
+
+    contact_id: str
+    fields: dict[str, str]  # changed field → the value before
+    written: str  # a base token of what the run wrote (`LiveRead.written`)
+
+
 class Line(NamedTuple):
     """One data row of a report."""
 
@@ -343,6 +373,13 @@ class Line(NamedTuple):
     api_code: str
     at: str
     source_at: str = ""  # when the source of its values was last changed; UTC, ISO 8601 with Z
+    base: str = ""  # a base token that replaces the one in its cells; empty where that stays
+    theirs: Mapping[str, str] = {}  # conflicting field → the value that the API has
+
+    @property
+    def results(self) -> tuple[str | int | None, ...]:
+        """The values of a report's own columns."""
+        return self[1:-2]
 
     @property
     def needs_attention(self) -> bool:
@@ -357,6 +394,17 @@ class Batch(NamedTuple):
     cells: str  # of all rows, packed by `contact_sync.packed`
     plain: Line  # of all rows that are not in `others`, apart from their own cells and numbers
     others: dict[int, Line]  # row number → line
+
+    def with_fresh_bases(self, position: int) -> Self:
+        """Return the batch with the fresh base tokens of its lines in the cells at `position`."""
+        if not any(line.base for line in self.others.values()):
+            return self
+        rows, others = unpack(self.cells), dict(self.others)
+        for number, cells in zip(self.numbers, rows, strict=True):
+            if number in others and others[number].base:
+                cells[position] = others[number].base
+                others[number] = others[number]._replace(cells=cells)
+        return self._replace(cells=pack(rows), others=others)
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines in order."""

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from contact_sync.errors import ConfigError
+from contact_sync.model import MOST_UNDO_DAYS
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
@@ -74,6 +75,15 @@ class SendSettings:
     resend: bool = False
     limit: int | None = None  # rows
     max_duration: float | None = None  # seconds
+    live: bool | None = None  # True: each contact is read before it is written; None: only those of a pulled file
+    conflicts: Literal["hold", "mine", "theirs"] = "hold"
+    max_conflicts: float = 10.0  # percent of the rows to send
+    allow_stop: bool = False
+    undo_days: int = MOST_UNDO_DAYS  # that the values before are kept
+
+    def reads_first(self, *, is_pulled: bool) -> bool:
+        """Return True when each contact of a source is read before it is written; the sandbox does not know them."""
+        return (is_pulled and not self.sandbox) if self.live is None else self.live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,13 +139,11 @@ FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items()
 
 OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
 
-
 SLOWEST_RATE, FASTEST_RATE = 0.001, 10_000.0  # attempts a second, where there is a limit
 
 MAX_WORKERS = 256
 """Requests in flight at most. At 30 s an answer, the slowest that is waited for, they are 8 a second, more than the default pace;
 each is a connection, which is a descriptor here and a process at many servers."""
-
 
 _NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _RATE = re.compile(rf"({_NUMBER})(?: ?/ ?(s|sec|min|m))?")

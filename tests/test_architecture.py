@@ -142,6 +142,7 @@ WALL_CLOCK = {
     "cli.readiness",
     "files",
     "ledger.sqlite.in_place",
+    "ledger.sqlite.live",
     "ledger.sqlite.outbox",
     "ledger.state_dir",
     "report",

@@ -31,6 +31,8 @@ def for_run(ctx: Context, options: Options) -> Settings:
     """
     if options["sandbox"] and ctx.get_parameter_source("base_url") is ParameterSource.COMMANDLINE:
         raise ConfigError("--sandbox and --base-url exclude each other: leave one out.")
+    if options["sandbox"] and options["live"]:
+        raise ConfigError("--sandbox and --live exclude each other, as the sandbox does not know your contacts: leave one out.")
     account = _of_account(ctx, options, sandbox=options["sandbox"])
     if not (options["dry_run"] and options["account"]):
         require_key(account["key"])

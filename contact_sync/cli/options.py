@@ -4,7 +4,6 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from contact_sync import settings
 from contact_sync.cli.program import COMMANDS, program
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import LANGUAGES, set_language
+from contact_sync.model import MOST_UNDO_DAYS
 
 _MAX_CONFIG = 1 << 20  # bytes
 _MAX_SECONDS = 31 * 86_400
@@ -98,7 +98,7 @@ class Option(click.Option):
 
     def __init__(self, *names: str, former: str = "", **attributes: Any) -> None:
         names = (*names, former) if former else names
-        long = [name.removeprefix("--") for name in names if name.startswith("--")]
+        long = [name.removeprefix("--").partition("/")[0] for name in names if name.startswith("--")]
         self._variables = [f"CONTACT_SYNC_{name.upper().replace('-', '_')}" for name in long]
         super().__init__(names, envvar=self._variables, **attributes)
         self._former = former
@@ -193,7 +193,11 @@ _RENAMING = _Parsed(_renaming, "write the header, = and the field, as 'Mobile pe
 _SECONDS = _Parsed(_seconds, f"write a number of seconds above 0, at most {_MAX_SECONDS}, as 30 or 2.5.")
 _MANY = 1_000_000_000  # more than any source has
 NUMBER_OF_RUNS = whole_number(1, 1_000_000)
-_percent = partial(Option, type=_PERCENT, default="50", metavar="PERCENT")
+
+
+def _percent(name: str, *, default: str = "50", **attributes: Any) -> Option:
+    return Option(name, type=_PERCENT, default=default, metavar="PERCENT", **attributes)
+
 
 FILE = click.Argument(["source"], metavar="FILE", type=PATH)
 FILES = click.Argument(["sources"], metavar="FILE...", type=PATH, nargs=-1, required=True)
@@ -222,6 +226,19 @@ PACE = (
 )
 RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place")
 DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sending")
+LIVE = (
+    Option("--live/--no-live", default=None, help="read each contact before it is written [pulled files]"),
+    _choice("--conflicts", "hold", "mine", "theirs", help="when SMS Partner has another value than the file was pulled with"),
+    Option("--allow-stop", is_flag=True, help="also change the number of a person who said STOP"),
+    Option(
+        "--undo-days",
+        type=whole_number(0, MOST_UNDO_DAYS),
+        default=MOST_UNDO_DAYS,
+        metavar="N",
+        help=f"days to keep the values before, for undo [{MOST_UNDO_DAYS}]",
+    ),
+)
+MAX_CONFLICTS = _percent("--max-conflicts", default="10", help="stop if more edited rows are conflicts [10]")
 REPORTS = (
     Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
     Option("--workbook", type=PATH, metavar="PATH", help="marked-up workbook [next to the report], or none"),
@@ -269,7 +286,10 @@ OUTPUT = (
 )
 
 FOR_CHECK = (FILE, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, PING, *OUTPUT)
-FOR_RUN = (FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, *SCHEDULED, PING, *OUTPUT)
-FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *REPORTS, STATE, PING, *OUTPUT)
+FOR_RUN = (
+    *(FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *LIVE, *REPORTS, STATE, *READING, *GUARDS, MAX_CONFLICTS),
+    *(*SCHEDULED, PING, *OUTPUT),
+)
+FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *LIVE, MAX_CONFLICTS, *REPORTS, STATE, PING, *OUTPUT)
 FOR_REPORT = (LAST_RUN, *KEY, ACCOUNT, *REPORTS, STATE, *OUTPUT)
 FOR_LEDGER = (*KEY, ACCOUNT, STATE, *GENERAL)

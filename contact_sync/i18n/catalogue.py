@@ -47,6 +47,20 @@ CATALOGUE: dict[str, str] = {
         "pulled, or into a file of its own without that column."
     ),
     "cell-emptied": N_("{field} was emptied since the file was pulled: put the value back{clear}."),
+    # a contact that was read before its update
+    "conflict": N_(
+        "{field} was changed in SMS Partner since the file was pulled: look at both values, and run this report or its workbook, "
+        "which sends yours."
+    ),
+    "stop-number": N_(
+        "This person said STOP, and another phoneNumber would send them SMS again: put the number back, or allow it with "
+        "--allow-stop."
+    ),
+    "not-cleared": N_("SMS Partner confirmed that {field} is empty but kept its value: empty it on its own pages."),
+    "api-unverified": N_(
+        "The contact was updated but could not be read again to check that its other fields were kept: look at it in SMS "
+        "Partner, or take the run back with undo."
+    ),
     # any text
     "text-length": N_("{field} has {length} characters, {limit} at most: shorten it."),
     "text-control": N_("{field} contains a control character or a line break: type it again."),

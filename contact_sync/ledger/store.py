@@ -171,5 +171,17 @@ class Ledger(Protocol):
         `normalise` returns the contactId in a cell. Erased rows are not sent.
         """
 
-    def expire(self, now: datetime, *, history_days: int | None = None) -> None:
-        """Delete the last run's rows when they are older than a week, and the history that is older than `history_days`."""
+    def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = model.MOST_UNDO_DAYS) -> None:
+        """Delete what is too old: the last run's rows after a week, the history after `history_days`, before images, too."""
+
+    def has_bases(self) -> bool:
+        """Return True when rows to send are from a pulled file."""
+
+    def answers(self) -> dict[str, str]:
+        """Return what was found out about the API of the account: open question → answer."""
+
+    def note_answer(self, question: str, answer: str, how: str) -> None:
+        """Note an answer durably, with the time, and in `how` what has shown it."""
+
+    def before_images(self, run: str) -> Iterator[model.BeforeImage]:
+        """Yield the values before `run` changed them, by contactId; none once they are too old."""

@@ -5,8 +5,9 @@ A cell that breaks a rule has no such value; its text without surrounding white 
 
 from collections.abc import Mapping, Sequence
 
-from contact_sync.model import CONTACT, Schema
+from contact_sync.model import CONTACT, Chunk, Schema
 from contact_sync.rules.cells import trim
+from contact_sync.rules.columns import Policy, Validator
 
 
 def canonical_texts(
@@ -24,3 +25,18 @@ def canonical_texts(
             for field, value in zip(schema.fields, payload, strict=True)
         ]
     )
+
+
+class Canonicaliser:
+    """Turns contacts as the API shows them into canonical texts; `policy` is that of the run."""
+
+    def __init__(self, policy: Policy, schema: Schema = CONTACT) -> None:
+        self._mapping = {field: place for place, field in enumerate(schema.all_fields)}
+        self._validator = Validator(self._mapping, policy, schema)
+
+    def texts(self, contacts: Sequence[tuple[str, Sequence[str]]]) -> list[tuple[str, ...]]:
+        """Return the canonical texts of contacts, each a contactId and its values in the order of the schema's fields."""
+        rows = [[contact_id, *values] for contact_id, values in contacts]
+        verdicts = self._validator.validate(Chunk(list(range(len(rows))), rows))
+        found = (canonical_texts(payload, row, self._mapping) for payload, row in zip(verdicts.payloads, rows, strict=True))
+        return [tuple(text or "" for text in texts) for texts in found]

@@ -14,16 +14,17 @@ class RowSender:
     """Sends rows through `delivery` with the API `key`; requests the shutdown when every row would fail in the same way."""
 
     def __init__(self, delivery: Delivery, key: str, shutdown: Shutdown) -> None:
-        self._delivery = delivery
+        self.delivery = delivery
         self._update = ContactUpdate(key)
-        self._detail = ContactDetail(key)
+        self.detail = ContactDetail(key)
         self._shutdown = shutdown
+        self.reads = 0  # requests that read a contact before or after its update
 
     async def send(self, row: Pending, max_attempts: int) -> Result | None:
         """Send `row` and return its result; None when no attempt was made before the shutdown."""
         attempts = Attempts(made=row.attempts)
         try:
-            answer = await self._update_contact(row, attempts, max_attempts)
+            answer = await self.update_contact(row, attempts, max_attempts)
         except AttemptError as error:
             answer = _answer_of(error)
         except Stopped:
@@ -36,20 +37,22 @@ class RowSender:
                 return None
             status, code = (attempts.reply.status, self._update.api_code(attempts.reply)) if attempts.reply else (None, "")
             answer = Answer(Outcome.FAILED, [Violation("api-stopped")], status, code)
-        outcome, violations, status, code = answer
-        return Result(row, outcome, violations, attempts.made, status, code, stamp(datetime.now(UTC)))
+        outcome, violations, status, code, live, confirmed = answer
+        if confirmed is not None:
+            row = row._replace(contact=dict(confirmed))
+        return Result(row, outcome, violations, attempts.made, status, code, stamp(datetime.now(UTC)), live or attempts.live)
 
-    async def _update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
+    async def update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
         """Send `row`; a refusal that an earlier attempt may have caused is verified first."""
         try:
-            return await self._delivery.call(self._update, row, max_attempts, attempts)
+            return await self.delivery.call(self._update, row, max_attempts, attempts)
         except Rejected as refusal:
             if not self._update.needs_verification(refusal):
                 raise
             # Until it is verified, the row is as uncertain as one without an answer.
             attempts.failure = Transient(refusal.violation, refusal.http_status, refusal.api_code)
             try:
-                stored = await self._delivery.call(self._detail, row.contact_id, max_attempts, attempts)
+                stored = await self.delivery.call(self.detail, row.contact_id, max_attempts, attempts)
             except Rejected:
                 raise refusal from None
             answer = self._update.interpret_verification(stored, row)

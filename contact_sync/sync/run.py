@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError, SourceError, StorageError
 from contact_sync.i18n import _
+from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger, open_temporary_ledger, open_tokens
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import Layout, OutputPaths, Source, Summary, Watcher, stamp
+from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.source import SourceOptions, open_source
@@ -23,6 +25,7 @@ from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.steps import Steps, exit_code
 
 if TYPE_CHECKING:
+    from contact_sync.sync.live import Live
     from contact_sync.sync.send import Sender
 
 
@@ -40,7 +43,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
         summary = Summary(run_id, settings.source.path, settings.report.path)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
-            ledger.expire(started, history_days=settings.account.keep_days)
+            ledger.expire(started, history_days=settings.account.keep_days, undo_days=settings.send.undo_days)
         with ExitStack() as opened:
             with _blaming_the_file():
                 source = opened.enter_context(_open_source(settings, shutdown))
@@ -49,10 +52,13 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
             # A dry run leaves the rows of the last run in the ledger.
             keep, as_of = not settings.dry_run, _age(source, started)
             ledger.begin_run(run_id, paths, stamp(started), source.layout, keep=keep, as_of=as_of)
-            staged = steps.stage(source, policy, _open_bases(settings, source, sender))
+            tokens = _open_tokens(settings, sender, is_pulled=source.base_position is not None)
+            bases = Bases(tokens, source, settings.source.blank) if tokens and source.base_position is not None else None
+            staged = steps.stage(source, policy, bases)
             if steps.pass_guards(staged) and sender:
                 ledger.release(run_id)
-                summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
+                live = _live(settings, tokens, policy, ledger, is_pulled=bases is not None)
+                summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher, live)
             steps.conclude()
             summary.requests += sender.other_requests if sender else 0
             steps.report(reports, source.layout, source.original)
@@ -78,7 +84,11 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
             requests, retries = ledger.attempts()
             if not ledger.resume_last():
                 raise ConfigError("The last run ended before anything was sent: run the file again.")
-            summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher)
+            is_pulled = ledger.has_bases()
+            tokens = _open_tokens(settings, sender, is_pulled=is_pulled)
+            policy = Policy(today=datetime.now().astimezone().date())
+            live = _live(settings, tokens, policy, ledger, is_pulled=is_pulled)
+            summary.notes += sender.send(ledger, reports.csv, summary.rows, watcher, live)
             steps.conclude()
             summary.requests -= requests - sender.other_requests
             summary.retries -= retries
@@ -118,12 +128,20 @@ def _open_ledger(settings: Settings, shutdown: Shutdown, sender: "Sender | None"
     return open_ledger(settings.account, sends=sender is not None, identify=identify, sleep=partial(_sleep, shutdown))
 
 
-def _open_bases(settings: Settings, source: Source, sender: "Sender | None") -> Bases | None:
-    """Return what reads the base tokens of a pulled file; where nothing is sent to the account, those of any account."""
-    if source.base_position is None:
+def _open_tokens(settings: Settings, sender: "Sender | None", *, is_pulled: bool) -> BaseTokens | None:
+    """Return the base tokens where they are needed; where nothing is sent to the account, those of any account."""
+    if not (is_pulled or settings.send.reads_first(is_pulled=False)):
         return None
-    identify = sender.identify if sender and not settings.send.sandbox else None
-    return Bases(open_tokens(settings.account, identify), source, settings.source.blank)
+    return open_tokens(settings.account, sender.identify if sender and not settings.send.sandbox else None)
+
+
+def _live(settings: Settings, tokens: BaseTokens | None, policy: Policy, ledger: Ledger, *, is_pulled: bool) -> "Live | None":
+    """Return what reading before writing needs, None where contacts are not read."""
+    if tokens is None or not settings.send.reads_first(is_pulled=is_pulled):
+        return None
+    from contact_sync.sync.live import Live  # noqa: PLC0415 - see `_open_sender`
+
+    return Live(tokens, Canonicaliser(policy), ledger)
 
 
 def _sleep(shutdown: Shutdown, seconds: float) -> None:

@@ -13,21 +13,24 @@ from dataclasses import replace
 
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.me import Me
-from contact_sync.errors import ContactSyncError, Transient, UnavailableError
+from contact_sync.errors import ContactSyncError, SourceError, Transient, UnavailableError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import ngettext
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import Pending, Result, Watcher
+from contact_sync.model import Outcome, Pending, Result, Watcher
 from contact_sync.settings import SendSettings, Settings
 from contact_sync.sync.breaker import Health
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
+from contact_sync.sync.live import Live, LiveRowSender
 from contact_sync.sync.row_queue import RowQueue
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown, Stopped
 
 MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
+
+_MIN_ROWS = 20  # rows to send below which conflicts do not show an old export
 
 _FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
 
@@ -70,7 +73,7 @@ class Sender:
             log.info("the API did not say whose the key is: %s", type(error).__name__)
             return ""
         finally:
-            self.other_requests = client.limiter.acquired
+            self.other_requests += client.limiter.acquired
 
     def _open_client(self, base_url: str) -> Client:
         settings = self._settings.send
@@ -78,11 +81,12 @@ class Sender:
             base_url, pace=self._budget.pace, connections=settings.workers, timeout=settings.timeout, sleep=self._shutdown.sleep
         )
 
-    def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher) -> list[str]:
+    def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher, live: Live | None = None) -> list[str]:
         """Send what is pending, unless a signal has arrived, and return notes for the operator as sentences.
 
-        Nothing is sent when the disk has no room for the results and for a report of `rows` rows. No error is raised: whatever
-        ends the sending requests the shutdown, so that the report is still written.
+        With `live` each contact is read before it is written. Nothing is sent when the disk has no room for the results and for a
+        report of `rows` rows. No error is raised: whatever ends the sending requests the shutdown, so that the report is still
+        written.
         """
         try:
             if self._shutdown.reasons or not (pending := ledger.pending()):
@@ -95,7 +99,7 @@ class Sender:
         watcher.sending(min(pending, sys.maxsize if self._budget.rows is None else self._budget.rows))
         notes: list[str] = []
         try:
-            asyncio.run(self._send(ledger, watcher, notes))
+            asyncio.run(self._send(ledger, watcher, notes, live))
         except ContactSyncError as reason:
             self._shutdown.request(reason)
         except Exception as bug:
@@ -107,7 +111,7 @@ class Sender:
             self._shutdown.request(error)
         return notes
 
-    async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str]) -> None:
+    async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str], live: Live | None) -> None:
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
@@ -116,11 +120,12 @@ class Sender:
                 client = self._open_client(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
             client = await stack.enter_async_context(client)
             settings = replace(self._settings.send, limit=self._budget.rows)
-            pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, tick=watcher.sent)
+            pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, live=live, tick=watcher.sent)
             try:
                 await pool.send(self._budget.seconds_left())
             finally:
                 self._budget.take(pool.taken)
+                self.other_requests += pool.reads
                 if count := client.limiter.backoffs:
                     note = ngettext(
                         "The API asked for fewer requests: the pace was halved {count} time.",
@@ -134,7 +139,15 @@ class Pool:
     """Sends the pending rows of `ledger` with the API `key`, records each outcome, and then calls `tick` with it."""
 
     def __init__(
-        self, ledger: Ledger, client: Client, key: str, send: SendSettings, shutdown: Shutdown, *, tick: Callable[[Result], None]
+        self,
+        ledger: Ledger,
+        client: Client,
+        key: str,
+        send: SendSettings,
+        shutdown: Shutdown,
+        *,
+        live: Live | None = None,
+        tick: Callable[[Result], None],
     ) -> None:
         self._ledger = ledger
         self._client = client
@@ -143,7 +156,10 @@ class Pool:
         self._tick = tick
         self._queue = RowQueue(ledger, limit=send.limit)
         self._delivery = Delivery(client, shutdown, probe=self._probe, others=lambda: bool(self._queue.claimed))
-        self._row_sender = RowSender(self._delivery, key, shutdown)
+        self._row_sender = (
+            LiveRowSender(live, send, self._delivery, key, shutdown) if live else RowSender(self._delivery, key, shutdown)
+        )
+        self._rows, self._conflicts = ledger.pending(), 0
         self._breaker = self._delivery.breaker
         self._openings = self._probes = 0  # of the breaker, and probes since the last one
 
@@ -151,6 +167,11 @@ class Pool:
     def taken(self) -> int:
         """The number of rows that were sent, or were about to be."""
         return self._queue.taken
+
+    @property
+    def reads(self) -> int:
+        """The number of requests that read a contact before or after its update."""
+        return self._row_sender.reads
 
     async def send(self, seconds: float | None) -> None:
         """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
@@ -241,5 +262,20 @@ class Pool:
                     self._ledger.record(result)
                     log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
                     self._tick(result)
+                    self._count_conflict(result)
         except ContactSyncError as reason:
+            self._shutdown.request(reason)
+
+    def _count_conflict(self, result: Result) -> None:
+        """Request the shutdown when so many rows are conflicts that the file must be an old export."""
+        self._conflicts += result.outcome is Outcome.CONFLICT
+        most = self._settings.max_conflicts
+        if self._rows >= _MIN_ROWS and self._conflicts * 100 > most * self._rows:
+            reason = SourceError(
+                "{count} of {rows} edited rows were changed in SMS Partner since the file was pulled, more than {most} %, as in "
+                "an old export: the rest was not sent. Pull again, or allow more with --max-conflicts.",
+                count=self._conflicts,
+                rows=self._rows,
+                most=f"{most:g}",
+            )
             self._shutdown.request(reason)

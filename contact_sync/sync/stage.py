@@ -83,6 +83,7 @@ def stage(
     source turns out to be damaged.
     """
     hashes, damage = _RowHashes(), Damage(validator.schema)
+    reads_first = settings.send.reads_first(is_pulled=bases is not None)
     ambiguous = array("q")
     month_first = False
     rows = same_identity = identity_changes = superseded = 0
@@ -98,7 +99,7 @@ def stage(
         unchanged = untouched
         overtaken: dict[int, list[str]] = {}
         to_send = valid
-        if not settings.send.resend:
+        if not (settings.send.resend or reads_first):
             in_place = list(compress(valid, comparison.in_place))
             ledger.note_in_place(list(compress(values, comparison.in_place)), list(map(ages.get, in_place)))
             unchanged = untouched | set(in_place)
@@ -106,7 +107,8 @@ def stage(
                 to_send = [position for position in valid if position not in unchanged]
             overtaken = _overtaken(verdicts, to_send, ages, ledger)
         superseded += len(overtaken)
-        block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, sending=not settings.dry_run)
+        sending, base = not settings.dry_run, source.base_position if bases else None
+        block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, base=base, sending=sending)
         ledger.stage(block)
         hashes.add(block, verdicts.payloads, untouched)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
@@ -181,9 +183,13 @@ def _block_of(
     overtaken: Mapping[int, list[str]],
     *,
     ages: _Ages,
+    base: int | None,
     sending: bool,
 ) -> Block:
-    """Return a chunk with the outcome of each row as far as the row by itself and the ledger decide it."""
+    """Return a chunk with the outcome of each row as far as the row by itself and the ledger decide it.
+
+    `base` is the position of the column of base tokens, None without one.
+    """
     ids, payloads, violations = list(verdicts.ids), verdicts.payloads, verdicts.violations
     if overtaken:
         to_send = [position for position in to_send if position not in overtaken]
@@ -194,7 +200,10 @@ def _block_of(
         apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
     # The report repeats the age of each row: a report of a report must not make its values look newer.
     apart |= dict.fromkeys(ages.keys() - apart.keys() - overtaken.keys() - violations.keys() - chunk.skipped, outcome)
-    others = [Staged(chunk.numbers[p], ids[p], payloads[p], outcome, (), ages.get(p)) for p, outcome in apart.items()]
+    others = [
+        Staged(chunk.numbers[p], ids[p], payloads[p], outcome, (), ages.get(p), "" if base is None else chunk.rows[p][base])
+        for p, outcome in apart.items()
+    ]
     for position, fields in overtaken.items():
         found = [Violation("superseded", detail={"fields": ", ".join(fields)})]
         others.append(

@@ -131,13 +131,13 @@ class Steps:
 
     def _write(self, name: str, draft: AtomicFile, context: ReportContext) -> int | None:
         """Write one report; return the number of its rows, or None where it could not be written."""
-        rows = 0
+        rows, base = 0, context.layout.base_position
 
         def counted() -> Iterator[Batch]:
             nonlocal rows
             for batch in self.ledger.batches():
                 rows += len(batch.numbers)
-                yield batch
+                yield batch if base is None else batch.with_fresh_bases(base)
 
         try:
             with _gc_paused():

@@ -55,6 +55,11 @@ SENDING = [
     "--resend",
     "--limit",
     "--max-duration",
+    "--live",
+    "--conflicts",
+    "--allow-stop",
+    "--undo-days",
+    "--max-conflicts",
     "--keep-days",
     "--expect-by",
 ]

@@ -122,7 +122,9 @@ def test_the_report_of_the_last_run_survives(ledger: SqliteLedger) -> None:
         header, *expected = csv.reader(file, delimiter=";")
     assert layout.columns == header[:6]
     lines = list(lines_of(ledger.batches()))
-    ours_and_theirs = zip(([*line.cells, *[str(value or "") for value in line[1:-1]]] for line in lines), expected, strict=True)
+    ours_and_theirs = zip(
+        ([*line.cells, *[str(value or "") for value in line.results[:-1]]] for line in lines), expected, strict=True
+    )
     message = header.index("sync_message")
     for ours, theirs in ours_and_theirs:
         if ours[message - 2] == "stopped":

@@ -250,7 +250,7 @@ def test_a_corrected_workbook_as_source(clients: Path) -> None:
     assert [cell.value for cell in sheet[1]] == [*HEAD, *COLUMNS]
     assert sheet["C3"].comment is None
     assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["A2"]
-    assert [cell.value for cell in sheet[2][4:]] == [2, *wrong[2:-1], None]
+    assert [cell.value for cell in sheet[2][4:]] == [2, *wrong.results[1:-1], None]
     assert [cell.value for cell in sheet[3][4:]] == [3, "ready", *[None] * 8]
     assert texts(second)[2] == ["C2", "=1+1", "0612345670", "b"]
 

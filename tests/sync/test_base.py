@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contact_sync.api.smspartner.contact_detail import values_of
 from contact_sync.errors import SourceError, UnavailableError
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.digests import installation
@@ -57,6 +58,14 @@ class Pulled(Workspace):
                     row[HEADER.index(name)] = value
         self.save(rows)
 
+    def change(self, contact_id: str, **values: str) -> None:
+        """Change a contact in the API, as somebody else would."""
+        assert self.sandbox.store.apply(contact_id, values) == 200
+
+    def stored(self, contact_id: str) -> dict[str, str]:
+        """Return the values that the API has, by the names of writes."""
+        return dict(zip(FIELDS, values_of(self.sandbox.store[contact_id]), strict=True))
+
     @property
     def sent(self) -> list[tuple[str, dict[str, str]]]:
         """The updates that the sandbox received: contactId and fields."""
@@ -71,6 +80,8 @@ class Pulled(Workspace):
 def pulled(tmp_path: Path, sandbox: Serve) -> Pulled:
     """Return a workspace with a pulled file that nobody has touched."""
     workspace = Pulled(tmp_path, sandbox())
+    for contact_id, values in CONTACTS.items():
+        workspace.change(contact_id, **dict(zip(FIELDS, values, strict=True)))
     workspace.save(workspace.rows())
     return workspace
 
@@ -116,8 +127,9 @@ def test_an_emptied_cell(pulled: Pulled) -> None:
     )
     assert pulled.run(blank="keep").outcomes == {"unchanged": 4}
     pulled.run(blank="clear")
+    pulled.change("C000001", custom1="gold")
     pulled.edit("C000001", custom1="<clear>", custom2="<clear>")
-    pulled.run(resend=True)
+    pulled.run()
     assert pulled.sent == [("C000001", {"custom1": ""})] * 2
 
 
@@ -225,6 +237,8 @@ words = st.text("abcé ", min_size=1, max_size=5).filter(str.strip)
 def test_any_edits_in_any_order(pulled: Pulled, edits: dict[tuple[str, str], str], kept: set[str], seed: random.Random) -> None:
     """Exactly the edited fields are sent, however the rows were edited, sorted and deleted, and the columns moved."""
     pulled.sandbox.calls.clear()
+    for contact_id, values in CONTACTS.items():
+        pulled.change(contact_id, **dict(zip(FIELDS, values, strict=True)))
     rows = [row for row in pulled.rows() if row[0] in kept]
     expected: dict[str, dict[str, str]] = {}
     for (contact_id, name), word in edits.items():

@@ -4,11 +4,24 @@ Source: the API's page "Détail d'un contact". The key travels in the query here
 phone number `phone`.
 """
 
+import re
 from typing import Any, NamedTuple
 
 from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.envelope import code_of, successful_envelope_of
-from contact_sync.model import ID
+from contact_sync.model import FIELDS, ID, PHONE
+
+_READ_NAMES = {PHONE: "phone"}  # the name of a field in a write → its name in a read, where it is another
+_DAY_FIRST = re.compile(r"\A([0-9]{2})-([0-9]{2})-([0-9]{4})\Z")  # which the API's page shows beside the ISO form
+
+
+def values_of(shown: dict[str, Any]) -> tuple[str, ...]:
+    """Return the values of a `contact` object as reads show it, in the order of `FIELDS`; a date in ISO form."""
+    values = (shown.get(_READ_NAMES.get(field, field)) for field in FIELDS)
+    texts = ("" if value is None else str(value) for value in values)
+    return tuple(
+        _DAY_FIRST.sub(r"\3-\2-\1", text) if field == "date" else text for field, text in zip(FIELDS, texts, strict=True)
+    )
 
 
 class StoredContact(NamedTuple):
@@ -17,6 +30,11 @@ class StoredContact(NamedTuple):
     contact: Any  # the `contact` object of the reply, unchecked
     http_status: int
     api_code: str
+
+    @property
+    def stop(self) -> bool:
+        """True when the person asked for no more SMS."""
+        return isinstance(self.contact, dict) and self.contact.get("stopSms") is True
 
 
 class ContactDetail:

@@ -5,6 +5,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Self
 
@@ -12,10 +13,11 @@ from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
+from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
-from contact_sync.model import FIELDS, Layout, OutputPaths, Summary
+from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary
 
 
 class SqliteLedger:
@@ -38,7 +40,8 @@ class SqliteLedger:
         self._history = history = RunHistory(database)
         self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields, InPlaceLists(database, fields))
         self._writer = writer = RunWriter(database, history, fields)
-        self._outbox = outbox = RunOutbox(database, confirmed)
+        self._live = live = LiveRecords(database, history)
+        self._outbox = outbox = RunOutbox(database, confirmed, live)
         self._reader = reader = RunReader(database, outbox)
 
         self.warnings = [] if read_only else database.warnings
@@ -53,7 +56,9 @@ class SqliteLedger:
         self.repeats = reader.repeats
         self.causes, self.batches = reader.causes, reader.batches
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
-        self.history, self.note_move, self.expire = history.history, history.note_move, history.expire
+        self.history, self.note_move = history.history, history.note_move
+        self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
+        self.has_bases = live.has_bases
 
     def __enter__(self) -> Self:
         return self
@@ -94,9 +99,13 @@ class SqliteLedger:
         self._outbox.resumed = True
         return True
 
+    def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = MOST_UNDO_DAYS) -> None:
+        self._history.expire(now, history_days=history_days)
+        self._live.expire(now, undo_days)
+
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
         with self.database.transaction():
             found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
-            found += self._writer.forget(contact_id, normalise)
+            found += self._writer.forget(contact_id, normalise) + self._live.forget(contact_id)
         self.database.checkpoint()  # else the erased text is still in the write-ahead log
         return found

@@ -10,12 +10,14 @@ from contact_sync.errors import StorageError
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
+from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.schema import storable, violation_columns
 from contact_sync.ledger.store import Comparison, Payload
 from contact_sync.model import Outcome, Pending, Result
 
 _GROUP = 500  # rows that are claimed together, and results that are committed together
 _RESULT_BYTES = 200  # size of the result of a row
+_CONFIRMING = (Outcome.UPDATED, Outcome.UNCHANGED)  # the latter of a row that was read before it was sent
 
 
 @dataclass
@@ -141,6 +143,7 @@ class RunOutbox:
 
     database: Database
     confirmed: ConfirmedState
+    live: LiveRecords
     unwritten: list[Result] = field(default_factory=list)  # results that are not durable yet; lost when they cannot be made so
     resumed: bool = False  # True when failed rows are pending, too
 
@@ -170,17 +173,17 @@ class RunOutbox:
     ) -> list[Pending]:
         wanted = (Outcome.FAILED if failed else None, Outcome.FAILED if failed or self.resumed else None)
         query = (
-            "SELECT number, contact_id, contact, attempts, as_of FROM row WHERE (outcome IS ? OR outcome IS ?)"
+            "SELECT number, contact_id, contact, attempts, as_of, base FROM row WHERE (outcome IS ? OR outcome IS ?)"
             " AND number > ? AND number <= ifnull(?, number) AND (number IN (SELECT number FROM deferred)) = ?"
             " ORDER BY number LIMIT ?"
         )
         with self.database.withdrawal():
             found = self.database.all(query, *wanted, after, until, deferred, _GROUP if most is None else min(most, _GROUP))
-            contacts = [(contact_id, json.loads(contact), as_of) for _, contact_id, contact, _, as_of in found]
+            contacts = [(contact_id, json.loads(contact), as_of) for _, contact_id, contact, _, as_of, _ in found]
             known = self.confirmed.withdraw(contacts)
         return [
-            Pending(number, contact_id, contact, attempts, rest)
-            for (number, _, _, attempts, _), (contact_id, contact, _), rest in zip(found, contacts, known, strict=True)
+            Pending(number, contact_id, contact, attempts, rest, base)
+            for (number, _, _, attempts, _, base), (contact_id, contact, _), rest in zip(found, contacts, known, strict=True)
         ]
 
     def record(self, result: Result) -> None:
@@ -197,7 +200,8 @@ class RunOutbox:
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [(*result_columns(result), result.row.number) for result in self.unwritten],
             )
-            self.confirmed.confirm(result.row for result in self.unwritten if result.outcome is Outcome.UPDATED)
+            self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
+            self.live.record(self.unwritten)
         self.unwritten = []
 
     def cells_size(self) -> int:

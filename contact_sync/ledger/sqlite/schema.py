@@ -22,6 +22,14 @@ ROW_AGE = "ALTER TABLE {table} ADD COLUMN as_of INTEGER"
 `as_of` is the time of a row's values where it differs from that of the run's source.
 """
 
+ROW_LIVE = (
+    "ALTER TABLE {table} ADD COLUMN base TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE {table} ADD COLUMN theirs TEXT NOT NULL DEFAULT ''",
+)
+"""`base` is a base token, at first of the source, at the end of what the API has; `theirs` has the values of a conflict."""
+
+ROWS_OF_A_CHECK = (*ROW_TABLES, *(statement.replace("{table}", "temp.row") for statement in (ROW_AGE, *ROW_LIVE)))
+
 MIGRATIONS = (
     (
         "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -66,6 +74,16 @@ MIGRATIONS = (
         """CREATE TABLE in_place (
             digest BLOB PRIMARY KEY, as_of INTEGER NOT NULL, contacts INTEGER NOT NULL, fields TEXT NOT NULL, ids BLOB NOT NULL
         )""",
+    ),
+    (
+        *(statement.format(table="row") for statement in ROW_LIVE),
+        """CREATE TABLE answer (
+            question TEXT PRIMARY KEY, answer TEXT NOT NULL, at TEXT NOT NULL, how TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE before_image (
+            contact_id TEXT NOT NULL, run TEXT NOT NULL, fields TEXT NOT NULL, written TEXT NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (contact_id, run)
+        ) WITHOUT ROWID""",
     ),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""

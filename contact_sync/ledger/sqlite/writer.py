@@ -9,7 +9,7 @@ from itertools import groupby
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.schema import ROW_AGE, ROW_TABLES, SENTENCE_SEPARATOR, pack_cells, packed_text, violation_columns
+from contact_sync.ledger.sqlite.schema import ROWS_OF_A_CHECK, SENTENCE_SEPARATOR, pack_cells, packed_text, violation_columns
 from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, Staged, Violation
 from contact_sync.packed import unpack
 
@@ -28,7 +28,7 @@ class RunWriter:
             if keep:
                 self.history.begin_run(run, paths, started, layout, as_of)
             else:
-                for statement in (*ROW_TABLES, ROW_AGE.format(table="temp.row")):
+                for statement in ROWS_OF_A_CHECK:
                     db.execute(statement.format(temporary="TEMPORARY"))
         self.registered = run if keep else ""
 
@@ -46,8 +46,8 @@ class RunWriter:
             plain = len(block.numbers) - len(block.others)
             db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
             db.executemany(
-                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message, as_of)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message, as_of, base)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 map(self._columns, block.others),
             )
 
@@ -64,6 +64,7 @@ class RunWriter:
             row.outcome,
             *violation_columns(row.violations),
             row.as_of,
+            row.base,
         )
 
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
@@ -127,7 +128,9 @@ class RunWriter:
                     erased += found
             for number in erased:
                 db.execute(
-                    "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '' WHERE number = ?", (number,)
+                    "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '', base = '', theirs = ''"
+                    " WHERE number = ?",
+                    (number,),
                 )
                 db.execute(
                     "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"

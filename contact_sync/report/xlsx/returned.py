@@ -17,7 +17,7 @@ from openpyxl.cell import MergedCell
 from openpyxl.comments import Comment
 from openpyxl.reader.excel import ExcelReader
 from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
+from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.cell_range import CellRange
 from openpyxl.worksheet.dimensions import ColumnDimension
@@ -103,15 +103,19 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
             cell.value = None
             cell.fill = PatternFill()
     letters, comments = layout.letters_of_fields, sheets.COMMENTS
+    at = layout.base_position
+    base = None if at is None else column_index_from_string(layout.letters[at])
     for line in lines:
-        for column, value in zip(columns, line[1:], strict=True):
+        for column, value in zip(columns, line.results, strict=True):
             _put(sheet.cell(line.number, column), value, Style(fill_of(line)))
+        if line.base and base is not None:
+            sheet.cell(line.number, base).value = line.base
         if line.needs_attention:
             fields = sheets.wrong_fields(line, layout.mapping)
             for field in fields:
                 cell = sheet[f"{letters[field]}{line.number}"]
                 if not isinstance(cell, MergedCell):  # the first of merged cells shows for all of them
-                    _mark(cell, line.message if comments else "")
+                    _mark(cell, sheets.comment_of(line, field) if comments else "")
                     comments -= comments > 0
             place = sheets.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
             yield sheets.fix_of(line, layout.mapping, place)

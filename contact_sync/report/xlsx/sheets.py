@@ -37,7 +37,7 @@ LINK = "0563C1"  # colour of a link
 _COLOURS = {
     "E8F5E4": (*IN_PLACE, Outcome.READY),
     "FDE9D0": (Outcome.ALTERED,),
-    "FBE3E2": (Outcome.INVALID, Outcome.REJECTED),
+    "FBE3E2": (Outcome.INVALID, Outcome.REJECTED, Outcome.CONFLICT),
     "FFF8D6": LEFT,
 }
 FILLS: dict[str, str] = {outcome: colour for colour, outcomes in _COLOURS.items() for outcome in outcomes}
@@ -105,6 +105,14 @@ class Cell(NamedTuple):
 def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
     """Return the fields with a column that the line is about."""
     return [field for field in line.fields.split(",") if field in mapping]
+
+
+def comment_of(line: Line, field: str) -> str:
+    """Return the comment of a wrong cell; that of a conflict shows the value that the API has, which is nowhere else."""
+    if field not in line.theirs:
+        return line.message
+    theirs = line.theirs[field] or _("(empty)")
+    return "\n".join((line.message, _("In SMS Partner: “{value}”", value=theirs)))
 
 
 def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:

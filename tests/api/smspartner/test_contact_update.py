@@ -551,7 +551,7 @@ def test_only_a_taken_number_is_verified() -> None:
 
 def test_stored_values_confirm_the_row() -> None:
     """Stored values that are equal to those sent confirm the row."""
-    assert verified({"success": True, "code": 200, "contact": HELD}) == (Outcome.UPDATED, [], 200, "200")
+    assert verified({"success": True, "code": 200, "contact": HELD}) == Answer(Outcome.UPDATED, [], 200, "200")
 
 
 @pytest.mark.parametrize(

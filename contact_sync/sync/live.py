@@ -1,0 +1,171 @@
+"""Read before write: a contact is read, merged with its row field by field, and only then updated.
+
+base: the row's token; mine: the row's value; theirs: the value read now. A field that both have changed, to different values, is
+a conflict. The API has no conditional write, so a change between the read and the write, one round trip, is not seen.
+
+The API's pages leave open what an update does to fields that it leaves out, and to fields that it sends empty. The first update
+that can show it is read back; what it has shown is noted for the account, and decides what later updates carry.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from contact_sync.api.smspartner.contact_detail import StoredContact, values_of
+from contact_sync.errors import AttemptError, Rejected, Transient
+from contact_sync.i18n import _
+from contact_sync.ledger.base_token import BaseTokens
+from contact_sync.ledger.store import Ledger
+from contact_sync.model import FIELDS, ID, PHONE, Answer, LiveRead, Outcome, Pending, Violation
+from contact_sync.rules.canonical import Canonicaliser
+from contact_sync.settings import SendSettings
+from contact_sync.sync.delivery import Attempts
+from contact_sync.sync.row_sender import RowSender
+from contact_sync.sync.shutdown import Stopped
+
+OMITTED, NUMBER = "omitted", "phoneNumber"  # questions: fields that are left out; whether an update needs the phone number
+KEPT, EMPTIED, REQUIRED = "kept", "emptied", "required"  # answers
+
+_NUMBER_MISSING = "2"  # code of contact/update for a required part that is missing
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """What reading before writing needs."""
+
+    tokens: BaseTokens
+    canonicaliser: Canonicaliser
+    ledger: Ledger
+
+
+class _Turn(NamedTuple):
+    """A row that is being sent."""
+
+    row: Pending
+    attempts: Attempts
+    max_attempts: int
+
+
+class LiveContact:
+    """A contact as the API has it now."""
+
+    def __init__(self, stored: StoredContact, row: Pending, canonicaliser: Canonicaliser) -> None:
+        shown: Any = stored.contact
+        if not isinstance(shown, dict) or str(shown.get(ID)) != row.contact_id:
+            raise Transient(
+                Violation("api-garbled", detail={"reason": _("it is not this contact")}), stored.http_status, stored.api_code
+            )
+        self.stored = stored
+        self.values = dict(zip(FIELDS, values_of(shown), strict=True))
+        ((*texts,),) = canonicaliser.texts([(row.contact_id, tuple(self.values.values()))])
+        self.texts = dict(zip(FIELDS, texts, strict=True))
+
+
+class LiveRowSender(RowSender):
+    """Sends the rows that differ from the contact."""
+
+    def __init__(self, live: Live, settings: SendSettings, *of_row_sender: Any) -> None:
+        super().__init__(*of_row_sender)
+        self._live, self._settings = live, settings
+        self._head = live.tokens.new_head()
+        self._answers = live.ledger.answers()
+
+    async def update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
+        """Read the contact, and send what differs from it and is no conflict."""
+        turn = _Turn(row, attempts, max_attempts)
+        now = await self._read(turn)
+        wanted = {field: value for field, value in row.contact.items() if value != now.texts[field]}
+        conflicts = wanted.keys() & self._live.tokens.read(row.base, row.contact_id, [*now.texts.values()]).edited
+        if conflicts and self._settings.conflicts == "hold":
+            theirs = {field: now.values[field] for field in wanted if field in conflicts}
+            return self._answer(row, now, Outcome.CONFLICT, [Violation("conflict", field) for field in theirs], theirs)
+        if self._settings.conflicts == "theirs":
+            wanted = {field: value for field, value in wanted.items() if field not in conflicts}
+        if PHONE in wanted and now.stored.stop and not self._settings.allow_stop:
+            return self._answer(row, now, Outcome.INVALID, [Violation("stop-number", PHONE)])
+        if wanted:
+            answer = await self._write(turn, wanted, now)
+        else:  # an earlier attempt without an answer may have been applied
+            answer = self._answer(row, now, Outcome.UPDATED if attempts.made else Outcome.UNCHANGED)
+        agreed = {field: value for field, value in row.contact.items() if field in wanted or value == now.texts[field]}
+        return answer._replace(confirmed=agreed)
+
+    async def _read(self, turn: _Turn) -> LiveContact:
+        reading = Attempts()
+        try:
+            stored = await self.delivery.call(self.detail, turn.row.contact_id, turn.max_attempts, reading)
+        finally:
+            self.reads += reading.made
+        return LiveContact(stored, turn.row, self._live.canonicaliser)
+
+    def _answer(
+        self,
+        row: Pending,
+        now: LiveContact,
+        outcome: Outcome,
+        violations: Sequence[Violation] = (),
+        theirs: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Return an answer without an update; the row's token becomes one of what the API has now."""
+        live = LiveRead(self._token(row, now.texts), theirs or {})
+        return Answer(outcome, [*violations], now.stored.http_status, now.stored.api_code, live)
+
+    def _token(self, row: Pending, texts: Mapping[str, str]) -> str:
+        return self._live.tokens.issue(self._head, row.contact_id, [texts.get(field, "") for field in FIELDS])
+
+    async def _write(self, turn: _Turn, wanted: dict[str, str], now: LiveContact) -> Answer:
+        """Send what is `wanted`, in the form that keeps the other fields, and check that they are kept where that is open."""
+        row, attempts, max_attempts = turn
+        others = {field: value for field, value in now.values.items() if value and field not in wanted}
+        is_open = bool(others) and OMITTED not in self._answers
+        if self._settings.undo_days:
+            before = {field: now.values[field] for field in wanted} | (others if is_open else {})
+            attempts.live = LiveRead(row.base, before=before, written=self._token(row, wanted))
+        sent = wanted
+        if self._answers.get(OMITTED) == EMPTIED:
+            sent = now.values | wanted
+        elif self._answers.get(NUMBER) == REQUIRED:
+            sent = {PHONE: now.values[PHONE]} | wanted
+        try:
+            answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
+        except Rejected as refusal:
+            if refusal.api_code != _NUMBER_MISSING or PHONE in sent or not now.values[PHONE]:
+                raise
+            sent = {PHONE: now.values[PHONE]} | wanted
+            answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
+            self._note(NUMBER, REQUIRED, row)
+        clears = [field for field, value in wanted.items() if not value]
+        if {*map(_clear_of, clears)} - self._answers.keys() or (is_open and not others.keys() <= sent.keys()):
+            answer = await self._verify(turn, wanted, now, answer)
+        if kept := [field for field in clears if self._answers.get(_clear_of(field)) == KEPT]:
+            answer = answer._replace(outcome=Outcome.ALTERED, violations=[Violation("not-cleared", field) for field in kept])
+        if answer.outcome is not Outcome.UPDATED:
+            return answer
+        before = {field: attempts.live.before[field] for field in wanted} if attempts.live else {}
+        return answer._replace(live=LiveRead(self._token(row, now.texts | wanted), {}, before, self._token(row, wanted)))
+
+    async def _verify(self, turn: _Turn, wanted: dict[str, str], before: LiveContact, answer: Answer) -> Answer:
+        """Read the contact again, note what the update has shown about the API, and send back what it has emptied."""
+        try:
+            after = await self._read(turn)
+            for field, value in wanted.items():
+                if not value:
+                    self._note(_clear_of(field), KEPT if after.values[field] else EMPTIED, turn.row)
+            others = [field for field, value in before.values.items() if value and field not in wanted]
+            if not all(after.values[field] for field in others):
+                self._note(OMITTED, EMPTIED, turn.row)
+                restored = turn.row._replace(contact=before.values | wanted)
+                return await super().update_contact(restored, turn.attempts, turn.max_attempts)
+            if others and OMITTED not in self._answers:
+                self._note(OMITTED, KEPT, turn.row)
+        except (AttemptError, Stopped):
+            return answer._replace(outcome=Outcome.ALTERED, violations=[Violation("api-unverified")])
+        return answer
+
+    def _note(self, question: str, answer: str, row: Pending) -> None:
+        self._answers[question] = answer
+        self._live.ledger.note_answer(question, answer, f"contact/update of {row.contact_id}, read back")
+
+
+def _clear_of(field: str) -> str:
+    return f"clear {field}"

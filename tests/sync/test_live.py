@@ -1,0 +1,214 @@
+"""Reading before writing: the merge of a row with what the API has now, and what is found out about the API."""
+
+from typing import Any
+
+import openpyxl
+import pytest
+
+from contact_sync.ledger.state_dir import open_existing_ledger
+from contact_sync.model import BeforeImage
+from contact_sync.settings import AccountSettings
+from tests.sync.test_base import CONTACTS, HEADER, Pulled, pulled
+from tests.sync.test_run import KEY, age, balanced
+
+__all__ = ["pulled"]
+
+
+def ledger_of(workspace: Pulled) -> Any:
+    """Open the ledger of the workspace."""
+    account = AccountSettings(base_url=workspace.sandbox.base_url, key=KEY, state_dir=workspace.folder / "state")
+    return open_existing_ledger(account)
+
+
+def answers(workspace: Pulled) -> dict[str, str]:
+    """Return what was found out about the API."""
+    with ledger_of(workspace) as ledger:
+        return dict(ledger.answers())
+
+
+def images(workspace: Pulled, run: str) -> list[BeforeImage]:
+    """Return the values before a run."""
+    with ledger_of(workspace) as ledger:
+        return list(ledger.before_images(run))
+
+
+def test_two_people_edit_different_fields(pulled: Pulled) -> None:
+    """A field that somebody else has changed since the pull is left alone, and no conflict with another field."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.change("C000001", firstname="Chloé")
+    assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
+    assert pulled.sent == [("C000001", {"lastname": "Martin"})]
+    assert pulled.stored("C000001")["firstname"] == "Chloé"
+
+
+def test_the_same_edit_twice(pulled: Pulled) -> None:
+    """A value that the API already has is not sent; one field of two may be."""
+    pulled.edit("C000001", lastname="Martin", custom1="silver")
+    pulled.change("C000001", lastname="Martin")
+    pulled.run()
+    assert pulled.sent == [("C000001", {"custom1": "silver"})]
+    pulled.run()
+    assert pulled.run().outcomes == {"unchanged": 4}
+    assert len(pulled.sent) == 1
+
+
+def test_a_conflict(pulled: Pulled) -> None:
+    """A field that both have changed holds the whole row; the report run again sends what the operator decides."""
+    pulled.edit("C000001", lastname="Martin", custom1="silver")
+    pulled.change("C000001", lastname="Durand")
+    summary = pulled.run()
+    assert (summary.outcomes, summary.exit_code, pulled.sent) == ({"conflict": 1, "unchanged": 3}, 3, [])
+    assert balanced(summary, pulled)
+    (line,) = [line for line in pulled.lines() if line["sync_code"]]
+    assert (line["sync_code"], line["sync_fields"]) == ("conflict", "lastname")
+    assert "Durand" not in line["sync_message"]
+    pulled.write(*(tuple(line.values()) for line in pulled.lines()), header=tuple(line))
+    assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
+    assert pulled.sent == [("C000001", {"lastname": "Martin", "custom1": "silver"})]
+
+
+@pytest.mark.parametrize(
+    ("conflicts", "sent"), [("mine", {"lastname": "Martin", "custom1": "silver"}), ("theirs", {"custom1": "silver"})]
+)
+def test_conflicts_decided_beforehand(pulled: Pulled, conflicts: str, sent: dict[str, str]) -> None:
+    """--conflicts mine sends the operator's value, theirs leaves that of the API; other edits are sent either way."""
+    pulled.edit("C000001", lastname="Martin", custom1="silver")
+    pulled.change("C000001", lastname="Durand")
+    assert pulled.run(conflicts=conflicts).outcomes == {"updated": 1, "unchanged": 3}
+    assert pulled.sent == [("C000001", sent)]
+
+
+def test_the_report_can_be_edited_again(pulled: Pulled) -> None:
+    """The report of an update has a fresh token: nothing of it is sent again, and a new edit is sent alone."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.run()
+    lines = pulled.lines()
+    lines[0]["custom1"] = "silver"
+    pulled.change("C000001", lastname="Durand")
+    pulled.write(*(tuple(line.values()) for line in lines), header=tuple(lines[0]))
+    assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
+    assert pulled.sent[1:] == [("C000001", {"custom1": "silver"})]
+    assert pulled.stored("C000001")["lastname"] == "Durand"
+
+
+def test_the_workbook_shows_both_values(pulled: Pulled) -> None:
+    """The workbook shows the value of the API in the comment of the red cell, and carries the fresh token."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.change("C000001", lastname="Durand")
+    book = pulled.folder / "contacts.results.xlsx"
+    assert pulled.run(outputs={"workbook": book}).outcomes == {"conflict": 1, "unchanged": 3}
+    sheet = openpyxl.load_workbook(book).worksheets[-1]
+    (cell,) = [cell for row in sheet for cell in row if cell.comment]
+    assert (cell.value, cell.comment and "In SMS Partner: “Durand”" in cell.comment.text) == ("Martin", True)
+    age(book)
+    assert pulled.run(source=book).outcomes == {"updated": 1, "unchanged": 3}
+
+
+def test_an_old_export(pulled: Pulled) -> None:
+    """More conflicts than --max-conflicts, of 20 rows or more, end the sending with exit code 4."""
+    ids = [f"C{number:06}" for number in range(101, 131)]
+    tokens = pulled.tokens()
+    head = tokens.new_head()
+    rows = []
+    for contact_id in ids:
+        base = tuple(pulled.stored(contact_id).values())
+        rows.append([contact_id, *base, tokens.issue(head, contact_id, base)])
+        rows[-1][HEADER.index("lastname")] = "Mine"
+        pulled.change(contact_id, lastname="Theirs")
+    pulled.save(rows)
+    summary = pulled.run(workers=1)
+    assert (summary.outcomes, summary.exit_code) == ({"conflict": 4, "unprocessed": 26}, 4)
+    assert "as in an old export" in summary.reasons[0]
+    assert pulled.run(workers=1, max_conflicts=100).outcomes == {"conflict": 30}
+    pulled.save(rows[:19])
+    assert pulled.run().outcomes == {"conflict": 19}
+    assert pulled.sent == []
+
+
+def test_a_person_who_said_stop(pulled: Pulled) -> None:
+    """The number of a person who said STOP is not changed without --allow-stop; other fields are."""
+    pulled.edit("C000001", phoneNumber="+33612345699", custom1="silver")
+    assert pulled.run().outcomes == {"invalid": 1, "unchanged": 3}
+    assert pulled.codes()["C000001"] == "stop-number"
+    assert pulled.sent == []
+    pulled.edit("C000001", custom1="silver")
+    assert pulled.run().exit_code == 0
+    pulled.edit("C000001", phoneNumber="+33612345699")
+    assert pulled.run(allow_stop=True).outcomes == {"updated": 1, "unchanged": 3}
+
+
+def test_requests(pulled: Pulled) -> None:
+    """Each edited row is one read and one update; the first one is read back, and so is the first field that is emptied."""
+    pulled.edit("C000001", lastname="Martin")
+    assert pulled.run().requests == 3
+    pulled.edit("C000002", firstname="Éva")
+    assert pulled.run().requests == 2
+    pulled.edit("C000001", custom1="<clear>")
+    assert pulled.run().requests == 3
+    pulled.edit("C000001", custom3="<clear>")
+    assert pulled.run().requests == 3
+    pulled.change("C000001", custom3="007")
+    assert pulled.run().requests == 2
+    assert answers(pulled) == {"omitted": "kept", "clear custom1": "emptied", "clear custom3": "emptied"}
+
+
+def test_values_before(pulled: Pulled) -> None:
+    """A run keeps the values before of the fields that it changed, and no others; --undo-days 0 keeps none."""
+    pulled.edit("C000001", lastname="Martin", custom2="new")
+    run = pulled.run().run
+    ((contact_id, fields, _written),) = images(pulled, run)
+    assert (contact_id, fields) == ("C000001", {"lastname": "Dupré", "custom2": ""})
+    pulled.edit("C000001", firstname="Chloé")
+    assert images(pulled, pulled.run(undo_days=0).run) == []
+    assert images(pulled, run) == []
+
+
+def test_forget_covers_values_before(pulled: Pulled) -> None:
+    """What is kept for undo is forgotten with its contact."""
+    pulled.edit("C000001", lastname="Martin")
+    run = pulled.run().run
+    with ledger_of(pulled) as ledger:
+        assert ledger.forget("C000001", str) > 0
+    assert images(pulled, run) == []
+    assert b"Dupr" not in b"".join(path.read_bytes() for path in (pulled.folder / "state").iterdir())
+
+
+def test_any_file_can_ask_for_it(pulled: Pulled) -> None:
+    """With --live, an ordinary file is compared with the API itself: only fields that differ are sent."""
+    pulled.write(("C000001", "Chloé", "Dupré"), ("C000002", "Léa", "'t Hooft"), header=("contactId", "firstname", "lastname"))
+    summary = pulled.run(live=True)
+    assert summary.outcomes == {"updated": 1, "unchanged": 1}
+    assert pulled.sent == [("C000001", {"firstname": "Chloé"})]
+    pulled.change("C000001", firstname="Zoé")
+    assert pulled.run().outcomes == {"unchanged": 2}
+    assert pulled.run(live=True).outcomes == {"updated": 1, "unchanged": 1}
+    assert [image.fields for image in images(pulled, summary.run)] == [{"firstname": "Zoé"}]
+
+
+def test_without_reading(pulled: Pulled) -> None:
+    """With --no-live, edited fields are sent unread, and the ledger says what is in place."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.change("C000001", lastname="Durand")
+    summary = pulled.run(live=False)
+    assert (summary.outcomes, summary.requests) == ({"updated": 1, "unchanged": 3}, 1)
+    assert pulled.run(live=False).outcomes == {"unchanged": 4}
+
+
+def test_an_unknown_contact(pulled: Pulled) -> None:
+    """A contact that the API does not have is rejected before anything is sent."""
+    rows = pulled.rows()
+    tokens = pulled.tokens()
+    values = CONTACTS["C000001"]
+    rows.append(["C999999", *values, tokens.issue(tokens.new_head(), "C999999", values)])
+    rows[-1][2] = "Chloé"
+    pulled.save(rows)
+    assert pulled.run().outcomes == {"rejected": 1, "unchanged": 4}
+    assert (pulled.codes()["C999999"], pulled.sent) == ("api-contact-unknown", [])
+
+
+def test_retry_reads_again(pulled: Pulled) -> None:
+    """A retry of rows of a pulled file reads and merges them as the run would have."""
+    pulled.edit("C000001", lastname="Martin")
+    assert pulled.run(limit=1, max_duration=0.0001).outcomes == {"unprocessed": 1, "unchanged": 3}
+    pulled.change("C000001", lastname="Durand")
+    assert pulled.retry().outcomes == {"conflict": 1, "unchanged": 3}
