@@ -15,12 +15,15 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from contact_sync.errors import SourceError
 from contact_sync.i18n import _
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.settings import Settings
+
+from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
 
 MONTH_FIRST = "date-month-first"
@@ -84,11 +87,12 @@ def stage(
     """
     hashes, damage = _RowHashes(), Damage(validator.schema)
     reads_first = settings.send.reads_first(is_pulled=bases is not None)
+    headers = HeaderSearch(source.columns, source.mapping)
     ambiguous = array("q")
     month_first = False
     rows = same_identity = identity_changes = superseded = 0
     for chunk in source.chunks():
-        _flag_repeated_headers(chunk, source.columns)
+        _flag_headers(chunk, headers, source.path.name)
         verdicts = validator.validate(chunk)
         verdicts, untouched = bases.apply(chunk, verdicts) if bases else (verdicts, set[int]())
         ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched)
@@ -139,12 +143,17 @@ def stage(
     )
 
 
-def _flag_repeated_headers(chunk: Chunk, columns: list[str]) -> None:
-    """Add a flaw to each row that repeats the header."""
-    if columns in chunk.rows:
-        for position, row in enumerate(chunk.rows):
-            if row == columns:
-                chunk.flaws.setdefault(position, []).append(Violation("header-again"))
+def _flag_headers(chunk: Chunk, headers: HeaderSearch, name: str) -> None:
+    """Add a flaw to each row that is a header; raises `SourceError` where the rows below it have their fields elsewhere."""
+    for position, has_same_fields in headers.find(chunk.rows).items():
+        if not has_same_fields:
+            raise SourceError(
+                "{name}: row {row} is a second header, whose columns are not those of the first, so the values below it would go "
+                "into wrong fields: split the file in two, or arrange the columns below it like those above.",
+                name=name,
+                row=chunk.numbers[position],
+            )
+        chunk.flaws.setdefault(position, []).append(Violation("header-again"))
 
 
 def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:

@@ -1,0 +1,40 @@
+"""Headers among the data rows, as where exports were joined one after the other."""
+
+from collections.abc import Mapping, Sequence
+
+from contact_sync.model import FIELDS, ID
+from contact_sync.source.aliases import match_fields, names_in, normalise_header
+
+_LONG_WORD = 5  # letters; in the column of ids, a longer name of that column is no id
+
+
+class HeaderSearch:
+    """A search for further headers of a table whose first has these columns; `mapping` is that of the source."""
+
+    def __init__(self, columns: Sequence[str], mapping: Mapping[str, int]) -> None:
+        self._fields = {position: field for field, position in mapping.items()}
+        self._id = mapping[ID]
+        self._id_name = columns[self._id]
+        # What the first header says goes before the aliases: `--map` may have given a name another meaning.
+        names = enumerate(map(normalise_header, columns))
+        self._own = {name: self._fields.get(position, "") for position, name in names if name}
+
+    def find(self, rows: Sequence[Sequence[str]]) -> dict[int, bool]:
+        """Return the position of each row that is a header → True when the fields are in the columns of the first header."""
+        ids = [row[self._id] for row in rows]
+        positions = names_in(ids)
+        if self._id_name in ids:  # which `--map` may name
+            positions += [position for position, cell in enumerate(ids) if cell == self._id_name]
+        named = {position: self._names(rows[position]) for position in positions}
+        return {at: {p: field for p, field in names.items() if field} == self._fields for at, names in named.items() if names}
+
+    def _names(self, row: Sequence[str]) -> dict[int, str]:
+        """Return the field of each cell that is the name of a column, empty for one that is not sent; none for a contact."""
+        own = {at: self._own[name] for at, cell in enumerate(row) if (name := normalise_header(cell)) in self._own}
+        named = match_fields(list(row), {}) | own
+        if ID not in named.values():
+            return {}
+        if len(named) > 1 and all(position in named for position, cell in enumerate(row) if cell.strip()):
+            return named
+        is_long = len(normalise_header(row[self._id])) > _LONG_WORD
+        return named if named.get(self._id) == ID and (is_long or len({*named.values()} & {ID, *FIELDS}) > 1) else {}

@@ -1,0 +1,75 @@
+"""Headers among the data rows, in every kind of file."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from contact_sync.errors import SourceError
+from contact_sync.source.second_header import HeaderSearch
+
+from .reading import sheet, text
+from .test_manifest import judge, sent
+from .writing import ods, row, row_records, table, xls, xlsb
+
+Rows = Sequence[Sequence[str]]
+
+WRITERS: dict[str, Callable[[Rows], bytes]] = {
+    "csv": lambda rows: text(*map(";".join, rows)),
+    "xlsx": lambda rows: sheet(*rows),
+    "xls": lambda rows: xls(*rows),
+    "xlsb": lambda rows: xlsb(*(row_records(at, *cells) for at, cells in enumerate(rows))),
+    "ods": lambda rows: ods(table(*(row(*cells) for cells in rows))),
+}
+HEAD = ["contactId", "firstname", "lastname"]
+JEAN, ZOE = ["C1", "Jean", "Dupont"], ["C2", "Zoé", "Martin"]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("second", ["ID;First name;Last name", "Identifiant;Prénom;Nom", "Contact ID;PRÉNOM;Nom de famille"])
+def test_header_with_other_names(kind: str, second: str, tmp_path: Path) -> None:
+    """A header of the same fields in the same order is flagged under any of their names, and the rows around it are sent."""
+    expected = {
+        2: sent("C1", firstname="Jean", lastname="Dupont"),
+        3: "header-again",
+        4: sent("C2", firstname="Zoé", lastname="Martin"),
+    }
+    assert judge(WRITERS[kind]([HEAD, JEAN, second.split(";"), ZOE]), tmp_path) == expected
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize("second", ["contactId;lastname;firstname", "lastname;firstname;contactId", "contactId;firstname;E-mail"])
+def test_header_with_other_columns(kind: str, second: str, tmp_path: Path) -> None:
+    """A header whose fields are in other columns refuses the file, since the values below it would go into wrong fields."""
+    with pytest.raises(SourceError, match=r"contacts\.csv: row 3 is a second header"):
+        judge(WRITERS[kind]([HEAD, JEAN, second.split(";"), ZOE]), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("columns", "mapping", "row", "found"),
+    [
+        (["Réf", "Nom"], {"contactId": 0, "lastname": 1}, ["Réf", "Nom"], {0: True}),
+        (["Réf", "Nom", "Tel", "Mobile"], {"contactId": 0, "phoneNumber": 3}, ["Réf", "Nom", "Tel", "Mobile"], {0: True}),
+        (["Réf", "Nom", "Prénom"], {"contactId": 0, "lastname": 1, "firstname": 2}, ["Réf", "Prénom", "Nom"], {0: False}),
+        (["id", "tel", "ville"], {"contactId": 0, "phoneNumber": 1}, ["ID", "Mobile", "Pays"], {0: True}),
+        (["id", "tel", "ville"], {"contactId": 0, "phoneNumber": 1}, ["id", "ville", "Pays"], {}),
+    ],
+)
+def test_names_of_the_first_header(columns: list[str], mapping: dict[str, int], row: list[str], found: dict[int, bool]) -> None:
+    """The names of the first header mean in a further one what they mean in the first, also where --map says so."""
+    assert HeaderSearch(columns, mapping).find([row]) == found
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        ["C4", "Nom", "Portable"],
+        ["C4", "Prénom", "Nom"],
+        ["id", "Jean", "Dupont"],
+        ["C7", "ID", "Mobile"],
+        ["mobile", "Nom", "Prénom"],
+    ],
+)
+def test_contact_with_a_word_of_a_header(contact: list[str]) -> None:
+    """A contact whose cells are words of a header is none."""
+    assert HeaderSearch(HEAD, {name: at for at, name in enumerate(HEAD)}).find([contact]) == {}
