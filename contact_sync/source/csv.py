@@ -26,6 +26,7 @@ from contact_sync.source.header import SEARCHED, Header, Rows, check_moved, find
 from contact_sync.source.opening import Kind, SourceOptions
 from contact_sync.source.records import SEPARATOR, Batch, Text, batches, has_inner_marks
 from contact_sync.source.short_rows import ShortRows
+from contact_sync.source.swallowed import find_swallowed
 from contact_sync.source.unsent import warn_unsent
 
 _DELIMITERS = (";", ",", "\t", "|")
@@ -45,7 +46,8 @@ class CsvSource(Source):
     def chunks(self) -> Iterator[Chunk]:
         """Yield the data rows, `CHUNK` at a time.
 
-        Raises `SourceError` at an invalid quote, and at the end when most rows have another number of cells than the header.
+        Raises `SourceError` at an invalid quote or one around rows, and at the end when most rows have another number of cells
+        than the header.
         """
         total, ragged, short = 0, array("Q"), False  # `ragged`: the lines of the rows with another number of cells
         with self._text.reader(self.delimiter) as reader:
@@ -80,7 +82,17 @@ class CsvSource(Source):
 
     def _chunk(self, batch: Batch) -> Chunk:
         width, rows = len(self._header.cells), batch.rows
-        ids = map(itemgetter(self._positions[self.mapping[ID]]), rows)
+        id_at = self._positions[self.mapping[ID]]
+        if batch.has_breaks and (found := find_swallowed(rows, width, self.delimiter, id_at)):
+            position, before, inside = found
+            raise SourceError(
+                "{name}: the quote that opens on line {line} encloses whole rows up to line {end}, which would be lost: "
+                "delete it, or export the file again.",
+                name=self.path.name,
+                line=batch.numbers[position] + before,
+                end=batch.numbers[position] + inside,
+            )
+        ids = map(itemgetter(id_at), rows)
         # The fast path of nearly every chunk, without a step of Python for each row.
         if set(map(len, rows)) == {width} and all(map(str.strip, ids)):
             return self._clean(Chunk(batch.numbers, rows))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from _csv import Reader as _Reader  # `csv` has no public name for it
 
 SEPARATOR = re.compile(r'sep=([^"\r\n])[\r\n]*', re.IGNORECASE)
-_BREAK = re.compile(r"\r\n|\r|\n")
+BREAK = re.compile(r"\r\n|\r|\n")
 _MARK = "\ufeff"
 _BATCH_BYTES = 4 << 20
 _LARGE = 64 << 20  # bytes of a file that would fit into memory as one batch
@@ -78,6 +78,7 @@ class Batch(NamedTuple):
     numbers: list[int]  # the lines they start on
     rows: list[list[str]]
     place: int  # of the first one in its block of `BLOCK` records
+    has_breaks: bool  # True when a record has several lines
     is_first: bool  # True for the first batch that is read
     is_last: bool
 
@@ -90,10 +91,11 @@ def batches(text: Text, reader: "_Reader", skipped: int) -> Iterator[Batch]:
     blank, is_first = 0, True
     before, rows = reader.line_num, _next_records(text, reader, skipped)
     while rows:
-        if reader.line_num - before == len(rows):
+        has_breaks = reader.line_num - before != len(rows)
+        if not has_breaks:
             numbers = list(range(before + 1, reader.line_num + 1))
         else:
-            heights = (1 + sum(len(_BREAK.findall(cell)) for cell in row) for row in rows[:-1])
+            heights = (1 + sum(len(BREAK.findall(cell)) for cell in row) for row in rows[:-1])
             numbers = list(accumulate(heights, initial=before + 1))
         before, following = reader.line_num, _next_records(text, reader, skipped + len(rows))
         blank = 0 if any(rows) and any(map(str.strip, chain.from_iterable(rows))) else blank + len(rows)
@@ -104,7 +106,7 @@ def batches(text: Text, reader: "_Reader", skipped: int) -> Iterator[Batch]:
                 limit=LAST_ROW,
                 line=numbers[-1],
             )
-        yield Batch(numbers, rows, skipped % BLOCK, is_first, not following)
+        yield Batch(numbers, rows, skipped % BLOCK, has_breaks, is_first, not following)
         skipped, rows, is_first = skipped + len(rows), following, False
 
 
