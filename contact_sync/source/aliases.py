@@ -20,16 +20,23 @@ _ALIASES = {
     "phoneNumber": "phone telephone tel portable mobile gsm numero cellphone cell mobilephone mobilenumber numtel notel ntel "
     "numerotel numerotelephone numerodetelephone numeroportable numerodeportable numeromobile numerodemobile telephoneportable "
     "telephonemobile telportable telmobile numportable nummobile mobilephonenumber cellphonenumber phonemobile "
-    "numerotelephoneportable numerodetelephoneportable numerotelephonemobile numerodetelephonemobile",
+    "numerotelephoneportable numerodetelephoneportable numerotelephonemobile numerodetelephonemobile phoneno mobileno telno",
     "firstname": "prenom prenoms givenname forename",
     "lastname": "nom nomdefamille nomfamille surname familyname patronyme",
-    "date": "datedenaissance datenaissance naissance datenaiss ddn anniversaire dateanniversaire datedanniversaire "
+    "date": "datedenaissance datenaissance naissance datenaiss datedenaiss ddn anniversaire dateanniversaire datedanniversaire "
     "neele nele birthday birthdate dateofbirth dob",
     "url": "lien link site siteweb pageweb webpage website websiteurl siteinternet web weburl lienweb adresseweb",
 } | {
     f"custom{n}": f"champpersonnalise{n} perso{n} champ{n} champs{n} champperso{n} champlibre{n} personnalise{n} customfield{n}"
     for n in range(1, 5)
 }
+
+_SECOND_CHOICES = {
+    "phonenumber": "contactphonenumber contactphone",
+    "firstname": "prenomusuel prenomducontact prenomcontact contactprenom contactfirstname vorname",
+    "lastname": "nomdusage nomusuel nomducontact nomcontact contactnom contactlastname nachname",
+}
+"""Normalised name of a field → the names that mean it where no column has a name of `_ALIASES`; nothing is a typo of them."""
 
 
 MOST_COLUMNS = 16_384  # of a spreadsheet
@@ -55,6 +62,7 @@ def _fold(text: str) -> str:
 
 _CANONICAL = {normalise_header(name): name for name in (ID, *FIELDS)}
 _FIELD_OF = _CANONICAL | {alias: name for name, aliases in _ALIASES.items() for alias in aliases.split()}
+_SECOND_CHOICE_OF = {name: field for field, names in _SECOND_CHOICES.items() for name in names.split()}
 _MIN_LETTERS = 6  # of an alias; common words (`notes`, `mail`) are one edit away from shorter aliases (`notel`, `nom`)
 _MIN_LETTERS_FOR_TWO_EDITS = 8
 _DIGITS = "0123456789"
@@ -66,14 +74,17 @@ _DATE_FORM = r"(?:(?:jj?|dd?)[ ./-]?mm?|mm?[ ./-]?(?:jj?|dd?))[ ./-]?[ay]{2,4}|[
 # The words between brackets that say nothing about whose or which value it is. Others do: Téléphone (bureau).
 _HINT = (
     rf"\s*(?:(?:au )?format\s*:?\s*)?(?:{_DATE_FORM}|e\.?\s?164|iso(?:[ -]?8601)?|international|texte?|\+?33[ .x\d]*)\s*"
-    r"|\s*(?:ex(?:emple|ample)?s?\.?|e\.g\.|par ex\.?)\b.*|\s*https?://.*"
+    r"|\s*(?:ex(?:emple|ample)?s?\.?|e\.g\.|par ex\.?)\b.*|\s*https?(?:://.*)?\s*"
     r"|\s*(?:champ |field )?(?:obligatoire|requis|facultati(?:f|ve)|option(?:nel(?:le)?|al)|required|mandatory|si connue?)\s*"
     r"|\s*(?:max(?:imum|i)?\.?\s*)?\d+\s*(?:car(?:act[eè]res?)?|char(?:acter)?s?|chiffres|digits)\.?\s*(?:max(?:imum|i)?\.?)?\s*"
 )
 _FIRST = r"(?:\bnumero\s*)?(?<![\d.,])0?1(?:er?|re|ere)?|\(1\)|principale?|primary|main"
 _FURTHER = r"(?:\bnumero\s*)?(?<![\d.,])0?[2-9]|\([2-9]\)|secondaire|secondary"
+_NUMBER = "(?:numero|num|number|no|nr|n)"
 _VALUE = r"(?:\s*-\s*value)?\s*"  # as in “Phone 1 - Value” of Google
-_FIRST_OF_SEVERAL = frozenset(FIELDS) - {f"custom{n}" for n in range(1, 5)}  # an id has no second, and custom fields have numbers
+_CUSTOM = frozenset(f"custom{n}" for n in range(1, 5))
+_FIRST_OF_SEVERAL = frozenset(FIELDS) - _CUSTOM  # an id has no second, and custom fields have numbers
+_NUMBERED = _CUSTOM | {PHONE}
 
 
 class _Patterns(NamedTuple):
@@ -81,7 +92,7 @@ class _Patterns(NamedTuple):
 
     hints: re.Pattern[str]
     number_sign: re.Pattern[str]
-    numbered_phone: re.Pattern[str]
+    number_word: re.Pattern[str]
     first: re.Pattern[str]
     leading_first: re.Pattern[str]
     further: re.Pattern[str]
@@ -93,7 +104,7 @@ def _patterns() -> _Patterns:
     return _Patterns(
         re.compile(rf"\((?:{_HINT})\)|\[(?:{_HINT})\]|[\s:,\u2013\u2014-]+(?:{_DATE_FORM})\s*$"),
         re.compile(r"(?<!\w)(?:n\s?[°º]|№|n[or]\.|num\.|nb\.)"),
-        re.compile(r"(?:numero|num|number|no|nr|n)(?:de|du|d)?(?P<rest>.+)"),
+        re.compile(rf"{_NUMBER}(?:de|du|d)?(?P<phone>.+)|(?P<before>.+?){_NUMBER}(?P<digit>[1-4]?)"),
         re.compile(rf"(?P<before>.*?)(?:{_FIRST}){_VALUE}"),
         re.compile(r"(?:1(?:er|re|ere|st)|premiere?|primary|main)\s+(?P<before>.+)"),
         re.compile(rf"(?P<before>.*?)(?:{_FURTHER}){_VALUE}"),
@@ -108,7 +119,7 @@ class _Meaning(NamedTuple):
 
     plain: str
     without_hints: str
-    first: str  # what it is the first of several of
+    first: str  # what it is the first of several of, or a second choice for
     further: str  # what it is the second or a later one of
 
 
@@ -116,14 +127,15 @@ class _Meaning(NamedTuple):
 def _meaning(header: str) -> _Meaning:
     plain = normalise_header(header)
     if plain in _FIELD_OF or len(header) > _LONGEST or not _find_more(header):
-        return _Meaning(plain, "", "", "")
+        return _Meaning(plain, "", _SECOND_CHOICE_OF.get(plain, ""), "")
     patterns, folded = _patterns(), _without_accents("NFD", header)
     text = patterns.number_sign.sub("numero ", patterns.hints.sub("", folded)).strip(" \t\r\n\xa0\u202f*:.")
     if found := patterns.first.fullmatch(text) or patterns.leading_first.fullmatch(text):
-        return _Meaning(plain, _phone_of(normalise_header(text)), _phone_of(normalise_header(found["before"])), "")
+        return _Meaning(plain, _unnumbered(normalise_header(text)), _unnumbered(normalise_header(found["before"])), "")
     found = patterns.further.fullmatch(text)
-    further = _phone_of(normalise_header(found["before"])) if found else ""
-    return _Meaning(plain, _phone_of(normalise_header(text)), "", further)
+    further = _unnumbered(normalise_header(found["before"])) if found else ""
+    name = _unnumbered(normalise_header(text))
+    return _Meaning(plain, name, _SECOND_CHOICE_OF.get(name, ""), further)
 
 
 def words_of(header: str) -> list[str]:
@@ -135,12 +147,13 @@ def _without_accents(form: Literal["NFD", "NFKD"], header: str) -> str:
     return "".join(char for char in unicodedata.normalize(form, header.casefold()) if not unicodedata.combining(char))
 
 
-def _phone_of(name: str) -> str:
-    """Return a name without "number of" before a word for a telephone; `N°` by itself numbers the rows."""
+def _unnumbered(name: str) -> str:
+    """Return a name without "number" beside a word for a telephone or before a digit; `N°` by itself numbers the rows."""
     if name == "numero":
         return ""
-    found = _patterns().numbered_phone.fullmatch(name)
-    return found["rest"] if found and _FIELD_OF.get(found["rest"]) == PHONE else name
+    found = _patterns().number_word.fullmatch(name)
+    rest = (found["phone"] or found["before"] + found["digit"]) if found else ""
+    return rest if _FIELD_OF.get(rest, "") in _NUMBERED else name
 
 
 def check_renames(renames: Mapping[str, str]) -> dict[str, str]:

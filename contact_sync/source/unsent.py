@@ -23,7 +23,7 @@ _find_year = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)").search
 
 
 class _Evidence(NamedTuple):
-    words: frozenset[str]  # of a header, one of which names the field
+    words: frozenset[str]  # of a header, or all of its words, one of which names the field
     is_possible: Callable[[str], bool]
     is_certain: Callable[[str], bool]
 
@@ -55,8 +55,13 @@ _FIELDS = {
         lambda cell: kind_of(cell) == "date",
         _is_birth_date,
     ),
+    "url": _Evidence(frozenset(("url", "lien", "link", "site", "web")), lambda cell: kind_of(cell) == "url", _never),
     "firstname": _Evidence(frozenset(("prenom", "prenoms", "firstname", "forename")), _is_name, _never),
-    "lastname": _Evidence(frozenset(("surname", "lastname", "patronyme")), _is_name, _never),
+    "lastname": _Evidence(
+        frozenset(("surname", "lastname", "patronyme", "nom de naissance", "nom de jeune fille", "nom marital", "nom client")),
+        _is_name,
+        _never,
+    ),
 }
 
 
@@ -84,7 +89,8 @@ def _looks_like(evidence: _Evidence, header: str, column: Sequence[str]) -> bool
     filled = [cell for cell in column if cell.strip()]
     if not filled:
         return False
-    if not evidence.words.isdisjoint(words_of(header)) and _share(evidence.is_possible, filled) >= _PROBABLE:
+    words = words_of(header)
+    if not evidence.words.isdisjoint((*words, " ".join(words))) and _share(evidence.is_possible, filled) >= _PROBABLE:
         return True
     return len(filled) >= _MIN_CELLS and _share(evidence.is_certain, filled) >= _CERTAIN
 

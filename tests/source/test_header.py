@@ -57,6 +57,16 @@ def test_aliases(field: str) -> None:
         ("No. GSM", "phoneNumber"),
         ("Num. de portable", "phoneNumber"),
         ("N° de téléphone *", "phoneNumber"),
+        ("Phone No.", "phoneNumber"),
+        ("Tel. no", "phoneNumber"),
+        ("Téléphone n°", "phoneNumber"),
+        ("Champ personnalisé n°1", "custom1"),
+        ("Champ perso n° 4", "custom4"),
+        ("Custom № 2", "custom2"),
+        ("Custom no. 3", "custom3"),
+        ("Custom No 1", "custom1"),
+        ("Date de naiss.", "date"),
+        ("url (https)", "url"),
         ("Téléphone 1", "phoneNumber"),
         ("Téléphone n°1", "phoneNumber"),
         ("Tél. (1)", "phoneNumber"),
@@ -130,6 +140,34 @@ def test_two_columns_that_may_be_a_field_are_refused(headers: tuple[str, str]) -
         read(content)
     field = "date" if "mean date" in str(refusal.value) else "phoneNumber"
     assert read(content, renames={headers[0]: field}).source.mapping == {ID: 0, field: 1}
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        ("Prénom usuel", "firstname"),
+        ("Prénom du contact *", "firstname"),
+        ("contact.firstname", "firstname"),
+        ("contact_firstname", "firstname"),
+        ("Vorname", "firstname"),
+        ("Nom d’usage", "lastname"),
+        ("Nom usuel (obligatoire)", "lastname"),
+        ("Nom du contact", "lastname"),
+        ("Nachname", "lastname"),
+        ("contact.phoneNumber", "phoneNumber"),
+    ],
+)
+def test_second_choices(header: str, field: str) -> None:
+    """A header that may mean something else is a field where no column has its plain name, which wins."""
+    plain, other = {"firstname": "Prénom", "lastname": "Nom", "phoneNumber": "Tel"}[field], "custom1"
+    assert read(text(f"contactId;{header};{other}", "1;a;b")).source.mapping[field] == 1
+    assert read(text(f"contactId;{header};{plain}", "1;a;b")).source.mapping[field] == 2
+
+
+def test_second_choices_of_one_field_are_refused() -> None:
+    """Two second choices for one field refuse the file."""
+    with pytest.raises(SourceError, match="“Nom usuel” and C “Nom d'usage” both mean lastname"):
+        read(text("contactId;Nom usuel;Nom d'usage", "1;a;b"))
 
 
 def test_plain_name_wins_over_the_first_of_several() -> None:

@@ -11,7 +11,7 @@ RECENT = [f"{number}/05/2024" for number in range(10, 20)]
 REMARKS = ["rappeler", "a déménagé", "ok", "06", "2024"] * 2
 
 
-def warnings(header: str, column: list[str], others: str = "nom") -> list[str]:
+def warnings(header: str, column: list[str], others: str = "custom1") -> list[str]:
     """Return the warnings about a source with a column of that header."""
     rows = [f"C{number};a;{cell}" for number, cell in enumerate(column)]
     return read(text(f"contactId;{others};{header}", *rows)).source.warnings
@@ -27,7 +27,9 @@ def warnings(header: str, column: list[str], others: str = "nom") -> list[str]:
         ("Portable (conjoint)", [*MOBILES, *REMARKS[:5]], "phoneNumber"),
         ("Né(e)", BIRTHS, "date"),
         ("Date de naissance du contact", RECENT[:2], "date"),
-        ("Prénom usuel", ["Zoé", "Léa"], "firstname"),
+        ("Prénom de l'enfant", ["Zoé", "Léa"], "firstname"),
+        ("Nom de naissance", ["Dupont", "Martin"], "lastname"),
+        ("Lien de suivi", ["https://example.com/1", ""], "url"),
     ],
 )
 def test_column_that_looks_like_a_field(header: str, column: list[str], field: str) -> None:
@@ -48,6 +50,9 @@ def test_column_that_looks_like_a_field(header: str, column: list[str], field: s
         ("Date de création", RECENT, "nom"),
         ("Lieu de naissance", REMARKS, "nom"),
         ("Code", ["75001"] * 9, "nom"),
+        ("Lien de parenté", ["fille", "fils"], "nom"),
+        ("Photo", ["https://example.com/1"] * 9, "nom"),
+        ("Nom du produit", ["Lampe", "Table"], "prénom"),
     ],
 )
 def test_other_columns(header: str, column: list[str], others: str) -> None:
