@@ -405,5 +405,8 @@ def test_invalid_dates_and_durations_are_flagged() -> None:
     """A date or a duration outside of the calendar is flagged."""
     odd = [number("1", "x", "date").replace('office:value="1"', 'office:date-value="0000-13-01"')]
     odd += [number("1", "x", "time").replace('office:value="1"', 'office:time-value="P99999999999D"')]
+    odd += [number("1", "x", "time").replace('office:value="1"', 'office:time-value="PT-2147483648H00M00S"')]
+    odd += [number("1", "x", "time"), number("1", "x", "date"), number("1", "x", "boolean"), number("1", "x", "unheard-of")]
+    odd += [number("x", "x"), cell("x", "percentage")]
     for one in odd:
         assert read(ods(table(row(*HEAD), row("1", one, "x")))).flaws == {2: [("cell-error", "firstname")]}

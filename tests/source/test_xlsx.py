@@ -427,7 +427,6 @@ BROKEN: dict[str, dict[str, Callable[[bytes], bytes]]] = {
     "a negative string number": {SHEET: lambda part: part.replace(b't="n"><v>5', b't="s"><v>-1')},
     "broken XML": {SHEET: lambda part: part[: len(part) // 2]},
     "a string that does not exist": {SHEET: lambda part: part.replace(b't="n"><v>5', b't="s"><v>99')},
-    "an invalid number": {SHEET: lambda part: part.replace(b"<v>5<", b"<v>x<")},
     "an empty styles part": {"xl/styles.xml": lambda _: b""},
     "not a workbook": {"xl/workbook.xml": lambda _: b"<x/>"},
     "invalid content types": {"[Content_Types].xml": lambda _: b"<x/>"},
@@ -443,11 +442,18 @@ def test_x33_damage_is_refused(parts: dict[str, Callable[[bytes], bytes]]) -> No
         read(edit_parts(sheet(HEAD, ["1", "a", "b", 5]), parts))
 
 
+@pytest.mark.parametrize("value", [b't="d"><v>9999-99-99<', b't="n"><v>x<', b't="b"><v>maybe<'])
+def test_invalid_value_is_flagged(value: bytes) -> None:
+    """A value that is none of its kind is flagged, and refuses no file."""
+    parts = {SHEET: lambda part: part.replace(b't="n"><v>5<', value)}
+    assert read(edit_parts(sheet(["contactId", "nom", "date"], ["1", "a", 5]), parts)).flaws == {2: [("cell-error", "date")]}
+
+
 def test_damage_far_down_is_refused() -> None:
     """Damage that is found only after many chunks is refused too."""
     content = sheet(HEAD, *([str(n), "a", "b", n] for n in range(1500)))
     with pytest.raises(SourceError, match="sheet “Contacts” is damaged"):
-        read(edit_parts(content, {SHEET: lambda part: part.replace(b"<v>1400<", b"<v>x<")}))
+        read(edit_parts(content, {SHEET: lambda part: part.replace(b't="n"><v>1400<', b't="s"><v>99999<')}))
 
 
 @settings(max_examples=60)

@@ -211,7 +211,10 @@ def _encode(attributes: dict[str, str], texts: list[str]) -> Any:
         return [spool.UNCALCULATED]
     if kind in (None, "string"):
         return attributes.get("office:string-value") or shown or None
-    return _ENCODERS[kind](attributes, shown)
+    try:
+        return _ENCODERS[kind](attributes, shown)
+    except (KeyError, ValueError):  # a value of no known kind, such as the time PT-2147483648H00M00S
+        return [spool.ERROR, "#VALUE!"]
 
 
 def _encode_number(attributes: dict[str, str], shown: str | None) -> Any:

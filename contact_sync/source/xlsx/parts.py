@@ -118,19 +118,22 @@ class WorkbookContext:
     def cell(self, kind: str, style: str, text: str) -> Cell:
         """Return the cell with the attributes `t` and `s` that contains `text`.
 
-        Raises `ValueError` or `LookupError` for a reference to something that does not exist.
+        A value that is none of its kind is an error. Raises `ValueError` or `IndexError` for a reference to something that does
+        not exist.
         """
-        if kind == "s":
-            text = self._strings[int(text)]
-            return Cell(text, UNKNOWN) if style in self._odd else Cell(text)
-        if kind == "n":
-            return decode_number(_parse_number(text), self._format(style), self._epoch)
-        if kind == "b":
-            return Cell(_BOOLEANS[text.strip().lower()])
+        try:
+            if kind == "n":
+                return decode_number(_parse_number(text), self._format(style), self._epoch)
+            if kind == "b":
+                return Cell(_BOOLEANS[text.strip().lower()])
+            if kind == "d":
+                return Cell(_parse_moment(text), parse_format(self._format(style))[0])
+        except (KeyError, ValueError):
+            return Cell("#VALUE!", kind=ERROR)
         if kind == "e":
             return Cell(text, kind=ERROR)
-        if kind == "d":
-            return Cell(_parse_moment(text), parse_format(self._format(style))[0])
+        if kind == "s":
+            text = self._strings[int(text)]
         return Cell(text, UNKNOWN) if style in self._odd else Cell(text)
 
     def _format(self, style: str) -> str | int:
