@@ -166,6 +166,8 @@ class Layout(NamedTuple):
 MARK = "<?>"  # marks a missing cell in a report, precedes surplus cells, and follows text that cannot be shown in full
 TO_FIX = "contact_sync_to_fix"
 """The defined name that identifies the sheet of rows to correct in a returned workbook, even after it was renamed."""
+VERBATIM = "sync_verbatim"
+"""The header that a workbook of a run has in addition to a CSV report: its texts have no apostrophe before them."""
 WIDEST, LAST_ROW = 256, 1_048_576
 """Most columns of a sheet that are read and written (a table of contacts has fewer), and the last row of a sheet."""
 

@@ -116,8 +116,9 @@ class CsvSource(Source):
         if self._positions != list(range(len(self._header.cells))):
             kept = itemgetter(*self._positions)
             chunk.rows = [list(kept(row)) for row in chunk.rows]
-        if self._header.is_report:
+        if self._header.is_escaped:
             chunk.rows = [list(map(unescape, row)) for row in chunk.rows]
+        if self._header.is_report:
             for position, row in enumerate(chunk.rows):
                 if flaws := check_moved(row):
                     chunk.flaws.setdefault(position, []).extend(flaws)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
-from contact_sync.model import BASE_COLUMN, FIELDS, ID, MARK, ROW, Layout, Violation
+from contact_sync.model import BASE_COLUMN, FIELDS, ID, MARK, ROW, VERBATIM, Layout, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, may_name_id, normalise_header
 from contact_sync.source.kinds import kind_of
@@ -89,7 +89,7 @@ class Selection(NamedTuple):
 def find_header(rows: Rows, renames: Mapping[str, str], *, is_escaped: bool = True) -> Header | None:
     """Return the first of the numbered `rows` with the id and another field, else the first one with typos of them, else None.
 
-    `is_escaped` is True when a report in this source has the apostrophes of a CSV.
+    `is_escaped` is False when a report in this source is known to have no apostrophes, even without `VERBATIM`.
     """
     exact = next((place for place, (_number, cells) in enumerate(rows) if _is_exact(cells, renames)), None)
     for place in range(len(rows)) if exact is None else [exact]:
@@ -216,7 +216,8 @@ def _may_name_id(cells: list[str], renames: Mapping[str, str]) -> bool:
 def _build_header(rows: Rows, place: int, renames: Mapping[str, str], *, is_escaped: bool) -> Header:
     number, cells = rows[place]
     is_report = any(map(_is_report_column, cells))
-    if is_report and is_escaped:
+    is_escaped = is_escaped and is_report and VERBATIM not in (cell.strip().casefold() for cell in cells)
+    if is_escaped:
         cells = [unescape(cell) for cell in cells]
     fields = match_fields(cells, renames)
     taken = set(fields.values())
@@ -226,7 +227,7 @@ def _build_header(rows: Rows, place: int, renames: Mapping[str, str], *, is_esca
         else [p for p, cell in enumerate(cells) if p not in fields and not _is_report_column(cell)]
     )
     typos = {position: field for position in others if (field := find_typo(cells[position], taken))}
-    return Header(number, cells, fields, typos, is_report, is_report and is_escaped, rows[:place])
+    return Header(number, cells, fields, typos, is_report, is_escaped, rows[:place])
 
 
 def _is_report_column(cell: str) -> bool:

@@ -172,8 +172,8 @@ def _is_of_blank_cells(cells: Cells, texts: Sequence[str], positions: Sequence[i
 def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptions, *, is_escaped: bool = True) -> SheetSource:
     """Return the worksheet named `sheet`, else the only visible one with a header, as a source.
 
-    `is_escaped` is True when a report in it has the apostrophes of a CSV, which a workbook written by a run has not. Raises
-    `SourceError` when there is not exactly one such sheet, for hidden columns and for a header that is merged or not understood.
+    `is_escaped` is False when a report in it is known to have no apostrophes. Raises `SourceError` when there is not exactly one
+    such sheet, for hidden columns and for a header that is merged or not understood.
     """
     worksheet, header = _choose(worksheets, path.name, options, is_escaped=is_escaped)
     metadata = SheetMetadata(

@@ -28,9 +28,8 @@ from contact_sync.files.atomic import open_atomic
 from contact_sync.i18n import set_language
 from contact_sync.model import Line
 from contact_sync.report import formats
-from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import SIGNATURE
+from contact_sync.report.xlsx.sheets import COLUMNS, SIGNATURE
 from tests.report.workbooks import (
     BAD,
     HEAD,
@@ -47,6 +46,7 @@ from tests.report.workbooks import (
     texts,
     workbook_of,
 )
+from tests.source.writing import WRITERS
 
 
 def test_wrong_cells_are_red_with_a_comment(clients: Path) -> None:
@@ -58,8 +58,8 @@ def test_wrong_cells_are_red_with_a_comment(clients: Path) -> None:
     assert sheet["C3"].comment.text == f"{SIGNATURE} {BAD.message}"
     assert sheet["C3"].comment.author == "contact-sync"
     assert [cell.value for cell in sheet[1][4:]] == list(COLUMNS)
-    assert [cell.value for cell in sheet[3][4:]] == [3, "invalid", "phone-unknown", "phoneNumber", BAD.message, *[None] * 5]
-    assert [cell.value for cell in sheet[2][4:]] == [2, "ready", *[None] * 8]
+    assert [cell.value for cell in sheet[3][4:]] == [3, "invalid", "phone-unknown", "phoneNumber", BAD.message, *[None] * 6]
+    assert [cell.value for cell in sheet[2][4:]] == [2, "ready", *[None] * 9]
     assert sheet["F2"].fill.fgColor.rgb != sheet["F3"].fill.fgColor.rgb
     assert content(back) == content(clients)
 
@@ -177,9 +177,9 @@ def test_decoration_is_kept(tmp_path: Path) -> None:
     assert [str(one.sqref) for one in sheet.conditional_formatting] == ["A4:A9"]
     assert sheet["C4"].hyperlink.target == "https://example.com/"
     assert sheet["G3"].value == "sync_row"
-    assert not any(sheet.column_dimensions[letter].hidden for letter in "GHIJKLMNOP")
-    rest = sheet.column_dimensions["Q"]
-    assert (rest.min, rest.max, rest.hidden) == (17, 16384, True)
+    assert not any(sheet.column_dimensions[letter].hidden for letter in "GHIJKLMNOPQ")
+    rest = sheet.column_dimensions["R"]
+    assert (rest.min, rest.max, rest.hidden) == (18, 16384, True)
     with zipfile.ZipFile(back) as archive:
         assert b">612345678<" in archive.read("xl/worksheets/sheet2.xml")
 
@@ -250,9 +250,23 @@ def test_a_corrected_workbook_as_source(clients: Path) -> None:
     assert [cell.value for cell in sheet[1]] == [*HEAD, *COLUMNS]
     assert sheet["C3"].comment is None
     assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["A2"]
-    assert [cell.value for cell in sheet[2][4:]] == [2, *wrong.results[1:-1], None]
-    assert [cell.value for cell in sheet[3][4:]] == [3, "ready", *[None] * 8]
+    assert [cell.value for cell in sheet[2][4:]] == [2, *wrong.results[1:-1], None, None]
+    assert [cell.value for cell in sheet[3][4:]] == [3, "ready", *[None] * 9]
     assert texts(second)[2] == ["C2", "=1+1", "0612345670", "b"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "ods", "xls", "xlsx"])
+def test_a_workbook_saved_in_another_format_as_source(tmp_path: Path, kind: str) -> None:
+    """Apostrophes stay in a workbook that was saved as another kind of file, and go in a CSV report that was."""
+    rows = [HEAD, ["C1", "'t Hooft", "0612345678", "'=1+1"]]
+    back, _ = returned(workbook_of(tmp_path / "c.xlsx", *rows))
+    shown = [[str(cell or "") for cell in row] for row in openpyxl.load_workbook(back)["Clients"].iter_rows(values_only=True)]
+    saved = tmp_path / "saved"
+    saved.write_bytes(WRITERS[kind](shown))
+    assert texts(saved) == rows
+    report = tmp_path / "report"
+    report.write_bytes(WRITERS[kind]([[*HEAD, "sync_row"], ["C1", "''t Hooft", "0612345678", "''=1+1", "2"]]))
+    assert texts(report) == rows
 
 
 def test_operators_comment_is_restored(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Headers among the data rows, in every kind of file."""
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -8,19 +7,9 @@ import pytest
 from contact_sync.errors import SourceError
 from contact_sync.source.second_header import HeaderSearch
 
-from .reading import sheet, text
 from .test_manifest import judge, sent
-from .writing import ods, row, row_records, table, xls, xlsb
+from .writing import WRITERS
 
-Rows = Sequence[Sequence[str]]
-
-WRITERS: dict[str, Callable[[Rows], bytes]] = {
-    "csv": lambda rows: text(*map(";".join, rows)),
-    "xlsx": lambda rows: sheet(*rows),
-    "xls": lambda rows: xls(*rows),
-    "xlsb": lambda rows: xlsb(*(row_records(at, *cells) for at, cells in enumerate(rows))),
-    "ods": lambda rows: ods(table(*(row(*cells) for cells in rows))),
-}
 HEAD = ["contactId", "firstname", "lastname"]
 JEAN, ZOE = ["C1", "Jean", "Dupont"], ["C2", "Zoé", "Martin"]
 

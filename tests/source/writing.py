@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import xlwt
 
-from .reading import book_bytes, zip_parts
+from .reading import book_bytes, sheet, text, zip_parts
 
 HEAD = ["contactId", "Prénom", "custom1"]
 _SPACES = {
@@ -178,3 +178,13 @@ def _pack(records: Sequence[Record]) -> bytes:
             size >>= 7
         packed += bytes([size]) + body
     return bytes(packed)
+
+
+WRITERS: dict[str, Callable[[Sequence[Sequence[str]]], bytes]] = {
+    "csv": lambda rows: text(*map(";".join, rows)),
+    "xlsx": lambda rows: sheet(*rows),
+    "xls": lambda rows: xls(*rows),
+    "xlsb": lambda rows: xlsb(*(row_records(at, *cells) for at, cells in enumerate(rows))),
+    "ods": lambda rows: ods(table(*(row(*cells) for cells in rows))),
+}
+"""Kind of file → a function that writes rows of texts as one."""

@@ -17,10 +17,10 @@ from xlsxwriter.worksheet import Worksheet
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
 from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line
-from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import (
     BOLD,
+    COLUMNS,
     FIXES_HEADER,
     FIXES_WIDTHS,
     PLAIN,

@@ -26,9 +26,8 @@ from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
-from contact_sync.report.csv import COLUMNS
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import BOLD, FIXES_HEADER, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of
+from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_HEADER, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -106,7 +105,7 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
     at = layout.base_position
     base = None if at is None else column_index_from_string(layout.letters[at])
     for line in lines:
-        for column, value in zip(columns, line.results, strict=True):
+        for column, value in zip(columns, line.results, strict=False):
             _put(sheet.cell(line.number, column), value, Style(fill_of(line)))
         if line.base and base is not None:
             sheet.cell(line.number, base).value = line.base

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from openpyxl.utils import quote_sheetname
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, Line, Outcome
+from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, VERBATIM, Line, Outcome
+from contact_sync.report import csv
 from contact_sync.rules.formula import escape
 
 SIGNATURE = "[contact-sync]"  # start of the text that contact-sync adds to a comment, which may be an operator's
@@ -52,7 +53,8 @@ def fill_of(line: Line) -> str:
     return FILLS[Outcome.FAILED if REPEATS_LEFT in codes else line.outcome]
 
 
-WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21, 21)  # widths of the columns of the CSV report, in its order
+COLUMNS = (*csv.COLUMNS, VERBATIM)
+WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21, 21, 13)  # widths of `COLUMNS`
 
 _LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
