@@ -20,6 +20,7 @@ ID = "contactId"  # names the contact; never sent inside `contact`
 PHONE = "phoneNumber"
 FIELDS = (PHONE, "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4")
 """The fields that can be sent, in the order of the API's page."""
+NAMES = ("firstname", "lastname")
 
 
 class Schema(NamedTuple):

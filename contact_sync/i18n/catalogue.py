@@ -70,7 +70,7 @@ CATALOGUE: dict[str, str] = {
         "{field} shows a spreadsheet error ({error}): fix the formula, or export again when the sheet is calculated completely."
     ),
     "cell-formula": N_("{field} contains a formula that was never calculated: open the file in Excel and save it."),
-    "cell-null": N_("{field} contains \\N, a database's sign for no value: leave the cell empty."),
+    "cell-null": N_("{field} contains a sign or word for no value, such as \\N or NULL: leave the cell empty."),
     "cell-kind": N_("{field} contains {kind} instead of text: type the value as text."),
     "cell-format": N_(
         "{field} has a number format that other systems may show differently: format the cell as text and type what it shows."

@@ -14,13 +14,12 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, PHONE, Violation
+from contact_sync.model import FIELDS, ID, NAMES, PHONE, Violation
 from contact_sync.rules.damaged_text import is_damaged_address, is_damaged_name, is_damaged_text, is_misread, likely_text
 from contact_sync.rules.hexadecimal import is_perhaps_hexadecimal
 from contact_sync.rules.placeholders import LOADING
 
 DATE, URL = "date", "url"
-NAMES = ("firstname", "lastname")
 CUSTOM = ("custom1", "custom2", "custom3", "custom4")
 TEXTS = NAMES + CUSTOM
 LIMITS = {ID: 80, URL: 255} | dict.fromkeys(NAMES, 32) | dict.fromkeys(CUSTOM, 255)

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import phonenumbers
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import CONTACT, ID, PHONE, ROW, Chunk, Schema, Violation
+from contact_sync.model import CONTACT, ID, NAMES, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
 from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text
@@ -124,14 +124,15 @@ class Validator:
         values = dict.fromkeys(self.schema.all_fields, unmapped)
         cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
-            self.no_value_words.observe(field, cells[place])
             values[field], irregular = column.read(cells[place], flawed[ROW] | flawed[field])
             self._accept_hexadecimal(field, values[field], irregular, cells[place])
-            for position, reading in irregular.items():
-                if reading.violation:
-                    violations[position].append(reading.violation)
+            wrong = {position: reading.violation for position, reading in irregular.items() if reading.violation}
+            for position, violation in wrong.items():
+                violations[position].append(violation)
+            self.no_value_words.observe(field, values[field], [cells[place][position] for position in wrong])
             ambiguous += [position for position, reading in irregular.items() if reading.ambiguous]
             self.notes.update((field, reading.note) for reading in irregular.values() if reading.note)
+        self._reject_rows_of_words(values, violations)
         for at in find_totals(rows, values.get(PHONE, unmapped)):
             values[self.schema.id][at] = None
             others = [violation for violation in violations[at] if violation.field != self.schema.id]
@@ -144,6 +145,14 @@ class Validator:
         idle = [at for at, payload in enumerate(payloads) if payload == nothing] if nothing in payloads else []
         violations.update({at: [Violation(NOTHING_TO_SEND)] for at in idle if at not in violations})
         return Verdicts(ids, payloads, dict(violations), ambiguous)
+
+    def _reject_rows_of_words(self, values: dict[str, list[str | None]], violations: dict[int, list[Violation]]) -> None:
+        texts = {field: values[field] for field in cell_rules.TEXTS if field in self._columns}
+        for at in self.no_value_words.find_rows(texts):
+            for field, column in texts.items():
+                if column[at]:
+                    violations[at].append(Violation("cell-null", field))
+                    column[at] = None
 
     def _accept_hexadecimal(
         self, field: str, values: list[str | None], irregular: dict[int, Reading], cells: Sequence[str]
@@ -284,7 +293,7 @@ FAST_PATHS = {
 }
 FAST_PATHS |= {
     field: FastPath(partial(accept_texts, limit=cell_rules.LIMITS[field], is_damaged=is_damaged), tuple(_TEXT_MARKS))
-    for fields, is_damaged in ((cell_rules.NAMES, is_damaged_name), (cell_rules.CUSTOM, is_damaged_text))
+    for fields, is_damaged in ((NAMES, is_damaged_name), (cell_rules.CUSTOM, is_damaged_text))
     for field in fields
 }
 """Field → its fast path; a date has none, since the days of a century are cached."""

@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from contact_sync.i18n import _
+from contact_sync.model import NAMES
 
 _LOADING_WORDS = (
     # Google Sheets in its languages, each in the form of the cell and of its menus
@@ -33,35 +35,65 @@ LOADING = rf"(?i:(?P<error>{'|'.join(map(re.escape, _LOADING_WORDS))})\s?(?:\.{{
 NO_VALUE = frozenset(
     (
         *("null", "(null)", "<null>", "[null]", "nul", "nan", "nat", "<na>", "na", "n/a", "#n/a", "\\n", "nil", "none", "<none>"),
-        *("(none)", "undefined", "[object object]", "(blank)", "(vide)"),
+        *("(none)", "<nil>", "undefined", "[object object]", "system.object", "system.dbnull", "dbnull", "(blank)", "(vide)"),
     )
 )
 """The words for no value of databases and programming languages, in lower case. In one row each may be a name."""
+_FILLERS = frozenset(
+    (
+        *("-", "--", "---", "----", "–", "—", ".", "..", "...", "…", "?", "??", "???", "????", "#", "*", "**", "***", "/", "//"),  # noqa: RUF001
+        *("_", "__", "___", "xxx", "xxxx", "xxxxx", "nc", "n.c", "n.c.", "n/c", "nd", "n/d", "nr", "n/r", "tbd"),
+        *("inconnu", "inconnue", "inconnu(e)", "unknown", "vide", "empty", "néant", "neant", "non renseigné", "non renseigne"),
+        *("non communiqué", "non communique", "à compléter", "a completer", "à renseigner", "a renseigner"),
+    )
+)
+"""What people write in place of a name, in lower case. In a custom field it may be meant: `-` for no."""
+_WORDS = NO_VALUE | _FILLERS
+_SPELLINGS = {spelt for word in _WORDS for spelt in (word, word.upper(), word.capitalize(), word.title())}
+_SPELLINGS |= {"NaN", "NaT", "[object Object]", "System.DBNull", "DBNull"}
 _MIN_COUNT = 3  # one or two cells may be people of that name
-_MIN_SHARE = 0.1
-_STEP = 16
+_MIN_SHARE, _MOST = 0.1, 0.5
 _SHOWN = 3
 
 
 class NoValueWords:
-    """A count of the cells of each column that contain a word of `NO_VALUE`."""
+    """A count of the cells of each column that contain a word for no value."""
 
     def __init__(self) -> None:
         self._words: defaultdict[str, Counter[str]] = defaultdict(Counter)  # field → word → cells
 
-    def observe(self, field: str, cells: Sequence[str]) -> None:
-        """Count a chunk of a column; a few cells in thousands, which are no sign of damage, may be missed."""
-        sample = cells if field in self._words or len(cells) <= _STEP else cells[::_STEP]
-        if not NO_VALUE.isdisjoint(map(str.lower, map(str.strip, sample))):
-            self._words[field].update(word for cell in cells if (word := cell.strip()).lower() in NO_VALUE)
+    def observe(self, field: str, values: Sequence[str | None], wrong: Iterable[str]) -> None:
+        """Count a chunk of a column: the values that it sends, and the cells that have none because they are `wrong`."""
+        # The test needs the hashes of the values, which are kept and needed anyway to compare rows.
+        is_plain = field not in self._words and _SPELLINGS.isdisjoint(values)
+        cells = wrong if is_plain else chain(filter(None, values), wrong)
+        if words := Counter(word for cell in cells if (word := cell.strip()).lower() in _WORDS):
+            self._words[field] += words
+
+    def find_rows(self, texts: Mapping[str, Sequence[str | None]]) -> list[int]:
+        """Return the positions of the rows with nothing but such words in `texts`, by field: two or more, one in a name."""
+        if self._words.keys().isdisjoint(NAMES):
+            return []
+        parts = len(texts.keys() & {*NAMES})  # of a name; they come first
+        return [
+            at
+            for at, row in enumerate(zip(*texts.values(), strict=True))
+            if any(row[:parts])
+            and len(filled := [text for text in row if text]) > 1
+            and all(text.lower() in _WORDS for text in filled)
+        ]
 
     def counts(self, rows: int) -> dict[str, int]:
         """Return the number of such cells of each field where they are too many to be names, of a source with `rows`."""
-        counts = {field: words.total() for field, words in self._words.items()}
+        counts = {
+            field: sum(count for word, count in words.items() if field in NAMES or word.lower() in NO_VALUE)
+            for field, words in self._words.items()
+        }
         return {field: count for field, count in counts.items() if count >= max(_MIN_COUNT, _MIN_SHARE * rows)}
 
     def warnings(self, rows: int, letters: dict[str, str]) -> list[str]:
-        """Return a warning for each field of `counts`; `letters` are those of the columns of the fields."""
+        """Return a warning for each field of `counts`, or most cells of which are such words; `letters` are of their columns."""
+        full = {field: words.total() for field, words in self._words.items() if words.total() > max(_MIN_COUNT, _MOST * rows)}
         return [
             _(
                 "{count} of {rows} rows have {words} in column {letter} ({field}), as programs write for an empty cell: empty "
@@ -72,5 +104,5 @@ class NoValueWords:
                 letter=letters[field],
                 field=field,
             )
-            for field, count in self.counts(rows).items()
+            for field, count in (self.counts(rows) | full).items()
         ]

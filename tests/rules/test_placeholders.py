@@ -52,20 +52,35 @@ def test_words_without_dots_are_text(cell: str) -> None:
     assert read_text(cell, "lastname").value == cell
 
 
-def words(*columns: list[str], rows: int = 0) -> NoValueWords:
-    """Return the count of the columns, which are those of lastname, firstname."""
+def words(*columns: list[str]) -> NoValueWords:
+    """Return the count of the columns, which are those of lastname, firstname, custom1."""
     counted = NoValueWords()
-    for field, cells in zip(("lastname", "firstname"), columns, strict=False):
+    for field, cells in zip(LETTERS, columns, strict=False):
         for start in range(0, len(cells), 1000):
-            counted.observe(field, cells[start : start + 1000])
+            counted.observe(field, [cell.strip() for cell in cells[start : start + 1000]], [])
     return counted
 
 
-LETTERS = {"lastname": "B", "firstname": "C"}
+LETTERS = {"lastname": "B", "firstname": "C", "custom1": "D"}
 
 
 @pytest.mark.parametrize(
-    "word", ["NULL", "nan", "None", "undefined", "[object Object]", "N/A", "<null>", "(null)", "\\N", " null ", "NaT", "(vide)"]
+    "word",
+    [
+        "NULL",
+        "nan",
+        "None",
+        "undefined",
+        "[object Object]",
+        "N/A",
+        "<null>",
+        "(null)",
+        "\\N",
+        " null ",
+        "NaT",
+        "(vide)",
+        "System.Object",
+    ],
 )
 def test_column_of_words_is_counted(word: str) -> None:
     """A column that has such a word in many rows is named with its letter, the word and the count."""
@@ -93,6 +108,65 @@ def test_words_far_down_are_counted() -> None:
     """Words that begin after thousands of names are counted as well."""
     cells = ["Durand"] * 5000 + ["NULL"] * 3000
     assert words(["x"] * 8000, cells).counts(8000) == {"firstname": 3000}
+
+
+@pytest.mark.parametrize("kept", [1, 16])
+def test_every_row_is_counted(kept: int) -> None:
+    """No row is left out of the count, whichever rows have names."""
+    cells = ["Durand" if row % kept == 0 and row < 3 * kept else "NULL" for row in range(40)]
+    assert words(cells).counts(40) == {"lastname": 37}
+    assert words(["Durand" if row % 16 == 0 else "Null" for row in range(4000)]).counts(4000) == {"lastname": 3750}
+
+
+@pytest.mark.parametrize(
+    "word", ["-", "--", ".", "NC", "n/c", "N/C", "inconnu", "Inconnue", "vide", "Néant", "???", "XXX", "#", "—", "Non renseigné"]
+)
+def test_fillers_are_counted_in_names(word: str) -> None:
+    """What people write in place of a name counts in a name; in a custom field it may be meant, and most of a column is named."""
+    counted = words(["Durand", word, word, word, "Petit"], ["Zoé"] * 5, ["Oui", word, word, "Non", ""])
+    assert counted.counts(5) == {"lastname": 3}
+    assert ["column B" in warning for warning in counted.warnings(5, LETTERS)] == [True]
+    [warning] = words(["Durand"] * 9, ["Zoé"] * 9, [*[word] * 8, "Oui"]).warnings(9, LETTERS)
+    assert warning.startswith(f"8 of 9 rows have {word} in column D (custom1)")
+
+
+@pytest.mark.parametrize("name", ["Li", "X.", "Vidal", "Sans", "Ng", "O", "N’C"])
+def test_names_are_not_fillers(name: str) -> None:
+    """Short names are names."""
+    assert words([name] * 9).warnings(9, LETTERS) == []
+
+
+def codes(mapping: dict[str, int], row: list[str]) -> list[tuple[str, str]]:
+    """Return field and code of the violations of a row among people."""
+    person = ["x", "0612345678", "Zoé", "Durand", "Lyon"]
+    verdicts = Validator(mapping, Policy(today=dt.date(2026, 11, 29))).validate(Chunk([2, 3], [person, row]))
+    return [(violation.field, violation.code) for violation in verdicts.violations.get(1, [])]
+
+
+ALL = {ID: 0, "phoneNumber": 1, "firstname": 2, "lastname": 3, "custom1": 4}
+
+
+def test_row_of_words_is_flagged() -> None:
+    """A row with nothing but words for no value in two texts or more, one of them a name, would replace a person by them."""
+    assert codes(ALL, ["C1", "", "NULL", "null", "None"]) == [
+        (field, "cell-null") for field in ("firstname", "lastname", "custom1")
+    ]
+    assert codes(ALL, ["C1", "0612345678", "-", "-", ""]) == [("firstname", "cell-null"), ("lastname", "cell-null")]
+    assert codes(ALL, ["C1", "", "", "nan", "N/A"]) == [("lastname", "cell-null"), ("custom1", "cell-null")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["C1", "", "", "Null", ""],
+        ["C1", "0612345678", "Zoé", "Null", "-"],
+        ["C1", "", "Null", "", "Lyon"],
+        ["C1", "0612345678", "", "", "-"],
+    ],
+)
+def test_row_with_a_word_is_sent(row: list[str]) -> None:
+    """One such word, or another text beside it, is a name or a remark."""
+    assert codes(ALL, row) == []
 
 
 def test_validator_counts_every_column() -> None:
