@@ -45,8 +45,15 @@ DECIMAL = r"\+?[0-9]{%d,}[.,]0+"
 VISIBLE_ASCII = r"""(?!["'])(?=.*[0-9A-Za-z])[!-~]+(?<!["'])"""
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 PHONE_SHAPE = r"[( ]*\+?[( ]*[0-9][0-9 .()/‐‑‒–-]*"  # noqa: RUF001 - the dashes that word processors put in
-DAY = r"(?:\d{4}-\d\d-\d\d|\d\d([/.-])\d\d\1\d{4})"
-MIDNIGHT = r"(?:T00:00:00(?:[.,]0+)?Z|[ T]0?0:00(?::00(?:[.,]0+)?)?)"  # a program that writes Z has made a plain day a moment
+DAY = r"(?:\d{4}([/.-])\d\d?\1\d\d?|\d\d?([/.-])\d\d?\2\d{4})"
+# A program that writes Z has made a plain day a moment.
+MIDNIGHT = r"(?:T00:00:00(?:[.,]0+)?Z|[ T]0?0:00(?::00(?:[.,]0+)?)?| (?:0?0|12):00(?::00)?[ \xa0\u202f]?[Aa]\.?[Mm]\.?)"
+# 1/31/1980, 12-31-80 14:30, Jan 31st, 1980: one such date shows how the others of its column are to be read
+MONTH_FIRST = (
+    r"(?!0?2.3|(?:0?[469]|11).31)(?:0?[1-9]|1[0-2])([/.-])(?:1[3-9]|2\d|3[01])\1(?:\d\d|\d{4})(?!\d).*"
+    r"|(?i:(?:[a-z]{3,9},? )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?[ -]"
+    r"\d\d?(?:st|nd|rd|th)?[ ,-]+\d{2,4}\b.*)"
+)
 NOT_IN_URL = ' \\<>"^`{|}'
 
 
@@ -151,8 +158,9 @@ RULES = (
     Rule((PHONE,), "phone-damaged", reject_match(f"{SCIENTIFIC}|{DECIMAL % 6}")),
     Rule((PHONE,), "phone-several", several_numbers),
     Rule((PHONE,), "phone-characters", require_match(PHONE_SHAPE)),
-    # date: a closed list of forms, day first unless ISO; `read_date` checks the day itself
+    # date: a closed list of forms, day first unless year first; `read_date` checks the day itself
     Rule((DATE,), "date-serial", reject_match(r"[0-9]{5}(?:[.,][0-9]+)?")),
+    Rule((DATE,), "date-month-first", reject_match(MONTH_FIRST)),
     Rule((DATE,), "date-two-digits", reject_match(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
     Rule((DATE,), "date-time", reject_match(rf"{DAY}(?!{MIDNIGHT}\Z)[ T]\d.*")),
     Rule((DATE,), "date-unknown", require_match(f"{DAY}(?:{MIDNIGHT})?")),
@@ -245,17 +253,17 @@ def read_text(cell: str, field: str) -> Reading:
 
 
 def read_date(cell: str, latest: dt.date) -> Reading:
-    """Read a day from `EARLIEST` to `latest` as YYYY-MM-DD, day first unless ISO; a time of day must be midnight."""
+    """Read a day from `EARLIEST` to `latest` as YYYY-MM-DD, day first unless year first; a time of day must be midnight."""
     text = trim(cell)
     if special := read_special(DATE, text):
         return special
-    if text[4] == "-":
-        day, swapped = _calendar_day(text[:4], text[5:7], text[8:10]), None
+    first, second, third = re.findall("[0-9]+", text)[:3]
+    if len(first) == 4:  # noqa: PLR2004 - the digits of a year
+        day, swapped = _calendar_day(first, second, third), None
     else:
-        first, second, year = text[:2], text[3:5], text[6:10]
-        day, swapped = _calendar_day(year, second, first), _calendar_day(year, first, second)
+        day, swapped = _calendar_day(third, second, first), _calendar_day(third, first, second)
     if day is None:
-        return Reading(None, Violation("date-month-first" if swapped else "date-calendar", DATE))
+        return Reading(None, Violation("date-calendar", DATE))
     if not EARLIEST <= day <= latest:
         limits = {"earliest": f"{EARLIEST:%d/%m/%Y}", "latest": f"{latest:%d/%m/%Y}"}
         return Reading(None, Violation("date-range", DATE, limits))

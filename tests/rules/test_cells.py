@@ -511,6 +511,10 @@ def test_long_phone_cell_is_read_quickly() -> None:
 
 # date
 
+AMERICAN = ["1/31/1980", "12/31/80", "1-31-1980", "1.31.1980", "1/31/1980 0:00", "12/31/1980 12:00:00 AM", "12/31/80 14:30"]
+AMERICAN += ["Jan 31, 1980", "January 31 1980", "Sept. 5th, 1980", "Thu, Jan 31, 1980", "jan-31-80", "12/31/1980T00:00:00Z"]
+"""Dates that make sense only month first."""
+
 
 @pytest.mark.parametrize(
     "cell",
@@ -518,6 +522,8 @@ def test_long_phone_cell_is_read_quickly() -> None:
         *("12/06/2020", "12-06-2020", "12.06.2020", "2020-06-12", " 12/06/2020 ", f"{NBSP}12/06/2020{ZERO_WIDTH}"),
         *("12/06/2020 0:00", "12/06/2020 0:00:00", "2020-06-12 00:00:00.000", "2020-06-12T00:00:00Z", "2020-06-12T00:00:00.000Z"),
         *("12/06/2020 00:00", "12/06/2020 00:00:00", "2020-06-12 00:00:00", "2020-06-12T00:00:00"),
+        *("12/6/2020", "12.6.2020", "12-6-2020 0:00", "2020/06/12", "2020-6-12", "2020.06.12", "2020/6/12 00:00:00.000"),
+        *("12/06/2020 12:00:00 AM", "12/6/2020 12:00 am", f"12/6/2020 12:00:00{NARROW}AM", "12/06/2020 00:00:00 a.m."),
     ],
 )
 def test_date_is_read_day_first(cell: str) -> None:
@@ -536,6 +542,17 @@ def test_date_is_read_day_first(cell: str) -> None:
         ("43994.0", "date-serial"),
         ("06/13/2020", "date-month-first"),
         ("06-13-2020 00:00", "date-month-first"),
+        *((american, "date-month-first") for american in AMERICAN),
+        ("13/6/20", "date-two-digits"),
+        ("12/06/2020 12:00:00 PM", "date-time"),
+        ("12/06/2020 1:00 AM", "date-time"),
+        ("12/06/2020 00:00 PM", "date-time"),
+        ("1/2/2020 18:00", "date-time"),
+        ("2020/13/06", "date-calendar"),
+        ("02/30/1980", "date-calendar"),
+        ("11-31-80", "date-two-digits"),
+        ("May", "date-unknown"),
+        ("march 2020", "date-unknown"),
         ("12/06/2020 18:00", "date-time"),
         ("2020-06-12 23:59:59.999", "date-time"),
         ("2020-06-12T22:30:00Z", "date-time"),
@@ -556,8 +573,9 @@ def test_date_is_read_day_first(cell: str) -> None:
         ("25/11/2027", "date-range"),
         ("12 juin 2020", "date-unknown"),
         ("12/06-2020", "date-unknown"),
-        ("1/6/2020", "date-unknown"),
-        ("2020/06/12", "date-unknown"),
+        ("1/6-2020", "date-unknown"),
+        ("2020/06-12", "date-unknown"),
+        ("001/06/2020", "date-unknown"),
         ("20200612", "date-unknown"),
         ("12", "date-unknown"),
         ("-1", "date-unknown"),
@@ -586,7 +604,15 @@ def test_date_limits() -> None:
 
 @pytest.mark.parametrize(
     ("cell", "ambiguous"),
-    [("03/04/2020", True), ("03.04.2020 00:00", True), ("04/04/2020", False), ("13/04/2020", False), ("2020-04-03", False)],
+    [
+        ("03/04/2020", True),
+        ("03.04.2020 00:00", True),
+        ("3/4/2020", True),
+        ("04/04/2020", False),
+        ("13/04/2020", False),
+        ("2020-04-03", False),
+        ("2020/4/3", False),
+    ],
 )
 def test_date_ambiguous(cell: str, ambiguous: bool) -> None:
     """A date that would be another day read month first is marked as ambiguous."""
@@ -595,7 +621,10 @@ def test_date_ambiguous(cell: str, ambiguous: bool) -> None:
     assert not reading.violation
 
 
-@given(st.dates(EARLIEST, LATEST), st.sampled_from(["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y-%m-%d", "%Y-%m-%dT00:00:00"]))
+@given(
+    st.dates(EARLIEST, LATEST),
+    st.sampled_from(["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y", "%Y-%m-%d", "%Y-%m-%dT00:00:00", "%-d/%m/%Y", "%-d.%-m.%Y", "%Y/%m/%d"]),
+)
 def test_date_round_trip(day: dt.date, form: str) -> None:
     """Each day of the range is read in each of the forms."""
     assert read("date", day.strftime(form)).value == day.isoformat()

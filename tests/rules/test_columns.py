@@ -356,6 +356,7 @@ BREAKING = {
     "phone-several": ["0612345678 / 0712345678"],
     "phone-characters": ["06 12 34 56 7O"],
     "date-serial": ["43994"],
+    "date-month-first": ["1/31/1980"],
     "date-two-digits": ["12/06/20"],
     "date-time": ["12/06/2020 14:30"],
     "date-unknown": ["June 2020"],

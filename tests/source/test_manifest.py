@@ -265,7 +265,7 @@ CSV: dict[str, tuple[bytes, Expected]] = {
             13: "date-calendar date",
             14: "date-range date",
             15: "date-unknown date",
-            16: "date-unknown date",
+            16: "date-time date",
             17: "date-unknown date",
             18: "date-range date",
             19: "date-range date",

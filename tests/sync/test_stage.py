@@ -422,6 +422,13 @@ def test_ambiguous_dates(ledger: Ledger, size: int, *, last: bool) -> None:
     assert {line.fields for line in lines(ledger) if line.code} == {"date"}
 
 
+@pytest.mark.parametrize("american", ["1/31/1980", "12/31/80", "Jan 31, 1980", "1.31.1980", "12/31/1980 12:00:00 AM"])
+def test_month_first_in_any_spelling(ledger: Ledger, american: str) -> None:
+    """Each spelling that only makes sense month first shows how the ambiguous dates of its column are to be read."""
+    stage(ledger, table(("C1", "", "10/11/1980"), ("C2", "", "1/2/1980"), ("C3", "", american), size=1))
+    assert [line.code for line in lines(ledger)] == ["date-ambiguous", "date-ambiguous", "date-month-first"]
+
+
 def test_no_month_first(ledger: Ledger) -> None:
     """Dates that can be read two ways are read day first when no date has the month first."""
     stage(ledger, table(("C1", "", "03/04/2020"), ("C2", "", "31/12/2020")))
