@@ -175,6 +175,7 @@ RULES = (
 
 RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}  # field → its rules, in order
 _is_clear = re.compile(CLEAR).fullmatch
+_find_numbers = re.compile("[0-9]+").findall
 
 # Reading a cell ---------------------------------------------------------------------------------------------------------
 
@@ -257,7 +258,7 @@ def read_date(cell: str, latest: dt.date) -> Reading:
     text = trim(cell)
     if special := read_special(DATE, text):
         return special
-    first, second, third = re.findall("[0-9]+", text)[:3]
+    first, second, third = _find_numbers(text)[:3]
     if len(first) == 4:  # noqa: PLR2004 - the digits of a year
         day, swapped = _calendar_day(first, second, third), None
     else:

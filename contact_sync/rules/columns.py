@@ -129,7 +129,8 @@ class Validator:
             wrong = {position: reading.violation for position, reading in irregular.items() if reading.violation}
             for position, violation in wrong.items():
                 violations[position].append(violation)
-            self.no_value_words.observe(field, values[field], [cells[place][position] for position in wrong])
+            texts = values[field] if field in cell_rules.TEXTS else ()  # in the others such a word is wrong
+            self.no_value_words.observe(field, texts, [cells[place][position] for position in wrong])
             ambiguous += [position for position, reading in irregular.items() if reading.ambiguous]
             self.notes.update((field, reading.note) for reading in irregular.values() if reading.note)
         self._reject_rows_of_words(values, violations)

@@ -32,7 +32,7 @@ _PAGES = (
         "cp1257",
         "cp1258",
     ),
-    *("cp852", "cp857", "cp858", "cp866", "koi8-r", "mac_cyrillic", "cp1255", "cp1256", "cp874"),
+    *("cp852", "cp857", "cp858", "cp866", "koi8-r", "mac_cyrillic", "cp1255", "cp1256", "cp874", "mac_latin2"),
 )
 _DOUBLE_BYTE_PAGES = ("gbk", "big5", "cp949", "shift_jis")
 _UNUSED = "ĦħĨĩĪīĬĭĲĳĴĵĶķĸĿŀŉŊŋŌōŎŏŜŝŦŧŨũŬŭſ×÷"  # of languages that are not expected, and no letters
@@ -156,21 +156,53 @@ _find_in_latin_1 = re.compile("[ÂÃÄÅÆÈÎÏÐÑáï][ \x80-\xbfÆø]|[Ô¬�
 _find_lost = re.compile("[\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffd-\uffff\U000f0000-\U0010ffff]").search
 _find_escapes = re.compile(
     r"&(?:#[0-9]{2,6}|#[xX][0-9a-fA-F]{2,5}|(?P<name>[a-zA-Z]{2,8}[0-9]{0,2}));"  # of HTML: &eacute; &#039;
-    r"|\\u00[0-9a-fA-F]{2}"  # of JSON
+    r"|\\(?:u00|x)[0-9a-fA-F]{2}"  # of JSON and of programs
+    r"|\+A[M-P][AEIMQUYcgkosw048]-"  # of UTF-7
+    r"|</?(?i:a|b|br|div|em|font|h[1-6]|i|li|p|span|strong|t[dr]|u|ul)(?:\s[^<>]*)?/?>"  # tags of HTML
     r"|[%=]C[2-5][%=][89AB][0-9A-F]"  # of addresses and mails: %C3%A9, =C3=A9
 ).finditer
+_IN_ESCAPES = ("&", "\\u", "\\x", "=C", "%C", "+A", "<")
 _find_loss_in_word = re.compile(rf"(?<![^\s;])[{_LATIN}]+[?¿]+[{_SMALL}][{_LATIN}]*(?![^\s,;.!?])").search
 _find_loss_in_name = re.compile(rf"(?<=[{_LATIN}])[?¿]|[?¿](?=[{_LATIN}])").search
 _find_fraction = re.compile(rf"(?<=[{_LATIN}])[¼½¾](?=[{_SMALL}])").search  # œ and Œ of ISO 8859-15: Dub½uf
-# Encodings of one byte a letter confused: a capital or a sign inside a word (HÈlËne, H‚lŠne). LeÉon and MacÉon may be right.
+# Encodings of one byte a letter confused: HÈlËne, H‚lŠne, Hйlиne, and …lodie. In a name no capital with an accent, no sign and no
+# letter of another script is right there, but LeÉon, MacÉon, D´Arcy, O‘Brien and Gal·la are. Some signs may end a name.
+_ACCENTED = "".join(char for char in _LETTERS if char.isupper() and not char.isascii()) + "ŒŸ"
+_SWAPPED_SIGNS = "".join(
+    char
+    for char in map(chr, (*range(0xA1, 0xC0), 0xD7, 0xF7, 0x192, *range(0x2C6, 0x2DE), *range(0x2013, 0x2600)))
+    if char not in "ªº·´\xad‘’–‧" and unicodedata.category(char)[0] not in "ZC"
+)
+_MAY_END = _ENDS + "“°†•©€¹²³"
+_OTHER_SCRIPTS = "\u0370-\u1c7f\u1f00-\u1fff"  # Greek, Cyrillic, Hebrew, Arabic …
+_ASIAN_SCRIPTS = "\u3041-\u9fff\uac00-\ud7af\uff66-\uff9d"
+_PLACES = (
+    rf"(?<=[{_LATIN}][{_SMALL}][{_ACCENTED}])(?![{_CAPITAL}])(?<!\b(?:D[aeiu]|L[aeo]|Mc)[ÁÂÉÓ])(?<!\bMac.)",
+    rf"(?<=\b[{_CAPITAL}][{_ACCENTED}])(?=[{_SMALL}])",
+    rf"(?<=[{_LATIN}][{_SWAPPED_SIGNS}])(?=[{_SMALL}])",
+    rf"(?<=[{_CAPITAL}][{_SWAPPED_SIGNS}])(?=[{_CAPITAL}])",
+    rf"(?<=[{_SMALL}][{_SWAPPED_SIGNS}])(?<![{_MAY_END}])",
+    rf"(?<=[ƒ…\u2200-\u259f])(?=[{_SMALL}])",
+    rf"(?<=[{_LATIN}]·)(?<![lL]·(?=[lL]))(?!\s)|(?<=[Aao]´)(?=[cs])",
+    r"(?<=a‘)(?=[lt])|(?<=\b[JN]o‘)(?=l)|(?<=\b[Ff]ran[þšáì])(?=ois)",  # Gaëlle, Noël, François
+    rf"(?<=[{_OTHER_SCRIPTS}{_ASIAN_SCRIPTS}])(?:(?<=[{_LATIN}].)|(?=[{_LATIN}]))",
+)
 _find_swapped = re.compile(
-    rf"[À-ÖØ-ÞŠŽŒŸ‚„†‡ˆ‰‹›¢£¤¥¦§©«¬®¯±²³µ¶¸¹»¼½¾÷×˜™](?:(?<=[À-ÖØ-ÞŠŽŒŸ])(?<=[{_LATIN}][{_SMALL}].)(?![{_CAPITAL}])"
-    rf"(?<!\b[{_CAPITAL}][{_SMALL}].)(?<!\bMac.)|(?<![À-ÖØ-ÞŠŽŒŸ])(?<=[{_LATIN}].)(?=[{_SMALL}]))"
+    rf"[{_ACCENTED}{_SWAPPED_SIGNS}·´‘þšáì{_OTHER_SCRIPTS}{_ASIAN_SCRIPTS}](?:{'|'.join(_PLACES)})"  # one class is found fast
+).search
+_find_scripts = re.compile(
+    rf"[{_OTHER_SCRIPTS}](?:(?<=[{_SMALL}]{{2}}.)|(?<=[{_LATIN}].)(?=[{_SMALL}])|(?=[{_SMALL}]{{3}}))"
 ).search
 
 
 def _has_escape(text: str) -> bool:
-    return any(not (name := found["name"]) or f"{name};" in html.entities.html5 for found in _find_escapes(text))
+    for found in _find_escapes(text):
+        if (name := found["name"]) and f"{name};" not in html.entities.html5:
+            continue
+        word = re.split(r"[\s;]", text[max(0, found.start() - 255) : found.start()])[-1]
+        if found[0][0] not in "%=" or not ("://" in word or word.startswith("www.")):  # where it is right
+            return True
+    return False
 
 
 def is_misread(text: str) -> bool:
@@ -196,15 +228,17 @@ def is_damaged_text(text: str) -> bool:
     """Return True for a text that is damaged, with escapes, or with `?` in place of letters inside a word."""
     if is_misread(text):
         return True
-    if ("&" in text or "\\u" in text or "=C" in text or "%C" in text) and _has_escape(text):
+    if any(mark in text for mark in _IN_ESCAPES) and _has_escape(text):
         return True
     if ("?" in text or "¿" in text) and _find_loss_in_word(text):
         return True
-    return not text.isascii() and ("½" in text or "¼" in text or "¾" in text) and _find_fraction(text) is not None
+    if text.isascii():
+        return False
+    return (("½" in text or "¼" in text or "¾" in text) and bool(_find_fraction(text))) or _find_scripts(text) is not None
 
 
 def is_damaged_name(text: str) -> bool:
-    """Return True for a name that is damaged: a `?` beside a letter, or a capital with an accent inside a word, is as well."""
+    """Return True for a name that is damaged: a `?` beside a letter, or what `_find_swapped` finds, is as well."""
     if is_damaged_text(text) or (("?" in text or "¿" in text) and _find_loss_in_name(text)):
         return True
     return not text.isascii() and _find_swapped(text) is not None
