@@ -32,11 +32,16 @@ Check: TypeAlias = Callable[[str], dict[str, str] | None]
 """Returns the values for the placeholders of the catalogue's sentence when a text is wrong, else None."""
 
 CLEAR = r"(?i:<\s*(?:clear|vider)\s*>)"
-# As Excel and LibreOffice show them in English, French and German; ### is a column too narrow for its value.
+# As Excel, LibreOffice and Google Sheets show them in English, French, German, Spanish, Italian, Portuguese, Dutch and Polish; ###
+# is a column too narrow for its value.
 CELL_ERROR = (
-    r"(?P<error>#(?:N/[AD]|NV|#{2,}|GETTING_DATA|(?:NAME|NOM)\s?\?|(?:REF|BEZUG|VALUE|VALEUR|WERT|NUM|NOMBRE|ZAHL|DIV/0|NULL?|SPILL"
-    r"|PROPAGATION|EPARS|CALC|FIELD|CHAMP|BUSY|LOADING|CHARGEMENT|CONNECT|CONNEXION|BLOCKED|BLOQU[EÉ]|UNKNOWN|INCONNU|PYTHON)\s?!)"
-    r"|Err:\d{3})"
+    r"(?P<error>#(?:N/[ABD]|NV|#{2,}|GETTING_DATA|OBTENTION_DONN[EÉ]ES|DATEN_ABRUFEN|OBTENIENDO_DATOS"
+    r"|¿?(?:NAME|NOM|NOMBRE|NOME|NAAM|NAZWA)\s?\?"
+    r"|¡?(?:REF|BEZUG|RIF|VERW|ADR|VALUE|VALEUR|WERT|VALORE?|WAARDE|ARG|N[UÚ]M|NOMBRE"
+    r"|ZAHL|GETAL|LICZBA|DIV/0|NULL?|NULL?O|LEEG|ZERO|VIDE|ERROR|ERREUR|FEHLER|SPILL|PROPAGATION|D[EÉ]PASSEMENT|ÜBERLAUF"
+    r"|DESBORDAMIENTO|ESPANSIONE|OVERLOOP|EPARS|CALC|KALK|FIELD|CHAMP|FELD|CAMPO|BUSY|OCCUP[EÉ]|OCUPADO|BESCHÄFTIGT|LOADING|CHARGEMENT"
+    r"|CONNECT|CONNEXION|VERBINDEN|CONECTAR|BLOCKED|BLOQU[EÉ]|BLOCKIERT|BLOQUEADO|UNKNOWN|INCONNU|UNBEKANNT|DESCONOCIDO"
+    r"|EXTERN(?:AL|E)?|PYTHON)\s?!)|Err:\d{3})"
 )
 FORMULA = r'="[^"]*"|=[A-Z.]+\(.*\)'
 TOTAL = r"(?i:(?:(?:sous|grand)[\s-]?)?total(?:\s+g[eé]n[eé]ral)?|somme)(?:[\s:=].*)?"

@@ -11,6 +11,7 @@ from contact_sync.model import NAMES
 _LOADING_WORDS = (
     # Google Sheets in its languages, each in the form of the cell and of its menus
     *("loading", "loading data", "calculating", "getting data", "chargement", "chargement en cours", "calcul en cours"),
+    *("en cours de chargement", "données en cours de chargement"),
     *("wird geladen", "lädt", "laden", "cargando", "cargando datos", "caricamento", "caricamento in corso", "carregando"),
     *("a carregar", "s'està carregant", "wczytywanie", "ładowanie", "trwa ładowanie", "načítání", "načítá se", "načítava sa"),
     *("nalaganje", "učitavanje", "betöltés", "se încarcă", "yükleniyor", "läser in", "laddar", "indlæser", "laster inn"),

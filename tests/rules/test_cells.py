@@ -305,7 +305,20 @@ def test_undecodable_text_is_flagged(cell: str) -> None:
 
 
 ERRORS = ["#N/A", "#N/D", "#REF!", "#DIV/0!", "#NOM?", "#NAME?", "#VALEUR!", "#VALUE!", "#NOMBRE!", "#NUM!", "#NUL!", "#NULL!"]
-ERRORS += ["#SPILL!", "#CALC!", "#GETTING_DATA", "########", "Err:502", "#NOM ?"]
+ERRORS += ["#SPILL!", "#CALC!", "#GETTING_DATA", "########", "Err:502", "#NOM ?", "#ERROR!", "#ERREUR!", "#VIDE!", "#CHAMP!"]
+ERRORS += ["#DÉPASSEMENT!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!", "#NV", "#WERT!", "#ÜBERLAUF!", "#FELD!"]
+ERRORS += [
+    "#¡VALOR!",
+    "#¿NOMBRE?",
+    "#¡DESBORDAMIENTO!",
+    "#¡DIV/0!",
+    "#RIF!",
+    "#NOME?",
+    "#WAARDE!",
+    "#N/B",
+    "#ADR!",
+    "#OBTENTION_DONNEES",
+]
 
 
 @pytest.mark.parametrize("field", [ID, *FIELDS])

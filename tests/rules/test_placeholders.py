@@ -20,6 +20,7 @@ from contact_sync.rules.placeholders import NoValueWords
             "Chargement...",
             "Chargement …",
             "Chargement en cours...",
+            "En cours de chargement...",
             "Wird geladen…",
             "Laden...",
         ),
