@@ -25,8 +25,6 @@ from contact_sync.files.descriptors import RESERVED_FILES, most_open_files
 from contact_sync.i18n import _
 from contact_sync.model import Violation
 
-MAX_BODY = 1 << 20  # bytes that are read; a contact takes a few hundred
-
 _parse_url = lru_cache(httpx.URL)  # parsing one costs as much as sending it
 
 _ArgumentT = TypeVar("_ArgumentT")
@@ -87,7 +85,7 @@ class Client:
             async with asyncio.timeout(self._timeout):
                 response = await self._transport.handle_async_request(built)
                 async with aclosing(response):
-                    body = _plain(await _read(response), response)
+                    body = _plain(await _read(response, request.largest_reply), response, request.largest_reply)
         except (TimeoutError, httpx.TransportError) as error:
             raise self._failure(error) from None
         return Reply(response.status_code, response.headers, body)
@@ -121,26 +119,30 @@ class Client:
         return Transient(Violation("api-no-answer", detail={"reason": reason}))
 
 
-async def _read(response: httpx.Response) -> bytes:
-    """Return the body as it was sent; raises Transient when it is longer than `MAX_BODY`."""
+async def _read(response: httpx.Response, most: int) -> bytes:
+    """Return the body as it was sent; raises Transient when it has more than `most` bytes."""
     body = bytearray()
     async for part in response.aiter_raw():
         body += part
-        if len(body) > MAX_BODY:
-            raise _garbled(_("more than 1 MB"), response)
+        if len(body) > most:
+            raise _too_long(most, response)
     return bytes(body)
 
 
-def _plain(body: bytes, response: httpx.Response) -> bytes:
+def _plain(body: bytes, response: httpx.Response, most: int) -> bytes:
     """Return the body without compression; raises Transient when that is not possible."""
     try:
-        body = decompressed(body, response.headers.get("content-encoding", ""), MAX_BODY)
+        body = decompressed(body, response.headers.get("content-encoding", ""), most)
     except CompressionError as error:
         reason = _("HTTP {status}, compressed as {name}, although none was asked for", status=response.status_code, name=error)
         raise _garbled(reason, response) from None
-    if len(body) > MAX_BODY:
-        raise _garbled(_("more than 1 MB"), response)
+    if len(body) > most:
+        raise _too_long(most, response)
     return body
+
+
+def _too_long(most: int, response: httpx.Response) -> Transient:
+    return _garbled(_("more than {most} MB", most=most >> 20), response)
 
 
 def _garbled(reason: str, response: httpx.Response) -> Transient:

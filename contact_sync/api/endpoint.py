@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+MAX_BODY = 1 << 20  # bytes of a reply that are read; a contact takes a few hundred
+
 _LONGEST_PAUSE_S = 31 * 86_400.0
 _MOMENT, _MOMENT_MS = 10**9, 10**12  # from here on a number is a moment since 1970, in seconds or milliseconds
 
@@ -22,6 +24,7 @@ class Request:
     path: str  # relative to the base URL
     query: Mapping[str, str] | None = field(default=None, repr=False)
     body: bytes = field(default=b"", repr=False)
+    largest_reply: int = MAX_BODY  # bytes
 
 
 @dataclass(frozen=True, slots=True)

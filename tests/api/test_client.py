@@ -8,8 +8,7 @@ import zlib
 
 import pytest
 
-from contact_sync.api.client import MAX_BODY
-from contact_sync.api.endpoint import Reply
+from contact_sync.api.endpoint import MAX_BODY, Reply
 from contact_sync.errors import ConfigError, Transient
 from tests.api.serving import BODY, DEAD, KEY, OK, REQUEST, Connection, Script, attempt, client, failure, post, serving
 

@@ -180,6 +180,11 @@ def _without_envelope(reply: Reply) -> Exception:
         reason = _("HTTP {status}, a web page: check --base-url, which ends in /v1", status=reply.status)
     else:
         reason = _("HTTP {status}, not the API's JSON", status=reply.status)
+    return garbled(reply, reason)
+
+
+def garbled(reply: Reply, reason: str) -> Transient:
+    """Return the error for a reply that is not what the API documents."""
     return Transient(Violation("api-garbled", detail={"reason": reason}), reply.status)
 
 
