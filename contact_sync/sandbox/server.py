@@ -1,10 +1,10 @@
 """HTTP server of the sandbox: the documented behaviour of SMS Partner's API on 127.0.0.1, under `/v1`.
 
-Names, envelopes and codes are those of the API's pages. The pages leave some things open, which are assumptions here:
+Names, envelopes and codes are those of the API's pages. The pages leave some things open: some can be chosen (`assumptions`), the
+others are assumed here:
 
 * The HTTP statuses of errors are undocumented: `_ERRORS` has the sandbox's; each comes with the envelope.
-* A key left out of `contact` keeps the stored value; `""` and `null` empty it, the phone number included.
-* A contact that is sent its own number again does not conflict with itself (code 15).
+* `null` is `""`.
 * A date DD-MM-YYYY is stored and echoed as YYYY-MM-DD, a national French number as +33…; any other value is stored as sent,
   however long or wrong, and a key that is not a field is echoed and dropped.
 * A JSON body that is not an object is malformed (code 90), whatever its Content-Type says. One over 1 MiB gets HTTP 413.
@@ -26,11 +26,11 @@ from typing import Any
 from aiohttp import web
 
 from contact_sync.errors import ConfigError
+from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sandbox.faults import Behaviour, Faults
-from contact_sync.sandbox.store import CREATED, GROUPS, ContactStore, normalise
+from contact_sync.sandbox.store import CREATED, MADE_UP, ContactStore, normalise
 
 _LOOPBACK = "127.0.0.1"
-_PAGE_SIZE = 20  # contacts a page of contact/list
 _SHUTDOWN_TIMEOUT_S = 0.1  # for responses in progress when the server stops
 _OK = 200
 # code → HTTP status, message
@@ -49,7 +49,6 @@ _ERRORS = {
     500: (500, "Une erreur est survenue"),
 }
 _GROUP_FLAGS = {"isSpecialFile": False, "isLocationFile": False}
-_GROUP_LIST = [{"id": str(number), "name": name} | CREATED | _GROUP_FLAGS for number, name in GROUPS.items()]
 _USER = {"username": "camille@example.com", "firstname": "Camille", "lastname": "Martin"}
 _CREDITS = {"creditSms": 1000, "creditHlr": 500, "toSend": 0, "solde": "45.000", "currency": "EUR", "balance": "45.000"}
 
@@ -69,16 +68,23 @@ class Call:
 class Sandbox:
     """A local stand-in for the API, with its contacts and a record of the updates it received.
 
-    `key` is the only API key it accepts; without it, any that is not empty. With `open_store` every contactId exists
-    (`ContactStore`). `record` fills `calls`.
+    `key` is the only API key it accepts; without it, any that is not empty. It has so many `contacts`, or with `open_store`
+    every contactId (`ContactStore`). `record` fills `calls`.
     """
 
     def __init__(
-        self, *, key: str | None = None, faults: Faults | None = None, open_store: bool = False, record: bool = True
+        self,
+        *,
+        key: str | None = None,
+        faults: Faults | None = None,
+        contacts: int = MADE_UP,
+        assumptions: Assumptions | None = None,
+        open_store: bool = False,
+        record: bool = True,
     ) -> None:
         self.key, self.faults, self.record = key, faults or Faults(), record
         self.base_url = ""  # while it is served
-        self.store = ContactStore(is_open=open_store)
+        self.store = ContactStore(contacts, assumptions, is_open=open_store)
         self.script: dict[str, list[Behaviour]] = {}
         """contactId → behaviours of its next updates, each used once; after them `faults` applies again."""
         self.users: dict[str, str] = {}  # key → the user that it belongs to, where that is not the usual one
@@ -166,8 +172,7 @@ def _contact_detail(store: ContactStore, query: Mapping[str, str]) -> web.Respon
     contact_id = query.get("contactId")
     if not contact_id:
         return _error(1)
-    contact = store.find(contact_id)
-    return _error(404) if contact is None else _success(contact={"contactId": contact_id} | contact)
+    return _error(404) if store.find(contact_id) is None else _success(contact=store.shown(contact_id))
 
 
 def _contact_list(store: ContactStore, query: Mapping[str, str]) -> web.Response:
@@ -175,29 +180,38 @@ def _contact_list(store: ContactStore, query: Mapping[str, str]) -> web.Response
     if not group:
         return _error(1, message="Le groupId est requis")
     number = max(1, int(page)) if page.isdecimal() else 1
-    members = store.members(group)
-    datas = [{"contactId": each} | store[each] for each in members[(number - 1) * _PAGE_SIZE : number * _PAGE_SIZE]]
+    found = store.page(group, number)
+    if found is None:
+        return _error(404)
+    datas, total = found
     for contact in datas:
         del contact["groupId"]  # only contact/detail has it
-    return _success(currentPage=number, total=str(len(members)), datas=datas)
+    return _success(currentPage=number, total=str(total), datas=datas)
+
+
+def _group_list(store: ContactStore, _query: Mapping[str, str]) -> web.Response:
+    groups = [{"id": str(number), "name": name} | CREATED | _GROUP_FLAGS for number, name in store.groups.items()]
+    if store.assumptions.group_list == "failure":
+        return _json_response({"success": False, "groups": groups})
+    return _success(groups=groups)
 
 
 _READS: dict[str, Callable[[ContactStore, Mapping[str, str]], web.Response]] = {
     "GET /v1/contact/detail": _contact_detail,
     "GET /v1/contact/list": _contact_list,
-    "GET /v1/group/list": lambda _store, _query: _success(groups=_GROUP_LIST),
+    "GET /v1/group/list": _group_list,
 }
 """Endpoint → its handler, called with the contacts and the query once the API key is accepted."""
 
 
-def serve_forever(port: int, faults: Faults, announce: Callable[[str], None]) -> None:
-    """Serve a sandbox until SIGINT or SIGTERM, and call `announce` with its base URL; raises `ConfigError` like `serve`."""
+def serve_forever(sandbox: Sandbox, port: int, announce: Callable[[str], None]) -> None:
+    """Serve `sandbox` until SIGINT or SIGTERM, and call `announce` with its base URL; raises `ConfigError` like `serve`."""
 
     async def until_stopped() -> None:
         stopped = asyncio.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
-        async with Sandbox(faults=faults, record=False).serve(port) as base_url:
+        async with sandbox.serve(port) as base_url:
             announce(base_url)
             await stopped.wait()
 

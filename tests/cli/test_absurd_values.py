@@ -23,12 +23,13 @@ from .program import KEY, Main, config, key_file, options, write
 
 CODES = {0, 2, 3, 4, 5, 6, 7, 8, 75}
 
-_UNUSED = {"--port", "--faults", "--config", "--log-file", "--api-key-file", "--state-dir", "--base-url", "--ping", "--timeout"}
-"""Options whose values would start a server, name files, or make a run wait."""
+_UNUSED = {"--config", "--log-file", "--api-key-file", "--state-dir", "--base-url", "--ping", "--timeout"}
+"""Options whose values would name files, or make a run wait."""
 
 VALUED = [
     (name, long)
     for name in COMMANDS
+    if name != "sandbox"  # which would serve until it is interrupted
     for long, option in options(name).items()
     if long not in _UNUSED and not option.is_flag and not isinstance(option.type, click.Path | click.Choice | type(click.STRING))
 ]

@@ -329,7 +329,7 @@ def test_port_in_use(sandbox: Serve) -> None:
     """A port that is in use is reported in a sentence."""
     port = int(sandbox().base_url.split(":")[2].removesuffix("/v1"))
     with pytest.raises(ConfigError, match=rf"^Port {port} cannot be opened \(Address already in use\): choose another\.$"):
-        serve_forever(port, Faults(), lambda _: None)
+        serve_forever(Sandbox(), port, lambda _: None)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
@@ -344,5 +344,6 @@ def test_serves_until_a_signal(signum: signal.Signals) -> None:
         finally:
             os.kill(os.getpid(), signum)
 
-    serve_forever(0, Faults(errors=1), lambda base_url: threading.Thread(target=visit, args=[base_url]).start())
+    sandbox = Sandbox(faults=Faults(errors=1))
+    serve_forever(sandbox, 0, lambda base_url: threading.Thread(target=visit, args=[base_url]).start())
     assert error_of(answers[0]) == (500, 500)

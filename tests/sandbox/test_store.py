@@ -1,8 +1,13 @@
 """The contacts of a sandbox, as updates change them."""
 
+import tracemalloc
+from itertools import count
+from typing import Any
+
 import pytest
 
 from contact_sync.sandbox import store
+from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sandbox.store import MADE_UP, ContactStore
 
 from .clients import Get, Post, Serve, error_of
@@ -14,7 +19,7 @@ def test_made_up_contacts_are_always_the_same() -> None:
     assert contacts == ContactStore()
     phones = {contact["phone"] for contact in contacts.values()}
     assert len(contacts) == len(phones) == MADE_UP == 4000
-    assert (next(iter(contacts)), next(reversed(contacts))) == ("C000001", "C004000")
+    assert (next(iter(contacts)), list(contacts)[-1]) == ("C000001", "C004000")
     assert all(phone.startswith("+3363998") and len(phone) == 12 for phone in phones)
 
 
@@ -82,3 +87,59 @@ def test_phone_number_is_unique_within_a_group(sandbox: Serve, post: Post) -> No
     assert post(served, "C000001", phoneNumber=other).json()["success"] is True
     assert error_of(post(served, "C000006", phoneNumber=other)) == (400, 15)
     assert post(served, "C000006", phoneNumber=own).json()["success"] is True
+
+
+def test_large_store_takes_no_memory() -> None:
+    """Contacts are made up when they are read: a million of them take no time and no memory, and changes are kept."""
+    tracemalloc.start()
+    try:
+        contacts = ContactStore(1_000_000)
+        assert contacts.apply("C1000000", {"firstname": "Ada"}) == 200
+        assert (contacts["C1000000"]["firstname"], contacts["C1000000"]["custom1"], len(contacts)) == (
+            "Ada",
+            "0999999",
+            1_000_000,
+        )
+        assert [name in contacts for name in ("C000000", "C1000001", "C01000000", "C1", "x")] == [False] * 5
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_groups_of_a_large_store() -> None:
+    """Every contact of a large store is in one group, and no number is twice in a group."""
+    contacts = ContactStore(70_001, Assumptions(page_size="500"))
+    seen = set[str]()
+    for group in contacts.groups:
+        found: list[dict[str, Any]] = []
+        for number in count(1):
+            page, total = contacts.page(str(group), number) or ([], 0)
+            if not page:
+                assert total == len(found)
+                break
+            found += page
+        assert len({contact["phone"] for contact in found}) == len(found)
+        assert {contact["groupId"] for contact in found} == {group}
+        seen |= {contact["contactId"] for contact in found}
+    assert len(contacts.groups) == 8
+    assert seen == set(contacts)
+
+
+def test_number_of_an_unchanged_contact_is_taken() -> None:
+    """Numbers are unique within a group of a large store too, although no contact of it was ever read."""
+    contacts = ContactStore(20_000)
+    other = contacts["C015006"]
+    same_group = next(each for each in contacts if contacts[each]["groupId"] == other["groupId"])
+    assert contacts.apply(same_group, {"phoneNumber": other["phone"]}) == 15
+    assert contacts.apply("C015006", {"phoneNumber": ""}) == 200
+    assert contacts.apply(same_group, {"phoneNumber": other["phone"]}) == 200
+
+
+def test_made_up_values_are_those_that_break_programs() -> None:
+    """Some contacts have names and values that are often damaged on their way."""
+    contacts = ContactStore().values()
+    assert {"'t Hooft", "O'Brien", "=1+1", "Cœuret", ""} <= {contact["lastname"] for contact in contacts}
+    assert max(len(contact["lastname"]) for contact in contacts) == 40
+    assert all(contact["custom1"].startswith("000") for contact in contacts)
+    assert {True, False} == {contact["stopSms"] for contact in contacts}
+    assert all("" in {contact[name] for contact in contacts} for name in ("firstname", "date", "url"))
