@@ -326,6 +326,17 @@ class Workload(NamedTuple):
     changed: int
 
 
+class PullSummary(NamedTuple):
+    """The result of a pull."""
+
+    contacts: int
+    groups: int
+    requests: int
+    missing: int  # contacts that the pages of the API did not show, at least
+    output: Path
+    exit_code: int
+
+
 class PastRun(NamedTuple):
     """The record of an earlier run; times are UTC, ISO 8601 with Z."""
 

@@ -27,7 +27,7 @@ OWNERS = {
     "sqlite3": {"ledger.sqlite"},
     "fcntl": {"files.lock", "files.writers"},
     "click": {"cli"},
-    "tqdm": {"cli.runner"},
+    "tqdm": {"cli.progress"},
     "tenacity": {"sync.delivery"},
     "httpx": {"api.client", "api.transport"},
     "aiohttp": {"api.transport", "sandbox"},
@@ -141,6 +141,7 @@ def test_no_property_test_has_a_deadline() -> None:
 WALL_CLOCK = {
     "cli.readiness",
     "files",
+    "ledger.spool",
     "ledger.sqlite.in_place",
     "ledger.sqlite.live",
     "ledger.sqlite.outbox",

@@ -46,6 +46,15 @@ def for_retry(ctx: Context, options: Options) -> Settings:
     return _settings(options, **account)
 
 
+def for_pull(ctx: Context, options: Options) -> Settings:
+    """Return settings that read an account. Raises ConfigError, also for a missing key."""
+    if options["sandbox"] and ctx.get_parameter_source("base_url") is ParameterSource.COMMANDLINE:
+        raise ConfigError("--sandbox and --base-url exclude each other: leave one out.")
+    account = _of_account(ctx, options, sandbox=options["sandbox"])
+    require_key(account["key"])
+    return _settings(options, **account)
+
+
 def for_account(ctx: Context, options: Options) -> Settings:
     """Return settings that name an account, by key or name, or neither where there is only one. Raises ConfigError."""
     return _settings(options, **_of_account(ctx, options))

@@ -16,7 +16,7 @@ from contact_sync.display import printable, redacted
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Event, PastRun, Summary, readable
+from contact_sync.model import Cause, Event, PastRun, PullSummary, Summary, readable
 from contact_sync.report.formats import FORMATS
 
 _SHOWN_CAUSES = 10
@@ -109,6 +109,33 @@ class Console:
                 document["error"] = " ".join(summary.reasons)
             self.print_json(document)
         return summary.exit_code
+
+    def print_pull(self, pulled: PullSummary, *, sandbox: bool) -> None:
+        """Print the summary of a pull."""
+        about = {"path": pulled.output, "groups": pulled.groups}
+        lines = [
+            ngettext(
+                "{path}: {count} contact (groups: {groups}).",
+                "{path}: {count} contacts (groups: {groups}).",
+                pulled.contacts,
+                **about,
+            )
+        ]
+        if pulled.missing:
+            lines.append(
+                ngettext(
+                    "The list moved while it was read: at least {count} contact may be missing. Pull again.",
+                    "The list moved while it was read: at least {count} contacts may be missing. Pull again.",
+                    pulled.missing,
+                )
+            )
+        if sandbox:
+            lines.append(_("This is a rehearsal: the contacts are made up."))
+        if pulled.missing or not self.quiet:
+            self.print_message("\n".join(lines))
+        if self.as_json:
+            rehearsal = {"sandbox": True} if sandbox else {}
+            self.print_json(pulled._asdict() | rehearsal)
 
     def print_runs(self, runs: Sequence[PastRun], *, in_progress: bool) -> None:
         """Print earlier runs; with `in_progress` the first is still going on, any other unfinished run was interrupted."""

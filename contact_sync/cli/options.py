@@ -210,7 +210,7 @@ KEY = (
 ACCOUNT = Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes")
 STATE = Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock")
 SANDBOX = Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network")
-PACE = (
+TEMPO = (
     Option("--rate", type=_RATE, default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
     Option(
         "--workers",
@@ -221,6 +221,9 @@ PACE = (
     ),
     Option("--attempts", type=whole_number(1, 100), default=4, metavar="N", help="maximum number of attempts per row [4]"),
     Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
+)
+PACE = (
+    *TEMPO,
     Option("--limit", type=whole_number(1, _MANY), metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )

@@ -12,10 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TextIO
 
 from click.core import ParameterSource
-from tqdm import tqdm
 
 from contact_sync.cli import build_settings
 from contact_sync.cli.build_settings import Options
@@ -24,11 +22,12 @@ from contact_sync.cli.heartbeat import Ping
 from contact_sync.cli.logging import configure_log
 from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
+from contact_sync.cli.progress import ProgressBars
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import Result, Summary, Watcher, readable
+from contact_sync.model import Summary, Watcher, readable
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
@@ -60,6 +59,22 @@ def retry(ctx: Context) -> int:
     """Send what the last run left, and return the exit code."""
     body = partial(_execute, ctx, sync.retry, build_settings.for_retry, ctx.params, offer_retry=True)
     return _supervise(ctx, body, ping_url=ctx.params["ping"])
+
+
+def pull(ctx: Context) -> int:
+    """Write every contact into a file, and return the exit code."""
+    return _supervise(ctx, partial(_pull, ctx), ping_url=ctx.params["ping"])
+
+
+def _pull(ctx: Context) -> FileResult:
+    from contact_sync.sync.pull import pull as read_all  # noqa: PLC0415 - an HTTP client, which a check need not load
+
+    console, options = ctx.obj.console, ctx.params
+    settings = build_settings.for_pull(ctx, options)
+    with ProgressBars(console.streams.stderr, shown=not console.quiet) as bars:
+        summary = read_all(settings, options["output"], options["groups"], bars)
+    console.print_pull(summary, sandbox=options["sandbox"])
+    return FileResult(summary.exit_code, "", is_open=False)
 
 
 def rewrite(ctx: Context) -> int:
@@ -237,28 +252,3 @@ def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: 
         console.print_message(message)
     elif code or not console.quiet:
         console.print_message(_("{path} was moved to {place}.", path=path, place=place))
-
-
-class ProgressBars(contextlib.AbstractContextManager["ProgressBars"]):
-    """A watcher of a run that draws the rows loaded, then those sent, if `stream` is a terminal and progress is to be `shown`."""
-
-    def __init__(self, stream: TextIO | None, *, shown: bool) -> None:
-        disable = None if shown and stream else True  # None: unless the stream is a terminal
-        self._open = partial(tqdm, unit=f" {_('rows')}", disable=disable, file=stream, leave=False)
-        self._bar: tqdm[int] = self._open(desc=_("loading"))
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
-
-    def loaded(self, rows: int) -> None:
-        """Count rows that were loaded and validated."""
-        self._bar.update(rows)
-
-    def sending(self, rows: int) -> None:
-        """Begin to count rows that are sent."""
-        self._bar.close()
-        self._bar = self._open(desc=_("sending"), total=rows)
-
-    def sent(self, _: Result) -> None:
-        """Count a row that was sent."""
-        self._bar.update()

@@ -16,13 +16,14 @@ from contact_sync.i18n import _
 from contact_sync.ledger.accounts import Accounts, Choice, Identify
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.digests import Fingerprints, installation, is_installed
+from contact_sync.ledger.spool import SUFFIX, Spool, delete_spools, open_spool
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
-from contact_sync.settings import AccountSettings
+from contact_sync.settings import AccountSettings, canonical_url
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
 _OURS = re.compile("[0-9a-f]{16}")  # names of ledgers
-_FILE = re.compile(r".+\.(sqlite3(-\w+)?|lock|seal)|accounts\.json(\.draft)?|digest\.key", re.IGNORECASE)
+_FILE = re.compile(r".+\.(sqlite3(-\w+)?|lock|seal)|accounts\.json(\.draft)?|digest\.key|.+\.pull", re.IGNORECASE)
 
 
 def open_temporary_ledger() -> AbstractContextManager[Ledger]:
@@ -87,6 +88,25 @@ def open_tokens(account: AccountSettings, identify: Identify | None) -> BaseToke
             "SMS Partner did not say whose the API key is (/me), which a pulled file depends on: run again later."
         )
     return BaseTokens(state.fingerprints, user)
+
+
+def open_sandbox_tokens(account: AccountSettings) -> BaseTokens:
+    """Return tokens that a rehearsal of this installation accepts. Raises StorageError when the state folder cannot be used."""
+    with _reported(account.state_dir):
+        account.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return BaseTokens(_StateFolder(account.state_dir).fingerprints, "sandbox")
+
+
+@contextmanager
+def open_pull_spool(account: AccountSettings) -> Iterator[Spool]:
+    """Open the spool of the pulls with this key. Raises BusyError when another pull has it, StorageError."""
+    folder = account.state_dir
+    with ExitStack() as stack:
+        with _reported(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            name = _StateFolder(folder).fingerprints.account(canonical_url(account.base_url), account.key)
+            spool = stack.enter_context(open_spool(folder / f"{name}{SUFFIX}"))
+        yield spool
 
 
 def is_locked(account: AccountSettings, *, exact: bool = False, identify: Identify | None = None) -> bool:
@@ -210,6 +230,7 @@ def _open_named(folder: _StateFolder, name: str, sleep: Callable[[float], object
     """Open a ledger under its lock; delete the text that is too old from every ledger in the folder."""
     with ExitStack() as stack:
         ledger = folder.enter(stack, name, sleep)
+        delete_spools(folder.path)
         for other in accounts(folder.path) - {name}:  # such as that of a former key
             # One that is locked, damaged or of a newer version is left to a later run.
             with suppress(ContactSyncError, OSError), ExitStack() as others:

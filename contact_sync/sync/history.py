@@ -1,6 +1,7 @@
 """The history in the ledger: earlier runs, one contact's events, and their deletion on request."""
 
 from contact_sync.errors import ConfigError
+from contact_sync.ledger.spool import delete_spools
 from contact_sync.ledger.state_dir import is_locked, open_existing_ledger
 from contact_sync.model import Event, PastRun
 from contact_sync.rules.cells import normalise_id
@@ -30,5 +31,6 @@ def forget(settings: Settings, contact_id: str) -> int:
     contact_id = normalise_id(contact_id)
     if not contact_id:
         raise ConfigError("There is no contactId: give the contact to forget.")
+    delete_spools(settings.account.state_dir, all_of_them=True)
     with open_existing_ledger(settings.account) as ledger:
         return ledger.forget(contact_id, normalise_id)

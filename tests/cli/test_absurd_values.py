@@ -78,6 +78,7 @@ VALUES = (
 def test_any_value_of_any_option(main: Main, name: str, option: str, value: str) -> None:
     """Whatever the value of an option, the exit code is one of the table, and there is neither a bug nor a traceback."""
     required = {"run": ["c.csv", "-n", "--account", "a"], "check": ["c.csv"], "schedule": ["c.csv"], "forget": ["C1"]}
+    required["pull"] = ["-o", "pulled.csv"]  # and no key, so that nothing is asked for
     if name in {"run", "check"}:
         write("C1;Zoé", name="c.csv")
     more = ["--state-dir", "state"] if "--state-dir" in options(name) else []

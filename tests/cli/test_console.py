@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.cli.console import Console, Streams
-from contact_sync.cli.runner import ProgressBars
+from contact_sync.cli.progress import ProgressBars
 from contact_sync.errors import SourceError
 from contact_sync.i18n import set_language
 from contact_sync.model import Cause, Outcome, Pending, Result, Summary

@@ -39,6 +39,8 @@ CODES = {
     "contact-sync doctor --api-key-file /etc/contact-sync.key": 0,
     "contact-sync run /srv/inbox/": 0,
     "contact-sync run /srv/contacts/contacts.csv /srv/inbox/": 0,
+    "contact-sync pull -o all.xlsx": 0,
+    "contact-sync pull -o all.csv --sandbox": 0,
     "contact-sync retry": 0,
     "contact-sync retry --api-key-file /etc/contact-sync.key": 0,
     "contact-sync report": 0,
@@ -76,6 +78,7 @@ NOT_RUN = {
     "sudo rm -r /etc/contact-sync.key /etc/contact-sync.toml /srv/contacts/state": "it deletes what the other commands need",
     "python -m contact_sync": "it prints the usage and ends with exit code 2; tests/cli run it",
     "contact-sync help TOPIC": "tests/cli run it",
+    "contact-sync run all.xlsx": "the API of this test has no contact to pull; tests/sync run a pulled file",
 }
 """Every other command, and the reason why it is not run."""
 

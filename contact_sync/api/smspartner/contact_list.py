@@ -74,9 +74,11 @@ class ContactList:
 
 
 def _contact(shown: dict[str, Any]) -> ListedContact:
-    values = (shown.get(_READ_NAMES.get(field, field)) for field in FIELDS)
-    texts = (
-        "" if value is None else _DAY_FIRST.sub(r"\3-\2-\1", str(value)) if field == "date" else str(value)
-        for field, value in zip(FIELDS, values, strict=True)
-    )
-    return ListedContact(str(shown[ID]), tuple(texts), shown.get("stopSms") is True, str(shown.get("createdAt") or ""))
+    values = {field: _text(shown.get(_READ_NAMES.get(field, field))) for field in FIELDS}
+    values["date"] = _DAY_FIRST.sub(r"\3-\2-\1", values["date"])
+    return ListedContact(_text(shown[ID]), tuple(values.values()), shown.get("stopSms") is True, _text(shown.get("createdAt")))
+
+
+def _text(value: Any) -> str:
+    """Return a value as text; JSON can contain half a character."""
+    return "" if value is None else str(value).encode(errors="replace").decode()

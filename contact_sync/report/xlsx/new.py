@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any
+from typing import IO, Any
 from xml.sax.saxutils import escape
 
 from xlsxwriter import Workbook
@@ -40,7 +40,7 @@ _XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 def write(draft: AtomicFile, layout: Layout, lines: Iterator[Line], most: int | None = None) -> list[str]:
     """Write all lines of the source, or the first `most` of those that need attention; return notes about what is not shown."""
     content = io.BytesIO()
-    with _opened(content) as book:
+    with opened(content) as book:
         notes = _fill(book, layout, lines, most)
     if draft.path.suffix.lower() == ".xlsm":
         content = _as_xlsm(content)
@@ -48,7 +48,7 @@ def write(draft: AtomicFile, layout: Layout, lines: Iterator[Line], most: int | 
     return notes
 
 
-def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], most: int | None) -> list[str]:
+def _fill(book: "Book", layout: Layout, lines: Iterator[Line], most: int | None) -> list[str]:
     columns, mapping = layout.columns, layout.mapping
     # Where there are too many columns, those that are sent.
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
@@ -83,7 +83,7 @@ def _fill(book: "_Book", layout: Layout, lines: Iterator[Line], most: int | None
     return notes
 
 
-def _fill_fixes(book: "_Book", sheet: Any, found: list[list[Cell]], note: str) -> None:
+def _fill_fixes(book: "Book", sheet: Any, found: list[list[Cell]], note: str) -> None:
     book.define_name(TO_FIX, sheets.place_of(sheet.name, "$A$1"))
     book.defined_names[-1][3] = True  # hidden, for which `define_name` has no option
     if found:
@@ -125,14 +125,15 @@ class _Sheet(Worksheet):  # type: ignore[misc] # XlsxWriter has no types
         return data
 
 
-class _Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
+class Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
     """A workbook that keeps its rows in `folder` until it is closed."""
 
-    def __init__(self, content: io.BytesIO, folder: str) -> None:
+    def __init__(self, content: IO[bytes], folder: str) -> None:
         super().__init__(content, {"constant_memory": True, "tmpdir": folder})
         self._formats: dict[tuple[Style, bool, bool], Any] = {}
 
     def add_sheet(self, title: str, widths: Sequence[int]) -> Any:
+        """Return a new sheet, whose columns have these widths in characters."""
         sheet = self.add_worksheet(title, _Sheet)
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
@@ -162,10 +163,10 @@ class _Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
 
 
 @contextmanager
-def _opened(content: io.BytesIO) -> Iterator[_Book]:
+def opened(content: IO[bytes]) -> Iterator[Book]:
     """Open a new workbook, and write it into `content` at the end. Raises OSError when the temporary folder is full."""
     with tempfile.TemporaryDirectory() as folder:
-        book = _Book(content, folder)
+        book = Book(content, folder)
         try:
             yield book
             book.close()
