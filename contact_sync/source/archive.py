@@ -4,6 +4,7 @@ openpyxl uses the last of two entries with one name, and inflates without a limi
 """
 
 import logging
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ _BEFORE_XML = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 
 
 class Archive(zipfile.ZipFile):
-    """A zip archive whose parts are found as Excel finds them: in any case, and with back slashes, also in relationships."""
+    """A zip archive whose parts are found as Excel finds them: in any case, with back slashes, and with one at their start."""
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__(file)
@@ -34,7 +35,7 @@ class Archive(zipfile.ZipFile):
 
     def namelist(self) -> list[str]:
         """Return the names of the parts, with slashes."""
-        return [name.replace("\\", "/") for name in self._names.values()]
+        return [_with_slashes(name) for name in self._names.values()]
 
     def __contains__(self, name: str) -> bool:
         return _normalise(name) in self._names
@@ -50,14 +51,18 @@ class Archive(zipfile.ZipFile):
 
 
 def _normalise(name: str) -> str:
-    return name.replace("\\", "/").casefold()
+    return _with_slashes(name).casefold()
+
+
+def _with_slashes(name: str) -> str:
+    return name.replace("\\", "/").removeprefix("/")
 
 
 def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_part: str = "") -> None:
     """Raise `SourceError` for an archive that is damaged, oversized, encrypted or a zip bomb; `name` is the file's.
 
     A large part may unpack to `ratio` times its size. A part that is parsed as XML must not declare a document type: only the
-    part named `only_part` is parsed, by default all but pictures.
+    part named `only_part` is parsed, by default all but pictures and the data of add-ins.
     """
     entries = archive.infolist()
     if len(entries) > _MAX_ENTRIES:
@@ -84,10 +89,11 @@ def refuse_unsafe(archive: zipfile.ZipFile, name: str, ratio: int = RATIO, only_
     for entry in entries:
         with archive.open(entry) as part:
             _check_part(
-                part,
-                name,
-                is_parsed=entry.filename == only_part if only_part else not _normalise(entry.filename).endswith(".svg"),
+                part, name, is_parsed=entry.filename == only_part if only_part else not _is_opaque(_normalise(entry.filename))
             )
+
+
+_is_opaque = re.compile(r"(?:customxml|docmetadata|xl/(?:media|embeddings|activex|webextensions))/.*|.*\.svg").fullmatch
 
 
 def refuse_many_elements(archive: zipfile.ZipFile, name: str) -> None:

@@ -165,8 +165,8 @@ def _detect_zip(copy: FileIO, name: str) -> Kind:
     with convert_damage(name), zipfile.ZipFile(copy) as archive:
         if any(entry.flag_bits & 1 for entry in archive.infolist()):
             raise SourceError("{name} is protected by a password: save it without one.", name=name)
-        # Some programs write backslashes and capitals, which Excel accepts.
-        names = {one.replace("\\", "/").lower() for one in archive.namelist()}
+        # Some programs write backslashes, one slash more and capitals, which Excel accepts.
+        names = {one.replace("\\", "/").removeprefix("/").lower() for one in archive.namelist()}
         is_ods = "mimetype" in names and b"opendocument.spreadsheet" in archive.open("mimetype").read(100)
     if is_ods:
         return Kind.ODS

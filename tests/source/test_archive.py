@@ -152,10 +152,16 @@ METADATA = b'<?xml version="1.0"?><!DOCTYPE plist PUBLIC "-//Apple Computer//DTD
 
 
 @pytest.mark.parametrize(
-    ("name", "part"), [("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + METADATA), ("xl/media/image1.svg", b"<!DOCTYPE svg><svg/>")]
+    ("name", "part"),
+    [
+        ("xl/media/image1.png", b"\x89PNG\r\n\x1a\n" + METADATA),
+        ("xl/media/image1.svg", b"<!DOCTYPE svg><svg/>"),
+        ("customXml/item1.xml", METADATA),
+        ("xl/embeddings/page.html", b"<!DOCTYPE html><html/>"),
+    ],
 )
-def test_document_type_in_a_picture_is_accepted(name: str, part: bytes) -> None:
-    """Pictures, which are not parsed, may contain a document type, a photo for example in its metadata."""
+def test_document_type_in_a_part_that_is_not_parsed_is_accepted(name: str, part: bytes) -> None:
+    """Pictures and the data of add-ins are not parsed, and may contain a document type."""
     assert read(with_parts((name, part))).rows == [["1", "a"], ["2", "b"]]
 
 

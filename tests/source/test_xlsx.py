@@ -564,6 +564,7 @@ def rename(content: bytes, change: Callable[[str], str]) -> bytes:
 
 UNUSUAL_NAMES: dict[str, Callable[[bytes], bytes]] = {
     "back slashes": lambda content: rename(content, lambda name: name.replace("/", "\\")),
+    "a slash at the start": lambda content: rename(content, "/{}".format),
     "another case": lambda content: rename(content, lambda name: name.replace("xl/", "XL/").replace("workbook", "Workbook")),
     "back slashes in relationships": lambda content: edit_parts(
         content, {"xl/_rels/workbook.xml.rels": lambda part: part.replace(b"/xl/worksheets/", b"worksheets\\")}
