@@ -25,7 +25,7 @@ CATALOGUE: dict[str, str] = {
     "cells-missing": N_("The row has {cells} of {columns} cells, so its values may have moved: complete it at <?>."),
     "cells-surplus": N_(
         "The row has {cells} cells for {columns} columns: put the cell that contains the delimiter in quotation marks, "
-        "and delete <?>."
+        "with no space before them, and delete <?>."
     ),
     "cells-moved": N_("The row still contains <?>: correct the marked cells, then delete <?>."),
     "duplicate-ignored": N_("Row {row} counts for this contact because of --duplicates; this row was not sent."),

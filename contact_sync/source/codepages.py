@@ -150,13 +150,10 @@ def choose_codepage(readings: Sequence[Reading], seen: bytes, name: str) -> tupl
     Raises `SourceError` when it is too unlikely, or when another reads other letters and costs hardly more; `name` is the file's.
     """
     best, *others = sorted(readings, key=lambda reading: reading.cost)
-    if best.cost == math.inf or best.share > _MAX_SHARE:
-        raise SourceError(
-            "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.",
-            name=name,
-        )
+    is_unlikely = best.cost == math.inf or best.share > _MAX_SHARE
     for other in others:
-        is_rival = other.cost < best.cost + _MARGIN or (not best.codepage.is_read and other.cost < math.inf)
+        is_rival = other.cost < best.cost + _MARGIN or is_unlikely or not best.codepage.is_read
+        is_rival = is_rival and other.cost < math.inf
         if is_rival and (pairs := best.differences(other, seen)):
             raise SourceError(
                 "{name}: its accented letters cannot be read with certainty: they are “{first}” in {encoding}, “{second}” in "
@@ -167,6 +164,11 @@ def choose_codepage(readings: Sequence[Reading], seen: bytes, name: str) -> tupl
                 encoding=best.codepage.encoding,
                 other=other.codepage.encoding,
             )
+    if is_unlikely:
+        raise SourceError(
+            "{name}: its accented letters cannot be read with certainty: save it in Excel as “CSV UTF-8”, or give --encoding.",
+            name=name,
+        )
     encoding = best.codepage.encoding
     if best.odd:
         warning = _(

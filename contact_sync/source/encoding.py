@@ -18,7 +18,8 @@ _SHOWN = 5
 _SAMPLED_BLOCKS = 32  # 8 MB
 _MIN_SHARE_OF_NULS = 0.3
 
-_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be"}
+_MARKS |= {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}  # the first is also the start of that of UTF-32
 _ASCII = bytes(range(0x80))
 # Words end at white space and at what separates cells; all digits are alike.
 _WORDS = bytes(

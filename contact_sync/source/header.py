@@ -159,6 +159,14 @@ def select_columns(where: str, header: Header, unused: Collection[int], renames:
             "--map names a column “{column}” that {where} does not have: correct the option.", column=min(missing), where=where
         )
     for position, field in header.typos.items():
+        if header.names[position] == _HIDDEN or not header.names[position].isprintable():  # which cannot be typed as an option
+            raise SourceError(
+                "{where}, row {row}: the name of column {letter} is close to {field}: write {field} in its place.",
+                where=where,
+                row=header.number,
+                letter=letter(position),
+                field=field,
+            )
         raise SourceError(
             "{where}, row {row}: column {letter} “{column}” is close to {field}: "
             'correct the header, or give --map "{column}={field}".',

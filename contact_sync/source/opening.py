@@ -50,6 +50,10 @@ _MAIL = (
     rb"(?:return-path|received|delivered-to|message-id|mime-version|dkim-signature|arc-seal|x-[a-z-]+): )"
 )
 _TEXT_FORMATS = {
+    # The codes of UTF-7 for the letters from À to ÿ, and for a semicolon.
+    rb"[^\x80-\xff]*\+A(?:Ds|[M-P][AEIMQUYcgkosw048])-": N_(
+        "{name} is in UTF-7, an encoding of old mails: save it as “CSV UTF-8”."
+    ),
     rb"BEGIN:VCARD": N_("{name} contains electronic business cards (.vcf): export the contacts as CSV or .xlsx."),
     rb"BEGIN:VCALENDAR": N_("{name} is a calendar: export the contacts as CSV or .xlsx."),
     rb"From [^\r\n]*\d\d:\d\d:\d\d[^\r\n]*\r?\n|" + _MAIL: N_("{name} is an e-mail: save the file that is attached to it."),

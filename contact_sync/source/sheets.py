@@ -190,7 +190,8 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     merged = [field for position, field in header.fields.items() if metadata.is_merged(position + 1, header.number)]
     if merged:
         raise SourceError(
-            "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it.",
+            "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it, "
+            "and write the names of all columns in this row.",
             where=metadata.where,
             row=header.number,
             fields=", ".join(merged),

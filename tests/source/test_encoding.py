@@ -58,6 +58,8 @@ ACCEPTED = {
     "C09 two byte order marks": b"\xef\xbb\xbf\xef\xbb\xbf" + text(*LINES),
     "C12 UTF-16 LE": codecs.BOM_UTF16_LE + text(*LINES, encoding="utf-16-le"),
     "C13 UTF-16 BE": codecs.BOM_UTF16_BE + text(*LINES, encoding="utf-16-be"),
+    "UTF-32 LE": codecs.BOM_UTF32_LE + text(*LINES, encoding="utf-32-le"),
+    "UTF-32 BE": codecs.BOM_UTF32_BE + text(*LINES, encoding="utf-32-be"),
     "two byte order marks in UTF-16": codecs.BOM_UTF16_LE * 2 + text(*LINES, encoding="utf-16-le"),
     "C14 UTF-16 LE without a mark": text(*LINES, encoding="utf-16-le"),
     "UTF-16 BE without a mark": text(*LINES, encoding="utf-16-be"),
@@ -166,7 +168,12 @@ REFUSED = {
         text("contactId;nom") + b"1;\xed\xa0\xbd\xed\xb8\x80\r\n",
         "accented letters cannot be read with certainty",
     ),
-    "C80 not a text": (text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n", "accented letters cannot be read with certainty"),
+    "C80 not a text": (
+        text("contactId;nom") + b"1;\xb0\xb1\xb2\xb3\x81\r\n",
+        "certainty: they are “Å ∞ ± ≤ ≥” in mac_roman, “ü ░ ▒ ▓ │” in cp850.",
+    ),
+    "UTF-7": (text("contactId;nom", "1;Ren+AOk-e"), "is in UTF-7"),
+    "UTF-7, with codes for semicolons": (text("contactId+ADs-nom", "1+ADs-Dupont"), "is in UTF-7"),
     "a wrong byte order mark": (
         b"\xef\xbb\xbf" + text("contactId;nom", "1;a", "2;Noël", encoding="cp1252"),
         "line 3: this is not utf-8",

@@ -219,7 +219,7 @@ def test_columns_of_an_uncertain_header_are_letters() -> None:
     """Where a row of a contact resembles a header, sentences name its columns by their letters."""
     source = read(text("Id;Mobile;Durand;0612345678", "1;0612345679;x;y")).source
     assert source.findings[-1] == "Not sent, copied to the report: column C, column D."
-    with pytest.raises(SourceError, match=r'column A “…” is close to contactId: correct the header, or give --map "…=contactId"'):
+    with pytest.raises(SourceError, match="the name of column A is close to contactId: write contactId in its place"):
         read(text("contact12;Durand;Dave", "1;0612345679;x"))
 
 
@@ -331,6 +331,16 @@ def test_rename_resolves_duplicate_columns() -> None:
     assert read(content, renames={"Ligne": "phoneNumber"}).source.mapping == {ID: 0, "phoneNumber": 3}
     with pytest.raises(SourceError, match="columns C “Mobile” and D “Ligne” both mean phoneNumber"):
         read(content, renames={"Mobile": "phoneNumber", "Ligne": "phoneNumber"})
+
+
+@pytest.mark.parametrize("header", ["contactld;firstname", "contactId;fisrt\u200bname"])
+def test_typo_that_cannot_be_typed(header: str) -> None:
+    """The refusal of a typo that is not shown, or has invisible characters, proposes no option with it."""
+    with pytest.raises(
+        SourceError, match=r"the name of column [AB] is close to (contactId|firstname): write \1 in its place"
+    ) as it:
+        read(text(header, "1;a"))
+    assert "--map" not in str(it.value)
 
 
 def test_exact_header_wins_over_a_typo_above() -> None:

@@ -237,7 +237,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "X09 merged header": (
         lambda: sheet(HEAD, ["1", "a"], change=lambda table: table.merge_cells("B1:C1")),
-        "the header of firstname is merged with other cells",
+        "the header of firstname is merged with other cells: unmerge it, and write the names of all columns in this row",
     ),
     "X15d a cell far to the right": (
         lambda: sheet(HEAD, ["1"], change=lambda table: table.cell(7, 300, "x")),
