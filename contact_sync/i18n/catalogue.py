@@ -9,7 +9,7 @@ from contact_sync.i18n import N_
 CATALOGUE: dict[str, str] = {
     # contactId
     "id-missing": N_("There is no contactId: fill it in, or delete the row."),
-    "id-damaged": N_("The contactId was damaged by Excel (1.23E+15): type it again in a cell formatted as text."),
+    "id-damaged": N_("The contactId was damaged by Excel (1.23E+15, janv-25, TRUE): type it again in a cell formatted as text."),
     "id-rounded": N_(
         "The contactId has more digits than Excel keeps (15), so its end is lost: type it again in a cell formatted as text."
     ),
@@ -78,7 +78,10 @@ CATALOGUE: dict[str, str] = {
     "cell-merged": N_("{field} is part of merged cells: unmerge them and fill in each row."),
     # phoneNumber
     "phone-clear": N_("phoneNumber cannot be emptied: write the number, or leave the cell blank."),
-    "phone-damaged": N_("The phone number was damaged by Excel (3.36E+10): type it again in a cell formatted as text."),
+    "phone-damaged": N_(
+        "The phone number was exported as a decimal number (3.36E+10, 612345678.0): export it as text, or type it again in a "
+        "cell formatted as text."
+    ),
     "phone-characters": N_(
         "The phone number contains letters or other characters: write digits only, or "
         "leave the cell empty to keep the stored number."
@@ -99,7 +102,7 @@ CATALOGUE: dict[str, str] = {
     "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write only the day."),
     # url
     "url-scheme": N_("The address must begin with http:// or https://: write the whole address."),
-    "url-host": N_("The address has no valid host name: correct it."),
+    "url-host": N_("The address has no valid host name, or is two addresses: correct it."),
     "url-characters": N_("The address contains a space or a character that is not allowed: correct it."),
     "url-login": N_("The address contains a user name or a password: remove it."),
     # the API's answer

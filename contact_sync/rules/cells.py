@@ -16,8 +16,7 @@ from typing import NamedTuple, TypeAlias
 from contact_sync.i18n import _
 from contact_sync.model import FIELDS, ID, NAMES, PHONE, Violation
 from contact_sync.rules.damaged_text import is_damaged_address, is_damaged_name, is_damaged_text, is_misread, likely_text
-from contact_sync.rules.hexadecimal import is_perhaps_hexadecimal
-from contact_sync.rules.placeholders import LOADING
+from contact_sync.rules.placeholders import LOADING, SPELLINGS
 
 DATE, URL = "date", "url"
 CUSTOM = ("custom1", "custom2", "custom3", "custom4")
@@ -32,8 +31,8 @@ Check: TypeAlias = Callable[[str], dict[str, str] | None]
 """Returns the values for the placeholders of the catalogue's sentence when a text is wrong, else None."""
 
 CLEAR = r"(?i:<\s*(?:clear|vider)\s*>)"
-# As Excel, LibreOffice and Google Sheets show them in English, French, German, Spanish, Italian, Portuguese, Dutch and Polish; ###
-# is a column too narrow for its value.
+# As Excel, LibreOffice and Google Sheets show them in the languages of western Europe and in Polish; ### is a column too narrow
+# for its value.
 CELL_ERROR = (
     r"(?P<error>#(?:N/[ABD]|NV|#{2,}|GETTING_DATA|OBTENTION_DONN[EÉ]ES|DATEN_ABRUFEN|OBTENIENDO_DATOS"
     r"|¿?(?:NAME|NOM|NOMBRE|NOME|NAAM|NAZWA)\s?\?"
@@ -44,8 +43,15 @@ CELL_ERROR = (
     r"|EXTERN(?:AL|E)?|PYTHON)\s?!)|Err:\d{3})"
 )
 FORMULA = r'="[^"]*"|=[A-Z.]+\(.*\)'
-TOTAL = r"(?i:(?:(?:sous|grand)[\s-]?)?total(?:\s+g[eé]n[eé]ral)?|somme)(?:[\s:=].*)?"
-SCIENTIFIC = r"\+?[0-9]+(?:[.,][0-9]+)?[eE][+-]?[0-9]+"
+TOTAL = r"(?i:(?:(?:sous|sub|grand)[\s_-]?)?tota(?:ls?|ux)(?:[\s_]+g[eé]n[eé]ra(?:l|ux))?|somme)(?:[\s:=].*)?"
+BOOLEANS = ("TRUE", "FALSE", "VRAI", "FAUX", "True", "False")
+SCIENTIFIC = r"\+?[0-9]+(?:[.,][0-9]+[eE][+-]?|[eE][+-])[0-9]+"  # Excel writes a sign: 1234e567 and 5e10 are hexadecimal ids
+_MONTH = r"(?:janv|févr|mars|avr|mai|juin|juil|août|sept|oct|nov|déc|J(?:an|u[nl])|Feb|Ma[ry]|A(?:pr|ug)|Sep|Oct|Nov|Dec)\.?"
+# What a spreadsheet makes of an id such as 1-25, 2024-1-2 or true
+CONVERTED = (
+    r"(?:(?:0?[1-9]|[12]\d|3[01])/(?:0?[1-9]|1[0-2])/\d{2,4}|(?:19|20)\d\d-(?:0\d|1[0-2])-[0-3]\d"
+    rf"|\d\d?-{_MONTH}(?:-\d\d)?|{_MONTH}-\d\d(?:\d\d)?)"
+)
 DECIMAL = r"\+?[0-9]{%d,}[.,]0+"
 VISIBLE_ASCII = r"""(?!["'])(?=.*[0-9A-Za-z])[!-~]+(?<!["'])"""
 CONTROL = "[\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -114,8 +120,10 @@ def not_in_url(text: str) -> dict[str, str] | None:
 
 
 def no_host(address: str) -> dict[str, str] | None:
-    """Reject an address whose host is not a domain name with a dot in it, or whose port is not 1 to 65535."""
-    host, colon, port = re.split("[/?#]", address.split("://")[1], maxsplit=1)[0].partition(":")
+    """Reject two addresses that were joined, and one whose host is no domain name with a dot or whose port is not 1 to 65535."""
+    if _find_joined(address):
+        return {}
+    host, colon, port = re.split("[/?#]", address.split("://", 1)[1], maxsplit=1)[0].partition(":")
     port_exists = re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 65536 if colon else True  # noqa: PLR2004
     return None if is_host(host) and port_exists else {}
 
@@ -130,6 +138,7 @@ def is_host(name: str) -> bool:
     return False
 
 
+_find_joined = re.compile(r"[\w.](?<!%[0-9A-Fa-f]{2})(?i:https?://)").search
 _is_error, _is_loading = reject_match(CELL_ERROR), reject_match(LOADING)
 
 
@@ -151,7 +160,8 @@ RULES = (
     Rule((ID, *FIELDS), "cell-null", reject_match(r"\\N")),
     # contactId: opaque on the API's page
     Rule((ID,), "id-total", reject_match(TOTAL)),
-    Rule((ID,), "id-damaged", reject_match(SCIENTIFIC)),
+    Rule((ID,), "id-missing", lambda text: {} if text in SPELLINGS else None),
+    Rule((ID,), "id-damaged", reject_match("|".join((SCIENTIFIC, CONVERTED, *BOOLEANS)))),
     Rule((ID,), "id-decimal", reject_match(DECIMAL % 1)),
     Rule((ID,), "id-characters", require_match(VISIBLE_ASCII)),
     # firstname, lastname, custom1-4
@@ -235,13 +245,12 @@ def normalise_id(cell: str) -> str:
 
 
 def read_id(cell: str) -> Reading:
-    """Read a contactId: 1 to 80 visible ASCII characters; in Excel's quoting, 5e10 is text and no number."""
+    """Read a contactId: 1 to 80 visible ASCII characters."""
     text = normalise_id(cell)
     note = "" if len(text) == len(trim(cell)) else _("apostrophe or formula around the id removed")
     if not text:
         return Reading(None, Violation("id-missing", ID))
-    special = None if note and is_perhaps_hexadecimal(text) else read_special(ID, text)
-    return special or Reading(text, note=note)
+    return read_special(ID, text) or Reading(text, note=note)
 
 
 def read_text(cell: str, field: str) -> Reading:

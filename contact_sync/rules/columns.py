@@ -25,9 +25,8 @@ from contact_sync.model import CONTACT, ID, NAMES, PHONE, ROW, Chunk, Schema, Vi
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
 from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text
-from contact_sync.rules.hexadecimal import is_hexadecimal_column, is_perhaps_hexadecimal
 from contact_sync.rules.phones import FRENCH_MOBILE, read_phone
-from contact_sync.rules.placeholders import NoValueWords
+from contact_sync.rules.placeholders import SPELLINGS, NoValueWords
 from contact_sync.rules.totals import find_totals
 
 NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
@@ -98,7 +97,6 @@ class Validator:
         }
         self._ranks = {field: rank for rank, field in enumerate((ROW, *schema.all_fields))}
         self._width = 1 + max(place for place, _ in self._columns.values())
-        self._ids_before: Sequence[str] = ()  # the cells of the chunk before
         self.notes: Counter[tuple[str, str]] = Counter()
         """(field, the end of a sentence on what was corrected) → in how many cells."""
         self.no_value_words = NoValueWords()
@@ -125,7 +123,6 @@ class Validator:
         cells = list(zip(*rows)) or [()] * self._width  # noqa: B905 - only a blank row may be shorter
         for field, (place, column) in self._columns.items():
             values[field], irregular = column.read(cells[place], flawed[ROW] | flawed[field])
-            self._accept_hexadecimal(field, values[field], irregular, cells[place])
             wrong = {position: reading.violation for position, reading in irregular.items() if reading.violation}
             for position, violation in wrong.items():
                 violations[position].append(violation)
@@ -154,20 +151,6 @@ class Validator:
                 if column[at]:
                     violations[at].append(Violation("cell-null", field))
                     column[at] = None
-
-    def _accept_hexadecimal(
-        self, field: str, values: list[str | None], irregular: dict[int, Reading], cells: Sequence[str]
-    ) -> None:
-        """Take what looks like a number in scientific notation for an id where other ids, also of the last chunk, show that."""
-        if field != ID:
-            return
-        damaged = [at for at, reading in irregular.items() if reading.violation and reading.violation.code == "id-damaged"]
-        ids = {at: text for at in damaged if is_perhaps_hexadecimal(text := cell_rules.normalise_id(cells[at]))}
-        if ids and is_hexadecimal_column(map(cell_rules.normalise_id, (*self._ids_before, *cells))):
-            for at, text in ids.items():
-                values[at] = text
-                del irregular[at]
-        self._ids_before = cells
 
 
 class _Column:
@@ -211,9 +194,10 @@ _ID_MARKS = {
     "id-clear": ("<",),
     "cell-error": ("#", "err:", ".."),
     "cell-null": ("\\",),
-    "id-total": ("total", "somme"),
-    "id-damaged": (),  # `_irregular_id`
-    "id-decimal": (),  # the same
+    "id-total": ("tota", "somme"),
+    "id-missing": (),  # `_NO_IDS`
+    "id-damaged": (),  # the same, `_irregular_id` and `_converted_id`
+    "id-decimal": (),  # `_irregular_id`
     "id-characters": ("'", '"', "=", " "),
     "id-length": (),
 }
@@ -231,6 +215,8 @@ _TEXT_MARKS = {
 _IN_IRREGULAR_IDS = tuple(chain.from_iterable(_ID_MARKS.values()))
 _IN_IRREGULAR_TEXTS = ("<", *chain.from_iterable(_TEXT_MARKS.values()))  # "<": of `<clear>`
 _irregular_id = re.compile(rf"\n(?:{cell_rules.SCIENTIFIC}|{cell_rules.DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)").search
+_NO_IDS = SPELLINGS | {*cell_rules.BOOLEANS}
+_converted_id = re.compile(rf"\n{cell_rules.CONVERTED}\n").search
 _authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
 _french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
@@ -244,9 +230,12 @@ def accept_ids(cells: Sequence[str]) -> Sequence[str] | None:
     if text.isdigit():
         return cells
     lower = text.lower()
-    if not text.isprintable() or any(mark in lower for mark in _IN_IRREGULAR_IDS):
+    if not text.isprintable() or any(mark in lower for mark in _IN_IRREGULAR_IDS) or not _NO_IDS.isdisjoint(cells):
         return None
-    return None if _irregular_id("\n" + "\n".join(cells) + "\n") else cells
+    lines = "\n" + "\n".join(cells) + "\n"
+    if _irregular_id(lines):
+        return None
+    return None if ("-" in text or "/" in text) and _converted_id(lines) else cells
 
 
 def accept_texts(cells: Sequence[str], limit: int, is_damaged: Callable[[str], bool]) -> Sequence[str] | None:
@@ -281,6 +270,8 @@ def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
     if "&amp;" in text or "&#" in text:
         return None
     hosts = _authorities("\n".join(cells))
+    if text.count("://") > len(hosts):  # an address in another, or joined to it
+        return None
     return cells if len(hosts) == len(cells) - cells.count("") and all(map(cell_rules.is_host, set(hosts))) else None
 
 

@@ -50,8 +50,10 @@ _FILLERS = frozenset(
 )
 """What people write in place of a name, in lower case. In a custom field it may be meant: `-` for no."""
 _WORDS = NO_VALUE | _FILLERS
-_SPELLINGS = {spelt for word in _WORDS for spelt in (word, word.upper(), word.capitalize(), word.title())}
-_SPELLINGS |= {"NaN", "NaT", "[object Object]", "System.DBNull", "DBNull"}
+SPELLINGS = frozenset(spelt for word in _WORDS for spelt in (word, word.upper(), word.capitalize(), word.title())) | {
+    *("NaN", "NaT", "[object Object]", "System.DBNull", "DBNull")
+}
+"""The words as programs and people spell them, for a quick test; neither is a contactId."""
 _MIN_COUNT = 3  # one or two cells may be people of that name
 _MIN_SHARE, _MOST = 0.1, 0.5
 _SHOWN = 3
@@ -66,7 +68,7 @@ class NoValueWords:
     def observe(self, field: str, values: Sequence[str | None], wrong: Iterable[str]) -> None:
         """Count a chunk of a column: the values that it sends, and the cells that have none because they are `wrong`."""
         # The test needs the hashes of the values, which are kept and needed anyway to compare rows.
-        is_plain = field not in self._words and _SPELLINGS.isdisjoint(values)
+        is_plain = field not in self._words and SPELLINGS.isdisjoint(values)
         cells = wrong if is_plain else chain(filter(None, values), wrong)
         if words := Counter(word for cell in cells if (word := cell.strip()).lower() in _WORDS):
             self._words[field] += words

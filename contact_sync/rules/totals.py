@@ -26,9 +26,9 @@ _BEGINNINGS: tuple[str, ...] = (
     "average",
     "mean",
 )
-_BEGINNINGS += ("minimum", "maximum", "ecart", "écart")
+_BEGINNINGS += ("ensemble", "minimum", "maximum", "ecart", "écart")
 _LABEL = (
-    r"(?:(?:sous|grand|sub)[\s-]?)?(?:total|totaux|totals|somme|sum|nombre|nbr?e?\.?|moyennes?|count|average|mean|minimum|maximum"
+    r"(?:(?:sous|grand|sub)[\s_-]?)?(?:total|totaux|totals|ensemble|somme|sum|nombre|nbr?e?\.?|moyennes?|count|average|mean|minimum|maximum"
     r"|[ée]cart[\s-]type)"
 )
 _MAX_LABEL = 60
@@ -45,7 +45,7 @@ def _patterns() -> _Patterns:
     counted = "lignes?|rows?|contacts?|clients?|adh[ée]rents?|membres?|records?|enregistrements?"
     of = rf"g[ée]n[ée]ral|g[ée]n[ée]raux|total|{counted}|(?:de|des|du|d['\u2019]|of)\s*[\w ]{{2,30}}"
     return _Patterns(
-        re.compile(rf"\s*{_LABEL}(?:\s+(?:{of}))?\s*[:=]?[-+\d\s.,%€$£]*", re.IGNORECASE),
+        re.compile(rf"\s*{_LABEL}(?:[\s_]+(?:{of}))?\s*[:=]?[-+\d\s.,%€$£]*", re.IGNORECASE),
         re.compile(r"[-+\d\s.,%€$£]*(?:EUR|euros?)?\s*", re.IGNORECASE),
     )
 

@@ -124,8 +124,8 @@ def _is_sure(cell: Cell, field: str) -> bool:
     if code in _GENERAL and shown is None:
         return field in _WITHOUT_DECIMALS or not isinstance(value, float) or not value % 1 or _is_shown_in_full(value)
     text = _render_formatted(cell)
-    # The separator of decimals depends on the reader's system, and on another one an id must not be another.
-    return text is not None and not (field == ID and formats.DECIMAL_SEPARATOR in text)
+    # An id must not be another: rounded, scaled, or with a separator of decimals that depends on the reader's system.
+    return text is not None and (field != ID or f"{value:.15g}" in re.sub("[^0-9]", "", text))
 
 
 def _is_shown_in_full(value: float) -> bool:

@@ -106,9 +106,18 @@ def test_only_exact_clear_words_count(cell: str) -> None:
         ("００１２３", "00123"),
         ("9007199254740993", "9007199254740993"),
         ("1234567890123450000", "1234567890123450000"),
-        ("NA", "NA"),
-        ("null", "null"),
+        ("NAN1", "NAN1"),
+        ("nullable", "nullable"),
+        ("true1", "true1"),
         ("5e1g", "5e1g"),
+        ("1E3", "1E3"),
+        ("12345E10", "12345E10"),
+        ("1234e567", "1234e567"),
+        ("123.5", "123.5"),
+        ("01/13/2024", "01/13/2024"),
+        ("1-25", "1-25"),
+        ("MAR-25", "MAR-25"),
+        ("2024-99-01", "2024-99-01"),
         ("e10", "e10"),
         ("totalement", "totalement"),
         ("sommet-1", "sommet-1"),
@@ -121,20 +130,21 @@ def test_id_is_text(cell: str, value: str) -> None:
     assert read_id(cell).value == value
 
 
-def test_quoted_id_is_not_scientific() -> None:
-    """In Excel's quoting for text, digits around one e are an id; a number that Excel has damaged is not."""
-    assert [read_id(cell).value for cell in ("'5e10", '="1234e567"', "'00E1")] == ["5e10", "1234e567", "00E1"]
-    assert code(read_id("'1,23E+15")) == "id-damaged"
-
-
 @pytest.mark.parametrize(
     ("cell", "expected"),
     [
         ("1.23457E+15", "id-damaged"),
         ("1,23457E+15", "id-damaged"),
         ("1e-5", "id-damaged"),
-        ("5e10", "id-damaged"),
-        ("61E5", "id-damaged"),
+        ("5e+10", "id-damaged"),
+        ("1.5e10", "id-damaged"),
+        *(
+            (converted, "id-damaged")
+            for converted in ("TRUE", "VRAI", "False", "janv-25", "1-mars", "févr-2025", "Jan-25", "25-déc.-24")
+        ),
+        *((converted, "id-damaged") for converted in ("01/02/2024", "1/2/24", "2024-01-02")),
+        *((word, "id-missing") for word in ("NULL", "null", "N/A", "NA", "nan", "None", "undefined")),
+        *((label, "id-total") for label in ("TOTAL_GENERAL", "Totaux", "Subtotal", "sub-total", "Totaux généraux")),
         ("12345.0", "id-decimal"),
         ("12345,00", "id-decimal"),
         ("TOTAL", "id-total"),
@@ -154,7 +164,8 @@ def test_quoted_id_is_not_scientific() -> None:
         ("'001'", "id-characters"),
         ("''001", "id-characters"),
         ('"001"', "id-characters"),
-        ("---", "id-characters"),
+        ("---", "id-missing"),
+        ("-_-", "id-characters"),
         ("\\N", "cell-null"),
         ("١٢٣", "id-characters"),
         ("１²", "id-characters"),
@@ -660,6 +671,8 @@ def test_date_round_trip(day: dt.date, form: str) -> None:
         ),
         *(
             "https://a.fr/?next=javascript:alert(1)",
+            "https://a.fr/web/2020/https://b.fr/?a=http://c.fr#https://d.fr",
+            "https://a.fr/?to=%3Dhttps://b.fr",
             "https://a.fr/@x",
             "https://a.fr/été",
             "https://été.fr/",
@@ -717,6 +730,9 @@ def test_url_scheme_is_lowered() -> None:
         ("https://é..fr/", "url-host"),
         ("https://exemple.fr／x", "url-host"),
         ("https://" + "a" * 64 + ".fr", "url-host"),
+        ("https://b.frhttps://b.fr", "url-host"),
+        ("https://b.fr/ahttps://b.fr/a", "url-host"),
+        ("https://b.fr/a.HTTP://b.fr/a", "url-host"),
         ("https://a.fr/" + "x" * 243, "text-length"),
     ],
 )

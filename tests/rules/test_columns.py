@@ -267,6 +267,12 @@ IRREGULAR = [
         "\u202ex",
     ),
     *(
+        "janv-25",
+        "TRUE",
+        "null",
+        "01/02/2024",
+        "https://b.frhttps://b.fr",
+        "https://a.fr/https://b.fr",
         "00123",
         "C0001",
         "5e1f",
@@ -340,6 +346,7 @@ def test_irregular_cell_among_plain_ones(field: str) -> None:
 BREAKING = {
     "id-clear": ["<clear>"],
     "id-total": ["Total général"],
+    "id-missing": ["NULL"],
     "id-damaged": ["1.23E+15"],
     "id-decimal": ["12345.0"],
     "id-characters": ["12 345"],

@@ -24,7 +24,7 @@ def codes(row: list[str], mapping: dict[str, int] = MAPPING) -> list[str]:
     [
         *("Total", "TOTAL", "Total :", "Totaux", "Somme", "Sous-total", "Sous total", "Grand total", "Total général", "Subtotal"),
         *("Nombre", "Nombre de contacts", "Moyenne", "Count", "Average", "Sum", "Minimum", "Total contacts", "Total des clients"),
-        *("Total: 3", "Nb", "Nb de lignes", "Écart-type"),
+        *("Total: 3", "Nb", "Nb de lignes", "Écart-type", "Ensemble", "TOTAL_GENERAL", "Sub_total", "Ensemble des clients"),
     ],
 )
 def test_totals_row_is_flagged(label: str) -> None:
@@ -46,11 +46,19 @@ def test_totals_row_is_flagged(label: str) -> None:
         ["Counter", "", "104", "", ""],
         ["Grand", "", "104", "", ""],
         ["Roux", "Total", "104", "", ""],
+        ["Roux", "Zoé", "Ensemble", "", ""],
+        ["Ensemble", "", "104", "0612345604", ""],
     ],
 )
 def test_person_is_not_a_total(row: list[str]) -> None:
     """A person with the name of a label has another text or a phone number in the row."""
     assert codes(row) == []
+
+
+@pytest.mark.parametrize("label", ["Ensemble", "Totaux", "Subtotal", "TOTAL_GENERAL"])
+def test_label_in_the_column_of_ids(label: str) -> None:
+    """A label in place of the contactId is no contact either."""
+    assert codes(["", "", label, "", "42"]) == ["id-total"]
 
 
 def test_totals_row_without_phone_numbers() -> None:

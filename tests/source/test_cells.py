@@ -87,6 +87,8 @@ FLAWS: dict[str, tuple[Any, str, str | None, str, str]] = {
     "a small number": (0.00001234, "custom1", None, "cell-format", "custom1 has a number format"),
     "an exponent in the id": (123456, "contactId", "0.00E+00", "cell-format", "format the cell as text and type what it shows"),
     "decimals in the id": (131.5, "contactId", "0000.00", "cell-format", "contactId has a number format"),
+    "an id that is shown rounded": (123.5, "contactId", "0", "cell-format", "contactId has a number format"),
+    "an id that is shown in thousands": (123000, "contactId", "0,", "cell-format", "contactId has a number format"),
     "the name of a month": (dt.date(2025, 12, 9), "custom1", "mmmm yyyy", "cell-format", "custom1 has a number format"),
     "a date before March 1900": (30, "custom1", "dd/mm/yyyy", "cell-format", "custom1 has a number format"),
     "a hidden id": (123, "contactId", ";;;", "cell-format", "contactId has a number format"),

@@ -152,8 +152,17 @@ CSV: dict[str, tuple[bytes, Expected]] = {
     "A.3 identifiers": (
         text(
             "contactId;nom",
-            *("00123;a", "'00456;b", '"=""00789""";c', "\u202d001\u202c;d", "０１２;e", "9007199254740993;f", "5e1g;g", "null;h"),
-            *("1,23457E+15;x", "5e10;x", "12345.0;x", "12345,00;x", "١٢٣;x", "12 3;x", ";x", "é;x", "<clear>;x", f"{'a' * 81};x"),
+            *(
+                "00123;a",
+                "'00456;b",
+                '"=""00789""";c',
+                "\u202d001\u202c;d",
+                "０１２;e",
+                "9007199254740993;f",
+                "5e1g;g",
+                "nulle;h",
+            ),
+            *("1,23457E+15;x", "NULL;x", "12345.0;x", "12345,00;x", "١٢٣;x", "12 3;x", ";x", "é;x", "<clear>;x", f"{'a' * 81};x"),
             "Total général;x",
         ),
         {
@@ -164,9 +173,9 @@ CSV: dict[str, tuple[bytes, Expected]] = {
             6: sent("012", lastname="e"),
             7: sent("9007199254740993", lastname="f"),
             8: sent("5e1g", lastname="g"),
-            9: sent("null", lastname="h"),
+            9: sent("nulle", lastname="h"),
             10: "id-damaged contactId",
-            11: "id-damaged contactId",
+            11: "id-missing contactId",
             12: "id-decimal contactId",
             13: "id-decimal contactId",
             14: "id-characters contactId",
