@@ -22,7 +22,6 @@ from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, St
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.settings import Settings
-
 from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
 
