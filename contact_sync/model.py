@@ -337,6 +337,15 @@ class PullSummary(NamedTuple):
     exit_code: int
 
 
+class UndoSummary(NamedTuple):
+    """The result of an undo: a file that puts back what a run has changed."""
+
+    run: str
+    contacts: int
+    fields: dict[str, int]  # field → number of contacts
+    output: Path
+
+
 class PastRun(NamedTuple):
     """The record of an earlier run; times are UTC, ISO 8601 with Z."""
 

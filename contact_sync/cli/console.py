@@ -16,7 +16,7 @@ from contact_sync.display import printable, redacted
 from contact_sync.errors import ConfigError, ContactSyncError
 from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Event, PastRun, PullSummary, Summary, readable
+from contact_sync.model import Cause, Event, PastRun, PullSummary, Summary, UndoSummary, readable
 from contact_sync.report.formats import FORMATS
 
 _SHOWN_CAUSES = 10
@@ -136,6 +136,19 @@ class Console:
         if self.as_json:
             rehearsal = {"sandbox": True} if sandbox else {}
             self.print_json(pulled._asdict() | rehearsal)
+
+    def print_undo(self, summary: UndoSummary) -> None:
+        """Print the summary of an undo."""
+        about = {"path": summary.output, "run": summary.run}
+        sentence = ngettext(
+            "{path}: the values of {count} contact before the run {run}. Run this file to put them back.",
+            "{path}: the values of {count} contacts before the run {run}. Run this file to put them back.",
+            summary.contacts,
+            **about,
+        )
+        self.print_message(sentence)
+        if self.as_json:
+            self.print_json(summary._asdict() | {"exit_code": 0})
 
     def print_runs(self, runs: Sequence[PastRun], *, in_progress: bool) -> None:
         """Print earlier runs; with `in_progress` the first is still going on, any other unfinished run was interrupted."""

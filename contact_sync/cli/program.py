@@ -19,7 +19,10 @@ log = logging.getLogger(__name__)
 
 Work = Callable[..., int]
 
-COMMANDS = ("run", "check", "pull", "retry", "report", "history", "forget", "doctor", "schedule", "sandbox", "completion", "help")
+COMMANDS = (
+    *("run", "check", "pull", "undo", "retry", "report", "history", "forget"),
+    *("doctor", "schedule", "sandbox", "completion", "help"),
+)
 """Names of the commands, in the order of `--help`; each is also the name of its file and of the function in it."""
 
 

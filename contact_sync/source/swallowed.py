@@ -18,6 +18,8 @@ def find_swallowed(rows: Sequence[Sequence[str]], width: int, delimiter: str, id
     forms, lengths = set[str](), range(0)
     for position, row in enumerate(rows):
         for column, cell in enumerate(row):
+            if delimiter not in cell:
+                continue
             first, *others = (line.split(delimiter) for line in BREAK.split(cell))
             opening = [*row[:column], *first]
             if not others or len(opening) not in (width, len(row)) or len(opening) <= id_at:

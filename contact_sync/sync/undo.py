@@ -1,0 +1,76 @@
+"""Undo: a source that puts back what a run has changed.
+
+Its cells are the values before, and its base tokens say what the run wrote. So the merge of the run that sends it does the rest:
+a field that still has what was written is put back, one that somebody has changed since is a conflict.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from pkgutil import resolve_name
+
+from contact_sync.errors import ConfigError
+from contact_sync.files.atomic import AtomicFile, open_atomic, writing
+from contact_sync.ledger.state_dir import open_existing_ledger
+from contact_sync.ledger.store import Ledger
+from contact_sync.model import FIELDS, BeforeImage, PastRun, UndoSummary
+from contact_sync.names import short
+from contact_sync.report.pulled import WRITERS, is_pulled
+from contact_sync.settings import Settings
+
+_MOST_RUNS = 1_000
+_WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
+_CLEAR = "<clear>"
+
+
+def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
+    """Write the values before `run`, by default the last one that changed a contact, into `output`; nothing is sent.
+
+    Without `output` the file is beside the source of the run. Raises ConfigError where nothing is kept of the run, where there is
+    no ledger, and for an output that is another file; StorageError.
+    """
+    with open_existing_ledger(settings.account, locked=False) as ledger:
+        found = _find(ledger, run)
+        path = output or _beside(Path(found.source))
+        if path.exists() and not is_pulled(path):
+            raise ConfigError("{path} is no file of undo or pull: give another place with -o.", path=path)
+        fields: Counter[str] = Counter()
+        contacts = 0
+        with open_atomic(path, 0o600) as draft, writing(path):
+
+            def rows() -> Iterator[Sequence[str]]:
+                nonlocal contacts
+                for image in ledger.before_images(found.id):
+                    contacts += 1
+                    fields.update(image.fields)
+                    yield _row(image)
+
+            write: Callable[[AtomicFile, Iterable[Sequence[str]]], None] = resolve_name(WRITERS[path.suffix.lower()])
+            write(draft, rows())
+            draft.commit()
+    return UndoSummary(found.id, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path)
+
+
+def _find(ledger: Ledger, run: str) -> PastRun:
+    runs = [each for each in ledger.runs(_MOST_RUNS) if run in {"", each.id}]
+    if not runs:
+        raise ConfigError("There is no run {run}: see contact-sync history.", run=run)
+    kept = (each for each in runs if next(ledger.before_images(each.id), None))
+    if (found := next(kept, None)) is None:
+        raise ConfigError(
+            "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
+        )
+    return found
+
+
+def _beside(source: Path) -> Path:
+    suffix = ".xlsx" if source.suffix.lower() in _WORKBOOKS else ".csv"
+    if not source.parent.is_dir():
+        raise ConfigError("The folder of {path} does not exist any more: say where to write with -o.", path=source)
+    return source.with_name(f"{short(source.stem)}.undo{suffix}")
+
+
+def _row(image: BeforeImage) -> list[str]:
+    """Return the row of a contact in the order of `pulled.COLUMNS`; fields that the run did not change are blank."""
+    values = [(image.fields[field] or _CLEAR) if field in image.fields else "" for field in FIELDS]
+    return [image.contact_id, *values, "", "", "", image.written]
