@@ -273,6 +273,7 @@ SCHEDULED = (
     Option("--keep-days", type=whole_number(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
     Option("--expect-by", type=_TIME, metavar="HH:MM", help="folder: fail if no file arrived by this time today"),
 )
+PROGRESS = Option("--progress", type=_SECONDS, metavar="S", help="print a line of progress every S seconds")
 PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")
 GENERAL = (
     Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=_use_config_file, help="TOML file of these options"),
@@ -291,7 +292,7 @@ OUTPUT = (
 FOR_CHECK = (FILE, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, PING, *OUTPUT)
 FOR_RUN = (
     *(FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *LIVE, *REPORTS, STATE, *READING, *GUARDS, MAX_CONFLICTS),
-    *(*SCHEDULED, PING, *OUTPUT),
+    *(*SCHEDULED, PROGRESS, PING, *OUTPUT),
 )
 FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *LIVE, MAX_CONFLICTS, *REPORTS, STATE, PING, *OUTPUT)
 FOR_REPORT = (LAST_RUN, *KEY, ACCOUNT, *REPORTS, STATE, *OUTPUT)

@@ -22,7 +22,7 @@ from contact_sync.cli.heartbeat import Ping
 from contact_sync.cli.logging import configure_log
 from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
-from contact_sync.cli.progress import ProgressBars
+from contact_sync.cli.progress import Progress
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
@@ -71,8 +71,8 @@ def _pull(ctx: Context) -> FileResult:
 
     console, options = ctx.obj.console, ctx.params
     settings = build_settings.for_pull(ctx, options)
-    with ProgressBars(console.streams.stderr, shown=not console.quiet) as bars:
-        summary = read_all(settings, options["output"], options["groups"], bars)
+    with _progress(console, options) as progress:
+        summary = read_all(settings, options["output"], options["groups"], progress)
     console.print_pull(summary, sandbox=options["sandbox"])
     return FileResult(summary.exit_code, "", is_open=False)
 
@@ -119,12 +119,17 @@ def _failure(console: Console, error: ContactSyncError, source: Path | None) -> 
 def _execute(ctx: Context, flow: Flow, build: Build, options: Options, *, offer_retry: bool = False) -> FileResult:
     """Run a flow, and print its summary; raises ContactSyncError when there is no report."""
     console, settings = ctx.obj.console, build(ctx, options)
-    with ProgressBars(console.streams.stderr, shown=not console.quiet) as bars:
-        summary = flow(settings, bars)
+    with _progress(console, options) as progress:
+        summary = flow(settings, progress)
     # What a guard or a refusal stopped would be stopped again.
     is_useful = offer_retry and summary.is_open and summary.exit_code != SourceError.exit_code
     code = console.print_summary(summary, _retry_command(ctx) if is_useful else "")
     return FileResult(code, "", summary.is_open, summary.identity)
+
+
+def _progress(console: Console, options: Options) -> Progress:
+    every = options.get("progress")
+    return Progress(console.streams.stderr, shown=not console.quiet, every=every, write=console.print_message)
 
 
 def _retry_command(ctx: Context) -> str:

@@ -3,12 +3,13 @@
 import io
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from contact_sync.cli.console import Console, Streams
-from contact_sync.cli.progress import ProgressBars
+from contact_sync.cli.progress import Progress
 from contact_sync.errors import SourceError
 from contact_sync.i18n import set_language
 from contact_sync.model import Cause, Outcome, Pending, Result, Summary
@@ -213,7 +214,7 @@ def test_unwritable_streams(stream: io.StringIO | None) -> None:
 
 def test_progress_without_a_stream() -> None:
     """Without stderr there is no progress bar, and no error."""
-    with ProgressBars(None, shown=True) as bars:
+    with Progress(None, shown=True) as bars:
         bars.loaded(1)
         bars.sending(1)
 
@@ -232,7 +233,7 @@ class Terminal(io.StringIO):
 def test_progress_bars(stream: type[io.StringIO], *, shown: bool, drawn: bool) -> None:
     """Progress bars are drawn only on a terminal, first for loading and then for sending, unless they are disabled."""
     written = stream()
-    with ProgressBars(written, shown=shown) as bars:
+    with Progress(written, shown=shown) as bars:
         bars.loaded(2000)
         bars.sending(5)
         bars.sent(Result(Pending(2, "C1", {}, 0, b""), Outcome.UPDATED))
@@ -246,8 +247,32 @@ def test_progress_bars_in_french() -> None:
     """Progress bars are translated."""
     written = Terminal()
     set_language("fr")
-    with ProgressBars(written, shown=True) as bars:
+    with Progress(written, shown=True) as bars:
         bars.loaded(2000)
         bars.sending(5)
     assert all(word in written.getvalue() for word in ("lecture: ", " lignes/s", "envoi: "))
     assert not any(word in written.getvalue() for word in ("loading", "rows", "sending"))
+
+
+def test_lines_of_progress() -> None:
+    """With `every` a line says how far the run is, also where nothing has happened since, and there are no bars."""
+    written, lines = Terminal(), list[str]()
+    seen = threading.Event()
+
+    def write(line: str) -> None:
+        lines.append(line)
+        seen.set()
+
+    def wait_for(line: str) -> None:
+        while line not in lines:
+            assert seen.wait(60)
+            seen.clear()
+
+    with Progress(written, shown=True, every=0.001, write=write) as progress:
+        wait_for("loading: 0 rows")
+        progress.loaded(2000)
+        wait_for("loading: 2000 rows")
+        progress.sending(5)
+        progress.sent(Result(Pending(2, "C1", {}, 0, b""), Outcome.UPDATED))
+        wait_for("sending: 1/5 rows")
+    assert written.getvalue() == ""

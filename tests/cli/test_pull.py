@@ -94,3 +94,14 @@ def test_earlier_pull_is_replaced(main: Main) -> None:
     text = Path("c.csv").read_text(encoding="utf-8-sig")
     assert "Martine" not in text
     assert ";Prospects;" in text
+
+
+@pytest.mark.parametrize("command", ["pull", "run"])
+def test_progress_without_a_terminal(main: Main, command: str) -> None:
+    """`--progress` prints lines on stderr also where that is no terminal, also with `--quiet`."""
+    write(*(f"C{number};Zoé" for number in range(100)), name="source.csv")
+    more = ["-o", "c.csv", "--group", "Clients"] if command == "pull" else ["source.csv"]
+    assert main(command, *more, "--sandbox", "--rate", "20", "--progress", "0.05", "-q") == 0
+    lines = main.read().err.splitlines()
+    assert len(lines) > 2
+    assert all(line.partition(": ")[0] in {"loading", "sending"} and line.endswith(" rows") for line in lines)

@@ -8,7 +8,16 @@ from contact_sync.cli.program import Context, Work, command
 @command(
     Option("-o", "--output", type=options.PATH, metavar="FILE", required=True, help="the file to write: .xlsx or .csv"),
     Option("--group", "groups", multiple=True, metavar="NAME|ID", help="only the contacts of this group; repeatable"),
-    *(*options.KEY, options.SANDBOX, *options.TEMPO, options.ACCOUNT, options.STATE, options.PING, *options.OUTPUT),
+    *(
+        *options.KEY,
+        options.SANDBOX,
+        *options.TEMPO,
+        options.ACCOUNT,
+        options.STATE,
+        options.PROGRESS,
+        options.PING,
+        *options.OUTPUT,
+    ),
     example="contact-sync pull -o all.xlsx",
     summary="write every contact, with its id, into a file",
     work="contact_sync.cli.runner:pull",
