@@ -166,24 +166,26 @@ _find_loss_in_word = re.compile(rf"(?<![^\s;])[{_LATIN}]+[?¿]+[{_SMALL}][{_LATI
 _find_loss_in_name = re.compile(rf"(?<=[{_LATIN}])[?¿]|[?¿](?=[{_LATIN}])").search
 _find_fraction = re.compile(rf"(?<=[{_LATIN}])[¼½¾](?=[{_SMALL}])").search  # œ and Œ of ISO 8859-15: Dub½uf
 # Encodings of one byte a letter confused: HÈlËne, H‚lŠne, Hйlиne, and …lodie. In a name no capital with an accent, no sign and no
-# letter of another script is right there, but LeÉon, MacÉon, D´Arcy, O‘Brien and Gal·la are. Some signs may end a name.
+# letter of another script is right there, but LeÉon, MacÉon, LÉa, D´Arcy, O‘Brien and Gal·la are. Some signs may end a name.
 _ACCENTED = "".join(char for char in _LETTERS if char.isupper() and not char.isascii()) + "ŒŸ"
 _SWAPPED_SIGNS = "".join(
     char
-    for char in map(chr, (*range(0xA1, 0xC0), 0xD7, 0xF7, 0x192, *range(0x2C6, 0x2DE), *range(0x2013, 0x2600)))
+    for char in map(
+        chr, (*range(0xA1, 0xC0), 0xD7, 0xF7, 0x192, *range(0x2C6, 0x2DE), *range(0x2013, 0x2190), *range(0x2200, 0x25A1))
+    )
     if char not in "ªº·´\xad‘’–‧" and unicodedata.category(char)[0] not in "ZC"
 )
-_MAY_END = _ENDS + "“°†•©€¹²³"
+_MAY_END = _ENDS + "“°†•©€¹²³×"
 _OTHER_SCRIPTS = "\u0370-\u1c7f\u1f00-\u1fff"  # Greek, Cyrillic, Hebrew, Arabic …
 _ASIAN_SCRIPTS = "\u3041-\u9fff\uac00-\ud7af\uff66-\uff9d"
 _PLACES = (
     rf"(?<=[{_LATIN}][{_SMALL}][{_ACCENTED}])(?![{_CAPITAL}])(?<!\b(?:D[aeiu]|L[aeo]|Mc)[ÁÂÉÓ])(?<!\bMac.)",
-    rf"(?<=\b[{_CAPITAL}][{_ACCENTED}])(?=[{_SMALL}])",
+    rf"(?<=\b[{_CAPITAL}][{_ACCENTED}])(?<!É)(?=[{_SMALL}])",
     rf"(?<=[{_LATIN}][{_SWAPPED_SIGNS}])(?=[{_SMALL}])",
-    rf"(?<=[{_CAPITAL}][{_SWAPPED_SIGNS}])(?=[{_CAPITAL}])",
+    rf"(?<=[{_CAPITAL}][{_SWAPPED_SIGNS}])(?<![—•])(?=[{_CAPITAL}])",
     rf"(?<=[{_SMALL}][{_SWAPPED_SIGNS}])(?<![{_MAY_END}])",
-    rf"(?<=[ƒ…\u2200-\u259f])(?=[{_SMALL}])",
-    rf"(?<=[{_LATIN}]·)(?<![lL]·(?=[lL]))(?!\s)|(?<=[Aao]´)(?=[cs])",
+    rf"(?<=[{_LATIN}][ƒ\u2200-\u259f])|(?<=[ƒ…\u2200-\u259f])(?=[{_SMALL}])",
+    rf"(?<=[{_LATIN}]·)(?<![lL]·(?=[lL]))(?![\s{_CAPITAL}])|(?<=[Aao]´)(?=[cs])",
     r"(?<=a‘)(?=[lt])|(?<=\b[JN]o‘)(?=l)|(?<=\b[Ff]ran[þšáì])(?=ois)",  # Gaëlle, Noël, François
     rf"(?<=[{_OTHER_SCRIPTS}{_ASIAN_SCRIPTS}])(?:(?<=[{_LATIN}].)|(?=[{_LATIN}]))",
 )
