@@ -154,13 +154,22 @@ class LiveRowSender(RowSender):
             others = [field for field, value in before.values.items() if value and field not in wanted]
             if not all(after.values[field] for field in others):
                 self._note(OMITTED, EMPTIED, turn.row)
-                restored = turn.row._replace(contact=before.values | wanted)
-                return await super().update_contact(restored, turn.attempts, turn.max_attempts)
+                return await self._restore(turn, before.values | wanted)
             if others and OMITTED not in self._answers:
                 self._note(OMITTED, KEPT, turn.row)
         except (AttemptError, Stopped):
             return answer._replace(outcome=Outcome.ALTERED, violations=[Violation("api-unverified")])
         return answer
+
+    async def _restore(self, turn: _Turn, contact: dict[str, str]) -> Answer:
+        """Send a whole contact whose fields were emptied; where its own number is refused, once more after that is gone."""
+        row, attempts, max_attempts = turn
+        try:
+            return await super().update_contact(row._replace(contact=contact), attempts, max_attempts)
+        except Rejected:
+            others = {field: value for field, value in contact.items() if field != PHONE}
+            await super().update_contact(row._replace(contact=others), attempts, max_attempts)
+            return await super().update_contact(row._replace(contact=contact), attempts, max_attempts)
 
     def _note(self, question: str, answer: str, row: Pending) -> None:
         self._answers[question] = answer

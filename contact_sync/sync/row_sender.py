@@ -40,7 +40,9 @@ class RowSender:
         outcome, violations, status, code, live, confirmed = answer
         if confirmed is not None:
             row = row._replace(contact=dict(confirmed))
-        return Result(row, outcome, violations, attempts.made, status, code, stamp(datetime.now(UTC)), live or attempts.live)
+        if live is None and outcome is not Outcome.REJECTED:  # which has changed nothing
+            live = attempts.live
+        return Result(row, outcome, violations, attempts.made, status, code, stamp(datetime.now(UTC)), live)
 
     async def update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
         """Send `row`; a refusal that an earlier attempt may have caused is verified first."""

@@ -42,7 +42,7 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
                 nonlocal contacts
                 for image in ledger.before_images(found.id):
                     contacts += 1
-                    fields.update(image.fields)
+                    fields.update(image.fields.keys())
                     yield _row(image)
 
             write: Callable[[AtomicFile, Iterable[Sequence[str]]], None] = resolve_name(WRITERS[path.suffix.lower()])

@@ -60,10 +60,14 @@ SENDING = [
     "--allow-stop",
     "--undo-days",
     "--max-conflicts",
+    "--progress",
     "--keep-days",
     "--expect-by",
 ]
-ALL = {"run", "check", "pull", "retry", "report", "history", "forget", "doctor", "schedule", "sandbox", "completion", "help"}
+ALL = {
+    *("run", "check", "pull", "undo", "retry", "report", "history", "forget"),
+    *("doctor", "schedule", "sandbox", "completion", "help"),
+}
 
 
 _RATE = "'--rate': write attempts a second, as 5 or 2.5, or 300/min (0.001 to 10000); 0 means no limit."

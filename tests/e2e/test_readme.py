@@ -41,6 +41,8 @@ CODES = {
     "contact-sync run /srv/contacts/contacts.csv /srv/inbox/": 0,
     "contact-sync pull -o all.xlsx": 0,
     "contact-sync pull -o all.csv --sandbox": 0,
+    "contact-sync undo": 2,
+    "contact-sync undo -o before.xlsx": 2,
     "contact-sync retry": 0,
     "contact-sync retry --api-key-file /etc/contact-sync.key": 0,
     "contact-sync report": 0,

@@ -14,7 +14,7 @@ from contact_sync.cli.program import Context, command
     Option("-o", "--output", type=options.PATH, metavar="FILE", help="the file to write: .xlsx or .csv [<stem>.undo.<ext>]"),
     *options.FOR_LEDGER,
     options.JSON,
-    example="contact-sync undo",
+    example="contact-sync undo -o before.xlsx",
     summary="write a file that puts back what a run has changed",
     work="contact_sync.sync.undo",
 )
