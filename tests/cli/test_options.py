@@ -63,6 +63,7 @@ SENDING = [
     "--progress",
     "--keep-days",
     "--expect-by",
+    "--progress",
 ]
 ALL = {
     *("run", "check", "pull", "undo", "retry", "report", "history", "forget"),

@@ -1,5 +1,6 @@
 """A pull: each contact exactly once with its right values, whatever the API does where its pages are silent."""
 
+import asyncio
 import csv
 import itertools
 import os
@@ -137,6 +138,25 @@ def test_requests(desk: Desk) -> None:
     """A pull takes two requests for the account, one for each page, and one more to see the end of each group."""
     assert desk.pull().requests == 2 + 5 * (3 + 1)
     assert desk.progress.rows == 250
+
+
+@pytest.mark.parametrize(("total", "most"), [("group", 3), ("page", 1)])
+def test_pages_are_read_ahead(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch, total: str, most: int) -> None:
+    """Where the total promises further pages, several are in flight, so that a slow API does not slow the pace."""
+    original, flying, seen = Sandbox._respond, list[Any](), [0]
+
+    async def respond(served: Sandbox, request: Any) -> Any:
+        flying.append(request)
+        seen.append(len(flying))
+        await asyncio.sleep(0.02)
+        flying.remove(request)
+        return await original(served, request)
+
+    monkeypatch.setattr(Sandbox, "_respond", respond)
+    assumed = Assumptions(total=total)  # type: ignore[arg-type] # a parameter
+    desk = Desk(tmp_path, sandbox(contacts=500, key=KEY, assumptions=assumed))
+    summary = desk.pull(workers=3)
+    assert (max(seen), summary.requests, summary.contacts) == (most, 2 + 5 * (5 + 1), 500)
 
 
 @pytest.mark.parametrize("group", ["Adhérents", "adhérents ", "Adhe\u0301rents", "6363"])
