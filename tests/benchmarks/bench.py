@@ -260,6 +260,40 @@ def growth(folder: Path, rows: int) -> None:
         CURVES[what] = (counts, per_row, [cost.memory for cost in costs])
 
 
+@contextmanager
+def sandbox(contacts: int) -> Iterator[str]:
+    """Serve a sandbox with made-up contacts, and yield its base URL."""
+    command = [PROGRAM, "sandbox", "--port", "0", "--contacts", str(contacts)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            yield process.stderr.readline().partition(" at ")[2].partition(" ")[0]
+        finally:
+            process.terminate()
+
+
+def pull_command(base_url: str, folder: Path, rate: int) -> list[str]:
+    """Return the command that pulls every contact into a workbook."""
+    options = ["--base-url", base_url, "--state-dir", tempfile.mkdtemp(dir=folder), "--rate", str(rate), "-q"]
+    return [PROGRAM, "pull", "-o", str(folder / "pulled.xlsx"), *options]
+
+
+def pull(folder: Path, rows: int) -> None:
+    """Measure a pull into a workbook against a bare loop of the same requests, its memory, and its pace."""
+    many, few = max(1, rows // 10), max(1, rows // 50)
+    with sandbox(many) as base_url:
+        bare = [*FLOORS, "bare_pull", str(folder / "bare.xlsx"), base_url]
+        ours, theirs = median_costs(lambda: pull_command(base_url, folder, 0), lambda: bare)
+    with sandbox(few) as base_url:
+        small = cost(pull_command(base_url, folder, 0))
+    add_row(f"`pull`, {many:,} contacts to xlsx, CPU", ours.cpu, "bare aiohttp loop and openpyxl", theirs.cpu, "s")
+    add_row(f"`pull`, {many:,} contacts to xlsx, memory", ours.memory, f"{few:,} contacts", small.memory, "MB")
+    with sandbox(4_000) as base_url:
+        paced = cost(pull_command(base_url, folder, 10))
+    requests = 2 + 5 * (40 + 1)  # user and groups; of each group its pages, and one that shows its end
+    add_row(f"`pull`, {requests} requests at 10/s, time", paced.wall, "requests / rate", (requests - 1) / 10, "s")
+
+
 CURVES: dict[str, tuple[list[int], list[float], list[float]]] = {}
 """Command → sizes, CPU a row in µs, memory in MB."""
 
@@ -286,7 +320,7 @@ def plot() -> None:
     figure.savefig(PLOT_FILE, metadata={"Date": None})
 
 
-PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pace, others, growth)}
+PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pull, pace, others, growth)}
 README = HERE / "README.md"
 
 
