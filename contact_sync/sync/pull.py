@@ -165,7 +165,7 @@ class Reader:
         ahead: deque[asyncio.Task[ContactPage]] = deque()
         try:
             for number in count(sweep.page):
-                promised = ceil(sweep.total / sweep.size) if sweep.size else number
+                promised = ceil(sweep.total / sweep.size) + 1 if sweep.size else number  # with the page that shows the end
                 for each in range(number + len(ahead), min(max(promised, number), number + self._settings.send.workers - 1) + 1):
                     ahead.append(asyncio.create_task(self._call(endpoint, PageOf(group.id, each))))
                 page = await ahead.popleft()
