@@ -346,6 +346,16 @@ class UndoSummary(NamedTuple):
     output: Path
 
 
+class ProbeSummary(NamedTuple):
+    """The result of a probe."""
+
+    run: str  # the name under which the values before are kept
+    contact_id: str
+    answers: dict[str, str]  # open question → answer
+    different: list[str]  # fields that could not be put back
+    requests: int
+
+
 class PastRun(NamedTuple):
     """The record of an earlier run; times are UTC, ISO 8601 with Z."""
 

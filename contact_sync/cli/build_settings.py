@@ -39,8 +39,8 @@ def for_run(ctx: Context, options: Options) -> Settings:
     return _settings(options, **account, **_of_file(options))
 
 
-def for_retry(ctx: Context, options: Options) -> Settings:
-    """Return settings that send the rows left by the last run. Raises ConfigError, also for a missing key."""
+def for_sending(ctx: Context, options: Options) -> Settings:
+    """Return settings that send something else than a file. Raises ConfigError, also for a missing key."""
     account = _of_account(ctx, options)
     require_key(account["key"])
     return _settings(options, **account)

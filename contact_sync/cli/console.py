@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from contact_sync.display import printable, redacted
-from contact_sync.errors import ConfigError, ContactSyncError
+from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
 from contact_sync.i18n import _, language, ngettext
-from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Event, PastRun, PullSummary, Summary, UndoSummary, readable
+from contact_sync.i18n.catalogue import ANSWERS, QUOTING
+from contact_sync.model import Cause, Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
 from contact_sync.report.formats import FORMATS
 
 _SHOWN_CAUSES = 10
@@ -149,6 +149,26 @@ class Console:
         self.print_message(sentence)
         if self.as_json:
             self.print_json(summary._asdict() | {"exit_code": 0})
+
+    def print_probe(self, summary: ProbeSummary) -> None:
+        """Print what a probe has found out, one answer a line."""
+        lines = []
+        for question, answer in summary.answers.items():
+            kind, _space, field = question.partition(" ")
+            lines.append(_(ANSWERS[kind, answer], field=field) if (kind, answer) in ANSWERS else f"{question}: {answer}")
+        if not lines:
+            lines.append(_("Nothing could be found out: take a contact in which every field has a value."))
+        if summary.different:
+            sentence = _(
+                "Not put back: {fields}. Look at the contact in SMS Partner, or write its values with contact-sync undo {run} -o "
+                "FILE and run that file with --conflicts mine.",
+                fields=", ".join(summary.different),
+                run=summary.run,
+            )
+            lines.append(sentence)
+        self.print_message("\n".join(lines))
+        if self.as_json:
+            self.print_json(summary._asdict() | {"exit_code": ATTENTION_CODE if summary.different else 0})
 
     def print_runs(self, runs: Sequence[PastRun], *, in_progress: bool) -> None:
         """Print earlier runs; with `in_progress` the first is still going on, any other unfinished run was interrupted."""

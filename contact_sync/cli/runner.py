@@ -57,7 +57,7 @@ def check(ctx: Context) -> int:
 
 def retry(ctx: Context) -> int:
     """Send what the last run left, and return the exit code."""
-    body = partial(_execute, ctx, sync.retry, build_settings.for_retry, ctx.params, offer_retry=True)
+    body = partial(_execute, ctx, sync.retry, build_settings.for_sending, ctx.params, offer_retry=True)
     return _supervise(ctx, body, ping_url=ctx.params["ping"])
 
 

@@ -134,3 +134,20 @@ CATALOGUE: dict[str, str] = {
 
 QUOTING = {"api-refused", "text-damaged"}
 """Codes whose sentence may repeat a cell, quoted by the API or as it should be: only the reports contain it."""
+
+ANSWERS: dict[tuple[str, str], str] = {
+    ("omitted", "kept"): N_("Fields that an update leaves out keep their value."),
+    ("omitted", "emptied"): N_("Fields that an update leaves out are emptied: runs of pulled files send the whole contact."),
+    ("phoneNumber", "optional"): N_("An update does not need the phone number."),
+    ("phoneNumber", "required"): N_("An update needs the phone number: runs of pulled files send it, too."),
+    ("clear", "emptied"): N_("{field} is emptied when it is sent empty."),
+    ("clear", "kept"): N_("{field} keeps its value when it is sent empty."),
+    ("own", "accepted"): N_("A contact may be sent its own phone number."),
+    ("own", "refused"): N_("A contact that is sent its own phone number is refused (code 15)."),
+    ("long", "cut"): N_("A name of 33 characters is cut."),
+    ("long", "stored"): N_("A name of 33 characters is stored."),
+    ("long", "refused"): N_("A name of 33 characters is refused."),
+    ("date", "iso"): N_("Dates are shown as 2020-06-12."),
+    ("date", "day-first"): N_("Dates are shown as 12-06-2020."),
+}
+"""(Question that the API's documentation leaves open, answer) → the sentence of a probe."""

@@ -183,5 +183,8 @@ class Ledger(Protocol):
     def note_answer(self, question: str, answer: str, how: str) -> None:
         """Note an answer durably, with the time, and in `how` what has shown it."""
 
+    def keep_before(self, run: str, image: model.BeforeImage, at: str) -> None:
+        """Keep the values of a contact durably before `run`, which is no run of a source, changes them."""
+
     def before_images(self, run: str) -> Iterator[model.BeforeImage]:
         """Yield the values before `run` changed them, by contactId; none once they are too old."""

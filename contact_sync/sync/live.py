@@ -7,9 +7,10 @@ The API's pages leave open what an update does to fields that it leaves out, and
 that can show it is read back; what it has shown is noted for the account, and decides what later updates carry.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from contact_sync.api.smspartner.contact_detail import StoredContact, values_of
 from contact_sync.errors import AttemptError, Rejected, Transient
@@ -23,8 +24,11 @@ from contact_sync.sync.delivery import Attempts
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Stopped
 
-OMITTED, NUMBER = "omitted", "phoneNumber"  # questions: fields that are left out; whether an update needs the phone number
+OMITTED, NUMBER, CLEAR = "omitted", "phoneNumber", "clear"
+"""Questions: what becomes of fields that are left out; whether an update needs the number; whether an empty field is emptied."""
 KEPT, EMPTIED, REQUIRED = "kept", "emptied", "required"  # answers
+
+_T = TypeVar("_T")
 
 _NUMBER_MISSING = "2"  # code of contact/update for a required part that is missing
 
@@ -135,9 +139,9 @@ class LiveRowSender(RowSender):
             answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
             self._note(NUMBER, REQUIRED, row)
         clears = [field for field, value in wanted.items() if not value]
-        if {*map(_clear_of, clears)} - self._answers.keys() or (is_open and not others.keys() <= sent.keys()):
+        if {*map(clear_of, clears)} - self._answers.keys() or (is_open and not others.keys() <= sent.keys()):
             answer = await self._verify(turn, wanted, now, answer)
-        if kept := [field for field in clears if self._answers.get(_clear_of(field)) == KEPT]:
+        if kept := [field for field in clears if self._answers.get(clear_of(field)) == KEPT]:
             answer = answer._replace(outcome=Outcome.ALTERED, violations=[Violation("not-cleared", field) for field in kept])
         if answer.outcome is not Outcome.UPDATED:
             return answer
@@ -150,31 +154,34 @@ class LiveRowSender(RowSender):
             after = await self._read(turn)
             for field, value in wanted.items():
                 if not value:
-                    self._note(_clear_of(field), KEPT if after.values[field] else EMPTIED, turn.row)
+                    self._note(clear_of(field), KEPT if after.values[field] else EMPTIED, turn.row)
             others = [field for field, value in before.values.items() if value and field not in wanted]
             if not all(after.values[field] for field in others):
                 self._note(OMITTED, EMPTIED, turn.row)
-                return await self._restore(turn, before.values | wanted)
+                return await restore(partial(self._send_whole, turn), before.values | wanted)
             if others and OMITTED not in self._answers:
                 self._note(OMITTED, KEPT, turn.row)
         except (AttemptError, Stopped):
             return answer._replace(outcome=Outcome.ALTERED, violations=[Violation("api-unverified")])
         return answer
 
-    async def _restore(self, turn: _Turn, contact: dict[str, str]) -> Answer:
-        """Send a whole contact whose fields were emptied; where its own number is refused, once more after that is gone."""
-        row, attempts, max_attempts = turn
-        try:
-            return await super().update_contact(row._replace(contact=contact), attempts, max_attempts)
-        except Rejected:
-            others = {field: value for field, value in contact.items() if field != PHONE}
-            await super().update_contact(row._replace(contact=others), attempts, max_attempts)
-            return await super().update_contact(row._replace(contact=contact), attempts, max_attempts)
+    async def _send_whole(self, turn: _Turn, contact: dict[str, str]) -> Answer:
+        return await super().update_contact(turn.row._replace(contact=contact), turn.attempts, turn.max_attempts)
 
     def _note(self, question: str, answer: str, row: Pending) -> None:
         self._answers[question] = answer
         self._live.ledger.note_answer(question, answer, f"contact/update of {row.contact_id}, read back")
 
 
-def _clear_of(field: str) -> str:
-    return f"clear {field}"
+async def restore(send: Callable[[dict[str, str]], Awaitable[_T]], contact: dict[str, str]) -> _T:
+    """Send a whole contact whose fields were emptied; where its own number is refused, once more after that is gone."""
+    try:
+        return await send(contact)
+    except Rejected:
+        await send({field: value for field, value in contact.items() if field != PHONE})
+        return await send(contact)
+
+
+def clear_of(field: str) -> str:
+    """Return the question whether sending a field empty empties it."""
+    return f"{CLEAR} {field}"

@@ -13,7 +13,7 @@ from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import AtomicFile, open_atomic, writing
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, BeforeImage, PastRun, UndoSummary
+from contact_sync.model import FIELDS, BeforeImage, UndoSummary
 from contact_sync.names import short
 from contact_sync.report.pulled import WRITERS, is_pulled
 from contact_sync.settings import Settings
@@ -21,6 +21,8 @@ from contact_sync.settings import Settings
 _MOST_RUNS = 1_000
 _WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _CLEAR = "<clear>"
+PROBE = "probe-"
+"""The beginning of the name under which a probe keeps the values before."""
 
 
 def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
@@ -30,8 +32,8 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
     no ledger, and for an output that is another file; StorageError.
     """
     with open_existing_ledger(settings.account, locked=False) as ledger:
-        found = _find(ledger, run)
-        path = output or _beside(Path(found.source))
+        name, source = _find(ledger, run)
+        path = output or _beside(source)
         if path.exists() and not is_pulled(path):
             raise ConfigError("{path} is no file of undo or pull: give another place with -o.", path=path)
         fields: Counter[str] = Counter()
@@ -40,7 +42,7 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
 
             def rows() -> Iterator[Sequence[str]]:
                 nonlocal contacts
-                for image in ledger.before_images(found.id):
+                for image in ledger.before_images(name):
                     contacts += 1
                     fields.update(image.fields.keys())
                     yield _row(image)
@@ -48,25 +50,30 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
             write: Callable[[AtomicFile, Iterable[Sequence[str]]], None] = resolve_name(WRITERS[path.suffix.lower()])
             write(draft, rows())
             draft.commit()
-    return UndoSummary(found.id, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path)
+    return UndoSummary(name, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path)
 
 
-def _find(ledger: Ledger, run: str) -> PastRun:
+def _find(ledger: Ledger, run: str) -> tuple[str, Path]:
+    """Return the run whose values before are kept, and its source."""
+    if run.startswith(PROBE) and next(ledger.before_images(run), None):
+        return run, Path()
     runs = [each for each in ledger.runs(_MOST_RUNS) if run in {"", each.id}]
     if not runs:
         raise ConfigError("There is no run {run}: see contact-sync history.", run=run)
-    kept = (each for each in runs if next(ledger.before_images(each.id), None))
-    if (found := next(kept, None)) is None:
-        raise ConfigError(
-            "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
-        )
-    return found
+    for each in runs:
+        if next(ledger.before_images(each.id), None):
+            return each.id, Path(each.source)
+    raise ConfigError(
+        "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
+    )
 
 
 def _beside(source: Path) -> Path:
-    suffix = ".xlsx" if source.suffix.lower() in _WORKBOOKS else ".csv"
+    if source == Path():
+        raise ConfigError("A probe has no source: say where to write with -o.")
     if not source.parent.is_dir():
         raise ConfigError("The folder of {path} does not exist any more: say where to write with -o.", path=source)
+    suffix = ".xlsx" if source.suffix.lower() in _WORKBOOKS else ".csv"
     return source.with_name(f"{short(source.stem)}.undo{suffix}")
 
 

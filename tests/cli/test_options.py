@@ -60,13 +60,12 @@ SENDING = [
     "--allow-stop",
     "--undo-days",
     "--max-conflicts",
-    "--progress",
     "--keep-days",
     "--expect-by",
     "--progress",
 ]
 ALL = {
-    *("run", "check", "pull", "undo", "retry", "report", "history", "forget"),
+    *("run", "check", "pull", "undo", "probe", "retry", "report", "history", "forget"),
     *("doctor", "schedule", "sandbox", "completion", "help"),
 }
 

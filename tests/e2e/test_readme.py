@@ -43,6 +43,8 @@ CODES = {
     "contact-sync pull -o all.csv --sandbox": 0,
     "contact-sync undo": 2,
     "contact-sync undo RUN": 2,
+    "contact-sync probe CONTACT_ID": 2,
+    "contact-sync probe C000123": 2,
     "contact-sync undo -o before.xlsx": 2,
     "contact-sync retry": 0,
     "contact-sync retry --api-key-file /etc/contact-sync.key": 0,

@@ -58,7 +58,7 @@ class SqliteLedger:
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
         self.history, self.note_move = history.history, history.note_move
         self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
-        self.has_bases = live.has_bases
+        self.has_bases, self.keep_before = live.has_bases, live.keep_before
 
     def __enter__(self) -> Self:
         return self

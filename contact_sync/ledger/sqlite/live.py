@@ -42,6 +42,10 @@ class LiveRecords:
                 ],
             )
 
+    def keep_before(self, run: str, image: BeforeImage, at: str) -> None:
+        values = (image.contact_id, run, _encoded(image.fields), image.written, at)
+        self.database.write("INSERT INTO before_image VALUES (?, ?, ?, ?, ?)", *values)
+
     def before_images(self, run: str) -> Iterator[BeforeImage]:
         query = "SELECT contact_id, fields, written FROM before_image WHERE run = ? ORDER BY contact_id"
         for contact_id, fields, written in self.database.each(query, run):
