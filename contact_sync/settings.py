@@ -80,6 +80,7 @@ class SendSettings:
     max_conflicts: float = 10.0  # percent of the rows to send
     allow_stop: bool = False
     undo_days: int = MOST_UNDO_DAYS  # that the values before are kept
+    verify: float = 0.0  # percent of the updated contacts that are read back at the end
 
     def reads_first(self, *, is_pulled: bool) -> bool:
         """Return True when each contact of a source is read before it is written; the sandbox does not know them."""

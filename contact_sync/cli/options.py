@@ -241,6 +241,7 @@ LIVE = (
         help=f"days to keep the values before, for undo [{MOST_UNDO_DAYS}]",
     ),
 )
+VERIFY = _percent("--verify", default="0", help="read this share of the updated contacts back at the end")
 MAX_CONFLICTS = _percent("--max-conflicts", default="10", help="stop if more edited rows are conflicts [10]")
 REPORTS = (
     Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
@@ -291,7 +292,7 @@ OUTPUT = (
 
 FOR_CHECK = (FILE, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, PING, *OUTPUT)
 FOR_RUN = (
-    *(FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *LIVE, *REPORTS, STATE, *READING, *GUARDS, MAX_CONFLICTS),
+    *(FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *LIVE, VERIFY, *REPORTS, STATE, *READING, *GUARDS, MAX_CONFLICTS),
     *(*SCHEDULED, PROGRESS, PING, *OUTPUT),
 )
 FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *LIVE, MAX_CONFLICTS, *REPORTS, STATE, PING, *OUTPUT)

@@ -57,6 +57,10 @@ CATALOGUE: dict[str, str] = {
         "--allow-stop."
     ),
     "not-cleared": N_("SMS Partner confirmed that {field} is empty but kept its value: empty it on its own pages."),
+    "verified-differs": N_(
+        "The API confirmed the update but shows another value of {field} at the end of the run: check the contact in SMS "
+        "Partner; the next run sends the row again."
+    ),
     "api-unverified": N_(
         "The contact was updated but could not be read again to check that its other fields were kept: look at it in SMS "
         "Partner, or take the run back with undo."

@@ -108,6 +108,9 @@ class Ledger(Protocol):
     def flush(self) -> None:
         """Make all results durable, and the digests of updated rows with them."""
 
+    def updated(self, after: int) -> list[model.Pending]:
+        """Return the next updated rows with number > `after`, at most a few hundred, in source order."""
+
     def cells_size(self) -> int:
         """Return the approximate size of the cells of this run's rows, in bytes."""
 

@@ -27,6 +27,7 @@ from contact_sync.sync.live import Live, LiveRowSender
 from contact_sync.sync.row_queue import RowQueue
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown, Stopped
+from contact_sync.sync.verification import Verification
 
 MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
 
@@ -126,6 +127,8 @@ class Sender:
             finally:
                 self._budget.take(pool.taken)
                 self.other_requests += pool.reads
+                if self._settings.send.verify:
+                    notes.append(pool.verification.note())
                 if count := client.limiter.backoffs:
                     note = ngettext(
                         "The API asked for fewer requests: the pace was halved {count} time.",
@@ -160,6 +163,7 @@ class Pool:
             LiveRowSender(live, send, self._delivery, key, shutdown) if live else RowSender(self._delivery, key, shutdown)
         )
         self._rows, self._conflicts = ledger.pending(), 0
+        self.verification = Verification(ledger, self._delivery, key, shutdown, send.verify)
         self._breaker = self._delivery.breaker
         self._openings = self._probes = 0  # of the breaker, and probes since the last one
 
@@ -171,7 +175,7 @@ class Pool:
     @property
     def reads(self) -> int:
         """The number of requests that read a contact before or after its update."""
-        return self._row_sender.reads
+        return self._row_sender.reads + self.verification.reads
 
     async def send(self, seconds: float | None) -> None:
         """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
@@ -186,6 +190,9 @@ class Pool:
             await self._send_rows(self._queue.rows, self._settings.attempts)
             self._ledger.flush()
             await self._send_failed_rows()
+            if self._settings.verify:
+                self._ledger.flush()
+                await self.verification.run(self._settings.workers, self._settings.attempts)
         finally:
             flusher.cancel()
             if timer is not None:

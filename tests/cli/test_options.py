@@ -60,6 +60,7 @@ SENDING = [
     "--allow-stop",
     "--undo-days",
     "--max-conflicts",
+    "--verify",
     "--keep-days",
     "--expect-by",
     "--progress",

@@ -65,6 +65,11 @@ class ContactUpdate:
             return None
         return Answer(Outcome.UPDATED, [], stored.http_status, stored.api_code)
 
+    @staticmethod
+    def different_fields(stored: StoredContact, row: Pending) -> list[str]:
+        """Return the fields that a stored contact has with another value than `row` sent."""
+        return [violation.field for violation in _differences(stored.contact, row)]
+
 
 def _differences(echo: Any, row: Pending) -> list[Violation]:
     """Return one violation for each field that the API shows with another value than `row` sent.

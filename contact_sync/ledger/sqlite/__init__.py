@@ -49,7 +49,7 @@ class SqliteLedger:
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
         self.compare, self.note_in_place, self.overtaken = confirmed.compare, confirmed.note_in_place, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
-        self.defer_failed, self.last_pending = outbox.defer_failed, outbox.last_pending
+        self.defer_failed, self.last_pending, self.updated = outbox.defer_failed, outbox.last_pending, outbox.updated
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
         self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
         self.report_unsent_as, self.outcomes = reader.report_unsent_as, reader.outcomes

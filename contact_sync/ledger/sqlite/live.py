@@ -29,8 +29,11 @@ class LiveRecords:
         run = self.history.last_run()
         with self.database.transaction() as db:
             db.executemany(
-                "UPDATE row SET base = ?, theirs = ? WHERE number = ?",
-                [(live.base, _encoded(live.theirs), result.row.number) for result, live in found],
+                "UPDATE row SET base = ?, theirs = ?, contact = ? WHERE number = ?",
+                [
+                    (live.base, _encoded(live.theirs), json.dumps(result.row.contact, ensure_ascii=False), result.row.number)
+                    for result, live in found
+                ],
             )
             db.executemany(
                 "INSERT INTO before_image VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"

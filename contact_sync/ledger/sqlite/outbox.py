@@ -121,6 +121,12 @@ class ConfirmedState:
                 )
         return rest
 
+    def withdraw_all(self, contact_ids: Sequence[str]) -> None:
+        """Withdraw all fields of contacts that the API shows with other values than it has confirmed."""
+        with self.database.transaction() as db:
+            statement = "UPDATE confirmed SET row = NULL, fields = x'' WHERE contact_id = ?"
+            db.executemany(statement, [(contact_id,) for contact_id in contact_ids])
+
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed."""
         with self.database.transaction() as db:
@@ -201,8 +207,18 @@ class RunOutbox:
                 [(*result_columns(result), result.row.number) for result in self.unwritten],
             )
             self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
+            self.confirmed.withdraw_all([result.row.contact_id for result in self.unwritten if result.outcome is Outcome.ALTERED])
             self.live.record(self.unwritten)
         self.unwritten = []
+
+    def updated(self, after: int) -> list[Pending]:
+        query = (
+            "SELECT number, contact_id, contact, attempts FROM row WHERE outcome = 'updated' AND number > ? ORDER BY 1 LIMIT ?"
+        )
+        found = self.database.all(query, after, _GROUP)
+        return [
+            Pending(number, contact_id, json.loads(contact), attempts, b"") for number, contact_id, contact, attempts in found
+        ]
 
     def cells_size(self) -> int:
         return self.database.number("SELECT ifnull(sum(length(cells)), 0) FROM block")
