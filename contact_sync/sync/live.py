@@ -21,6 +21,7 @@ from contact_sync.model import FIELDS, ID, PHONE, Answer, LiveRead, Outcome, Pen
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.settings import SendSettings
 from contact_sync.sync.delivery import Attempts
+from contact_sync.sync.merge import Merged, merge
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Stopped
 
@@ -78,21 +79,20 @@ class LiveRowSender(RowSender):
         """Read the contact, and send what differs from it and is no conflict."""
         turn = _Turn(row, attempts, max_attempts)
         now = await self._read(turn)
-        wanted = {field: value for field, value in row.contact.items() if value != now.texts[field]}
-        conflicts = wanted.keys() & self._live.tokens.read(row.base, row.contact_id, [*now.texts.values()]).edited
-        if conflicts and self._settings.conflicts == "hold":
-            theirs = {field: now.values[field] for field in wanted if field in conflicts}
-            return self._answer(row, now, Outcome.CONFLICT, [Violation("conflict", field) for field in theirs], theirs)
-        if self._settings.conflicts == "theirs":
-            wanted = {field: value for field, value in wanted.items() if field not in conflicts}
-        if PHONE in wanted and now.stored.stop and not self._settings.allow_stop:
-            return self._answer(row, now, Outcome.INVALID, [Violation("stop-number", PHONE)])
-        if wanted:
-            answer = await self._write(turn, wanted, now)
+        merged = self._merge(row, now)
+        if merged.held:
+            theirs = {field: now.values[field] for field in merged.wanted if field in merged.conflicts}
+            return self._answer(row, now, merged.held, merged.violations, theirs if merged.held is Outcome.CONFLICT else {})
+        if merged.wanted:
+            answer = await self._write(turn, dict(merged.wanted), now)
         else:  # an earlier attempt without an answer may have been applied
             answer = self._answer(row, now, Outcome.UPDATED if attempts.made else Outcome.UNCHANGED)
-        agreed = {field: value for field, value in row.contact.items() if field in wanted or value == now.texts[field]}
+        agreed = {field: value for field, value in row.contact.items() if field in merged.wanted or value == now.texts[field]}
         return answer._replace(confirmed=agreed)
+
+    def _merge(self, row: Pending, now: LiveContact) -> Merged:
+        changed = self._live.tokens.read(row.base, row.contact_id, [*now.texts.values()]).edited
+        return merge(row.contact, now.texts, changed, self._settings, stop=now.stored.stop)
 
     async def _read(self, turn: _Turn) -> LiveContact:
         reading = Attempts()
