@@ -26,7 +26,42 @@ class Comparison(NamedTuple):
     identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
 
 
-class Ledger(Protocol):
+class Outbox(Protocol):
+    """The rows to send, and where their results go."""
+
+    def pending(self) -> int:
+        """Return the number of rows to send."""
+
+    def last_pending(self) -> int:
+        """Return the row number of the last row to send; 0 when there is none."""
+
+    def defer_failed(self) -> bool:
+        """Defer the rows to send that failed last time, in this run or in the last one that sent their contact.
+
+        Returns False when there is none.
+        """
+
+    def claim(
+        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None, deferred: bool = False
+    ) -> list[model.Pending]:
+        """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
+
+        These are pending rows (with `failed` failed ones; in a resumed run both) with `after` < number <= `until`, at most
+        `most` and at most a few hundred; those that are `deferred` or those that are not. The list is empty when there are no
+        more.
+        """
+
+    def record(self, result: model.Result) -> None:
+        """Record the end of a row. It becomes durable with the next `flush`, which runs by itself every few hundred results."""
+
+    def flush(self) -> None:
+        """Make all results durable, and the digests of updated rows with them."""
+
+    def updated(self, after: int) -> list[model.Pending]:
+        """Return the next updated rows with number > `after`, at most a few hundred, in source order."""
+
+
+class Ledger(Outbox, Protocol):
     """The rows of the current run, by their numbers, and the memory of one account."""
 
     warnings: list[str]
@@ -79,37 +114,6 @@ class Ledger(Protocol):
 
     def release(self, run: str) -> None:
         """Record that no guard stopped the run: from now on its rows may be sent, by this run or by `resume_last`."""
-
-    def pending(self) -> int:
-        """Return the number of rows to send."""
-
-    def last_pending(self) -> int:
-        """Return the row number of the last row to send; 0 when there is none."""
-
-    def defer_failed(self) -> bool:
-        """Defer the rows to send that failed last time, in this run or in the last one that sent their contact.
-
-        Returns False when there is none.
-        """
-
-    def claim(
-        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None, deferred: bool = False
-    ) -> list[model.Pending]:
-        """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
-
-        These are pending rows (with `failed` failed ones; in a resumed run both) with `after` < number <= `until`, at most
-        `most` and at most a few hundred; those that are `deferred` or those that are not. The list is empty when there are no
-        more.
-        """
-
-    def record(self, result: model.Result) -> None:
-        """Record the end of a row. It becomes durable with the next `flush`, which runs by itself every few hundred results."""
-
-    def flush(self) -> None:
-        """Make all results durable, and the digests of updated rows with them."""
-
-    def updated(self, after: int) -> list[model.Pending]:
-        """Return the next updated rows with number > `after`, at most a few hundred, in source order."""
 
     def cells_size(self) -> int:
         """Return the approximate size of the cells of this run's rows, in bytes."""

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from contact_sync.ledger.store import Ledger
+from contact_sync.ledger.store import Outbox
 from contact_sync.model import Pending
 
 
@@ -21,7 +21,7 @@ class RowQueue:
     One pass takes pending rows, at most `limit`; another one takes those of the `first` one that failed.
     """
 
-    def __init__(self, ledger: Ledger, *, limit: int | None = None, first: "RowQueue | None" = None) -> None:
+    def __init__(self, ledger: Outbox, *, limit: int | None = None, first: "RowQueue | None" = None) -> None:
         self._ledger = ledger
         self._limit = limit
         self._first = first

@@ -14,10 +14,9 @@ from dataclasses import replace
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.me import Me
 from contact_sync.errors import ContactSyncError, SourceError, Transient, UnavailableError
-from contact_sync.files.atomic import AtomicFile
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import ngettext
-from contact_sync.ledger.store import Ledger
+from contact_sync.ledger.store import Outbox
 from contact_sync.model import Outcome, Pending, Result, Watcher
 from contact_sync.settings import SendSettings, Settings
 from contact_sync.sync.breaker import Health
@@ -36,8 +35,6 @@ _MIN_ROWS = 20  # rows to send below which conflicts do not show an old export
 _FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
 
 _IDENTIFY_TIMEOUT_S = 10.0
-
-_REPORT_BYTES = 150  # of a line of the report, without the source's cells
 
 log = logging.getLogger(__name__)
 
@@ -82,18 +79,15 @@ class Sender:
             base_url, pace=self._budget.pace, connections=settings.workers, timeout=settings.timeout, sleep=self._shutdown.sleep
         )
 
-    def send(self, ledger: Ledger, report: AtomicFile, rows: int, watcher: Watcher, live: Live | None = None) -> list[str]:
-        """Send what is pending, unless a signal has arrived, and return notes for the operator as sentences.
+    def send(self, ledger: Outbox, watcher: Watcher, live: Live | None = None) -> list[str]:
+        """Send what is pending, unless a shutdown is requested, and return notes for the operator as sentences.
 
-        With `live` each contact is read before it is written. Nothing is sent when the disk has no room for the results and for a
-        report of `rows` rows. No error is raised: whatever ends the sending requests the shutdown, so that the report is still
-        written.
+        With `live` each contact is read before it is written. No error is raised: whatever ends the sending requests the
+        shutdown, so that the report is still written.
         """
         try:
             if self._shutdown.reasons or not (pending := ledger.pending()):
                 return []
-            report.reserve(ledger.cells_size() + _REPORT_BYTES * rows)
-            ledger.check_room(pending)
         except ContactSyncError as reason:
             self._shutdown.request(reason)
             return []
@@ -112,7 +106,7 @@ class Sender:
             self._shutdown.request(error)
         return notes
 
-    async def _send(self, ledger: Ledger, watcher: Watcher, notes: list[str], live: Live | None) -> None:
+    async def _send(self, ledger: Outbox, watcher: Watcher, notes: list[str], live: Live | None) -> None:
         async with AsyncExitStack() as stack:
             client = self._client
             if client is None:
@@ -143,7 +137,7 @@ class Pool:
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: Outbox,
         client: Client,
         key: str,
         send: SendSettings,

@@ -76,11 +76,12 @@ def stage(
     settings: Settings,
     *,
     bases: Bases | None = None,
+    pending: bool = True,
     tick: Callable[[int], None],
 ) -> StageResult:
     """Write every row of `source` into `ledger` and count them.
 
-    A valid row is `unchanged` when its values are in place (unless all are to be resent), else pending, or `ready` in a dry run.
+    A valid row is `unchanged` when its values are in place (unless all are to be resent), else `pending`, or `ready`.
     With `bases` only edited fields are sent. `tick` is called with the number of rows of each chunk. Raises SourceError where the
     source turns out to be damaged.
     """
@@ -110,8 +111,8 @@ def stage(
                 to_send = [position for position in valid if position not in unchanged]
             overtaken = _overtaken(verdicts, to_send, ages, ledger)
         superseded += len(overtaken)
-        sending, base = not settings.dry_run, source.base_position if bases else None
-        block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, base=base, sending=sending)
+        base = source.base_position if bases else None
+        block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, base=base, sending=pending)
         ledger.stage(block)
         hashes.add(block, verdicts.payloads, untouched)
         damage.observe(block.numbers, block.ids, verdicts.payloads)

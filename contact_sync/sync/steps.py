@@ -24,6 +24,8 @@ from contact_sync.sync.outputs import Drafts
 from contact_sync.sync.shutdown import Shutdown
 from contact_sync.sync.stage import StageResult, stage
 
+_REPORT_BYTES = 150  # of a line of the report, without the source's cells
+
 log = logging.getLogger(__name__)
 
 
@@ -38,18 +40,18 @@ class Steps:
     ledger: Ledger
     summary: Summary
 
-    def stage(self, source: Source, policy: Policy, bases: Bases | None = None) -> StageResult:
+    def stage(self, source: Source, policy: Policy, bases: Bases | None, *, pending: bool) -> StageResult:
         """Validate every row of `source` and write it into the ledger, or leave the last run's rows there where that fails."""
         self.summary.identity = source.identity
         try:
             with self.ledger.staging(), _gc_paused():
-                return self._stage(source, policy, bases)
+                return self._stage(source, policy, bases, pending=pending)
         except ContactSyncError as refused:
             self.summary.exit_code = refused.exit_code
             self.finish()
             raise
 
-    def _stage(self, source: Source, policy: Policy, bases: Bases | None) -> StageResult:
+    def _stage(self, source: Source, policy: Policy, bases: Bases | None, *, pending: bool) -> StageResult:
         settings, ledger, summary = self.settings, self.ledger, self.summary
         if settings.source.blank == "clear" and not source.blanks_certain:
             raise SourceError(
@@ -58,7 +60,7 @@ class Steps:
                 name=source.path.name,
             )
         validator = Validator(source.mapping, policy)
-        staged = stage(source, validator, ledger, settings, bases=bases, tick=self._note_loaded)
+        staged = stage(source, validator, ledger, settings, bases=bases, pending=pending, tick=self._note_loaded)
         summary.rows = staged.rows
         if summary.rows == 0 and not settings.source.allow_empty:
             raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
@@ -92,6 +94,15 @@ class Steps:
         for reason in refusals:
             self.shutdown.request(reason)
         return not refusals
+
+    def reserve(self, report: AtomicFile) -> None:
+        """Request a shutdown when the disk has no room for the results of the rows to send and for the report of all rows."""
+        try:
+            if not self.shutdown.reasons and (pending := self.ledger.pending()):
+                report.reserve(self.ledger.cells_size() + _REPORT_BYTES * self.summary.rows)
+                self.ledger.check_room(pending)
+        except ContactSyncError as reason:
+            self.shutdown.request(reason)
 
     def conclude(self) -> None:
         """Give every row that was not sent its reason, and count the outcomes."""

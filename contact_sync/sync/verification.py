@@ -9,7 +9,7 @@ from contact_sync.api.smspartner.contact_detail import ContactDetail
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, ContactSyncError
 from contact_sync.i18n import _, ngettext
-from contact_sync.ledger.store import Ledger
+from contact_sync.ledger.store import Outbox
 from contact_sync.model import Outcome, Pending, Result, Violation
 from contact_sync.sync.delivery import Attempts, Delivery
 from contact_sync.sync.shutdown import Shutdown, Stopped
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Verification:
     """Reads `percent` of the updated contacts of `ledger` back; one that differs becomes `altered`."""
 
-    def __init__(self, ledger: Ledger, delivery: Delivery, key: str, shutdown: Shutdown, percent: float) -> None:
+    def __init__(self, ledger: Outbox, delivery: Delivery, key: str, shutdown: Shutdown, percent: float) -> None:
         self._ledger, self._delivery, self._shutdown, self._percent = ledger, delivery, shutdown, percent
         self._detail, self._update = ContactDetail(key), ContactUpdate(key)
         self.reads = self._read = self._different = 0  # requests; contacts

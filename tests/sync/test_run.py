@@ -513,7 +513,7 @@ def test_few_identity_changes(tmp_path: Path, sandbox: Serve) -> None:
 def test_anomalies_are_warnings(tmp_path: Path, sandbox: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source with half of its rows, or with unusually many changes, is sent with a warning; `--resend` is not a change."""
     moments = count(1)
-    monkeypatch.setattr(module, "stamp", lambda _: f"2999-01-01T{next(moments):06}")
+    monkeypatch.setattr("contact_sync.sync.opening.stamp", lambda _: f"2999-01-01T{next(moments):06}")
     workspace = Workspace(tmp_path, sandbox(open_store=True))
     contacts = people(range(60), range(0, 120, 2))
     workspace.write(*contacts, header=PERSON)

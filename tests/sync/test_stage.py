@@ -75,9 +75,12 @@ def stage(ledger: Ledger, source: Table, **options: Any) -> int:
     stage.runs = getattr(stage, "runs", 0) + 1  # type: ignore[attr-defined]
     begin_run(ledger, f"run-{stage.runs}")  # type: ignore[attr-defined]
     tick = options.pop("tick", lambda _: None)
-    wanted = Settings.of(dry_run=not options.pop("sending", True), **options)
+    sending = options.pop("sending", True)
+    wanted = Settings.of(**options)
     with ledger.staging():
-        return module.stage(source, Validator(source.mapping, Policy(today=TODAY)), ledger, wanted, tick=tick).rows
+        return module.stage(
+            source, Validator(source.mapping, Policy(today=TODAY)), ledger, wanted, pending=sending, tick=tick
+        ).rows
 
 
 def confirm(ledger: Ledger, *rows: Row) -> None:
