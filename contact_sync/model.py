@@ -158,6 +158,13 @@ class Layout(NamedTuple):
         """The position of a pulled file's base tokens, None for any other file."""
         return next((at for at, name in enumerate(self.columns) if name.strip().casefold() == BASE_COLUMN), None)
 
+    def without(self, position: int) -> Self:
+        """Return the layout without the column at `position`, which is not one of a field."""
+        columns, letters = list(self.columns), list(self.letters)
+        del columns[position], letters[position]
+        mapping = {field: place - (place > position) for field, place in self.mapping.items()}
+        return self._replace(columns=columns, letters=letters, mapping=mapping)
+
     @property
     def letters_of_fields(self) -> dict[str, str]:
         """Field → the letter of its column."""
@@ -276,7 +283,6 @@ class LiveRead(NamedTuple):
     """What reading a contact before its update has shown, and what follows from it."""
 
     base: str = ""  # a fresh base token of the contact as it is now
-    theirs: Mapping[str, str] = {}  # conflicting field → the value that the API has
     before: Mapping[str, str] = {}  # field that an update changes → the value before
     written: str = ""  # a base token of what was written: of these fields alone, as if the others were empty
 
@@ -407,12 +413,11 @@ class Line(NamedTuple):
     at: str
     source_at: str = ""  # when the source of its values was last changed; UTC, ISO 8601 with Z
     base: str = ""  # a base token that replaces the one in its cells; empty where that stays
-    theirs: Mapping[str, str] = {}  # conflicting field → the value that the API has
 
     @property
     def results(self) -> tuple[str | int | None, ...]:
         """The values of a report's own columns."""
-        return self[1:-2]
+        return self[1:-1]
 
     @property
     def needs_attention(self) -> bool:
@@ -438,6 +443,16 @@ class Batch(NamedTuple):
                 cells[position] = others[number].base
                 others[number] = others[number]._replace(cells=cells)
         return self._replace(cells=pack(rows), others=others)
+
+    def without(self, position: int) -> Self:
+        """Return the batch without the cells at `position`."""
+        rows = unpack(self.cells)
+        for cells in rows:
+            del cells[position]
+        shown = dict(zip(self.numbers, rows, strict=True))
+        return self._replace(
+            cells=pack(rows), others={number: line._replace(cells=shown[number]) for number, line in self.others.items()}
+        )
 
     def lines(self) -> Iterator[Line]:
         """Yield the lines in order."""

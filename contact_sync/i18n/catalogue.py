@@ -46,11 +46,15 @@ CATALOGUE: dict[str, str] = {
         "The sync_base of this row is {state}, so it is not known which cells were edited: copy the row into the file as it was "
         "pulled, or into a file of its own without that column."
     ),
+    "cell-converted": N_(
+        "{field} is what a spreadsheet makes of the value that was pulled (0123 becomes 123): put the value back, or pull as "
+        ".xlsx; if it is meant, send it in a file of its own without the column sync_base."
+    ),
     "cell-emptied": N_("{field} was emptied since the file was pulled: put the value back{clear}."),
     # a contact that was read before its update
     "conflict": N_(
-        "{field} was changed in SMS Partner since the file was pulled: look at both values, and run this report or its workbook, "
-        "which sends yours."
+        "SMS Partner has {theirs} as {field} since the file was pulled: to keep that, write it in the cell; to send yours, leave "
+        "the cell as it is; then run this report or its workbook."
     ),
     "stop-number": N_(
         "This person said STOP, and another phoneNumber would send them SMS again: put the number back, or allow it with "
@@ -136,8 +140,8 @@ CATALOGUE: dict[str, str] = {
     "limit": N_("The limit of {limit} rows (--limit) was reached before this row: the next run sends it."),
 }
 
-QUOTING = {"api-refused", "text-damaged"}
-"""Codes whose sentence may repeat a cell, quoted by the API or as it should be: only the reports contain it."""
+QUOTING = {"api-refused", "text-damaged", "conflict"}
+"""Codes whose sentence may repeat a value, quoted by the API or as it should be: only the reports contain it."""
 
 ANSWERS: dict[tuple[str, str], str] = {
     ("omitted", "kept"): N_("Fields that an update leaves out keep their value."),

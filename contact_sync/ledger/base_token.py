@@ -12,8 +12,8 @@ The row digest covers everything, so an untouched row takes one HMAC.
 
 import re
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints
 _VERSION = "v1"
 _SALT, _PART, _FIELD = 3, 6, 4  # bytes: of the random part, of each other digest, of the digest of a field
 _HEAD = _SALT + _PART
+_SIGNS = b"+-"  # in place of `+/`, and not `-_`: programs take `_x8_` in a workbook for an escape
 _FIELDS_AT = 3 * _PART
 _BODY = _FIELDS_AT + _FIELD * len(FIRST_FIELDS)
 _UNTOUCHED: frozenset[str] = frozenset()
@@ -59,14 +60,14 @@ class BaseTokens:
         if self._account is None:
             raise ValueError("a token belongs to an account")
         salt = secrets.token_bytes(_SALT)
-        return f"{_VERSION}.{urlsafe_b64encode(salt + self._mark_of(salt)).decode()}"
+        return f"{_VERSION}.{_encoded(salt + self._mark_of(salt))}"
 
     def issue(self, head: str, contact_id: str, values: Sequence[str]) -> str:
         """Return the token of a contact whose fields have these canonical `values`, in the order of `FIRST_FIELDS`."""
         place = f"{head}\x1f{contact_id}"
         fields = b"".join([self._field(place, field, value) for field, value in zip(FIRST_FIELDS, values, strict=True)])
         rest = self._identity(place) + self._row(place, fields, values) + fields
-        return f"{head}.{urlsafe_b64encode(self._mac(head, rest) + rest).decode()}"
+        return f"{head}.{_encoded(self._mac(head, rest) + rest)}"
 
     def read(self, token: str, contact_id: str, values: Sequence[str | None]) -> Base:
         """Return the relation of a token to its row; a value of None stands for a column that the file does not have."""
@@ -89,6 +90,13 @@ class BaseTokens:
             if value is not None and fields[start : start + _FIELD] != self._field(place, field, value)
         ]
         return Base(Fit.FITS, frozenset(edited))
+
+    def held(self, token: str, contact_id: str, field: str, values: Iterable[str]) -> bool:
+        """Return True when a token that fits was made for one of these values of a field."""
+        head, _dot, body = token.rpartition(".")
+        at = _FIELDS_AT + _FIELD * FIRST_FIELDS.index(field)
+        digest = _decoded(body)[at : at + _FIELD]
+        return any(digest == self._field(f"{head}\x1f{contact_id}", field, value) for value in values)
 
     def _misfit(self, token: str, head: str, body: bytes) -> Fit | None:
         """Return the reason why a token cannot be compared with any row, None where it can."""
@@ -119,9 +127,13 @@ class BaseTokens:
         return self._digest("field", f"{place}\x1f{field}\x1f{value}")[:_FIELD]
 
 
+def _encoded(part: bytes) -> str:
+    return b64encode(part, _SIGNS).decode()
+
+
 def _decoded(text: str) -> bytes:
-    """Return what a part of a token says; nothing where it is no Base64 for URLs."""
+    """Return what a part of a token says; nothing where it is none."""
     try:
-        return urlsafe_b64decode(text.encode("ascii"))
+        return b64decode(text.encode("ascii"), _SIGNS)
     except ValueError:
         return b""

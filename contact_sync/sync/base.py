@@ -10,8 +10,9 @@ from contact_sync.i18n import N_, _
 from contact_sync.ledger.base_token import BaseTokens, Fit
 from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Source, Violation
 from contact_sync.rules.canonical import canonical_texts
-from contact_sync.rules.cells import DATE
+from contact_sync.rules.cells import DATE, TEXTS
 from contact_sync.rules.columns import NOTHING_TO_SEND, Verdicts
+from contact_sync.rules.conversions import is_shortened, originals
 
 _UNUSABLE = {
     Fit.MISSING: N_("empty, as in a row that was pasted in"),
@@ -57,6 +58,7 @@ class Bases:
             if base.fit is Fit.FITS:
                 found = [flaw for flaw in found if flaw.field in base.edited]
                 found += self._emptied(base.edited, texts, payloads[at])
+                found += self._converted(cells[place].strip(), contact_id, payloads[at])
             elif base.fit is Fit.MOVED:
                 found = [Violation("id-moved", ID)]
             else:
@@ -79,6 +81,14 @@ class Bases:
             Violation("cell-emptied", name, {"clear": "" if name == PHONE else _(", or write <clear> to empty it there, too")})
             for name in emptied
             if name in edited
+        ]
+
+    def _converted(self, token: str, contact_id: str, payload: Sequence[str | None]) -> list[Violation]:
+        """Return a violation for each text that a spreadsheet has converted."""
+        return [
+            Violation("cell-converted", name)
+            for name, value in zip(FIELDS, payload, strict=True)
+            if value and name in TEXTS and (is_shortened(value) or self.tokens.held(token, contact_id, name, originals(value)))
         ]
 
     def refuse_foreign(self) -> None:

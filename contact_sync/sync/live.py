@@ -81,8 +81,7 @@ class LiveRowSender(RowSender):
         now = await self._read(turn)
         merged = self._merge(row, now)
         if merged.held:
-            theirs = {field: now.values[field] for field in merged.wanted if field in merged.conflicts}
-            return self._answer(row, now, merged.held, merged.violations, theirs if merged.held is Outcome.CONFLICT else {})
+            return self._answer(row, now, merged.held, merged.violations)
         if merged.wanted:
             answer = await self._write(turn, dict(merged.wanted), now)
         else:  # an earlier attempt without an answer may have been applied
@@ -102,16 +101,9 @@ class LiveRowSender(RowSender):
             self.reads += reading.made
         return LiveContact(stored, turn.row, self._live.canonicaliser)
 
-    def _answer(
-        self,
-        row: Pending,
-        now: LiveContact,
-        outcome: Outcome,
-        violations: Sequence[Violation] = (),
-        theirs: Mapping[str, str] | None = None,
-    ) -> Answer:
+    def _answer(self, row: Pending, now: LiveContact, outcome: Outcome, violations: Sequence[Violation] = ()) -> Answer:
         """Return an answer without an update; the row's token becomes one of what the API has now."""
-        live = LiveRead(self._token(row, now.texts), theirs or {})
+        live = LiveRead(self._token(row, now.texts))
         return Answer(outcome, [*violations], now.stored.http_status, now.stored.api_code, live)
 
     def _token(self, row: Pending, texts: Mapping[str, str]) -> str:
@@ -146,7 +138,7 @@ class LiveRowSender(RowSender):
         if answer.outcome is not Outcome.UPDATED:
             return answer
         before = {field: attempts.live.before[field] for field in wanted} if attempts.live else {}
-        return answer._replace(live=LiveRead(self._token(row, now.texts | wanted), {}, before, self._token(row, wanted)))
+        return answer._replace(live=LiveRead(self._token(row, now.texts | wanted), before, self._token(row, wanted)))
 
     async def _verify(self, turn: _Turn, wanted: dict[str, str], before: LiveContact, answer: Answer) -> Answer:
         """Read the contact again, note what the update has shown about the API, and send back what it has emptied."""

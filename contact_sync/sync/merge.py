@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from contact_sync.i18n import _
 from contact_sync.model import PHONE, Outcome, Violation
 from contact_sync.settings import SendSettings
 
@@ -27,10 +28,14 @@ def merge(
     wanted = {field: value for field, value in mine.items() if value != theirs[field]}
     conflicts, foreign = frozenset(wanted.keys() & changed), frozenset(changed - mine.keys())
     if conflicts and settings.conflicts == "hold":
-        violations = tuple(Violation("conflict", field) for field in wanted if field in conflicts)
+        violations = tuple(_conflict(field, theirs[field]) for field in wanted if field in conflicts)
         return Merged(wanted, conflicts, foreign, Outcome.CONFLICT, violations)
     if settings.conflicts == "theirs":
         wanted = {field: value for field, value in wanted.items() if field not in conflicts}
     if PHONE in wanted and stop and not settings.allow_stop:
         return Merged(wanted, conflicts, foreign, Outcome.INVALID, (Violation("stop-number", PHONE),))
     return Merged(wanted, conflicts, foreign)
+
+
+def _conflict(field: str, theirs: str) -> Violation:
+    return Violation("conflict", field, {"theirs": _("“{value}”", value=theirs) if theirs else _("nothing")})

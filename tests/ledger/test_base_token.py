@@ -88,7 +88,7 @@ def test_a_token_is_short_and_plain() -> None:
     """A token is 88 characters that no format and no spreadsheet changes."""
     token = TOKENS.issue(HEAD, "C1", VALUES)
     assert len(token) == 88
-    assert set(token) <= {*string.ascii_letters, *string.digits, *"-_."}
+    assert set(token) <= {*string.ascii_letters, *string.digits, *"+-."}
 
 
 def test_a_token_is_made_for_an_account() -> None:

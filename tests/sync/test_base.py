@@ -226,6 +226,16 @@ def test_a_workbook(pulled: Pulled) -> None:
     assert pulled.sent == [("C000001", {"firstname": "Zoë"})]
 
 
+@pytest.mark.parametrize("saved", ["7", "7.0", "1.23E+15"])
+def test_what_a_spreadsheet_makes_of_a_value(pulled: Pulled, saved: str) -> None:
+    """Zeros that a spreadsheet has taken away are never sent; another number is."""
+    pulled.edit("C000001", custom3=saved)
+    expected = "updated" if saved == "7.0" else "invalid"
+    assert pulled.run().outcomes == {expected: 1, "unchanged": 3}
+    assert pulled.codes()["C000001"] == ("" if saved == "7.0" else "cell-converted")
+    assert pulled.run(live=True, source=pulled.source).exit_code == (0 if saved == "7.0" else 3)
+
+
 cells = st.tuples(st.sampled_from(list(CONTACTS)), st.sampled_from(["firstname", "lastname", "custom1", "custom4"]))
 words = st.text("abcé ", min_size=1, max_size=5).filter(str.strip)
 

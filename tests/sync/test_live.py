@@ -61,7 +61,8 @@ def test_a_conflict(pulled: Pulled) -> None:
     assert balanced(summary, pulled)
     (line,) = [line for line in pulled.lines() if line["sync_code"]]
     assert (line["sync_code"], line["sync_fields"]) == ("conflict", "lastname")
-    assert "Durand" not in line["sync_message"]
+    assert line["sync_message"].startswith("SMS Partner has “Durand” as lastname since the file was pulled: to keep that,")
+    assert "Durand" not in "".join(cause.in_general for cause in summary.causes)
     pulled.write(*(tuple(line.values()) for line in pulled.lines()), header=tuple(line))
     assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
     assert pulled.sent == [("C000001", {"lastname": "Martin", "custom1": "silver"})]
@@ -92,14 +93,17 @@ def test_the_report_can_be_edited_again(pulled: Pulled) -> None:
 
 
 def test_the_workbook_shows_both_values(pulled: Pulled) -> None:
-    """The workbook shows the value of the API in the comment of the red cell, and carries the fresh token."""
+    """Workbook and page show the value of the API; the workbook carries the fresh token, too."""
     pulled.edit("C000001", lastname="Martin")
     pulled.change("C000001", lastname="Durand")
     book = pulled.folder / "contacts.results.xlsx"
-    assert pulled.run(outputs={"workbook": book}).outcomes == {"conflict": 1, "unchanged": 3}
+    page = pulled.folder / "contacts.html"
+    assert pulled.run(outputs={"workbook": book, "page": page}).outcomes == {"conflict": 1, "unchanged": 3}
+    assert "SMS Partner has “Durand”" in page.read_text(encoding="utf-8")
+    assert "v1." not in page.read_text(encoding="utf-8"), "tokens mean nothing to a person"
     sheet = openpyxl.load_workbook(book).worksheets[-1]
     (cell,) = [cell for row in sheet for cell in row if cell.comment]
-    assert (cell.value, cell.comment and "In SMS Partner: “Durand”" in cell.comment.text) == ("Martin", True)
+    assert (cell.value, cell.comment and "SMS Partner has “Durand”" in cell.comment.text) == ("Martin", True)
     age(book)
     assert pulled.run(source=book).outcomes == {"updated": 1, "unchanged": 3}
 

@@ -1,4 +1,4 @@
-"""Reads before writes: fresh base tokens, conflicting values, before images, and what was found out about the API."""
+"""Reads before writes: fresh base tokens, before images, and what was found out about the API."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from contact_sync.model import BeforeImage, Result, stamp
 
 @dataclass
 class LiveRecords:
-    """The columns `base` and `theirs` of the table `row`, and the tables `before_image` and `answer`."""
+    """The column `base` of the table `row`, and the tables `before_image` and `answer`."""
 
     database: Database
     history: RunHistory
@@ -29,11 +29,8 @@ class LiveRecords:
         run = self.history.last_run()
         with self.database.transaction() as db:
             db.executemany(
-                "UPDATE row SET base = ?, theirs = ?, contact = ? WHERE number = ?",
-                [
-                    (live.base, _encoded(live.theirs), json.dumps(result.row.contact, ensure_ascii=False), result.row.number)
-                    for result, live in found
-                ],
+                "UPDATE row SET base = ?, contact = ? WHERE number = ?",
+                [(live.base, json.dumps(result.row.contact, ensure_ascii=False), result.row.number) for result, live in found],
             )
             db.executemany(
                 "INSERT INTO before_image VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"

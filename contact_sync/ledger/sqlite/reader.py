@@ -136,7 +136,7 @@ class RunReader:
     def batches(self) -> Iterator[Batch]:
         lost = [dataclasses.replace(result, outcome=Outcome.FAILED, violations=[_LOST]) for result in self.outbox.unwritten]
         query = (
-            "SELECT number, as_of, outcome, code, fields, message, attempts, http_status, api_code, at, base, theirs"
+            "SELECT number, as_of, outcome, code, fields, message, attempts, http_status, api_code, at, base"
             " FROM row WHERE number BETWEEN ? AND ?"
         )
         duplicates = self._open_duplicates()
@@ -146,7 +146,7 @@ class RunReader:
             numbers, packed = json.loads(texts), packed_text(cells)
             own: dict[int, Sequence[Any]] = {number: columns for number, *columns in self.database.all(query, first, numbers[-1])}
             own |= {
-                result.row.number: (own.get(result.row.number, (None,))[0], *result_columns(result), "", "")
+                result.row.number: (own.get(result.row.number, (None,))[0], *result_columns(result), "")
                 for result in lost
                 if first <= result.row.number <= numbers[-1]
             }
@@ -158,18 +158,18 @@ class RunReader:
                 number, counting, read = upcoming
                 others[number] = _with_fate(others[number], counting, read)
                 upcoming = next(duplicates, None)
-            yield Batch(numbers, packed, self._line([], 0, (None, outcome, "", "", "", 0, None, "", "", "", "")), others)
+            yield Batch(numbers, packed, self._line([], 0, (None, outcome, "", "", "", 0, None, "", "", "")), others)
 
     def _line(self, cells: list[str], number: int, columns: Sequence[Any]) -> Line:
-        """Return the line of a row whose columns `as_of` and from `outcome` to `theirs` are these."""
-        as_of, outcome, code, fields, message, attempts, http_status, api_code, at, base, theirs = columns
+        """Return the line of a row whose columns `as_of` and from `outcome` to `base` are these."""
+        as_of, outcome, code, fields, message, attempts, http_status, api_code, at, base = columns
         read = self._read(outcome)
         if self.unsent and read != outcome:
             code, fields, message = violation_columns([self.unsent.violation])
         fields = ",".join(dict.fromkeys(filter(None, fields.split(","))))
         text = message.replace(SENTENCE_SEPARATOR, " ")
         sent = (attempts, http_status, api_code, at, self._source_at(as_of))
-        return Line(cells, number, read, code, fields, text, *sent, base, json.loads(theirs) if theirs else {})
+        return Line(cells, number, read, code, fields, text, *sent, base)
 
     def _source_at(self, as_of: int | None) -> str:
         moment = self.outbox.confirmed.as_of if as_of is None else as_of

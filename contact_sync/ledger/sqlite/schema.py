@@ -22,13 +22,10 @@ ROW_AGE = "ALTER TABLE {table} ADD COLUMN as_of INTEGER"
 `as_of` is the time of a row's values where it differs from that of the run's source.
 """
 
-ROW_LIVE = (
-    "ALTER TABLE {table} ADD COLUMN base TEXT NOT NULL DEFAULT ''",
-    "ALTER TABLE {table} ADD COLUMN theirs TEXT NOT NULL DEFAULT ''",
-)
-"""`base` is a base token, at first of the source, at the end of what the API has; `theirs` has the values of a conflict."""
+ROW_BASE = "ALTER TABLE {table} ADD COLUMN base TEXT NOT NULL DEFAULT ''"
+"""`base` is a base token, at first of the source, at the end of what the API has."""
 
-ROWS_OF_A_CHECK = (*ROW_TABLES, *(statement.replace("{table}", "temp.row") for statement in (ROW_AGE, *ROW_LIVE)))
+ROWS_OF_A_CHECK = (*ROW_TABLES, *(statement.replace("{table}", "temp.row") for statement in (ROW_AGE, ROW_BASE)))
 
 MIGRATIONS = (
     (
@@ -76,7 +73,7 @@ MIGRATIONS = (
         )""",
     ),
     (
-        *(statement.format(table="row") for statement in ROW_LIVE),
+        ROW_BASE.format(table="row"),
         """CREATE TABLE answer (
             question TEXT PRIMARY KEY, answer TEXT NOT NULL, at TEXT NOT NULL, how TEXT NOT NULL
         ) WITHOUT ROWID""",

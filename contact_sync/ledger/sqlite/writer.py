@@ -128,8 +128,7 @@ class RunWriter:
                     erased += found
             for number in erased:
                 db.execute(
-                    "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '', base = '', theirs = ''"
-                    " WHERE number = ?",
+                    "UPDATE row SET contact_id = '', contact = NULL, message = '', api_code = '', base = '' WHERE number = ?",
                     (number,),
                 )
                 db.execute(

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from importlib.resources import files
 
 from contact_sync.files.atomic import AtomicFile
@@ -34,6 +35,9 @@ def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -
 
 
 def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:
+    if (base := context.layout.base_position) is not None:  # which means nothing to a person
+        context = replace(context, layout=context.layout.without(base))
+        batches = (batch.without(base) for batch in batches)
     summary, layout = context.summary, context.layout
     template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
     before, _rows, after = template.partition("[[lines]]")

@@ -109,14 +109,6 @@ def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
     return [field for field in line.fields.split(",") if field in mapping]
 
 
-def comment_of(line: Line, field: str) -> str:
-    """Return the comment of a wrong cell; that of a conflict shows the value that the API has, which is nowhere else."""
-    if field not in line.theirs:
-        return line.message
-    theirs = line.theirs[field] or _("(empty)")
-    return "\n".join((line.message, _("In SMS Partner: “{value}”", value=theirs)))
-
-
 def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
     cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]

@@ -1,0 +1,186 @@
+"""The round trip as a state machine: pulls, edits of both sides, runs, kills, undo, retry, forget; the API is the truth."""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from contact_sync.errors import ConfigError
+from contact_sync.model import Summary
+from contact_sync.sandbox.assumptions import Assumptions
+from contact_sync.sync.history import forget
+from contact_sync.sync.run import retry
+from contact_sync.sync.undo import undo
+from tests.sync.test_pull import Serve
+from tests.sync.test_round_trip import Contact, Office
+from tests.sync.test_run import age
+
+CONTACTS = 6
+FIELDS = ["firstname", "lastname", "custom1"]
+ids = st.integers(1, CONTACTS).map("C{:06}".format)
+fields = st.sampled_from(FIELDS)
+words = st.sampled_from(["Anna", "Éva", "x", "'t Hooft", "=1+1"])
+
+
+def merged(base: Contact, mine: Contact, theirs: Contact) -> tuple[str, Contact]:
+    """Return the outcome of a row, and its contact afterwards."""
+    edited = {field: value for field, value in mine.items() if value != base[field]}
+    wanted = {field: value for field, value in edited.items() if value != theirs[field]}
+    if any(theirs[field] != base[field] for field in wanted):
+        return "conflict", theirs
+    return ("updated" if wanted else "unchanged"), theirs | wanted
+
+
+class RoundTrip(RuleBasedStateMachine):
+    """A file that is pulled, edited and run while others change the same contacts."""
+
+    serve: Serve  # set by the test
+
+    @initialize(omitted=st.sampled_from(["kept", "emptied"]))
+    def open(self, omitted: Any) -> None:
+        """Open an office with an API."""
+        self.folder = tempfile.TemporaryDirectory()
+        api = self.serve(contacts=CONTACTS, assumptions=Assumptions(omitted=omitted))
+        self.office = Office(Path(self.folder.name), api)
+        self.model = self.office.stored()
+        self.base: dict[str, Contact] = {}  # as it was pulled
+        self.mine: dict[str, Contact] = {}  # the cells of the file
+        self.last: dict[str, Contact] | None = None  # the cells of the last run that may be resumed
+        self.last_base: dict[str, Contact] = {}
+
+    def teardown(self) -> None:
+        """Delete the folder."""
+        if hasattr(self, "folder"):
+            self.folder.cleanup()
+
+    @rule()
+    def pull(self) -> None:
+        """Pull again, over the edited file."""
+        self.office.pull()
+        self.base = {key: dict(contact) for key, contact in self.model.items()}
+        self.mine = {key: dict(contact) for key, contact in self.model.items()}
+
+    @precondition(lambda self: self.base)
+    @rule(contact=ids, field=fields, word=words)
+    def edit(self, contact: str, field: str, word: str) -> None:
+        """Edit a cell of the file."""
+        self.office.edit({(contact, field): word})
+        self.mine[contact][field] = word
+
+    @rule(contact=ids, field=fields, word=words)
+    def change(self, contact: str, field: str, word: str) -> None:
+        """Change a field in the API."""
+        self.office.change(contact, field, word)
+        self.model[contact][field] = word
+
+    @precondition(lambda self: self.base)
+    @rule()
+    def run(self) -> None:
+        """Run the file: the merge decides each row."""
+        age(self.office.output)
+        summary = self.office.run()
+        self._check(summary, self.base, self.mine)
+        self._remember()
+
+    @precondition(lambda self: self.base)
+    @rule(calls=st.integers(0, 3))
+    def kill(self, calls: int) -> None:
+        """Kill a run once the API has received some updates: each row is as before, or as after."""
+        age(self.office.output)
+        expected = {key: merged(self.base[key], self.mine[key], self.model[key])[1] for key in self.base}
+        kill_after(calls, self.office)
+        found = self.office.stored()
+        for key, contact in found.items():
+            assert contact in (self.model[key], expected[key])
+        self.model = found
+        self._remember()
+
+    def _remember(self) -> None:
+        self.last = {key: dict(contact) for key, contact in self.mine.items()}
+        self.last_base = self.base
+
+    @precondition(lambda self: self.last)
+    @rule()
+    def retry(self) -> None:
+        """Resume the last run, whatever the file has become: its rows that are left are merged with what the API has now."""
+        assert self.last is not None
+        expected = {key: merged(self.last_base[key], self.last[key], self.model[key])[1] for key in self.last}
+        with suppress(ConfigError):  # it was killed before a row could be sent
+            retry(self.office.settings(source=self.office.output), self.office.progress)
+        found = self.office.stored()
+        for key, contact in found.items():
+            assert contact in (self.model[key], expected.get(key))
+        self.model = found
+
+    @rule()
+    def undo(self) -> None:
+        """Put back what the last run has changed that kept its values before: nothing newer is overwritten."""
+        try:
+            path = undo(self.office.settings(), "", self.office.folder / "undo.csv").output
+        except ConfigError:
+            return
+        age(path)
+        before = self.model
+        summary = self.office.run(source=path)
+        self.last = None
+        self.model = self.office.stored()
+        assert summary.outcomes.keys() <= {"updated", "unchanged", "conflict", "invalid"}
+        assert summary.outcomes.get("updated", 0) == sum(before[key] != self.model[key] for key in before)
+
+    @rule(contact=ids)
+    def forget(self, contact: str) -> None:
+        """Forget a contact: nothing of it can be put back, and nothing in the API changes."""
+        with suppress(ConfigError):  # there is no ledger yet
+            forget(self.office.settings(), contact)
+        with suppress(ConfigError):
+            undo(self.office.settings(), "", self.office.folder / "undo.csv")
+            assert contact not in (self.office.folder / "undo.csv").read_text(encoding="utf-8")
+        if self.last:
+            self.last.pop(contact, None)
+        assert self.office.stored() == self.model
+
+    def _check(self, summary: Summary, base: dict[str, Contact], mine: dict[str, Contact]) -> None:
+        rows = {key: merged(base[key], mine[key], self.model[key]) for key in base}
+        found = self.office.stored()
+        assert found == {key: contact for key, (_outcome, contact) in rows.items()}
+        outcomes = [outcome for outcome, _contact in rows.values()]
+        assert summary.outcomes == {outcome: outcomes.count(outcome) for outcome in outcomes}
+        self.model = found
+
+
+def kill_after(calls: int, office: Office) -> None:
+    """Run the file in a process of its own, which is killed once the API has received so many more updates, or has ended."""
+    wanted = office.updates + calls
+    child = os.fork()
+    if child == 0:
+        try:
+            office.run()
+        finally:
+            os._exit(0)
+    deadline = time.monotonic() + 20
+    while office.updates < wanted and os.waitpid(child, os.WNOHANG) == (0, 0):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    with suppress(ProcessLookupError, ChildProcessError):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    settled = -1
+    while settled != office.updates:  # what was on its way arrives
+        settled = office.updates
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.soak)])
+def test_any_order_of_events(sandbox: Callable[..., Any], examples: int) -> None:
+    """Whatever happens in whatever order, the API has what the merge of both sides says."""
+    RoundTrip.serve = staticmethod(sandbox)
+    run_state_machine_as_test(RoundTrip, settings=settings(max_examples=examples, stateful_step_count=20))
