@@ -374,6 +374,7 @@ class PastRun(NamedTuple):
     requests: int
     retries: int
     seconds: float
+    place: Path = Path()  # where the source is, absolute, also after it was moved
 
 
 class Event(NamedTuple):

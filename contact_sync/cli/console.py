@@ -146,7 +146,8 @@ class Console:
             summary.contacts,
             **about,
         )
-        self.print_message(sentence)
+        again = _("Then take these edits out of the file of that run, or pull again: else its next run sends them again.")
+        self.print_message(f"{sentence}\n{again}")
         if self.as_json:
             self.print_json(summary._asdict() | {"exit_code": 0})
 

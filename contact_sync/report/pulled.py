@@ -24,7 +24,7 @@ WRITERS = {".csv": "contact_sync.report.pulled:write", ".xlsx": "contact_sync.re
 _BLOCK = 1 << 20
 
 
-def write(draft: AtomicFile, rows: Iterable[Sequence[str]]) -> None:
+def write(draft: AtomicFile, rows: Iterable[Sequence[str]], _advice: Sequence[str] = ()) -> None:
     """Write a header and the rows, in the order of `COLUMNS`. Raises OSError."""
     text = io.TextIOWrapper(draft.file, "utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text, delimiter=";")

@@ -11,6 +11,7 @@ from pkgutil import resolve_name
 
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import AtomicFile, open_atomic, writing
+from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import FIELDS, BeforeImage, UndoSummary
@@ -47,8 +48,13 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
                     fields.update(image.fields.keys())
                     yield _row(image)
 
-            write: Callable[[AtomicFile, Iterable[Sequence[str]]], None] = resolve_name(WRITERS[path.suffix.lower()])
-            write(draft, rows())
+            write: Callable[[AtomicFile, Iterable[Sequence[str]], Sequence[str]], None]
+            write = resolve_name(WRITERS[path.suffix.lower()])
+            write(
+                draft,
+                rows(),
+                [_("Run this file as it is: each filled cell is put back as it was before the run {run}.", run=name)],
+            )
             draft.commit()
     return UndoSummary(name, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path)
 
@@ -62,7 +68,7 @@ def _find(ledger: Ledger, run: str) -> tuple[str, Path]:
         raise ConfigError("There is no run {run}: see contact-sync history.", run=run)
     for each in runs:
         if next(ledger.before_images(each.id), None):
-            return each.id, Path(each.source)
+            return each.id, each.place
     raise ConfigError(
         "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
     )

@@ -39,7 +39,7 @@ def test_beside_the_source(main: Main, changed: Path) -> None:
     out, err = main.read()
     expected = {"run": "run", "contacts": 1, "fields": {"firstname": 1, "custom1": 1}, "output": str(path), "exit_code": 0}
     assert json.loads(out) == expected
-    assert "the values of 1 contact before the run run. Run this file to put them back." in err
+    assert "the values of 1 contact before the run run. Run this file to put them back.\nThen take these edits out of" in err
     assert path.stat().st_mode & 0o777 == 0o600
     assert main("undo") == 0, "an earlier file of undo is replaced"
 

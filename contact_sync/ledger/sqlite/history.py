@@ -90,10 +90,13 @@ class RunHistory:
 
     def runs(self, most: int) -> list[PastRun]:
         query = (
-            "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds FROM run"
-            " ORDER BY started DESC, id DESC LIMIT ?"
+            "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds,"
+            " places, mode FROM run ORDER BY started DESC, id DESC LIMIT ?"
         )
-        return [PastRun._make([*found[:5], json.loads(found[5]), *found[6:]]) for found in self.database.all(query, most)]
+        return [
+            PastRun._make([*found[:5], json.loads(found[5]), *found[6:9], OutputPaths.unpacked(*found[9:]).source])
+            for found in self.database.all(query, most)
+        ]
 
     def workloads(self, source: str, most: int) -> list[Workload]:
         query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"

@@ -16,8 +16,11 @@ _WIDTH, _HIDDEN = 18, 2
 _GREY = Style("EEEEEE")
 
 
-def write(draft: AtomicFile, rows: Iterable[Sequence[str]]) -> None:
-    """Write the contacts, and a sheet that says what may be edited. Raises OSError, ConfigError for too many rows."""
+def write(draft: AtomicFile, rows: Iterable[Sequence[str]], advice: Sequence[str] = ()) -> None:
+    """Write the contacts, and a sheet with advice, by default on what may be edited.
+
+    Raises OSError, and ConfigError for too many rows.
+    """
     with opened(draft.file) as book:
         sheet = book.add_sheet("Contacts", [_WIDTH] * len(COLUMNS))
         text, grey = (book.format(style, text=True) for style in (PLAIN, _GREY))
@@ -41,7 +44,7 @@ def write(draft: AtomicFile, rows: Iterable[Sequence[str]]) -> None:
                     sheet.write_string(row, column, cell_text(cell), style)
         sheet.autofilter(0, 0, row, len(COLUMNS) - 1)
         readme = book.add_sheet(_("Read me"), [100])
-        for number, sentence in enumerate(_readme()):
+        for number, sentence in enumerate(advice or _readme()):
             book.put(readme, number, 0, sentence, Style(wrapped=True))
 
 
