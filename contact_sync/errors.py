@@ -115,8 +115,9 @@ class Transient(AttemptError):  # noqa: N818 - it is about time, not about an er
     pause: float | None = None  # seconds for which the API asked for no request at all
 
 
+CHANGES_CODE = 8  # exit code of a plan that has changes where none are expected
 ATTENTION_CODE = 3  # exit code of a finished run of which rows need attention or failed
 
-PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, BusyError.exit_code, ATTENTION_CODE)
+PRECEDENCE = (1, 7, 5, 2, 4, 130, 143, 6, BusyError.exit_code, ATTENTION_CODE, CHANGES_CODE)
 """Exit codes of one run by precedence, when several apply (a shutdown, then a report that cannot be written)."""
 RANK = (1, 7, 5, 2, 4, 130, 143, 6, ATTENTION_CODE, BusyError.exit_code, 0)  # exit codes of several runs by precedence

@@ -4,7 +4,7 @@ import dataclasses
 import os
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -321,8 +321,11 @@ class Watcher(Protocol):
     def sending(self, rows: int) -> None:
         """Notify that `rows` rows are about to be sent."""
 
+    def reading(self, rows: int) -> None:
+        """Notify that the contacts of `rows` rows are about to be read, and that nothing is sent."""
+
     def sent(self, result: Result) -> None:
-        """Notify that one row was sent, with its result."""
+        """Notify that one row was sent or read, with its result."""
 
 
 class Workload(NamedTuple):
@@ -350,6 +353,74 @@ class UndoSummary(NamedTuple):
     contacts: int
     fields: dict[str, int]  # field → number of contacts
     output: Path
+
+
+PLAN_DAYS = 7  # days that the digests of a plan are kept
+PLAN_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""The letters of its number: none is read or heard as another one (Crockford's Base32)."""
+
+
+class Kind(StrEnum):
+    """The side that has changed a field since the file was pulled, or that an ordinary file names."""
+
+    OWN = "own"
+    FOREIGN = "foreign"
+    CONFLICT = "conflict"  # both sides, to different values
+
+
+class Effect(StrEnum):
+    """What a run does with a field."""
+
+    SENT = "sent"
+    HELD = "held"  # nothing of its row is sent
+    KEPT = "kept"  # the value of SMS Partner stays
+
+
+class Change(NamedTuple):
+    """A field of a planned row that was changed."""
+
+    row: int
+    contact_id: str
+    name: str  # of the contact in SMS Partner; empty where it was not read
+    field: str
+    kind: Kind
+    effect: Effect
+    mine: str | None  # the value of the row; None where it leaves the field alone
+    theirs: str | None  # the value that SMS Partner has now; None where it was not read
+
+
+class PlannedRow(NamedTuple):
+    """A row to send, and what becomes of it."""
+
+    number: int
+    contact_id: str
+    facts: Sequence[Sequence[str]]  # what its part of the number of the plan depends on
+    changes: Sequence[Change] = ()
+
+
+@dataclass(slots=True)
+class PlanSummary:
+    """What a run would do; `of` has what the loading of its source has shown, the reasons why it would stop, and its causes."""
+
+    of: "Summary"
+    fields: dict[str, int]  # field → contacts that would be sent another value
+    contacts: int  # that would be updated
+    conflicts: int  # rows
+    emptied: int  # cells
+    stops: int  # rows that would change the number of a person who said STOP
+    rejected: int  # rows whose contact the API refuses to show
+    unread: int  # rows whose contact could not be read
+    requests: int  # of that run, about
+    seconds: float  # of that run, at least; 0 without a limit of its pace
+    listed: Callable[[], Iterator[Change]]  # all changes in source order, until the plan is closed
+    number: str = ""  # of the plan; empty unless a run can be held to it
+    output: Path | None = None
+    exit_code: int = 0
+
+    @property
+    def changes(self) -> int:
+        """The number of rows that a run would send, or would hold."""
+        return self.contacts + self.conflicts + self.stops
 
 
 class ProbeSummary(NamedTuple):

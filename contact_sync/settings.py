@@ -23,8 +23,7 @@ NOWHERE = Path("none")  # the value of `--workbook none`: no workbook is written
 
 _PIPE_TIMEOUT_S = 5.0
 
-_MAX_KEY_LENGTH = 500  # characters; SMS Partner's have 40
-_MIN_KEY_LENGTH = 8  # characters; a shorter text is not a key, and masking it would garble every sentence that contains it
+_MIN_KEY_LENGTH, _MAX_KEY_LENGTH = 8, 500  # characters; SMS Partner's have 40. Masking a shorter text would garble sentences.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +110,7 @@ class Settings:
     send: SendSettings = field(default_factory=SendSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     run: str = ""  # the run to resume; empty for the last
+    plan: str = ""  # the number of the plan that a run is held to; empty for none
     dry_run: bool = False  # true for `check` and `--dry-run`: nothing is sent
     remember: bool = True  # false for `check`, which uses no account and no ledger
 
@@ -138,7 +138,7 @@ FIELDS = {each.name: (concern, each.name) for concern, kind in _CONCERNS.items()
 }
 """Name of an option → the concern that it belongs to, and its name there."""
 
-OPTIONS = {*FIELDS, "run", "dry_run"}  # names of the options that are settings
+OPTIONS = {*FIELDS, "run", "plan", "dry_run"}  # names of the options that are settings
 
 SLOWEST_RATE, FASTEST_RATE = 0.001, 10_000.0  # attempts a second, where there is a limit
 

@@ -79,7 +79,7 @@ def test_outcomes() -> None:
 def test_exit_codes() -> None:
     """The README lists every exit code, and no other."""
     raised = {kind.exit_code for kind in errors.ContactSyncError.__subclasses__() if kind is not errors.Interrupted}
-    assert _names(_table("Exit codes")) == {str(code) for code in raised | {0, 1, 3, 130, 143}}
+    assert _names(_table("Exit codes")) == {str(code) for code in raised | {0, 1, 3, errors.CHANGES_CODE, 130, 143}}
 
 
 def test_report_columns() -> None:

@@ -1,5 +1,6 @@
 """The settings of each kind of command, built from its options, the environment and the defaults."""
 
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.core import ParameterSource
 from contact_sync import settings
 from contact_sync.cli.program import Context
 from contact_sync.errors import ConfigError
+from contact_sync.model import PLAN_LETTERS
 from contact_sync.names import short
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
@@ -36,7 +38,10 @@ def for_run(ctx: Context, options: Options) -> Settings:
     account = _of_account(ctx, options, sandbox=options["sandbox"])
     if not (options["dry_run"] and options["account"]):
         require_key(account["key"])
-    return _settings(options, **account, **_of_file(options))
+    plan = _plan_number(options["plan"]) if options["plan"] else ""
+    if plan and (options["sandbox"] or options["dry_run"] or options["limit"]):
+        raise ConfigError("--plan excludes --sandbox, --dry-run and --limit, which do something else: leave them out.")
+    return _settings(options, **account, **_of_file(options), plan=plan)
 
 
 def for_sending(ctx: Context, options: Options) -> Settings:
@@ -44,6 +49,18 @@ def for_sending(ctx: Context, options: Options) -> Settings:
     account = _of_account(ctx, options)
     require_key(account["key"])
     return _settings(options, **account)
+
+
+def for_plan(ctx: Context, options: Options) -> Settings:
+    """Return settings of a dry run that may read an account. Raises ConfigError, also for a missing key unless it is offline.
+
+    Offline, the ledger is used where the options name its account, and any other file is planned as a check reads it.
+    """
+    account = _of_account(ctx, options)
+    if not options["offline"]:
+        require_key(account["key"])
+    derived = {"report": report_beside(options["source"]), "renames": dict(options["renames"]), "dry_run": True}
+    return _settings(options, **account, **derived, remember=bool(account["key"] or options["account"]))
 
 
 def for_pull(ctx: Context, options: Options) -> Settings:
@@ -58,6 +75,14 @@ def for_pull(ctx: Context, options: Options) -> Settings:
 def for_account(ctx: Context, options: Options) -> Settings:
     """Return settings that name an account, by key or name, or neither where there is only one. Raises ConfigError."""
     return _settings(options, **_of_account(ctx, options))
+
+
+def _plan_number(text: str) -> str:
+    """Return the number of a plan as it is printed, however it was written down. Raises ConfigError."""
+    letters = re.sub(r"[-\s]", "", text).upper().translate({ord("O"): "0", ord("I"): "1", ord("L"): "1"})
+    if not re.fullmatch(f"[{PLAN_LETTERS}]{{12}}", letters):
+        raise ConfigError("--plan is not the number of a plan, which has 12 letters and digits: write it as plan prints it.")
+    return "-".join(re.findall("....", letters))
 
 
 def report_beside(source: Path) -> Path:

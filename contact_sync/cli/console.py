@@ -7,7 +7,7 @@ A terminal, a pipe or a disk that no longer takes the output never stops a run.
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -55,10 +55,23 @@ class Console:
         """Print data on stdout."""
         self._write(self.streams.stdout, self._clean_lines(text))
 
-    def print_json(self, document: object) -> None:
-        """Print an object on stdout as JSON, which escapes all that a terminal would obey, but for DEL."""
+    def print_json(self, document: object, **lists: Iterable[object]) -> None:
+        """Print an object on stdout as JSON; a long list of it comes from `lists`, an item a line, and is never in memory."""
+        text = self._json(document)
+        for name, items in lists.items():
+            before, empty, text = text.partition(f'"{name}": []')
+            self._write(self.streams.stdout, f"{before}{empty[:-1]}")
+            comma = ""
+            for item in items:
+                self._write(self.streams.stdout, f"{comma}{self._json(item)}")
+                comma = ","
+            text = f"]{text}"
+        self._write(self.streams.stdout, text)
+
+    def _json(self, document: object) -> str:
+        """Return JSON, which escapes all that a terminal would obey, but for DEL."""
         text = json.dumps(document, default=readable).replace("\x7f", "\\u007f")
-        self._write(self.streams.stdout, redacted(text, self.secrets))
+        return redacted(text, self.secrets)
 
     def print_paths(self, text: str) -> None:
         """Print data on stdout in which paths are exact: bytes that the stream's encoding lacks are not escaped."""
@@ -228,7 +241,7 @@ def _local(stamp: str) -> str:
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
 
 
-def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
+def cause_line(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
     sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
     if cause.field in letters:
@@ -240,10 +253,10 @@ def _cause(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
 
 def _long_summary(summary: Summary) -> str:
     heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
-    lines = [heading, *summary.findings, *_warnings(summary), *summary.notes]
+    lines = [heading, *summary.findings, *warning_lines(summary), *summary.notes]
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     causes = summary.causes_of_rows
-    lines += [_cause(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
+    lines += [cause_line(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
     if (more := len(causes) - _SHOWN_CAUSES) > 0:
         lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
@@ -263,15 +276,16 @@ def _long_summary(summary: Summary) -> str:
     return "\n".join(lines)
 
 
-def _warnings(summary: Summary) -> list[str]:
+def warning_lines(summary: Summary) -> list[str]:
+    """Return a line for each warning."""
     return [_("Warning: {warning}", warning=warning) for warning in summary.warnings]
 
 
 def _short_summary(summary: Summary) -> str:
     """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {printable(str(summary.source))}: {counts}.", *summary.reasons, *_warnings(summary)]
-    lines += [_cause(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
+    lines = [f"contact-sync: {printable(str(summary.source))}: {counts}.", *summary.reasons, *warning_lines(summary)]
+    lines += [cause_line(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
     end = _("(exit code {code})", code=summary.exit_code)
     report = [_("Report: {path}", path=summary.report)] if summary.report else []
     return "\n".join([*lines[: _SHORT - 1], " ".join([*report, end])])

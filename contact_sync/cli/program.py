@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Work = Callable[..., int]
 
 COMMANDS = (
-    *("run", "check", "pull", "undo", "probe", "retry", "report", "history", "forget"),
+    *("run", "check", "plan", "pull", "undo", "probe", "retry", "report", "history", "forget"),
     *("doctor", "schedule", "sandbox", "completion", "help"),
 )
 """Names of the commands, in the order of `--help`; each is also the name of its file and of the function in it."""

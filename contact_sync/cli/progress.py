@@ -40,6 +40,10 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
             self._write(f"{self._phase}: {self._done}{of_total} {_('rows')}")
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Remove the bar, before something else is printed."""
         self._ended.set()
         self._bar.close()
 
@@ -52,6 +56,11 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         """Begin to count rows that are sent."""
         self._bar.close()
         self._begin(_("sending"), rows)
+
+    def reading(self, rows: int) -> None:
+        """Begin to count contacts that are read."""
+        self._bar.close()
+        self._begin(_("reading"), rows)
 
     def sent(self, _: Result) -> None:
         """Count a row that was sent."""

@@ -77,6 +77,23 @@ def _pull(ctx: Context) -> FileResult:
     return FileResult(summary.exit_code, "", is_open=False)
 
 
+def plan(ctx: Context) -> int:
+    """Print what a run would do, and return the exit code."""
+    return _supervise(ctx, partial(_plan, ctx), sources=[ctx.params["source"]], ping_url=ctx.params["ping"])
+
+
+def _plan(ctx: Context) -> FileResult:
+    from contact_sync.cli.plans import print_plan  # noqa: PLC0415 - an HTTP client, as above
+    from contact_sync.sync.plan import planned  # noqa: PLC0415
+
+    console, options = ctx.obj.console, ctx.params
+    settings, given = build_settings.for_plan(ctx, options), {name: options[name] for name in ("offline", "expect_no_changes")}
+    with _progress(console, options) as progress, planned(settings, options["output"], progress, **given) as made:
+        progress.end()
+        print_plan(console, made)
+    return FileResult(made.exit_code, console.clean(" ".join(made.of.reasons)), is_open=False)
+
+
 def rewrite(ctx: Context) -> int:
     """Write the last run's report again, and return the exit code."""
     return _supervise(ctx, partial(_execute, ctx, sync.rewrite, build_settings.for_account, ctx.params))
@@ -143,6 +160,8 @@ def _retry_command(ctx: Context) -> str:
 def _run_sources(ctx: Context) -> FileResult:
     """Run files and folders one after the other, within one budget; return the worst result."""
     console, options = ctx.obj.console, ctx.params
+    if options["plan"] and (len(options["sources"]) > 1 or os.path.isdir(options["sources"][0])):  # noqa: PTH112
+        raise ConfigError("--plan is of one file: run the others by themselves.")
     budget = Budget.begin(options["rate"], options["limit"], options["max_duration"])
     reports = _reports_of(options)
     results: list[FileResult] = []
@@ -193,7 +212,7 @@ def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bo
     """
     console, path, flow = ctx.obj.console, options["source"], partial(sync.run, budget=budget)
     try:
-        offer_retry = not (options["sandbox"] or options["dry_run"])
+        offer_retry = not (options["sandbox"] or options["dry_run"] or options["plan"])
         return _execute(ctx, flow, build_settings.for_run, options, offer_retry=offer_retry)
     except ContactSyncError as error:
         if may_be_gone and isinstance(error, MissingError):

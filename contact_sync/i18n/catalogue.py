@@ -56,6 +56,7 @@ CATALOGUE: dict[str, str] = {
         "SMS Partner has {theirs} as {field} since the file was pulled: to keep that, write it in the cell; to send yours, leave "
         "the cell as it is; then run this report or its workbook."
     ),
+    "plan-differs": N_("SMS Partner has changed since the run was compared with its plan, so this row was not sent: plan again."),
     "stop-number": N_(
         "This person said STOP, and another phoneNumber would send them SMS again: put the number back, or allow it with "
         "--allow-stop."

@@ -63,6 +63,10 @@ class Fingerprints:
         """Return the digest, 32 bytes, of a part of a base token (`base_token`); `kind` names the part."""
         return self._digest(f"base-{kind}{_SEPARATOR}{text}")
 
+    def plan(self, kind: str, text: str) -> bytes:
+        """Return the digest, 32 bytes, of a part of a plan; `kind` names the part."""
+        return self._digest(f"plan-{kind}{_SEPARATOR}{text}")
+
     def _digest(self, text: str) -> bytes:
         # The name of an account may contain bytes of the command line that are not UTF-8; values never do.
         return hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256")

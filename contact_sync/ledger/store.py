@@ -26,6 +26,28 @@ class Comparison(NamedTuple):
     identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
 
 
+class PlanStore(Protocol):
+    """The rows of a plan that is being made, and digests of earlier plans by their numbers."""
+
+    def add(self, rows: Sequence[model.PlannedRow]) -> None:
+        """Add rows to the plan; their values are kept until the ledger is closed."""
+
+    def changes(self) -> Iterator[model.Change]:
+        """Yield the changes of all rows of the plan in source order."""
+
+    def number(self) -> str:
+        """Return the number of the plan, which depends on the account and on the facts of each row, not on their order."""
+
+    def keep(self, at: datetime) -> str:
+        """Keep a digest of each row durably for a week, and return the number of the plan."""
+
+    def differing(self, number: str) -> list[int] | None:
+        """Return the numbers of the rows that the plan `number` does not have alike; None where it is not kept."""
+
+    def agrees(self, row: model.PlannedRow) -> bool:
+        """Return True when the plan has this row alike."""
+
+
 class Outbox(Protocol):
     """The rows to send, and where their results go."""
 
@@ -42,9 +64,18 @@ class Outbox(Protocol):
         """
 
     def claim(
-        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None, deferred: bool = False
+        self,
+        after: int,
+        most: int | None = None,
+        *,
+        failed: bool = False,
+        until: int | None = None,
+        deferred: bool = False,
+        withdraw: bool = True,
     ) -> list[model.Pending]:
         """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
+
+        Without `withdraw` the rows are only read, and must not be sent.
 
         These are pending rows (with `failed` failed ones; in a resumed run both) with `after` < number <= `until`, at most
         `most` and at most a few hundred; those that are `deferred` or those that are not. The list is empty when there are no
@@ -64,6 +95,7 @@ class Outbox(Protocol):
 class Ledger(Outbox, Protocol):
     """The rows of the current run, by their numbers, and the memory of one account."""
 
+    plans: PlanStore
     warnings: list[str]
     """Sentences for the operator about the ledger itself; those that are about the past stay until a run was released."""
 

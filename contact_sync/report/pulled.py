@@ -35,7 +35,11 @@ def write(draft: AtomicFile, rows: Iterable[Sequence[str]], _advice: Sequence[st
 
 def is_pulled(path: Path) -> bool:
     """Return True when a file is a pulled one, also after it was edited, or is empty. Raises OSError."""
-    mark = BASE_COLUMN.encode()
+    return contains_mark(path, BASE_COLUMN.encode())
+
+
+def contains_mark(path: Path, mark: bytes) -> bool:
+    """Return True when a file, or a sheet of a workbook, has this mark near its beginning, or is empty. Raises OSError."""
     with path.open("rb") as file:
         beginning = file.read(_BLOCK)
     if not beginning or mark in beginning.replace(b"\0", b""):  # an office program may have saved it as UTF-16

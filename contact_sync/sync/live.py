@@ -41,6 +41,8 @@ class Live:
     tokens: BaseTokens
     canonicaliser: Canonicaliser
     ledger: Ledger
+    decide: Callable[[Pending, Merged, "LiveContact"], Merged] = lambda _row, merged, _now: merged
+    """Has the last word on a row that was merged."""
 
 
 class _Turn(NamedTuple):
@@ -91,7 +93,8 @@ class LiveRowSender(RowSender):
 
     def _merge(self, row: Pending, now: LiveContact) -> Merged:
         changed = self._live.tokens.read(row.base, row.contact_id, [*now.texts.values()]).edited
-        return merge(row.contact, now.texts, changed, self._settings, stop=now.stored.stop)
+        merged = merge(row.contact, now.texts, changed, self._settings, stop=now.stored.stop)
+        return self._live.decide(row, merged, now)
 
     async def _read(self, turn: _Turn) -> LiveContact:
         reading = Attempts()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from contact_sync.i18n import _
-from contact_sync.model import PHONE, Outcome, Violation
+from contact_sync.model import PHONE, Effect, Outcome, Violation
 from contact_sync.settings import SendSettings
 
 
@@ -16,6 +16,12 @@ class Merged(NamedTuple):
     foreign: frozenset[str] = frozenset()  # fields that the row leaves alone, and others have changed
     held: Outcome | None = None  # None: it is sent, where there is something to send
     violations: tuple[Violation, ...] = ()  # why it is held
+
+    def effect(self, field: str) -> Effect | None:
+        """Return what becomes of a field; None for one that is as the row says, or that nobody has changed."""
+        if field in self.wanted:
+            return Effect.HELD if self.held else Effect.SENT
+        return Effect.KEPT if field in self.conflicts or field in self.foreign else None
 
 
 def merge(

@@ -48,7 +48,12 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
                 reports = opened.enter_context(drafts(paths))
             staged, live = load(steps, source, paths, started, sender, pending=sender is not None)
             if steps.pass_guards(staged) and sender:
-                ledger.release(summary.run)
+                if settings.plan:
+                    from contact_sync.sync.plan import hold_to_plan  # noqa: PLC0415 - it needs an HTTP client, as `sender` does
+
+                    live = hold_to_plan(steps, sender, live)
+                if not (settings.plan and shutdown.reasons):  # else a retry would send what was not planned
+                    ledger.release(summary.run)
                 steps.reserve(reports.csv)
                 summary.notes += sender.send(ledger, watcher, live)
             steps.conclude()

@@ -49,13 +49,14 @@ class Sender:
         self._settings = settings
         self._shutdown = shutdown
         self._budget = budget
-        self._client = None if settings.send.sandbox else self._open_client(settings.account.base_url)
+        if not settings.send.sandbox:
+            self._open_client(settings.account.base_url)  # which may raise; each event loop has one of its own
         self.other_requests = 0  # requests that are not about a row
 
     def identify(self) -> str:
         """Ask the API for the user of the key, once in a command; return an empty text when it does not answer."""
         if self._budget.user is None:
-            self._budget.user = self._ask_for_user() if self._client else ""
+            self._budget.user = "" if self._settings.send.sandbox else self._ask_for_user()
         return self._budget.user
 
     def _ask_for_user(self) -> str:
@@ -79,10 +80,13 @@ class Sender:
             base_url, pace=self._budget.pace, connections=settings.workers, timeout=settings.timeout, sleep=self._shutdown.sleep
         )
 
-    def send(self, ledger: Outbox, watcher: Watcher, live: Live | None = None) -> list[str]:
+    def send(
+        self, ledger: Outbox, watcher: Watcher, live: Live | None = None, *, begin: Callable[[int], None] | None = None
+    ) -> list[str]:
         """Send what is pending, unless a shutdown is requested, and return notes for the operator as sentences.
 
-        With `live` each contact is read before it is written. No error is raised: whatever ends the sending requests the
+        With `live` each contact is read before it is written. `begin` is called with the number of rows in place of
+        `watcher.sending`. No error is raised: whatever ends the sending requests the
         shutdown, so that the report is still written.
         """
         try:
@@ -91,7 +95,7 @@ class Sender:
         except ContactSyncError as reason:
             self._shutdown.request(reason)
             return []
-        watcher.sending(min(pending, sys.maxsize if self._budget.rows is None else self._budget.rows))
+        (begin or watcher.sending)(min(pending, sys.maxsize if self._budget.rows is None else self._budget.rows))
         notes: list[str] = []
         try:
             asyncio.run(self._send(ledger, watcher, notes, live))
@@ -108,12 +112,12 @@ class Sender:
 
     async def _send(self, ledger: Outbox, watcher: Watcher, notes: list[str], live: Live | None) -> None:
         async with AsyncExitStack() as stack:
-            client = self._client
-            if client is None:
+            base_url = self._settings.account.base_url
+            if self._settings.send.sandbox:
                 from contact_sync.sandbox.server import Sandbox  # noqa: PLC0415 - a server, which a real run need not load
 
-                client = self._open_client(await stack.enter_async_context(Sandbox(open_store=True, record=False).serve()))
-            client = await stack.enter_async_context(client)
+                base_url = await stack.enter_async_context(Sandbox(open_store=True, record=False).serve())
+            client = await stack.enter_async_context(self._open_client(base_url))
             settings = replace(self._settings.send, limit=self._budget.rows)
             pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, live=live, tick=watcher.sent)
             try:

@@ -242,7 +242,7 @@ def _resolve_duplicates(hashes: _RowHashes, ledger: Ledger, duplicates: str) -> 
                 settled += _settled(rows, rows[0])
                 counting.append(rows[0][0])
             elif duplicates == "refuse":
-                conflict = Violation("duplicate-conflict", ID, {"rows": _listed(rows)})
+                conflict = Violation("duplicate-conflict", ID, {"rows": listed([number for number, _ in rows])})
                 flags += [(number, conflict) for number, _ in rows]
             else:
                 settled += _settled(rows, rows[-1 if duplicates == "last" else 0])
@@ -282,9 +282,9 @@ def _contacts_with_duplicates(hashes: _RowHashes, ledger: Ledger) -> Iterator[li
         start = end
 
 
-def _listed(rows: _Rows) -> str:
-    """Return the row numbers as "3, 9 and 12", or the first few of many."""
-    numbers = [str(number) for number, _ in rows]
+def listed(numbers: Sequence[int]) -> str:
+    """Return row numbers as "3, 9 and 12", or the first few of many."""
+    *first, last = map(str, numbers[: _LISTED + 1])
     if len(numbers) > _LISTED:
-        return _("{rows} and {more} more", rows=", ".join(numbers[:_LISTED]), more=len(numbers) - _LISTED)
-    return _("{rows} and {last}", rows=", ".join(numbers[:-1]), last=numbers[-1])
+        return _("{rows} and {more} more", rows=", ".join(first), more=len(numbers) - _LISTED)
+    return _("{rows} and {last}", rows=", ".join(first), last=last) if first else last

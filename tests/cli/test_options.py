@@ -60,13 +60,14 @@ SENDING = [
     "--allow-stop",
     "--undo-days",
     "--max-conflicts",
+    "--plan",
     "--verify",
     "--keep-days",
     "--expect-by",
     "--progress",
 ]
 ALL = {
-    *("run", "check", "pull", "undo", "probe", "retry", "report", "history", "forget"),
+    *("run", "check", "plan", "pull", "undo", "probe", "retry", "report", "history", "forget"),
     *("doctor", "schedule", "sandbox", "completion", "help"),
 }
 

@@ -46,6 +46,7 @@ CODES = {
     "contact-sync probe CONTACT_ID": 2,
     "contact-sync probe C000123": 2,
     "contact-sync undo -o before.xlsx": 2,
+    "contact-sync plan contacts.xlsx -o plan.xlsx": 0,
     "contact-sync retry": 0,
     "contact-sync retry --api-key-file /etc/contact-sync.key": 0,
     "contact-sync report": 0,
@@ -83,6 +84,8 @@ NOT_RUN = {
     "sudo rm -r /etc/contact-sync.key /etc/contact-sync.toml /srv/contacts/state": "it deletes what the other commands need",
     "python -m contact_sync": "it prints the usage and ends with exit code 2; tests/cli run it",
     "contact-sync help TOPIC": "tests/cli run it",
+    "contact-sync plan all.xlsx": "the same",
+    "contact-sync run all.xlsx --plan NUMBER": "the same",
     "contact-sync run all.xlsx": "the API of this test has no contact to pull; tests/sync run a pulled file",
 }
 """Every other command, and the reason why it is not run."""

@@ -53,6 +53,9 @@ class Silent:
     def sending(self, rows: int) -> None:
         """Ignore the rows that will be sent."""
 
+    def reading(self, rows: int) -> None:
+        """Ignore the contacts that will be read."""
+
     def sent(self, result: Result) -> None:
         """Ignore the row that was sent."""
 

@@ -44,6 +44,9 @@ class Progress:
     def sending(self, rows: int) -> None:
         """Ignore it."""
 
+    def reading(self, rows: int) -> None:
+        """Ignore it."""
+
     def sent(self, result: object) -> None:
         """Ignore it."""
 

@@ -83,6 +83,10 @@ class Watcher:
         """Record how many rows are to be sent."""
         self.announced.append(rows)
 
+    def reading(self, rows: int) -> None:
+        """Record how many contacts are to be read."""
+        self.announced.append(rows)
+
     def sent(self, result: Result) -> None:
         """Record a row that was sent."""
         self.results.append(result)

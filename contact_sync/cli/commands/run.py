@@ -1,10 +1,12 @@
 """`contact-sync run`: push files, or each file of a folder."""
 
 from contact_sync.cli import options
+from contact_sync.cli.options import Option
 from contact_sync.cli.program import Context, Work, command
 
 
 @command(
+    Option("--plan", metavar="NUMBER", help="carry out this plan, or nothing"),
     *options.FOR_RUN,
     example="contact-sync run contacts.xlsx --api-key-file /etc/contact-sync.key",
     summary="load, validate, send, write the report",

@@ -15,8 +15,10 @@ from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
+from contact_sync.ledger.sqlite.plans import Plans
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
+from contact_sync.ledger.store import PlanStore
 from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary
 
 
@@ -42,8 +44,10 @@ class SqliteLedger:
         self._writer = writer = RunWriter(database, history, fields)
         self._live = live = LiveRecords(database, history)
         self._outbox = outbox = RunOutbox(database, confirmed, live)
+        self._plans = plans = Plans(database, fingerprints, account)
         self._reader = reader = RunReader(database, outbox)
 
+        self.plans: PlanStore = plans
         self.warnings = [] if read_only else database.warnings
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
@@ -102,10 +106,11 @@ class SqliteLedger:
     def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = MOST_UNDO_DAYS) -> None:
         self._history.expire(now, history_days=history_days)
         self._live.expire(now, undo_days)
+        self._plans.expire(now)
 
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
         with self.database.transaction():
             found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
-            found += self._writer.forget(contact_id, normalise) + self._live.forget(contact_id)
+            found += self._writer.forget(contact_id, normalise) + self._live.forget(contact_id) + self._plans.forget(contact_id)
         self.database.checkpoint()  # else the erased text is still in the write-ahead log
         return found

@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from contact_sync.errors import StorageError
@@ -175,7 +176,14 @@ class RunOutbox:
             return found.rowcount > 0
 
     def claim(
-        self, after: int, most: int | None = None, *, failed: bool = False, until: int | None = None, deferred: bool = False
+        self,
+        after: int,
+        most: int | None = None,
+        *,
+        failed: bool = False,
+        until: int | None = None,
+        deferred: bool = False,
+        withdraw: bool = True,
     ) -> list[Pending]:
         wanted = (Outcome.FAILED if failed else None, Outcome.FAILED if failed or self.resumed else None)
         query = (
@@ -183,10 +191,10 @@ class RunOutbox:
             " AND number > ? AND number <= ifnull(?, number) AND (number IN (SELECT number FROM deferred)) = ?"
             " ORDER BY number LIMIT ?"
         )
-        with self.database.withdrawal():
+        with self.database.withdrawal() if withdraw else nullcontext():
             found = self.database.all(query, *wanted, after, until, deferred, _GROUP if most is None else min(most, _GROUP))
             contacts = [(contact_id, json.loads(contact), as_of) for _, contact_id, contact, _, as_of, _ in found]
-            known = self.confirmed.withdraw(contacts)
+            known = self.confirmed.withdraw(contacts) if withdraw else [b""] * len(found)
         return [
             Pending(number, contact_id, contact, attempts, rest, base)
             for (number, _, _, attempts, _, base), (contact_id, contact, _), rest in zip(found, contacts, known, strict=True)

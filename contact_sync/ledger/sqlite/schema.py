@@ -82,6 +82,12 @@ MIGRATIONS = (
             PRIMARY KEY (contact_id, run)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE planned (
+            plan TEXT NOT NULL, contact_id TEXT NOT NULL, number INTEGER NOT NULL, digest BLOB NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (plan, contact_id)
+        ) WITHOUT ROWID""",
+    ),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 

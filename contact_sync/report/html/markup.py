@@ -1,9 +1,12 @@
 """HTML that is escaped by default: text becomes markup only through this module."""
 
-from collections.abc import Iterable
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
 from html import escape
 
-from contact_sync.i18n import language
+from contact_sync.i18n import _, language
 
 
 class Markup(str):
@@ -37,6 +40,29 @@ def number(value: float, decimals: int = 0) -> str:
     return text.translate({ord(","): "\u202f", ord("."): ","}) if language() == "fr" else text
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in words."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return _("{hours} h {minutes} min", hours=number(hours), minutes=minutes)
+    if minutes:
+        return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
+    return _("{seconds} s", seconds=number(seconds, 1))
+
+
 def section(name: str, title: str, *inside: str) -> Markup:
     """Return a section that is labelled by its title."""
     return element("section", element("h2", title, id=f"{name}-title"), *inside, aria_labelledby=f"{name}-title")
+
+
+def filled(template: str, parts: Mapping[str, str]) -> str:
+    """Return a template with its `[[parts]]`."""
+    return re.sub(r"\[\[(\w+)\]\]", lambda found: safe(parts[found[1]]), template)
+
+
+def policy(template: str) -> dict[str, str]:
+    """Return the digests of the only style and the only script, if any, of a template that a browser may apply."""
+    found = re.findall(r"<(style|script)>(.*?)</\1>", template, re.DOTALL)
+    digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in found}
+    return {name: Markup(f"'sha256-{digest}'") for name, digest in digests.items()}

@@ -4,12 +4,9 @@ It requests nothing from any network, and its content security policy forbids th
 which the script draws: they are written in one pass, and none is kept.
 """
 
-import base64
-import hashlib
 import json
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from importlib.resources import files
 
@@ -18,7 +15,7 @@ from contact_sync.i18n import _, language
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Layout, Outcome, Summary
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.html import sections
-from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, safe
+from contact_sync.report.html.markup import NOTHING, Markup, element, filled, joined, number, policy
 from contact_sync.report.html.masking import masked
 
 LIMIT = 50_000  # rows of a page at most, which a browser can search and sort; of more rows, those that need attention come first
@@ -41,24 +38,13 @@ def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:
     summary, layout = context.summary, context.layout
     template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
     before, _rows, after = template.partition("[[lines]]")
-    parts = _policy(template) | _words() | sections.headline(summary)
+    parts = policy(template) | _words() | sections.headline(summary)
     parts |= {"outcomes": sections.outcomes(summary), "causes": sections.causes(summary, masked=context.masked)}
     parts |= {"head": _head(layout), "options": _options(summary), "note": _note(summary), "page": _settings(layout)}
     attempts: Counter[str] = Counter()
-    yield _filled(before, parts)
+    yield filled(before, parts)
     yield from _lines(batches, context, attempts)
-    yield _filled(after, parts | sections.requests(summary, attempts))
-
-
-def _filled(template: str, parts: Mapping[str, str]) -> str:
-    return re.sub(r"\[\[(\w+)\]\]", lambda found: safe(parts[found[1]]), template)
-
-
-def _policy(template: str) -> dict[str, str]:
-    """Return the digests of the only style and the only script that a browser may apply."""
-    found = re.findall(r"<(style|script)>(.*?)</\1>", template, re.DOTALL)
-    digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in found}
-    return {name: Markup(f"'sha256-{digest}'") for name, digest in digests.items()}
+    yield filled(after, parts | sections.requests(summary, attempts))
 
 
 def _words() -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from contact_sync.i18n import _, ngettext
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable, stamp
-from contact_sync.report.html.markup import NOTHING, Markup, element, joined, number, section
+from contact_sync.report.html.markup import NOTHING, Markup, duration, element, joined, number, section
 from contact_sync.report.html.masking import without_long_numbers
 
 SHOWN = (*IN_PLACE, Outcome.READY, *ATTENTION, *LEFT)  # the outcomes in the order in which they are shown
@@ -210,7 +210,7 @@ def _facts(summary: Summary, attempts: dict[int, int]) -> Markup:
         again = ngettext("including {count} retry", "including {count} retries", summary.retries, count=number(summary.retries))
         lines.append((_("Requests"), number(summary.requests), again))
     if summary.seconds:
-        lines.append((_("Duration"), _duration(summary.seconds), ""))
+        lines.append((_("Duration"), duration(summary.seconds), ""))
     if attempts:
         average = number(sum(attempts.values()) / (max(attempts) + 1 - min(attempts)), 1)
         lines.append((_("Pace"), _("{pace} requests a second", pace=average), ""))
@@ -218,16 +218,6 @@ def _facts(summary: Summary, attempts: dict[int, int]) -> Markup:
         element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
         for name, value, more in lines
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return _("{hours} h {minutes} min", hours=number(hours), minutes=minutes)
-    if minutes:
-        return _("{minutes} min {seconds} s", minutes=minutes, seconds=rest)
-    return _("{seconds} s", seconds=number(seconds, 1))
 
 
 def _pace(attempts: dict[int, int]) -> Markup:

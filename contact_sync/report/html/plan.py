@@ -1,0 +1,35 @@
+"""A plan as one HTML file, which needs no script: its table is written in one pass."""
+
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+
+from contact_sync.files.atomic import AtomicFile
+from contact_sync.i18n import _, language
+from contact_sync.model import Change, PlanSummary, readable
+from contact_sync.report.html.markup import element, filled, joined, number, policy
+from contact_sync.report.plan import legend, lines
+
+
+def write(draft: AtomicFile, changes: Iterable[Change], plan: PlanSummary) -> None:
+    """Write the page. Raises OSError."""
+    draft.file.writelines(text.encode(errors="xmlcharrefreplace") for text in _texts(changes, plan))
+
+
+def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
+    template = files("contact_sync.report.html").joinpath("plan.html").read_text(encoding="utf-8")
+    before, _rows, after = template.partition("[[rows]]")
+    heads = (_("Row"), "contactId", _("Name"), _("Field"), _("SMS Partner now"), _("Yours"), "", _("What happens"))
+    counts = {_("Contacts to update"): plan.contacts, _("Conflicts"): plan.conflicts, _("Cells to be emptied"): plan.emptied}
+    parts = policy(template) | {
+        "language": language(),
+        "title": _("Plan of {name}", name=readable(plan.of.source.name)),
+        "number": plan.number,
+        "counts": joined(element("div", element("dt", name), element("dd", number(count))) for name, count in counts.items()),
+        "legend": joined(element("li", f"{kind}: {sentence}", class_=kind) for kind, sentence in legend().items()),
+        "head": joined(element("th", name, scope="col") for name in heads),
+        "footer": _("Nothing was sent. Contains personal data: share it with care."),
+    }
+    yield filled(before, parts)
+    for change, cells in lines(changes, plan):
+        yield element("tr", *(element("td", str(cell)) for cell in cells[:-1]), class_=change.kind) + "\n"
+    yield filled(after, parts)
