@@ -65,7 +65,7 @@ ERRORS := AccessError BusyError ConfigError ContactSyncError MissingError Source
 
 translations: dev  ## Update the French catalogue with new sentences, and compile it
 	@mkdir -p build
-	$(BIN)/pybabel -q extract -k _ -k N_ -k ngettext:1,2 -k from_os_error $(ERRORS:%=-k %) --no-location --sort-output --project contact-sync --version '' \
+	$(BIN)/pybabel -q extract -k _ -k N_ -k NN_:1,2 -k ngettext:1,2 -k from_os_error $(ERRORS:%=-k %) --no-location --sort-output --project contact-sync --version '' \
 		--msgid-bugs-address '' -o build/contact_sync.pot contact_sync
 	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 \
 		-i build/contact_sync.pot -d contact_sync/i18n/locale -D contact_sync -l fr

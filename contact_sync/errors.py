@@ -35,7 +35,12 @@ class ContactSyncError(Exception):
         try:
             yield
         except OSError as error:
-            raise cls(sentence, reason=error.strerror, **values) from error
+            raise cls(sentence, reason=reason_of(error), **values) from error
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the system says of an error, translated where `contact_sync.i18n.catalogue` knows it."""
+    return _(error.strerror) if error.strerror else type(error).__name__
 
 
 class ConfigError(ContactSyncError):

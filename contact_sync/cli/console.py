@@ -100,12 +100,16 @@ class Console:
 
     def print_error(self, error: ContactSyncError, source: Path | None = None) -> int:
         """Print why there is no report, and return the exit code."""
-        self.print_message(f"contact-sync: {error}")
+        return self.print_usage_error(f"contact-sync: {error}", str(error), error.exit_code, source)
+
+    def print_usage_error(self, text: str, sentence: str, exit_code: int, source: Path | None = None) -> int:
+        """Print a text about an error, of which JSON has only the sentence, and return the exit code."""
+        self.print_message(text)
         if self.as_json:
             document: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
-            document |= {"seconds": 0.0, "report": None, "exit_code": error.exit_code, "error": str(error)}
+            document |= {"seconds": 0.0, "report": None, "exit_code": exit_code, "error": sentence}
             self.print_json(document)
-        return error.exit_code
+        return exit_code
 
     def print_summary(self, summary: Summary, next_command: str = "") -> int:
         """Print the summary of a run and, if there is one, the command to run next; return the exit code."""

@@ -7,6 +7,7 @@ helps an operator who tries the URL out. The URL is a secret: anyone who knows i
 import contextlib
 import http.client
 import logging
+import ssl
 import threading
 import time
 import urllib.error
@@ -14,7 +15,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from contact_sync.display import printable
-from contact_sync.errors import ConfigError
+from contact_sync.errors import ConfigError, reason_of
 
 _START_TIMEOUT_S, _END_TIMEOUT_S = 3.0, 6.5
 """Seconds that a run waits for a ping at most, less than 10 in all; a slower ping of the start goes on beside the run."""
@@ -65,12 +66,20 @@ class Ping:
         except urllib.error.HTTPError as error:
             error.close()
             self._fail(f"HTTP {error.code}")
-        except (OSError, ValueError, http.client.HTTPException) as error:  # whose text may contain the URL
-            self._fail(type(error).__name__)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            self._fail(_reason(error))
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
         log.warning("the ping could not be sent: %s", reason)
+
+
+def _reason(error: Exception) -> str:
+    """Return why a request failed: in the system's words, or else by the kind of error, whose text may contain the URL."""
+    cause = getattr(error, "reason", error)  # the reason of a URLError is an error or a text
+    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | urllib.error.URLError):
+        return reason_of(cause)
+    return type(cause if isinstance(cause, Exception) else error).__name__
 
 
 def _is_http_url(url: str) -> bool:

@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 import click
 
 from contact_sync.cli.console import Console, Streams, bug_error
+from contact_sync.cli.language import language_of, own_words
 from contact_sync.cli.program import Process, program
 from contact_sync.display import printable
-from contact_sync.errors import ContactSyncError, StorageError
+from contact_sync.errors import ContactSyncError, StorageError, reason_of
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, shortage_of, too_few_files
+from contact_sync.i18n import set_language
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
 
 def _run(argv: Sequence[str], process: Process) -> int:
     console, streams = process.console, process.console.streams
+    set_language(language_of(argv, process.env))
+    console.as_json = "--json" in own_words(argv)  # also where the arguments are wrong
     try:
         # click prints its help where these point.
         with contextlib.redirect_stdout(streams.stdout), contextlib.redirect_stderr(streams.stderr):
@@ -44,16 +48,25 @@ def _run(argv: Sequence[str], process: Process) -> int:
     except ContactSyncError as error:
         return console.print_error(error)
     except click.ClickException as error:
-        shown, message = io.StringIO(), error.format_message()
-        error.show(shown)
-        # The message quotes arguments; click has only removed their colours.
-        console.print_message(shown.getvalue().rstrip("\n").replace(click.unstyle(message), printable(message)))
+        console.print_usage_error(*_shown(error), error.exit_code)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
     except Exception as bug:  # a mail from cron must not contain a traceback
         log.info("a bug", exc_info=True)
         return console.print_error(_error_of(bug))
+
+
+def _shown(error: click.ClickException) -> tuple[str, str]:
+    """Return what click shows of an error, and its message, empty where that is the help."""
+    shown, message = io.StringIO(), error.format_message()
+    error.show(shown)
+    text = shown.getvalue().rstrip("\n")
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return text, ""
+    # The message quotes arguments; click has only removed their colours, and breaks lines before choices.
+    inert = printable(message.replace("\n\t", " "))
+    return text.replace(click.unstyle(message), inert), inert
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -65,7 +78,7 @@ def _error_of(bug: Exception) -> ContactSyncError:
     """Return the error for an exception that no code expected, which may be the fault of the surroundings."""
     number = bug.errno if isinstance(bug, OSError) else None
     if number in {errno.ENOSPC, errno.EPIPE}:  # under --help, or for a completion
-        return StorageError("The output cannot be written ({reason}).", reason=os.strerror(number))
+        return StorageError("The output cannot be written ({reason}).", reason=reason_of(OSError(number, os.strerror(number))))
     return shortage_of(bug) or bug_error(bug)
 
 

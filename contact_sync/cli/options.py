@@ -12,8 +12,8 @@ import platformdirs
 
 from contact_sync import settings
 from contact_sync.cli.program import COMMANDS, program
-from contact_sync.errors import ConfigError
-from contact_sync.i18n import LANGUAGES, set_language
+from contact_sync.errors import ConfigError, reason_of
+from contact_sync.i18n import LANGUAGES, N_, _
 from contact_sync.model import MOST_UNDO_DAYS
 
 _MAX_CONFIG = 1 << 20  # bytes
@@ -23,15 +23,15 @@ _MAX_SECONDS = 31 * 86_400
 class _Parsed(click.ParamType[Any]):
     """A type whose values `parse` reads from text; `sentence` is the usage error where it raises ValueError."""
 
-    def __init__(self, parse: Callable[[str], Any], sentence: str) -> None:
+    def __init__(self, parse: Callable[[str], Any], sentence: str, **values: object) -> None:
         self.name = parse.__name__
-        self._parse, self._sentence = parse, sentence
+        self._parse, self._sentence, self._values = parse, sentence, values
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         try:
             return self._parse(str(value))
         except ValueError:
-            self.fail(self._sentence, param, ctx)
+            self.fail(_(self._sentence, **self._values), param, ctx)
 
     def split_envvar_value(self, rv: str) -> Sequence[str]:
         return rv.split(";")
@@ -76,9 +76,9 @@ class _Path(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not str(value) or "\0" in str(value):
-            self.fail("write the name of a file or folder.", param, ctx)
+            self.fail(_("write the name of a file or folder."), param, ctx)
         if str(value) == "-":
-            self.fail("- is not read as the standard input or output: write the name of a file or folder.", param, ctx)
+            self.fail(_("- is not read as the standard input or output: write the name of a file or folder."), param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -90,7 +90,7 @@ def whole_number(least: int, most: int) -> click.ParamType[Any]:
             raise ValueError(text)
         return int(text)
 
-    return _Parsed(whole_number, f"write a whole number from {least} to {most}.")
+    return _Parsed(whole_number, N_("write a whole number from {least} to {most}."), least=least, most=most)
 
 
 class Option(click.Option):
@@ -132,7 +132,7 @@ def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Pat
         if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
             return None
         raise ConfigError(
-            "The config file {path} cannot be read ({reason}): check --config.", path=path, reason=error.strerror
+            "The config file {path} cannot be read ({reason}): check --config.", path=path, reason=reason_of(error)
         ) from error
     except ValueError as error:
         raise ConfigError("The config file {path} is not valid TOML: {reason}.", path=path, reason=error) from error
@@ -149,7 +149,7 @@ def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Pat
 
 def _check_size(content: bytes) -> None:
     if len(content) > _MAX_CONFIG:
-        raise ValueError("more than 1 MB")
+        raise ValueError(_("more than 1 MB"))
 
 
 def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
@@ -168,13 +168,6 @@ def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
     return str(setting)
 
 
-def _choose_language(ctx: click.Context, _parameter: click.Parameter, value: str | None) -> str:
-    """Set the language of all messages: that of the option, or else of the locale."""
-    language = value or next(filter(None, map(ctx.obj.env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")[:2]
-    set_language(language if language in LANGUAGES else "en")
-    return language
-
-
 def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click's own name
     return Option(name, type=click.Choice(words), default=words[0], help=f"{help} [{words[0]}]")
 
@@ -182,15 +175,17 @@ def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click'
 PATH = _Path(readable=False, path_type=Path)
 _RATE = _Parsed(
     settings.rate,
-    f"write attempts a second, as 5 or 2.5, or 300/min ({settings.SLOWEST_RATE} to {settings.FASTEST_RATE:g}); 0 means no limit.",
+    N_("write attempts a second, as 5 or 2.5, or 300/min ({slowest} to {fastest}); 0 means no limit."),
+    slowest=settings.SLOWEST_RATE,
+    fastest=f"{settings.FASTEST_RATE:g}",
 )
-_REGION = _Parsed(settings.region, "write the two letters of a country, as FR.")
-_PERCENT = _Parsed(settings.percent, "write a percentage from 0 to 100, as 50 or 50%.")
-_MODE = _Parsed(_mode, "write permissions in octal, as 600 or 640.")
-_DELIMITER = _Parsed(_delimiter, "write one of ; , tab | or another character that can separate cells.")
-_TIME = _Parsed(_time_of_day, "write a time of day, as 02:00.")
-_RENAMING = _Parsed(_renaming, "write the header, = and the field, as 'Mobile perso=phoneNumber'.")
-_SECONDS = _Parsed(_seconds, f"write a number of seconds above 0, at most {_MAX_SECONDS}, as 30 or 2.5.")
+_REGION = _Parsed(settings.region, N_("write the two letters of a country, as FR."))
+_PERCENT = _Parsed(settings.percent, N_("write a percentage from 0 to 100, as 50 or 50%."))
+_MODE = _Parsed(_mode, N_("write permissions in octal, as 600 or 640."))
+_DELIMITER = _Parsed(_delimiter, N_("write one of ; , tab | or another character that can separate cells."))
+_TIME = _Parsed(_time_of_day, N_("write a time of day, as 02:00."))
+_RENAMING = _Parsed(_renaming, N_("write the header, = and the field, as 'Mobile perso=phoneNumber'."))
+_SECONDS = _Parsed(_seconds, N_("write a number of seconds above 0, at most {most}, as 30 or 2.5."), most=_MAX_SECONDS)
 _MANY = 1_000_000_000  # more than any source has
 NUMBER_OF_RUNS = whole_number(1, 1_000_000)
 
@@ -278,7 +273,7 @@ PROGRESS = Option("--progress", type=_SECONDS, metavar="S", help="print a line o
 PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")
 GENERAL = (
     Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=_use_config_file, help="TOML file of these options"),
-    Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", callback=_choose_language, help="en or fr [the locale's]"),
+    Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", help="en or fr [the locale's]"),
 )
 JSON = Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout")
 OUTPUT = (

@@ -1,11 +1,10 @@
 """The number of files and connections that this process may have open."""
 
 import errno
-import os
 import sys
 from contextlib import suppress
 
-from contact_sync.errors import ConfigError, ContactSyncError, UnavailableError
+from contact_sync.errors import ConfigError, ContactSyncError, UnavailableError, reason_of
 
 RESERVED_FILES = 48  # for everything but connections: source, ledger, reports, event loop, modules that are imported
 _WANTED = 1024
@@ -30,12 +29,13 @@ def most_open_files() -> int:
 
 def shortage_of(error: BaseException | None) -> ContactSyncError | None:
     """Return the error for a failure because this process or this machine has no files, memory or buffers left; else None."""
-    number = error.errno if isinstance(error, OSError) else None
-    if number == errno.EMFILE:
+    if not isinstance(error, OSError):
+        return None
+    if error.errno == errno.EMFILE:
         return too_few_files()
-    if number in {errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}:
+    if error.errno in {errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}:
         return UnavailableError(
-            "This machine has no files, memory or buffers left ({reason}): free some, and run again.", reason=os.strerror(number)
+            "This machine has no files, memory or buffers left ({reason}): free some, and run again.", reason=reason_of(error)
         )
     return None
 

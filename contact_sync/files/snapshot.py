@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
+from contact_sync.errors import BusyError, MissingError, SourceError, StorageError, reason_of
 from contact_sync.files.writers import is_being_written, writer_of
 from contact_sync.i18n import _
 from contact_sync.model import Identity
@@ -138,7 +138,7 @@ def _reading(path: Path) -> Iterator[None]:
             path=path,
         ) from error
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = reason_of(error) if isinstance(error, OSError) else error
         if isinstance(error, OSError) and error.errno not in _FINAL:
             raise BusyError("{path} cannot be read now: {reason}; run again later.", path=path, reason=reason) from error
         raise SourceError("{path} cannot be read: {reason}.", path=path, reason=reason) from error

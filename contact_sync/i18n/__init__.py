@@ -5,6 +5,7 @@ A sentence is identified by its English text; variable parts are `{placeholders}
 """
 
 import gettext as _gettext
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from contact_sync.display import printable
 
 LANGUAGES = ("en", "fr")
 
+_DOMAIN = "contact_sync"
 _LOCALE = Path(__file__).parent / "locale"
 _language = LANGUAGES[0]
 _translations = _gettext.NullTranslations()
@@ -21,7 +23,11 @@ def set_language(name: str) -> None:
     """Set the language of the process to one of `LANGUAGES`."""
     global _language, _translations  # noqa: PLW0603 - a process has one language, as it has one locale
     _language = name
-    _translations = _gettext.translation("contact_sync", _LOCALE, [name], fallback=name == LANGUAGES[0])
+    _translations = _gettext.translation(_DOMAIN, _LOCALE, [name], fallback=name == LANGUAGES[0])
+    # click translates its own sentences by the default domain, in the language that the environment names.
+    _gettext.bindtextdomain(_DOMAIN, str(_LOCALE))
+    _gettext.textdomain(_DOMAIN)
+    os.environ["LANGUAGE"] = name
 
 
 def language() -> str:
@@ -37,6 +43,11 @@ def gettext(sentence: str) -> str:
 def N_(sentence: str) -> str:  # noqa: N802 - the name that gettext's tools know
     """Mark a sentence of a table for translation, and return it unchanged."""
     return sentence
+
+
+def NN_(singular: str, plural: str) -> tuple[str, str]:  # noqa: N802 - as `N_`
+    """Mark both forms of a sentence that another library takes from the catalogue, and return them."""
+    return singular, plural
 
 
 def _(sentence: str, /, **values: object) -> str:

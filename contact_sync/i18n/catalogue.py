@@ -144,6 +144,35 @@ CATALOGUE: dict[str, str] = {
 QUOTING = {"api-refused", "text-damaged", "conflict"}
 """Codes whose sentence may repeat a value, quoted by the API or as it should be: only the reports contain it."""
 
+SYSTEM = (
+    N_("Address already in use"),
+    N_("Broken pipe"),
+    N_("Cannot allocate memory"),
+    N_("Connection refused"),
+    N_("Connection reset by peer"),
+    N_("Connection timed out"),
+    N_("Device or resource busy"),
+    N_("Disk quota exceeded"),
+    N_("File exists"),
+    N_("File name too long"),
+    N_("File too large"),
+    N_("Input/output error"),
+    N_("Is a directory"),
+    N_("Name or service not known"),
+    N_("Network is unreachable"),
+    N_("No route to host"),
+    N_("No space left on device"),
+    N_("No such device or address"),
+    N_("No such file or directory"),
+    N_("Not a directory"),
+    N_("Operation not permitted"),
+    N_("Permission denied"),
+    N_("Read-only file system"),
+    N_("Temporary failure in name resolution"),
+    N_("Too many levels of symbolic links"),
+)
+"""What the system says of its most frequent errors; any other is shown in its own words."""
+
 ANSWERS: dict[tuple[str, str], str] = {
     ("omitted", "kept"): N_("Fields that an update leaves out keep their value."),
     ("omitted", "emptied"): N_("Fields that an update leaves out are emptied: runs of pulled files send the whole contact."),

@@ -25,7 +25,7 @@ from typing import Any
 
 from aiohttp import web
 
-from contact_sync.errors import ConfigError
+from contact_sync.errors import ConfigError, reason_of
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sandbox.faults import Behaviour, Faults
 from contact_sync.sandbox.store import CREATED, MADE_UP, ContactStore, normalise
@@ -101,7 +101,7 @@ class Sandbox:
             try:
                 await web.TCPSite(runner, _LOOPBACK, port).start()
             except OSError as error:
-                reason = os.strerror(error.errno or 0)
+                reason = reason_of(OSError(error.errno, os.strerror(error.errno or 0)))  # aiohttp's own text has the address
                 raise ConfigError("Port {port} cannot be opened ({reason}): choose another.", port=port, reason=reason) from error
             self.base_url = f"http://{_LOOPBACK}:{runner.addresses[0][1]}/v1"
             yield self.base_url

@@ -94,7 +94,7 @@ def test_unreachable_monitor(monitor: Monitor, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING, logger="contact_sync"):
         refused.send("start")
         unreachable.send("0")
-    assert (refused.failure, unreachable.failure) == ("HTTP 500", "URLError")
+    assert (refused.failure, unreachable.failure) == ("HTTP 500", "Connection refused")
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
     assert "secret-id" not in caplog.text
 

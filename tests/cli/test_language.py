@@ -1,0 +1,130 @@
+"""The language of errors in the command line and in the config file."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from contact_sync.cli.language import CLICK
+from contact_sync.i18n.catalogue import SYSTEM
+
+from .program import Main, config, write
+
+WRONG = [
+    ("pull", "Il manque l’option '-o' / '--output'."),
+    ("run", "Il manque l’argument 'FILE...'."),
+    ("completion", "Il manque l’argument '{bash|zsh|fish}'. Au choix\u202f: bash, zsh, fish"),
+    ("rum", "La commande 'rum' n’existe pas. Vouliez-vous dire 'run'"),
+    ("run x --nonsense", "L’option '--nonsense' n’existe pas."),
+    ("run x --rate", "Il faut une valeur à l’option '--rate'."),
+    ("run x --quiet=1", "L’option '--quiet' ne prend pas de valeur."),
+    ("check a b c", "Arguments en trop (b c)"),
+    ("run x --blank no", "'no' n’est pas dans la liste\u202f: 'ask', 'keep', 'clear'."),
+    ("run x --rate fast", "Valeur incorrecte pour '--rate'\u202f: écrivez le nombre de tentatives par seconde"),
+    ("run x --workers 0", "écrivez un nombre entier de 1 à 256."),
+    ("run x --report -", "écrivez le nom d’un fichier ou d’un dossier."),
+    ("help nothing", "Il n’y a pas d’aide sur «\u202fnothing\u202f»"),
+]
+
+
+@pytest.mark.parametrize("variable", ["LANG", "LC_ALL", "CONTACT_SYNC_LANG"])
+@pytest.mark.parametrize(("arguments", "sentence"), WRONG)
+def test_usage_error_in_french(main: Main, variable: str, arguments: str, sentence: str) -> None:
+    """Each kind of usage error is in the language of the environment, although no option has been read yet."""
+    main.env[variable] = "fr"
+    assert main(*arguments.split()) == 2
+    err = main.read().err
+    assert sentence in err
+    assert not re.search("Error|Missing|No such|Invalid|write", err)
+
+
+@pytest.mark.parametrize("arguments", ["--lang fr --rate x", "--rate x --lang=fr", "--nonsense --lang fr"])
+def test_option_for_the_language(main: Main, arguments: str) -> None:
+    """--lang counts for the errors of all other options, wherever it is."""
+    main.env["LANG"] = "en_GB.UTF-8"
+    assert main("run", "c.csv", *arguments.split()) == 2
+    assert "Erreur\u202f:" in main.read().err
+
+
+@pytest.mark.parametrize("written", ["lang = 'fr'\nrate = 'x'", "lang = 'fr'\nnonsense = 1"])
+def test_language_of_the_config_file(main: Main, tmp_path: Path, written: str) -> None:
+    """The config file's language counts for what is wrong with the file itself, at its usual place and with --config."""
+    usual = config(written, str(tmp_path / ".config/contact-sync/config.toml"))
+    assert main("run", "c.csv") == 2
+    first = main.read().err
+    assert re.search("Erreur|Le fichier de configuration", first)
+    other = usual.rename("other.toml")
+    assert main("run", "c.csv", "--config", other) == 2
+    assert re.search("Erreur|Le fichier de configuration", main.read().err)
+
+
+@pytest.mark.parametrize("content", ["lang =", "lang = 3\nrate = 'x'", "lang = ['fr']", "lang = " + "[" * 5000])
+def test_config_file_without_a_language(main: Main, content: str) -> None:
+    """A config file that names no language is one error in the language of --lang, or else in English."""
+    path = config(content)
+    assert main("run", "c.csv", "--config", path, "--lang", "fr") == 2
+    assert re.search("Erreur|Le fichier de configuration", main.read().err)
+    assert main("run", "c.csv", "--config", path) == 2
+    assert re.search("Error|The config file", main.read().err)
+
+
+def test_options_of_another_command(main: Main) -> None:
+    """What follows -- is no option of the command itself."""
+    assert main("schedule", "c.csv", "--at", "x", "--", "--lang", "fr", "--json") == 2
+    out, err = main.read()
+    assert "is not a time of day" in err
+    assert out == ""
+
+
+def test_help_is_in_english(main: Main) -> None:
+    """The help is the same in every language."""
+    assert main("run", "--help") == main("--help") == 0
+    english = main.read().out
+    main.env["LANG"] = "fr_FR.UTF-8"
+    assert main("run", "--help") == main("--help") == 0
+    assert main.read().out == english
+
+
+def test_lines_of_the_help(main: Main) -> None:
+    """Without a command the help is shown as --help shows it; choices are on one line with their error."""
+    assert main("--help") == 0
+    shown = main.read().out
+    assert main() == 2
+    assert main.read().err == shown
+    assert main("completion") == 2
+    assert "Error: Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish" in main.read().err.splitlines()
+
+
+def test_reason_of_the_system(main: Main) -> None:
+    """What the system says of its most frequent errors is translated, also for a ping."""
+    main.env["LANG"] = "fr_FR.UTF-8"
+    assert main("check", "c.csv", "--config", "missing") == 2
+    assert "(fichier ou dossier introuvable)" in main.read().err
+    assert main("check", write("C1;Zoé"), "--ping", "http://127.0.0.1:1") == 0
+    assert "Le ping n’a pas pu être envoyé (connexion refusée)" in main.read().err
+
+
+def test_system_has_these_words() -> None:
+    """The reasons in the catalogue are those of this system, so that they can be found."""
+    known = {os.strerror(number) for number in errno.errorcode}
+    assert {text for text in SYSTEM if "name resolution" not in text and "service" not in text} <= known
+
+
+@pytest.mark.parametrize("arguments", ["run x --rate fast", "run", "run x --nonsense", "forget C1 --nonsense", "rum"])
+def test_json_of_a_usage_error(main: Main, arguments: str) -> None:
+    """With --json a usage error is an object, too, with the sentence alone."""
+    assert main(*arguments.split(), "--json") == 2
+    document = main.read_json()
+    assert document["exit_code"] == 2
+    assert document["outcomes"] == {}
+    assert re.match("Invalid value|Missing argument|No such", document["error"])
+
+
+def test_sentences_of_click() -> None:
+    """Click still has the sentences that are translated here."""
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(click.__file__).parent.glob("*.py"))
+    for sentence in CLICK:
+        assert sentence.replace("\n", "\\n").replace("\t", "\\t") in source
