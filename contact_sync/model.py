@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from abc import ABC, abstractmethod
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
@@ -578,6 +578,20 @@ class Summary:
     identity: Identity | None = None  # of the source; None when the last run was resumed
     repeats: dict[str, int] = dataclasses.field(default_factory=dict)
     """Outcome of a row that is not in place → the number of duplicates for which it counts."""
+
+    def moved(self, place: Path) -> Self:
+        """Return the summary with the paths of its reports after the source was moved to `place`."""
+        written = self.outputs | ({"report": self.report} if self.report else {})
+        outputs = OutputPaths(self.source, written).moved(place).reports
+        return dataclasses.replace(self, report=outputs.pop("report", None), outputs=outputs)
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """The number of rows with each code."""
+        found: Counter[str] = Counter()
+        for cause in self.causes:
+            found[cause.code] += cause.rows
+        return dict(found)
 
     @property
     def causes_of_rows(self) -> list[Cause]:

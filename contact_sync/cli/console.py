@@ -12,15 +12,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from contact_sync.cli.summary import long_summary, short_summary
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
-from contact_sync.i18n import _, language, ngettext
-from contact_sync.i18n.catalogue import ANSWERS, QUOTING
-from contact_sync.model import Cause, Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
+from contact_sync.i18n import _, ngettext
+from contact_sync.i18n.catalogue import ANSWERS
+from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
 from contact_sync.report.formats import FORMATS
-
-_SHOWN_CAUSES = 10
-_SHORT = 10  # lines
 
 
 class Streams(NamedTuple):
@@ -38,6 +36,7 @@ class Console:
         self.secrets: list[str] = []
         self.quiet = False
         self.as_json = False
+        self.empty_result: dict[str, Any] = {}  # what an error has in JSON; by default the keys of a run
 
     def clean(self, line: str) -> str:
         """Return a line without secrets and without characters that a terminal or a mail would obey."""
@@ -98,33 +97,35 @@ class Console:
                 stream.write(f"{text}\n")
                 stream.flush()
 
-    def print_error(self, error: ContactSyncError, source: Path | None = None) -> int:
-        """Print why there is no report, and return the exit code."""
-        return self.print_usage_error(f"contact-sync: {error}", str(error), error.exit_code, source)
+    def print_error(self, error: ContactSyncError, source: Path | None = None, place: Path | None = None) -> int:
+        """Print why there is no report, and return the exit code; `place` is where the source was moved."""
+        self.print_message(f"contact-sync: {error}")
+        if self.as_json:
+            empty = self.empty_result or _document(Summary("", Path(), None)) | {"run": None, "source": source}
+            self.print_json(empty | {"exit_code": error.exit_code, "error": str(error)} | _moved_to(place))
+        return error.exit_code
 
-    def print_usage_error(self, text: str, sentence: str, exit_code: int, source: Path | None = None) -> int:
-        """Print a text about an error, of which JSON has only the sentence, and return the exit code."""
+    def print_usage_error(self, text: str, sentence: str, exit_code: int) -> None:
+        """Print a text about a wrong command line, of which JSON has only the sentence."""
         self.print_message(text)
         if self.as_json:
-            document: dict[str, Any] = {"run": None, "source": source, "rows": 0, "outcomes": {}, "requests": 0, "retries": 0}
-            document |= {"seconds": 0.0, "report": None, "exit_code": exit_code, "error": sentence}
-            self.print_json(document)
-        return exit_code
+            self.print_json({"exit_code": exit_code, "error": sentence})
 
-    def print_summary(self, summary: Summary, next_command: str = "") -> int:
-        """Print the summary of a run and, if there is one, the command to run next; return the exit code."""
+    def print_summary(self, summary: Summary, next_command: str = "", place: Path | None = None) -> int:
+        """Print the summary of a run and, if there is one, the command to run next; return the exit code.
+
+        `place` is where the source, or only its reports, were moved.
+        """
+        summary = summary.moved(place) if place else summary
         if not self.quiet:
-            self.print_message(_long_summary(summary))
+            self.print_message(long_summary(summary))
         elif summary.exit_code or summary.warnings:
-            self.print_message(_short_summary(summary))
+            self.print_message(short_summary(summary))
         if next_command and not (self.quiet and not summary.exit_code):
             self.print_message(_("Next: {command}", command=next_command))
         if self.as_json:
-            names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
-            document = {name: getattr(summary, name) for name in names}
-            if summary.reasons:
-                document["error"] = " ".join(summary.reasons)
-            self.print_json(document)
+            error = {"error": " ".join(summary.reasons)} if summary.reasons else {}
+            self.print_json(_document(summary) | error | _moved_to(place))
         return summary.exit_code
 
     def print_pull(self, pulled: PullSummary, *, sandbox: bool) -> None:
@@ -220,6 +221,17 @@ class Console:
         return 0 if all(ok for ok, _sentence in findings) else ConfigError.exit_code
 
 
+def _document(summary: Summary) -> dict[str, Any]:
+    """Return the JSON object of a run."""
+    names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
+    others = {name: summary.outputs.get(name) for name in FORMATS if name != "report"}
+    return {name: getattr(summary, name) for name in names} | others | {"codes": summary.codes}
+
+
+def _moved_to(place: Path | None) -> dict[str, Path]:
+    return {"moved_to": place} if place and os.path.lexists(place) else {}
+
+
 def bug_error(bug: Exception) -> ContactSyncError:
     """Return the error that reports a bug to the operator, without its text, which may quote a cell."""
     name = type(bug).__name__
@@ -243,53 +255,3 @@ def _event_cells(event: Event) -> list[str]:
 
 def _local(stamp: str) -> str:
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"
-
-
-def cause_line(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
-    """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
-    sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
-    if cause.field in letters:
-        sentence = _("{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence)
-    if cause.rows > 1:
-        return _("{rows} rows (first: row {first}): {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
-    return _("row {number}: {sentence}", number=cause.first, sentence=sentence)
-
-
-def _long_summary(summary: Summary) -> str:
-    heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
-    lines = [heading, *summary.findings, *warning_lines(summary), *summary.notes]
-    lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
-    causes = summary.causes_of_rows
-    lines += [cause_line(cause, summary.letters, example=True) for cause in causes[:_SHOWN_CAUSES]]
-    if (more := len(causes) - _SHOWN_CAUSES) > 0:
-        lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
-    lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
-    if summary.requests and summary.seconds:  # unknown of a run that was killed
-        seconds = str(summary.seconds).replace(".", "," if language() == "fr" else ".")
-        lines.append(
-            ngettext(
-                "{count} request in {seconds} s (retries: {retries}).",
-                "{count} requests in {seconds} s (retries: {retries}).",
-                summary.requests,
-                retries=summary.retries,
-                seconds=seconds,
-            )
-        )
-    reports = {"report": summary.report, **summary.outputs}
-    lines += [FORMATS[name].line(path) for name, path in reports.items() if path]
-    return "\n".join(lines)
-
-
-def warning_lines(summary: Summary) -> list[str]:
-    """Return a line for each warning."""
-    return [_("Warning: {warning}", warning=warning) for warning in summary.warnings]
-
-
-def _short_summary(summary: Summary) -> str:
-    """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {printable(str(summary.source))}: {counts}.", *summary.reasons, *warning_lines(summary)]
-    lines += [cause_line(cause, summary.letters, example=False) for cause in summary.causes_of_rows[:3]]
-    end = _("(exit code {code})", code=summary.exit_code)
-    report = [_("Report: {path}", path=summary.report)] if summary.report else []
-    return "\n".join([*lines[: _SHORT - 1], " ".join([*report, end])])

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from contact_sync.cli.console import Console, cause_line, warning_lines
+from contact_sync.cli.console import Console
+from contact_sync.cli.summary import cause_line, warning_lines
 from contact_sync.i18n import _, ngettext
 from contact_sync.model import Change, Effect, Kind, Outcome, PlanSummary
 from contact_sync.report.html.markup import duration, number

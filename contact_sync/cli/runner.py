@@ -27,7 +27,7 @@ from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError, 
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import Summary, Watcher, readable
+from contact_sync.model import PullSummary, Summary, Watcher, readable
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
@@ -51,18 +51,19 @@ def run(ctx: Context) -> int:
 
 def check(ctx: Context) -> int:
     """Check a file, and return the exit code."""
-    body = partial(_execute, ctx, sync.run, build_settings.for_check, ctx.params)
+    body = partial(_shown, partial(_execute, ctx, sync.run, build_settings.for_check, ctx.params))
     return _supervise(ctx, body, sources=[ctx.params["source"]], ping_url=ctx.params["ping"])
 
 
 def retry(ctx: Context) -> int:
     """Send what the last run left, and return the exit code."""
-    body = partial(_execute, ctx, sync.retry, build_settings.for_sending, ctx.params, offer_retry=True)
+    body = partial(_shown, partial(_execute, ctx, sync.retry, build_settings.for_sending, ctx.params, offer_retry=True))
     return _supervise(ctx, body, ping_url=ctx.params["ping"])
 
 
 def pull(ctx: Context) -> int:
     """Write every contact into a file, and return the exit code."""
+    ctx.obj.console.empty_result = dict.fromkeys(PullSummary._fields, 0) | {"output": None}
     return _supervise(ctx, partial(_pull, ctx), ping_url=ctx.params["ping"])
 
 
@@ -96,7 +97,7 @@ def _plan(ctx: Context) -> FileResult:
 
 def rewrite(ctx: Context) -> int:
     """Write the last run's report again, and return the exit code."""
-    return _supervise(ctx, partial(_execute, ctx, sync.rewrite, build_settings.for_account, ctx.params))
+    return _supervise(ctx, partial(_shown, partial(_execute, ctx, sync.rewrite, build_settings.for_account, ctx.params)))
 
 
 def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequence[Path] = (), ping_url: str | None = None) -> int:
@@ -116,7 +117,7 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequenc
     try:
         code, sentence, *_rest = body()
     except ContactSyncError as error:
-        code, sentence, *_rest = _failure(console, error, source)
+        code, sentence, *_rest = _shown(partial(_failure, console, error, source))
     except KeyboardInterrupt:
         code = 130
         raise
@@ -128,20 +129,27 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequenc
 
 
 def _failure(console: Console, error: ContactSyncError, source: Path | None) -> FileResult:
-    """Print an error, and return it as the result."""
-    code = console.print_error(error, source)
-    return FileResult(code, console.clean(str(error)), is_open=False, is_of_file=error.is_of_file)
+    """Return an error as a result."""
+    show = partial(console.print_error, error, source)
+    return FileResult(error.exit_code, console.clean(str(error)), is_open=False, is_of_file=error.is_of_file, show=show)
+
+
+def _shown(run: Callable[[], FileResult]) -> FileResult:
+    """Run a source that stays at its place, print the result, and return it."""
+    result = run()
+    result.show(None)
+    return result
 
 
 def _execute(ctx: Context, flow: Flow, build: Build, options: Options, *, offer_retry: bool = False) -> FileResult:
-    """Run a flow, and print its summary; raises ContactSyncError when there is no report."""
+    """Run a flow, and return its result; raises ContactSyncError when there is no report."""
     console, settings = ctx.obj.console, build(ctx, options)
     with _progress(console, options) as progress:
         summary = flow(settings, progress)
     # What a guard or a refusal stopped would be stopped again.
     is_useful = offer_retry and summary.is_open and summary.exit_code != SourceError.exit_code
-    code = console.print_summary(summary, _retry_command(ctx) if is_useful else "")
-    return FileResult(code, "", summary.is_open, summary.identity)
+    show = partial(console.print_summary, summary, _retry_command(ctx) if is_useful else "")
+    return FileResult(summary.exit_code, "", summary.is_open, summary.identity, show=show)
 
 
 def _progress(console: Console, options: Options) -> Progress:
@@ -171,7 +179,8 @@ def _run_sources(ctx: Context) -> FileResult:
         elif report is None:
             results += _run_folder(ctx, {**options, "source": source}, budget)
         else:
-            results.append(_run_file(ctx, {**options, "source": source, "report": report}, budget))
+            run_file = partial(_run_file, ctx, {**options, "source": source, "report": report}, budget)
+            results.append(_shown(run_file))
     return min(results, key=lambda result: RANK.index(result.code), default=_NOTHING)
 
 
@@ -206,7 +215,7 @@ def _reports_of(options: Options) -> dict[Path, Path | None]:
 
 
 def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bool = False) -> FileResult:
-    """Run a file; an error, or a bug, is printed and returned, so that others can be run.
+    """Run a file; an error, or a bug, is returned, so that others can be run.
 
     Raises MissingError if the file `may_be_gone`.
     """
@@ -220,7 +229,8 @@ def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bo
         return _failure(console, error, path)
     except Exception as bug:  # which must not keep the others from being run
         log.exception("with %s", path.name)
-        return FileResult(console.print_error(shortage_of(bug) or bug_error(bug), path), "", is_open=True)
+        failure = shortage_of(bug) or bug_error(bug)
+        return FileResult(failure.exit_code, "", is_open=True, show=partial(console.print_error, failure, path))
 
 
 def _run_folder(ctx: Context, options: Options, budget: Budget) -> list[FileResult]:
@@ -238,7 +248,7 @@ def _run_folder(ctx: Context, options: Options, budget: Budget) -> list[FileResu
         if not results and not console.quiet:
             console.print_message(_("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:
-        results.append(_failure(console, error, folder))
+        results.append(_shown(partial(_failure, console, error, folder)))
     return results
 
 

@@ -37,6 +37,7 @@ class FileResult(NamedTuple):
     is_open: bool  # True when the next run has rows of it to send
     identity: Identity | None = None  # of the file that was run, where it could be read
     is_of_file: bool = False  # True when the reason lies in this file or its reports, whatever the exit code
+    show: Callable[[Path | None], object] = lambda _: None  # prints the result, with the paths after the move to a place
 
     @property
     def stops_others(self) -> bool:
@@ -53,7 +54,7 @@ def run_each(
     rehearsal: bool,
     left: Callable[[Arrivals], None] = lambda _: None,
 ) -> Iterator[FileResult]:
-    """Run each file that has arrived, move it unless this is a `rehearsal`, and yield the results.
+    """Run each file that has arrived, move it unless this is a `rehearsal`, and yield and show the results.
 
     `run` may raise MissingError: the file is gone. `moved` is called with the file, its new path (which has only the reports if
     the file was replaced meanwhile) and the exit code; `left` once with what was found, among it what is not taken. Raises
@@ -73,10 +74,15 @@ def run_each(
             continue  # another run has moved it
         yield result
         is_over = not result.is_open or result.code == SourceError.exit_code  # a guard would stop it again
-        if result.code in DESTINATIONS and is_over and not rehearsal:
-            stays = not _is_as_it_was(path, result.identity or before)
-            if place := move(path, DESTINATIONS[result.code], result.sentence, reports_only=stays):
-                moved(path, place, result.code)
+        place = None
+        try:
+            if result.code in DESTINATIONS and is_over and not rehearsal:
+                stays = not _is_as_it_was(path, result.identity or before)
+                place = move(path, DESTINATIONS[result.code], result.sentence, reports_only=stays)
+        finally:
+            result.show(place)
+        if place:
+            moved(path, place, result.code)
         if result.stops_others:
             return
     if expected and not found.files and is_overdue(inbox, expected, dt.datetime.now().astimezone()):

@@ -105,7 +105,18 @@ def test_quiet(console: Console, recorder: Recorder) -> None:
     assert out == ""
     assert err.splitlines()[:2] == ["contact-sync: contacts.csv: 2 updated, 1 invalid.", "The API is down."]
     assert err.splitlines()[-1] == "Report: contacts.results.csv (exit code 3)"
-    assert len(err.splitlines()) == 6
+
+
+@pytest.mark.parametrize(("warnings", "causes", "shown"), [(0, 3, 3), (0, 8, 8), (0, 9, 7), (2, 7, 5), (9, 1, 1), (20, 12, 2)])
+def test_causes_of_a_mail(console: Console, recorder: Recorder, warnings: int, causes: int, shown: int) -> None:
+    """A mail has as many causes as ten lines have room for, and the number of the others."""
+    console.quiet = True
+    found = [Cause("invalid", "date-serial", "date", 1, row, "") for row in range(causes)]
+    console.print_summary(summary(causes=found, warnings=["It is open."] * warnings))
+    err = recorder.read().err
+    assert err.count("Excel's number for a day") == shown
+    assert (f"and {causes - shown} more causes, in the report." in err) == (causes > shown)
+    assert len(err.splitlines()) <= 10
 
 
 @pytest.mark.parametrize("message", ["firstname has 33 characters, 32 at most: shorten it.", ""])
@@ -156,8 +167,20 @@ def test_json(console: Console, recorder: Recorder) -> None:
     out = recorder.read().out
     assert out == (
         '{"run": "20260102T030405Z-abcdef", "source": "contacts.csv", "rows": 3, "outcomes": {"updated": 2, "invalid": 1}, '
-        '"requests": 3, "retries": 1, "seconds": 0.5, "report": "contacts.results.csv", "exit_code": 3}\n'
+        '"requests": 3, "retries": 1, "seconds": 0.5, "report": "contacts.results.csv", "exit_code": 3, '
+        '"workbook": null, "page": null, "codes": {}}\n'
     )
+
+
+def test_json_of_reports_and_codes(console: Console, recorder: Recorder) -> None:
+    """The JSON object names the other reports, and has the number of rows with each code."""
+    console.as_json = True
+    codes = [("text-length", "firstname", 2), ("id-total", "contactId", 1), ("text-length", "lastname", 3)]
+    causes = [Cause("invalid", code, field, rows, 7, "") for code, field, rows in codes]
+    console.print_summary(summary(causes=causes, outputs={"workbook": Path("w.xlsx"), "page": Path("p.html")}))
+    document = recorder.read_json()
+    assert (document["workbook"], document["page"]) == ("w.xlsx", "p.html")
+    assert document["codes"] == {"text-length": 5, "id-total": 1}
 
 
 def test_json_of_a_stopped_run(console: Console, recorder: Recorder) -> None:
@@ -182,6 +205,9 @@ def test_error(console: Console, recorder: Recorder) -> None:
         "retries": 0,
         "seconds": 0.0,
         "report": None,
+        "workbook": None,
+        "page": None,
+        "codes": {},
     }
     assert document == nothing | {"source": "contacts.csv", "exit_code": 4, "error": "No. ***"}
 

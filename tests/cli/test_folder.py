@@ -1,5 +1,6 @@
 """A folder as the source of `run`."""
 
+import json
 import os
 import re
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from contact_sync.errors import StorageError
 from contact_sync.files.lock import acquire
 from contact_sync.sandbox.server import Sandbox
 from contact_sync.settings import Settings
@@ -79,6 +81,51 @@ def test_file_replaced_during_its_run(main: Main, served: tuple[Sandbox, list[st
     assert main("run", "in", *options, "--rate", "0", "-q") == 0
     assert sandbox.store["C000001"]["firstname"] == "Max"
     assert [found.name for found in Path("in").iterdir()] == ["done"]
+
+
+def test_paths_after_the_move(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Summary, mail and JSON name the reports at the place that they were moved to, and the place of the file."""
+    _, options = served
+    Path("in").mkdir()
+    write("C000001;Zoé", ";Max", name="in/a.csv")
+    write("C000001;Zoé", name="in/b.csv", header="one;two")
+    assert main("run", "in", *options, "--rate", "0", "-q", "--json") == 4
+    out, err = main.read()
+    first, second = map(json.loads, out.splitlines())
+    assert Path(first["moved_to"]).match("in/failed/*-a.csv")
+    assert first["report"] == f"{first['moved_to']}.results.csv"
+    assert Path(first["report"]).exists()
+    assert f"Report: {first['report']} (exit code 3)" in err
+    assert Path(second["moved_to"]).match("in/failed/*-b.csv")
+    assert second["report"] is None
+
+
+def test_paths_of_a_file_that_stays(main: Main) -> None:
+    """In a rehearsal nothing is moved, and the paths are those in the folder."""
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+    assert main("run", "in", "--sandbox", "--rate", "0", "--json") == 0
+    document = main.read_json()
+    assert document["report"] == "in/a.csv.results.csv"
+    assert "moved_to" not in document
+
+
+def test_result_of_a_file_that_cannot_be_moved(
+    main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The result of a file is printed also where the move fails."""
+    _, options = served
+    Path("in").mkdir()
+    write("C000001;Zoé", name="in/a.csv")
+
+    def move(*_: Any, **__: Any) -> None:
+        raise StorageError("It cannot be moved.")
+
+    monkeypatch.setattr(inbox, "move", move)
+    assert main("run", "in", *options, "--rate", "0") == 7
+    err = main.read().err
+    assert "       1 updated" in err
+    assert "It cannot be moved." in err
 
 
 @pytest.mark.parametrize("named", [".", ".."])

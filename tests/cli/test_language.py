@@ -118,9 +118,8 @@ def test_json_of_a_usage_error(main: Main, arguments: str) -> None:
     """With --json a usage error is an object, too, with the sentence alone."""
     assert main(*arguments.split(), "--json") == 2
     document = main.read_json()
-    assert document["exit_code"] == 2
-    assert document["outcomes"] == {}
-    assert re.match("Invalid value|Missing argument|No such", document["error"])
+    assert re.match("Invalid value|Missing argument|No such", document.pop("error"))
+    assert document == {"exit_code": 2}
 
 
 def test_sentences_of_click() -> None:

@@ -32,6 +32,14 @@ def test_json_and_quiet(main: Main, served: Served) -> None:
     assert out == expected
 
 
+def test_json_of_a_failed_pull(main: Main) -> None:
+    """A pull that fails has the keys of a pull, and the reason."""
+    assert main("pull", "-o", "c.csv", "--json") == 2
+    document = main.read_json()
+    assert document.pop("error").startswith("There is no API key")
+    assert document == {"contacts": 0, "groups": 0, "requests": 0, "missing": 0, "output": None, "exit_code": 2}
+
+
 def test_rehearsal(main: Main) -> None:
     """A rehearsal needs no key, and says that it is one."""
     assert main("pull", "-o", "c.csv", "--sandbox", "--rate", "0", "--group", "Clients", "--json") == 0

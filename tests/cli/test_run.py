@@ -24,7 +24,8 @@ def test_output_of_a_run(main: Main) -> None:
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "--json", "-q") == 3
     out, err = main.read()
     document = json.loads(out)
-    assert list(document) == ["run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code"]
+    contract = ["run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code"]
+    assert list(document) == [*contract, "workbook", "page", "codes"]
     assert document["outcomes"] == {"updated": 2, "invalid": 1}
     assert sum(document["outcomes"].values()) == document["rows"] == 3
     assert (document["source"], document["report"], document["requests"]) == ("contacts.csv", "contacts.results.csv", 2)

@@ -44,6 +44,15 @@ def test_the_last_run_is_resumed(opened: Open, where: Path) -> None:
         assert [pending.number for pending in again.claim(-1, failed=True)] == [3]
 
 
+def test_seconds_of_a_resumed_run(opened: Open, where: Path) -> None:
+    """The seconds of a run and of its retries add up to tenths, as each of them has."""
+    ledger = opened()
+    ledger.stage(block(row(2)))
+    for _ in range(3):
+        ledger.finish_run(Summary("run-1", Path("contacts.csv"), REPORT, seconds=0.3), "2026-01-02T04:00:00Z")
+    assert str(ledger.runs(1)[0].seconds) == "0.9"
+
+
 def test_a_killed_run_is_reopened_as_stopped(opened: Open, where: Path) -> None:
     """A run that was killed is reopened as one that was stopped; rows that were ready stay so."""
     ledger = opened()

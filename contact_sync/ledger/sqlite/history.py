@@ -49,7 +49,7 @@ class RunHistory:
         rest = json.dumps([unsent.violation.code, unsent.violation.detail, unsent.ready]) if unsent else ""
         self.database.write(
             "UPDATE run SET finished = ?, exit_code = ?, outcomes = ?, rest = ?,"
-            " requests = requests + ?, retries = retries + ?, seconds = seconds + ? WHERE id = ?",
+            " requests = requests + ?, retries = retries + ?, seconds = round(seconds + ?, 1) WHERE id = ?",
             *(finished, summary.exit_code, outcomes, rest),
             *(summary.requests, summary.retries, summary.seconds, summary.run),
         )

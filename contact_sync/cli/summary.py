@@ -1,0 +1,70 @@
+"""The summary of a run as text: in full for a terminal, in ten lines for a mail from cron."""
+
+from contact_sync.display import printable
+from contact_sync.i18n import _, language, ngettext
+from contact_sync.i18n.catalogue import QUOTING
+from contact_sync.model import Cause, Summary
+from contact_sync.report.formats import FORMATS
+
+_SHOWN_CAUSES = 10
+_SHORT = 10  # lines
+_FEWEST_CAUSES = 3  # lines that are kept for causes, however many warnings there are
+
+
+def cause_line(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
+    """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
+    sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
+    if cause.field in letters:
+        sentence = _("{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence)
+    if cause.rows > 1:
+        return _("{rows} rows (first: row {first}): {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
+    return _("row {number}: {sentence}", number=cause.first, sentence=sentence)
+
+
+def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
+    """Return a line for each cause, or for the most frequent ones and one for the others."""
+    causes = summary.causes_of_rows
+    lines = [cause_line(cause, summary.letters, example=example) for cause in causes[:most]]
+    if (more := len(causes) - most) > 0:
+        lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
+    return lines
+
+
+def long_summary(summary: Summary) -> str:
+    """Return the summary for an operator at a terminal."""
+    heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
+    lines = [heading, *summary.findings, *warning_lines(summary), *summary.notes]
+    lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
+    lines += _causes(summary, _SHOWN_CAUSES, example=True)
+    lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
+    if summary.requests and summary.seconds:  # unknown of a run that was killed
+        seconds = str(summary.seconds).replace(".", "," if language() == "fr" else ".")
+        lines.append(
+            ngettext(
+                "{count} request in {seconds} s (retries: {retries}).",
+                "{count} requests in {seconds} s (retries: {retries}).",
+                summary.requests,
+                retries=summary.retries,
+                seconds=seconds,
+            )
+        )
+    reports = {"report": summary.report, **summary.outputs}
+    lines += [FORMATS[name].line(path) for name, path in reports.items() if path]
+    return "\n".join(lines)
+
+
+def warning_lines(summary: Summary) -> list[str]:
+    return [_("Warning: {warning}", warning=warning) for warning in summary.warnings]
+
+
+def short_summary(summary: Summary) -> str:
+    """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
+    lines = [f"contact-sync: {printable(str(summary.source))}: {counts}.", *summary.reasons, *warning_lines(summary)]
+    lines = lines[: _SHORT - 1 - min(len(summary.causes_of_rows), _FEWEST_CAUSES)]
+    room = _SHORT - 1 - len(lines)
+    is_too_many = len(summary.causes_of_rows) > room
+    lines += _causes(summary, room - is_too_many, example=False)
+    end = _("(exit code {code})", code=summary.exit_code)
+    report = [_("Report: {path}", path=summary.report)] if summary.report else []
+    return "\n".join([*lines, " ".join([*report, end])])
