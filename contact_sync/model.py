@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.i18n import _, gettext
-from contact_sync.i18n.catalogue import CATALOGUE
+from contact_sync.i18n.catalogue import CATALOGUE, QUOTING
 from contact_sync.names import short
 from contact_sync.packed import pack, unpack
 
@@ -91,6 +91,25 @@ class Violation:
     def message(self) -> str:
         """One sentence that says what is wrong and what to do."""
         return _(CATALOGUE[self.code], field=self.field, **self.detail)
+
+
+CONFLICTING = "duplicate-conflict"
+LISTED = 5  # rows of a contact, or contacts, that a sentence lists
+
+
+def conflict_of(contacts: Sequence[Sequence[int]], others: int = 0) -> Violation:
+    """Return the violation of rows with one contactId and different values, by contact; `others` are contacts not listed."""
+    rows = _("; ").join(map(listed, contacts))
+    rows = _("{rows} and {more} more", rows=rows, more=others) if others else rows
+    return Violation(CONFLICTING, ID, {"rows": f" ({rows})"})
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Return row numbers as "3, 9 and 12", or the first few of many."""
+    *first, last = map(str, numbers[: LISTED + 1])
+    if len(numbers) > LISTED:
+        return _("{rows} and {more} more", rows=", ".join(first), more=len(numbers) - LISTED)
+    return _("{rows} and {last}", rows=", ".join(first), last=last) if first else last
 
 
 @dataclass(slots=True)
@@ -547,12 +566,18 @@ class Cause(NamedTuple):
     rows: int
     first: int  # number of the first row
     message: str  # of the first row; empty when it is not kept any more
+    is_shared: bool = True  # False when another row has another message
 
     @property
     def in_general(self) -> str:
         """The sentence for all of these rows, with dots for values that differ; only the code where no sentence is known."""
         sentence = gettext(CATALOGUE.get(self.code, self.code))
-        return sentence.format_map(defaultdict(lambda: "…", field=self.field, likely=""))
+        return sentence.format_map(defaultdict(lambda: "…", field=self.field, likely="", rows=""))
+
+    @property
+    def example(self) -> str:
+        """The sentence of the first row; the one for all rows where it may repeat a cell that others do not have."""
+        return (self.message if self.is_shared or self.code not in QUOTING else "") or self.in_general
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ _FEWEST_CAUSES = 3  # lines that are kept for causes, however many warnings ther
 
 def cause_line(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
     """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
-    sentence = (example and cause.code not in QUOTING and cause.message) or cause.in_general
+    sentence = cause.example if example and cause.code not in QUOTING else cause.in_general
     if cause.field in letters:
         sentence = _("{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence)
     if cause.rows > 1:
@@ -54,6 +54,7 @@ def long_summary(summary: Summary) -> str:
 
 
 def warning_lines(summary: Summary) -> list[str]:
+    """Return a line for each warning."""
     return [_("Warning: {warning}", warning=warning) for warning in summary.warnings]
 
 

@@ -18,7 +18,7 @@ CATALOGUE: dict[str, str] = {
     "id-characters": N_("The contactId contains a space or a character that is not allowed: copy it again from SMS Partner."),
     "id-length": N_("The contactId has more than 80 characters: copy it again from SMS Partner."),
     "id-clear": N_("The contactId cannot be emptied: write the id of the contact."),
-    "duplicate-conflict": N_("Rows {rows} give different values for this contact: keep one of them."),
+    "duplicate-conflict": N_("Rows have the same contactId and different values{rows}: correct the id, or keep one of them."),
     # the row as a whole
     "nothing-to-send": N_("The row has only a contactId: fill in a field, or delete the row."),
     "header-again": N_("This row repeats the header, as when two files are joined: delete the row."),

@@ -29,6 +29,7 @@ from contact_sync.model import (
     Summary,
     Violation,
     Watcher,
+    listed,
 )
 from contact_sync.report.plan import WRITERS, Writer
 from contact_sync.settings import Settings
@@ -37,7 +38,6 @@ from contact_sync.sync.merge import Merged
 from contact_sync.sync.opening import blaming_the_file, load, new_id, open_ledger, open_sender, open_source
 from contact_sync.sync.send import Sender
 from contact_sync.sync.shutdown import Shutdown, handle_signals
-from contact_sync.sync.stage import listed
 from contact_sync.sync.steps import Steps
 
 _DIFFERS = (Violation("plan-differs"),)

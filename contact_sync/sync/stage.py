@@ -16,9 +16,8 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from contact_sync.errors import SourceError
-from contact_sync.i18n import _
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation
+from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation, conflict_of
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.settings import Settings
@@ -26,7 +25,6 @@ from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
 
 MONTH_FIRST = "date-month-first"
-_LISTED = 5
 _GROUP = 10_000  # rows or contacts written in one transaction
 
 _Ages: TypeAlias = dict[int, int]  # position of a row → time of its values (seconds since 1970, UTC)
@@ -242,7 +240,7 @@ def _resolve_duplicates(hashes: _RowHashes, ledger: Ledger, duplicates: str) -> 
                 settled += _settled(rows, rows[0])
                 counting.append(rows[0][0])
             elif duplicates == "refuse":
-                conflict = Violation("duplicate-conflict", ID, {"rows": listed([number for number, _ in rows])})
+                conflict = conflict_of([[number for number, _ in rows]])
                 flags += [(number, conflict) for number, _ in rows]
             else:
                 settled += _settled(rows, rows[-1 if duplicates == "last" else 0])
@@ -280,11 +278,3 @@ def _contacts_with_duplicates(hashes: _RowHashes, ledger: Ledger) -> Iterator[li
             contacts.setdefault(contact_id, []).append((number, payloads[number]))
         yield [rows for rows in contacts.values() if len(rows) > 1]
         start = end
-
-
-def listed(numbers: Sequence[int]) -> str:
-    """Return row numbers as "3, 9 and 12", or the first few of many."""
-    *first, last = map(str, numbers[: _LISTED + 1])
-    if len(numbers) > _LISTED:
-        return _("{rows} and {more} more", rows=", ".join(first), more=len(numbers) - _LISTED)
-    return _("{rows} and {last}", rows=", ".join(first), last=last) if first else last

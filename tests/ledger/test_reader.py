@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import ID, Cause, Line, Outcome, Violation, lines_of
+from contact_sync.model import ID, Cause, Line, Outcome, Violation, conflict_of, lines_of
 from tests.ledger.rows import PRINTS, REST, Open, block, ended, row
 from tests.setups import begin_run
 
@@ -80,24 +80,36 @@ def test_causes(opened: Open) -> None:
     ledger.stage(block(row(4, "", Outcome.INVALID, serial, longer), row(5, "", Outcome.INVALID, serial), plain=[9]))
     assert ledger.causes() == [
         Cause("invalid", "date-serial", "date", 3, 3, serial.message),
-        Cause("invalid", "text-length", "firstname", 2, 2, long_.message),
+        Cause("invalid", "text-length", "firstname", 2, 2, long_.message, is_shared=False),
     ]
 
 
 def test_message_of_a_cause(opened: Open) -> None:
     """A cause has the message of its first row, whatever else is wrong with that row, and whenever that was found."""
     ledger = opened()
-    serial, conflict = Violation("date-serial", "date"), Violation("duplicate-conflict", ID, {"rows": "2 and 4"})
+    serial, conflict = Violation("date-serial", "date"), conflict_of([[2, 4]])
     first, second = (Violation("text-length", "url", {"length": length, "limit": "255"}) for length in ("300", "301"))
     ledger.stage(block(row(2, "", Outcome.INVALID, serial, first), row(3, "", Outcome.INVALID, second)))
     ledger.stage(block(row(4, "", Outcome.INVALID, second), row(5, "", Outcome.INVALID, serial)))
     ledger.flag_invalid([(2, conflict), (4, conflict)])
     assert ledger.causes() == [
-        Cause("invalid", "text-length", "url", 3, 2, first.message),
+        Cause("invalid", "text-length", "url", 3, 2, first.message, is_shared=False),
         Cause("invalid", "date-serial", "date", 2, 2, serial.message),
         Cause("invalid", "duplicate-conflict", ID, 2, 2, conflict.message),
     ]
     assert next(lines_of(ledger.batches())).message == f"{serial.message} {first.message} {conflict.message}"
+
+
+def test_message_of_several_contacts_that_disagree(opened: Open) -> None:
+    """The message of rows that disagree names those of every contact, or of the first few."""
+    ledger = opened()
+    ledger.stage(block(*(row(number, f"C{number % 7}", Outcome.INVALID) for number in range(2, 16))))
+    ledger.flag_invalid([(number, conflict_of([[number, number + 7]])) for number in (2, 3, 9, 10)])
+    (cause,) = ledger.causes()
+    assert cause.message.startswith("Rows have the same contactId and different values (2 and 9; 3 and 10): correct the id")
+    ledger.flag_invalid([(number, conflict_of([[4, 11]])) for number in (4, 5, 6, 7, 11, 12, 13, 14)])
+    (cause,) = ledger.causes()
+    assert "(2 and 9; 3 and 10; 4 and 11; 5 and 12; 6 and 13 and 1 more)" in cause.message
 
 
 def test_messages_that_an_earlier_version_joined(opened: Open) -> None:

@@ -201,6 +201,18 @@ def test_causes(path: Path) -> None:
     assert len(parsed.all("button", **named)) == 1
 
 
+def test_cause_of_rows_with_different_texts(path: Path) -> None:
+    """A hint on the text of one row is left out where other rows have other texts."""
+    message = "firstname contains damaged characters (it was probably “Lefèvre”)."
+    causes = [
+        Cause("invalid", "text-damaged", "firstname", 2, 7, message, is_shared=False),
+        Cause("invalid", "text-damaged", "lastname", 2, 8, message),
+    ]
+    text = Parsed(write(path, A_RUN, summary_of(A_RUN, causes=causes))).text
+    assert "2 rows: firstname contains damaged characters, as in “LefÃ¨vre”: type it again, and export as UTF-8." in text
+    assert text.count("it was probably") == 1
+
+
 def test_rows(path: Path) -> None:
     """Every row is there once: number, outcome, code, fields, message, and the source's cells as read."""
     parsed = Parsed(write(path, A_RUN))

@@ -205,16 +205,16 @@ def test_rows_that_disagree(ledger: Ledger, size: int) -> None:
     stage(ledger, table(("C1", "Zoé"), ("C2", "Max"), ("C1", "Léa"), ("C1", "Zoé"), size=size))
     assert codes_of(ledger) == [CONFLICT, PENDING, CONFLICT, CONFLICT]
     assert {line.message for line in lines(ledger) if line.outcome} == {
-        "Rows 2, 4 and 5 give different values for this contact: keep one of them."
+        "Rows have the same contactId and different values (2, 4 and 5): correct the id, or keep one of them."
     }
 
 
 def test_many_rows_that_disagree(ledger: Ledger) -> None:
     """Of many rows that disagree the first five are listed."""
     stage(ledger, table(*[("C1", f"n{n}") for n in range(8)]))
-    assert lines(ledger)[0].message.startswith("Rows 2, 3, 4, 5, 6 and 3 more give")
+    assert lines(ledger)[0].message.startswith("Rows have the same contactId and different values (2, 3, 4, 5, 6 and 3 more):")
     stage(ledger, table(*[("C1", f"n{n}") for n in range(5)]))
-    assert lines(ledger)[0].message.startswith("Rows 2, 3, 4, 5 and 6 give")
+    assert lines(ledger)[0].message.startswith("Rows have the same contactId and different values (2, 3, 4, 5 and 6):")
 
 
 def test_rows_whose_contact_is_not_certain(ledger: Ledger) -> None:
@@ -314,7 +314,9 @@ def test_duplicates_across_chunks_and_groups(
     rows = [*agreeing, *disagreeing, ("C30", "Max"), *agreeing, *[(contact_id, "Eve") for contact_id, _ in disagreeing]]
     stage(ledger, table(*rows, size=size))
     assert codes_of(ledger) == [*[PENDING] * 7, *[CONFLICT] * 7, PENDING, *[AGREEING] * 7, *[CONFLICT] * 7]
-    assert [line.message.split(" give")[0] for line in lines(ledger)][7:14] == [f"Rows {n} and {n + 15}" for n in range(9, 16)]
+    assert [line.message.split(":")[0].rpartition("(")[2] for line in lines(ledger)][7:14] == [
+        f"{n} and {n + 15})" for n in range(9, 16)
+    ]
     assert ledger.outcomes() == {"invalid": 14, "duplicate": 7, "": 8}
     assert ledger.count(None) == 8
 

@@ -15,7 +15,9 @@ from contact_sync.ledger.sqlite.outbox import RunOutbox, result_columns
 from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text, violation_columns
 from contact_sync.model import (
     ATTENTION,
+    CONFLICTING,
     IN_PLACE,
+    LISTED,
     REPEATS_LEFT,
     REPEATS_WRONG,
     ROW,
@@ -24,6 +26,7 @@ from contact_sync.model import (
     Line,
     Outcome,
     Violation,
+    conflict_of,
     stamp,
 )
 from contact_sync.packed import unpack
@@ -101,7 +104,8 @@ class RunReader:
     def causes(self) -> list[Cause]:
         rows: Counter[tuple[str, str, str]] = Counter()
         first: dict[tuple[str, str, str], tuple[int, str]] = {}
-        for outcome, joined, fields, count, number, message in self._groups():
+        shared: dict[tuple[str, str, str], bool] = {}
+        for outcome, joined, fields, count, number, message, is_shared in self._groups():
             codes = joined.split(",")
             sentences = message.split(SENTENCE_SEPARATOR) if len(codes) > 1 else [message]
             if len(sentences) != len(codes):  # written by a version that did not separate them
@@ -109,21 +113,31 @@ class RunReader:
             for code, field, sentence in zip(codes, fields.split(","), sentences, strict=True):
                 cause = (outcome, code, field)
                 rows[cause] += count
+                shared[cause] = bool(is_shared) and (cause not in first or (shared[cause] and first[cause][1] == sentence))
                 first[cause] = min((number, sentence), first.get(cause, (number, sentence)))
-        found = [Cause(*cause, count, *first[cause]) for cause, count in rows.items()]
+        found = [Cause(*cause, count, *first[cause], shared[cause]) for cause, count in rows.items()]
+        found = [cause if cause.code != CONFLICTING or cause.is_shared else self._with_all_contacts(cause) for cause in found]
         return sorted(found, key=lambda cause: (-cause.rows, cause.first))
 
+    def _with_all_contacts(self, cause: Cause) -> Cause:
+        """Return the cause of rows that disagree with a message that names the rows of every contact, not of the first alone."""
+        rows = "FROM row WHERE outcome = 'invalid' AND instr(code, ?)"
+        listed = f"SELECT group_concat(number) {rows} GROUP BY contact_id ORDER BY min(number) LIMIT ?"
+        contacts = [sorted(map(int, numbers.split(","))) for (numbers,) in self.database.each(listed, CONFLICTING, LISTED)]
+        total = self.database.number(f"SELECT count(DISTINCT contact_id) {rows}", CONFLICTING)
+        return cause._replace(message=conflict_of(contacts, total - len(contacts)).message)
+
     def _groups(self) -> Iterator[tuple[Any, ...]]:
-        """Yield outcome, codes, fields, number of rows, first row and its sentences of rows that agree in the first three."""
+        """Yield what rows have in common (outcome, codes, fields), their number, the first, its message, and if all have it."""
         lost = [result.row.number for result in self.outbox.unwritten]
         yield from self.database.all(
             # SQLite takes the message from the row that has the smallest number.
-            "SELECT outcome, code, fields, count(*), min(number), message FROM row"
+            "SELECT outcome, code, fields, count(*), min(number), message, count(DISTINCT message) = 1 FROM row"
             " WHERE code <> '' AND number NOT IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3",
             json.dumps(lost),
         )
         if lost:
-            yield Outcome.FAILED, _LOST.code, ROW, len(lost), min(lost), _LOST.message
+            yield Outcome.FAILED, _LOST.code, ROW, len(lost), min(lost), _LOST.message, True
         if self.unsent:
             why = self.unsent.violation
             query = (
@@ -131,7 +145,7 @@ class RunReader:
                 " WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?)) GROUP BY outcome"
             )
             for rows, first in self.database.all(query, json.dumps(lost)):
-                yield Outcome.UNPROCESSED, why.code, ROW, rows, first, why.message
+                yield Outcome.UNPROCESSED, why.code, ROW, rows, first, why.message, True
 
     def batches(self) -> Iterator[Batch]:
         lost = [dataclasses.replace(result, outcome=Outcome.FAILED, violations=[_LOST]) for result in self.outbox.unwritten]

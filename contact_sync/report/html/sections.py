@@ -179,7 +179,7 @@ def causes(summary: Summary, *, masked: bool) -> Markup:
 
 
 def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
-    sentence = cause.message or cause.in_general
+    sentence = cause.example
     if masked:  # a sentence of the API may quote a number, and the row that has it is unknown here
         sentence = without_long_numbers(sentence)
     one, field = cause.rows == 1, cause.field
