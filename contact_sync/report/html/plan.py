@@ -18,7 +18,7 @@ def write(draft: AtomicFile, changes: Iterable[Change], plan: PlanSummary) -> No
 def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
     template = files("contact_sync.report.html").joinpath("plan.html").read_text(encoding="utf-8")
     before, _rows, after = template.partition("[[rows]]")
-    heads = (_("Row"), "contactId", _("Name"), _("Field"), _("SMS Partner now"), _("Yours"), "", _("What happens"))
+    heads = (_("Row"), "contactId", _("Name"), _("Field"), _("SMS Partner now"), _("Yours"), _("Change"), _("What happens"))
     counts = {_("Contacts to update"): plan.contacts, _("Conflicts"): plan.conflicts, _("Cells to be emptied"): plan.emptied}
     parts = policy(template) | {
         "language": language(),
