@@ -303,7 +303,7 @@ class LiveRead(NamedTuple):
 
     base: str = ""  # a fresh base token of the contact as it is now
     before: Mapping[str, str] = {}  # field that an update changes → the value before
-    written: str = ""  # a base token of what was written: of these fields alone, as if the others were empty
+    written: str = ""  # the base of an undo: a token of what is written and one of what it puts back, the other fields empty
 
 
 class Answer(NamedTuple):

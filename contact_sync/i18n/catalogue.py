@@ -50,7 +50,7 @@ CATALOGUE: dict[str, str] = {
         "{field} is what a spreadsheet makes of the value that was pulled (0123 becomes 123): put the value back, or pull as "
         ".xlsx; if it is meant, send it in a file of its own without the column sync_base."
     ),
-    "cell-emptied": N_("{field} was emptied since the file was pulled: put the value back{clear}."),
+    "cell-emptied": N_("{field} was emptied, or says that it is empty, since the file was pulled: put the value back{clear}."),
     # a contact that was read before its update
     "conflict": N_(
         "SMS Partner has {theirs} as {field} since the file was pulled: to keep that, write it in the cell; to send yours, leave "

@@ -223,7 +223,10 @@ class Ledger(Outbox, Protocol):
         """Note an answer durably, with the time, and in `how` what has shown it."""
 
     def keep_before(self, run: str, image: model.BeforeImage, at: str) -> None:
-        """Keep the values of a contact durably before `run`, which is no run of a source, changes them."""
+        """Keep the values of a contact durably before `run` changes them, unless some are kept."""
+
+    def successors(self, tokens: Sequence[str]) -> dict[str, str]:
+        """Return, for each base token whose row was sent since, the token of what the API had afterwards."""
 
     def before_images(self, run: str) -> Iterator[model.BeforeImage]:
         """Yield the values before `run` changed them, by contactId; none once they are too old."""

@@ -1,6 +1,7 @@
 """Canonical texts: the value of each cell as it would be sent, so that two spellings of one value are no edit.
 
-A cell that breaks a rule has no such value; its text without surrounding white space stands for it.
+A cell that breaks a rule has no such value; its text without surrounding white space stands for it. Programs that save a file
+write other line breaks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,14 @@ def canonical_texts(
         return tuple(payload)
     return tuple(
         [
-            (trim(cells[mapping[field]]) if field in mapping else None) if value is None else value
+            (_text(cells[mapping[field]]) if field in mapping else None) if value is None else value
             for field, value in zip(schema.fields, payload, strict=True)
         ]
     )
+
+
+def _text(cell: str) -> str:
+    return trim(cell).replace("\r\n", "\n").replace("\r", "\n") if cell else ""
 
 
 class Canonicaliser:

@@ -151,7 +151,7 @@ def open_file(copy: FileIO, path: Path, _kind: Kind, options: SourceOptions) -> 
         path,
         *selection.layout,
         findings=[found, *selection.findings],
-        warnings=[*detected.warnings, *header.warn_above()],
+        warnings=[*detected.warnings, *header.warn_above(), *header.warn_unpulled()],
         _text=text,
         _ends_in_newline=detected.ends_in_newline,
         _header=header,

@@ -64,6 +64,18 @@ class Header:
         """The positions of the columns without a name."""
         return [position for position, cell in enumerate(self.cells) if not cell.strip()]
 
+    def warn_unpulled(self) -> list[str]:
+        """Return a warning for a pulled file whose base tokens are gone."""
+        names = {cell.strip().casefold() for cell in self.cells}
+        if "sync_stop" in names and BASE_COLUMN not in names:
+            warning = _(
+                "This file was pulled, but its column {column} is gone: every cell is sent, also over what was changed in SMS "
+                "Partner since. Pull again, or put the column back.",
+                column=BASE_COLUMN,
+            )
+            return [warning]
+        return []
+
     def warn_above(self) -> list[str]:
         """Return a warning when a row above the header resembles a contact (a table sorted together with its header)."""
         for number, cells in self.above:

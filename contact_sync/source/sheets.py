@@ -201,7 +201,7 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
         *selection.layout,
         is_workbook=True,
         findings=[_("Sheet “{title}”, header on row {row}.", title=worksheet.title, row=header.number), *selection.findings],
-        warnings=header.warn_above() + _warn_empty_formulas(metadata.empty_formulas),
+        warnings=header.warn_above() + header.warn_unpulled() + _warn_empty_formulas(metadata.empty_formulas),
         blanks_certain=not metadata.empty_formulas,
         worksheet=worksheet,
         header=header,

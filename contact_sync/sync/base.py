@@ -1,18 +1,20 @@
 """Rows of a pulled file against their base tokens: only the cells that were edited since the pull are judged and sent."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import N_, _
-from contact_sync.ledger.base_token import BaseTokens, Fit
-from contact_sync.model import FIELDS, ID, PHONE, ROW, Chunk, Source, Violation
+from contact_sync.ledger.base_token import Base, BaseTokens, Fit
+from contact_sync.model import FIELDS, ID, NAMES, PHONE, ROW, Chunk, Source, Violation
 from contact_sync.rules.canonical import canonical_texts
 from contact_sync.rules.cells import DATE, TEXTS
 from contact_sync.rules.columns import NOTHING_TO_SEND, Verdicts
 from contact_sync.rules.conversions import is_shortened, originals
+
+_MEANT_EMPTY = {"vider", "clear", "vide", "(vide)", "(blank)", "null", "(null)", "n/a", "#n/a", "-", "--", "?"}  # in a name
 
 _UNUSABLE = {
     Fit.MISSING: N_("empty, as in a row that was pasted in"),
@@ -29,7 +31,9 @@ class Bases:
     tokens: BaseTokens
     source: Source
     blank: Literal["ask", "keep", "clear"]
+    successors: Callable[[Sequence[str]], Mapping[str, str]]  # token → that of what the API had after its row was sent
     fits: Counter[Fit] = field(default_factory=Counter)  # number of rows of each kind
+    edits: Counter[str] = field(default_factory=Counter)  # field → number of rows in which it was edited
 
     def apply(self, chunk: Chunk, verdicts: Verdicts) -> tuple[Verdicts, set[int]]:
         """Return `verdicts` on the edited fields alone, and the positions of the rows that have none.
@@ -39,6 +43,7 @@ class Bases:
         """
         place = self.source.base_position
         assert place is not None  # noqa: S101 - only a pulled file has bases
+        self._succeed(chunk, place)
         payloads, violations = list(verdicts.payloads), dict(verdicts.violations)
         untouched: set[int] = set()
         edited_dates: set[int] = set()
@@ -50,15 +55,21 @@ class Bases:
                 violations[at] = found
                 continue
             texts = canonical_texts(payloads[at], cells, self.source.mapping)
-            base = self.tokens.read(cells[place].strip(), contact_id, texts)
+            token, _space, undone = cells[place].strip().partition(" ")
+            base = self.tokens.read(token, contact_id, texts)
             self.fits[base.fit] += 1
             payloads[at] = tuple(
                 [value if name in base.edited else None for name, value in zip(FIELDS, payloads[at], strict=True)]
             )
-            if base.fit is Fit.FITS:
+            if base.fit is Fit.FITS and undone and self.tokens.read(undone, contact_id, texts) == Base(Fit.FITS):
+                # What the API had before is put back as it was, whatever the rules say.
+                payloads[at] = tuple([text if name in base.edited else None for name, text in zip(FIELDS, texts, strict=True)])
+                found = []
+            elif base.fit is Fit.FITS:
+                self.edits.update(base.edited)
                 found = [flaw for flaw in found if flaw.field in base.edited]
                 found += self._emptied(base.edited, texts, payloads[at])
-                found += self._converted(cells[place].strip(), contact_id, payloads[at])
+                found += self._converted(token, contact_id, payloads[at])
             elif base.fit is Fit.MOVED:
                 found = [Violation("id-moved", ID)]
             else:
@@ -72,11 +83,22 @@ class Bases:
         ambiguous = [at for at in verdicts.ambiguous if at in edited_dates]
         return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched
 
+    def _succeed(self, chunk: Chunk, place: int) -> None:
+        """Replace the tokens of rows that were sent since the pull: what this program wrote is the base of the next edit."""
+        tokens = [row[place].strip().partition(" ")[0] if len(row) > place else "" for row in chunk.rows]
+        if found := self.successors(tokens):
+            for row, token in zip(chunk.rows, tokens, strict=True):
+                row[place] = found.get(token, row[place])
+
     def _emptied(self, edited: frozenset[str], texts: Sequence[str | None], payload: Sequence[str | None]) -> list[Violation]:
         """Return a violation for each cell that was emptied, unless the operator has said what that means."""
         if self.blank != "ask":
             return []
-        emptied = [name for name, text, value in zip(FIELDS, texts, payload, strict=True) if text == "" and value is None]
+        emptied = [
+            name
+            for name, text, value in zip(FIELDS, texts, payload, strict=True)
+            if (text == "" and value is None) or (name in NAMES and (text or "").lower() in _MEANT_EMPTY)
+        ]
         return [
             Violation("cell-emptied", name, {"clear": "" if name == PHONE else _(", or write <clear> to empty it there, too")})
             for name in emptied

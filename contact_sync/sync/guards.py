@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
+from contact_sync.model import NAMES, PHONE
 from contact_sync.settings import GuardSettings
 from contact_sync.sync.stage import StageResult
 
@@ -47,6 +48,17 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
             known=known,
             most=f"{limits.max_identity_changes:g}",
         )
+    for field in (*NAMES, PHONE):
+        count = staged.edits.get(field, 0)
+        if staged.pulled >= MIN_KNOWN and count * 100 > limits.max_identity_changes * staged.pulled:
+            yield SourceError(
+                "{count} of {rows} rows have another {field} than when the file was pulled, more than {most} %, as when one "
+                "column was sorted or moved alone, so nothing was sent: check it, or allow more with --max-identity-changes.",
+                count=count,
+                rows=staged.pulled,
+                field=field,
+                most=f"{limits.max_identity_changes:g}",
+            )
     if staged.clears > limits.max_clears:
         sentence = ngettext(
             "{count} cell would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "

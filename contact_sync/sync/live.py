@@ -9,6 +9,7 @@ that can show it is read back; what it has shown is noted for the account, and d
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,17 +18,14 @@ from contact_sync.errors import AttemptError, Rejected, Transient
 from contact_sync.i18n import _
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, ID, PHONE, Answer, LiveRead, Outcome, Pending, Violation
+from contact_sync.model import FIELDS, ID, PHONE, Answer, BeforeImage, LiveRead, Outcome, Pending, Violation, stamp
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.settings import SendSettings
 from contact_sync.sync.delivery import Attempts
 from contact_sync.sync.merge import Merged, merge
+from contact_sync.sync.open_questions import EMPTIED, KEPT, NUMBER, OMITTED, REQUIRED, clear_of
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Stopped
-
-OMITTED, NUMBER, CLEAR = "omitted", "phoneNumber", "clear"
-"""Questions: what becomes of fields that are left out; whether an update needs the number; whether an empty field is emptied."""
-KEPT, EMPTIED, REQUIRED = "kept", "emptied", "required"  # answers
 
 _T = TypeVar("_T")
 
@@ -118,8 +116,12 @@ class LiveRowSender(RowSender):
         others = {field: value for field, value in now.values.items() if value and field not in wanted}
         is_open = bool(others) and OMITTED not in self._answers
         if self._settings.undo_days:
-            before = {field: now.values[field] for field in wanted} | (others if is_open else {})
-            attempts.live = LiveRead(row.base, before=before, written=self._token(row, wanted))
+            before = {field: now.values[field] for field in wanted}
+            written = self._written(row, wanted, before, now)
+            image = BeforeImage(row.contact_id, before, written)
+            self._live.ledger.keep_before(self._live.ledger.last_run(), image, stamp(datetime.now(UTC)))
+            before |= others if is_open else {}
+            attempts.live = LiveRead(row.base, before, self._written(row, wanted, before, now))
         sent = wanted
         if self._answers.get(OMITTED) == EMPTIED:
             sent = now.values | wanted
@@ -141,7 +143,12 @@ class LiveRowSender(RowSender):
         if answer.outcome is not Outcome.UPDATED:
             return answer
         before = {field: attempts.live.before[field] for field in wanted} if attempts.live else {}
-        return answer._replace(live=LiveRead(self._token(row, now.texts | wanted), before, self._token(row, wanted)))
+        written = self._written(row, wanted, before, now)
+        return answer._replace(live=LiveRead(self._token(row, now.texts | wanted), before, written))
+
+    def _written(self, row: Pending, wanted: Mapping[str, str], before: Mapping[str, str], now: LiveContact) -> str:
+        """Return the base of an undo: the token of what is written, and the one of what it puts back."""
+        return f"{self._token(row, wanted)} {self._token(row, {field: now.texts[field] for field in before})}"
 
     async def _verify(self, turn: _Turn, wanted: dict[str, str], before: LiveContact, answer: Answer) -> Answer:
         """Read the contact again, note what the update has shown about the API, and send back what it has emptied."""
@@ -175,8 +182,3 @@ async def restore(send: Callable[[dict[str, str]], Awaitable[_T]], contact: dict
     except Rejected:
         await send({field: value for field, value in contact.items() if field != PHONE})
         return await send(contact)
-
-
-def clear_of(field: str) -> str:
-    """Return the question whether sending a field empty empties it."""
-    return f"{CLEAR} {field}"

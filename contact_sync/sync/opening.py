@@ -20,6 +20,7 @@ from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.sync.base import Bases
 from contact_sync.sync.budget import Budget
+from contact_sync.sync.open_questions import EMPTIED, OMITTED
 from contact_sync.sync.shutdown import Shutdown
 from contact_sync.sync.stage import StageResult
 from contact_sync.sync.steps import Steps
@@ -126,11 +127,13 @@ def load(
 ) -> Loaded:
     """Stage the rows of `source`, the valid ones as `pending` or as `ready`; those of a dry run leave the last run's rows."""
     settings, ledger, is_pulled = steps.settings, steps.ledger, source.base_position is not None
+    # Where an update empties the fields that it leaves out, any file needs to know the whole contact.
+    reads = is_pulled or ledger.answers().get(OMITTED) == EMPTIED
     policy = Policy(blank=settings.source.blank, region=settings.source.region, today=started.astimezone().date())
     ledger.begin_run(
         steps.summary.run, paths, stamp(started), source.layout, keep=not settings.dry_run, as_of=_age(source, started)
     )
-    tokens = open_tokens(settings, sender, is_pulled=is_pulled)
-    bases = Bases(tokens, source, settings.source.blank) if tokens and is_pulled else None
+    tokens = open_tokens(settings, sender, is_pulled=reads)
+    bases = Bases(tokens, source, settings.source.blank, ledger.successors) if tokens and is_pulled else None
     staged = steps.stage(source, policy, bases, pending=pending)
-    return Loaded(staged, open_live(settings, tokens, policy, ledger, is_pulled=is_pulled) if sender else None)
+    return Loaded(staged, open_live(settings, tokens, policy, ledger, is_pulled=reads) if sender else None)

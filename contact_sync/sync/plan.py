@@ -33,8 +33,9 @@ from contact_sync.model import (
 )
 from contact_sync.report.plan import WRITERS, Writer
 from contact_sync.settings import Settings
-from contact_sync.sync.live import OMITTED, Live, LiveContact, clear_of
+from contact_sync.sync.live import Live, LiveContact
 from contact_sync.sync.merge import Merged
+from contact_sync.sync.open_questions import OMITTED, clear_of
 from contact_sync.sync.opening import blaming_the_file, load, new_id, open_ledger, open_sender, open_source
 from contact_sync.sync.send import Sender
 from contact_sync.sync.shutdown import Shutdown, handle_signals

@@ -24,7 +24,8 @@ from contact_sync.rules.cells import DATE, LIMITS, normalise_id
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
-from contact_sync.sync.live import EMPTIED, KEPT, NUMBER, OMITTED, REQUIRED, clear_of, restore
+from contact_sync.sync.live import restore
+from contact_sync.sync.open_questions import EMPTIED, KEPT, NUMBER, OMITTED, REQUIRED, clear_of
 from contact_sync.sync.send import Sender
 from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.undo import PROBE

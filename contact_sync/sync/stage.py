@@ -16,6 +16,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from contact_sync.errors import SourceError
+from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation, conflict_of
 from contact_sync.rules.anomalies import Damage
@@ -43,6 +44,8 @@ class StageResult(NamedTuple):
     identity_changes: int  # rows of known contacts that change first name, last name and phone number at once
     superseded: int  # rows that a newer source has overtaken
     no_value_words: dict[str, int]  # field → cells with a word for no value, such as NULL, where there are many
+    pulled: int  # rows of a pulled file
+    edits: Mapping[str, int]  # field → rows of a pulled file in which it was edited
 
 
 @dataclass
@@ -138,6 +141,8 @@ def stage(
         identity_changes,
         superseded,
         validator.no_value_words.counts(rows),
+        bases.fits[Fit.FITS] if bases else 0,
+        bases.edits if bases else {},
     )
 
 
@@ -208,7 +213,15 @@ def _block_of(
     # The report repeats the age of each row: a report of a report must not make its values look newer.
     apart |= dict.fromkeys(ages.keys() - apart.keys() - overtaken.keys() - violations.keys() - chunk.skipped, outcome)
     others = [
-        Staged(chunk.numbers[p], ids[p], payloads[p], outcome, (), ages.get(p), "" if base is None else chunk.rows[p][base])
+        Staged(
+            chunk.numbers[p],
+            ids[p],
+            payloads[p],
+            outcome,
+            (),
+            ages.get(p),
+            "" if base is None else chunk.rows[p][base].strip().partition(" ")[0],
+        )
         for p, outcome in apart.items()
     ]
     for position, fields in overtaken.items():

@@ -14,7 +14,7 @@ from contact_sync.files.atomic import AtomicFile, open_atomic, writing
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, BeforeImage, UndoSummary
+from contact_sync.model import FIELDS, BeforeImage, Outcome, UndoSummary
 from contact_sync.names import short
 from contact_sync.report.pulled import WRITERS, is_pulled
 from contact_sync.settings import Settings
@@ -69,6 +69,8 @@ def _find(ledger: Ledger, run: str) -> tuple[str, Path]:
     for each in runs:
         if next(ledger.before_images(each.id), None):
             return each.id, each.place
+        if each.outcomes.get(Outcome.UPDATED) and not run and any(next(ledger.before_images(one.id), None) for one in runs):
+            raise ConfigError("The last run kept no values before: name an earlier one (contact-sync history).")
     raise ConfigError(
         "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
     )

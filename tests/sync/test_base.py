@@ -121,10 +121,8 @@ def test_an_emptied_cell(pulled: Pulled) -> None:
     pulled.edit("C000001", custom1="", phoneNumber="")
     assert pulled.run().outcomes == {"invalid": 1, "unchanged": 3}
     (message,) = [line["sync_message"] for line in pulled.lines() if line["sync_code"]]
-    assert message == (
-        "phoneNumber was emptied since the file was pulled: put the value back. custom1 was emptied since the file was pulled: "
-        "put the value back, or write <clear> to empty it there, too."
-    )
+    emptied = "was emptied, or says that it is empty, since the file was pulled: put the value back"
+    assert message == f"phoneNumber {emptied}. custom1 {emptied}, or write <clear> to empty it there, too."
     assert pulled.run(blank="keep").outcomes == {"unchanged": 4}
     pulled.run(blank="clear")
     pulled.change("C000001", custom1="gold")

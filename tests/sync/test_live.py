@@ -1,13 +1,17 @@
 """Reading before writing: the merge of a row with what the API has now, and what is found out about the API."""
 
+import sqlite3
 from typing import Any
 
 import openpyxl
 import pytest
 
+from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.model import BeforeImage
+from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.settings import AccountSettings
+from contact_sync.sync.undo import undo
 from tests.sync.test_base import CONTACTS, HEADER, Pulled, pulled
 from tests.sync.test_run import KEY, age, balanced
 
@@ -120,10 +124,10 @@ def test_an_old_export(pulled: Pulled) -> None:
         rows[-1][HEADER.index("lastname")] = "Mine"
         pulled.change(contact_id, lastname="Theirs")
     pulled.save(rows)
-    summary = pulled.run(workers=1)
+    summary = pulled.run(workers=1, max_identity_changes=100)
     assert (summary.outcomes, summary.exit_code) == ({"conflict": 4, "unprocessed": 26}, 4)
     assert "as in an old export" in summary.reasons[0]
-    assert pulled.run(workers=1, max_conflicts=100).outcomes == {"conflict": 30}
+    assert pulled.run(workers=1, max_conflicts=100, max_identity_changes=100).outcomes == {"conflict": 30}
     pulled.save(rows[:19])
     assert pulled.run().outcomes == {"conflict": 19}
     assert pulled.sent == []
@@ -216,3 +220,108 @@ def test_retry_reads_again(pulled: Pulled) -> None:
     assert pulled.run(limit=1, max_duration=0.0001).outcomes == {"unprocessed": 1, "unchanged": 3}
     pulled.change("C000001", lastname="Durand")
     assert pulled.retry().outcomes == {"conflict": 1, "unchanged": 3}
+
+
+def test_the_same_file_edited_again(pulled: Pulled) -> None:
+    """What this program wrote is the base of the next edit of the same file: a value may be put back, and changed once more."""
+    rows, at = pulled.rows(), HEADER.index("lastname")
+    for name in ("Martin", "Dupré", "Durand"):
+        rows[0][at] = name
+        pulled.save(rows)
+        assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
+        assert pulled.stored("C000001")["lastname"] == name
+    with ledger_of(pulled) as ledger:
+        ledger.forget("C000001", str)
+        assert ledger.successors([row[-1] for row in rows]) == {}
+
+
+def test_what_was_undone_stays_undone(pulled: Pulled) -> None:
+    """A run of the same file after its undo sends nothing of it again."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.run()
+    path = undo(pulled.settings(), "", pulled.folder / "undo.csv").output
+    age(path)
+    assert pulled.run(source=path).outcomes == {"updated": 1}
+    assert pulled.run().outcomes == {"unchanged": 4}
+    assert pulled.stored("C000001")["lastname"] == "Dupré"
+
+
+@pytest.mark.parametrize("before", ["x" * 40, "LefÃ¨vre", "NULL", "a\nb", "  "])
+def test_undo_of_a_value_that_breaks_a_rule(pulled: Pulled, before: str) -> None:
+    """What the API had before is put back whatever the rules say; an edit of the file of undo is judged."""
+    pulled.change("C000003", firstname=before)
+    tokens = pulled.tokens()
+    values = tuple(pulled.stored("C000003").values())
+    row = ["C000003", *values, tokens.issue(tokens.new_head(), "C000003", [value.strip() for value in values])]
+    row[HEADER.index("firstname")] = "Anna"
+    pulled.save([row])
+    assert pulled.run().outcomes == {"updated": 1}
+    path = undo(pulled.settings(), "", pulled.folder / "undo.csv").output
+    age(path)
+    assert pulled.run(source=path).outcomes == {"updated": 1}
+    assert pulled.stored("C000003")["firstname"] == before.strip()
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(before, f"{before}y" * 40), encoding="utf-8-sig")
+    age(path)
+    assert pulled.run(source=path).outcomes.keys() <= {"invalid", "unchanged"}
+
+
+def test_values_before_survive_a_kill(pulled: Pulled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The values before are durable before an update leaves."""
+    apply = pulled.sandbox.store.apply
+    seen: list[tuple[str, str]] = []
+
+    def look(contact_id: str, sent: dict[str, str]) -> int:
+        with sqlite3.connect(next((pulled.folder / "state").glob("*.sqlite3"))) as ledger:
+            seen.extend(ledger.execute("SELECT contact_id, fields FROM before_image"))
+        return apply(contact_id, sent)
+
+    pulled.edit("C000001", lastname="Martin")
+    monkeypatch.setattr(pulled.sandbox.store, "apply", look)
+    pulled.run()
+    assert seen == [("C000001", '{"lastname": "Dupré"}')]
+
+
+def test_the_wrong_run_is_not_undone(pulled: Pulled) -> None:
+    """Where the last run kept nothing, undo does not take an earlier one."""
+    pulled.edit("C000001", lastname="Martin")
+    first = pulled.run().run
+    pulled.edit("C000001", lastname="Durand")
+    pulled.run(live=False)
+    with pytest.raises(ConfigError, match="The last run kept no values before"):
+        undo(pulled.settings(), "", pulled.folder / "undo.csv")
+    assert undo(pulled.settings(), first, pulled.folder / "undo.csv").contacts == 1
+
+
+def test_a_plain_file_keeps_what_it_leaves_out(pulled: Pulled) -> None:
+    """Once an account is known to empty what an update leaves out, any file is read first and sent whole."""
+    pulled.sandbox.store.assumptions = Assumptions(omitted="emptied")
+    pulled.edit("C000001", lastname="Martin")
+    pulled.run()
+    before = pulled.stored("C000002")
+    pulled.write(("C000002", "plain"), header=("contactId", "custom3"))
+    assert pulled.run().outcomes == {"updated": 1}
+    assert pulled.stored("C000002") == before | {"custom3": "plain"}
+
+
+def test_a_column_that_was_moved_alone(pulled: Pulled) -> None:
+    """Names or numbers that most rows have edited stop the run, as when a column was sorted alone."""
+    tokens = pulled.tokens()
+    head = tokens.new_head()
+    ids = [f"C{number:06}" for number in range(101, 131)]
+    rows = [[key, *(base := tuple(pulled.stored(key).values())), tokens.issue(head, key, base)] for key in ids]
+    at = HEADER.index("firstname")
+    for row, name in zip(rows, [row[at] for row in rows[1:] + rows[:1]], strict=True):
+        row[at] = name
+    pulled.save(rows)
+    summary = pulled.run()
+    assert (summary.exit_code, pulled.sent) == (4, [])
+    assert "rows have another firstname than when the file was pulled" in summary.reasons[0]
+    assert pulled.run(max_identity_changes=100).exit_code != 4
+
+
+def test_a_pulled_file_without_its_tokens(pulled: Pulled) -> None:
+    """A pulled file whose tokens are gone is an ordinary file, with a warning."""
+    rows = [[*row[:-1], ""] for row in pulled.rows()[:1]]
+    pulled.save(rows, header=(*HEADER[:-1], "sync_stop"))
+    summary = pulled.run()
+    assert "its column sync_base is gone" in summary.warnings[0]

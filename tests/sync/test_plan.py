@@ -144,11 +144,11 @@ def test_a_run_is_held_to_its_plan(pulled: Pulled) -> None:
 
 def test_what_makes_another_plan(pulled: Pulled) -> None:
     """An edit, a row more or less, and an option make another plan; the order of rows and another's field do not."""
-    pulled.edit("C000001", lastname="Martin")
+    rows = pulled.rows()
+    rows[0][HEADER.index("lastname")] = rows[2][HEADER.index("lastname")] = "Martin"
+    pulled.save(rows)
     plan, _changes = plan_of(pulled)
     pulled.change("C000001", custom2="theirs")
-    rows = pulled.rows()
-    rows[0][HEADER.index("lastname")] = "Martin"
     pulled.save(rows[::-1])
     assert plan_of(pulled)[0].number == plan.number
     rows[1][HEADER.index("firstname")] = "Eva"
@@ -157,6 +157,10 @@ def test_what_makes_another_plan(pulled: Pulled) -> None:
     pulled.save(rows[1:])
     assert "Rows that differ: 2 and 5." in pulled.run(plan=plan.number).reasons[0]
     assert "There is no plan 0000-0000-0000 of this account" in pulled.run(plan="0000-0000-0000").reasons[0]
+    pulled.change("C000003", lastname="Durand")
+    pulled.save(rows[2:])
+    plan, _changes = plan_of(pulled)
+    assert "Rows that differ: 2." in pulled.run(plan=plan.number, conflicts="theirs").reasons[0]
     assert pulled.sent == []
 
 
@@ -253,8 +257,8 @@ def test_an_old_export(pulled: Pulled) -> None:
     for number in range(101, 131):
         base = tuple(pulled.stored(f"C{number:06}").values())
         rows.append([f"C{number:06}", *base, tokens.issue(head, f"C{number:06}", base)])
-        rows[-1][HEADER.index("lastname")] = "Mine"
-        pulled.change(f"C{number:06}", lastname="Theirs")
+        rows[-1][HEADER.index("custom1")] = "Mine"
+        pulled.change(f"C{number:06}", custom1="Theirs")
     pulled.save(rows)
     plan, _changes = plan_of(pulled, workers=1)
     assert (plan.exit_code, plan.number) == (4, "")

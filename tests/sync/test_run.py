@@ -117,9 +117,13 @@ class Workspace:
             csv.writer(file, delimiter=";").writerows([header, *([*row, *[""] * (len(header) - len(row))] for row in rows)])
         age(self.source)
 
+    def settings(self, **options: Any) -> Settings:
+        """Return the settings of a run."""
+        return Settings.of(**self._options() | {"source": self.source, "report": self.report} | options)
+
     def run(self, **options: Any) -> Summary:
         """Run once."""
-        return run(Settings.of(**self._options() | {"source": self.source, "report": self.report} | options), self.watcher)
+        return run(self.settings(**options), self.watcher)
 
     def run_within(self, budget: Budget, **options: Any) -> Summary:
         """Run once within the budget of a command."""

@@ -62,7 +62,7 @@ class SqliteLedger:
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
         self.history, self.note_move = history.history, history.note_move
         self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
-        self.has_bases, self.keep_before = live.has_bases, live.keep_before
+        self.has_bases, self.keep_before, self.successors = live.has_bases, live.keep_before, live.successors
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +105,7 @@ class SqliteLedger:
 
     def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = MOST_UNDO_DAYS) -> None:
         self._history.expire(now, history_days=history_days)
-        self._live.expire(now, undo_days)
+        self._live.expire(now, undo_days, history_days)
         self._plans.expire(now)
 
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.model import BeforeImage, Result, stamp
+from contact_sync.model import BeforeImage, Outcome, Result, stamp
 
 
 @dataclass
 class LiveRecords:
-    """The column `base` of the table `row`, and the tables `before_image` and `answer`."""
+    """The column `base` of the table `row`, and the tables `before_image`, `successor` and `answer`."""
 
     database: Database
     history: RunHistory
@@ -27,7 +27,16 @@ class LiveRecords:
         """Write what the reads before these results have shown; the first value before of a run is kept."""
         found = [(result, result.live) for result in results if result.live]
         run = self.history.last_run()
+        succeeded = [
+            (live.base, result.row.base, result.row.contact_id, result.at)
+            for result, live in found
+            if result.outcome in {Outcome.UPDATED, Outcome.UNCHANGED} and result.row.base and live.base != result.row.base
+        ]
+        rejected = [(result.row.contact_id, run) for result in results if result.outcome is Outcome.REJECTED]
         with self.database.transaction() as db:
+            db.executemany("DELETE FROM before_image WHERE contact_id = ? AND run = ?", rejected)  # nothing was changed
+            db.executemany("UPDATE successor SET base = ?, at = ?4 WHERE base = ?2 AND contact_id = ?3", succeeded)
+            db.executemany("INSERT OR REPLACE INTO successor (base, token, contact_id, at) VALUES (?, ?, ?, ?)", succeeded)
             db.executemany(
                 "UPDATE row SET base = ?, contact = ? WHERE number = ?",
                 [(live.base, json.dumps(result.row.contact, ensure_ascii=False), result.row.number) for result, live in found],
@@ -44,7 +53,11 @@ class LiveRecords:
 
     def keep_before(self, run: str, image: BeforeImage, at: str) -> None:
         values = (image.contact_id, run, _encoded(image.fields), image.written, at)
-        self.database.write("INSERT INTO before_image VALUES (?, ?, ?, ?, ?)", *values)
+        self.database.write("INSERT OR IGNORE INTO before_image VALUES (?, ?, ?, ?, ?)", *values)
+
+    def successors(self, tokens: Sequence[str]) -> dict[str, str]:
+        query = "SELECT token, base FROM successor WHERE token IN (SELECT value FROM json_each(?))"
+        return dict(self.database.all(query, json.dumps(tokens)))
 
     def before_images(self, run: str) -> Iterator[BeforeImage]:
         query = "SELECT contact_id, fields, written FROM before_image WHERE run = ? ORDER BY contact_id"
@@ -59,11 +72,13 @@ class LiveRecords:
         self.database.write(statement, question, answer, stamp(datetime.now(UTC)), how)
 
     def forget(self, contact_id: str) -> int:
-        return self.database.write("DELETE FROM before_image WHERE contact_id = ?", contact_id)
+        tables = ("before_image", "successor")
+        return sum(self.database.write(f"DELETE FROM {table} WHERE contact_id = ?", contact_id) for table in tables)  # noqa: S608
 
-    def expire(self, now: datetime, undo_days: int) -> None:
-        oldest = stamp(now - timedelta(days=undo_days))
-        self.database.write("DELETE FROM before_image WHERE at <= ?", oldest)
+    def expire(self, now: datetime, undo_days: int, history_days: int | None) -> None:
+        self.database.write("DELETE FROM before_image WHERE at <= ?", stamp(now - timedelta(days=undo_days)))
+        if history_days is not None:
+            self.database.write("DELETE FROM successor WHERE at <= ?", stamp(now - timedelta(days=history_days)))
 
 
 def _encoded(values: object) -> str:

@@ -77,6 +77,9 @@ MIGRATIONS = (
         """CREATE TABLE answer (
             question TEXT PRIMARY KEY, answer TEXT NOT NULL, at TEXT NOT NULL, how TEXT NOT NULL
         ) WITHOUT ROWID""",
+        """CREATE TABLE successor (
+            token TEXT PRIMARY KEY, contact_id TEXT NOT NULL, base TEXT NOT NULL, at TEXT NOT NULL
+        ) WITHOUT ROWID""",
         """CREATE TABLE before_image (
             contact_id TEXT NOT NULL, run TEXT NOT NULL, fields TEXT NOT NULL, written TEXT NOT NULL, at TEXT NOT NULL,
             PRIMARY KEY (contact_id, run)
