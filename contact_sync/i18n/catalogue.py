@@ -105,7 +105,8 @@ CATALOGUE: dict[str, str] = {
     "date-serial": N_("This is Excel's number for a day, not a date: format the cell as a date."),
     "date-month-first": N_("The month comes before the day: write the day first, 31/12/2020, or 2020-12-31."),
     "date-ambiguous": N_(
-        "Other rows of this column have the month before the day, so this date can be read two ways: write it as 2020-12-31."
+        "The header or other dates of this file have the month before the day, so this date can be read two ways: write it as "
+        "2020-12-31."
     ),
     "date-range": N_("The date is out of range ({earliest} to {latest}): correct it."),
     "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write only the day."),

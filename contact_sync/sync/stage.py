@@ -1,7 +1,7 @@
 """Staging: every row of the source goes into the ledger, settled or pending.
 
 What a single row cannot show is resolved at the end, over all rows: rows of one contact that disagree, and dates that can be read
-two ways in a column with month-first dates. Memory for that is 24 bytes a row.
+two ways where the month may come first. Memory for that is 24 bytes a row.
 """
 
 from array import array
@@ -21,11 +21,11 @@ from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, PHONE, ROW, Block, Chunk, Outcome, Source, Staged, Violation, conflict_of
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
+from contact_sync.rules.date_order import DateOrder
 from contact_sync.settings import Settings
 from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
 
-MONTH_FIRST = "date-month-first"
 _GROUP = 10_000  # rows or contacts written in one transaction
 
 _Ages: TypeAlias = dict[int, int]  # position of a row → time of its values (seconds since 1970, UTC)
@@ -90,7 +90,7 @@ def stage(
     reads_first = settings.send.reads_first(is_pulled=bases is not None)
     headers = HeaderSearch(source.columns, source.mapping)
     ambiguous = array("q")
-    month_first = False
+    order = DateOrder(source.columns, source.mapping)
     rows = same_identity = identity_changes = superseded = 0
     for chunk in source.chunks():
         _flag_headers(chunk, headers, source.path.name)
@@ -118,12 +118,12 @@ def stage(
         hashes.add(block, verdicts.payloads, untouched)
         damage.observe(block.numbers, block.ids, verdicts.payloads)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
-        month_first = month_first or any(v.code == MONTH_FIRST for found in verdicts.violations.values() for v in found)
+        order.observe(chunk.rows, verdicts.violations.values())
         rows += len(block.numbers)
         tick(len(block.numbers))
     if bases:
         bases.refuse_foreign()
-    if month_first:
+    if order.is_doubtful:
         _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
     _resolve_duplicates(hashes, ledger, settings.source.duplicates)

@@ -284,6 +284,14 @@ CSV: dict[str, tuple[bytes, Expected]] = {
         text("contactId;date", "1;06/13/2020", "2;03/04/2020", "3;25/12/2020", "4;2020-03-04"),
         {2: "date-month-first date", 3: "date-ambiguous date", 4: sent("3", date="2020-12-25"), 5: sent("4", date="2020-03-04")},
     ),
+    "A.5 a header with the month first": (
+        text("contactId;Date de naissance (mm/jj/aaaa)", "1;03/04/2020", "2;2020-03-04"),
+        {2: "date-ambiguous date", 3: sent("2", date="2020-03-04")},
+    ),
+    "A.5 dates with the month first in another column": (
+        text("contactId;date;Inscription", "1;03/04/2020;12/31/2023"),
+        {2: "date-ambiguous date"},
+    ),
     # A.6 phones
     "A.6 phones": (
         text(
