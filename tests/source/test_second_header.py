@@ -56,9 +56,35 @@ def test_names_of_the_first_header(columns: list[str], mapping: dict[str, int], 
         ["C4", "Prénom", "Nom"],
         ["id", "Jean", "Dupont"],
         ["C7", "ID", "Mobile"],
-        ["mobile", "Nom", "Prénom"],
+        ["dupont", "Nom", "Martin"],
+        ["dupont", "Mobile", "Site"],
+        ["dupont", "Prénom", "Nom", "jean@example.org"],
+        ["", "Nom", "Jean"],
     ],
 )
 def test_contact_with_a_word_of_a_header(contact: list[str]) -> None:
     """A contact whose cells are words of a header is none."""
     assert HeaderSearch(HEAD, {name: at for at, name in enumerate(HEAD)}).find([contact]) == {}
+
+
+FULL = {"contactId": 0, "phoneNumber": 1, "lastname": 2, "firstname": 3}
+
+
+@pytest.mark.parametrize("id_name", ["Code", "Réf client", "contact", "", "N° de dossier", "client id"])
+def test_any_name_of_the_id(id_name: str) -> None:
+    """Two names of fields make a header whatever the cell of the id says, and its order decides."""
+    search = HeaderSearch([*FULL], FULL)
+    contact = ["C1", "0612345678", "Nom", "Jean"]
+    same, other = [id_name, "Mobile", "Nom", "Prénom"], [id_name, "Portable", "Prénom", "Nom de famille"]
+    assert search.find([contact, same, contact, other]) == {1: True, 3: False}
+
+
+def test_name_that_is_not_known() -> None:
+    """A header with an unknown name in the column of a field is not that of the first."""
+    assert HeaderSearch([*FULL], FULL).find([["Réf client", "Portable", "Nom de famille", "Petit nom"]]) == {0: False}
+
+
+def test_renamed_id_in_capitals() -> None:
+    """The name that --map gives the id is found in any spelling."""
+    search = HeaderSearch(["Réf client", "Prénom", "Nom"], {"contactId": 0, "firstname": 1, "lastname": 2})
+    assert search.find([["REF CLIENT", "PRENOM", "NOM"], ["ref. client", "NOM", "PRENOM"]]) == {0: True, 1: False}
