@@ -504,11 +504,12 @@ class Line(NamedTuple):
     at: str
     source_at: str = ""  # when the source of its values was last changed; UTC, ISO 8601 with Z
     base: str = ""  # a base token that replaces the one in its cells; empty where that stays
+    sentences: Mapping[str, str] = {}  # field → the part of `message` about it, where there are several
 
     @property
     def results(self) -> tuple[str | int | None, ...]:
         """The values of a report's own columns."""
-        return self[1:-1]
+        return self[1:-2]
 
     @property
     def needs_attention(self) -> bool:

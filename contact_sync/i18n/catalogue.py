@@ -39,12 +39,13 @@ CATALOGUE: dict[str, str] = {
     "forgotten": N_("The contact was forgotten, so the row is not sent."),
     # rows of a pulled file
     "id-moved": N_(
-        "The contactId is not the one that this row was pulled with, as when one column is sorted alone: sort the whole table, "
-        "or pull again."
+        "The contactId is not the one that this row was pulled with: put the original contactId back, or, if one column was "
+        "sorted alone, undo the sorting."
     ),
     "base-missing": N_(
         "The sync_base of this row is {state}, so it is not known which cells were edited: copy the row into the file as it was "
-        "pulled, or into a file of its own without that column."
+        "pulled, or into a file of its own without that column. contact-sync creates no contacts: create a new one in SMS "
+        "Partner."
     ),
     "cell-converted": N_(
         "{field} is what a spreadsheet makes of the value that was pulled (0123 becomes 123): put the value back, or pull as "
@@ -111,6 +112,7 @@ CATALOGUE: dict[str, str] = {
     "date-range": N_("The date is out of range ({earliest} to {latest}): correct it."),
     "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write only the day."),
     # url
+    "url-email": N_("This is an e-mail address, not a web address: empty the cell, or write the web site."),
     "url-scheme": N_("The address must begin with http:// or https://: write the whole address."),
     "url-host": N_("The address has no valid host name, or is two addresses: correct it."),
     "url-characters": N_("The address contains a space or a character that is not allowed: correct it."),
@@ -125,7 +127,9 @@ CATALOGUE: dict[str, str] = {
         "The API confirmed the update without returning {field}: check the contact in SMS Partner; "
         "the next run sends the row again."
     ),
-    "api-contact-unknown": N_("SMS Partner has no contact with this contactId: correct it, or delete the row."),
+    "api-contact-unknown": N_(
+        "SMS Partner has no contact with this contactId, and contact-sync creates none: correct it, or delete the row."
+    ),
     "api-number-taken": N_("Another contact of the group already has this phone number: correct one of the two contacts."),
     "api-refused": N_("SMS Partner refused the row (code {code}: {text}): correct the contact."),
     "api-unreachable": N_("The API could not be reached: the next run sends the row again."),

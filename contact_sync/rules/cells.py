@@ -179,7 +179,7 @@ RULES = (
     Rule((DATE,), "date-two-digits", reject_match(r"\d\d?([/.-])\d\d?\1\d\d(?:[ T].*)?")),
     Rule((DATE,), "date-time", reject_match(rf"{DAY}(?!{MIDNIGHT}\Z)[ T]\d.*")),
     Rule((DATE,), "date-unknown", require_match(f"{DAY}(?:{MIDNIGHT})?")),
-    # url: begins with http:// or https://
+    Rule((URL,), "url-email", reject_match(r"(?i:(?:mailto:|https?://)?[^\s/?#:@]+@(?:[\w-]+\.)+[\w-]+/?)")),
     Rule((URL,), "url-scheme", require_match(r"(?is:https?://.*)")),
     Rule((URL,), "url-characters", not_in_url),
     Rule((URL,), "text-damaged", damaged(is_damaged_address)),

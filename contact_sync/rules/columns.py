@@ -29,6 +29,7 @@ from contact_sync.rules.phones import FRENCH_MOBILE, read_phone
 from contact_sync.rules.placeholders import SPELLINGS, NoValueWords
 from contact_sync.rules.totals import find_totals
 
+TOTAL = "id-total"
 NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
 
 Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
@@ -133,9 +134,9 @@ class Validator:
         self._reject_rows_of_words(values, violations)
         for at in find_totals(rows, values.get(PHONE, unmapped)):
             values[self.schema.id][at] = None
-            others = [violation for violation in violations[at] if violation.field != self.schema.id]
-            violations[at] = [Violation("id-total", self.schema.id), *others]
+            violations[at] = [Violation(TOTAL, self.schema.id)]
         for found in violations.values():
+            found[:] = [flaw for flaw in found if flaw.code == TOTAL] or found  # what else is in a total is no mistake
             found.sort(key=lambda violation: self._ranks[violation.field])
         ids = [contact or "" for contact in values.pop(self.schema.id)]
         payloads = list(zip(*values.values(), strict=True))
@@ -276,7 +277,7 @@ def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
 
 
 _CELL_RULES = ("cell-error", "cell-formula", "cell-null")
-_URL_RULES = ("url-scheme", "url-characters", "url-login", "url-host", "text-damaged", "text-length")
+_URL_RULES = ("url-email", "url-scheme", "url-characters", "url-login", "url-host", "text-damaged", "text-length")
 
 FAST_PATHS = {
     ID: FastPath(accept_ids, tuple(_ID_MARKS)),

@@ -33,7 +33,8 @@ def test_columns_of_a_line(opened: Open) -> None:
     assert sent == Line(["C2", cells], 2, "failed", "api-throttled", "", message, 4, 429, "7", "2026-01-02T03:04:05Z")
     joined = " ".join(violation.message for violation in wrong)
     codes = "id-length,date-serial,date-calendar,hidden"
-    assert invalid == Line(["C3", cells], 3, "invalid", codes, "contactId,date", joined, 0, None, "", "")
+    about = {ID: wrong[0].message, "date": f"{wrong[1].message} {wrong[2].message}", "": wrong[3].message}
+    assert invalid == Line(["C3", cells], 3, "invalid", codes, "contactId,date", joined, 0, None, "", "", sentences=about)
 
 
 def test_counts(opened: Open) -> None:

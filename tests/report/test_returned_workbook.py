@@ -64,6 +64,16 @@ def test_wrong_cells_are_red_with_a_comment(clients: Path) -> None:
     assert content(back) == content(clients)
 
 
+def test_comment_has_only_the_mistake_of_its_cell(clients: Path) -> None:
+    """Of several mistakes in a row, each wrong cell has only its own as a comment; the row's message has all."""
+    about = {"phoneNumber": "No such number.", "firstname": "Too long."}
+    line = BAD._replace(fields="phoneNumber,firstname", message="No such number. Too long.", sentences=about)
+    sheet = openpyxl.load_workbook(returned(clients, line)[0])["Clients"]
+    comments = [cell.comment.text for row in sheet.iter_rows() for cell in row if cell.comment]
+    assert sorted(comments) == [f"{SIGNATURE} No such number.", f"{SIGNATURE} Too long."]
+    assert sheet["I3"].value == line.message
+
+
 def test_sheet_of_rows_to_fix(clients: Path) -> None:
     """The first sheet has only the rows that need attention, each with a link to its cell."""
     book = openpyxl.load_workbook(returned(clients, BAD)[0])

@@ -60,10 +60,10 @@ def test_no_rows() -> None:
 
 def test_every_violation_in_order() -> None:
     """All violations of a row are reported, contactId first and then in the order of the fields."""
-    bad = ["TOTAL", "0123456789", "a\nb", "LefÃ¨vre", "31/02/2020", "www.a.fr", "#REF!", "x" * 256, '="x"', "\x07!"]
+    bad = ["1 2", "0123456789", "a\nb", "LefÃ¨vre", "31/02/2020", "www.a.fr", "#REF!", "x" * 256, '="x"', "\x07!"]
     assert codes(verdicts(CLEAN, bad)) == {
         1: [
-            (ID, "id-total"),
+            (ID, "id-characters"),
             ("phoneNumber", "phone-not-mobile"),
             ("firstname", "text-control"),
             ("lastname", "text-damaged"),
@@ -369,7 +369,8 @@ BREAKING = {
     "date-unknown": ["June 2020"],
     "url-scheme": ["www.exemple.fr"],
     "url-characters": ["https://exemple.fr/a b"],
-    "url-login": ["https://moi@exemple.fr"],
+    "url-email": ["contact@exemple.fr"],
+    "url-login": ["https://moi:x@exemple.fr"],
     "url-host": ["https://exemple..fr"],
 }
 """Code of a rule → cells, one of which breaks it, whatever its field; a new rule needs a line here."""
@@ -452,6 +453,14 @@ def test_payload_is_stable(rows: list[list[str]]) -> None:
     )
     assert again.ids == once.ids
     assert again.payloads == [tuple(value or None for value in payload) for payload in once.payloads]
+
+
+def test_totals_row_has_no_other_mistake() -> None:
+    """Sums in other columns of a totals row are not judged: the row is to be deleted."""
+    found = verdicts(
+        CLEAN, row(contactId="TOTAL", phoneNumber="30", date="12,50"), row(contactId="3", lastname="Total", date="4")
+    )
+    assert codes(found) == {1: [(ID, "id-total")], 2: [(ID, "id-total")]}
 
 
 def test_totals_row_with_its_label_elsewhere() -> None:

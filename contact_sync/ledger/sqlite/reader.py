@@ -180,14 +180,24 @@ class RunReader:
         read = self._read(outcome)
         if self.unsent and read != outcome:
             code, fields, message = violation_columns([self.unsent.violation])
-        fields = ",".join(dict.fromkeys(filter(None, fields.split(","))))
-        text = message.replace(SENTENCE_SEPARATOR, " ")
+        text, concerned = message.replace(SENTENCE_SEPARATOR, " "), fields.split(",")
+        fields = ",".join(dict.fromkeys(filter(None, concerned)))
         sent = (attempts, http_status, api_code, at, self._source_at(as_of))
-        return Line(cells, number, read, code, fields, text, *sent, base)
+        about = _sentences(concerned, message.split(SENTENCE_SEPARATOR))
+        return Line(cells, number, read, code, fields, text, *sent, base, about)
 
     def _source_at(self, as_of: int | None) -> str:
         moment = self.outbox.confirmed.as_of if as_of is None else as_of
         return _stamped(moment) if moment else ""
+
+
+def _sentences(fields: Sequence[str], sentences: Sequence[str]) -> dict[str, str]:
+    """Return field → its sentences where there are several; none where an earlier version did not separate them."""
+    found: dict[str, str] = {}
+    if len(fields) > 1 and len(fields) == len(sentences):
+        for field, sentence in zip(fields, sentences, strict=True):
+            found[field] = f"{found[field]} {sentence}" if field in found else sentence
+    return found
 
 
 @lru_cache(maxsize=64)  # nearly all rows have the same

@@ -109,6 +109,11 @@ def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
     return [field for field in line.fields.split(",") if field in mapping]
 
 
+def comment_of(line: Line, field: str) -> str:
+    """Return the comment on what is wrong with a cell."""
+    return line.sentences.get(field, line.message)
+
+
 def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
     cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]
