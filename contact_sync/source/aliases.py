@@ -32,6 +32,7 @@ _ALIASES = {
 }
 
 _SECOND_CHOICES = {
+    "contactid": "numerocontact contactnumero ncontact contactn nocontact numcontact",
     "phonenumber": "contactphonenumber contactphone",
     "firstname": "prenomusuel prenomducontact prenomcontact contactprenom contactfirstname vorname",
     "lastname": "nomdusage nomusuel nomducontact nomcontact contactnom contactlastname nachname",
@@ -83,7 +84,7 @@ _FURTHER = r"(?:\bnumero\s*)?(?<![\d.,])0?[2-9]|\([2-9]\)|secondaire|secondary"
 _NUMBER = "(?:numero|num|number|no|nr|n)"
 _VALUE = r"(?:\s*-\s*value)?\s*"  # as in “Phone 1 - Value” of Google
 _CUSTOM = frozenset(f"custom{n}" for n in range(1, 5))
-_FIRST_OF_SEVERAL = frozenset(FIELDS) - _CUSTOM  # an id has no second, and custom fields have numbers
+_FIRST_OF_SEVERAL = frozenset((ID, *FIELDS)) - _CUSTOM  # custom fields have numbers
 _NUMBERED = _CUSTOM | {PHONE}
 
 
@@ -131,11 +132,17 @@ def _meaning(header: str) -> _Meaning:
     patterns, folded = _patterns(), _without_accents("NFD", header)
     text = patterns.number_sign.sub("numero ", patterns.hints.sub("", folded)).strip(" \t\r\n\xa0\u202f*:.")
     if found := patterns.first.fullmatch(text) or patterns.leading_first.fullmatch(text):
-        return _Meaning(plain, _unnumbered(normalise_header(text)), _unnumbered(normalise_header(found["before"])), "")
+        return _Meaning(plain, _unnumbered(normalise_header(text)), _of_several(found["before"]), "")
     found = patterns.further.fullmatch(text)
-    further = _unnumbered(normalise_header(found["before"])) if found else ""
+    further = _of_several(found["before"]) if found else ""
     name = _unnumbered(normalise_header(text))
     return _Meaning(plain, name, _SECOND_CHOICE_OF.get(name, ""), further)
+
+
+def _of_several(header: str) -> str:
+    """Return the name of what there may be several of, empty for an id, which has no second."""
+    name = _unnumbered(normalise_header(header))
+    return "" if _FIELD_OF.get(name) == ID else name
 
 
 def words_of(header: str) -> list[str]:

@@ -9,14 +9,16 @@ from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
 from contact_sync.model import BASE_COLUMN, FIELDS, ID, MARK, ROW, VERBATIM, Layout, Violation
 from contact_sync.rules.formula import unescape
-from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, may_name_id, normalise_header
+from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, may_name_id, normalise_header, words_of
 from contact_sync.source.kinds import kind_of
 
 Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
 CHUNK = 63 * 16  # rows: a multiple of the blocks of `short_rows`; more of them do not stay in the processor's cache
 _AGE = "sync_source_at"
 _LONG_WORD = 5  # letters
-_MOST_NAMES = 100
+_MOST_NAMES, _SHOWN_NAMES = 100, 5
+_ID_WORDS = {"id", "identifiant", "n", "no", "num", "numero", "ref", "reference", "code", "matricule", "cle", "key", "number"}
+_EXAMPLE = "Réf client"
 _HIDDEN = "…"  # in place of a name that may be a value
 SEARCHED = 20  # the first rows, which are searched for the header; titles may be above it
 
@@ -137,6 +139,16 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
     found = [(number, _split(cells, is_text=is_text), len(cells)) for number, cells in filled]
     fields = {number: match_fields(cells, renames).values() for number, cells, _count in found}
     number, parts, count = max(found, key=lambda row: len(fields[row[0]]))
+    if len(parts) == count and (names := _header_names(parts, renames)):
+        column = next((shorten(cell) for cell in parts if _ID_WORDS.intersection(words_of(cell)) and cell not in names), "")
+        return SourceError(
+            "{where}: row {row} looks like the header ({names}), but none of its columns is recognised as contactId. Name the "
+            'one that has the ids: --map "{column}=contactId".',
+            where=where,
+            row=number,
+            names=enumerate_names(names, _SHOWN_NAMES),
+            column=column if column.isprintable() and '"' not in column and column else _EXAMPLE,
+        )
     # The fields and not the cells, which may be the values of a contact: a row without a header may say Mobile or Date as well.
     shown = ", ".join(dict.fromkeys(fields[number])) or _("no known field name")
     details = {"where": where, "searched": SEARCHED, "row": number, "shown": shown}
@@ -152,6 +164,13 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
         'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
         **details,
     )
+
+
+def _header_names(cells: list[str], renames: Mapping[str, str]) -> list[str]:
+    """Return the names of fields in a row that is a header without an id: two at least, and no cell is a value."""
+    fields = match_fields(cells, renames)
+    has_value = any("@" in cell or kind_of(cell) or cell.strip().isdecimal() for cell in cells)
+    return [shorten(cells[position]) for position in fields] if len({*fields.values()}) > 1 and not has_value else []
 
 
 def _split(cells: list[str], *, is_text: bool) -> list[str]:
@@ -272,10 +291,10 @@ def _findings(names: list[str], layout: Layout, *, is_report: bool) -> list[str]
     return findings
 
 
-def enumerate_names(names: list[str]) -> str:
+def enumerate_names(names: list[str], most: int = _MOST_NAMES) -> str:
     """Return the names as part of a sentence, or the first ones of very many."""
-    shown = ", ".join(name or _("(no name)") for name in names[:_MOST_NAMES])
-    return shown if len(names) <= _MOST_NAMES else _("{names} and {more} more", names=shown, more=len(names) - _MOST_NAMES)
+    shown = ", ".join(name or _("(no name)") for name in names[:most])
+    return shown if len(names) <= most else _("{names} and {more} more", names=shown, more=len(names) - most)
 
 
 def shorten(cell: str) -> str:

@@ -94,7 +94,7 @@ REFUSED = {
     "C72 no column to send": (text("contactId", "001"), "contactId but no column to send"),
     "C72 only other columns": (text("contactId;Ville", "001;Paris"), "contactId but no column to send"),
     "C40 no header": (text("001;Dupont;Jean"), "row 1 contains no known field name"),
-    "no id": (text("Nom;Prénom", "Dupont;Jean"), "contactId column; row 1 contains lastname, firstname"),
+    "no id": (text("Nom;Prénom", "Dupont;Jean"), "row 1 looks like the header (Nom, Prénom)"),
     "too late a header": (text(*["x"] * 20, HEAD, "1;a;b"), "none of the first 20 rows"),
     "C36 two of a name": (text("contactId;nom;nom", "1;a;b"), "columns B “nom” and C “nom” both mean lastname"),
     "C37 two of a field": (text("contactId;Prénom;PRENOM ", "1;a;b"), "columns B “Prénom” and C “PRENOM” both mean firstname"),

@@ -380,10 +380,43 @@ def test_column_letters() -> None:
 
 def test_refusal_shows_headers_far_to_the_right() -> None:
     """The refusal names the fields of the row that has most of them, in any column."""
-    with pytest.raises(SourceError, match="row 2 contains firstname, lastname\\."):
+    with pytest.raises(SourceError, match=r"row 2 looks like the header \(prénom, nom\), but none"):
         read(text("Date", ";" * 15 + "prénom;nom", "a;b"))
     with pytest.raises(SourceError, match="row 1 contains firstname"):
         read(text(";" * 15 + "prénom", "a;b"))
+
+
+@pytest.mark.parametrize(
+    ("header", "shown", "column"),
+    [
+        ("N° client;Nom;Prénom;Tél. portable", "Nom, Prénom, Tél. portable", "N° client"),
+        ("Nom;Prénom;Code adhérent", "Nom, Prénom", "Code adhérent"),
+        ("Nom;Prénom;Ville", "Nom, Prénom", "Réf client"),
+        ('N° "x";Nom;Prénom', "Nom, Prénom", "Réf client"),
+        ("Nom;Prénom;Tel;Date;Url;Custom1;Custom2", "Nom, Prénom, Tel, Date, Url and 2 more", "Réf client"),
+    ],
+)
+def test_header_without_an_id(header: str, shown: str, column: str) -> None:
+    """The refusal of a header without an id names its fields as they are written, and the column that may have the ids."""
+    with pytest.raises(SourceError) as refused:
+        read(text("Liste;;", ";;", header, "A1;Dupont;Jean;0612345678"))
+    assert f"row 3 looks like the header ({shown}), but none of its columns is recognised as contactId." in str(refused.value)
+    assert str(refused.value).endswith(f'--map "{column}=contactId".')
+
+
+@pytest.mark.parametrize("header", ["N° contact", "Nº contact", "Numéro contact", "Contact n°", "N° contact *", "Num. contact"])
+def test_number_of_the_contact(header: str) -> None:
+    """The number of the contact is its id where no column has a plain name for it."""
+    assert read(text(f"Nom;{header}", "a;1")).source.mapping == {ID: 1, "lastname": 0}
+    assert read(text(f"Nom;{header};Identifiant", "a;1;2")).source.mapping == {ID: 2, "lastname": 0}
+
+
+@pytest.mark.parametrize("header", ["Identifiant 1", "Contact ID 2", "Numéro de contact", "Contact number", "N° client"])
+def test_other_numbers_are_no_id(header: str) -> None:
+    """An id has no second, and the number of something else, or to call, is no id."""
+    with pytest.raises(SourceError):
+        read(text(f"Nom;{header}", "a;1"))
+    assert read(text(f"Nom;N° contact;{header}", "a;1;2")).source.mapping == {ID: 1, "lastname": 0}
 
 
 @pytest.mark.parametrize("lines", [("001;Dupont;Jean",), ('"001;Dupont;Jean"', '"002;Dupont;Jean"')])
