@@ -602,6 +602,7 @@ class Summary:
     letters: dict[str, str] = dataclasses.field(default_factory=dict)  # field → the letter of its column
     outputs: dict[str, Path] = dataclasses.field(default_factory=dict)  # name of another report format → its report
     identity: Identity | None = None  # of the source; None when the last run was resumed
+    is_idle: bool = False  # True when nothing was left to send again
     repeats: dict[str, int] = dataclasses.field(default_factory=dict)
     """Outcome of a row that is not in place → the number of duplicates for which it counts."""
 

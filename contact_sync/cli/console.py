@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from contact_sync.cli.summary import long_summary, short_summary
+from contact_sync.cli.summary import decimal, long_summary, short_summary
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
 from contact_sync.i18n import _, ngettext
@@ -210,15 +210,16 @@ class Console:
             for row in rows:
                 self.print_data("  ".join(map(str.ljust, row, widths)).rstrip())
 
-    def print_findings(self, findings: Sequence[tuple[bool, str]]) -> int:
-        """Print the findings of `doctor`, each ok or something to do, and return the exit code."""
+    def print_findings(self, findings: Sequence[tuple[str, bool, str, bool]]) -> int:
+        """Print the findings of `doctor`, each ok, a note or something to do, and return the exit code."""
         if self.as_json:
-            self.print_json([{"ok": ok, "finding": sentence} for ok, sentence in findings])
+            self.print_json([{"check": check, "ok": ok, "finding": sentence} for check, ok, sentence, _note in findings])
         else:
-            good, bad = _("ok"), _("TO DO")
-            for ok, sentence in findings:
-                self.print_data(f"{good if ok else bad:<8}{sentence}")
-        return 0 if all(ok for ok, _sentence in findings) else ConfigError.exit_code
+            labels = _("ok"), _("note"), _("TO DO")
+            width = max(map(len, labels)) + 3
+            for _check, ok, sentence, is_note in findings:
+                self.print_data(f"{labels[is_note if ok else 2]:<{width}}{sentence}")
+        return 0 if all(ok for _check, ok, *_rest in findings) else ConfigError.exit_code
 
 
 def _document(summary: Summary) -> dict[str, Any]:
@@ -243,7 +244,7 @@ def _run_cells(run: PastRun, unfinished: str) -> list[str]:
     if run.finished is None:
         return [*start, "", unfinished, "", ""]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
-    pace = f"{run.requests / run.seconds:.1f}/s" if run.requests and run.seconds else ""
+    pace = f"{decimal(run.requests / run.seconds)}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else _("exit {code}", code=run.exit_code)
     return [*start, code, outcomes, f"{run.seconds:.0f} s", pace]
 

@@ -56,6 +56,17 @@ class Ping:
         if thread.is_alive() and not is_start:
             self._fail("TimeoutError")
 
+    def reach_host(self) -> str:
+        """Return the reason why the host of the URL does not answer, empty if it does; the URL itself is not requested."""
+        request = urllib.request.Request(urlsplit(self._url)._replace(path="/", query="", fragment="").geturl(), method="HEAD")  # noqa: S310
+        try:
+            urllib.request.urlopen(request, timeout=_END_TIMEOUT_S).close()  # noqa: S310 - checked above
+        except urllib.error.HTTPError as error:
+            error.close()
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            return _reason(error)
+        return ""
+
     def _request(self, event: str, sentence: str) -> None:
         parts = urlsplit(self._url)
         address = parts._replace(path=f"{parts.path.rstrip('/')}/{event}", fragment="").geturl()

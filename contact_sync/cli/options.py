@@ -276,10 +276,11 @@ GENERAL = (
     Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", help="en or fr [the locale's]"),
 )
 JSON = Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout")
+LOG_FILE = Option("--log-file", type=PATH, metavar="PATH", help="also write a log there")
 OUTPUT = (
     Option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
     Option("-v", "--verbose", is_flag=True, help="log each row to stderr, without key and values"),
-    Option("--log-file", type=PATH, metavar="PATH", help="also write a log there"),
+    LOG_FILE,
     _choice("--log-format", "text", "json", help="log format; json: one object per line"),
     *GENERAL,
     JSON,

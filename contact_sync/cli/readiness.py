@@ -14,7 +14,8 @@ from contact_sync.api.client import Client
 from contact_sync.api.limiter import Pace
 from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.cli.build_settings import require_key
-from contact_sync.errors import ConfigError, ContactSyncError, Transient
+from contact_sync.cli.heartbeat import Ping
+from contact_sync.errors import ConfigError, ContactSyncError, StorageError, Transient
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import accounts, folder_warnings, is_locked, open_existing_ledger
 from contact_sync.model import PastRun
@@ -28,33 +29,60 @@ _CRON_PATH = "/usr/bin:/bin"
 
 
 class Finding(NamedTuple):
-    """The result of one check."""
+    """The result of one check, which has a stable name."""
 
+    check: str
     ok: bool
     sentence: str
+    is_note: bool = False  # True for advice that is neither
 
 
-_ok, _problem = partial(Finding, True), partial(Finding, False)
+def _ok(check: str, sentence: str) -> Finding:
+    return Finding(check, True, sentence)
 
 
-def examine(build: Callable[[], Settings], program: str) -> list[Finding]:
+def _problem(check: str, sentence: str) -> Finding:
+    return Finding(check, False, sentence)
+
+
+def examine(build: Callable[[], Settings], program: str, *, log_file: Path | None, ping: str | None) -> list[Finding]:
     """Return the findings of all checks; `build` returns the settings or raises ConfigError, `program` is `sys.argv[0]`."""
-    return [*_with_error(_account(build)), *_environment(program)]
+    findings = [*_with_error("account", _account(build)), *_with_error("log", _log(log_file)), *_with_error("ping", _ping(ping))]
+    return [*findings, *_environment(program)]
 
 
-def _with_error(findings: Iterator[Finding]) -> Iterator[Finding]:
+def _with_error(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
     """Yield the findings, and the error that ends them, if any."""
     try:
         yield from findings
     except ContactSyncError as error:
-        yield _problem(str(error))
+        yield _problem(check, str(error))
 
 
 def _account(build: Callable[[], Settings]) -> Iterator[Finding]:
     account = build().account
     user: list[str] = []  # of the key, as soon as the API has named it
-    for check in (partial(_api, user), _folder, partial(_ledger, user)):
-        yield from _with_error(check(account))
+    for name, check in (("api", partial(_api, user)), ("state", _folder), ("last-run", partial(_ledger, user))):
+        yield from _with_error(name, check(account))
+
+
+def _log(path: Path | None) -> Iterator[Finding]:
+    """Check that the log can be written, without creating it."""
+    if path:
+        exists = os.path.exists(path)  # noqa: PTH110 - which does not raise
+        place = path if exists else path.parent
+        if os.path.isdir(place) == exists or not os.access(place, os.W_OK):  # noqa: PTH112
+            raise StorageError(
+                "The log {path} cannot be written: check its folder and its permissions, or --log-file.", path=path
+            )
+        yield _ok("log", _("The log {path} can be written.", path=path))
+
+
+def _ping(url: str | None) -> Iterator[Finding]:
+    if url:
+        if reason := Ping(url).reach_host():
+            raise ConfigError("The server of --ping does not answer ({reason}): check --ping and the network.", reason=reason)
+        yield _ok("ping", _("The server of --ping answers."))
 
 
 def _api(user: list[str], account: AccountSettings) -> Iterator[Finding]:
@@ -70,15 +98,15 @@ def _api(user: list[str], account: AccountSettings) -> Iterator[Finding]:
             ) from error
         raise ConfigError("The API at {url} does not answer: check --base-url, the network and the proxy.", url=url) from error
     user.append(found.user)
-    yield _ok(_("The API at {url} answers, and the key is valid.", url=account.base_url))
+    yield _ok("api", _("The API at {url} answers, and the key is valid.", url=account.base_url))
     if found.credit:
-        yield _ok(_("Credit: {credit} SMS.", credit=found.credit))
+        yield _ok("credit", _("Credit: {credit} SMS.", credit=found.credit))
     if found.date:
         skew = round((dt.datetime.now(dt.UTC) - found.date).total_seconds())
         if abs(skew) > _MAX_CLOCK_SKEW_S:
-            yield _problem(_("The clock differs from the API's by {seconds} s: synchronise it (NTP).", seconds=skew))
+            yield _problem("clock", _("The clock differs from the API's by {seconds} s: synchronise it (NTP).", seconds=skew))
         else:
-            yield _ok(_("The clock is correct."))
+            yield _ok("clock", _("The clock is correct."))
 
 
 async def _fetch(account: AccountSettings) -> Account:
@@ -94,41 +122,45 @@ def _folder(account: AccountSettings) -> Iterator[Finding]:
     if not os.access(existing, os.W_OK | os.X_OK):
         raise ConfigError("The state folder {path} cannot be written: check its permissions, or --state-dir.", path=folder)
     if existing == folder:
-        yield from map(_problem, folder_warnings(folder))
+        yield from (_problem("state", warning) for warning in folder_warnings(folder))
     if existing == folder and folder.stat().st_mode & 0o077 and not folder.stat().st_mode & 0o022:
-        yield _problem(_("The state folder {path} can be read by others: run chmod 700 on it.", path=folder))
+        yield _problem("state", _("The state folder {path} can be read by others: run chmod 700 on it.", path=folder))
     free = shutil.disk_usage(existing).free
     if free < _MIN_FREE_BYTES:
-        yield _problem(_("The disk of {path} has only {free} MB left: free some space.", path=folder, free=free >> 20))
+        yield _problem("disk", _("The disk of {path} has only {free} MB left: free some space.", path=folder, free=free >> 20))
     else:
-        yield _ok(_("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
+        yield _ok("state", _("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
 
 
 def _ledger(user: list[str], account: AccountSettings) -> Iterator[Finding]:
     runs, in_progress = _runs(account, lambda: "".join(user)) if accounts(account.state_dir) else ([], False)
     if in_progress:
-        yield _ok(_("A run is in progress."))
+        yield _ok("last-run", _("A run is in progress."))
         runs = runs[1:] if runs and runs[0].finished is None else runs
     elif not runs:
-        yield _ok(_("There is no ledger yet: the first run will send every row."))
+        yield _ok("last-run", _("There is no ledger yet: the first run will send every row."))
     if not runs:
         return
     last = runs[0]
     if last.finished is None:
         yield _problem(
-            _("The last run ({started}) was interrupted: the next one continues where it stopped.", started=last.started)
+            "last-run",
+            _("The last run ({started}) was interrupted: the next one continues where it stopped.", started=last.started),
         )
     elif last.exit_code:
         yield _problem(
-            _("The last run ({started}) ended with exit code {code}: see its report.", started=last.started, code=last.exit_code)
+            "last-run",
+            _("The last run ({started}) ended with exit code {code}: see its report.", started=last.started, code=last.exit_code),
         )
     succeeded = next((run for run in runs if run.exit_code == 0), None)
     if succeeded is None:
-        yield _problem(_("No run has succeeded yet."))
+        yield _problem("schedule", _("No run has succeeded yet."))
     elif dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(succeeded.started) > _MAX_AGE:
-        yield _problem(_("Last successful run: {started}. Check that the schedule is active.", started=succeeded.started))
+        yield _problem(
+            "schedule", _("Last successful run: {started}. Check that the schedule is active.", started=succeeded.started)
+        )
     else:
-        yield _ok(_("Last successful run: {started}.", started=succeeded.started))
+        yield _ok("schedule", _("Last successful run: {started}.", started=succeeded.started))
 
 
 def _runs(account: AccountSettings, identify: Callable[[], str]) -> tuple[list[PastRun], bool]:
@@ -152,8 +184,9 @@ def _environment(program: str) -> Iterator[Finding]:
     program = shutil.which(Path(program).name) or program
     path = os.path.abspath(program)  # noqa: PTH100 - a link stays one
     if shutil.which(Path(program).name, path=_CRON_PATH):
-        yield _ok(_("The program is on cron's PATH: {path}.", path=path))
+        yield _ok("path", _("The program is on cron's PATH: {path}.", path=path))
     else:
-        yield _ok(_("The program is not on cron's PATH: use the full path {path} in the crontab.", path=path))
-    yield _ok(_("Time zone: {zone}.", zone=time.strftime("%Z (UTC%z)")))
-    yield _ok(_("Messages are in English; --lang fr for French."))
+        advice = _("The program is not on cron's PATH: use the full path {path} in the crontab.", path=path)
+        yield Finding("path", True, advice, is_note=True)
+    yield _ok("time-zone", _("Time zone: {zone}.", zone=time.strftime("%Z (UTC%z)")))
+    yield _ok("language", _("Messages are in English; --lang fr for French."))

@@ -105,16 +105,16 @@ def _supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequenc
     console, options = ctx.obj.console, ctx.params
     console.quiet, console.as_json = options["quiet"], options["as_json"]
     source = sources[0] if len(sources) == 1 else None  # the one that an error is about
+    console.secrets.append(ping_url or "")
     try:
-        check_output_files(options, sources)
         ping = Ping(ping_url)
-        console.secrets.append(ping_url or "")
-        configure_log(console, verbose=options["verbose"], path=options["log_file"], as_json=options["log_format"] == "json")
     except ContactSyncError as error:
         return console.print_error(error, source)
-    ping.send("start")
     code, sentence = ContactSyncError.exit_code, ""
     try:
+        check_output_files(options, sources)
+        configure_log(console, verbose=options["verbose"], path=options["log_file"], as_json=options["log_format"] == "json")
+        ping.send("start")
         code, sentence, *_rest = body()
     except ContactSyncError as error:
         code, sentence, *_rest = _shown(partial(_failure, console, error, source))

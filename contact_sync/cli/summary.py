@@ -1,5 +1,7 @@
 """The summary of a run as text: in full for a terminal, in ten lines for a mail from cron."""
 
+from datetime import UTC, datetime
+
 from contact_sync.display import printable
 from contact_sync.i18n import _, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
@@ -30,22 +32,30 @@ def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
     return lines
 
 
+def decimal(number: float) -> str:
+    """Return a number with one decimal in the notation of the language in use."""
+    return f"{number:.1f}".replace(".", "," if language() == "fr" else ".")
+
+
 def long_summary(summary: Summary) -> str:
     """Return the summary for an operator at a terminal."""
+    if summary.is_idle:
+        began = datetime.strptime(summary.run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        about = {"source": summary.source, "started": f"{began.astimezone():%Y-%m-%d %H:%M}"}
+        return _("Nothing to send again: the last run ({source}, {started}) left no row to send.", **about)
     heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
     lines = [heading, *summary.findings, *warning_lines(summary), *summary.notes]
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     lines += _causes(summary, _SHOWN_CAUSES, example=True)
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests and summary.seconds:  # unknown of a run that was killed
-        seconds = str(summary.seconds).replace(".", "," if language() == "fr" else ".")
         lines.append(
             ngettext(
                 "{count} request in {seconds} s (retries: {retries}).",
                 "{count} requests in {seconds} s (retries: {retries}).",
                 summary.requests,
                 retries=summary.retries,
-                seconds=seconds,
+                seconds=decimal(summary.seconds),
             )
         )
     reports = {"report": summary.report, **summary.outputs}

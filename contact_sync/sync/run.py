@@ -77,10 +77,15 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
         summary, layout, paths = _last_run(ledger, settings)
         summary.warnings = list(ledger.warnings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
+        if not ledger.resume_last():
+            raise ConfigError("The last run ended before anything was sent: run the file again.")
+        if not ledger.pending():
+            steps.count()
+            summary.exit_code, summary.is_idle = exit_code([], summary.outcomes), True
+            summary.requests = summary.retries = 0
+            return summary
         with drafts(paths) as reports:
             requests, retries = ledger.attempts()
-            if not ledger.resume_last():
-                raise ConfigError("The last run ended before anything was sent: run the file again.")
             is_pulled = ledger.has_bases()
             tokens = open_tokens(settings, sender, is_pulled=is_pulled)
             policy = Policy(today=datetime.now().astimezone().date())

@@ -4,10 +4,12 @@ import os
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from contact_sync.files.lock import acquire
 from contact_sync.sandbox.server import Sandbox
 
-from .program import KEY, Main, write
+from .program import KEY, Main, config, write
 
 
 def test_findings(main: Main, served: tuple[Sandbox, list[str]]) -> None:
@@ -31,6 +33,49 @@ def test_findings(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     Path("state").chmod(0o755)
     assert main("doctor", *options) == 2
     assert "run chmod 700 on it" in main.read().out
+
+
+def test_names_of_the_checks(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """In JSON each finding has a stable name, the same in every language."""
+    _, options = served
+    main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q")
+    assert main("doctor", *options, "--json") == 0
+    names = [each["check"] for each in main.read_json()]
+    assert {"api", "clock", "state", "schedule", "path", "time-zone", "language"} <= set(names)
+    assert main("doctor", *options, "--json", "--lang", "fr") == 0
+    assert [each["check"] for each in main.read_json()] == names
+
+
+def test_advice_is_a_note(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Advice is neither ok nor something to do."""
+    _, options = served
+    monkeypatch.setattr("contact_sync.cli.readiness._CRON_PATH", "/nowhere")
+    assert main("doctor", *options) == 0
+    assert "\nnote    The program is not on cron's PATH" in main.read().out
+
+
+@pytest.mark.parametrize(("path", "code"), [("run.log", 0), ("missing/run.log", 2), ("key/run.log", 2), ("folder", 2)])
+def test_log_file(main: Main, served: tuple[Sandbox, list[str]], path: str, code: int) -> None:
+    """A log that cannot be written is found before the night, also where the config file names it; none is created."""
+    _, options = served
+    Path("key").touch()
+    Path("folder").mkdir()
+    assert main("doctor", *options, "--config", config(f'log-file = "{path}"')) == code
+    assert f"{'ok' if code == 0 else 'TO DO':<8}The log {path} can" in main.read().out
+    assert not Path("run.log").exists()
+
+
+def test_ping(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A monitor that does not answer is found before the night; its URL is not requested, nor shown."""
+    sandbox, options = served
+    assert main("doctor", *options, "--ping", f"{sandbox.base_url}/secret-of-the-monitor") == 0
+    assert "ok      The server of --ping answers." in main.read().out
+    assert main("doctor", *options, "--ping", "http://127.0.0.1:1/secret-of-the-monitor") == 2
+    out = main.read().out
+    assert "TO DO   The server of --ping does not answer (Connection refused)" in out
+    assert "secret" not in out
+    assert main("doctor", *options, "--ping", "nowhere") == 2
+    assert "TO DO   --ping is not a URL" in main.read().out
 
 
 def test_failed_and_interrupted_runs(main: Main, served: tuple[Sandbox, list[str]]) -> None:

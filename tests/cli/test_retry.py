@@ -1,5 +1,6 @@
 """`retry` and `report`."""
 
+import json
 import os
 import re
 import time
@@ -35,6 +36,22 @@ def test_retry_then_report(main: Main, served: tuple[Sandbox, list[str]]) -> Non
     for command in ("report", "retry"):
         assert main(command, "20000101T000000Z-000000", *options) == 2
         assert f"Only the rows of the last run, {document['run']}, are still kept." in main.read().err
+
+
+def test_nothing_to_retry(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A retry without a row to send says so, requests nothing, and leaves the reports as they are."""
+    sandbox, options = served
+    write("C000001;Zoé", ";Max")
+    assert main("run", "contacts.csv", *options, "--rate", "0") == 3
+    before, requests = Path("contacts.results.csv").stat().st_mtime_ns, sandbox.requests
+    main.read()
+    assert main("retry", *options, "--json") == 3
+    output = main.read()
+    assert re.fullmatch(
+        r"Nothing to send again: the last run \(.*contacts\.csv, [-0-9]+ [0-9:]+\) left no row to send\.\n", output.err
+    )
+    assert json.loads(output.out)["requests"] == 0
+    assert (Path("contacts.results.csv").stat().st_mtime_ns, sandbox.requests) == (before, requests)
 
 
 def test_retry_is_offered_when_it_would_send(main: Main, served: tuple[Sandbox, list[str]]) -> None:

@@ -26,7 +26,8 @@ def test_sandbox_command(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main("sandbox", "--faults", "500=5%", *more) == 0
     assumed = Assumptions(total="page", page_size="500", not_clearing="date+url")
     assert seen == [(8080, 0, 4000, Assumptions()), (9, 0.05, 1_200_000, assumed)]
-    shown = "The sandbox is at http://127.0.0.1:1/v1 with {} contacts, C000001 to {} (Ctrl-C ends it).\n"
+    shown = "The sandbox is at http://127.0.0.1:1/v1 with {} contacts, C000001 to {}"
+    shown += "; any key of 8 characters or more works (Ctrl-C ends it).\n"
     assert main.read() == ("", shown.format(4000, "C004000") + shown.format(1_200_000, "C1200000"))
     assert main("sandbox", "--assume", "total=both") == 2
     assert main("sandbox", "--faults", "lots") == 2

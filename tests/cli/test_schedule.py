@@ -1,5 +1,6 @@
 """`schedule` and `completion`: the crontab line and the systemd units, as cron and systemd read them."""
 
+import json
 import os
 import shlex
 import shutil
@@ -53,7 +54,7 @@ def test_user_without_a_name(monkeypatch: pytest.MonkeyPatch, program: str) -> N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 1_234_567_890)
     printed = instructions(Path("/srv/c.csv"), "01:30", [], program)
-    assert printed.startswith("# crontab -e, as 1234567890:\n")
+    assert printed.startswith("# crontab -e, as 1234567890: (write")
     assert "\nUser=1234567890\n" in printed
 
 
@@ -123,6 +124,23 @@ def test_missing_files_are_named(main: Main) -> None:
         Path(name).touch()
     assert main("schedule", "c.csv", "--", "--api-key-file=key", "--config", "conf") == 0
     assert main.read().err == ""
+
+
+def test_missing_folders_are_named(main: Main) -> None:
+    """The folder of a log or a report is named when it does not exist, also in JSON."""
+    Path("c.csv").touch()
+    written = ["--log-file", "/nowhere/x.log", "--page=pages/p.html", "--report", "r.csv", "--workbook", "none"]
+    assert main("schedule", "c.csv", "--json", "--", *written) == 0
+    out, err = main.read()
+    document = json.loads(out)
+    assert (document["missing"], document["exit_code"]) == (["/nowhere", "pages"], 0)
+    assert "--log-file /nowhere/x.log" in document["instructions"]
+    assert "Warning: /nowhere does not exist yet: the run needs it." in err.splitlines()
+
+
+def test_address_is_to_be_replaced(program: str) -> None:
+    """The instructions say that the address in them is an example."""
+    assert "(write your own address in place of ops@example.org)\nMAILTO=" in instructions(Path("c.csv"), "01:30", [], program)
 
 
 def test_schedule_and_completion_only_print(main: Main) -> None:

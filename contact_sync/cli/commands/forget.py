@@ -10,17 +10,22 @@ from contact_sync.i18n import _, ngettext
 @command(
     click.Argument(["contact_id"], metavar="ID"),
     *options.FOR_LEDGER,
+    options.JSON,
     example="contact-sync forget C000123",
     summary="delete everything stored about a contact",
     work="contact_sync.sync.history:forget",
 )
-def forget(ctx: Context, work: Work, contact_id: str, **values: object) -> int:
+def forget(ctx: Context, work: Work, contact_id: str, as_json: bool, **values: object) -> int:
     """Delete everything stored about a contact: digests, history, and the text of the last run's rows."""
+    console = ctx.obj.console
+    console.as_json = as_json
     deleted = work(build_settings.for_account(ctx, values), contact_id)
     forgotten = ngettext(
         "Contact forgotten ({count} record deleted). Existing reports still contain it; delete them yourself.",
         "Contact forgotten ({count} records deleted). Existing reports still contain it; delete them yourself.",
         deleted,
     )
-    ctx.obj.console.print_message(forgotten if deleted else _("Nothing is stored about this contact."))
+    console.print_message(forgotten if deleted else _("Nothing is stored about this contact."))
+    if as_json:
+        console.print_json({"records": deleted, "exit_code": 0})
     return 0

@@ -22,6 +22,7 @@ def sandbox(ctx: Context, work: Any, *, port: int, faults: str, contacts: int, a
     """Serve a local stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
     assumptions = parse_assumptions(",".join(assume))
     served = work.Sandbox(faults=parse_faults(faults), contacts=contacts, assumptions=assumptions, record=False)
-    announce = f"The sandbox is at {{url}} with {contacts} contacts, C000001 to C{contacts:06} (Ctrl-C ends it)."
+    announce = f"The sandbox is at {{url}} with {contacts} contacts, C000001 to C{contacts:06}"
+    announce += "; any key of 8 characters or more works (Ctrl-C ends it)."
     work.serve_forever(served, port, lambda url: ctx.obj.console.print_message(announce.format(url=url)))
     return 0

@@ -59,16 +59,23 @@ WantedBy=timers.target
     click.Argument(["rest"], metavar="[-- OPTIONS]", nargs=-1),
     options.Option("--at", default="01:30", metavar="HH:MM", help="local time of the run [01:30]"),
     *options.GENERAL,
+    options.JSON,
     example="contact-sync schedule /srv/contacts.csv -- --account prod",
     summary="print a crontab line and a systemd timer",
 )
-def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, **_options: object) -> int:
+def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, as_json: bool, **_options: object) -> int:
     """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
     console = ctx.obj.console
-    console.print_paths(instructions(source, at, rest, sys.argv[0]))
-    for path in (str(source), *_files_in(rest)):
-        if not os.path.exists(path):  # noqa: PTH110 - which does not raise
-            console.print_warning(_("{path} does not exist yet: the run needs it.", path=path))
+    console.as_json = as_json
+    printed = instructions(source, at, rest, sys.argv[0])
+    needed = dict.fromkeys((str(source), *_files_in(rest), *_folders_in(rest)))
+    missing = [path for path in needed if not os.path.exists(path)]  # noqa: PTH110 - which does not raise
+    if as_json:
+        console.print_json({"instructions": printed, "missing": missing, "exit_code": 0})
+    else:
+        console.print_paths(printed)
+    for path in missing:
+        console.print_warning(_("{path} does not exist yet: the run needs it.", path=path))
     return 0
 
 
@@ -103,7 +110,8 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> st
         at=at,
     )
     heading = _("crontab -e, as {user}:", user=user)
-    return f"# {heading}\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
+    replace = _("write your own address in place of ops@example.org")
+    return f"# {heading} ({replace})\nMAILTO=ops@example.org\n{crontab}\n\n{units}"
 
 
 def _user() -> str:
@@ -127,6 +135,13 @@ def _files_in(rest: Sequence[str]) -> list[str]:
     """Return the files that the options name and that have to exist."""
     parts = [piece for part in rest for piece in part.split("=", 1)]
     return [part for before, part in pairwise(["", *parts]) if before in {"--api-key-file", "--config"}]
+
+
+def _folders_in(rest: Sequence[str]) -> list[str]:
+    """Return the folders that have to exist for the log and the reports that the options name."""
+    parts = [piece for part in rest for piece in part.split("=", 1)]
+    written = {"--log-file", *(f"--{name}" for name in FORMATS)}
+    return [os.path.dirname(part) or "." for before, part in pairwise(["", *parts]) if before in written]  # noqa: PTH120
 
 
 def _quoted(part: str) -> str:
