@@ -1,5 +1,7 @@
 """Damage to a source that only many cells together show."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +17,7 @@ def payload(phone: int | None) -> Payload:
     return (None if phone is None else f"+{phone}", *[None] * (len(FIELDS) - 1))
 
 
-def observed(phones: list[int | None], ids: list[str] | None = None, chunk: int = 1000) -> Damage:
+def observed(phones: Sequence[int | None], ids: list[str] | None = None, chunk: int = 1000) -> Damage:
     """Return a `Damage` that has observed rows, numbered from 2, with these phone numbers and contactIds."""
     damage = Damage()
     ids = ids or [f"C{number}" for number in range(len(phones))]

@@ -63,17 +63,17 @@ def _fill(book: "Book", layout: Layout, lines: Iterator[Line], most: int | None)
         book.put(sheet, 0, column, name, BOLD)
     found, comments = [], sheets.COMMENTS
     for row, line in enumerate(islice(lines, most), 1):
-        wrong = []
+        wrong: dict[int, str] = {}  # column → its field
         if line.needs_attention:
-            wrong = [column_of[mapping[field]] for field in sheets.wrong_fields(line, mapping)]
-            cell = xl_rowcol_to_cell(row, wrong[0] if wrong else column_of[mapping[ID]])
+            wrong = {column_of[mapping[field]]: field for field in sheets.wrong_fields(line, mapping)}
+            cell = xl_rowcol_to_cell(row, next(iter(wrong), column_of[mapping[ID]]))
             found.append(sheets.fix_of(line, mapping, sheets.place_of(_SHEET, cell)))
         for column, position in enumerate(shown):
             book.put(sheet, row, column, line.cells[position], Style(RED) if column in wrong else PLAIN)
         for column, value in enumerate(line.results, len(shown)):
             book.put(sheet, row, column, value, Style(fill_of(line)))
-        for column in wrong[:comments]:
-            text = sheets.comment_text(line.message)
+        for column, field in islice(wrong.items(), comments):
+            text = sheets.comment_text(sheets.comment_of(line, field))
             options = {"author": sheets.AUTHOR, "width": sheets.COMMENT_WIDTH, "height": sheets.comment_height(text)}
             sheet.write_comment(row, column, text, options)
         comments -= min(comments, len(wrong))

@@ -114,7 +114,7 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
             for field in fields:
                 cell = sheet[f"{letters[field]}{line.number}"]
                 if not isinstance(cell, MergedCell):  # the first of merged cells shows for all of them
-                    _mark(cell, line.message if comments else "")
+                    _mark(cell, sheets.comment_of(line, field) if comments else "")
                     comments -= comments > 0
             place = sheets.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
             yield sheets.fix_of(line, layout.mapping, place)
