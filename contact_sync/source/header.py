@@ -69,14 +69,12 @@ class Header:
     def warn_unpulled(self) -> list[str]:
         """Return a warning for a pulled file whose base tokens are gone."""
         names = {cell.strip().casefold() for cell in self.cells}
-        if "sync_stop" in names and BASE_COLUMN not in names:
-            warning = _(
-                "This file was pulled, but its column {column} is gone: every cell is sent, also over what was changed in SMS "
-                "Partner since. Pull again, or put the column back.",
-                column=BASE_COLUMN,
-            )
-            return [warning]
-        return []
+        sentence = _(
+            "This file was pulled, but its column {column} is gone: every cell is sent, also over what was changed in SMS "
+            "Partner since. Pull again, or put the column back.",
+            column=BASE_COLUMN,
+        )
+        return [sentence] if "sync_stop" in names and BASE_COLUMN not in names else []
 
     def warn_above(self) -> list[str]:
         """Return a warning when a row above the header resembles a contact (a table sorted together with its header)."""
