@@ -135,7 +135,7 @@ def _open_draft(target: Path, shown: Path) -> tuple[Path, int]:
         os.close(descriptor)
         if time.monotonic() >= deadline:
             raise BusyError(
-                "Another run is writing the report {path}: wait for it to end, or choose another file with --report.", path=shown
+                "Another run is writing {path}: wait for it to end, or choose another file with -o or --report.", path=shown
             )
         time.sleep(0.01)
 
@@ -191,7 +191,7 @@ def is_edited(path: Path) -> bool:
 
 
 def writing(path: Path) -> AbstractContextManager[None]:
-    """Raise an OSError as the StorageError that says why the report at `path` cannot be written."""
+    """Raise an OSError as the StorageError that says why `path` cannot be written."""
     return StorageError.from_os_error(
-        "The report {path} cannot be written ({reason}): check its folder and the disk, or choose another file.", path=path
+        "{path} cannot be written ({reason}): check its folder and the disk, or choose another file.", path=path
     )

@@ -22,6 +22,7 @@ WRITERS = {".csv": "contact_sync.report.pulled:write", ".xlsx": "contact_sync.re
 """Suffix of a name → the function that writes such a file, as `module:name`."""
 
 _BLOCK = 1 << 20
+_OF_REPORT = b"sync_outcome"
 
 
 def write(draft: AtomicFile, rows: Iterable[Sequence[str]], _advice: Sequence[str] = ()) -> None:
@@ -34,8 +35,11 @@ def write(draft: AtomicFile, rows: Iterable[Sequence[str]], _advice: Sequence[st
 
 
 def is_pulled(path: Path) -> bool:
-    """Return True when a file is a pulled one, also after it was edited, or is empty. Raises OSError."""
-    return contains_mark(path, BASE_COLUMN.encode())
+    """Return True when a file is a pulled one, also after it was edited, or is empty. Raises OSError.
+
+    The report of one has its columns too.
+    """
+    return contains_mark(path, BASE_COLUMN.encode()) and (not path.stat().st_size or not contains_mark(path, _OF_REPORT))
 
 
 def contains_mark(path: Path, mark: bytes) -> bool:

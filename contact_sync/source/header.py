@@ -70,9 +70,8 @@ class Header:
         """Return a warning for a pulled file whose base tokens are gone."""
         names = {cell.strip().casefold() for cell in self.cells}
         sentence = _(
-            "This file was pulled, but its column {column} is gone: every cell is sent, also over what was changed in SMS "
-            "Partner since. Pull again, or put the column back.",
-            column=BASE_COLUMN,
+            "This file was pulled, but its column sync_base is gone: every cell is sent, also over what was changed in SMS "
+            "Partner since. Pull again, or put the column back."
         )
         return [sentence] if "sync_stop" in names and BASE_COLUMN not in names else []
 

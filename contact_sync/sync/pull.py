@@ -50,8 +50,9 @@ _ValueT = TypeVar("_ValueT")
 def pull(settings: Settings, output: Path, groups: Sequence[str], watcher: Watcher) -> PullSummary:
     """Write every contact of the account, or of the `groups` by name or id, into `output`.
 
-    Raises ConfigError for an unknown group, AccessError when the API refuses the key, UnavailableError when it does not answer,
-    BusyError when another pull has the spool, StorageError, and the reason of a shutdown; then what was read is kept for a day.
+    Raises ConfigError for an unknown group, AccessError when the API refuses the key, UnavailableError when it does not answer or
+    shows no contact, BusyError when another pull has the spool, StorageError, and the reason of a shutdown; then what was read is
+    kept for a day.
     """
     shutdown = Shutdown()
     with handle_signals(shutdown), open_atomic(output, 0o600) as draft, _open_spool(settings) as spool:
@@ -59,6 +60,9 @@ def pull(settings: Settings, output: Path, groups: Sequence[str], watcher: Watch
         asyncio.run(reader.read(groups))
         if shutdown.reasons:
             raise shutdown.reasons[0]
+        if not reader.contacts:  # which would replace an earlier file
+            spool.delete()
+            raise UnavailableError("The API shows no contact, so nothing is written: if there are any, pull again later.")
         code = ATTENTION_CODE if reader.missing else 0
         summary = PullSummary(len(reader.contacts), len(reader.groups), reader.requests, reader.missing, output, code)
         tokens = _tokens(settings, reader.user)

@@ -79,12 +79,12 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not ledger.resume_last():
             raise ConfigError("The last run ended before anything was sent: run the file again.")
-        if not ledger.pending():
-            steps.count()
-            summary.exit_code, summary.is_idle = exit_code([], summary.outcomes), True
-            summary.requests = summary.retries = 0
-            return summary
         with drafts(paths) as reports:
+            if not ledger.pending():
+                steps.count()
+                summary.exit_code, summary.is_idle = exit_code([], summary.outcomes), True
+                summary.requests = summary.retries = 0
+                return summary
             requests, retries = ledger.attempts()
             is_pulled = ledger.has_bases()
             tokens = open_tokens(settings, sender, is_pulled=is_pulled)

@@ -80,7 +80,7 @@ def test_unwritable_output_changes_nothing(shell: str, environment: dict[str, st
         ("run contacts.csv -n --account a --state-dir closed", "closed", 7, "(Permission denied): check --state-dir."),
         ("run contacts.csv -n --account a --state-dir closed/a/b", "closed", 7, "(Permission denied): check --state-dir."),
         ("history --state-dir closed", "closed", 7, "The state folder closed cannot be used (Permission denied)"),
-        ("check contacts.csv --report closed/r.csv", "closed", 7, "The report closed/r.csv cannot be written"),
+        ("check contacts.csv --report closed/r.csv", "closed", 7, "closed/r.csv cannot be written"),
         ("doctor --state-dir closed", "closed", 2, "The state folder closed cannot be written"),
         ("doctor --state-dir closed/a/b", "closed", 2, "The state folder closed/a/b cannot be written"),
         ("check contacts.csv --report old.csv", "old.csv", 0, "1 ready"),

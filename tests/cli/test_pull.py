@@ -104,6 +104,20 @@ def test_earlier_pull_is_replaced(main: Main) -> None:
     assert ";Prospects;" in text
 
 
+@pytest.mark.parametrize("suffix", ["csv", "xlsx"])
+def test_report_of_a_pulled_file_is_kept(main: Main, suffix: str) -> None:
+    """The report of a pulled file, as CSV or workbook, is no pulled file."""
+    options = ["--sandbox", "--rate", "0"]
+    assert main("pull", "-o", f"c.{suffix}", "--group", "Clients", *options) == 0
+    assert main("run", f"c.{suffix}", *options) == 0
+    for report in Path().glob(f"c.*.{suffix}"):
+        written = report.read_bytes()
+        assert main("pull", "-o", str(report), "--group", "Clients", *options) == 2
+        assert "which is no pulled file" in main.read().err
+        assert report.read_bytes() == written
+    assert list(Path().glob(f"c.*.{suffix}")) != []
+
+
 @pytest.mark.parametrize("command", ["pull", "run"])
 def test_progress_without_a_terminal(main: Main, command: str) -> None:
     """`--progress` prints lines on stderr also where that is no terminal, also with `--quiet`."""

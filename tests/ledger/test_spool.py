@@ -32,6 +32,23 @@ def test_document_that_was_cut(tmp_path: Path) -> None:
         assert list(spool.documents()) == [[1], [3]]
 
 
+@pytest.mark.parametrize(
+    "damage", [b"garbage\n", b"\xff\xfe\n", b"null\n", b"[1]\n", b"\n", b"00000000[1]\n", b"00000000", b"\0" * 40]
+)
+def test_damaged_document(tmp_path: Path, damage: bytes) -> None:
+    """A document that is damaged is dropped with those after it."""
+    path = tmp_path / "a.pull"
+    with open_spool(path) as spool:
+        spool.append([1])
+        first = path.read_bytes()
+        spool.append([2])
+    path.write_bytes(first + damage + path.read_bytes()[len(first) :])
+    with open_spool(path) as spool:
+        assert list(spool.documents()) == [[1]]
+        spool.append([3])
+        assert list(spool.documents()) == [[1], [3]]
+
+
 def test_one_pull_at_a_time(tmp_path: Path) -> None:
     """A spool belongs to one pull."""
     with open_spool(tmp_path / "a.pull"), pytest.raises(BusyError), open_spool(tmp_path / "a.pull"):

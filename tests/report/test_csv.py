@@ -173,7 +173,7 @@ def test_draft_is_private(report: Path) -> None:
 def test_concurrent_reports(report: Path) -> None:
     """A report that another run is writing is refused, and its draft is not touched; other reports are not affected."""
     with open_atomic(report, 0o600) as first:
-        with pytest.raises(BusyError, match=r"Another run is writing the report .*results\.csv: wait for it to end, or choose"):
+        with pytest.raises(BusyError, match=r"Another run is writing .*results\.csv: wait for it to end, or choose"):
             write(report, line(2, "second", ""))
         assert write(report.with_name("other.csv"), line(2, "other", "")) == 1
         assert fill(first, [batch(line(2, "first", ""))]) == 1

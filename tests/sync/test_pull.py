@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from contact_sync.errors import AccessError, BusyError, ConfigError, ContactSyncError, Interrupted, UnavailableError
+from contact_sync.errors import AccessError, BusyError, ConfigError, ContactSyncError, Interrupted, StorageError, UnavailableError
 from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.model import FIELDS, ID, Outcome, PullSummary
 from contact_sync.rules.formula import unescape
@@ -24,6 +24,7 @@ from contact_sync.settings import Settings
 from contact_sync.sync import history
 from contact_sync.sync.pull import pull
 from contact_sync.sync.run import run
+from tests.setups import file_size_limit
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 Serve = Callable[..., Sandbox]
@@ -230,6 +231,45 @@ def test_pull_of_other_groups_begins_anew(desk: Desk) -> None:
     desk.pull("6362")
     members = {contact_id for contact_id, contact in desk.api.store.items() if contact["groupId"] == 6362}
     assert {row[ID] for row in desk.rows()} == members
+
+
+@pytest.mark.parametrize("damage", [b"garbage", b"\xff\xfe\n", b"null\n", b"[]\n"])
+def test_damaged_spool(desk: Desk, damage: bytes) -> None:
+    """What an unfinished pull has left is read again where it is damaged."""
+    interrupt(desk)
+    (spool,) = desk.spools()
+    spool.write_bytes(spool.read_bytes()[:1000] + damage)
+    assert desk.pull().contacts == 250
+    assert {row[ID] for row in desk.rows()} == set(desk.api.store)
+
+
+@pytest.mark.parametrize("size", [1, 100, 2000, 20_000])
+@pytest.mark.parametrize("name", ["contacts.csv", "contacts.xlsx"])
+def test_full_disk(desk: Desk, name: str, size: int) -> None:
+    """A full disk ends the pull with its reason, whatever was about to be written, and keeps the earlier file."""
+    desk.output = desk.folder / name
+    desk.output.write_bytes(b"earlier")
+    with pytest.raises(StorageError, match=r"too large|No space"), file_size_limit(size):
+        desk.pull()
+    assert desk.output.read_bytes() == b"earlier"
+    desk.pull()
+    assert desk.spools() == []
+
+
+@pytest.mark.parametrize("missing", ["groups", "contacts"])
+def test_api_that_shows_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    """An API that shows no group or no contact leaves the earlier file as it is, and the next pull asks again."""
+    desk.pull()
+    earlier = desk.output.read_bytes()
+    with monkeypatch.context() as patched:
+        if missing == "groups":
+            patched.setattr(desk.api.store, "groups", {})
+        else:
+            patched.setattr(ContactStore, "page", lambda *_: ([], 0))
+        with pytest.raises(UnavailableError, match="shows no contact"):
+            desk.pull()
+    assert desk.output.read_bytes() == earlier
+    assert desk.pull().contacts == 250
 
 
 def test_forget_deletes_unfinished_pulls(desk: Desk) -> None:

@@ -882,7 +882,7 @@ def test_another_run_for_the_same_report(workspace: Workspace) -> None:
     refused: list[int] = []
 
     def another() -> None:
-        with pytest.raises(BusyError, match=rf"Another run is writing the report {workspace.report}") as error:
+        with pytest.raises(BusyError, match=rf"Another run is writing {workspace.report}") as error:
             Workspace(workspace.folder, workspace.sandbox).run(key="other-key")
         refused.append(error.value.exit_code)
 
