@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TextIO
 from contact_sync.cli.summary import decimal, long_summary, short_summary
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
-from contact_sync.i18n import _, ngettext
+from contact_sync.i18n import _, labelled, ngettext
 from contact_sync.i18n.catalogue import ANSWERS
 from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
 from contact_sync.report.formats import FORMATS
@@ -174,7 +174,7 @@ class Console:
         lines = []
         for question, answer in summary.answers.items():
             kind, _space, field = question.partition(" ")
-            lines.append(_(ANSWERS[kind, answer], field=field) if (kind, answer) in ANSWERS else f"{question}: {answer}")
+            lines.append(_(ANSWERS[kind, answer], field=field) if (kind, answer) in ANSWERS else labelled(question, answer))
         if not lines:
             lines.append(_("Nothing could be found out: take a contact in which every field has a value."))
         if summary.different:

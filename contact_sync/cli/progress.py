@@ -8,7 +8,7 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from contact_sync.i18n import _
+from contact_sync.i18n import _, labelled
 from contact_sync.model import Result
 
 
@@ -37,7 +37,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
     def _report(self, every: float) -> None:
         while not self._ended.wait(every):
             of_total = "" if self._total is None else f"/{self._total}"
-            self._write(f"{self._phase}: {self._done}{of_total} {_('rows')}")
+            self._write(labelled(self._phase, f"{self._done}{of_total} {_('rows')}"))
 
     def __exit__(self, *_: object) -> None:
         self.end()

@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contact_sync.display import printable
-from contact_sync.i18n import _, language, ngettext
+from contact_sync.i18n import _, labelled, language, ngettext
 from contact_sync.i18n.catalogue import QUOTING
 from contact_sync.model import Cause, Summary
 from contact_sync.report.formats import FORMATS
@@ -71,7 +70,7 @@ def warning_lines(summary: Summary) -> list[str]:
 def short_summary(summary: Summary) -> str:
     """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {printable(str(summary.source))}: {counts}.", *summary.reasons, *warning_lines(summary)]
+    lines = [f"contact-sync: {labelled(summary.source, counts)}.", *summary.reasons, *warning_lines(summary)]
     lines = lines[: _SHORT - 1 - min(len(summary.causes_of_rows), _FEWEST_CAUSES)]
     room = _SHORT - 1 - len(lines)
     is_too_many = len(summary.causes_of_rows) > room

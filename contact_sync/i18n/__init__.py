@@ -60,6 +60,11 @@ def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str
     return _translations.ngettext(singular, plural, count).format(**{"count": count, **_printable(values)})
 
 
+def labelled(label: object, text: str) -> str:
+    """Return a label and what it stands for, with the colon of the language in use."""
+    return _("{label}: {text}", label=label, text=text)
+
+
 def _printable(values: Mapping[str, object]) -> dict[str, object]:
     """Return values, all but numbers as text, as they may be displayed."""
     return {name: value if isinstance(value, int | float) else printable(str(value)) for name, value in values.items()}

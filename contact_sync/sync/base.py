@@ -117,7 +117,7 @@ class Bases:
         """Raise SourceError when every row was pulled from another account, or by another installation."""
         if self.fits and not self.fits.keys() - {Fit.FOREIGN, Fit.UNKNOWN}:
             raise SourceError(
-                "{name} was pulled from another account, or by another installation of contact-sync, so nothing was sent: use "
+                "{name} was pulled from another account, or by another installation of contact-sync, so nothing is sent: use "
                 "the key and the --state-dir that it was pulled with, or pull again.",
                 name=self.source.path.name,
             )

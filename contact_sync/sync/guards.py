@@ -15,9 +15,9 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
     """Yield a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
     if staged.invalid * 100 > limits.max_invalid * staged.rows:
         sentence = ngettext(
-            "{count} of {rows} rows is invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
+            "{count} of {rows} rows is invalid, more than {most} %, so nothing is sent: correct the source, or allow more "
             "with --max-invalid.",
-            "{count} of {rows} rows are invalid, more than {most} %, so nothing was sent: correct the source, or allow more "
+            "{count} of {rows} rows are invalid, more than {most} %, so nothing is sent: correct the source, or allow more "
             "with --max-invalid.",
             staged.invalid,
             rows=staged.rows,
@@ -31,7 +31,7 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
     for field, count in staged.no_value_words.items():
         if count * 100 > limits.max_invalid * staged.rows:
             yield SourceError(
-                "{count} of {rows} rows have a word for no value (such as NULL) in {field}, more than {most} %, so nothing was "
+                "{count} of {rows} rows have a word for no value (such as NULL) in {field}, more than {most} %, so nothing is "
                 "sent: empty these cells, or allow more with --max-invalid.",
                 count=count,
                 rows=staged.rows,
@@ -42,7 +42,7 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
     if known >= MIN_KNOWN and staged.identity_changes * 100 > limits.max_identity_changes * known:
         yield SourceError(
             "{changed} of {known} known contacts change first name, last name and phone number at once, more than {most} %, as "
-            "when one column is sorted alone, so nothing was sent: check that each contactId is beside its own person, or "
+            "when one column is sorted alone, so nothing is sent: check that each contactId is beside its own person, or "
             "allow more with --max-identity-changes.",
             changed=staged.identity_changes,
             known=known,
@@ -61,9 +61,9 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
             )
     if staged.clears > limits.max_clears:
         sentence = ngettext(
-            "{count} cell would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
+            "{count} cell would empty a stored field, more than {most}, so nothing is sent: check the source, or allow more "
             "with --max-clears.",
-            "{count} cells would empty a stored field, more than {most}, so nothing was sent: check the source, or allow more "
+            "{count} cells would empty a stored field, more than {most}, so nothing is sent: check the source, or allow more "
             "with --max-clears.",
             staged.clears,
             most=limits.max_clears,

@@ -12,7 +12,7 @@ from contact_sync.cli.console import Console, Streams
 from contact_sync.cli.progress import Progress
 from contact_sync.errors import SourceError
 from contact_sync.i18n import set_language
-from contact_sync.model import Cause, Outcome, Pending, Result, Summary
+from contact_sync.model import Cause, Outcome, PastRun, Pending, Result, Summary
 
 from .program import KEY, Recorder
 
@@ -130,6 +130,16 @@ def test_sentence_of_a_cause(console: Console, recorder: Recorder, message: str,
     general = "firstname has … characters, … at most: shorten it."
     line = f"2 rows (first: row 7): firstname, column B: {general if quiet or not message else message}"
     assert line in recorder.read().err.splitlines()
+
+
+def test_mail_in_french(console: Console, recorder: Recorder, french: None) -> None:
+    """In French a narrow space is before the colon of a mail, and numbers have a comma."""
+    console.quiet = True
+    console.print_summary(summary())
+    assert recorder.read().err.startswith("contact-sync: contacts.csv\u202f: 2 updated, 1 invalid.\n")
+    run = PastRun("r", "c.csv", "2026-01-02T03:04:05Z", "2026-01-02T03:05:05Z", 0, {"updated": 49}, 49, 0, 10.0)
+    console.print_runs([run], in_progress=False)
+    assert recorder.read().out.endswith("  4,9/s\n")
 
 
 def test_message_of_the_api(console: Console, recorder: Recorder) -> None:

@@ -377,9 +377,15 @@ def test_french(path: Path, french: None) -> None:
     """In French the whole page is French, including its numbers."""
     lines = [line(n, "", "", "", "", outcome="unchanged") for n in range(1234)]
     lines += [line(2, "", "", "", "", outcome="invalid", code="id-missing")]
-    parsed = Parsed(write(path, lines, summary_of(lines, seconds=1.5)))
+    lines += [line(3, "", "", "", "")]
+    causes = [Cause("invalid", "id-missing", "contactId", 1, 2, "")]
+    parsed = Parsed(write(path, lines, summary_of(lines, seconds=1.5, causes=causes)))
+    page = path.read_text(encoding="utf-8")
     assert parsed.all("html", lang="fr")
-    assert "1\u202f234 contacts sur 1\u202f235 sont en place\u202f; 1 ligne est à corriger." in "".join(parsed.words).replace(
+    assert re.search("<title>contacts\\.[a-z.]+\u202f: 1\u202f235 contacts", page)
+    assert re.search("<title>[0-9:]{8}\u202f: 1</title>", page)
+    assert "1 ligne\u202f: " in "".join(parsed.words)
+    assert "1\u202f235 contacts sur 1\u202f236 sont en place\u202f; 1 ligne est à corriger." in "".join(parsed.words).replace(
         "  ", " "
     )
     assert "1,5 s" in parsed.text

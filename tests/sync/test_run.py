@@ -401,7 +401,7 @@ def test_too_many_invalid_rows(workspace: Workspace, bad: int, code: int) -> Non
     assert bool(workspace.sandbox.calls) is (code == 3)
     if code == 4:
         (reason,) = summary.reasons
-        assert reason.startswith("3 of 4 rows are invalid, more than 50 %, so nothing was sent")
+        assert reason.startswith("3 of 4 rows are invalid, more than 50 %, so nothing is sent")
         assert "not counted" not in reason
         assert reason in workspace.lines()[3]["sync_message"]
         assert workspace.run(max_invalid=75).exit_code == 3

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from contact_sync.i18n import _, ngettext
+from contact_sync.i18n import _, labelled, ngettext
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable, stamp
 from contact_sync.report.html.markup import NOTHING, Markup, duration, element, joined, number, section
 from contact_sync.report.html.masking import without_long_numbers
@@ -32,7 +32,7 @@ def headline(summary: Summary) -> dict[str, str]:
     clauses = _clauses(summary)
     tone, state = _state(summary)
     return {
-        "title": f"{readable(summary.source.name)}: {' '.join(clauses)}",
+        "title": labelled(readable(summary.source.name), " ".join(clauses)),
         "when": _when(summary.run),
         "tone": tone,
         "state": state,
@@ -187,7 +187,7 @@ def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
         field = _("{field}, column {letter}", field=field, letter=letter)
     first = _("row {row}", row=cause.first) if one else _("first in row {row}", row=cause.first)
     where = [_named(cause.outcome), *(element("span", text) for text in (field, first) if text)]
-    unit = element("span", " ", _("row") if one else _("rows"), ": ", class_="unseen")
+    unit = element("span", " ", labelled(_("row") if one else _("rows"), ""), class_="unseen")
     inside = (
         element("b", number(cause.rows), unit),
         element("span", sentence, class_="say"),
@@ -230,7 +230,7 @@ def _pace(attempts: dict[int, int]) -> Markup:
     fastest = number(most / width, 1)
     span = {"begin": _clock(begin), "end": _clock(end)}
     caption = _("Up to {pace} requests a second, between {begin} and {end}", pace=fastest, **span)
-    titles = {bar: element("title", f"{_clock(begin + bar * width)}: {number(many)}") for bar, many in bars.items()}
+    titles = {bar: element("title", labelled(_clock(begin + bar * width), number(many))) for bar, many in bars.items()}
     drawn = [element("rect", titles[bar], x=bar + 0.06, y=most - bars[bar], width=0.88, height=bars[bar]) for bar in sorted(bars)]
     ticks = [element("span", _clock(begin + last * width * part // 4)) for part in range(5)]
     figure = element(
