@@ -71,12 +71,13 @@ _STEMS = {known: known.rstrip(_DIGITS) for known in _FIELD_OF}
 _RANKS = {known: rank for rank, known in enumerate(_FIELD_OF)}
 _LONGEST_ALIAS = max(map(len, _FIELD_OF))
 
-_DATE_FORM = r"(?:(?:jj?|dd?)[ ./-]?mm?|mm?[ ./-]?(?:jj?|dd?))[ ./-]?[ay]{2,4}|[ay]{4}[ ./-]?mm[ ./-]?(?:jj|dd)"
+_DATE_FORM = r"(?:(?:jj?|dd?)[ ./-]?mm?|mm?[ ./-]?(?:jj?|dd?))[ ./-]?[ay]{1,4}|[ay]{4}[ ./-]?mm[ ./-]?(?:jj|dd)"
 # The words between brackets that say nothing about whose or which value it is. Others do: Téléphone (bureau).
 _HINT = (
     rf"\s*(?:(?:au )?format\s*:?\s*)?(?:{_DATE_FORM}|e\.?\s?164|iso(?:[ -]?8601)?|international|texte?|\+?33[ .x\d]*)\s*"
     r"|\s*(?:ex(?:emple|ample)?s?\.?|e\.g\.|par ex\.?)\b.*|\s*https?(?:://.*)?\s*"
     r"|\s*(?:champ |field )?(?:obligatoire|requis|facultati(?:f|ve)|option(?:nel(?:le)?|al)|required|mandatory|si connue?)\s*"
+    r"|\s*(?:s|(?:en )?(?:lettres )?(?:majuscules?|capitales?)|(?:in )?(?:upper ?case|capitals|caps))\s*"
     r"|\s*(?:max(?:imum|i)?\.?\s*)?\d+\s*(?:car(?:act[eè]res?)?|char(?:acter)?s?|chiffres|digits)\.?\s*(?:max(?:imum|i)?\.?)?\s*"
 )
 _FIRST = r"(?:\bnumero\s*)?(?<![\d.,])0?1(?:er?|re|ere)?|\(1\)|principale?|primary|main"
@@ -97,6 +98,7 @@ class _Patterns(NamedTuple):
     first: re.Pattern[str]
     leading_first: re.Pattern[str]
     further: re.Pattern[str]
+    described: re.Pattern[str]
 
 
 @cache
@@ -109,6 +111,7 @@ def _patterns() -> _Patterns:
         re.compile(rf"(?P<before>.*?)(?:{_FIRST}){_VALUE}"),
         re.compile(r"(?:1(?:er|re|ere|st)|premiere?|primary|main)\s+(?P<before>.+)"),
         re.compile(rf"(?P<before>.*?)(?:{_FURTHER}){_VALUE}"),
+        re.compile(r"(?P<before>[^:\u2013\u2014-]+)[:\u2013\u2014-].+|[^()]+\((?P<inside>[^()]+)\)"),
     )
 
 
@@ -131,6 +134,10 @@ def _meaning(header: str) -> _Meaning:
         return _Meaning(plain, "", _SECOND_CHOICE_OF.get(plain, ""), "")
     patterns, folded = _patterns(), _without_accents("NFD", header)
     text = patterns.number_sign.sub("numero ", patterns.hints.sub("", folded)).strip(" \t\r\n\xa0\u202f*:.")
+    if (found := patterns.described.fullmatch(text)) and _FIELD_OF.get(
+        name := normalise_header(found["before"] or found["inside"])
+    ) in _CUSTOM:
+        return _Meaning(plain, name, "", "")
     if found := patterns.first.fullmatch(text) or patterns.leading_first.fullmatch(text):
         return _Meaning(plain, _unnumbered(normalise_header(text)), _of_several(found["before"]), "")
     found = patterns.further.fullmatch(text)

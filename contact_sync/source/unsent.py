@@ -44,6 +44,19 @@ def _never(_cell: str) -> bool:
     return False
 
 
+_NAMES_OF_SOME = (
+    "nom de naissance",
+    "nom de jeune fille",
+    "nom marital",
+    "nom client",
+    "nom d epouse",
+    "nom actuel",
+    "nom nouveau",
+)
+_OF_OTHERS = frozenset(("desinscription", "desabonnement", "unsubscribe", "mariage", "wedding", "marriage"))
+"""Words of a header whose values are of another kind than those of the field, although they have its form."""
+_LAST_NAMES = frozenset(("nom", "noms", "lastname", "surname"))
+
 _FIELDS = {
     PHONE: _Evidence(
         frozenset(("tel", "telephone", "phone", "mobile", "portable", "gsm", "cell", "cellphone", "smartphone", "handy")),
@@ -57,11 +70,7 @@ _FIELDS = {
     ),
     "url": _Evidence(frozenset(("url", "lien", "link", "site", "web")), lambda cell: kind_of(cell) == "url", _never),
     "firstname": _Evidence(frozenset(("prenom", "prenoms", "firstname", "forename")), _is_name, _never),
-    "lastname": _Evidence(
-        frozenset(("surname", "lastname", "patronyme", "nom de naissance", "nom de jeune fille", "nom marital", "nom client")),
-        _is_name,
-        _never,
-    ),
+    "lastname": _Evidence(frozenset(("surname", "lastname", "patronyme", *_NAMES_OF_SOME)), _is_name, _never),
 }
 
 
@@ -73,23 +82,28 @@ def warn_unsent(layout: Layout, rows: Sequence[Sequence[str]], names: Sequence[s
     missing = {field: evidence for field, evidence in _FIELDS.items() if field not in layout.mapping}
     others = sorted(set(range(len(layout.columns))) - set(layout.mapping.values())) if missing else []
     return [
-        _(
-            'Column {letter} “{column}” looks like {field} but is not sent: to send it, give --map "{column}={field}".',
-            letter=layout.letters[position],
-            column=names[position],
-            field=field,
-        )
+        _warning(layout.columns[position], field, letter=layout.letters[position], column=names[position])
         for position in others
         for field, evidence in missing.items()
         if _looks_like(evidence, layout.columns[position], [row[position] for row in rows[:_SAMPLED]])
     ]
 
 
+def _warning(header: str, field: str, **shown: str) -> str:
+    if field == "firstname" and not _LAST_NAMES.isdisjoint(words_of(header)):
+        return _("Column {letter} “{column}” has first and last names together, so it is not sent: make it two columns.", **shown)
+    return _(
+        'Column {letter} “{column}” looks like {field} but is not sent: to send it, give --map "{column}={field}".',
+        field=field,
+        **shown,
+    )
+
+
 def _looks_like(evidence: _Evidence, header: str, column: Sequence[str]) -> bool:
     filled = [cell for cell in column if cell.strip()]
-    if not filled:
-        return False
     words = words_of(header)
+    if not filled or not _OF_OTHERS.isdisjoint(words):
+        return False
     if not evidence.words.isdisjoint((*words, " ".join(words))) and _share(evidence.is_possible, filled) >= _PROBABLE:
         return True
     return len(filled) >= _MIN_CELLS and _share(evidence.is_certain, filled) >= _CERTAIN

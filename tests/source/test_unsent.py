@@ -29,6 +29,9 @@ def warnings(header: str, column: list[str], others: str = "custom1") -> list[st
         ("Date de naissance du contact", RECENT[:2], "date"),
         ("Prénom de l'enfant", ["Zoé", "Léa"], "firstname"),
         ("Nom de naissance", ["Dupont", "Martin"], "lastname"),
+        ("Nom d'épouse", ["Dupont"], "lastname"),
+        ("Nom actuel", ["Dupont"], "lastname"),
+        ("Nom (nouveau)", ["Dupont"], "lastname"),
         ("Lien de suivi", ["https://example.com/1", ""], "url"),
     ],
 )
@@ -52,12 +55,22 @@ def test_column_that_looks_like_a_field(header: str, column: list[str], field: s
         ("Code", ["75001"] * 9, "nom"),
         ("Lien de parenté", ["fille", "fils"], "nom"),
         ("Photo", ["https://example.com/1"] * 9, "nom"),
+        ("Url de désinscription", ["https://example.com/1"] * 9, "nom"),
+        ("Lien de désabonnement", ["https://example.com/1"] * 9, "nom"),
+        ("Anniversaire de mariage", BIRTHS, "nom"),
         ("Nom du produit", ["Lampe", "Table"], "prénom"),
     ],
 )
 def test_other_columns(header: str, column: list[str], others: str) -> None:
     """A column of other values, or of a field that another column has, is no warning."""
     assert warnings(header, column, others) == []
+
+
+@pytest.mark.parametrize("header", ["Nom et prénom", "Prénom Nom", "NOM Prénom", "Prénom / nom"])
+def test_first_and_last_names_in_one_column(header: str) -> None:
+    """A column of whole names is no first name: the warning says to divide it."""
+    expected = f"Column C “{header}” has first and last names together, so it is not sent: make it two columns."
+    assert warnings(header, ["Zoé Dupont", "Léa Martin"]) == [expected]
 
 
 def test_workbook_is_warned_about_once() -> None:
