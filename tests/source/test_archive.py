@@ -145,7 +145,10 @@ def test_hidden_column_ranges() -> None:
 
 def test_row_of_height_0_is_hidden() -> None:
     """A row of height 0 is hidden."""
-    assert read(with_sheet_xml(b'<row r="3"', b'<row r="3" ht="0" customHeight="1"')(), hidden="skip").skipped == [3]
+    for height in (b"0", b"0.25", b"1e-05"):
+        assert read(with_sheet_xml(b'<row r="3"', b'<row r="3" ht="%b" customHeight="1"' % height)(), hidden="skip").skipped == [
+            3
+        ]
 
 
 METADATA = b'<?xml version="1.0"?><!DOCTYPE plist PUBLIC "-//Apple Computer//DTD PLIST 1.0//EN" "x.dtd"><plist/>'

@@ -98,11 +98,14 @@ HIDING = {
     "collapsed": row("2", "b", visibility="collapse"),
     "filtered": row("2", "b", visibility="filter"),
     "of height 0": row("2", "b", style_name="ro0"),
+    "of nearly no height": row("2", "b", style_name="ro2"),
     "grouped": f'<table:table-row-group table:display="false">{row("2", "b")}</table:table-row-group>',
 }
 STYLES = (
     '<style:style style:name="ro0"><style:table-row-properties style:row-height="0cm"/></style:style>'
     '<style:style style:name="ro1"><style:table-row-properties style:row-height="0.5cm"/></style:style>'
+    '<style:style style:name="ro2"><style:table-row-properties style:row-height="0.25pt"/></style:style>'
+    '<style:style style:name="co1"><style:table-column-properties style:column-width="0.02in"/></style:style>'
     '<style:style style:name="co0"><style:table-column-properties style:column-width="0in"/></style:style>'
     '<style:style style:name="ta0"><style:table-properties table:display="false"/></style:style>'
 )
@@ -110,7 +113,7 @@ STYLES = (
 
 @pytest.mark.parametrize("hidden", HIDING.values(), ids=HIDING)
 def test_hidden_rows(hidden: str) -> None:
-    """A row is hidden in any of four ways; the rows around it are not."""
+    """A row is hidden in any of these ways; the rows around it are not."""
     rows = row("1", "a", style_name="ro1"), hidden, f"<table:table-row-group>{row('3', 'c')}</table:table-row-group>"
     reading = read(ods(table(row(*HEAD), *rows), styles=STYLES), hidden="skip")
     assert (reading.numbers, reading.skipped) == ([2, 3, 4], [3])
@@ -130,7 +133,7 @@ def test_repeated_hidden_rows() -> None:
         read(ods(table(row(*HEAD), *rows)))
 
 
-@pytest.mark.parametrize("hiding", ['table:visibility="collapse"', 'table:style-name="co0"'])
+@pytest.mark.parametrize("hiding", ['table:visibility="collapse"', 'table:style-name="co0"', 'table:style-name="co1"'])
 def test_hidden_columns(hiding: str) -> None:
     """A hidden column of a field refuses the workbook; a range up to the last column is cheap."""
     columns = f'<table:table-column/><table:table-column {hiding}/><table:table-column table:number-columns-repeated="99"/>'

@@ -53,12 +53,15 @@ def test_error_is_flagged() -> None:
     assert "(#REF!)" in reading.messages[0]
 
 
-def test_hidden_rows_and_columns() -> None:
-    """Hidden rows and columns are detected."""
+@pytest.mark.parametrize("by_flag", [True, False])
+def test_hidden_rows_and_columns(*, by_flag: bool) -> None:
+    """Rows and columns are hidden by a flag, or where they are too small to show anything."""
 
     def hide(sheet: Any) -> None:
-        sheet.row(2).hidden = True
-        sheet.col(2).hidden = True
+        if by_flag:
+            sheet.row(2).hidden = sheet.col(2).hidden = True
+        else:
+            sheet.row(2).height, sheet.row(2).height_mismatch, sheet.col(2).width = 5, True, 100
 
     reading = read(xls(HEAD, ["1", "a", "b"], ["2", "c", "d"], ["3", "e", "f"], change=hide), hidden="skip")
     assert reading.skipped == [3]

@@ -325,6 +325,16 @@ def with_hidden_columns(*letters: str) -> bytes:
     return sheet(HEAD, ["1", "a", "b", "c"], change=change)
 
 
+def test_column_without_width() -> None:
+    """A column of a field too narrow to show anything is hidden."""
+
+    def change(table: Any) -> None:
+        table.column_dimensions["B"].width = 0.4
+        table.column_dimensions["C"].width = 0.6
+
+    assert read(sheet(HEAD, ["1", "a", "b"], change=change), hidden="skip").source.mapping == {"contactId": 0, "lastname": 2}
+
+
 def test_hidden_columns() -> None:
     """A hidden column of a field refuses the workbook, is sent, or is only copied, by --hidden."""
     with pytest.raises(SourceError, match="the columns of contactId, lastname are hidden"):

@@ -23,7 +23,7 @@ _NAMESPACES = {f"urn:oasis:names:tc:opendocument:xmlns:{name}:1.0": name for nam
 _ERROR = re.compile(r"#(?:N/[AD]|NV|[^\s!?]+\s?[!?])|(?:Err|Erreur)\s?:\s?[0-9]{3}")
 _DURATION = re.compile(r"(-?)P(?:([0-9]+)D)?T?(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:[.,][0-9]+)?)S)?")
 _CLOCK = re.compile(r"([0-9]+):([0-9]{2}):([0-9]{2}(?:\.[0-9]+)?)")  # a time as some programs write it, contrary to ODF
-_ZERO_LENGTH = re.compile(r"0(?:\.0*)?[a-z]*")
+_NO_LENGTH = re.compile(r"0(?:\.0\d*)?[a-z]*|0\.\d+(?:mm|pt)")  # or so little that nothing is seen
 _SPACES = re.compile("[ \t\r\n]+")
 _CELLS = ("table:table-cell", "table:covered-table-cell")
 _GROUPS = ("table:table-row-group", "table:table-column-group")
@@ -108,7 +108,7 @@ class _ContentHandler:
 
     def _start_properties(self, attributes: dict[str, str]) -> None:
         extents = (attributes.get("style:row-height"), attributes.get("style:column-width"))
-        if attributes.get("table:display") == "false" or any(extent and _ZERO_LENGTH.fullmatch(extent) for extent in extents):
+        if attributes.get("table:display") == "false" or any(extent and _NO_LENGTH.fullmatch(extent) for extent in extents):
             self._hidden_styles.add(self._style)
 
     def _start_table(self, attributes: dict[str, str]) -> None:

@@ -21,6 +21,8 @@ UNCALCULATED = "f"  # [UNCALCULATED]: a formula without a value
 MOMENT = "d"  # [MOMENT, a date or a date and time of ISO 8601, the text that it shows]
 DURATION = "t"  # [DURATION, seconds]
 
+NO_WIDTH, NO_HEIGHT = 128, 10  # half a character in 1/256, half a point in twips: less shows nothing
+
 _MAX_MERGED = 100_000
 _MAX_LINE = 32 << 20
 _MAX_TOTAL = 1 << 30

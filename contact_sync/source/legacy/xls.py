@@ -67,10 +67,10 @@ def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.Spo
     for top, bottom, left, right in sheet.merged_cells:
         spooled.merge(left + 1, top + 1, right, bottom)
     spooled.hidden_columns = [
-        (column + 1, column + 1) for column, layout in sheet.colinfo_map.items() if layout.hidden or not layout.width
+        (column + 1, column + 1) for column, layout in sheet.colinfo_map.items() if layout.hidden or layout.width < spool.NO_WIDTH
     ]
     for row, layout in sorted(sheet.rowinfo_map.items()):
-        if layout.hidden or layout.height == 0:
+        if layout.hidden or layout.height < spool.NO_HEIGHT:
             spooled.hide_rows(row + 1, row + 1)
     # The first is General under any name: old French programs called it Standard, which openpyxl takes for the format of a date.
     formats = [_format(book, style.format_key) for style in book.xf_list]

@@ -144,7 +144,7 @@ class _SheetReader:
                 self._read_row_record(code, body)
             elif code == _COLUMN:
                 first, last, width, _, flags = struct.unpack_from("<IIIIH", body)
-                if flags & 1 or not width:
+                if flags & 1 or width < spool.NO_WIDTH:
                     self._sheet.hidden_columns.append((first + 1, min(last + 1, WIDEST)))
             elif code == _MERGED:
                 top, bottom, left, right = struct.unpack_from("<IIII", body)
@@ -159,7 +159,7 @@ class _SheetReader:
             if row <= self._row:
                 raise spool.RefusedError(_("has rows that are out of order at row {row}: save it as .xlsx.", row=row + 1))
             self._row, self._column = row, -1
-            if body[11] & 0x10 or not height:
+            if body[11] & 0x10 or height < spool.NO_HEIGHT:
                 self._sheet.hide_rows(row + 1, row + 1)
         elif code <= _FORMULA_ERROR or code == _RICH_TEXT:
             self._cell(code, struct.unpack_from("<I", body)[0], body[4:])

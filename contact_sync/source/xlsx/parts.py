@@ -297,4 +297,4 @@ class _SheetScanner:
 
 
 def _is_hidden(attributes: dict[str, str], extent: str) -> bool:
-    return attributes.get("hidden") in ("1", "true") or re.fullmatch(r"0(\.0*)?", attributes.get(extent, "")) is not None
+    return attributes.get("hidden") in ("1", "true") or bool(re.match(r"0(\.[0-4]\d*)?$|.+[eE]-", attributes.get(extent, "")))
