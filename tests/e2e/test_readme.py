@@ -39,7 +39,7 @@ CODES = {
     "contact-sync doctor --api-key-file /etc/contact-sync.key": 0,
     "contact-sync run /srv/inbox/": 0,
     "contact-sync run /srv/contacts/contacts.csv /srv/inbox/": 0,
-    "contact-sync pull -o all.xlsx": 0,
+    "contact-sync pull -o all.xlsx": 6,
     "contact-sync pull -o all.csv --sandbox": 0,
     "contact-sync undo": 2,
     "contact-sync undo RUN": 2,
