@@ -139,13 +139,16 @@ def test_invalid_comment_is_accepted() -> None:
 
 
 def test_zero_of_a_formula_is_flagged() -> None:
-    """The 0 of a formula is no name; as a custom field it is a number."""
+    """The 0 of a formula is no name; as a custom field it is a number, unless the formula is due when the file is opened."""
     content = xls(HEAD, ["1"], change=lambda sheet: [sheet.write(1, column, xlwt.Formula("D9")) for column in (1, 2)])
     empty = b"\x03" + bytes(5) + b"\xff\xff"  # the result that xlwt writes
     assert content.count(empty) == 2
     reading = read(content.replace(empty, bytes(8)))
     assert reading.rows == [["1", "0 <?>", "0"]]
     assert reading.flaws == {2: [("cell-kind", "firstname")]}
+    reading = read(content.replace(empty + b"\0", bytes(8) + b"\2"))
+    assert reading.flaws == {2: [("cell-formula", "firstname"), ("cell-formula", "custom1")]}
+    assert not read(content.replace(empty + b"\0", struct.pack("<d", 7) + b"\2")).flaws
 
 
 def test_sectors_that_two_streams_share_are_accepted() -> None:

@@ -21,6 +21,7 @@ from contact_sync.source.number_format import keeps_text
 _EOF = 0x0A
 _SYSTEM_DATES = (14, 22)
 _FORMULAS = (0x06, 0x206, 0x406)
+_CALCULATE_ON_OPENING = 2  # a flag that libraries set, which cannot calculate
 _NO_NUMBER = b"\xff\xff"  # the last two bytes of a result that is no number
 _EMPTY = b"\x03", _NO_NUMBER  # the first and the last two bytes of an empty result, [MS-XLS] 2.5.133
 
@@ -56,13 +57,13 @@ def read(copy: FileIO, writer: spool.SpoolWriter) -> None:
 
 
 def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.SpoolWriter, index: int) -> None:
-    zeros = defaultdict[int, set[int]](set)  # row → columns of formulas whose result is 0
+    zeros = defaultdict[int, dict[int, bool]](dict)  # row → columns of formulas whose result is 0, True if never calculated
     for body in _formulas(book.mem, book._sh_abs_posn[index]):  # noqa: SLF001 - xlrd has no public name for it
         row, column = struct.unpack_from("<HH", body)
         if (body[6:7], body[12:14]) == _EMPTY:
             spooled.count_empty_formula(column + 1)
         elif body[12:14] != _NO_NUMBER and struct.unpack_from("<d", body, 6) == (0,):
-            zeros[row].add(column)
+            zeros[row][column] = body[14] & _CALCULATE_ON_OPENING != 0
     spooled.from_1904 = book.datemode == 1
     for top, bottom, left, right in sheet.merged_cells:
         spooled.merge(left + 1, top + 1, right, bottom)
@@ -77,8 +78,8 @@ def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.Spo
     for row in range(sheet.nrows):
         kinds, values, styles = sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row]  # noqa: SLF001 - as above
         cells = [_encode(*cell, formats) for cell in zip(kinds, values, styles, strict=True)]
-        for column in zeros.get(row, ()):
-            cells[column] = spool.encode_formula(cells[column])
+        for column, is_due in zeros.get(row, {}).items():
+            cells[column] = [spool.UNCALCULATED] if is_due else spool.encode_formula(cells[column])
         writer.row(row + 1, cells)
 
 
