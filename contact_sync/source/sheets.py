@@ -239,6 +239,13 @@ def _choose(sheets: Sequence[Worksheet], name: str, options: SourceOptions, *, i
         )
     if found:
         return found[0]
+    others = [] if options.sheet else [(sheet, _read_head(sheet, name)) for sheet in sheets if not sheet.is_visible]
+    if concealed := [sheet for sheet, rows in others if find_header(rows, options.renames)]:
+        raise SourceError(
+            "{name}: the contacts are on a hidden sheet, {sheets}: show it, or choose it with --sheet.",
+            name=name,
+            sheets=_titles(concealed),
+        )
     if len(filled) > 1:
         raise SourceError(
             "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "

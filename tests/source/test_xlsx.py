@@ -202,6 +202,13 @@ def test_configured_sheet_is_chosen() -> None:
     assert read(book_bytes(made), sheet=" mars ").rows == [["3", "c", "", ""]]
 
 
+def with_hidden_contacts() -> Any:
+    """Return a workbook whose sheet of contacts is hidden behind a cover."""
+    made = build_book(Accueil=[["Bonjour"]], Contacts=[HEAD, ["1", "a"]])
+    made["Contacts"].sheet_state = "hidden"
+    return made
+
+
 def with_hidden_sheet_only() -> bytes:
     """Return a workbook with no visible sheet, which Excel would not save."""
     return edit_parts(sheet(HEAD, ["1"]), {"xl/workbook.xml": lambda part: part.replace(b'state="visible"', b'state="hidden"')})
@@ -224,6 +231,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "one sheet with text": (
         lambda: book_bytes(build_book(Feuil1=[], Feuil2=[["x"]])),
         "sheet “Feuil2”: none of the first 20 rows",
+    ),
+    "contacts on a hidden sheet": (
+        lambda: book_bytes(with_hidden_contacts()),
+        "the contacts are on a hidden sheet, “Contacts”: show it, or choose it with --sheet",
     ),
     "no visible sheet": (with_hidden_sheet_only, "has no visible sheet"),
     "no column to send": (lambda: sheet(["contactId", "Ville"], ["1", "a"]), "no column to send"),
