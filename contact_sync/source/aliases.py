@@ -35,7 +35,8 @@ _SECOND_CHOICES = {
     "contactid": "numerocontact contactnumero ncontact contactn nocontact numcontact",
     "phonenumber": "contactphonenumber contactphone",
     "firstname": "prenomusuel prenomducontact prenomcontact contactprenom contactfirstname vorname",
-    "lastname": "nomdusage nomusuel nomducontact nomcontact contactnom contactlastname nachname",
+    "lastname": "nomdusage nomusuel nomducontact nomcontact contactnom contactlastname nachname nomenmajuscules nomenmajuscule "
+    "nommajuscules nomencapitales nomencapitale",
 }
 """Normalised name of a field → the names that mean it where no column has a name of `_ALIASES`; nothing is a typo of them."""
 
@@ -77,7 +78,7 @@ _HINT = (
     rf"\s*(?:(?:au )?format\s*:?\s*)?(?:{_DATE_FORM}|e\.?\s?164|iso(?:[ -]?8601)?|international|texte?|\+?33[ .x\d]*)\s*"
     r"|\s*(?:ex(?:emple|ample)?s?\.?|e\.g\.|par ex\.?)\b.*|\s*https?(?:://.*)?\s*"
     r"|\s*(?:champ |field )?(?:obligatoire|requis|facultati(?:f|ve)|option(?:nel(?:le)?|al)|required|mandatory|si connue?)\s*"
-    r"|\s*(?:s|(?:en )?(?:lettres )?(?:majuscules?|capitales?)|(?:in )?(?:upper ?case|capitals|caps))\s*"
+    r"|\s*s\s*"
     r"|\s*(?:max(?:imum|i)?\.?\s*)?\d+\s*(?:car(?:act[eè]res?)?|char(?:acter)?s?|chiffres|digits)\.?\s*(?:max(?:imum|i)?\.?)?\s*"
 )
 _FIRST = r"(?:\bnumero\s*)?(?<![\d.,])0?1(?:er?|re|ere)?|\(1\)|principale?|primary|main"

@@ -70,7 +70,6 @@ def test_aliases(field: str) -> None:
         ("Ville (custom1)", "custom1"),
         ("Code client (champ personnalisé 3)", "custom3"),
         ("Nom(s)", "lastname"),
-        ("Nom (en majuscules)", "lastname"),
         ("Date (m/d/y)", "date"),
         ("Date de naiss.", "date"),
         ("url (https)", "url"),
@@ -163,6 +162,7 @@ def test_two_columns_that_may_be_a_field_are_refused(headers: tuple[str, str]) -
         ("Nom usuel (obligatoire)", "lastname"),
         ("Nom du contact", "lastname"),
         ("Nachname", "lastname"),
+        ("Nom (en majuscules)", "lastname"),
         ("contact.phoneNumber", "phoneNumber"),
     ],
 )
