@@ -62,6 +62,7 @@ class Desk:
     def settings(self, **options: Any) -> Settings:
         """Return the settings of a pull or a run."""
         given = {"base_url": self.api.base_url, "key": KEY, "state_dir": self.folder / "state", "rate": 0.0}
+        given |= {"max_identity_changes": 100.0}  # a few contacts, of which any number may be edited
         return Settings.of(**given | options)
 
     def pull(self, *groups: str, **options: Any) -> PullSummary:
