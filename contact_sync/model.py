@@ -299,7 +299,7 @@ class Pending(NamedTuple):
 
 
 class LiveRead(NamedTuple):
-    """What reading a contact before its update has shown, and what follows from it."""
+    """The result of reading a contact before its update."""
 
     base: str = ""  # a fresh base token of the contact as it is now
     before: Mapping[str, str] = {}  # field that an update changes → the value before
@@ -388,7 +388,7 @@ class Kind(StrEnum):
 
 
 class Effect(StrEnum):
-    """What a run does with a field."""
+    """The effect of a run on a field."""
 
     SENT = "sent"
     HELD = "held"  # nothing of its row is sent
@@ -419,7 +419,7 @@ class PlannedRow(NamedTuple):
 
 @dataclass(slots=True)
 class PlanSummary:
-    """What a run would do; `of` has what the loading of its source has shown, the reasons why it would stop, and its causes."""
+    """The plan of a run; `of` has the findings of its source, the reasons why it would stop, and its causes."""
 
     of: "Summary"
     fields: dict[str, int]  # field → contacts that would be sent another value

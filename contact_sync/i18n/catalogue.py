@@ -176,7 +176,7 @@ SYSTEM = (
     N_("Temporary failure in name resolution"),
     N_("Too many levels of symbolic links"),
 )
-"""What the system says of its most frequent errors; any other is shown in its own words."""
+"""The system's sentences on its most frequent errors; any other is shown in its own words."""
 
 ANSWERS: dict[tuple[str, str], str] = {
     ("omitted", "kept"): N_("Fields that an update leaves out keep their value."),

@@ -48,7 +48,7 @@ _FILLERS = frozenset(
         *("non communiqué", "non communique", "à compléter", "a completer", "à renseigner", "a renseigner"),
     )
 )
-"""What people write in place of a name, in lower case. In a custom field it may be meant: `-` for no."""
+"""Words that people write in place of a name, in lower case. In a custom field they may be meant: `-` for no."""
 _WORDS = NO_VALUE | _FILLERS
 SPELLINGS = frozenset(spelt for word in _WORDS for spelt in (word, word.upper(), word.capitalize(), word.title())) | {
     *("NaN", "NaT", "[object Object]", "System.DBNull", "DBNull")

@@ -34,7 +34,7 @@ _NUMBER_MISSING = "2"  # code of contact/update for a required part that is miss
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """What reading before writing needs."""
+    """The parts that reading before writing needs."""
 
     tokens: BaseTokens
     canonicaliser: Canonicaliser

@@ -9,7 +9,7 @@ from contact_sync.settings import SendSettings
 
 
 class Merged(NamedTuple):
-    """What becomes of a row; its update sends `wanted` unless there is a reason to hold it."""
+    """The merge of a row; its update sends `wanted` unless there is a reason to hold it."""
 
     wanted: Mapping[str, str]  # field → value, where it differs from that of the API
     conflicts: frozenset[str] = frozenset()  # fields that the API has another value of than the row's base, and than the row

@@ -1,4 +1,4 @@
-"""What a run, a retry and a plan open: the sender, the ledger, the source, and the base tokens."""
+"""The things that a run, a retry and a plan open: the sender, the ledger, the source, and the base tokens."""
 
 import secrets
 import time
