@@ -301,7 +301,7 @@ class Pending(NamedTuple):
 class LiveRead(NamedTuple):
     """The result of reading a contact before its update."""
 
-    base: str = ""  # a fresh base token of the contact as it is now
+    base: str = ""  # the base token of the row's next edit
     before: Mapping[str, str] = {}  # field that an update changes → the value before
     written: str = ""  # the base of an undo: a token of what is written and one of what it puts back, the other fields empty
 

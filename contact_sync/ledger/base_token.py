@@ -13,7 +13,7 @@ The row digest covers everything, so an untouched row takes one HMAC.
 import re
 import secrets
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum, auto
 from functools import lru_cache
 from typing import NamedTuple
@@ -68,6 +68,20 @@ class BaseTokens:
         fields = b"".join([self._field(place, field, value) for field, value in zip(FIRST_FIELDS, values, strict=True)])
         rest = self._identity(place) + self._row(place, fields, values) + fields
         return f"{head}.{_encoded(self._mac(head, rest) + rest)}"
+
+    def revise(self, token: str, contact_id: str, values: Mapping[str, str]) -> str:
+        """Return a token that fits with other values of some fields; the base of the others stays, which may differ from the API.
+
+        Its row digest fits no row, as not all values are known here: such a row is compared field by field.
+        """
+        head, _dot, body_text = token.rpartition(".")
+        body, place = bytearray(_decoded(body_text)), f"{head}\x1f{contact_id}"
+        body[2 * _PART : _FIELDS_AT] = bytes(_PART)
+        for field, value in values.items():
+            at = _FIELDS_AT + _FIELD * FIRST_FIELDS.index(field)
+            body[at : at + _FIELD] = self._field(place, field, value)
+        body[:_PART] = self._mac(head, bytes(body[_PART:]))
+        return f"{head}.{_encoded(bytes(body))}"
 
     def read(self, token: str, contact_id: str, values: Sequence[str | None]) -> Base:
         """Return the relation of a token to its row; a value of None stands for a column that the file does not have."""

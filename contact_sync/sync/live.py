@@ -81,12 +81,16 @@ class LiveRowSender(RowSender):
         now = await self._read(turn)
         merged = self._merge(row, now)
         if merged.held:
-            return self._answer(row, now, merged.held, merged.violations)
-        if merged.wanted:
-            answer = await self._write(turn, dict(merged.wanted), now)
-        else:  # an earlier attempt without an answer may have been applied
-            answer = self._answer(row, now, Outcome.UPDATED if attempts.made else Outcome.UNCHANGED)
+            # A conflict that is run again is decided: its fields have been seen. Those of others are as they were pulled.
+            seen = merged.conflicts if merged.held is Outcome.CONFLICT else ()
+            return self._answer(row, now, merged.held, merged.violations, {field: now.texts[field] for field in seen})
         agreed = {field: value for field, value in row.contact.items() if field in merged.wanted or value == now.texts[field]}
+        if not merged.wanted:  # an earlier attempt without an answer may have been applied
+            outcome = Outcome.UPDATED if attempts.made else Outcome.UNCHANGED
+            return self._answer(row, now, outcome, (), agreed)._replace(confirmed=agreed)
+        answer = await self._write(turn, dict(merged.wanted), now)
+        if answer.outcome is Outcome.UPDATED and answer.live:
+            answer = answer._replace(live=answer.live._replace(base=self._revised(row, agreed)))
         return answer._replace(confirmed=agreed)
 
     def _merge(self, row: Pending, now: LiveContact) -> Merged:
@@ -102,10 +106,19 @@ class LiveRowSender(RowSender):
             self.reads += reading.made
         return LiveContact(stored, turn.row, self._live.canonicaliser)
 
-    def _answer(self, row: Pending, now: LiveContact, outcome: Outcome, violations: Sequence[Violation] = ()) -> Answer:
-        """Return an answer without an update; the row's token becomes one of what the API has now."""
-        live = LiveRead(self._token(row, now.texts))
+    def _answer(
+        self, row: Pending, now: LiveContact, outcome: Outcome, violations: Sequence[Violation], known: Mapping[str, str]
+    ) -> Answer:
+        """Return an answer without an update; the values that are `known` become the base of the row's next edit."""
+        live = LiveRead(self._revised(row, known))
         return Answer(outcome, [*violations], now.stored.http_status, now.stored.api_code, live)
+
+    def _revised(self, row: Pending, values: Mapping[str, str]) -> str:
+        """Return the row's token with these values as its base.
+
+        Fields that the row leaves alone keep theirs: its cells are as they were pulled, and others may have changed the API.
+        """
+        return self._live.tokens.revise(row.base, row.contact_id, values) if row.base else ""
 
     def _token(self, row: Pending, texts: Mapping[str, str]) -> str:
         return self._live.tokens.issue(self._head, row.contact_id, [texts.get(field, "") for field in FIELDS])
@@ -144,7 +157,7 @@ class LiveRowSender(RowSender):
             return answer
         before = {field: attempts.live.before[field] for field in wanted} if attempts.live else {}
         written = self._written(row, wanted, before, now)
-        return answer._replace(live=LiveRead(self._token(row, now.texts | wanted), before, written))
+        return answer._replace(live=LiveRead(row.base, before, written))
 
     def _written(self, row: Pending, wanted: Mapping[str, str], before: Mapping[str, str], now: LiveContact) -> str:
         """Return the base of an undo: the token of what is written, and the one of what it puts back."""

@@ -36,6 +36,18 @@ def test_exactly_the_edited_fields_are_found(
     assert TOKENS.read(token, contact_id, current) == Base(Fit.FITS, frozenset(expected))
 
 
+@given(ids, rows, rows, st.sets(st.sampled_from(FIRST_FIELDS)))
+def test_a_revised_token(contact_id: str, before: tuple[str, ...], after: tuple[str, ...], revised: set[str]) -> None:
+    """A revised token has other values of some fields, and those of the others as before; it fits no other contact."""
+    values = {field: value for field, value in zip(FIRST_FIELDS, after, strict=True) if field in revised}
+    token = TOKENS.revise(TOKENS.issue(HEAD, contact_id, before), contact_id, values)
+    base = [values.get(field, value) for field, value in zip(FIRST_FIELDS, before, strict=True)]
+    assert TOKENS.read(token, contact_id, base) == Base(Fit.FITS)
+    changed = {field for field, one, other in zip(FIRST_FIELDS, base, after, strict=True) if one != other}
+    assert TOKENS.read(token, contact_id, after).edited == changed
+    assert TOKENS.read(token, f"{contact_id}x", base).fit is Fit.MOVED
+
+
 @given(rows, ids, ids)
 def test_another_contact_has_moved(values: tuple[str, ...], made_for: str, beside: str) -> None:
     """A token beside another contactId shows that one of the two columns was moved, also where all values agree."""

@@ -1,5 +1,6 @@
 """Reading before writing: the merge of a row with what the API has now, and what is found out about the API."""
 
+import shutil
 import sqlite3
 from typing import Any
 
@@ -96,6 +97,24 @@ def test_the_report_can_be_edited_again(pulled: Pulled) -> None:
     assert pulled.stored("C000001")["lastname"] == "Durand"
 
 
+@pytest.mark.parametrize("again", ["file", "report", "workbook"])
+@pytest.mark.parametrize("outcome", ["updated", "conflict"])
+def test_what_others_changed_stays(pulled: Pulled, outcome: str, again: str) -> None:
+    """A cell that was not edited is never sent, whatever the API had when its row was, nor with the report or the workbook."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.change("C000001", firstname="Chloé", **({"lastname": "Durand"} if outcome == "conflict" else {}))
+    book = pulled.folder / "contacts.results.xlsx"
+    assert pulled.run(outputs={"workbook": book}).outcomes == {outcome: 1, "unchanged": 3}
+    source = {"file": pulled.source, "report": pulled.report, "workbook": book}[again]
+    if again == "report":
+        source = pulled.folder / "again.csv"
+        shutil.copy(pulled.report, source)
+    age(source)
+    pulled.run(source=source, report=pulled.folder / "second.csv")
+    assert pulled.stored("C000001")["firstname"] == "Chloé"
+    assert all("firstname" not in fields for _contact_id, fields in pulled.sent)
+
+
 def test_the_workbook_shows_both_values(pulled: Pulled) -> None:
     """Workbook and page show the value of the API; the workbook carries the fresh token, too."""
     pulled.edit("C000001", lastname="Martin")
@@ -156,6 +175,7 @@ def test_requests(pulled: Pulled) -> None:
     pulled.edit("C000001", custom3="<clear>")
     assert pulled.run().requests == 3
     pulled.change("C000001", custom3="007")
+    pulled.edit("C000001", custom3="<clear>")
     assert pulled.run().requests == 2
     assert answers(pulled) == {"omitted": "kept", "clear custom1": "emptied", "clear custom3": "emptied"}
 

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import Summary
+from contact_sync.ledger.state_dir import open_existing_ledger
+from contact_sync.model import ID, Summary
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sync.history import forget
 from contact_sync.sync.run import retry
@@ -40,6 +41,11 @@ def merged(base: Contact, mine: Contact, theirs: Contact) -> tuple[str, Contact]
     return ("updated" if wanted else "unchanged"), theirs | wanted
 
 
+def copied(contacts: dict[str, Contact]) -> dict[str, Contact]:
+    """Return a copy."""
+    return {key: dict(contact) for key, contact in contacts.items()}
+
+
 class RoundTrip(RuleBasedStateMachine):
     """A file that is pulled, edited and run while others change the same contacts."""
 
@@ -56,6 +62,9 @@ class RoundTrip(RuleBasedStateMachine):
         self.mine: dict[str, Contact] = {}  # the cells of the file
         self.last: dict[str, Contact] | None = None  # the cells of the last run that may be resumed
         self.last_base: dict[str, Contact] = {}
+        self.pulled: dict[str, Contact] = {}
+        self.tokens: dict[str, str] = {}  # of the file: contactId → token
+        self.known: dict[str, str] = {}  # token → the one that has succeeded it
 
     def teardown(self) -> None:
         """Delete the folder."""
@@ -66,8 +75,9 @@ class RoundTrip(RuleBasedStateMachine):
     def pull(self) -> None:
         """Pull again, over the edited file."""
         self.office.pull()
-        self.base = {key: dict(contact) for key, contact in self.model.items()}
-        self.mine = {key: dict(contact) for key, contact in self.model.items()}
+        self.pulled, self.base, self.mine = copied(self.model), copied(self.model), copied(self.model)
+        self.tokens = {row[ID]: row["sync_base"] for row in self.office.rows()}
+        self.last = None
 
     @precondition(lambda self: self.base)
     @rule(contact=ids, field=fields, word=words)
@@ -88,8 +98,9 @@ class RoundTrip(RuleBasedStateMachine):
         """Run the file: the merge decides each row."""
         age(self.office.output)
         summary = self.office.run()
-        self._check(summary, self.base, self.mine)
+        self._check(summary)
         self._remember()
+        self._learn(self.mine)
 
     @precondition(lambda self: self.base)
     @rule(calls=st.integers(0, 3))
@@ -103,10 +114,20 @@ class RoundTrip(RuleBasedStateMachine):
             assert contact in (self.model[key], expected[key])
         self.model = found
         self._remember()
+        self._learn(self.mine)
 
     def _remember(self) -> None:
-        self.last = {key: dict(contact) for key, contact in self.mine.items()}
-        self.last_base = self.base
+        self.last, self.last_base = copied(self.mine), copied(self.base)
+
+    def _learn(self, sent: dict[str, Contact]) -> None:
+        """Take what was recorded as sent for the base of the next edit; what a kill has lost was not recorded."""
+        with open_existing_ledger(self.office.settings().account) as ledger:
+            found = ledger.successors([*self.tokens.values()])
+        for key, token in self.tokens.items():
+            if found.get(token) != self.known.get(token):
+                edited = {field: value for field, value in sent[key].items() if value != self.base[key][field]}
+                self.base[key] |= edited
+        self.known = found
 
     @precondition(lambda self: self.last)
     @rule()
@@ -120,6 +141,7 @@ class RoundTrip(RuleBasedStateMachine):
         for key, contact in found.items():
             assert contact in (self.model[key], expected.get(key))
         self.model = found
+        self._learn(self.last)
 
     @rule()
     def undo(self) -> None:
@@ -144,12 +166,15 @@ class RoundTrip(RuleBasedStateMachine):
         with suppress(ConfigError):
             undo(self.office.settings(), "", self.office.folder / "undo.csv")
             assert contact not in (self.office.folder / "undo.csv").read_text(encoding="utf-8")
+        if self.base:
+            self.base[contact] = dict(self.pulled[contact])  # which is all that is known of it now
+            self.known.pop(self.tokens[contact], None)
         if self.last:
-            self.last.pop(contact, None)
+            self.last[contact] = dict(self.last_base[contact])  # nothing of it is sent any more
         assert self.office.stored() == self.model
 
-    def _check(self, summary: Summary, base: dict[str, Contact], mine: dict[str, Contact]) -> None:
-        rows = {key: merged(base[key], mine[key], self.model[key]) for key in base}
+    def _check(self, summary: Summary) -> None:
+        rows = {key: merged(self.base[key], self.mine[key], self.model[key]) for key in self.base}
         found = self.office.stored()
         assert found == {key: contact for key, (_outcome, contact) in rows.items()}
         outcomes = [outcome for outcome, _contact in rows.values()]
