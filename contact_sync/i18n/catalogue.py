@@ -75,7 +75,9 @@ CATALOGUE: dict[str, str] = {
     "text-length": N_("{field} has {length} characters, {limit} at most: shorten it."),
     "text-control": N_("{field} contains a control character or a line break: type it again."),
     "text-quoted": N_("{field} is in quotation marks: remove the quotation marks, and any space before them."),
-    "text-damaged": N_("{field} contains damaged characters, as in “LefÃ¨vre”: type it again{likely}, and export as UTF-8."),
+    "text-damaged": N_(
+        "{field} contains damaged characters or markup, as in “LefÃ¨vre” or <b>: type it again{likely}, and export as UTF-8."
+    ),
     "cell-error": N_(
         "{field} shows a spreadsheet error ({error}): fix the formula, or export again when the sheet is calculated completely."
     ),

@@ -30,10 +30,11 @@ from contact_sync.files.atomic import AtomicFile, open_atomic, writing
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.spool import Spool
 from contact_sync.ledger.state_dir import open_pull_spool, open_sandbox_tokens, open_tokens
-from contact_sync.model import FIELDS, ID, Chunk, PullSummary, Watcher
+from contact_sync.model import PullSummary, Watcher
 from contact_sync.report.pulled import WRITERS
-from contact_sync.rules.canonical import canonical_texts
-from contact_sync.rules.columns import Policy, Validator
+from contact_sync.rules.canonical import Canonicaliser
+from contact_sync.rules.cells import normalise_id
+from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.sync.delivery import Delivery
 from contact_sync.sync.shutdown import Shutdown, Stopped, handle_signals
@@ -194,17 +195,15 @@ class Reader:
 
     def rows(self, tokens: BaseTokens) -> Iterator[Sequence[str]]:
         """Yield the row of each contact, once, in the order of `report.pulled.COLUMNS`."""
-        head, mapping = tokens.new_head(), {name: place for place, name in enumerate((ID, *FIELDS))}
         today = datetime.now().astimezone().date()
-        validator = Validator(mapping, Policy(region=self._settings.source.region, today=today))
+        head, canonicaliser = tokens.new_head(), Canonicaliser(Policy(region=self._settings.source.region, today=today))
         contacts = self._contacts()
         while batch := list(islice(contacts, _BATCH)):
-            rows = [[contact.id, *contact.values] for contact, _groups in batch]
-            verdicts = validator.validate(Chunk(list(range(len(rows))), rows))
-            for (contact, groups), contact_id, payload, row in zip(batch, verdicts.ids, verdicts.payloads, rows, strict=True):
-                texts = [text or "" for text in canonical_texts(payload, row, mapping)]
-                token = tokens.issue(head, contact_id or contact.id, texts)
-                yield [*row, ", ".join(groups), _STOP if contact.stop else "", contact.created, token]
+            texts = canonicaliser.texts([(contact.id, contact.values) for contact, _groups in batch])
+            for (contact, groups), values in zip(batch, texts, strict=True):
+                token = tokens.issue(head, normalise_id(contact.id), values)
+                stop = _STOP if contact.stop else ""
+                yield [contact.id, *contact.values, ", ".join(groups), stop, contact.created, token]
 
     def _contacts(self) -> Iterator[tuple[ListedContact, tuple[str, ...]]]:
         """Yield each contact once, with its groups."""

@@ -128,7 +128,8 @@ def stage(
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
     _resolve_duplicates(hashes, ledger, settings.source.duplicates)
     source.warnings += damage.warnings(source.layout.letters_of_fields)
-    source.warnings += validator.no_value_words.warnings(rows, source.layout.letters_of_fields)
+    if not bases:
+        source.warnings += validator.no_value_words.warnings(rows, source.layout.letters_of_fields)
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     return StageResult(
         rows,
@@ -139,7 +140,7 @@ def stage(
         same_identity,
         identity_changes,
         superseded,
-        validator.no_value_words.counts(rows),
+        {} if bases else validator.no_value_words.counts(rows),  # cells that were not edited are not judged
         bases.fits[Fit.FITS] if bases else 0,
         bases.edits if bases else {},
     )

@@ -78,7 +78,7 @@ class Steps:
         summary.findings, summary.letters = source.findings, source.layout.letters_of_fields
         summary.notes = [
             ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
-            for (field, what), count in validator.notes.items()
+            for (field, what), count in ({} if bases else validator.notes).items()  # of edited cells it is not known
         ]
         return staged
 

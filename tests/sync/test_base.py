@@ -261,3 +261,17 @@ def test_any_edits_in_any_order(pulled: Pulled, edits: dict[tuple[str, str], str
     summary = pulled.run(resend=True)
     assert dict(pulled.sent) == expected
     assert summary.exit_code == 0
+
+
+def test_cells_that_were_not_edited_stop_nothing(pulled: Pulled) -> None:
+    """What the account has stored for years is no reason to stop: neither words for no value, nor spaces to correct."""
+    tokens, rows = pulled.tokens(), []
+    for number in range(11, 16):
+        values = ("", "NULL", "NULL", "", "", "a  b", "", "", "")
+        pulled.change(f"C{number:06}", **dict(zip(FIELDS, values, strict=True)))
+        rows.append([f"C{number:06}", *values, tokens.issue(tokens.new_head(), f"C{number:06}", values)])
+    rows[0][HEADER.index("custom2")] = "new"
+    pulled.save(rows)
+    summary = pulled.run()
+    assert (summary.outcomes, summary.exit_code) == ({"updated": 1, "unchanged": 4}, 0)
+    assert (summary.warnings, summary.notes) == ([], [])
