@@ -5,7 +5,7 @@ before it may leave, and only the API's confirmation (`Ledger.record`) puts new 
 store cannot be read or written, and then has written nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +87,12 @@ class Outbox(Protocol):
 
     def flush(self) -> None:
         """Make all results durable, and the digests of updated rows with them."""
+
+    def trials(self) -> dict[str, dict[str, str]]:
+        """Return the trials that have not ended: contactId → values before."""
+
+    def end_trial(self, contact_id: str) -> None:
+        """Delete the values before a trial, because the contact has them again."""
 
     def updated(self, after: int) -> list[model.Pending]:
         """Return the next updated rows with number > `after`, at most a few hundred, in source order."""
@@ -224,6 +230,9 @@ class Ledger(Outbox, Protocol):
 
     def keep_before(self, run: str, image: model.BeforeImage, at: str) -> None:
         """Keep the values of a contact durably before `run` changes them, unless some are kept."""
+
+    def begin_trial(self, contact_id: str, values: Mapping[str, str], at: str) -> None:
+        """Keep the values of a contact durably before an update that may empty them; those of an earlier trial stay."""
 
     def successors(self, tokens: Sequence[str]) -> dict[str, str]:
         """Return, for each base token whose row was sent since, the token of what the API had afterwards."""

@@ -27,14 +27,14 @@ _OPEN_STORE_MAX = 10_000  # contacts of an open store, so that a run of any leng
 
 _GROUPS = ("Clients", "Prospects", "Adhérents", "Newsletter", "Événements")
 _FIRST_GROUP = 6361
-_PHONES = 10_000  # numbers from a range that ARCEP reserves for fiction; of more contacts, each group has them once at most
+_PHONES = 10_000  # valid numbers that no operator has given out; of more contacts, each group has them once at most
 _SHARED = 10  # one contact of so many is in two groups, where contacts may be
 
 _FIRSTNAMES = ("Zoé", "Léa", "Inès", "Noël", "Chloé", "Hugo", "Anaïs", "Théo", "Maëlle", "Jean-Luc", "Camille", "")
 _LASTNAMES = ("Dupré", "Lefèvre", "Martin", "Nuñez", "D'Arcy", "Garçon", "Aït-Ali", "Roux", "Cœuret", "Le Goff", "Łukasiewicz")
 _ODD_NAMES = ("O'Brien", "'t Hooft", "=1+1", "", 'dit "Le Grand"; fils', "de La Rochefoucauld-Liancourt d'Estissac")
 _ID = re.compile("C([0-9]{6,15})")
-_MADE_UP_PHONE = re.compile(r"\+3363998([0-9]{4})")
+_MADE_UP_PHONE = re.compile(r"\+3360001([0-9]{4})")
 _DAY_FIRST = re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{4}")
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NATIONAL = re.compile(r"0[1-9][0-9]{8}")
@@ -177,7 +177,7 @@ def _id_of(number: int) -> str:
 def _make_up(number: int, group: int) -> dict[str, Any]:
     round_, seat = divmod(number, 20)  # one of twenty has an odd name
     made_up = {
-        "phone": f"+3363998{number % _PHONES:04}",
+        "phone": f"+3360001{number % _PHONES:04}",
         "firstname": _FIRSTNAMES[number % len(_FIRSTNAMES)],
         "lastname": _LASTNAMES[number % len(_LASTNAMES)] if seat else _ODD_NAMES[round_ % len(_ODD_NAMES)],
         "date": "" if number % 7 == 6 else str(date(1940, 1, 1) + timedelta(days=number % MADE_UP * 6)),  # noqa: PLR2004

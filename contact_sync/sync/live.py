@@ -7,18 +7,17 @@ The API's pages leave open what an update does to fields that it leaves out, and
 that can show it is read back; what it has shown is noted for the account, and decides what later updates carry.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-from contact_sync.api.smspartner.contact_detail import StoredContact, values_of
-from contact_sync.errors import AttemptError, Rejected, Transient
-from contact_sync.i18n import _
+from contact_sync.api.smspartner.contact_detail import StoredContact
+from contact_sync.errors import AttemptError, Rejected
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, ID, PHONE, Answer, BeforeImage, LiveRead, Outcome, Pending, Violation, stamp
+from contact_sync.model import FIELDS, PHONE, Answer, BeforeImage, LiveRead, Outcome, Pending, Violation, stamp
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.settings import SendSettings
 from contact_sync.sync.delivery import Attempts
@@ -26,8 +25,7 @@ from contact_sync.sync.merge import Merged, merge
 from contact_sync.sync.open_questions import EMPTIED, KEPT, NUMBER, OMITTED, REQUIRED, clear_of
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Stopped
-
-_T = TypeVar("_T")
+from contact_sync.sync.trial import restore
 
 _NUMBER_MISSING = "2"  # code of contact/update for a required part that is missing
 
@@ -55,13 +53,7 @@ class LiveContact:
     """A contact as the API has it now."""
 
     def __init__(self, stored: StoredContact, row: Pending, canonicaliser: Canonicaliser) -> None:
-        shown: Any = stored.contact
-        if not isinstance(shown, dict) or str(shown.get(ID)) != row.contact_id:
-            raise Transient(
-                Violation("api-garbled", detail={"reason": _("it is not this contact")}), stored.http_status, stored.api_code
-            )
-        self.stored = stored
-        self.values = dict(zip(FIELDS, values_of(shown), strict=True))
+        self.stored, self.values = stored, stored.values(row.contact_id)
         ((*texts,),) = canonicaliser.texts([(row.contact_id, tuple(self.values.values()))])
         self.texts = dict(zip(FIELDS, texts, strict=True))
 
@@ -127,19 +119,20 @@ class LiveRowSender(RowSender):
         """Send what is `wanted`, in the form that keeps the other fields, and check that they are kept where that is open."""
         row, attempts, max_attempts = turn
         others = {field: value for field, value in now.values.items() if value and field not in wanted}
-        is_open = bool(others) and OMITTED not in self._answers
-        if self._settings.undo_days:
-            before = {field: now.values[field] for field in wanted}
-            written = self._written(row, wanted, before, now)
-            image = BeforeImage(row.contact_id, before, written)
-            self._live.ledger.keep_before(self._live.ledger.last_run(), image, stamp(datetime.now(UTC)))
-            before |= others if is_open else {}
-            attempts.live = LiveRead(row.base, before, self._written(row, wanted, before, now))
-        sent = wanted
+        sent, at = wanted, stamp(datetime.now(UTC))
         if self._answers.get(OMITTED) == EMPTIED:
             sent = now.values | wanted
         elif self._answers.get(NUMBER) == REQUIRED:
             sent = {PHONE: now.values[PHONE]} | wanted
+        live = LiveRead(row.base)
+        if self._settings.undo_days:
+            image = BeforeImage(row.contact_id, {field: now.values[field] for field in wanted}, self._written(row, wanted, now))
+            self._live.ledger.keep_before(self._live.ledger.last_run(), image, at)
+            live = LiveRead(row.base, image.fields, image.written)
+        attempts.live = live
+        is_trial = OMITTED not in self._answers and not others.keys() <= sent.keys()
+        if is_trial:
+            self._live.ledger.begin_trial(row.contact_id, others, at)
         try:
             answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
         except Rejected as refusal:
@@ -149,19 +142,15 @@ class LiveRowSender(RowSender):
             answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
             self._note(NUMBER, REQUIRED, row)
         clears = [field for field, value in wanted.items() if not value]
-        if {*map(clear_of, clears)} - self._answers.keys() or (is_open and not others.keys() <= sent.keys()):
+        if {*map(clear_of, clears)} - self._answers.keys() or is_trial:
             answer = await self._verify(turn, wanted, now, answer)
         if kept := [field for field in clears if self._answers.get(clear_of(field)) == KEPT]:
             answer = answer._replace(outcome=Outcome.ALTERED, violations=[Violation("not-cleared", field) for field in kept])
-        if answer.outcome is not Outcome.UPDATED:
-            return answer
-        before = {field: attempts.live.before[field] for field in wanted} if attempts.live else {}
-        written = self._written(row, wanted, before, now)
-        return answer._replace(live=LiveRead(row.base, before, written))
+        return answer._replace(live=live)
 
-    def _written(self, row: Pending, wanted: Mapping[str, str], before: Mapping[str, str], now: LiveContact) -> str:
+    def _written(self, row: Pending, wanted: Mapping[str, str], now: LiveContact) -> str:
         """Return the base of an undo: the token of what is written, and the one of what it puts back."""
-        return f"{self._token(row, wanted)} {self._token(row, {field: now.texts[field] for field in before})}"
+        return f"{self._token(row, wanted)} {self._token(row, {field: now.texts[field] for field in wanted})}"
 
     async def _verify(self, turn: _Turn, wanted: dict[str, str], before: LiveContact, answer: Answer) -> Answer:
         """Read the contact again, note what the update has shown about the API, and send back what it has emptied."""
@@ -173,9 +162,10 @@ class LiveRowSender(RowSender):
             others = [field for field, value in before.values.items() if value and field not in wanted]
             if not all(after.values[field] for field in others):
                 self._note(OMITTED, EMPTIED, turn.row)
-                return await restore(partial(self._send_whole, turn), before.values | wanted)
-            if others and OMITTED not in self._answers:
+                answer = await restore(partial(self._send_whole, turn), before.values | wanted)
+            elif others and OMITTED not in self._answers:
                 self._note(OMITTED, KEPT, turn.row)
+            self._live.ledger.end_trial(turn.row.contact_id)
         except (AttemptError, Stopped):
             return answer._replace(outcome=Outcome.ALTERED, violations=[Violation("api-unverified")])
         return answer
@@ -186,12 +176,3 @@ class LiveRowSender(RowSender):
     def _note(self, question: str, answer: str, row: Pending) -> None:
         self._answers[question] = answer
         self._live.ledger.note_answer(question, answer, f"contact/update of {row.contact_id}, read back")
-
-
-async def restore(send: Callable[[dict[str, str]], Awaitable[_T]], contact: dict[str, str]) -> _T:
-    """Send a whole contact whose fields were emptied; where its own number is refused, once more after that is gone."""
-    try:
-        return await send(contact)
-    except Rejected:
-        await send({field: value for field, value in contact.items() if field != PHONE})
-        return await send(contact)

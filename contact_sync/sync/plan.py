@@ -109,6 +109,13 @@ class Planner:
     def flush(self) -> None:
         """Do nothing: the plan is kept when it is complete."""
 
+    def trials(self) -> dict[str, dict[str, str]]:
+        """Return none: a plan finishes no trial."""
+        return {}
+
+    def end_trial(self, _contact_id: str) -> None:
+        """Do nothing."""
+
     def updated(self, _after: int) -> list[Pending]:
         """Return no row."""
         return []

@@ -13,21 +13,21 @@ from datetime import UTC, datetime
 
 from contact_sync.api.client import Client
 from contact_sync.api.limiter import Pace
-from contact_sync.api.smspartner.contact_detail import ContactDetail, values_of
+from contact_sync.api.smspartner.contact_detail import ContactDetail
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, ConfigError, Rejected, UnavailableError
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.state_dir import open_ledger, open_tokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, ID, PHONE, BeforeImage, Pending, ProbeSummary, stamp
+from contact_sync.model import FIELDS, PHONE, BeforeImage, Pending, ProbeSummary, stamp
 from contact_sync.rules.cells import DATE, LIMITS, normalise_id
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
-from contact_sync.sync.live import restore
 from contact_sync.sync.open_questions import EMPTIED, KEPT, NUMBER, OMITTED, REQUIRED, clear_of
 from contact_sync.sync.send import Sender
 from contact_sync.sync.shutdown import Shutdown, handle_signals
+from contact_sync.sync.trial import restore
 from contact_sync.sync.undo import PROBE
 
 OWN_NUMBER, LONG_NAME = "own number", "long name"
@@ -86,11 +86,10 @@ class _Probe:
             stored = await self._delivery.call(self._detail, self._id, self._settings.send.attempts)
         except Rejected as refusal:
             raise ConfigError("SMS Partner has no contact with this contactId: give another one.") from refusal
-        if not isinstance(stored.contact, dict) or str(stored.contact.get(ID)) != self._id:
-            raise UnavailableError("SMS Partner's answer is not this contact: nothing was tried.")
+        values = stored.values(self._id)
         if text := str(stored.contact.get(DATE) or ""):
             self._note(DATE, "iso" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else "day-first")
-        return dict(zip(FIELDS, values_of(stored.contact), strict=True))
+        return values
 
     def _keep(self) -> str:
         """Keep the values before durably: a probe that is killed can be taken back."""
@@ -102,8 +101,7 @@ class _Probe:
         return run
 
     async def _read(self) -> dict[str, str]:
-        stored = await self._delivery.call(self._detail, self._id, self._settings.send.attempts)
-        return dict(zip(FIELDS, values_of(stored.contact), strict=True))
+        return (await self._delivery.call(self._detail, self._id, self._settings.send.attempts)).values(self._id)
 
     async def _send(self, fields: dict[str, str]) -> None:
         """Send fields in the form that keeps the others, as far as that is known."""

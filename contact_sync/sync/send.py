@@ -26,6 +26,7 @@ from contact_sync.sync.live import Live, LiveRowSender
 from contact_sync.sync.row_queue import RowQueue
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.shutdown import Shutdown, Stopped
+from contact_sync.sync.trial import UnfinishedTrials
 from contact_sync.sync.verification import Verification
 
 MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
@@ -90,7 +91,8 @@ class Sender:
         shutdown, so that the report is still written.
         """
         try:
-            if self._shutdown.reasons or not (pending := ledger.pending()):
+            pending = ledger.pending()
+            if self._shutdown.reasons or not (pending or ledger.trials()):
                 return []
         except ContactSyncError as reason:
             self._shutdown.request(reason)
@@ -125,6 +127,7 @@ class Sender:
             finally:
                 self._budget.take(pool.taken)
                 self.other_requests += pool.reads
+                notes += pool.trials.notes
                 if self._settings.send.verify:
                     notes.append(pool.verification.note())
                 if count := client.limiter.backoffs:
@@ -161,6 +164,7 @@ class Pool:
             LiveRowSender(live, send, self._delivery, key, shutdown) if live else RowSender(self._delivery, key, shutdown)
         )
         self._rows, self._conflicts = ledger.pending(), 0
+        self.trials = UnfinishedTrials(ledger, self._delivery, key)
         self.verification = Verification(ledger, self._delivery, key, shutdown, send.verify)
         self._breaker = self._delivery.breaker
         self._openings = self._probes = 0  # of the breaker, and probes since the last one
@@ -172,8 +176,8 @@ class Pool:
 
     @property
     def reads(self) -> int:
-        """The number of requests that read a contact before or after its update."""
-        return self._row_sender.reads + self.verification.reads
+        """The number of requests that are not an update of a row."""
+        return self._row_sender.reads + self.trials.requests + self.verification.reads
 
     async def send(self, seconds: float | None) -> None:
         """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
@@ -184,6 +188,7 @@ class Pool:
         flusher = asyncio.create_task(self._flush_regularly())
         timer = self._start_timer(seconds)
         try:
+            await self.trials.finish(self._settings.attempts)
             await self._send_canaries()
             await self._send_rows(self._queue.rows, self._settings.attempts)
             self._ledger.flush()

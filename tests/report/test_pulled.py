@@ -15,7 +15,7 @@ from contact_sync.model import FIELDS, ID
 from contact_sync.report.pulled import COLUMNS, WRITERS, is_pulled
 from contact_sync.source import SourceOptions, open_source
 
-VALUES = ("+33639980001", "'t Hooft", "=1+1", "2020-06-12", "", "007", 'a;"b"\r\nc', "-1", "_x0041_ é\u202f")
+VALUES = ("+33600010001", "'t Hooft", "=1+1", "2020-06-12", "", "007", 'a;"b"\r\nc', "-1", "_x0041_ é\u202f")
 ROW = ["C1", *VALUES, "Clients, Prospects", "STOP", "2025-03-12T13:49:22+01:00", "v1.abc.def"]
 
 
@@ -46,7 +46,7 @@ def test_csv(tmp_path: Path) -> None:
     """The CSV file opens in Excel on a double click, and no cell is run as a formula."""
     text = write(tmp_path / "c.csv").read_bytes().decode()
     assert text.startswith("\ufeff" + ";".join(COLUMNS) + "\r\n")
-    assert ";+33639980001;''t Hooft;'=1+1;" in text
+    assert ";+33600010001;''t Hooft;'=1+1;" in text
 
 
 @pytest.mark.parametrize(("language", "title", "word"), [("en", "Read me", "<clear>"), ("fr", "Lisez-moi", "<vider>")])

@@ -19,7 +19,7 @@ from contact_sync.sandbox.server import Call, Sandbox, serve_forever
 from .clients import Get, Post, Serve, error_of
 
 EVERY_FIELD = {
-    "phoneNumber": "+33639989001",
+    "phoneNumber": "+33600019001",
     "firstname": "Éloïse",
     "lastname": "d'Été",
     "date": "2020-06-12",
@@ -49,7 +49,7 @@ def test_contact_detail_uses_the_names_of_a_read(sandbox: Serve, post: Post, get
     assert contact == {
         **{name: value for name, value in EVERY_FIELD.items() if name != "phoneNumber"},
         "contactId": "C000002",
-        "phone": "+33639989001",
+        "phone": "+33600019001",
         "shortUrl": "https://example.com/s",
         "createdAt": "2025-03-12T13:49:22+01:00",
         "stopSms": False,
@@ -70,7 +70,7 @@ def test_contact_detail_uses_the_names_of_a_read(sandbox: Serve, post: Post, get
         ({"apiKey": "key", "contactId": "C000001", "contact": {}}, (400, 2)),
         ({"apiKey": "key", "contactId": "C000001", "contact": ["A"]}, (400, 2)),
         ({"apiKey": "key", "contactId": "C999999", "contact": {"firstname": "A"}}, (404, 404)),
-        ({"apiKey": "key", "contactId": "C000001", "contact": {"phoneNumber": "+33639980005"}}, (400, 15)),
+        ({"apiKey": "key", "contactId": "C000001", "contact": {"phoneNumber": "+33600010005"}}, (400, 15)),
         ([], (400, 90)),
     ],
 )

@@ -63,6 +63,7 @@ class RoundTrip(RuleBasedStateMachine):
         self.last: dict[str, Contact] | None = None  # the cells of the last run that may be resumed
         self.last_base: dict[str, Contact] = {}
         self.pulled: dict[str, Contact] = {}
+        self.emptied: dict[str, Contact] = {}  # by an update that was not read back: the values that are to be put back
         self.tokens: dict[str, str] = {}  # of the file: contactId → token
         self.known: dict[str, str] = {}  # token → the one that has succeeded it
 
@@ -97,6 +98,7 @@ class RoundTrip(RuleBasedStateMachine):
     def run(self) -> None:
         """Run the file: the merge decides each row."""
         age(self.office.output)
+        self._put_back()
         summary = self.office.run()
         self._check(summary)
         self._remember()
@@ -107,13 +109,10 @@ class RoundTrip(RuleBasedStateMachine):
     def kill(self, calls: int) -> None:
         """Kill a run once the API has received some updates: each row is as before, or as after."""
         age(self.office.output)
-        expected = {key: merged(self.base[key], self.mine[key], self.model[key])[1] for key in self.base}
-        before = self._last_run()
+        before, earlier = self._last_run(), self.model
+        self._put_back()
         kill_after(calls, self.office)
-        found = self.office.stored()
-        for key, contact in found.items():
-            assert contact in (self.model[key], expected[key])
-        self.model = found
+        self._take_stored(self.base, self.mine, earlier)
         if self._last_run() != before:  # else it was killed before its rows replaced those of the last run
             self._remember()
             self._learn(self.mine)
@@ -141,14 +140,38 @@ class RoundTrip(RuleBasedStateMachine):
     def retry(self) -> None:
         """Resume the last run, whatever the file has become: its rows that are left are merged with what the API has now."""
         assert self.last is not None
-        expected = {key: merged(self.last_base[key], self.last[key], self.model[key])[1] for key in self.last}
+        earlier = self.model
+        self._put_back()
         with suppress(ConfigError):  # it was killed before a row could be sent
             retry(self.office.settings(source=self.office.output), self.office.progress)
+        self._take_stored(self.last_base, self.last, earlier)
+        self._learn(self.last)
+
+    def _put_back(self) -> None:
+        """Expect what a run does first: to put back what an update that was not read back has emptied."""
+        self.model = copied(self.model)
+        for key, values in self.emptied.items():
+            self.model[key] |= {field: value for field, value in values.items() if not self.model[key][field]}
+
+    def _take_stored(self, base: dict[str, Contact], mine: dict[str, Contact], earlier: dict[str, Contact]) -> None:
+        """Take what the API has for the model, after a run that may have been cut off anywhere.
+
+        Each contact is as it was, as it was after what had been emptied was put back, or as the merge makes it of that; one at
+        most, of which that is not known yet, has lost the fields that its update left out.
+        """
         found = self.office.stored()
         for key, contact in found.items():
-            assert contact in (self.model[key], expected.get(key))
+            before = self.model[key]
+            after = merged(base[key], mine[key], before)[1] if key in base else before
+            sent = {field: value for field, value in after.items() if value != before[field]}
+            if contact in (before, after):
+                self.emptied.pop(key, None)
+            elif contact != earlier[key]:
+                assert contact == dict.fromkeys(contact, "") | sent
+                assert sent
+                self.emptied[key] = {field: value for field, value in before.items() if value and field not in sent}
+        assert len(self.emptied) <= 1
         self.model = found
-        self._learn(self.last)
 
     @rule()
     def undo(self) -> None:
@@ -158,10 +181,12 @@ class RoundTrip(RuleBasedStateMachine):
         except ConfigError:
             return
         age(path)
+        self._put_back()
         before = self.model
         summary = self.office.run(source=path)
         self.last = None
         self.model = self.office.stored()
+        self.emptied = {}
         assert summary.outcomes.keys() <= {"updated", "unchanged", "conflict", "invalid"}
         assert summary.outcomes.get("updated", 0) == sum(before[key] != self.model[key] for key in before)
 
@@ -173,6 +198,7 @@ class RoundTrip(RuleBasedStateMachine):
         with suppress(ConfigError):
             undo(self.office.settings(), "", self.office.folder / "undo.csv")
             assert contact not in (self.office.folder / "undo.csv").read_text(encoding="utf-8")
+        self.emptied.pop(contact, None)
         if self.base:
             self.base[contact] = dict(self.pulled[contact])  # which is all that is known of it now
             self.known.pop(self.tokens[contact], None)
@@ -186,7 +212,7 @@ class RoundTrip(RuleBasedStateMachine):
         assert found == {key: contact for key, (_outcome, contact) in rows.items()}
         outcomes = [outcome for outcome, _contact in rows.values()]
         assert summary.outcomes == {outcome: outcomes.count(outcome) for outcome in outcomes}
-        self.model = found
+        self.model, self.emptied = found, {}
 
 
 def kill_after(calls: int, office: Office) -> None:

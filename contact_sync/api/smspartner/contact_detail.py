@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.envelope import code_of, successful_envelope_of
-from contact_sync.model import FIELDS, ID, PHONE
+from contact_sync.errors import Transient
+from contact_sync.i18n import _
+from contact_sync.model import FIELDS, ID, PHONE, Violation
 
 _READ_NAMES = {PHONE: "phone"}  # the name of a field in a write → its name in a read, where it is another
 _DAY_FIRST = re.compile(r"\A([0-9]{2})-([0-9]{2})-([0-9]{4})\Z")  # which the API's page shows beside the ISO form
@@ -35,6 +37,13 @@ class StoredContact(NamedTuple):
     def stop(self) -> bool:
         """True when the person asked for no more SMS."""
         return isinstance(self.contact, dict) and self.contact.get("stopSms") is True
+
+    def values(self, contact_id: str) -> dict[str, str]:
+        """Return field → value, empty for none; raises Transient when this is not the contact with this id."""
+        if not isinstance(self.contact, dict) or str(self.contact.get(ID)) != contact_id:
+            violation = Violation("api-garbled", detail={"reason": _("it is not this contact")})
+            raise Transient(violation, self.http_status, self.api_code)
+        return dict(zip(FIELDS, values_of(self.contact), strict=True))
 
 
 class ContactDetail:

@@ -62,6 +62,7 @@ class SqliteLedger:
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
         self.history, self.note_move = history.history, history.note_move
         self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
+        self.trials, self.begin_trial, self.end_trial = live.trials, live.begin_trial, live.end_trial
         self.has_bases, self.keep_before, self.successors = live.has_bases, live.keep_before, live.successors
 
     def __enter__(self) -> Self:

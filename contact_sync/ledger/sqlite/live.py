@@ -1,19 +1,19 @@
 """Reads before writes: fresh base tokens, before images, and what was found out about the API."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.model import BeforeImage, Outcome, Result, stamp
+from contact_sync.model import MOST_UNDO_DAYS, BeforeImage, Outcome, Result, stamp
 
 
 @dataclass
 class LiveRecords:
-    """The column `base` of the table `row`, and the tables `before_image`, `successor` and `answer`."""
+    """The column `base` of the table `row`, and the tables `before_image`, `successor`, `trial` and `answer`."""
 
     database: Database
     history: RunHistory
@@ -55,6 +55,16 @@ class LiveRecords:
         values = (image.contact_id, run, _encoded(image.fields), image.written, at)
         self.database.write("INSERT OR IGNORE INTO before_image VALUES (?, ?, ?, ?, ?)", *values)
 
+    def begin_trial(self, contact_id: str, values: Mapping[str, str], at: str) -> None:
+        statement = "INSERT INTO trial VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET fields = json_patch(excluded.fields, fields)"
+        self.database.write(statement, contact_id, _encoded(values), at)
+
+    def trials(self) -> dict[str, dict[str, str]]:
+        return {contact: json.loads(fields) for contact, fields in self.database.all("SELECT contact_id, fields FROM trial")}
+
+    def end_trial(self, contact_id: str) -> None:
+        self.database.write("DELETE FROM trial WHERE contact_id = ?", contact_id)
+
     def successors(self, tokens: Sequence[str]) -> dict[str, str]:
         query = "SELECT token, base FROM successor WHERE token IN (SELECT value FROM json_each(?))"
         return dict(self.database.all(query, json.dumps(tokens)))
@@ -72,11 +82,12 @@ class LiveRecords:
         self.database.write(statement, question, answer, stamp(datetime.now(UTC)), how)
 
     def forget(self, contact_id: str) -> int:
-        tables = ("before_image", "successor")
+        tables = ("before_image", "successor", "trial")
         return sum(self.database.write(f"DELETE FROM {table} WHERE contact_id = ?", contact_id) for table in tables)  # noqa: S608
 
     def expire(self, now: datetime, undo_days: int, history_days: int | None) -> None:
         self.database.write("DELETE FROM before_image WHERE at <= ?", stamp(now - timedelta(days=undo_days)))
+        self.database.write("DELETE FROM trial WHERE at <= ?", stamp(now - timedelta(days=MOST_UNDO_DAYS)))
         if history_days is not None:
             self.database.write("DELETE FROM successor WHERE at <= ?", stamp(now - timedelta(days=history_days)))
 

@@ -91,6 +91,7 @@ MIGRATIONS = (
             PRIMARY KEY (plan, contact_id)
         ) WITHOUT ROWID""",
     ),
+    ("CREATE TABLE trial (contact_id TEXT PRIMARY KEY, fields TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 
