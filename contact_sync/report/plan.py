@@ -55,7 +55,7 @@ def effect_of(change: Change) -> str:
     if change.effect == Effect.KEPT:
         return _("stays: both were changed, and --conflicts leaves that of SMS Partner")
     if change.effect == Effect.HELD and change.kind == Kind.CONFLICT:
-        return _("nothing is sent of this row: SMS Partner has changed, too")
+        return _("nothing is sent of this row: SMS Partner changed this field, too")
     if change.effect == Effect.HELD:
         return _("nothing is sent of this row")
     if change.kind == Kind.CONFLICT:

@@ -5,7 +5,7 @@ from importlib.resources import files
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, language
-from contact_sync.model import Change, PlanSummary, readable
+from contact_sync.model import Change, Outcome, PlanSummary, readable
 from contact_sync.report.html.markup import element, filled, joined, number, policy
 from contact_sync.report.plan import legend, lines
 
@@ -19,7 +19,12 @@ def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
     template = files("contact_sync.report.html").joinpath("plan.html").read_text(encoding="utf-8")
     before, _rows, after = template.partition("[[rows]]")
     heads = (_("Row"), "contactId", _("Name"), _("Field"), _("SMS Partner now"), _("Yours"), _("Change"), _("What happens"))
-    counts = {_("Contacts to update"): plan.contacts, _("Conflicts"): plan.conflicts, _("Cells to be emptied"): plan.emptied}
+    counts = {
+        _("Contacts to update"): plan.contacts,
+        _("Conflicts"): plan.conflicts,
+        _("Cells to be emptied"): plan.emptied,
+        _("Invalid rows, not sent"): plan.of.outcomes.get(Outcome.INVALID, 0),
+    }
     parts = policy(template) | {
         "language": language(),
         "title": _("Plan of {name}", name=readable(plan.of.source.name)),

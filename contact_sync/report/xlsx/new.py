@@ -33,6 +33,7 @@ from contact_sync.report.xlsx.sheets import (
 )
 
 _SHEET, _WIDTH = "Contacts", 18
+_A4 = 9  # as Excel numbers the sizes of paper
 _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
 _XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 
@@ -56,6 +57,7 @@ def _fill(book: "Book", layout: Layout, lines: Iterator[Line], most: int | None)
     first = book.add_sheet(sheets.fixes_title(), FIXES_WIDTHS)
     sheet = book.add_sheet(_SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
     sheet.freeze_panes(1, 0)
+    sheet.repeat_rows(0)
     sheet.set_column(0, len(shown) - 1, _WIDTH, book.format(PLAIN, text=True))  # for cells that are filled in later
     if (base := layout.base_position) in column_of:
         sheet.set_column(column_of[base], column_of[base], _WIDTH, None, {"hidden": True})
@@ -90,6 +92,7 @@ def _fill_fixes(book: "Book", sheet: Any, found: list[list[Cell]], note: str) ->
     book.defined_names[-1][3] = True  # hidden, for which `define_name` has no option
     if found:
         sheet.freeze_panes(FIXES_HEADER, 0)
+        sheet.repeat_rows(FIXES_HEADER - 1)
         sheet.autofilter(FIXES_HEADER - 1, 0, FIXES_HEADER - 1 + len(found), len(FIXES_WIDTHS) - 1)
     for row, cells in enumerate(sheets.fixes_table(found, note)):
         for column, cell in enumerate(cells):
@@ -135,8 +138,11 @@ class Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
         self._formats: dict[tuple[Style, bool, bool], Any] = {}
 
     def add_sheet(self, title: str, widths: Sequence[int]) -> Any:
-        """Return a new sheet, whose columns have these widths in characters."""
+        """Return a new sheet, whose columns have these widths in characters, and fit on one page of A4 when it is printed."""
         sheet = self.add_worksheet(title, _Sheet)
+        sheet.set_landscape()
+        sheet.set_paper(_A4)
+        sheet.fit_to_pages(1, 0)
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
         return sheet

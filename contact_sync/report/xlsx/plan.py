@@ -19,6 +19,7 @@ def write(draft: AtomicFile, changes: Iterable[Change], plan: PlanSummary) -> No
     with opened(draft.file) as book:
         sheet = book.add_sheet("Plan", _WIDTHS)
         sheet.freeze_panes(1, 2)
+        sheet.repeat_rows(0)
         for column, name in enumerate(COLUMNS):
             book.put(sheet, 0, column, name, BOLD)
         row = 0

@@ -30,6 +30,7 @@ def write(draft: AtomicFile, rows: Iterable[Sequence[str]], advice: Sequence[str
         sheet.set_column(EDITABLE, hidden - 1, _WIDTH, grey)
         sheet.set_column(hidden, len(COLUMNS) - 1, _WIDTH, grey, {"hidden": True})
         sheet.freeze_panes(1, 1)
+        sheet.repeat_rows(0)
         for column, name in enumerate(COLUMNS):
             book.put(sheet, 0, column, name, BOLD)
         row = 0
