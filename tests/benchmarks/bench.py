@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +26,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import peers
+
+from contact_sync.ledger.base_token import BaseTokens
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.model import FIELDS
 
 HERE = Path(__file__).parent
 PROGRAM = str(Path(sys.executable).with_name("contact-sync"))
@@ -294,6 +299,50 @@ def pull(folder: Path, rows: int) -> None:
     add_row(f"`pull`, {requests} requests at 10/s, time", paced.wall, "requests / rate", (requests - 1) / 10, "s")
 
 
+def edits(folder: Path, rows: int) -> None:
+    """Measure the requests and the CPU of a run of 200 edits in a pulled file, and the base tokens of its rows."""
+    many, edited, state = max(1_000, rows // 10), 200, tempfile.mkdtemp(dir=folder)
+    pulled = folder / "pulled.csv"
+    with sandbox(many) as base_url:
+        options = ["--base-url", base_url, "--state-dir", state, "--rate", "0", "--json"]
+        cost([PROGRAM, "pull", "-o", str(pulled), *options])
+        for turn in ("the first", "the second"):
+            _edit(pulled, edited, turn)
+            command = [PROGRAM, "run", str(pulled), *options]
+            environment = os.environ | {"CONTACT_SYNC_API_KEY": "made-up-key-1234"}
+            done = subprocess.run(command, capture_output=True, check=True, env=environment)
+            requests = json.loads(done.stdout)["requests"]
+            what = f"{turn} `run` of {edited} edits in {many:,} pulled rows, requests"
+            add_row(what, requests, "a read and an update of each", 2 * edited, "")
+        idle = [PROGRAM, "run", str(pulled), *options[:-1], "-q"]
+        ours, theirs = median_costs(lambda: idle, lambda: [PROGRAM, "check", str(pulled), "--state-dir", state, "-q"])
+    add_row(f"`run`, {many:,} pulled rows, nothing edited, CPU", ours.cpu, "`check` of the same", theirs.cpu, "s")
+    fingerprints, row = Fingerprints(bytes(32)), ["value"] * len(FIELDS)
+    tokens = BaseTokens(fingerprints, "account")
+    token = tokens.issue(tokens.new_head(), "C1", row)
+    floor = _microseconds(lambda: fingerprints.base("row", "C1\x1f" + "\x1f".join(row)))
+    written = _microseconds(lambda: tokens.issue(token.rpartition(".")[0], "C1", row))
+    add_row("base token of a row, written, CPU", written, "one HMAC-SHA-256 of the row", floor, "µs")
+    untouched = _microseconds(lambda: tokens.read(token, "C1", row))
+    add_row("base token of an untouched row, checked, CPU", untouched, "one HMAC-SHA-256 of the row", floor, "µs")
+
+
+def _microseconds(call: Callable[[], object], times: int = 20_000) -> float:
+    """Return the CPU time of a call: the least of five series."""
+    return min(timeit.repeat(call, number=times, repeat=5, timer=time.process_time)) / times * 1e6
+
+
+def _edit(pulled: Path, edited: int, value: str) -> None:
+    """Write another value into one field of so many rows."""
+    with pulled.open(encoding="utf-8-sig", newline="") as file:
+        header, *lines = csv.reader(file, delimiter=";")
+    for number in range(edited):
+        lines[number * len(lines) // edited][header.index("custom2")] = f"{value} {number}"
+    with pulled.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([header, *lines])
+    backdate(pulled)
+
+
 CURVES: dict[str, tuple[list[int], list[float], list[float]]] = {}
 """Command → sizes, CPU a row in µs, memory in MB."""
 
@@ -320,7 +369,7 @@ def plot() -> None:
     figure.savefig(PLOT_FILE, metadata={"Date": None})
 
 
-PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pull, pace, others, growth)}
+PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pull, edits, pace, others, growth)}
 README = HERE / "README.md"
 
 
