@@ -76,7 +76,12 @@ ATTENTION = (Outcome.ALTERED, Outcome.INVALID, Outcome.REJECTED, Outcome.CONFLIC
 REPEATS_WRONG, REPEATS_LEFT = "repeats-wrong", "repeats-left"
 """Codes of a duplicate whose row that counts needs attention, or is left for another run."""
 LEFT = (Outcome.FAILED, Outcome.UNPROCESSED)  # outcomes of rows that another run sends, except those left out on request
-_LEFT_OUT = ("hidden", "forgotten", "superseded")  # codes of rows that are `unprocessed` and that no other run sends
+_LEFT_OUT = (
+    "hidden",
+    "forgotten",
+    "superseded",
+    "base-stale",
+)  # codes of rows that are `unprocessed` and that no other run sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,14 +303,6 @@ class Pending(NamedTuple):
     base: str = ""  # the row's base token; empty unless it is from a pulled file
 
 
-class LiveRead(NamedTuple):
-    """The result of reading a contact before its update."""
-
-    base: str = ""  # the base token of the row's next edit
-    before: Mapping[str, str] = {}  # field that an update changes → the value before
-    written: str = ""  # the base of an undo: a token of what is written and one of what it puts back, the other fields empty
-
-
 class Answer(NamedTuple):
     """The meaning of the API's answer to an attempt for the row."""
 
@@ -313,7 +310,7 @@ class Answer(NamedTuple):
     violations: list[Violation]
     http_status: int | None
     api_code: str
-    live: LiveRead | None = None
+    base: str | None = None  # of a contact that was read first: the base token of the row's next edit
     confirmed: Mapping[str, str] | None = None  # the values that the API has for certain; None for those of the row
 
 
@@ -328,7 +325,7 @@ class Result:
     http_status: int | None = None
     api_code: str = ""
     at: str = ""  # UTC, ISO 8601 with Z
-    live: LiveRead | None = None
+    base: str | None = None  # of a contact that was read first: the base token of the row's next edit
 
 
 class Watcher(Protocol):
@@ -372,6 +369,7 @@ class UndoSummary(NamedTuple):
     contacts: int
     fields: dict[str, int]  # field → number of contacts
     output: Path
+    others: list[str]  # ids of earlier runs that can be undone, the latest first; empty when a run was given
 
 
 PLAN_DAYS = 7  # days that the digests of a plan are kept
@@ -486,7 +484,7 @@ class BeforeImage(NamedTuple):
 
     contact_id: str
     fields: dict[str, str]  # changed field → the value before
-    written: str  # a base token of what the run wrote (`LiveRead.written`)
+    written: str  # a base token of what the run wrote, and one of what an undo puts back, the other fields empty
 
 
 class Line(NamedTuple):

@@ -74,7 +74,7 @@ class SendSettings:
     resend: bool = False
     limit: int | None = None  # rows
     max_duration: float | None = None  # seconds
-    live: bool | None = None  # True: each contact is read before it is written; None: only those of a pulled file
+    live: bool = False  # True: each contact is read before it is written, as those of a pulled file are
     conflicts: Literal["hold", "mine", "theirs"] = "hold"
     max_conflicts: float = 10.0  # percent of the rows to send
     allow_stop: bool = False
@@ -83,7 +83,7 @@ class SendSettings:
 
     def reads_first(self, *, is_pulled: bool) -> bool:
         """Return True when each contact of a source is read before it is written; the sandbox does not know them."""
-        return (is_pulled and not self.sandbox) if self.live is None else self.live
+        return self.live or (is_pulled and not self.sandbox)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,8 +164,10 @@ class Console:
             summary.contacts,
             **about,
         )
-        again = _("Then take these edits out of the file of that run, or pull again: else its next run sends them again.")
-        self.print_message(f"{sentence}\n{again}")
+        again = _("The file of that run does not send these edits again, unless with --resend.")
+        others = ", ".join(summary.others[:3])
+        more = _("Earlier runs can be taken back, too (contact-sync undo RUN): {runs}.", runs=others) if others else ""
+        self.print_message("\n".join(filter(None, (sentence, again, more))))
         if self.as_json:
             self.print_json(summary._asdict() | {"exit_code": 0})
 

@@ -225,7 +225,7 @@ PACE = (
 RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place")
 DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sending")
 LIVE = (
-    Option("--live/--no-live", default=None, help="read each contact before it is written [pulled files]"),
+    Option("--live", is_flag=True, help="read each contact before it is written [pulled files]"),
     _choice("--conflicts", "hold", "mine", "theirs", help="when SMS Partner has another value than the file was pulled with"),
     Option("--allow-stop", is_flag=True, help="also change the number of a person who said STOP"),
     Option(

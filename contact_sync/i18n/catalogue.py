@@ -47,6 +47,10 @@ CATALOGUE: dict[str, str] = {
         "pulled, or into a file of its own without that column. contact-sync creates no contacts: create a new one in SMS "
         "Partner."
     ),
+    "base-stale": N_(
+        "Another value of {fields} was sent since this file was pulled, so the one that was pulled is not sent: to put it back, "
+        "write it into the last report of this contact, or pull again."
+    ),
     "cell-converted": N_(
         "{field} is what a spreadsheet makes of the value that was pulled (0123 becomes 123): put the value back, or pull as "
         ".xlsx; if it is meant, send it in a file of its own without the column sync_base."

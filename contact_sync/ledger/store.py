@@ -219,8 +219,11 @@ class Ledger(Outbox, Protocol):
     def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = model.MOST_UNDO_DAYS) -> None:
         """Delete what is too old: the last run's rows after a week, the history after `history_days`, before images, too."""
 
-    def has_bases(self) -> bool:
-        """Return True when rows to send are from a pulled file."""
+    def note_live(self) -> None:
+        """Record durably that the current run reads each contact before it is written."""
+
+    def was_live(self) -> bool:
+        """Return True when the last run did."""
 
     def answers(self) -> dict[str, str]:
         """Return what was found out about the API of the account: open question → answer."""
@@ -229,7 +232,10 @@ class Ledger(Outbox, Protocol):
         """Note an answer durably, with the time, and in `how` what has shown it."""
 
     def keep_before(self, run: str, image: model.BeforeImage, at: str) -> None:
-        """Keep the values of a contact durably before `run` changes them, unless some are kept."""
+        """Keep the values of a contact durably before `run` changes them, in place of those that it has kept of it."""
+
+    def values_before(self, run: str, contact_id: str) -> dict[str, str]:
+        """Return field → value of a contact as kept before `run` changed it; empty where nothing is."""
 
     def begin_trial(self, contact_id: str, values: Mapping[str, str], at: str) -> None:
         """Keep the values of a contact durably before an update that may empty them; those of an earlier trial stay."""

@@ -31,21 +31,25 @@ class Bases:
     tokens: BaseTokens
     source: Source
     blank: Literal["ask", "keep", "clear"]
+    resend: bool  # True: also what was sent of a row since it was pulled
     successors: Callable[[Sequence[str]], Mapping[str, str]]  # token → that of what the API had after its row was sent
     fits: Counter[Fit] = field(default_factory=Counter)  # number of rows of each kind
     edits: Counter[str] = field(default_factory=Counter)  # field → number of rows in which it was edited
 
-    def apply(self, chunk: Chunk, verdicts: Verdicts) -> tuple[Verdicts, set[int]]:
-        """Return `verdicts` on the edited fields alone, and the positions of the rows that have none.
+    def apply(self, chunk: Chunk, verdicts: Verdicts) -> tuple[Verdicts, set[int], dict[int, list[str]]]:
+        """Return `verdicts` on the edited fields alone, the positions of the rows that have none, and those of stale rows.
 
         A violation of a cell that was not edited is dropped: it is nobody's mistake of today. A row without a usable token, or
-        with that of another contact, is wrong as a whole.
+        with that of another contact, is wrong as a whole. A stale row has fields as they were pulled of which another value was
+        sent since: nobody knows whether that was put back, or this is an older copy of the file.
         """
         place = self.source.base_position
         assert place is not None  # noqa: S101 - only a pulled file has bases
-        self._succeed(chunk, place)
+        tokens = [row[place].strip() if len(row) > place else "" for row in chunk.rows]
+        successors = self.successors(tokens)
         payloads, violations = list(verdicts.payloads), dict(verdicts.violations)
         untouched: set[int] = set()
+        stale: dict[int, list[str]] = {}
         edited_dates: set[int] = set()
         for at, (contact_id, cells) in enumerate(zip(verdicts.ids, chunk.rows, strict=True)):
             if at in chunk.skipped:
@@ -55,9 +59,10 @@ class Bases:
                 violations[at] = found
                 continue
             texts = canonical_texts(payloads[at], cells, self.source.mapping)
-            token, _space, undone = cells[place].strip().partition(" ")
-            base = self.tokens.read(token, contact_id, texts)
+            token, _space, undone = tokens[at].partition(" ")
+            base, overtaken = self._read(token, contact_id, texts, successors.get(tokens[at]))
             self.fits[base.fit] += 1
+            stale |= {at: overtaken} if overtaken else {}
             payloads[at] = tuple(
                 [value if name in base.edited else None for name, value in zip(FIELDS, payloads[at], strict=True)]
             )
@@ -76,19 +81,24 @@ class Bases:
                 found = [Violation("base-missing", detail={"state": _(_UNUSABLE[base.fit])})]
             if found:
                 violations[at] = found
-            elif not any(value is not None for value in payloads[at]):
+            elif not any(value is not None for value in payloads[at]) and at not in stale:
                 untouched.add(at)
             if DATE in base.edited:
                 edited_dates.add(at)
         ambiguous = [at for at in verdicts.ambiguous if at in edited_dates]
-        return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched
+        return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched, stale
 
-    def _succeed(self, chunk: Chunk, place: int) -> None:
-        """Replace the tokens of rows that were sent since the pull: what this program wrote is the base of the next edit."""
-        tokens = [row[place].strip().partition(" ")[0] if len(row) > place else "" for row in chunk.rows]
-        if found := self.successors(tokens):
-            for row, token in zip(chunk.rows, tokens, strict=True):
-                row[place] = found.get(token, row[place])
+    def _read(self, token: str, contact_id: str, texts: Sequence[str | None], successor: str | None) -> tuple[Base, list[str]]:
+        """Return the relation of a row to its token, and the fields that make it stale.
+
+        Without `resend`, fields that are as they were last sent do not count as edited.
+        """
+        base = self.tokens.read(token, contact_id, texts)
+        if base.fit is not Fit.FITS or not successor:
+            return base, []
+        since = self.tokens.read(successor, contact_id, texts).edited
+        base = base if self.resend else base._replace(edited=base.edited & since)
+        return base, [] if base.edited else sorted(since)
 
     def _emptied(self, edited: frozenset[str], texts: Sequence[str | None], payload: Sequence[str | None]) -> list[Violation]:
         """Return a violation for each cell that was emptied, unless the operator has said what that means."""

@@ -14,7 +14,6 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Endpoint, Reply
 from contact_sync.errors import ContactSyncError, Rejected, Transient
-from contact_sync.model import LiveRead
 from contact_sync.sync.breaker import PROBE_INTERVAL_S, Breaker
 from contact_sync.sync.shutdown import Shutdown, Stopped
 
@@ -34,7 +33,6 @@ class Attempts:
     made: int = 0
     failure: Transient | None = None  # the last one
     reply: Reply | None = None  # to the last attempt
-    live: LiveRead | None = None  # of a contact that was read before an attempt
 
 
 class Delivery:

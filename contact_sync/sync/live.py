@@ -7,7 +7,9 @@ The API's pages leave open what an update does to fields that it leaves out, and
 that can show it is read back; what it has shown is noted for the account, and decides what later updates carry.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,7 +19,7 @@ from contact_sync.api.smspartner.contact_detail import StoredContact
 from contact_sync.errors import AttemptError, Rejected
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, PHONE, Answer, BeforeImage, LiveRead, Outcome, Pending, Violation, stamp
+from contact_sync.model import FIELDS, PHONE, Answer, BeforeImage, Outcome, Pending, Violation, stamp
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.settings import SendSettings
 from contact_sync.sync.delivery import Attempts
@@ -66,6 +68,7 @@ class LiveRowSender(RowSender):
         self._live, self._settings = live, settings
         self._head = live.tokens.new_head()
         self._answers = live.ledger.answers()
+        self._trial = asyncio.Lock()
 
     async def update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
         """Read the contact, and send what differs from it and is no conflict."""
@@ -80,10 +83,21 @@ class LiveRowSender(RowSender):
         if not merged.wanted:  # an earlier attempt without an answer may have been applied
             outcome = Outcome.UPDATED if attempts.made else Outcome.UNCHANGED
             return self._answer(row, now, outcome, (), agreed)._replace(confirmed=agreed)
-        answer = await self._write(turn, dict(merged.wanted), now)
-        if answer.outcome is Outcome.UPDATED and answer.live:
-            answer = answer._replace(live=answer.live._replace(base=self._revised(row, agreed)))
-        return answer._replace(confirmed=agreed)
+        if not self._is_trial(now, merged.wanted):
+            answer = await self._write(turn, dict(merged.wanted), now)
+        elif self._trial.locked():  # one contact at a time is at risk; then this one is read again
+            async with self._trial:
+                pass
+            return await self.update_contact(row, attempts, max_attempts)
+        else:
+            async with self._trial:
+                answer = await self._write(turn, dict(merged.wanted), now)
+        base = self._revised(row, agreed) if answer.outcome is Outcome.UPDATED else row.base
+        return answer._replace(base=base, confirmed=agreed)
+
+    def _is_trial(self, now: LiveContact, sent: Mapping[str, str]) -> bool:
+        """Return True when an update shows what the API does to the fields that it leaves out."""
+        return OMITTED not in self._answers and any(value and field not in sent for field, value in now.values.items())
 
     def _merge(self, row: Pending, now: LiveContact) -> Merged:
         changed = self._live.tokens.read(row.base, row.contact_id, [*now.texts.values()]).edited
@@ -102,15 +116,17 @@ class LiveRowSender(RowSender):
         self, row: Pending, now: LiveContact, outcome: Outcome, violations: Sequence[Violation], known: Mapping[str, str]
     ) -> Answer:
         """Return an answer without an update; the values that are `known` become the base of the row's next edit."""
-        live = LiveRead(self._revised(row, known))
-        return Answer(outcome, [*violations], now.stored.http_status, now.stored.api_code, live)
+        return Answer(outcome, [*violations], now.stored.http_status, now.stored.api_code, self._revised(row, known))
 
     def _revised(self, row: Pending, values: Mapping[str, str]) -> str:
         """Return the row's token with these values as its base.
 
         Fields that the row leaves alone keep theirs: its cells are as they were pulled, and others may have changed the API.
         """
-        return self._live.tokens.revise(row.base, row.contact_id, values) if row.base else ""
+        if not row.base:
+            return ""
+        token = self._live.ledger.successors([row.base]).get(row.base, row.base)  # what was sent of the row before
+        return self._live.tokens.revise(token, row.contact_id, values)
 
     def _token(self, row: Pending, texts: Mapping[str, str]) -> str:
         return self._live.tokens.issue(self._head, row.contact_id, [texts.get(field, "") for field in FIELDS])
@@ -118,21 +134,15 @@ class LiveRowSender(RowSender):
     async def _write(self, turn: _Turn, wanted: dict[str, str], now: LiveContact) -> Answer:
         """Send what is `wanted`, in the form that keeps the other fields, and check that they are kept where that is open."""
         row, attempts, max_attempts = turn
-        others = {field: value for field, value in now.values.items() if value and field not in wanted}
-        sent, at = wanted, stamp(datetime.now(UTC))
+        sent = wanted
         if self._answers.get(OMITTED) == EMPTIED:
             sent = now.values | wanted
         elif self._answers.get(NUMBER) == REQUIRED:
             sent = {PHONE: now.values[PHONE]} | wanted
-        live = LiveRead(row.base)
-        if self._settings.undo_days:
-            image = BeforeImage(row.contact_id, {field: now.values[field] for field in wanted}, self._written(row, wanted, now))
-            self._live.ledger.keep_before(self._live.ledger.last_run(), image, at)
-            live = LiveRead(row.base, image.fields, image.written)
-        attempts.live = live
-        is_trial = OMITTED not in self._answers and not others.keys() <= sent.keys()
-        if is_trial:
-            self._live.ledger.begin_trial(row.contact_id, others, at)
+        self._keep_before(row, wanted, now, row.contact)
+        if is_trial := self._is_trial(now, sent):
+            others = {field: value for field, value in now.values.items() if value and field not in wanted}
+            self._live.ledger.begin_trial(row.contact_id, others, stamp(datetime.now(UTC)))
         try:
             answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
         except Rejected as refusal:
@@ -140,17 +150,37 @@ class LiveRowSender(RowSender):
                 raise
             sent = {PHONE: now.values[PHONE]} | wanted
             answer = await super().update_contact(row._replace(contact=sent), attempts, max_attempts)
-            self._note(NUMBER, REQUIRED, row)
+            self._note(NUMBER, REQUIRED)
         clears = [field for field, value in wanted.items() if not value]
         if {*map(clear_of, clears)} - self._answers.keys() or is_trial:
             answer = await self._verify(turn, wanted, now, answer)
         if kept := [field for field in clears if self._answers.get(clear_of(field)) == KEPT]:
             answer = answer._replace(outcome=Outcome.ALTERED, violations=[Violation("not-cleared", field) for field in kept])
-        return answer._replace(live=live)
+        elif answer.outcome is Outcome.ALTERED:
+            with suppress(AttemptError, Stopped):
+                self._keep_before(row, wanted, now, (await self._read(turn)).texts)
+        return answer
 
-    def _written(self, row: Pending, wanted: Mapping[str, str], now: LiveContact) -> str:
-        """Return the base of an undo: the token of what is written, and the one of what it puts back."""
-        return f"{self._token(row, wanted)} {self._token(row, {field: now.texts[field] for field in wanted})}"
+    def _keep_before(self, row: Pending, wanted: Mapping[str, str], now: LiveContact, written: Mapping[str, str]) -> None:
+        """Keep the values that an update replaces, and tokens of what is `written` and of what an undo puts back.
+
+        An earlier attempt of the run may have been applied: of fields that are not wanted any more, what it found stays. A number
+        where there was none cannot be taken back, as none can be emptied.
+        """
+        if not self._settings.undo_days:
+            return
+        run = self._live.ledger.last_run()
+        before = self._live.ledger.values_before(run, row.contact_id)
+        before |= {field: now.values[field] for field in wanted if field != PHONE or now.values[field]}
+        if not before:
+            return
+        values = tuple(before.get(field, "") for field in FIELDS)
+        ((*texts,),) = self._live.canonicaliser.texts([(row.contact_id, values)])
+        tokens = (
+            self._token(row, {field: written.get(field, "") for field in before}),
+            self._token(row, dict(zip(FIELDS, texts, strict=True))),
+        )
+        self._live.ledger.keep_before(run, BeforeImage(row.contact_id, before, " ".join(tokens)), stamp(datetime.now(UTC)))
 
     async def _verify(self, turn: _Turn, wanted: dict[str, str], before: LiveContact, answer: Answer) -> Answer:
         """Read the contact again, note what the update has shown about the API, and send back what it has emptied."""
@@ -158,13 +188,13 @@ class LiveRowSender(RowSender):
             after = await self._read(turn)
             for field, value in wanted.items():
                 if not value:
-                    self._note(clear_of(field), KEPT if after.values[field] else EMPTIED, turn.row)
+                    self._note(clear_of(field), KEPT if after.values[field] else EMPTIED)
             others = [field for field, value in before.values.items() if value and field not in wanted]
             if not all(after.values[field] for field in others):
-                self._note(OMITTED, EMPTIED, turn.row)
+                self._note(OMITTED, EMPTIED)
                 answer = await restore(partial(self._send_whole, turn), before.values | wanted)
             elif others and OMITTED not in self._answers:
-                self._note(OMITTED, KEPT, turn.row)
+                self._note(OMITTED, KEPT)
             self._live.ledger.end_trial(turn.row.contact_id)
         except (AttemptError, Stopped):
             return answer._replace(outcome=Outcome.ALTERED, violations=[Violation("api-unverified")])
@@ -173,6 +203,6 @@ class LiveRowSender(RowSender):
     async def _send_whole(self, turn: _Turn, contact: dict[str, str]) -> Answer:
         return await super().update_contact(turn.row._replace(contact=contact), turn.attempts, turn.max_attempts)
 
-    def _note(self, question: str, answer: str, row: Pending) -> None:
+    def _note(self, question: str, answer: str) -> None:
         self._answers[question] = answer
-        self._live.ledger.note_answer(question, answer, f"contact/update of {row.contact_id}, read back")
+        self._live.ledger.note_answer(question, answer, "contact/update, read back")

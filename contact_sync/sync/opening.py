@@ -53,9 +53,14 @@ def open_ledger(settings: Settings, shutdown: Shutdown, sender: "Sender | None")
     return state_dir.open_ledger(settings.account, sends=not settings.dry_run, identify=identify, sleep=partial(sleep, shutdown))
 
 
+def reads_whole(ledger: Ledger) -> bool:
+    """Return True where an update empties the fields that it leaves out, so that any file needs to know the whole contact."""
+    return ledger.answers().get(OMITTED) == EMPTIED
+
+
 def open_tokens(settings: Settings, sender: "Sender | None", *, is_pulled: bool) -> BaseTokens | None:
     """Return the base tokens where they are needed; where nothing is sent to the account, those of any account."""
-    if not (is_pulled or settings.send.reads_first(is_pulled=False)):
+    if not (is_pulled or settings.send.live):
         return None
     return state_dir.open_tokens(settings.account, sender.identify if sender and not settings.send.sandbox else None)
 
@@ -127,13 +132,16 @@ def load(
 ) -> Loaded:
     """Stage the rows of `source`, the valid ones as `pending` or as `ready`; those of a dry run leave the last run's rows."""
     settings, ledger, is_pulled = steps.settings, steps.ledger, source.base_position is not None
-    # Where an update empties the fields that it leaves out, any file needs to know the whole contact.
-    reads = is_pulled or ledger.answers().get(OMITTED) == EMPTIED
+    reads = is_pulled or reads_whole(ledger)
     policy = Policy(blank=settings.source.blank, region=settings.source.region, today=started.astimezone().date())
     ledger.begin_run(
         steps.summary.run, paths, stamp(started), source.layout, keep=not settings.dry_run, as_of=_age(source, started)
     )
     tokens = open_tokens(settings, sender, is_pulled=reads)
-    bases = Bases(tokens, source, settings.source.blank, ledger.successors) if tokens and is_pulled else None
+    resend, blank = settings.send.resend, settings.source.blank
+    bases = Bases(tokens, source, blank, resend, ledger.successors) if tokens and is_pulled else None
     staged = steps.stage(source, policy, bases, pending=pending)
-    return Loaded(staged, open_live(settings, tokens, policy, ledger, is_pulled=reads) if sender else None)
+    live = open_live(settings, tokens, policy, ledger, is_pulled=reads) if sender else None
+    if live and not settings.dry_run:
+        ledger.note_live()
+    return Loaded(staged, live)

@@ -191,4 +191,4 @@ class _Probe:
 
     def _note(self, question: str, answer: str) -> None:
         self.answers[question] = answer
-        self._ledger.note_answer(question, answer, f"probe of {self._id}")
+        self._ledger.note_answer(question, answer, "probe")

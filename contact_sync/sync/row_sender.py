@@ -37,12 +37,10 @@ class RowSender:
                 return None
             status, code = (attempts.reply.status, self._update.api_code(attempts.reply)) if attempts.reply else (None, "")
             answer = Answer(Outcome.FAILED, [Violation("api-stopped")], status, code)
-        outcome, violations, status, code, live, confirmed = answer
+        outcome, violations, status, code, base, confirmed = answer
         if confirmed is not None:
             row = row._replace(contact=dict(confirmed))
-        if live is None and outcome is not Outcome.REJECTED:  # which has changed nothing
-            live = attempts.live
-        return Result(row, outcome, violations, attempts.made, status, code, stamp(datetime.now(UTC)), live)
+        return Result(row, outcome, violations, attempts.made, status, code, stamp(datetime.now(UTC)), base)
 
     async def update_contact(self, row: Pending, attempts: Attempts, max_attempts: int) -> Answer:
         """Send `row`; a refusal that an earlier attempt may have caused is verified first."""

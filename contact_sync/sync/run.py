@@ -21,6 +21,7 @@ from contact_sync.sync.opening import (
     open_sender,
     open_source,
     open_tokens,
+    reads_whole,
     sleep,
 )
 from contact_sync.sync.outputs import drafts, former_output_paths, output_paths
@@ -86,7 +87,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
                 summary.requests = summary.retries = 0
                 return summary
             requests, retries = ledger.attempts()
-            is_pulled = ledger.has_bases()
+            is_pulled = ledger.was_live() or reads_whole(ledger)
             tokens = open_tokens(settings, sender, is_pulled=is_pulled)
             policy = Policy(today=datetime.now().astimezone().date())
             live = open_live(settings, tokens, policy, ledger, is_pulled=is_pulled)

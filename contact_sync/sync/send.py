@@ -1,41 +1,29 @@
-"""Sending: workers claim the pending rows in the ledger, deliver each, and record its outcome.
-
-One thread, one event loop: the ledger is only used between two awaits, and needs no lock.
-"""
+"""Sending: the pending rows of the ledger, by a pool of workers, with the client, the pace and the budget of the command."""
 
 import asyncio
-import itertools
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 from contact_sync.api.client import Client
 from contact_sync.api.smspartner.me import Me
-from contact_sync.errors import ContactSyncError, SourceError, Transient, UnavailableError
+from contact_sync.errors import ContactSyncError, Transient
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import ngettext
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import Outcome, Pending, Result, Watcher
-from contact_sync.settings import SendSettings, Settings
-from contact_sync.sync.breaker import Health
+from contact_sync.model import Watcher
+from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
-from contact_sync.sync.live import Live, LiveRowSender
-from contact_sync.sync.row_queue import RowQueue
-from contact_sync.sync.row_sender import RowSender
+from contact_sync.sync.live import Live
+from contact_sync.sync.pool import Pool
 from contact_sync.sync.shutdown import Shutdown, Stopped
 from contact_sync.sync.trial import UnfinishedTrials
-from contact_sync.sync.verification import Verification
-
-MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
-
-_MIN_ROWS = 20  # rows to send below which conflicts do not show an old export
-
-_FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
 
 _IDENTIFY_TIMEOUT_S = 10.0
+_TRIALS_TIMEOUT_S = 20.0  # less than what is left to a service that is being stopped
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +111,13 @@ class Sender:
             settings = replace(self._settings.send, limit=self._budget.rows)
             pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, live=live, tick=watcher.sent)
             try:
+                await self._finish_trials(ledger, base_url, notes)
                 await pool.send(self._budget.seconds_left())
             finally:
                 self._budget.take(pool.taken)
                 self.other_requests += pool.reads
-                notes += pool.trials.notes
+                with suppress(ContactSyncError):  # whatever it is, the next run tries again
+                    await self._finish_trials(ledger, base_url, notes)
                 if self._settings.send.verify:
                     notes.append(pool.verification.note())
                 if count := client.limiter.backoffs:
@@ -138,154 +128,16 @@ class Sender:
                     )
                     notes.append(note)
 
-
-class Pool:
-    """Sends the pending rows of `ledger` with the API `key`, records each outcome, and then calls `tick` with it."""
-
-    def __init__(
-        self,
-        ledger: Outbox,
-        client: Client,
-        key: str,
-        send: SendSettings,
-        shutdown: Shutdown,
-        *,
-        live: Live | None = None,
-        tick: Callable[[Result], None],
-    ) -> None:
-        self._ledger = ledger
-        self._client = client
-        self._settings = send
-        self._shutdown = shutdown
-        self._tick = tick
-        self._queue = RowQueue(ledger, limit=send.limit)
-        self._delivery = Delivery(client, shutdown, probe=self._probe, others=lambda: bool(self._queue.claimed))
-        self._row_sender = (
-            LiveRowSender(live, send, self._delivery, key, shutdown) if live else RowSender(self._delivery, key, shutdown)
-        )
-        self._rows, self._conflicts = ledger.pending(), 0
-        self.trials = UnfinishedTrials(ledger, self._delivery, key)
-        self.verification = Verification(ledger, self._delivery, key, shutdown, send.verify)
-        self._breaker = self._delivery.breaker
-        self._openings = self._probes = 0  # of the breaker, and probes since the last one
-
-    @property
-    def taken(self) -> int:
-        """The number of rows that were sent, or were about to be."""
-        return self._queue.taken
-
-    @property
-    def reads(self) -> int:
-        """The number of requests that are not an update of a row."""
-        return self._row_sender.reads + self.trials.requests + self.verification.reads
-
-    async def send(self, seconds: float | None) -> None:
-        """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
-
-        Ends early when the shutdown is requested, and requests it when going on is useless or the `seconds` are over. Rows that
-        were not sent stay pending.
-        """
-        flusher = asyncio.create_task(self._flush_regularly())
-        timer = self._start_timer(seconds)
-        try:
-            await self.trials.finish(self._settings.attempts)
-            await self._send_canaries()
-            await self._send_rows(self._queue.rows, self._settings.attempts)
-            self._ledger.flush()
-            await self._send_failed_rows()
-            if self._settings.verify:
-                self._ledger.flush()
-                await self.verification.run(self._settings.workers, self._settings.attempts)
-        finally:
-            flusher.cancel()
-            if timer is not None:
-                timer.cancel()
-            self._ledger.flush()
-
-    def _start_timer(self, seconds: float | None) -> asyncio.TimerHandle | None:
-        if seconds is None:
-            return None
-        reason = UnavailableError("The time budget (--max-duration) is used up: the next run sends the rest.")
-        if seconds <= 0:
-            self._shutdown.request(reason)
-            return None
-        return asyncio.get_running_loop().call_later(seconds, self._shutdown.request, reason)
-
-    async def _flush_regularly(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(_FLUSH_INTERVAL_S)
-                self._ledger.flush()
-        except ContactSyncError as reason:
-            self._shutdown.request(reason)
-
-    async def _send_canaries(self) -> None:
-        """Send one row at a time, from all parts of the source, until the API itself has answered."""
-        await self._work(itertools.islice(self._queue.rows, 1), self._settings.attempts)
-        for _canary in range(1, MAX_CANARIES):
-            if self._breaker.state is not Health.UNPROVEN or self._shutdown.reasons:
-                return
-            await self._probe(self._settings.attempts)
-        if self._queue.taken and self._breaker.state is Health.UNPROVEN:
-            self._breaker.assume_down()
-
-    async def _probe(self, max_attempts: int = 1) -> bool:
-        """Send a row from another part of the source; return False when there is none."""
-        if self._openings != self._breaker.openings:
-            self._openings, self._probes = self._breaker.openings, 0
-        row = self._queue.take_elsewhere(self._probes)
-        self._probes += 1
-        if row is not None:
-            await self._work(iter([row]), max_attempts)
-        return row is not None
-
-    async def _send_failed_rows(self) -> None:
-        """Send the failed rows once more: what was wrong for a moment may be over.
-
-        These are the worst rows of the file, so their failures alone do not show that the API is down: when they open the
-        breaker, the pass ends and they stay failed. An API that was already down is probed, and given up unless it recovers.
-        """
-        openings = self._breaker.openings
-        # Rows of the first pass only: a resumed run may have older failures beyond its limit.
-        failed = RowQueue(self._ledger, first=self._queue)
-
-        def affordable() -> Iterator[Pending]:
-            while self._delivery.can_retry and self._breaker.openings == openings and (row := next(failed.rows, None)):
-                self._delivery.note_retry()
-                yield row
-
-        await self._send_rows(affordable(), max_attempts=1)
-        if self._breaker.is_open and self._breaker.openings == openings and not self._shutdown.reasons:
-            self._shutdown.request(self._breaker.give_up())
-
-    async def _send_rows(self, rows: Iterator[Pending], max_attempts: int) -> None:
-        async with asyncio.TaskGroup() as workers:
-            for _worker in range(self._settings.workers):
-                workers.create_task(self._work(rows, max_attempts))
-
-    async def _work(self, rows: Iterator[Pending], max_attempts: int) -> None:
-        """Take rows, send them and record their outcomes until there is none left or the shutdown is requested."""
-        try:
-            while not self._shutdown.reasons and (row := next(rows, None)):
-                result = await self._row_sender.send(row, max_attempts)
-                if result is not None:
-                    self._ledger.record(result)
-                    log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
-                    self._tick(result)
-                    self._count_conflict(result)
-        except ContactSyncError as reason:
-            self._shutdown.request(reason)
-
-    def _count_conflict(self, result: Result) -> None:
-        """Request the shutdown when so many rows are conflicts that the file must be an old export."""
-        self._conflicts += result.outcome is Outcome.CONFLICT
-        most = self._settings.max_conflicts
-        if self._rows >= _MIN_ROWS and self._conflicts * 100 > most * self._rows:
-            reason = SourceError(
-                "{count} of {rows} edited rows were changed in SMS Partner since the file was pulled, more than {most} %, as in "
-                "an old export: the rest was not sent. Pull again, or allow more with --max-conflicts.",
-                count=self._conflicts,
-                rows=self._rows,
-                most=f"{most:g}",
-            )
-            self._shutdown.request(reason)
+    async def _finish_trials(self, ledger: Outbox, base_url: str, notes: list[str]) -> None:
+        """Put back what updates that were not read back have emptied, also when the run is being stopped."""
+        if not ledger.trials():
+            return
+        quiet, send = Shutdown(), self._settings.send
+        client = Client(base_url, pace=self._budget.pace, connections=1, timeout=send.timeout, sleep=quiet.sleep)
+        async with client:
+            trials = UnfinishedTrials(ledger, Delivery(client, quiet), self._settings.account.key)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TRIALS_TIMEOUT_S):
+                    await trials.finish(send.attempts)
+        self.other_requests += trials.requests
+        notes += trials.notes

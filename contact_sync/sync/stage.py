@@ -95,14 +95,14 @@ def stage(
     for chunk in source.chunks():
         _flag_headers(chunk, headers, source.path.name)
         verdicts = validator.validate(chunk)
-        verdicts, untouched = bases.apply(chunk, verdicts) if bases else (verdicts, set[int]())
-        ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched)
+        verdicts, untouched, stale = bases.apply(chunk, verdicts) if bases else (verdicts, set[int](), dict[int, list[str]]())
+        ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched | stale.keys())
         values = [(verdicts.ids[position], verdicts.payloads[position]) for position in valid]
         comparison = ledger.compare(values)
         same_identity += comparison.same_identity
         identity_changes += comparison.identity_changes
         unchanged = untouched
-        overtaken: dict[int, list[str]] = {}
+        overtaken = _overtaken("base-stale", stale)
         to_send = valid
         if not (settings.send.resend or reads_first):
             in_place = list(compress(valid, comparison.in_place))
@@ -110,12 +110,12 @@ def stage(
             unchanged = untouched | set(in_place)
             if in_place:
                 to_send = [position for position in valid if position not in unchanged]
-            overtaken = _overtaken(verdicts, to_send, ages, ledger)
+            overtaken |= _overtaken("superseded", _newer(verdicts, to_send, ages, ledger))
         superseded += len(overtaken)
         base = source.base_position if bases else None
         block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, base=base, sending=pending)
         ledger.stage(block)
-        hashes.add(block, verdicts.payloads, untouched)
+        hashes.add(block, verdicts.payloads, untouched | stale.keys())
         damage.observe(block.numbers, block.ids, verdicts.payloads)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         order.observe(chunk.rows, verdicts.violations.values())
@@ -172,7 +172,12 @@ def _valid(chunk: Chunk, verdicts: Verdicts, untouched: Collection[int]) -> Sequ
     return valid
 
 
-def _overtaken(verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, ledger: Ledger) -> dict[int, list[str]]:
+def _overtaken(code: str, fields: Mapping[int, Sequence[str]]) -> dict[int, Violation]:
+    """Return the reason why each of these rows, by position, is not sent: some of its fields were overtaken."""
+    return {position: Violation(code, detail={"fields": ", ".join(names)}) for position, names in fields.items()}
+
+
+def _newer(verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, ledger: Ledger) -> dict[int, list[str]]:
     """Return, for the position of each row that a newer source has overtaken, the fields concerned."""
     rows = [(verdicts.ids[position], verdicts.payloads[position], ages.get(position)) for position in to_send]
     return {position: fields for position, fields in zip(to_send, ledger.overtaken(rows), strict=True) if fields}
@@ -192,7 +197,7 @@ def _block_of(
     verdicts: Verdicts,
     to_send: Sequence[int],
     unchanged: set[int],
-    overtaken: Mapping[int, list[str]],
+    overtaken: Mapping[int, Violation],
     *,
     ages: _Ages,
     base: int | None,
@@ -224,10 +229,9 @@ def _block_of(
         )
         for p, outcome in apart.items()
     ]
-    for position, fields in overtaken.items():
-        found = [Violation("superseded", detail={"fields": ", ".join(fields)})]
+    for position, reason in overtaken.items():
         others.append(
-            Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.UNPROCESSED, found, ages.get(position))
+            Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.UNPROCESSED, [reason], ages.get(position))
         )
     for position, found in violations.items():
         if any(violation.field in (ID, ROW) for violation in found):

@@ -15,7 +15,6 @@ from contact_sync.i18n import _
 from contact_sync.ledger.store import Outbox
 from contact_sync.model import PHONE, Answer, Pending
 from contact_sync.sync.delivery import Attempts, Delivery
-from contact_sync.sync.shutdown import Stopped
 
 _T = TypeVar("_T")
 
@@ -35,7 +34,7 @@ class UnfinishedTrials:
             attempts = Attempts()
             try:
                 await self._finish(contact_id, values, max_attempts, attempts)
-            except (AttemptError, Stopped):
+            except AttemptError:
                 return
             finally:
                 self.requests += attempts.made

@@ -34,6 +34,7 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
     """
     with open_existing_ledger(settings.account, locked=False) as ledger:
         name, source = _find(ledger, run)
+        others = [] if run else [each.id for each in ledger.runs(_MOST_RUNS) if each.id != name and _is_kept(ledger, each.id)]
         path = output or _beside(source)
         if path.exists() and not is_pulled(path):
             raise ConfigError("{path} is no file of undo or pull: give another place with -o.", path=path)
@@ -56,24 +57,28 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
                 [_("Run this file as it is: each filled cell is put back as it was before the run {run}.", run=name)],
             )
             draft.commit()
-    return UndoSummary(name, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path)
+    return UndoSummary(name, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path, others)
 
 
 def _find(ledger: Ledger, run: str) -> tuple[str, Path]:
     """Return the run whose values before are kept, and its source."""
-    if run.startswith(PROBE) and next(ledger.before_images(run), None):
+    if run.startswith(PROBE) and _is_kept(ledger, run):
         return run, Path()
     runs = [each for each in ledger.runs(_MOST_RUNS) if run in {"", each.id}]
     if not runs:
         raise ConfigError("There is no run {run}: see contact-sync history.", run=run)
     for each in runs:
-        if next(ledger.before_images(each.id), None):
+        if _is_kept(ledger, each.id):
             return each.id, each.place
-        if each.outcomes.get(Outcome.UPDATED) and not run and any(next(ledger.before_images(one.id), None) for one in runs):
+        if each.outcomes.get(Outcome.UPDATED) and not run and any(_is_kept(ledger, one.id) for one in runs):
             raise ConfigError("The last run kept no values before: name an earlier one (contact-sync history).")
     raise ConfigError(
         "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
     )
+
+
+def _is_kept(ledger: Ledger, run: str) -> bool:
+    return next(ledger.before_images(run), None) is not None
 
 
 def _beside(source: Path) -> Path:

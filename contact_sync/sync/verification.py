@@ -23,7 +23,7 @@ class Verification:
     def __init__(self, ledger: Outbox, delivery: Delivery, key: str, shutdown: Shutdown, percent: float) -> None:
         self._ledger, self._delivery, self._shutdown, self._percent = ledger, delivery, shutdown, percent
         self._detail, self._update = ContactDetail(key), ContactUpdate(key)
-        self.reads = self._read = self._different = 0  # requests; contacts
+        self.reads = self._read = self._unread = self._different = 0  # requests; contacts
 
     async def run(self, workers: int, attempts: int) -> None:
         """Read the contacts, unless the shutdown is requested; raises StorageError."""
@@ -51,7 +51,8 @@ class Verification:
         try:
             stored = await self._delivery.call(self._detail, row.contact_id, attempts, made)
         except (AttemptError, Stopped):
-            return  # it was confirmed; that it cannot be read now says nothing about it
+            self._unread += 1  # it was confirmed; that it cannot be read now says nothing about it
+            return
         finally:
             self.reads += made.made
         self._read += 1
@@ -66,6 +67,8 @@ class Verification:
         sentence = ngettext(
             "{count} updated contact was read back at the end.", "{count} updated contacts were read back at the end.", self._read
         )
-        if not self._different:
-            return sentence
-        return _("{sentence} Not as sent: {different}.", sentence=sentence, different=self._different)
+        if self._unread:
+            sentence = _("{sentence} Could not be read: {unread}.", sentence=sentence, unread=self._unread)
+        if self._different:
+            sentence = _("{sentence} Not as sent: {different}.", sentence=sentence, different=self._different)
+        return sentence

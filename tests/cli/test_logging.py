@@ -17,7 +17,7 @@ def test_verbose_logs_ids_without_values(main: Main) -> None:
     write("C000001;Zoé", "C000002;Léa")
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-v") == 0
     err = main.read().err
-    assert "INFO contact_sync.sync.send: row 2, contact C000001: updated" in err
+    assert "INFO contact_sync.sync.pool: row 2, contact C000001: updated" in err
     assert "Zoé" not in err
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0") == 0
     assert "INFO" not in main.read().err

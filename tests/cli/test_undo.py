@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import BeforeImage, Block, LiveRead, Outcome, Result, Staged
+from contact_sync.model import BeforeImage, Block, Outcome, Result, Staged
 from contact_sync.settings import AccountSettings
 from tests.cli.program import KEY, Main
 from tests.setups import begin_run
@@ -23,10 +23,9 @@ def changed(main: Main, tmp_path: Path) -> Path:
         begin_run(ledger, source=str(source))
         ledger.stage(Block([2], ["C1"], [["C1", "Anna"]], Outcome.UNCHANGED, [Staged(2, "C1", PAYLOAD, None)]))
         (row,) = ledger.claim(-1)
-        live = LiveRead("v1.a.b", before={"firstname": "Zoé", "custom1": ""}, written="v1.c.d")
-        ledger.record(Result(row, Outcome.UPDATED, at="2026-11-29T10:00:00Z", live=live))
+        ledger.keep_before("run", BeforeImage("C1", {"firstname": "Zoé", "custom1": ""}, "v1.c.d"), "2026-11-29T10:00:00Z")
+        ledger.record(Result(row, Outcome.UPDATED, at="2026-11-29T10:00:00Z"))
         ledger.flush()
-        assert list(ledger.before_images("run")) == [BeforeImage("C1", {"firstname": "Zoé", "custom1": ""}, "v1.c.d")]
     return source
 
 
@@ -37,9 +36,9 @@ def test_beside_the_source(main: Main, changed: Path) -> None:
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     assert lines[1] == "C1;;Zoé;;;;<clear>;;;;;;;v1.c.d"
     out, err = main.read()
-    expected = {"run": "run", "contacts": 1, "fields": {"firstname": 1, "custom1": 1}, "output": str(path), "exit_code": 0}
-    assert json.loads(out) == expected
-    assert "the values of 1 contact before the run run. Run this file to put them back.\nThen take these edits out of" in err
+    expected = {"run": "run", "contacts": 1, "fields": {"firstname": 1, "custom1": 1}, "output": str(path), "others": []}
+    assert json.loads(out) == expected | {"exit_code": 0}
+    assert "the values of 1 contact before the run run. Run this file to put them back.\nThe file of that run does not" in err
     assert path.stat().st_mode & 0o777 == 0o600
     assert main("undo") == 0, "an earlier file of undo is replaced"
 

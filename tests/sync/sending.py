@@ -17,7 +17,7 @@ from contact_sync.ledger.store import Ledger
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
 from contact_sync.sandbox.server import Call, Sandbox
 from contact_sync.settings import SendSettings
-from contact_sync.sync.send import Pool
+from contact_sync.sync.pool import Pool
 from contact_sync.sync.shutdown import Shutdown
 from tests.setups import begin_run
 

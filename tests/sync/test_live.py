@@ -11,6 +11,7 @@ from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.model import BeforeImage
 from contact_sync.sandbox.assumptions import Assumptions
+from contact_sync.sandbox.faults import Behaviour
 from contact_sync.settings import AccountSettings
 from contact_sync.sync.undo import undo
 from tests.sync.test_base import CONTACTS, HEADER, Pulled, pulled
@@ -213,15 +214,6 @@ def test_any_file_can_ask_for_it(pulled: Pulled) -> None:
     assert [image.fields for image in images(pulled, summary.run)] == [{"firstname": "Zoé"}]
 
 
-def test_without_reading(pulled: Pulled) -> None:
-    """With --no-live, edited fields are sent unread, and the ledger says what is in place."""
-    pulled.edit("C000001", lastname="Martin")
-    pulled.change("C000001", lastname="Durand")
-    summary = pulled.run(live=False)
-    assert (summary.outcomes, summary.requests) == ({"updated": 1, "unchanged": 3}, 1)
-    assert pulled.run(live=False).outcomes == {"unchanged": 4}
-
-
 def test_an_unknown_contact(pulled: Pulled) -> None:
     """A contact that the API does not have is rejected before anything is sent."""
     rows = pulled.rows()
@@ -242,28 +234,75 @@ def test_retry_reads_again(pulled: Pulled) -> None:
     assert pulled.retry().outcomes == {"conflict": 1, "unchanged": 3}
 
 
-def test_the_same_file_edited_again(pulled: Pulled) -> None:
-    """What this program wrote is the base of the next edit of the same file: a value may be put back, and changed once more."""
+def test_an_older_copy_overwrites_nothing(pulled: Pulled) -> None:
+    """A copy of the file from before the edit sends nothing over what was sent: its untouched row is stale, and named."""
+    rows = pulled.rows()
+    copy = [list(row) for row in rows]
+    rows[0][HEADER.index("lastname")] = "Martin"
+    rows[3][HEADER.index("custom4")] = "VIP"
+    pulled.save(rows)
+    assert pulled.run().outcomes == {"updated": 2, "unchanged": 2}
+    pulled.save(copy)
+    for blank in ("ask", "clear"):
+        summary = pulled.run(blank=blank)
+        assert (summary.outcomes, summary.exit_code) == ({"unprocessed": 2, "unchanged": 2}, 0)
+        assert pulled.codes() | {"C000002": "", "C000003": ""} == pulled.codes()
+        assert (pulled.codes()["C000001"], pulled.codes()["C000004"]) == ("base-stale", "base-stale")
+        assert "2 rows were overtaken" in " ".join(summary.warnings)
+    assert (pulled.stored("C000001")["lastname"], pulled.stored("C000004")["custom4"]) == ("Martin", "VIP")
+    copy[0][HEADER.index("firstname")] = "Chloé"
+    pulled.save(copy)
+    assert pulled.run().outcomes == {"updated": 1, "unprocessed": 1, "unchanged": 2}
+    assert (pulled.stored("C000001")["firstname"], pulled.stored("C000001")["lastname"]) == ("Chloé", "Martin")
+    assert pulled.run().outcomes == {"unprocessed": 2, "unchanged": 2}
+
+
+def test_a_value_edited_once_more(pulled: Pulled) -> None:
+    """A cell of the file that was sent and is edited once more is a conflict: another copy may have sent the value between."""
     rows, at = pulled.rows(), HEADER.index("lastname")
-    for name in ("Martin", "Dupré", "Durand"):
+    for name, outcome in (("Martin", "updated"), ("Durand", "conflict")):
         rows[0][at] = name
         pulled.save(rows)
-        assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
-        assert pulled.stored("C000001")["lastname"] == name
+        assert pulled.run().outcomes == {outcome: 1, "unchanged": 3}
+    assert pulled.stored("C000001")["lastname"] == "Martin"
+    lines = pulled.lines()
+    pulled.write(*(tuple(line.values()) for line in lines), header=tuple(lines[0]))
+    assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}, "the report of the conflict decides it"
+    assert pulled.stored("C000001")["lastname"] == "Durand"
     with ledger_of(pulled) as ledger:
         ledger.forget("C000001", str)
         assert ledger.successors([row[-1] for row in rows]) == {}
 
 
-def test_what_was_undone_stays_undone(pulled: Pulled) -> None:
-    """A run of the same file after its undo sends nothing of it again."""
-    pulled.edit("C000001", lastname="Martin")
+def test_a_sent_cell_is_left_to_others(pulled: Pulled) -> None:
+    """What was sent is not sent again, nor a conflict, when somebody has changed it since; another edit of the row is sent."""
+    rows = pulled.rows()
+    rows[0][HEADER.index("lastname")] = "Martin"
+    pulled.save(rows)
     pulled.run()
-    path = undo(pulled.settings(), "", pulled.folder / "undo.csv").output
-    age(path)
-    assert pulled.run(source=path).outcomes == {"updated": 1}
-    assert pulled.run().outcomes == {"unchanged": 4}
-    assert pulled.stored("C000001")["lastname"] == "Dupré"
+    pulled.change("C000001", lastname="Durand")
+    summary = pulled.run()
+    assert (summary.outcomes, summary.requests) == ({"unchanged": 4}, 0)
+    rows[0][HEADER.index("custom1")] = "silver"
+    pulled.save(rows)
+    assert pulled.run().outcomes == {"updated": 1, "unchanged": 3}
+    assert (pulled.stored("C000001")["lastname"], pulled.stored("C000001")["custom1"]) == ("Durand", "silver")
+    assert pulled.run().requests == 0
+
+
+def test_undo_and_the_file_again(pulled: Pulled) -> None:
+    """A run of the same file after its undo sends nothing of it again, unless with --resend; then the same undo helps again."""
+    pulled.edit("C000001", lastname="Martin")
+    first = pulled.run().run
+    for turn in range(2):
+        path = undo(pulled.settings(), first, pulled.folder / "undo.csv").output
+        age(path)
+        assert pulled.run(source=path).outcomes == {"updated": 1}
+        assert pulled.run().outcomes == {"unchanged": 4}
+        assert pulled.stored("C000001")["lastname"] == "Dupré"
+        if not turn:
+            assert pulled.run(resend=True).outcomes == {"updated": 1, "unchanged": 3}
+            assert pulled.stored("C000001")["lastname"] == "Martin"
 
 
 @pytest.mark.parametrize("before", ["x" * 40, "LefÃ¨vre", "NULL", "a\nb", "  "])
@@ -305,8 +344,8 @@ def test_the_wrong_run_is_not_undone(pulled: Pulled) -> None:
     """Where the last run kept nothing, undo does not take an earlier one."""
     pulled.edit("C000001", lastname="Martin")
     first = pulled.run().run
-    pulled.edit("C000001", lastname="Durand")
-    pulled.run(live=False)
+    pulled.write(("C000001", "Durand"), header=("contactId", "lastname"))
+    pulled.run()
     with pytest.raises(ConfigError, match="The last run kept no values before"):
         undo(pulled.settings(), "", pulled.folder / "undo.csv")
     assert undo(pulled.settings(), first, pulled.folder / "undo.csv").contacts == 1
@@ -345,3 +384,44 @@ def test_a_pulled_file_without_its_tokens(pulled: Pulled) -> None:
     pulled.save(rows, header=(*HEADER[:-1], "sync_stop"))
     summary = pulled.run()
     assert "its column sync_base is gone" in summary.warnings[0]
+
+
+def test_undo_after_a_retry(pulled: Pulled) -> None:
+    """Undo puts back what the update has replaced, also where an earlier attempt of the run had found another value."""
+    pulled.edit("C000001", lastname="Martin", custom1="silver")
+    pulled.sandbox.script["C000001"] = [Behaviour(status=500)] * 2
+    assert pulled.run(attempts=1).outcomes["failed"] == 1
+    pulled.change("C000001", lastname="Durand")
+    assert pulled.retry(conflicts="mine").outcomes == {"updated": 1, "unchanged": 3}
+    path = undo(pulled.settings(), "", pulled.folder / "undo.csv").output
+    age(path)
+    assert pulled.run(source=path).outcomes == {"updated": 1}
+    assert (pulled.stored("C000001")["lastname"], pulled.stored("C000001")["custom1"]) == ("Durand", "gold")
+
+
+def test_undo_of_a_number_that_was_added(pulled: Pulled) -> None:
+    """A number cannot be emptied, which keeps nothing else from being put back."""
+    pulled.edit("C000004", phoneNumber="+33612345699", firstname="Anna")
+    pulled.run()
+    path = undo(pulled.settings(), "", pulled.folder / "undo.csv").output
+    age(path)
+    assert pulled.run(source=path).outcomes == {"updated": 1}
+    assert (pulled.stored("C000004")["phoneNumber"], pulled.stored("C000004")["firstname"]) == ("+33612345699", "")
+
+
+def test_a_retry_of_a_live_run_reads(pulled: Pulled) -> None:
+    """A retry reads first, as its run did: the number of a person who said STOP stays."""
+    pulled.sandbox.store._changed["C000001"]["stopSms"] = True
+    pulled.write(("C000001", "06 12 34 56 99"), header=("contactId", "phoneNumber"))
+    assert pulled.run(live=True, max_duration=0.0001).outcomes == {"unprocessed": 1}
+    assert pulled.retry().outcomes == {"invalid": 1}
+    assert pulled.sent == []
+
+
+def test_forget_leaves_no_id(pulled: Pulled) -> None:
+    """What was found out about the API does not name the contact that has shown it."""
+    pulled.edit("C000001", lastname="Martin")
+    pulled.run()
+    with ledger_of(pulled) as ledger:
+        ledger.forget("C000001", str)
+    assert b"C000001" not in b"".join(path.read_bytes() for path in (pulled.folder / "state").glob("*.sqlite3"))

@@ -32,9 +32,13 @@ fields = st.sampled_from(FIELDS)
 words = st.sampled_from(["Anna", "Éva", "x", "'t Hooft", "=1+1"])
 
 
-def merged(base: Contact, mine: Contact, theirs: Contact) -> tuple[str, Contact]:
-    """Return the outcome of a row, and its contact afterwards."""
+def merged(base: Contact, sent: Contact | None, mine: Contact, theirs: Contact) -> tuple[str, Contact]:
+    """Return the outcome of a row, and its contact afterwards; `sent` are its values when some of it was sent the last time."""
     edited = {field: value for field, value in mine.items() if value != base[field]}
+    if sent is not None:
+        edited = {field: value for field, value in edited.items() if value != sent[field]}
+        if not edited and mine != sent:
+            return "unprocessed", theirs  # its file may be an older copy
     wanted = {field: value for field, value in edited.items() if value != theirs[field]}
     if any(theirs[field] != base[field] for field in wanted):
         return "conflict", theirs
@@ -62,8 +66,9 @@ class RoundTrip(RuleBasedStateMachine):
         self.mine: dict[str, Contact] = {}  # the cells of the file
         self.last: dict[str, Contact] | None = None  # the cells of the last run that may be resumed
         self.last_base: dict[str, Contact] = {}
-        self.pulled: dict[str, Contact] = {}
         self.emptied: dict[str, Contact] = {}  # by an update that was not read back: the values that are to be put back
+        self.sent: dict[str, Contact] = {}  # the values of rows when some of them was sent the last time
+        self.last_sent: dict[str, Contact] = {}
         self.tokens: dict[str, str] = {}  # of the file: contactId → token
         self.known: dict[str, str] = {}  # token → the one that has succeeded it
 
@@ -76,9 +81,9 @@ class RoundTrip(RuleBasedStateMachine):
     def pull(self) -> None:
         """Pull again, over the edited file."""
         self.office.pull()
-        self.pulled, self.base, self.mine = copied(self.model), copied(self.model), copied(self.model)
+        self.base, self.mine = copied(self.model), copied(self.model)
         self.tokens = {row[ID]: row["sync_base"] for row in self.office.rows()}
-        self.last = None
+        self.last, self.sent = None, {}
 
     @precondition(lambda self: self.base)
     @rule(contact=ids, field=fields, word=words)
@@ -112,7 +117,7 @@ class RoundTrip(RuleBasedStateMachine):
         before, earlier = self._last_run(), self.model
         self._put_back()
         kill_after(calls, self.office)
-        self._take_stored(self.base, self.mine, earlier)
+        self._take_stored(self.base, self.sent, self.mine, earlier)
         if self._last_run() != before:  # else it was killed before its rows replaced those of the last run
             self._remember()
             self._learn(self.mine)
@@ -123,16 +128,19 @@ class RoundTrip(RuleBasedStateMachine):
         return ""
 
     def _remember(self) -> None:
-        self.last, self.last_base = copied(self.mine), copied(self.base)
+        self.last, self.last_base, self.last_sent = copied(self.mine), copied(self.base), copied(self.sent)
 
-    def _learn(self, sent: dict[str, Contact]) -> None:
-        """Take what was recorded as sent for the base of the next edit; what a kill has lost was not recorded."""
+    def _learn(self, mine: dict[str, Contact]) -> None:
+        """Take what was recorded as sent; what a kill has lost was not recorded."""
         with open_existing_ledger(self.office.settings().account) as ledger:
             found = ledger.successors([*self.tokens.values()])
         for key, token in self.tokens.items():
             if found.get(token) != self.known.get(token):
-                edited = {field: value for field, value in sent[key].items() if value != self.base[key][field]}
-                self.base[key] |= edited
+                before = self.sent.get(key, self.base[key])
+                edited = {
+                    field: value for field, value in mine[key].items() if value not in (self.base[key][field], before[field])
+                }
+                self.sent[key] = before | edited
         self.known = found
 
     @precondition(lambda self: self.last)
@@ -144,7 +152,7 @@ class RoundTrip(RuleBasedStateMachine):
         self._put_back()
         with suppress(ConfigError):  # it was killed before a row could be sent
             retry(self.office.settings(source=self.office.output), self.office.progress)
-        self._take_stored(self.last_base, self.last, earlier)
+        self._take_stored(self.last_base, self.last_sent, self.last, earlier)
         self._learn(self.last)
 
     def _put_back(self) -> None:
@@ -153,7 +161,9 @@ class RoundTrip(RuleBasedStateMachine):
         for key, values in self.emptied.items():
             self.model[key] |= {field: value for field, value in values.items() if not self.model[key][field]}
 
-    def _take_stored(self, base: dict[str, Contact], mine: dict[str, Contact], earlier: dict[str, Contact]) -> None:
+    def _take_stored(
+        self, base: dict[str, Contact], sent: dict[str, Contact], mine: dict[str, Contact], earlier: dict[str, Contact]
+    ) -> None:
         """Take what the API has for the model, after a run that may have been cut off anywhere.
 
         Each contact is as it was, as it was after what had been emptied was put back, or as the merge makes it of that; one at
@@ -162,14 +172,14 @@ class RoundTrip(RuleBasedStateMachine):
         found = self.office.stored()
         for key, contact in found.items():
             before = self.model[key]
-            after = merged(base[key], mine[key], before)[1] if key in base else before
-            sent = {field: value for field, value in after.items() if value != before[field]}
+            after = merged(base[key], sent.get(key), mine[key], before)[1] if key in base else before
+            changed = {field: value for field, value in after.items() if value != before[field]}
             if contact in (before, after):
                 self.emptied.pop(key, None)
             elif contact != earlier[key]:
-                assert contact == dict.fromkeys(contact, "") | sent
-                assert sent
-                self.emptied[key] = {field: value for field, value in before.items() if value and field not in sent}
+                assert contact == dict.fromkeys(contact, "") | changed
+                assert changed
+                self.emptied[key] = {field: value for field, value in before.items() if value and field not in changed}
         assert len(self.emptied) <= 1
         self.model = found
 
@@ -200,14 +210,14 @@ class RoundTrip(RuleBasedStateMachine):
             assert contact not in (self.office.folder / "undo.csv").read_text(encoding="utf-8")
         self.emptied.pop(contact, None)
         if self.base:
-            self.base[contact] = dict(self.pulled[contact])  # which is all that is known of it now
+            self.sent.pop(contact, None)  # as it was pulled is all that is known of it now
             self.known.pop(self.tokens[contact], None)
         if self.last:
             self.last[contact] = dict(self.last_base[contact])  # nothing of it is sent any more
         assert self.office.stored() == self.model
 
     def _check(self, summary: Summary) -> None:
-        rows = {key: merged(self.base[key], self.mine[key], self.model[key]) for key in self.base}
+        rows = {key: merged(self.base[key], self.sent.get(key), self.mine[key], self.model[key]) for key in self.base}
         found = self.office.stored()
         assert found == {key: contact for key, (_outcome, contact) in rows.items()}
         outcomes = [outcome for outcome, _contact in rows.values()]

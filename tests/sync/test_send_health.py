@@ -14,7 +14,7 @@ from contact_sync.ledger.store import Ledger
 from contact_sync.model import lines_of
 from contact_sync.sandbox.server import Call
 from contact_sync.sync import breaker
-from contact_sync.sync.send import MAX_CANARIES
+from contact_sync.sync.pool import MAX_CANARIES
 from tests.sync.sending import (
     FAILED,
     PENDING,

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from contact_sync.api.client import Client
+from contact_sync.api.endpoint import Reply, Request
 from contact_sync.errors import Transient
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model import Violation
+from contact_sync.model import ID, Violation
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sync.history import forget
 from contact_sync.sync.live import LiveRowSender
@@ -21,13 +23,13 @@ from tests.sync.test_run import age
 __all__ = ["desk_of"]
 
 
-def cut_off(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def cut_off(office: Office, monkeypatch: pytest.MonkeyPatch, workers: int = 1) -> None:
     """Run the file in a process of its own, which is killed after the first update, before that was read back."""
     child = os.fork()
     if child == 0:
         try:
             monkeypatch.setattr(LiveRowSender, "_verify", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-            office.run(workers=1)
+            office.run(workers=workers)
         finally:
             os._exit(0)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
@@ -103,11 +105,11 @@ def test_nothing_is_put_back_where_fields_are_kept(
 
 
 def test_an_api_that_fails_between(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A contact that cannot be read back is `altered`; the next run puts it back, and undo takes back no more than the edit."""
+    """A contact that cannot be read back is `altered`, and put back at the end; undo takes back no more than the edit."""
     made = office(desk_of, Assumptions(omitted="emptied"))
     before = made.stored()
     made.edit({("C000003", "firstname"): "Anna"})
-    failure = Transient(Violation("api-timeout"), None, "")
+    failure = Transient(Violation("api-error", detail={"reason": "lost"}), None, "")
     with monkeypatch.context() as patched:
         reads = []
 
@@ -120,11 +122,93 @@ def test_an_api_that_fails_between(desk_of: Callable[[Assumptions], Office], mon
         original = LiveRowSender._read
         patched.setattr(LiveRowSender, "_read", read)
         assert made.run().outcomes == {"altered": 1, "unchanged": 29}
-    assert made.stored()["C000003"]["lastname"] == ""
+    assert made.stored()["C000003"] == before["C000003"] | {"firstname": "Anna"}
     path = undo(made.settings(), "", made.folder / "undo.csv").output
     age(path)
     assert made.run(source=path).outcomes == {"updated": 1}
     assert made.stored() == before
+
+
+def test_an_update_whose_answer_is_lost(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update that was applied though every answer was lost has emptied the other fields: they are put back before the end."""
+    made = office(desk_of, Assumptions(omitted="emptied"))
+    before = made.stored()["C000003"]
+    made.edit({("C000003", "firstname"): "Anna"})
+    with monkeypatch.context() as patched:
+        lost: list[Any] = []
+
+        async def send(client: Client, request: Request) -> Reply:
+            reply = await original(client, request)
+            if request.method == "POST" and len(lost) < 4:
+                lost.append(reply)
+                raise Transient(Violation("api-error", detail={"reason": "lost"}), maybe_applied=True)
+            return reply
+
+        original = Client.send
+        patched.setattr(Client, "send", send)
+        assert made.run().exit_code == 0
+    assert len(lost) == 4
+    assert made.stored()["C000003"] == before | {"firstname": "Anna"}
+
+
+def test_a_run_that_is_stopped(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal after the first update ends the run, but not before the contact is whole again."""
+    made = office(desk_of, Assumptions(omitted="emptied"))
+    before = made.stored()
+    made.edit({("C000003", "firstname"): "Anna", ("C000004", "firstname"): "Anna"})
+    with monkeypatch.context() as patched:
+
+        async def stopped(sender: LiveRowSender, *of_verify: Any) -> Any:
+            sender._shutdown.on_signal(signal.SIGTERM)
+            return await original(sender, *of_verify)
+
+        original = LiveRowSender._verify
+        patched.setattr(LiveRowSender, "_verify", stopped)
+        summary = made.run(workers=1)
+    assert (summary.exit_code, summary.outcomes["unprocessed"]) == (143, 1)
+    assert made.stored() == before | {"C000003": before["C000003"] | {"firstname": "Anna"}}
+
+
+def test_one_contact_at_a_time_is_at_risk(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the first row is no update, the others still wait until one was read back."""
+    made = office(desk_of, Assumptions(omitted="emptied"))
+    before = made.stored()
+    edits = {(f"C{number:06}", "firstname"): "Anna" for number in range(1, 20)}
+    made.edit(edits)
+    made.change(made.rows()[0][ID], "firstname", "Foreign")
+    cut_off(made, monkeypatch, workers=8)
+    emptied_ones = [key for key, contact in made.stored().items() if contact["lastname"] != before[key]["lastname"]]
+    assert len(emptied_ones) <= 1
+    made.run()
+    assert {key: contact["lastname"] for key, contact in made.stored().items()} == {
+        key: contact["lastname"] for key, contact in before.items()
+    }
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_account_known_to_empty_fields(
+    desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch, resumed: bool
+) -> None:
+    """Once that is known, any file is sent whole, also by a retry."""
+    made = office(desk_of, Assumptions(omitted="emptied"))
+    made.edit({("C000003", "firstname"): "Anna"})
+    made.run()
+    before = made.stored()["C000007"]
+    source = made.folder / "other.csv"
+    source.write_text("contactId;firstname\nC000007;Anna\n", encoding="utf-8")
+    age(source)
+    if resumed:
+        with monkeypatch.context() as patched:
+
+            async def failing(*_: Any) -> Any:
+                raise Transient(Violation("api-error", detail={"reason": "lost"}), maybe_applied=False)
+
+            patched.setattr(Client, "send", failing)
+            assert made.run(source=source, attempts=1).exit_code != 0
+        the_rest(made)
+    else:
+        made.run(source=source)
+    assert made.stored()["C000007"] == before | {"firstname": "Anna"}
 
 
 def test_a_forgotten_contact_is_not_put_back(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:

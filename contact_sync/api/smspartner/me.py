@@ -3,12 +3,13 @@
 Source: the API's page "Vérifier ses crédits". The key travels in the query here, so the URL must not be logged.
 """
 
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 from contact_sync.api.endpoint import Reply, Request
-from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, text_of
-from contact_sync.errors import AccessError, UnavailableError
+from contact_sync.api.smspartner.envelope import code_of, envelope_of, quoted, successful_envelope_of, text_of
+from contact_sync.errors import AccessError, ContactSyncError, Rejected, UnavailableError
 
 
 class Account(NamedTuple):
@@ -34,12 +35,15 @@ class Me:
     def read(self, reply: Reply, _argument: None = None) -> Account:
         """Return the account.
 
-        Raises AccessError when the API refuses the key, UnavailableError when the reply is not the API's.
+        Raises AccessError when the API refuses the key, UnavailableError when the reply is not the API's, Transient when it may
+        be another one next time.
         """
         envelope = envelope_of(reply)
         if envelope is None:
             raise UnavailableError("HTTP {status} came from something other than the API: check --base-url.", status=reply.status)
         if envelope["success"] is not True:
+            with suppress(ContactSyncError, Rejected):  # which all say that the key is refused
+                successful_envelope_of(reply, self._key, {})
             code, text = code_of(envelope, self._key), text_of(envelope, self._key)
             raise AccessError("The API refused the key (code {code}: {text}).", code=code, text=text)
         credits_ = envelope.get("credits")

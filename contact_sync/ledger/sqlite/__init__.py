@@ -63,7 +63,8 @@ class SqliteLedger:
         self.history, self.note_move = history.history, history.note_move
         self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
         self.trials, self.begin_trial, self.end_trial = live.trials, live.begin_trial, live.end_trial
-        self.has_bases, self.keep_before, self.successors = live.has_bases, live.keep_before, live.successors
+        self.note_live, self.was_live = live.note_live, live.was_live
+        self.keep_before, self.values_before, self.successors = live.keep_before, live.values_before, live.successors
 
     def __enter__(self) -> Self:
         return self

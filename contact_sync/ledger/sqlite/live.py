@@ -18,19 +18,21 @@ class LiveRecords:
     database: Database
     history: RunHistory
 
-    def has_bases(self) -> bool:
-        return bool(
-            self.database.number("SELECT EXISTS (SELECT 1 FROM row WHERE base <> '' AND ifnull(outcome, 'failed') = 'failed')")
-        )
+    def note_live(self) -> None:
+        self.database.write("INSERT OR REPLACE INTO meta VALUES ('live', ?)", self.history.last_run())
+
+    def was_live(self) -> bool:
+        query = "SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'live' AND value = ?)"
+        return bool(self.database.number(query, self.history.last_run()))
 
     def record(self, results: Sequence[Result]) -> None:
-        """Write what the reads before these results have shown; the first value before of a run is kept."""
-        found = [(result, result.live) for result in results if result.live]
+        """Write what the reads before these results have shown."""
+        found = [result for result in results if result.base is not None]
         run = self.history.last_run()
         succeeded = [
-            (live.base, result.row.base, result.row.contact_id, result.at)
-            for result, live in found
-            if result.outcome in {Outcome.UPDATED, Outcome.UNCHANGED} and result.row.base and live.base != result.row.base
+            (result.base, result.row.base, result.row.contact_id, result.at)
+            for result in found
+            if result.outcome in {Outcome.UPDATED, Outcome.UNCHANGED} and result.row.base and result.base != result.row.base
         ]
         rejected = [(result.row.contact_id, run) for result in results if result.outcome is Outcome.REJECTED]
         with self.database.transaction() as db:
@@ -39,21 +41,16 @@ class LiveRecords:
             db.executemany("INSERT OR REPLACE INTO successor (base, token, contact_id, at) VALUES (?, ?, ?, ?)", succeeded)
             db.executemany(
                 "UPDATE row SET base = ?, contact = ? WHERE number = ?",
-                [(live.base, json.dumps(result.row.contact, ensure_ascii=False), result.row.number) for result, live in found],
-            )
-            db.executemany(
-                "INSERT INTO before_image VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-                " SET fields = json_patch(excluded.fields, fields), written = excluded.written",
-                [
-                    (result.row.contact_id, run, _encoded(live.before), live.written, result.at)
-                    for result, live in found
-                    if live.before
-                ],
+                [(result.base, json.dumps(result.row.contact, ensure_ascii=False), result.row.number) for result in found],
             )
 
     def keep_before(self, run: str, image: BeforeImage, at: str) -> None:
         values = (image.contact_id, run, _encoded(image.fields), image.written, at)
-        self.database.write("INSERT OR IGNORE INTO before_image VALUES (?, ?, ?, ?, ?)", *values)
+        self.database.write("INSERT OR REPLACE INTO before_image VALUES (?, ?, ?, ?, ?)", *values)
+
+    def values_before(self, run: str, contact_id: str) -> dict[str, str]:
+        query = "SELECT fields FROM before_image WHERE contact_id = ? AND run = ?"
+        return next((json.loads(fields) for (fields,) in self.database.all(query, contact_id, run)), {})
 
     def begin_trial(self, contact_id: str, values: Mapping[str, str], at: str) -> None:
         statement = "INSERT INTO trial VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET fields = json_patch(excluded.fields, fields)"
