@@ -19,8 +19,9 @@ from contact_sync.errors import BusyError, ConfigError, StorageError
 from contact_sync.files.lock import acquire
 from contact_sync.files.private import private
 from contact_sync.i18n import _
+from contact_sync.ledger.canonical_url import canonical_url
 from contact_sync.ledger.digests import Fingerprints
-from contact_sync.settings import AccountSettings, canonical_url
+from contact_sync.settings import AccountSettings
 
 _FILE = "accounts.json"
 _ATTEMPTS = 30  # to get the lock, each for 0.3 s; another run has it for milliseconds

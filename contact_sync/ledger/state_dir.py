@@ -15,11 +15,12 @@ from contact_sync.files.lock import acquire, is_held
 from contact_sync.i18n import _
 from contact_sync.ledger.accounts import Accounts, Choice, Identify
 from contact_sync.ledger.base_token import BaseTokens
+from contact_sync.ledger.canonical_url import canonical_url
 from contact_sync.ledger.digests import Fingerprints, installation, is_installed
 from contact_sync.ledger.spool import SUFFIX, Spool, delete_spools, open_spool
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
-from contact_sync.settings import AccountSettings, canonical_url
+from contact_sync.settings import AccountSettings
 
 _SUFFIX, _LOCK = ".sqlite3", ".lock"
 _OURS = re.compile("[0-9a-f]{16}")  # names of ledgers
