@@ -55,8 +55,8 @@ SAMPLES := contacts.csv contacts.xlsx mistakes.csv
 
 demo: $(DEMO)/.installed  ## Install the program into .venv-demo and run the sample data against the embedded sandbox
 	@for file in $(SAMPLES); do printf '\n$$ contact-sync run sample_data/%s --sandbox --rate 20\n' $$file; \
-	$(DEMO)/bin/contact-sync run sample_data/$$file --sandbox --rate 20 --report sample_data/$$file.results.csv; \
-	echo "Exit code $$?. The report begins:"; head -n 4 sample_data/$$file.results.csv; done
+	$(DEMO)/bin/contact-sync run sample_data/$$file --sandbox --rate 20 --report sample_data/$$file.rehearsal.csv; \
+	echo "Exit code $$?. The report begins:"; head -n 4 sample_data/$$file.rehearsal.csv; done
 
 docs: dev  ## Write the generated parts of contact_sync/docs/reference.md
 	$(BIN)/python tests/test_docs.py

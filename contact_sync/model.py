@@ -13,7 +13,7 @@ from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.i18n import _, gettext
 from contact_sync.i18n.catalogue import CATALOGUE, QUOTING
-from contact_sync.names import short
+from contact_sync.names import Purpose, short
 from contact_sync.packed import pack, unpack
 
 ID = "contactId"  # names the contact; never sent inside `contact`
@@ -603,6 +603,21 @@ class Summary:
     is_idle: bool = False  # True when nothing was left to send again
     repeats: dict[str, int] = dataclasses.field(default_factory=dict)
     """Outcome of a row that is not in place → the number of duplicates for which it counts."""
+    purpose: Purpose = Purpose.REAL
+
+    @property
+    def label(self) -> str:
+        """A word for a run that has sent nothing to SMS Partner; empty for a real one."""
+        return {Purpose.REHEARSAL: _("rehearsal"), Purpose.CHECK: _("check")}.get(self.purpose, "")
+
+    @property
+    def banner(self) -> str:
+        """A sentence about a run that has sent nothing to SMS Partner; empty for a real one."""
+        sentences = {
+            Purpose.REHEARSAL: _("This is a rehearsal: nothing was sent to SMS Partner, and the sandbox accepts any contactId."),
+            Purpose.CHECK: _("This is a check: nothing was sent to SMS Partner."),
+        }
+        return sentences.get(self.purpose, "")
 
     def moved(self, place: Path) -> Self:
         """Return the summary with the paths of its reports after the source was moved to `place`."""

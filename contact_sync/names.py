@@ -1,10 +1,36 @@
-"""Names that are derived from the name of a file: shortened where the file system would not take them."""
+"""Names that are derived from the name of a file: those of reports, and shortened ones for the file system."""
 
 import os
 import zlib
-from pathlib import PurePath
+from enum import StrEnum
+from pathlib import Path, PurePath
+from typing import Self
 
-_LONGEST = 190  # bytes; a name of 255 must have room for what is added: a time, `.results-2.xlsx`, a draft's random part
+_LONGEST = 190  # bytes; a name of 255 must have room for what is added: a time, `.rehearsal-2.xlsx`, a draft's random part
+
+
+class Purpose(StrEnum):
+    """The purpose of a run, and the word for it in the names of its reports; only those of a real run are `results`."""
+
+    REAL = "results"
+    REHEARSAL = "rehearsal"  # sent to the sandbox
+    CHECK = "check"  # nothing is sent
+
+    @classmethod
+    def of(cls, *, sandbox: bool, dry_run: bool) -> Self:
+        """Return the purpose of a run with these options."""
+        return cls.CHECK if dry_run else cls.REHEARSAL if sandbox else cls.REAL
+
+
+def report_beside(source: Path, purpose: Purpose, *, whole: bool = False) -> Path:
+    """Return where the report of `source` goes by default: named after its stem, or after the `whole` name."""
+    return source.parent / f"{short(source.name if whole else source.stem)}.{purpose}.csv"
+
+
+def set_apart(report: Path, purpose: Purpose) -> Path:
+    """Return a path like `report` whose name says what the run is for."""
+    word = f".{purpose}"
+    return report if report.stem.endswith(word) else report.with_name(f"{short(report.stem)}{word}{report.suffix}")
 
 
 def short(name: str, room: int = 0) -> str:

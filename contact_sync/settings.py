@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from contact_sync.errors import ConfigError
 from contact_sync.model import MOST_UNDO_DAYS
+from contact_sync.names import Purpose
 
 BASE_URL = "https://api.smspartner.fr/v1"
 
@@ -117,6 +118,11 @@ class Settings:
         with contextlib.suppress(OSError):  # one of them does not exist, or cannot be accessed
             if self.source.path != Path() and self.report.path.samefile(self.source.path):
                 raise ConfigError("The report would overwrite the source {path}: correct --report.", path=self.source.path)
+
+    @property
+    def purpose(self) -> Purpose:
+        """The purpose of the run, by which its reports are named."""
+        return Purpose.of(sandbox=self.send.sandbox, dry_run=self.dry_run)
 
     @classmethod
     def of(cls, **options: Any) -> Self:

@@ -51,7 +51,7 @@ def test_check_of_any_bytes(content: bytes) -> None:
             assert messages.startswith("contact-sync: contacts.csv")
         else:
             assert code in (0, 3, 4)
-            assert summary["rows"] == sum(summary["outcomes"].values()) == _rows(Path(folder, "contacts.results.csv"))
+            assert summary["rows"] == sum(summary["outcomes"].values()) == _rows(Path(folder, "contacts.check.csv"))
 
 
 def _rows(report: Path) -> int:

@@ -13,7 +13,7 @@ from contact_sync import settings
 from contact_sync.cli.program import Context
 from contact_sync.errors import ConfigError
 from contact_sync.model import PLAN_LETTERS
-from contact_sync.names import short
+from contact_sync.names import Purpose, report_beside
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 
@@ -22,7 +22,7 @@ Options = Mapping[str, Any]  # parameter → value, as click parsed it
 
 def for_check(_ctx: Context, options: Options) -> Settings:
     """Return settings that neither send nor use a ledger. Raises ConfigError."""
-    return _settings(options, **_of_file(options), dry_run=True, remember=False)
+    return _settings(options, **_of_file(options, Purpose.CHECK), dry_run=True, remember=False)
 
 
 def for_run(ctx: Context, options: Options) -> Settings:
@@ -41,7 +41,7 @@ def for_run(ctx: Context, options: Options) -> Settings:
     plan = _plan_number(options["plan"]) if options["plan"] else ""
     if plan and (options["sandbox"] or options["dry_run"] or options["limit"]):
         raise ConfigError("--plan excludes --sandbox, --dry-run and --limit, which do something else: leave them out.")
-    return _settings(options, **account, **_of_file(options), plan=plan)
+    return _settings(options, **account, **_of_file(options, purpose_of(options)), plan=plan)
 
 
 def for_sending(ctx: Context, options: Options) -> Settings:
@@ -59,7 +59,7 @@ def for_plan(ctx: Context, options: Options) -> Settings:
     account = _of_account(ctx, options)
     if not options["offline"]:
         require_key(account["key"])
-    derived = {"report": report_beside(options["source"]), "renames": dict(options["renames"]), "dry_run": True}
+    derived = {"report": report_beside(options["source"], Purpose.REAL), "renames": dict(options["renames"]), "dry_run": True}
     return _settings(options, **account, **derived, remember=bool(account["key"] or options["account"]))
 
 
@@ -85,9 +85,9 @@ def _plan_number(text: str) -> str:
     return "-".join(re.findall("....", letters))
 
 
-def report_beside(source: Path) -> Path:
-    """Return where the report of `source` goes by default."""
-    return source.parent / f"{short(source.stem)}.results.csv"
+def purpose_of(options: Options) -> Purpose:
+    """Return what `run` is for with these options."""
+    return Purpose.of(sandbox=options["sandbox"], dry_run=options["dry_run"])
 
 
 def _settings(options: Options, **derived: Any) -> Settings:
@@ -109,8 +109,8 @@ def default_state_dir() -> Path:
         raise ConfigError("This user has no home folder for the ledger: set --state-dir, or HOME.") from error
 
 
-def _of_file(options: Options) -> Options:
-    return {"report": options["report"] or report_beside(options["source"]), "renames": dict(options["renames"])}
+def _of_file(options: Options, purpose: Purpose) -> Options:
+    return {"report": options["report"] or report_beside(options["source"], purpose), "renames": dict(options["renames"])}
 
 
 def _of_account(ctx: Context, options: Options, *, sandbox: bool = False) -> Options:

@@ -18,6 +18,7 @@ from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
 from contact_sync.i18n import _, labelled, ngettext
 from contact_sync.i18n.catalogue import ANSWERS
 from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
+from contact_sync.names import Purpose
 from contact_sync.report.formats import FORMATS
 
 
@@ -228,7 +229,8 @@ def _document(summary: Summary) -> dict[str, Any]:
     """Return the JSON object of a run."""
     names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
     others = {name: summary.outputs.get(name) for name in FORMATS if name != "report"}
-    return {name: getattr(summary, name) for name in names} | others | {"codes": summary.codes}
+    rehearsal = {"sandbox": True} if summary.purpose is Purpose.REHEARSAL else {}
+    return {name: getattr(summary, name) for name in names} | others | {"codes": summary.codes} | rehearsal
 
 
 def _moved_to(place: Path | None) -> dict[str, Path]:

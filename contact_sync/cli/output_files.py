@@ -8,6 +8,7 @@ from contact_sync.cli import build_settings
 from contact_sync.cli.build_settings import Options
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import is_of_state_dir
+from contact_sync.names import Purpose, report_beside
 from contact_sync.report import plan, pulled
 from contact_sync.report.formats import FORMATS, is_foreign
 from contact_sync.settings import NOWHERE
@@ -22,7 +23,8 @@ def check_output_files(options: Options, sources: Sequence[Path]) -> None:
     """
     reports = {f"--{name}": options[name] for name in FORMATS if options.get(name) not in {None, NOWHERE}}
     log_file = options["log_file"]
-    beside = [] if "--report" in reports or "output" in options else [build_settings.report_beside(source) for source in sources]
+    is_beside = not ("--report" in reports or "output" in options)
+    beside = [report_beside(source, purpose) for source in sources for purpose in Purpose] if is_beside else []
     output: Path | None = options.get("output")
     for other in filter(None, (*sources, *beside, *reports.values(), output)):
         if log_file and is_same(log_file, other):

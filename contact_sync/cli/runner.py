@@ -28,6 +28,7 @@ from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.model import PullSummary, Summary, Watcher, readable
+from contact_sync.names import Purpose, report_beside
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, Settings
 from contact_sync.sync import inbox
@@ -201,10 +202,11 @@ def _reports_of(options: Options) -> dict[Path, Path | None]:
             raise ConfigError("Each of several files has its own reports: leave out --report, --workbook and --page.")
     reports: dict[Path, Path | None] = dict.fromkeys(reversed(sources.values()))
     files = [source for source in reports if source not in folders]
-    shared = Counter(map(build_settings.report_beside, files))  # contacts.csv and contacts.xlsx would have the same
+    purpose = build_settings.purpose_of(options)
+    shared = Counter(report_beside(source, purpose) for source in files)  # contacts.csv and contacts.xlsx would have the same
     for source in files:
-        beside = build_settings.report_beside(source)
-        report = options["report"] or (beside if shared[beside] == 1 else inbox.report_of(source))
+        beside = report_beside(source, purpose)
+        report = options["report"] or report_beside(source, purpose, whole=shared[beside] > 1)
         other = sources.get(os.path.realpath(report), source)
         if other != source:
             raise ConfigError(
@@ -221,7 +223,7 @@ def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bo
     """
     console, path, flow = ctx.obj.console, options["source"], partial(sync.run, budget=budget)
     try:
-        offer_retry = not (options["sandbox"] or options["dry_run"] or options["plan"])
+        offer_retry = build_settings.purpose_of(options) is Purpose.REAL and not options["plan"]
         return _execute(ctx, flow, build_settings.for_run, options, offer_retry=offer_retry)
     except ContactSyncError as error:
         if may_be_gone and isinstance(error, MissingError):
@@ -236,15 +238,17 @@ def _run_file(ctx: Context, options: Options, budget: Budget, *, may_be_gone: bo
 def _run_folder(ctx: Context, options: Options, budget: Budget) -> list[FileResult]:
     """Run each file of a folder; return the results, the last of which may be the error that ended the loop."""
     console, folder = ctx.obj.console, options["source"]
+    purpose = build_settings.purpose_of(options)
 
     def run_one(path: Path) -> FileResult:
-        return _run_file(ctx, {**options, "source": path, "report": inbox.report_of(path)}, budget, may_be_gone=True)
+        report = report_beside(path, purpose, whole=True)
+        return _run_file(ctx, {**options, "source": path, "report": report}, budget, may_be_gone=True)
 
     results: list[FileResult] = []
     try:
-        rehearsal = options["sandbox"] or options["dry_run"]
         moved, left = partial(_record_move, ctx, options), partial(_print_left, console, folder)
-        results.extend(inbox.run_each(folder, run_one, moved, expected=options["expect_by"], rehearsal=rehearsal, left=left))
+        stays = purpose is not Purpose.REAL
+        results.extend(inbox.run_each(folder, run_one, moved, expected=options["expect_by"], rehearsal=stays, left=left))
         if not results and not console.quiet:
             console.print_message(_("No file has arrived in {path}.", path=folder))
     except ContactSyncError as error:

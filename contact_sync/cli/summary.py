@@ -43,7 +43,7 @@ def long_summary(summary: Summary) -> str:
         about = {"source": summary.source, "started": f"{began.astimezone():%Y-%m-%d %H:%M}"}
         return _("Nothing to send again: the last run ({source}, {started}) left no row to send.", **about)
     heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
-    lines = [heading, *summary.findings, *warning_lines(summary), *summary.notes]
+    lines = [heading, *filter(None, [summary.banner]), *summary.findings, *warning_lines(summary), *summary.notes]
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
     lines += _causes(summary, _SHOWN_CAUSES, example=True)
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
@@ -70,7 +70,8 @@ def warning_lines(summary: Summary) -> list[str]:
 def short_summary(summary: Summary) -> str:
     """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
-    lines = [f"contact-sync: {labelled(summary.source, counts)}.", *summary.reasons, *warning_lines(summary)]
+    lines = [f"contact-sync: {labelled(summary.source, counts)}."]
+    lines += [*filter(None, [summary.banner]), *summary.reasons, *warning_lines(summary)]
     lines = lines[: _SHORT - 1 - min(len(summary.causes_of_rows), _FEWEST_CAUSES)]
     room = _SHORT - 1 - len(lines)
     is_too_many = len(summary.causes_of_rows) > room

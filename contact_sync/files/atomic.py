@@ -18,11 +18,11 @@ from contact_sync.i18n import _
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_PERMISSIONS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS)
 _BUSY_TIMEOUT_S = 0.3
-_SECOND, _MARK = 1_000_000_000, 271_828_000
+_SECOND, _MARK, _SPARE_MARK = 1_000_000_000, 271_828_000, 314_159_000
 """Nanoseconds of a second, and those within the modification time of every report, by which an edited one is recognised.
 
-Copies do not truncate other times to `_MARK` (scp, rsync and FAT truncate to whole seconds), and file systems with a resolution
-of 1 µs or 100 ns keep it.
+Copies do not truncate other times to a mark (scp, rsync and FAT truncate to whole seconds), and file systems with a resolution
+of 1 µs or 100 ns keep it. The second mark is that of files which may be replaced without a loss (`is_spare`).
 """
 
 
@@ -32,12 +32,13 @@ class AtomicFile:
     A link at `path` that belongs to this user is followed, unless everybody can write to its folder; any other is replaced.
     """
 
-    def __init__(self, path: Path, mode: int) -> None:
+    def __init__(self, path: Path, mode: int, *, is_spare: bool = False) -> None:
         if path.exists() and not path.is_file():  # replacing /dev/null would break the whole machine
             raise OSError(errno.EINVAL, _("it is a folder, a pipe or a device"))
         self.path = self.requested = path  # `path` is another once the requested one turns out to be unusable
         self._target = _followed(path)
         self._mode = mode
+        self._mark = _SPARE_MARK if is_spare else _MARK
         self._temporary, descriptor = _open_draft(self._target, path)
         self._committed = False
         self.file = os.fdopen(descriptor, "wb")
@@ -59,7 +60,7 @@ class AtomicFile:
             self.file.truncate()  # the rest of the reserved space
             with suppress(OSError):  # then the report counts as edited, and is kept
                 now = time.time_ns()
-                os.utime(self.file.fileno(), ns=(now - (now - _MARK) % _SECOND,) * 2)
+                os.utime(self.file.fileno(), ns=(now - (now - self._mark) % _SECOND,) * 2)
             self._set_mode()
             os.fsync(self.file.fileno())
             self._place()
@@ -167,13 +168,13 @@ def _is_removed(path: Path) -> bool:
 
 
 @contextmanager
-def open_atomic(path: Path, mode: int) -> Iterator[AtomicFile]:
-    """Open a file that replaces `path` when it is committed, with permissions `mode`.
+def open_atomic(path: Path, mode: int, *, is_spare: bool = False) -> Iterator[AtomicFile]:
+    """Open a file that replaces `path` when it is committed, with permissions `mode`; `is_spare` as the function has it.
 
     Raises StorageError when it cannot be written, BusyError when another run is writing it.
     """
     with writing(path):
-        opened = AtomicFile(path, mode)
+        opened = AtomicFile(path, mode, is_spare=is_spare)
     with closing(opened):
         yield opened
 
@@ -184,10 +185,22 @@ def is_edited(path: Path) -> bool:
     On a file system with times of whole seconds (FAT, some shares) every report counts as edited, and each run adds one: too many
     kept files do less harm than one overwritten correction.
     """
+    return _mark_of(path) not in {_MARK, _SPARE_MARK, None}
+
+
+def is_spare(path: Path) -> bool:
+    """Return True when `path` may be written without a loss: nothing is there, or what was written as a spare file."""
+    with suppress(OSError):
+        return not os.path.lexists(path) or path.stat().st_size == 0 or _mark_of(path) == _SPARE_MARK
+    return False
+
+
+def _mark_of(path: Path) -> int | None:
+    """Return the nanoseconds within the modification time of a regular file; None for anything else."""
     with suppress(OSError):
         found = path.stat()
-        return stat.S_ISREG(found.st_mode) and found.st_mtime_ns % _SECOND != _MARK
-    return False
+        return found.st_mtime_ns % _SECOND if stat.S_ISREG(found.st_mode) else None
+    return None
 
 
 def writing(path: Path) -> AbstractContextManager[None]:

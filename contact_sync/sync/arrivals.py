@@ -19,7 +19,7 @@ from pathlib import Path, PurePath
 
 from contact_sync.errors import SourceError
 from contact_sync.files.atomic import is_edited
-from contact_sync.names import short
+from contact_sync.names import Purpose, short
 
 DONE, FAILED = "done", "failed"  # folders of files whose run has ended, within the inbox
 
@@ -29,7 +29,7 @@ _FLAGS = re.IGNORECASE | re.DOTALL | re.VERBOSE
 _TABLE = r"\.(csv|tsv|tab|txt|xls[xmb]?|ods)"  # a suffix after which nothing is expected
 _PACKED = r"\.(zip|gz|tgz|bz2|xz|7z|rar|gpg|pgp)"  # which is refused with a sentence of its own
 
-_REPORT = re.compile(r"(?P<file>.+)\.(?P<kind>results|rehearsal|check)(-\d+)?\.(csv|xls[xm]|html)", _FLAGS)
+_REPORT = re.compile(rf"(?P<file>.+)\.(?P<purpose>{'|'.join(Purpose)})(-\d+)?\.(csv|xls[xm]|html)", _FLAGS)
 
 _SYSTEM = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "autorun.inf")
 _MARKERS = (
@@ -142,7 +142,7 @@ def _is_our_own(path: Path) -> bool:
     A run mentions such a lock file when it reads the file.
     """
     report = _REPORT.fullmatch(path.name)
-    if report and report["kind"].lower() != "results":
+    if report and report["purpose"].lower() != Purpose.REAL:
         return not is_edited(path)
     return path.name.startswith(("~$", ".~lock.")) or path.name.lower().endswith((".log", ".draft"))
 

@@ -17,7 +17,7 @@ from contact_sync.errors import BusyError, ContactSyncError, MissingError, Sourc
 from contact_sync.files.snapshot import identity_of
 from contact_sync.files.writers import is_being_written
 from contact_sync.model import Identity
-from contact_sync.names import short
+from contact_sync.names import Purpose, report_beside, short
 from contact_sync.sync.arrivals import DONE, FAILED, STAMPED, Arrivals, find_arrivals, is_never_taken, is_report
 
 DESTINATIONS = {0: DONE, 3: FAILED, 4: FAILED}  # exit code → the folder that the file moves to
@@ -25,7 +25,6 @@ DESTINATIONS = {0: DONE, 3: FAILED, 4: FAILED}  # exit code → the folder that 
 _SINGLE_FILE = {ContactSyncError.exit_code, BusyError.exit_code}
 """Exit codes that concern only one file: it stays, and the others are run."""
 
-_REPORT = ".results.csv"
 _STAMP_BYTES = 22  # of the time, and of the number where the time is not enough, in the name of a moved file
 
 
@@ -107,11 +106,6 @@ def _is_as_it_was(path: Path, read: Identity | None) -> bool:
         return False
 
 
-def report_of(path: Path) -> Path:
-    """Return the path of the report of a file until both are moved."""
-    return path.with_name(f"{short(path.name)}{_REPORT}")
-
-
 def _refuse_unless_folder(path: Path) -> None:
     """Raise StorageError unless files can be moved to `path`, if it exists: through a link they would leave the inbox."""
     if path.is_symlink() or (path.exists() and not path.is_dir()):
@@ -162,7 +156,7 @@ def _write_note(path: Path, sentence: str) -> None:
 def _unused_path(folder: Path, name: str) -> Path:
     """Return a path in `folder` that neither a file nor the report or the note of a file that stayed has."""
     place, count = folder / name, 1
-    while any(map(os.path.lexists, (place, report_of(place), _note_of(place)))):
+    while any(map(os.path.lexists, (place, report_beside(place, Purpose.REAL, whole=True), _note_of(place)))):
         count += 1
         place = folder / f"{name[:17]}{count}-{name[17:]}"
     return place

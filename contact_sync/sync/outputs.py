@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.errors import ConfigError
-from contact_sync.files.atomic import AtomicFile, is_edited, open_atomic
+from contact_sync.files.atomic import AtomicFile, is_edited, is_spare, open_atomic
 from contact_sync.i18n import _
 from contact_sync.model import OutputPaths, Source
+from contact_sync.names import Purpose, set_apart
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, ReportSettings, Settings
 
@@ -23,7 +24,7 @@ def output_paths(settings: Settings, source: Source) -> OutputPaths:
         suffix = source.original.suffix if source.original else ".xlsx"
         reports["workbook"] = wanted.path.with_suffix(suffix)
         if is_same(reports["workbook"], settings.source.path):
-            reports["workbook"] = wanted.path.with_suffix(f".results{suffix}")
+            reports["workbook"] = wanted.path.with_suffix(f".{settings.purpose}{suffix}")
     return OutputPaths(settings.source.path, _requested(reports), 0o600 if wanted.mode is None else wanted.mode)
 
 
@@ -60,25 +61,39 @@ class Drafts(NamedTuple):
 
 
 @contextmanager
-def drafts(paths: OutputPaths) -> Iterator[Drafts]:
-    """Open the drafts of all reports.
+def drafts(paths: OutputPaths, purpose: Purpose = Purpose.REAL) -> Iterator[Drafts]:
+    """Open the drafts of all reports; only those of a real run replace the report of one.
 
     Raises ConfigError where two files would have one path, StorageError where a report cannot be written, BusyError where another
     run writes it.
     """
-    for one, other in combinations([paths.source, *paths.reports.values()], 2):
-        if is_same(one, other):
-            raise ConfigError("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
     opened = Drafts({}, [])
+    free = {name: _free(name, requested, purpose, opened.warnings) for name, requested in paths.reports.items()}
+    for each in (paths.reports, free):
+        for one, other in combinations([paths.source, *each.values()], 2):
+            if is_same(one, other):
+                raise ConfigError(
+                    "Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other
+                )
     with ExitStack() as stack:
-        for name, requested in paths.reports.items():
-            path = _unedited(requested) if FORMATS[name].is_corrected else requested
-            if path != requested:
-                names = {"path": requested, "place": path.name}
-                warning = _("{path} was edited since it was written and is kept; the new workbook is {place}.", **names)
-                opened.warnings.append(warning)
-            opened.by_format[name] = stack.enter_context(open_atomic(path, paths.mode))
+        for name, path in free.items():
+            opened.by_format[name] = stack.enter_context(open_atomic(path, paths.mode, is_spare=purpose is not Purpose.REAL))
         yield opened
+
+
+def _free(name: str, requested: Path, purpose: Purpose, warnings: list[str]) -> Path:
+    """Return `requested`, or a path like it where the file there has to be kept, which a warning says."""
+    path = requested
+    if purpose is not Purpose.REAL and not is_spare(requested):
+        path = set_apart(requested, purpose)
+        if path != requested:
+            names = {"path": requested, "place": path.name}
+            warnings.append(_("{path} may be of a real run and is kept; what this run writes is {place}.", **names))
+    unedited = _unedited(path) if FORMATS[name].is_corrected else path
+    if unedited != path:
+        names = {"path": path, "place": unedited.name}
+        warnings.append(_("{path} was edited since it was written and is kept; the new workbook is {place}.", **names))
+    return unedited
 
 
 def _unedited(path: Path) -> Path:

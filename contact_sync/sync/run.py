@@ -38,7 +38,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
     begun, started, shutdown = time.monotonic(), datetime.now(UTC), Shutdown()
     sender = open_sender(settings, shutdown, budget) if not settings.dry_run else None
     with handle_signals(shutdown), open_ledger(settings, shutdown, sender) as ledger:
-        summary = Summary(new_id(started), settings.source.path, settings.report.path)
+        summary = Summary(new_id(started), settings.source.path, settings.report.path, purpose=settings.purpose)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.expire(started, history_days=settings.account.keep_days, undo_days=settings.send.undo_days)
@@ -46,7 +46,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
             with blaming_the_file():
                 source = opened.enter_context(open_source(settings, shutdown))
                 paths = output_paths(settings, source)
-                reports = opened.enter_context(drafts(paths))
+                reports = opened.enter_context(drafts(paths, settings.purpose))
             staged, live = load(steps, source, paths, started, sender, pending=sender is not None)
             if steps.pass_guards(staged) and sender:
                 if settings.plan:

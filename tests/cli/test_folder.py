@@ -106,7 +106,7 @@ def test_paths_of_a_file_that_stays(main: Main) -> None:
     write("C000001;Zoé", name="in/a.csv")
     assert main("run", "in", "--sandbox", "--rate", "0", "--json") == 0
     document = main.read_json()
-    assert document["report"] == "in/a.csv.results.csv"
+    assert document["report"] == "in/a.csv.rehearsal.csv"
     assert "moved_to" not in document
 
 

@@ -85,7 +85,7 @@ PRECEDENCE: dict[str, tuple[tuple[str, str, str], tuple[Any, ...]]] = {
     "report-mode": (("640", "644", "660"), (0o640, 0o644, 0o660, None)),
     "blank": (("keep", "clear", '"clear"'), ("keep", "clear", "clear", "ask")),
     "account": (("a", "b", '"c"'), ("a", "b", "c", None)),
-    "report": (("a", "b", '"c"'), (Path("a"), Path("b"), Path("c"), Path("c.results.csv"))),
+    "report": (("a", "b", '"c"'), (Path("a"), Path("b"), Path("c"), Path("c.rehearsal.csv"))),
     "map": (("A=url", "B=url;C=date", '["D=url"]'), ({"A": "url"}, {"B": "url", "C": "date"}, {"D": "url"}, {})),
 }
 
@@ -332,7 +332,7 @@ def test_odd_name(main: Main, name: str) -> None:
     """A file of any name can be checked, after -- where it looks like an option."""
     write("C1;Zoé", name=name)
     assert main("check", "--", name) == 0
-    assert Path(f"{Path(name).stem}.results.csv").exists()
+    assert Path(f"{Path(name).stem}.check.csv").exists()
 
 
 def test_missing_command_or_argument(main: Main) -> None:

@@ -137,4 +137,4 @@ def test_a_workbook_that_is_no_report(main: Main) -> None:
     write("C1;Zoé")
     Path("w.xlsx").write_bytes(b"other")
     assert main("check", "contacts.csv", "--workbook", "w.xlsx") == 0
-    assert (Path("w.xlsx").read_bytes(), Path("w-2.xlsx").exists()) == (b"other", True)
+    assert (Path("w.xlsx").read_bytes(), Path("w.check.xlsx").exists()) == (b"other", True)

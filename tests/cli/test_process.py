@@ -66,7 +66,7 @@ def test_unwritable_output_changes_nothing(shell: str, environment: dict[str, st
     """Output that cannot be written changes neither the report nor the exit code."""
     write("Cé;Zoé", "C1;Zoé", "C2;Max")
     assert process("check", "contacts.csv", "--json", shell=shell, environment=environment).returncode == 3
-    lines = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()
+    lines = Path("contacts.check.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(";")[3] for line in lines[1:]] == ["invalid", "ready", "ready"]
 
 
@@ -124,7 +124,7 @@ def test_broken_pipe_after_a_run() -> None:
     done = process("check", "contacts.csv", "--json", output=writing)
     os.close(writing)
     assert done.returncode == 0
-    assert Path("contacts.results.csv").exists()
+    assert Path("contacts.check.csv").exists()
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("run", "--help"), ("--version",)])

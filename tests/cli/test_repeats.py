@@ -62,5 +62,5 @@ def test_check(main: Main) -> None:
     """A check puts nothing in place: a duplicate of a ready row is ready."""
     write("C1;Zoé", "C1;Zoé", "C2;Max")
     assert main("check", "contacts.csv", "--page", "p.html") == 0
-    assert [found[:2] for found in results()] == [("ready", ""), ("duplicate", ""), ("ready", "")]
+    assert [found[:2] for found in results("contacts.check.csv")] == [("ready", ""), ("duplicate", ""), ("ready", "")]
     assert "3 of 3 rows are ready to be sent." in Path("p.html").read_text(encoding="utf-8")

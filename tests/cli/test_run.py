@@ -25,12 +25,12 @@ def test_output_of_a_run(main: Main) -> None:
     out, err = main.read()
     document = json.loads(out)
     contract = ["run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code"]
-    assert list(document) == [*contract, "workbook", "page", "codes"]
+    assert list(document) == [*contract, "workbook", "page", "codes", "sandbox"]
     assert document["outcomes"] == {"updated": 2, "invalid": 1}
     assert sum(document["outcomes"].values()) == document["rows"] == 3
-    assert (document["source"], document["report"], document["requests"]) == ("contacts.csv", "contacts.results.csv", 2)
+    assert (document["source"], document["report"], document["requests"]) == ("contacts.csv", "contacts.rehearsal.csv", 2)
     assert "xxx" not in err
-    assert len(err.splitlines()) == 3
+    assert len(err.splitlines()) == 4
 
 
 def test_quiet(main: Main, capfd: pytest.CaptureFixture[str]) -> None:
@@ -55,7 +55,7 @@ def test_file_name_of_255_bytes(main: Main, command: str) -> None:
     assert main(command, name, *sandbox) == 4
     assert "does not exist" in main.read().err
     assert main(command, write("C1;Zoé", name=name), *sandbox) == 0
-    (report,) = Path().glob("nnn*-*.results.csv")
+    (report,) = Path().glob(f"nnn*-*.{'check' if command == 'check' else 'rehearsal'}.csv")
     assert "updated" in report.read_text(encoding="utf-8-sig") or command == "check"
     assert main("check", name, "--report", "r.csv", "--workbook", "w.xlsx") == 0
 
@@ -117,7 +117,7 @@ def test_files_are_private(main: Main) -> None:
     key_file()
     assert main("run", "contacts.csv", "-n", "--api-key-file", "key", "--report-mode", "640", "--state-dir", "a/b", "-q") == 0
     assert os.umask(0) == 0o077
-    assert stat.S_IMODE(Path("contacts.results.csv").stat().st_mode) == 0o640
+    assert stat.S_IMODE(Path("contacts.check.csv").stat().st_mode) == 0o640
     for path in (Path("a"), Path("a/b"), *Path("a/b").iterdir()):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
@@ -127,11 +127,9 @@ def test_report_as_a_source(main: Main) -> None:
     write("C1;Zoé;=1+1", "C2;'x;+33600000001", f"C3;{'x' * 33};@a", header="contactId;firstname;-note")
     os.utime("contacts.csv", (1e9, 1e9))  # long before its report
     assert main("check", "contacts.csv", "-q") == 3
-    os.utime("contacts.results.csv", (time.time() - 60,) * 2)
-    assert main("check", "contacts.results.csv", "-q") == 3
-    first, second = (
-        Path(name).read_text(encoding="utf-8-sig") for name in ("contacts.results.csv", "contacts.results.results.csv")
-    )
+    os.utime("contacts.check.csv", (time.time() - 60,) * 2)
+    assert main("check", "contacts.check.csv", "-q") == 3
+    first, second = (Path(name).read_text(encoding="utf-8-sig") for name in ("contacts.check.csv", "contacts.check.check.csv"))
     assert first == second
-    with open_source(Path("contacts.results.csv"), SourceOptions()) as source:
+    with open_source(Path("contacts.check.csv"), SourceOptions()) as source:
         assert source.columns == ["contactId", "firstname", "-note"]

@@ -22,7 +22,7 @@ HERE = Path(__file__).parents[2]
 README = HERE / "README.md"
 DOCUMENTS = (README, *sorted((HERE / "contact_sync/docs").glob("*.md")))
 
-SHOWN = "contact-sync run sample_data/mistakes.csv --sandbox --page sample_data/mistakes.results.html"
+SHOWN = "contact-sync run sample_data/mistakes.csv --sandbox --page sample_data/mistakes.rehearsal.html"
 """The run whose output and report the README shows."""
 
 CODES = {
@@ -144,7 +144,9 @@ def _prepare_machine(root: Path) -> None:
     (root / "usr/local/bin/contact-sync").symlink_to(PROGRAM)
     (root / "etc/contact-sync.toml").write_text(_substituted(_sample_config()), encoding="utf-8")
     shutil.copy(HERE / "Makefile", root)
-    shutil.copytree(HERE / "sample_data", root / "sample_data", ignore=shutil.ignore_patterns("*.results.*"))
+    shutil.copytree(
+        HERE / "sample_data", root / "sample_data", ignore=shutil.ignore_patterns("*.results.*", "*.rehearsal.*", "*.check.*")
+    )
     for path in (root / "sample_data").iterdir():
         age(path)
     for place in ("srv/contacts/contacts.csv", "srv/contacts/shop.csv", "srv/inbox/contacts.xlsx", "contacts.xlsx"):
@@ -195,7 +197,7 @@ def test_every_command_does_what_it_says(tmp_path: Path, sandbox: Callable[..., 
     assert (tmp_path / "tmp/run.html").exists()
     assert len(list((tmp_path / "srv/inbox/done").iterdir())) == 3  # with its report and the marked-up workbook
     assert _missing(_shown_output(), printed[SHOWN].splitlines()) == []
-    with (tmp_path / "sample_data/mistakes.results.csv").open(encoding="utf-8-sig", newline="") as report:
+    with (tmp_path / "sample_data/mistakes.rehearsal.csv").open(encoding="utf-8-sig", newline="") as report:
         lines = list(csv.DictReader(report, delimiter=";"))
     assert [row for row in _shown_rows() if not any(row.items() <= line.items() for line in lines)] == []
 

@@ -13,6 +13,7 @@ import pytest
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
 from contact_sync.model import Identity, OutputPaths
+from contact_sync.names import Purpose, report_beside
 from contact_sync.sync import arrivals, inbox
 from contact_sync.sync.arrivals import find_arrivals
 from tests.setups import file_size_limit
@@ -165,10 +166,10 @@ def test_replaced_file_stays(tmp_path: Path, how: str, code: int) -> None:
 
     assert codes_of(inbox.run_each(tmp_path, run, lambda *put: moved.append(put[1]), expected=None, rehearsal=False)) == [code]
     assert path.read_bytes() == b"new"
-    assert not inbox.report_of(path).exists()
+    assert not report_beside(path, Purpose.REAL, whole=True).exists()
     (place,) = moved
     assert not place.exists()
-    assert inbox.report_of(place).exists()
+    assert report_beside(place, Purpose.REAL, whole=True).exists()
     assert find_arrivals(tmp_path).files == [path]
 
 
@@ -313,18 +314,18 @@ def test_very_long_name(tmp_path: Path, letter: str) -> None:
     """A file whose name has no room for a time or a suffix is moved with its reports, all under a shortened name."""
     stem = letter * (251 // len(os.fsencode(letter)))
     twin, path = arrive(tmp_path, f"{stem[:-1]}x.csv", f"{stem}.csv")
-    report = inbox.report_of(path)
+    report = report_beside(path, Purpose.REAL, whole=True)
     report.touch()
     report.with_name(report.name.removesuffix(".csv") + "-2.xlsx").touch()
     assert find_arrivals(tmp_path).files == [twin, path]
-    assert inbox.report_of(twin) != report
+    assert report_beside(twin, Purpose.REAL, whole=True) != report
     place = inbox.move(path, "failed", "No header.")
     assert place is not None
-    assert inbox.report_of(place).exists()
+    assert report_beside(place, Purpose.REAL, whole=True).exists()
     there = {each.name.removeprefix(place.name) for each in place.parent.iterdir()}
     assert there == {"", ".results.csv", ".results-2.xlsx", ".txt"}
     paths = OutputPaths(path, {"report": report}).moved(place)
-    assert (paths.source, paths.report) == (place, inbox.report_of(place))
+    assert (paths.source, paths.report) == (place, report_beside(place, Purpose.REAL, whole=True))
 
 
 def test_file_that_is_being_written(tmp_path: Path) -> None:

@@ -279,6 +279,8 @@ def test_a_dry_run(workspace: Workspace) -> None:
     before = len(workspace.sandbox.calls)
     for _ in range(2):
         summary = workspace.run(dry_run=True)
+        assert summary.report  # beside that of the real run
+        summary.report.replace(workspace.report)
         assert (summary.exit_code, workspace.outcomes()) == (0, ["unchanged", "unchanged", "ready"])
         assert balanced(summary, workspace)
     assert len(workspace.sandbox.calls) == before
@@ -532,7 +534,7 @@ def test_anomalies_are_warnings(tmp_path: Path, sandbox: Serve, monkeypatch: pyt
     assert (summary.exit_code, summary.outcomes) == (0, {"unchanged": 29})
     assert summary.warnings == ["The source has 29 rows; the last 7 runs had 60: check that it is complete."]
     workspace.write(*((*row, "x") for row in contacts), header=(*PERSON, "custom1"))
-    (warning,) = workspace.run(dry_run=True).warnings
+    (warning,) = workspace.run(dry_run=True, report=workspace.folder / "check.csv").warnings
     assert warning.startswith("60 of 60 rows are new or changed; in the last 7 runs it was 0% at most")
     workspace.write(*contacts, header=PERSON)
     assert workspace.run(resend=True).warnings == []

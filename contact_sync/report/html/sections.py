@@ -32,7 +32,8 @@ def headline(summary: Summary) -> dict[str, str]:
     clauses = _clauses(summary)
     tone, state = _state(summary)
     return {
-        "title": labelled(readable(summary.source.name), " ".join(clauses)),
+        "title": " ".join([*_label(summary), labelled(readable(summary.source.name), " ".join(clauses))]),
+        "banner": element("p", summary.banner, class_="banner") if summary.banner else NOTHING,
         "when": _when(summary.run),
         "tone": tone,
         "state": state,
@@ -41,6 +42,10 @@ def headline(summary: Summary) -> dict[str, str]:
         "reading": _reading(summary),
         "footer": _("Written by contact-sync, run {run}. Contains personal data: share it with care.", run=summary.run),
     }
+
+
+def _label(summary: Summary) -> list[str]:
+    return [f"[{summary.label}]"] if summary.label else []
 
 
 def _clauses(summary: Summary) -> list[str]:

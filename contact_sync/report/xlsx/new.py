@@ -16,21 +16,10 @@ from xlsxwriter.worksheet import Worksheet
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line
+from contact_sync.model import ID, TO_FIX, WIDEST, Line
+from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import (
-    BOLD,
-    COLUMNS,
-    FIXES_HEADER,
-    FIXES_WIDTHS,
-    PLAIN,
-    RED,
-    Cell,
-    Style,
-    cell_text,
-    fill_of,
-    is_quoted,
-)
+from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, PLAIN, RED, Cell, Style, cell_text, fill_of, is_quoted
 
 _SHEET, _WIDTH = "Contacts", 18
 _A4 = 9  # as Excel numbers the sizes of paper
@@ -38,23 +27,24 @@ _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main
 _XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 
 
-def write(draft: AtomicFile, layout: Layout, lines: Iterator[Line], most: int | None = None) -> list[str]:
+def write(draft: AtomicFile, context: ReportContext, lines: Iterator[Line], most: int | None = None) -> list[str]:
     """Write all lines of the source, or the first `most` of those that need attention; return notes about what is not shown."""
     content = io.BytesIO()
     with opened(content) as book:
-        notes = _fill(book, layout, lines, most)
+        notes = _fill(book, context, lines, most)
     if draft.path.suffix.lower() == ".xlsm":
         content = _as_xlsm(content)
     draft.file.write(content.getbuffer())
     return notes
 
 
-def _fill(book: "Book", layout: Layout, lines: Iterator[Line], most: int | None) -> list[str]:
+def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int | None) -> list[str]:
+    layout, summary = context.layout, context.summary
     columns, mapping = layout.columns, layout.mapping
     # Where there are too many columns, those that are sent.
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     column_of = {position: column for column, position in enumerate(shown)}
-    first = book.add_sheet(sheets.fixes_title(), FIXES_WIDTHS)
+    first = book.add_sheet(sheets.fixes_title(summary), FIXES_WIDTHS)
     sheet = book.add_sheet(_SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
     sheet.freeze_panes(1, 0)
     sheet.repeat_rows(0)
@@ -80,21 +70,22 @@ def _fill(book: "Book", layout: Layout, lines: Iterator[Line], most: int | None)
             sheet.write_comment(row, column, text, options)
         comments -= min(comments, len(wrong))
     note = _note(len(found), sum(1 for _line in lines), is_whole=most is None)
-    _fill_fixes(book, first, found, note)
+    _fill_fixes(book, first, found, sheets.fixes_notes(summary, note))
     notes = [] if most is None else [note]
     if len(shown) < len(columns):
         notes.append(_("There are too many columns that are not sent for this workbook: see the CSV report."))
     return notes
 
 
-def _fill_fixes(book: "Book", sheet: Any, found: list[list[Cell]], note: str) -> None:
+def _fill_fixes(book: "Book", sheet: Any, found: list[list[Cell]], notes: list[str]) -> None:
     book.define_name(TO_FIX, sheets.place_of(sheet.name, "$A$1"))
     book.defined_names[-1][3] = True  # hidden, for which `define_name` has no option
     if found:
-        sheet.freeze_panes(FIXES_HEADER, 0)
-        sheet.repeat_rows(FIXES_HEADER - 1)
-        sheet.autofilter(FIXES_HEADER - 1, 0, FIXES_HEADER - 1 + len(found), len(FIXES_WIDTHS) - 1)
-    for row, cells in enumerate(sheets.fixes_table(found, note)):
+        header = len(notes)  # counted from 0
+        sheet.freeze_panes(header + 1, 0)
+        sheet.repeat_rows(header)
+        sheet.autofilter(header, 0, header + len(found), len(FIXES_WIDTHS) - 1)
+    for row, cells in enumerate(sheets.fixes_table(found, notes)):
         for column, cell in enumerate(cells):
             if cell.place:
                 sheet.write_url(row, column, f"internal:{cell.place}")

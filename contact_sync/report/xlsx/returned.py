@@ -25,9 +25,10 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line, Original, sheet_of
+from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line, Original, Summary, sheet_of
+from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import sheets
-from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_HEADER, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of
+from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
@@ -47,7 +48,7 @@ class _Reader(ExcelReader):
         return dict(zip(self.wb.sheetnames, parts, strict=True))
 
 
-def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[bytes]) -> dict[str, str]:
+def save(original: Original, context: ReportContext, lines: Iterable[Line], file: IO[bytes]) -> dict[str, str]:
     """Write the workbook into `file`, without the results of formulas; return part of each worksheet → its part in the original.
 
     Raises any error of openpyxl.
@@ -58,7 +59,8 @@ def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[byt
         reader.read()
         book: Any = reader.wb
         parts = reader.parts()
-        _replace_fixes(book, list(_mark_up(book[original.sheet], original, layout, lines)))
+        found = list(_mark_up(book[original.sheet], original, context.layout, lines))
+        _replace_fixes(book, found, context.summary)
         book.template = False
         book.calculation.fullCalcOnLoad = True
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -67,22 +69,24 @@ def save(original: Original, layout: Layout, lines: Iterable[Line], file: IO[byt
         return {part: parts[title] for part, title in written.items() if title in parts}
 
 
-def _replace_fixes(book: Any, found: list[list[Cell]]) -> None:
+def _replace_fixes(book: Any, found: list[list[Cell]], summary: Summary) -> None:
     """Replace the sheet of rows to fix of an earlier run, which a defined name identifies under any title."""
     before = book.defined_names.pop(TO_FIX, None)
     if before and (title := sheet_of(before.value)) in book.sheetnames:
         del book[title]
     for sheet in book.worksheets:
         sheet.sheet_view.tabSelected = False  # else an edit would change all the selected sheets
-    first = book.create_sheet(sheets.fixes_title(), 0)
+    first = book.create_sheet(sheets.fixes_title(summary), 0)
     book.active = 0
     book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=sheets.place_of(first.title, "$A$1"), hidden=True)
     for column, width in enumerate(FIXES_WIDTHS, 1):
         first.column_dimensions[get_column_letter(column)].width = width
+    notes = sheets.fixes_notes(summary, sheets.fixes_note(len(found)))
     if found:
-        first.freeze_panes = f"A{FIXES_HEADER + 1}"
-        first.auto_filter.ref = f"A{FIXES_HEADER}:{get_column_letter(len(FIXES_WIDTHS))}{FIXES_HEADER + len(found)}"
-    for row, cells in enumerate(sheets.fixes_table(found, sheets.fixes_note(len(found))), 1):
+        header = len(notes) + 1
+        first.freeze_panes = f"A{header + 1}"
+        first.auto_filter.ref = f"A{header}:{get_column_letter(len(FIXES_WIDTHS))}{header + len(found)}"
+    for row, cells in enumerate(sheets.fixes_table(found, notes), 1):
         for column, (value, style, place) in enumerate(cells, 1):
             cell = first.cell(row, column)
             _put(cell, value, style)

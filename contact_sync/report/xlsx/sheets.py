@@ -7,7 +7,7 @@ from typing import NamedTuple
 from openpyxl.utils import quote_sheetname
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, VERBATIM, Line, Outcome
+from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, VERBATIM, Line, Outcome, Summary
 from contact_sync.report import csv
 from contact_sync.rules.formula import escape
 
@@ -90,8 +90,8 @@ def comment_height(text: str) -> int:
     return _LINE_HEIGHT * (1 + sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n")))
 
 
-FIXES_HEADER, FIXES_WIDTHS = 2, (9, 14, 22, 70, 22, 40)
-"""Row of the header of the sheet of rows to fix, below its note, and widths of its columns."""
+FIXES_WIDTHS = (9, 14, 22, 70, 22, 40)
+"""Widths of the columns of the sheet of rows to fix."""
 
 _WRAPPED, _LINKED = Style(wrapped=True), Style(wrapped=True, link=True)
 
@@ -122,9 +122,14 @@ def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:
     return [Cell(line.number, _LINKED, place), outcome, *(Cell(text, _WRAPPED) for text in texts)]
 
 
-def fixes_title() -> str:
+def fixes_title(summary: Summary) -> str:
     """Return the title of the sheet of rows to fix."""
-    return _("To fix")
+    return f"{_('To fix')} ({summary.label})" if summary.label else _("To fix")
+
+
+def fixes_notes(summary: Summary, note: str) -> list[str]:
+    """Return the sentences above the rows to fix, one a row."""
+    return [*filter(None, [summary.banner]), note]
 
 
 def fixes_note(found: int) -> str:
@@ -142,7 +147,8 @@ def place_of(sheet: str, coordinate: str) -> str:
     return f"{quote_sheetname(sheet)}!{coordinate}"
 
 
-def fixes_table(fixes: list[list[Cell]], note: str) -> list[list[Cell]]:
-    """Return the rows of the sheet: the note and, where there are `fixes`, a header and those."""
+def fixes_table(fixes: list[list[Cell]], notes: list[str]) -> list[list[Cell]]:
+    """Return the rows of the sheet: the notes and, where there are `fixes`, a header and those."""
     heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
-    return [[Cell(note, PLAIN)], *([[Cell(head, BOLD) for head in heads], *fixes] if fixes else [])]
+    above = [[Cell(note, BOLD if note != notes[-1] else PLAIN)] for note in notes]
+    return [*above, *([[Cell(head, BOLD) for head in heads], *fixes] if fixes else [])]

@@ -12,7 +12,7 @@ from itertools import chain
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import Batch, Layout, Line, Original, lines_of
+from contact_sync.model import Batch, Line, Original, lines_of
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import new, returned
 
@@ -43,18 +43,18 @@ def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -
     """Write the workbook; notes say why it is not the source marked up, and which rows and columns it lacks."""
     layout, original, rows = context.layout, context.original, context.summary.rows
     if rows > LIMIT or rows * len(layout.columns) > CELLS:
-        return new.write(draft, layout, _attention(batches), most=LIMIT)
+        return new.write(draft, context, _attention(batches), most=LIMIT)
     if original is None:
-        return new.write(draft, layout, lines_of(batches))
+        return new.write(draft, context, lines_of(batches))
     kept: list[Batch] = []
     characters, rest = 0, iter(batches)
     for batch in rest:
         kept.append(batch)
         characters += len(batch.cells)
         if characters > _CHARACTERS:  # in a small file, many cells may share one long text
-            return new.write(draft, layout, _attention(chain(kept, rest)), most=LIMIT)
-    reason = _return(draft, original, layout, kept)
-    return [reason, *new.write(draft, layout, lines_of(kept))] if reason else []
+            return new.write(draft, context, _attention(chain(kept, rest)), most=LIMIT)
+    reason = _return(draft, original, context, kept)
+    return [reason, *new.write(draft, context, lines_of(kept))] if reason else []
 
 
 def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
@@ -64,7 +64,7 @@ def _attention(batches: Iterable[Batch]) -> Iterator[Line]:
             yield from (line for line in batch.lines() if line.needs_attention)
 
 
-def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list[Batch]) -> str:
+def _return(draft: AtomicFile, original: Original, context: ReportContext, batches: list[Batch]) -> str:
     """Write the operator's own workbook marked up; where a copy would lose something, write nothing and return why."""
     with zipfile.ZipFile(original.file) as archive:
         about = {"name": original.name, "parts": ", ".join(_losses(archive))}
@@ -72,7 +72,7 @@ def _return(draft: AtomicFile, original: Original, layout: Layout, batches: list
         return _("A copy of {name} would lose parts of it ({parts}), so a new workbook was written instead.", **about)
     with tempfile.TemporaryFile() as saved:
         try:
-            parts = returned.save(original, layout, lines_of(batches), saved)
+            parts = returned.save(original, context, lines_of(batches), saved)
             returned.with_results(original, saved, parts, draft.file)
         except OSError:
             raise
