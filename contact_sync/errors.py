@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
 
 from contact_sync.i18n import _
-from contact_sync.model import Violation
+from contact_sync.model import Summary, Violation
 
 
 class ContactSyncError(Exception):
@@ -24,6 +24,7 @@ class ContactSyncError(Exception):
     """True when the reason lies in one source or its reports, so that a command can go on with its other sources."""
     is_before_request = False
     """True when the reason kept a request from being made, so that its row is as it was."""
+    summary: Summary | None = None  # of the run that it has ended, where there is no report
 
     def __init__(self, sentence: str, /, **values: object) -> None:
         super().__init__(_(sentence, **values))

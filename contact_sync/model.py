@@ -251,6 +251,7 @@ class Source(ABC):
     _: KW_ONLY
     identity: Identity | None = None
     is_workbook: bool = False  # of its content, whatever the name
+    hidden: list[int] = dataclasses.field(default_factory=list)  # numbers of the hidden rows for which the source is refused
     blanks_certain: bool = True  # False when an empty cell may be a formula that was never calculated
     original: Original | None = None
     """None when the source is not an .xlsx or .xlsm file, or is a CSV report that was saved as one."""
@@ -463,6 +464,7 @@ class PastRun(NamedTuple):
     retries: int
     seconds: float
     place: Path = Path()  # where the source is, absolute, also after it was moved
+    reason: str = ""  # why it ended early
 
 
 class Event(NamedTuple):

@@ -44,6 +44,12 @@ def for_run(ctx: Context, options: Options) -> Settings:
     return _settings(options, **account, **_of_file(options, purpose_of(options)), plan=plan)
 
 
+def for_notice(options: Options) -> Settings:
+    """Return settings that only say where the reports of a file go, and what its run is for. Raises ConfigError."""
+    purpose = purpose_of(options) if "sandbox" in options else Purpose.CHECK
+    return _settings(options, **_of_file(options, purpose), dry_run=purpose is Purpose.CHECK, remember=False)
+
+
 def for_sending(ctx: Context, options: Options) -> Settings:
     """Return settings that send something else than a file. Raises ConfigError, also for a missing key."""
     account = _of_account(ctx, options)

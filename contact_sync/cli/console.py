@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from contact_sync.cli.summary import decimal, long_summary, short_summary
+from contact_sync.cli.summary import decimal, long_summary, short_summary, warning_lines
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
 from contact_sync.i18n import _, labelled, ngettext
@@ -100,9 +100,13 @@ class Console:
 
     def print_error(self, error: ContactSyncError, source: Path | None = None, place: Path | None = None) -> int:
         """Print why there is no report, and return the exit code; `place` is where the source was moved."""
-        self.print_message(f"contact-sync: {error}")
+        summary = error.summary or Summary("", Path(), None)
+        summary = summary.moved(place) if place else summary
+        lines = [f"contact-sync: {error}", *warning_lines(summary)]
+        self.print_message("\n".join([*lines, *(FORMATS[name].line(path) for name, path in summary.outputs.items())]))
         if self.as_json:
-            empty = self.empty_result or _document(Summary("", Path(), None)) | {"run": None, "source": source}
+            about = {"run": summary.run or None, "source": source}
+            empty = self.empty_result or _document(summary) | about
             self.print_json(empty | {"exit_code": error.exit_code, "error": str(error)} | _moved_to(place))
         return error.exit_code
 
@@ -246,11 +250,11 @@ def bug_error(bug: Exception) -> ContactSyncError:
 def _run_cells(run: PastRun, unfinished: str) -> list[str]:
     start = [run.id, _local(run.started), run.source]
     if run.finished is None:
-        return [*start, "", unfinished, "", ""]
+        return [*start, "", unfinished, "", "", ""]
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
     pace = f"{decimal(run.requests / run.seconds)}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else _("exit {code}", code=run.exit_code)
-    return [*start, code, outcomes, f"{run.seconds:.0f} s", pace]
+    return [*start, code, outcomes, f"{run.seconds:.0f} s", pace, run.reason]
 
 
 def _event_cells(event: Event) -> list[str]:

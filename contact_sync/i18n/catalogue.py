@@ -32,6 +32,10 @@ CATALOGUE: dict[str, str] = {
     "repeats-wrong": N_("Row {row} counts for this contact and is {outcome}: correct it first, then this row."),
     "repeats-left": N_("Row {row} counts for this contact and is {outcome}: this row is in place when that one is."),
     "hidden": N_("The row is hidden and was left out because of --hidden skip."),
+    "row-hidden": N_(
+        "The row is hidden or filtered out, so nothing of the file was sent: show or delete it, or choose --hidden include or "
+        "--hidden skip."
+    ),
     "superseded": N_(
         "A newer file sets {fields} of this contact, so this row was not sent: correct the newest file, or send this one "
         "all the same with --resend."

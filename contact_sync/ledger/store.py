@@ -189,6 +189,9 @@ class Ledger(Outbox, Protocol):
     def finish_run(self, summary: model.Summary, finished: str) -> None:
         """Record the exit code and the counts of the run; `finished` is UTC, ISO 8601 with Z."""
 
+    def note_refusal(self, summary: model.Summary, started: str) -> None:
+        """Register the run, unless `begin_run` has, with the reason for which it has no rows; `finish_run` completes it."""
+
     def last_run(self) -> str:
         """Return the id of the run whose rows are in the ledger; empty when there is none."""
 

@@ -94,13 +94,13 @@ class SheetSource(Source):
     _zeros: int = 0  # rows that are only zeros
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage, and at the end for hidden rows."""
+        """Yield the data rows, `CHUNK` at a time; raises `SourceError` at damage."""
         metadata = self._metadata
         fields = [(place, self._positions[place], field) for field, place in self.mapping.items()]
         day = self.mapping.get("date")
         renderers = [(position, render_day if place == day else render) for place, position in enumerate(self._positions)]
         age = self.header.age_position
-        hidden, is_first = 0, True
+        is_first = True
         rows = self.worksheet.rows(len(self.header.cells), self.header.number + 1, LAST_ROW)
         while True:
             chunk = Chunk([], [])
@@ -112,7 +112,6 @@ class SheetSource(Source):
                         chunk.source_at.append(render(cells[age]))
             if not batch:
                 break
-            hidden += sum(metadata.hidden_rows[number] for number in chunk.numbers)
             if chunk.rows:
                 if is_first:
                     self.warnings += warn_unsent(self.layout, chunk.rows, self._names)
@@ -125,12 +124,6 @@ class SheetSource(Source):
                     "{count} rows contain only the 0 of formulas that refer to blank cells: they are no contacts.",
                     self._zeros,
                 )
-            )
-        if hidden and self._hidden == "refuse":
-            raise SourceError(
-                "{where} has hidden or filtered-out rows, {rows} in all: show them, or choose --hidden include or --hidden skip.",
-                where=metadata.where,
-                rows=hidden,
             )
 
     def _add(self, chunk: Chunk, number: int, cells: Cells, fields: list[tuple[int, int, str]], renderers: Renderers) -> None:
@@ -151,10 +144,13 @@ class SheetSource(Source):
         for place, flaw in found.items():
             if flaw.code != "cell-error":  # whose text shows the error
                 texts[place] = f"{texts[place]} {MARK}".lstrip()
+        if self._metadata.hidden_rows[number] and self._hidden == "refuse":
+            self.hidden.append(number)
+            flaws.append(Violation("row-hidden"))
+        elif self._metadata.hidden_rows[number] and self._hidden == "skip":
+            chunk.skipped.add(len(chunk.rows))
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
-        if self._hidden == "skip" and self._metadata.hidden_rows[number]:
-            chunk.skipped.add(len(chunk.rows))
         chunk.numbers.append(number)
         chunk.rows.append(list(map(unescape, texts)) if self.header.is_escaped else texts)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import NAMES, PHONE
+from contact_sync.model import NAMES, PHONE, listed
 from contact_sync.settings import GuardSettings
 from contact_sync.sync.stage import StageResult
 
@@ -12,7 +12,14 @@ MIN_KNOWN = 20  # known contacts below which identity changes are not judged
 
 
 def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
-    """Yield a refusal for each limit that the staged rows exceed: invalid rows, identity changes, and emptied fields."""
+    """Yield a refusal for hidden rows, and for each limit that is exceeded: invalid rows, identity changes, emptied fields."""
+    if staged.hidden:
+        yield SourceError(
+            "Rows of the file are hidden or filtered out, {count} in all ({rows}), so nothing is sent: show them, or choose "
+            "--hidden include or --hidden skip.",
+            count=len(staged.hidden),
+            rows=listed(staged.hidden),
+        )
     if staged.invalid * 100 > limits.max_invalid * staged.rows:
         sentence = ngettext(
             "{count} of {rows} rows is invalid, more than {most} %, so nothing is sent: correct the source, or allow more "

@@ -16,16 +16,22 @@ from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, ReportSettings, Settings
 
 
-def output_paths(settings: Settings, source: Source) -> OutputPaths:
-    """Return where the reports of a run go; a source that is a workbook is returned as one, unless that is switched off."""
+def output_paths(settings: Settings, suffix: str) -> OutputPaths:
+    """Return where the reports of a run go; `suffix` is that of its workbook by default, empty for none."""
     wanted = settings.report
     reports = {"report": wanted.path, **wanted.outputs}
-    if "workbook" not in reports and source.is_workbook:
-        suffix = source.original.suffix if source.original else ".xlsx"
+    if "workbook" not in reports and suffix:
         reports["workbook"] = wanted.path.with_suffix(suffix)
         if is_same(reports["workbook"], settings.source.path):
             reports["workbook"] = wanted.path.with_suffix(f".{settings.purpose}{suffix}")
     return OutputPaths(settings.source.path, _requested(reports), 0o600 if wanted.mode is None else wanted.mode)
+
+
+def workbook_suffix(source: Source) -> str:
+    """Return the suffix of the workbook about a source that is one, empty for any other source."""
+    if not source.is_workbook:
+        return ""
+    return source.original.suffix if source.original else ".xlsx"
 
 
 def former_output_paths(wanted: ReportSettings, former: OutputPaths) -> OutputPaths:
@@ -46,6 +52,13 @@ def is_same(one: Path, other: Path) -> bool:
     with suppress(OSError):
         return one.samefile(other)
     return os.path.realpath(one) == os.path.realpath(other)
+
+
+def refuse_clashes(paths: OutputPaths) -> None:
+    """Raise ConfigError where two files would have one path."""
+    for one, other in combinations([paths.source, *paths.reports.values()], 2):
+        if is_same(one, other):
+            raise ConfigError("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
 
 
 class Drafts(NamedTuple):
@@ -69,12 +82,8 @@ def drafts(paths: OutputPaths, purpose: Purpose = Purpose.REAL) -> Iterator[Draf
     """
     opened = Drafts({}, [])
     free = {name: _free(name, requested, purpose, opened.warnings) for name, requested in paths.reports.items()}
-    for each in (paths.reports, free):
-        for one, other in combinations([paths.source, *each.values()], 2):
-            if is_same(one, other):
-                raise ConfigError(
-                    "Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other
-                )
+    refuse_clashes(paths)
+    refuse_clashes(paths._replace(reports=free))
     with ExitStack() as stack:
         for name, path in free.items():
             opened.by_format[name] = stack.enter_context(open_atomic(path, paths.mode, is_spare=purpose is not Purpose.REAL))

@@ -24,7 +24,7 @@ from contact_sync.sync.opening import (
     reads_whole,
     sleep,
 )
-from contact_sync.sync.outputs import drafts, former_output_paths, output_paths
+from contact_sync.sync.outputs import drafts, former_output_paths, output_paths, workbook_suffix
 from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.steps import Steps, exit_code
 
@@ -42,10 +42,10 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.expire(started, history_days=settings.account.keep_days, undo_days=settings.send.undo_days)
-        with ExitStack() as opened:
+        with steps.noted(started), ExitStack() as opened:
             with blaming_the_file():
                 source = opened.enter_context(open_source(settings, shutdown))
-                paths = output_paths(settings, source)
+                paths = output_paths(settings, workbook_suffix(source))
                 reports = opened.enter_context(drafts(paths, settings.purpose))
             staged, live = load(steps, source, paths, started, sender, pending=sender is not None)
             if steps.pass_guards(staged) and sender:

@@ -46,6 +46,7 @@ class StageResult(NamedTuple):
     no_value_words: dict[str, int]  # field → cells with a word for no value, such as NULL, where there are many
     pulled: int  # rows of a pulled file
     edits: Mapping[str, int]  # field → rows of a pulled file in which it was edited
+    hidden: Sequence[int]  # numbers of the rows for which the source is refused; they are not counted as invalid
 
 
 @dataclass
@@ -134,7 +135,7 @@ def stage(
     return StageResult(
         rows,
         ledger.count(None) + ledger.count(Outcome.READY),
-        invalid,
+        max(0, invalid - len(source.hidden)),
         ledger.count(Outcome.INVALID) - invalid,
         ledger.clears(),
         same_identity,
@@ -143,6 +144,7 @@ def stage(
         {} if bases else validator.no_value_words.counts(rows),  # cells that were not edited are not judged
         bases.fits[Fit.FITS] if bases else 0,
         bases.edits if bases else {},
+        source.hidden,
     )
 
 

@@ -4,7 +4,7 @@ import gc
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -43,13 +43,8 @@ class Steps:
     def stage(self, source: Source, policy: Policy, bases: Bases | None, *, pending: bool) -> StageResult:
         """Validate every row of `source` and write it into the ledger, or leave the last run's rows there where that fails."""
         self.summary.identity = source.identity
-        try:
-            with self.ledger.staging(), _gc_paused():
-                return self._stage(source, policy, bases, pending=pending)
-        except ContactSyncError as refused:
-            self.summary.exit_code = refused.exit_code
-            self.finish()
-            raise
+        with self.ledger.staging(), _gc_paused():
+            return self._stage(source, policy, bases, pending=pending)
 
     def _stage(self, source: Source, policy: Policy, bases: Bases | None, *, pending: bool) -> StageResult:
         settings, ledger, summary = self.settings, self.ledger, self.summary
@@ -174,6 +169,20 @@ class Steps:
         if name == "report":
             self.summary.report = None
         return None
+
+    @contextmanager
+    def noted(self, started: datetime) -> Iterator[None]:
+        """Note in the ledger a run that an error ends before it has a report; the rows of the last run stay there."""
+        try:
+            yield
+        except ContactSyncError as error:
+            summary = error.summary = self.summary
+            summary.exit_code, summary.reasons = error.exit_code, [str(error)]
+            if not self.settings.dry_run:
+                with suppress(ContactSyncError):  # the error may be one of the ledger
+                    self.ledger.note_refusal(summary, stamp(started))
+                    self.finish()
+            raise
 
     def finish(self) -> None:
         """Note in the ledger that the run has ended; a dry run is not noted."""

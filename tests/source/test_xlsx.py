@@ -307,11 +307,10 @@ HIDDEN = sheet(HEAD, ["1", "a"], ["2", "b"], [], ["3", "c"], ["4", "d"], change=
 
 
 def test_x10_hidden_rows_are_refused() -> None:
-    """Hidden and filtered-out rows refuse the workbook, with the number of those that have content."""
-    with pytest.raises(
-        SourceError, match="hidden or filtered-out rows, 2 in all: show them, or choose --hidden include or --hidden skip"
-    ):
-        read(HIDDEN)
+    """Hidden and filtered-out rows that have content are flagged, so that the workbook is refused."""
+    reading = read(HIDDEN)
+    assert reading.source.hidden == [3, 6]
+    assert reading.flaws == {3: [("row-hidden", "")], 6: [("row-hidden", "")]}
 
 
 def test_x10_hidden_rows_are_included() -> None:

@@ -335,8 +335,12 @@ def test_hidden_rows(workspace: Workspace) -> None:
     age(source)
     summary = workspace.run(source=source, hidden="skip")
     assert (summary.exit_code, workspace.outcomes()) == (0, ["updated", "unprocessed", "updated"])
-    with pytest.raises(SourceError, match="hidden or filtered-out rows, 1 in all"):
-        workspace.run(source=source)
+    summary = workspace.run(source=source)
+    assert (summary.exit_code, workspace.outcomes()) == (4, ["unchanged", "invalid", "unchanged"])
+    (reason,) = summary.reasons
+    assert reason.startswith("Rows of the file are hidden or filtered out, 1 in all (3), so nothing is sent: show them")
+    first = openpyxl.load_workbook(summary.outputs["workbook"]).worksheets[0]
+    assert [first["A1"].value, first["A4"].value] == [reason, 3]
     assert len(workspace.sandbox.calls) == 2
     assert workspace.run(source=source, hidden="include").outcomes == {"unchanged": 2, "updated": 1}
 

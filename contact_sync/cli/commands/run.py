@@ -10,7 +10,7 @@ from contact_sync.cli.program import Context, Work, command
     *options.FOR_RUN,
     example="contact-sync run contacts.xlsx --api-key-file /etc/contact-sync.key",
     summary="load, validate, send, write the report",
-    work="contact_sync.cli.runner:run",
+    work="contact_sync.cli.sources:run",
 )
 def run(ctx: Context, work: Work, **_: object) -> int:
     """Load FILE, validate it, send the rows that are not in place, and write the results report.

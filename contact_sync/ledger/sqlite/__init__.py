@@ -11,7 +11,7 @@ from typing import Self
 
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite.database import Database
-from contact_sync.ledger.sqlite.history import RunHistory
+from contact_sync.ledger.sqlite.history import RunHistory, Unsent
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
@@ -19,7 +19,7 @@ from contact_sync.ledger.sqlite.plans import Plans
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
 from contact_sync.ledger.store import PlanStore
-from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary
+from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary, Violation
 
 
 class SqliteLedger:
@@ -89,6 +89,10 @@ class SqliteLedger:
             self.database.forget_warnings()
             self._confirmed.in_place.write()
             self._history.release(run)
+
+    def note_refusal(self, summary: Summary, started: str) -> None:
+        self._history.begin_run(summary.run, OutputPaths(summary.source, {}), started, Layout([], [], {}, ";"), 0)
+        self._reader.unsent = Unsent(Violation("stopped", detail={"reason": " ".join(summary.reasons)}), ready=False)
 
     def finish_run(self, summary: Summary, finished: str) -> None:
         self._history.finish_run(summary, finished, self._reader.unsent)

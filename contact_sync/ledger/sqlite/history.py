@@ -40,7 +40,7 @@ class RunHistory:
     database: Database
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, as_of: int) -> None:
-        statement = "INSERT INTO run (id, source, started, layout, places, mode, as_of) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        statement = "INSERT OR IGNORE INTO run (id, source, started, layout, places, mode, as_of) VALUES (?, ?, ?, ?, ?, ?, ?)"
         source = storable(str(paths.source))
         self.database.write(statement, run, source, started, json.dumps(layout), paths.packed(), paths.mode, as_of)
 
@@ -91,11 +91,11 @@ class RunHistory:
     def runs(self, most: int) -> list[PastRun]:
         query = (
             "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds,"
-            " places, mode FROM run ORDER BY started DESC, id DESC LIMIT ?"
+            " places, mode, rest FROM run ORDER BY started DESC, id DESC LIMIT ?"
         )
         return [
-            PastRun._make([*found[:5], json.loads(found[5]), *found[6:9], OutputPaths.unpacked(*found[9:]).source])
-            for found in self.database.all(query, most)
+            PastRun._make([*run[:5], json.loads(run[5]), *run[6:9], OutputPaths.unpacked(*run[9:11]).source, _reason(run[11])])
+            for run in self.database.all(query, most)
         ]
 
     def workloads(self, source: str, most: int) -> list[Workload]:
@@ -124,6 +124,11 @@ class RunHistory:
             with self.database.transaction() as db:
                 db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
                 db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, self.last_run()))
+
+
+def _reason(rest: str) -> str:
+    """Return why a run ended early, from its column `rest`; empty for one that did not."""
+    return json.loads(rest)[1].get("reason", "") if rest else ""
 
 
 def _without_digits(name: str) -> str:

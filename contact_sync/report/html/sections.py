@@ -40,6 +40,7 @@ def headline(summary: Summary) -> dict[str, str]:
         "sentence": joined((element("span", clause) for clause in clauses), " "),
         "notices": _notices(summary),
         "reading": _reading(summary),
+        "norows": NOTHING if summary.rows else Markup("hidden"),
         "footer": _("Written by contact-sync, run {run}. Contains personal data: share it with care.", run=summary.run),
     }
 
@@ -51,7 +52,7 @@ def _label(summary: Summary) -> list[str]:
 def _clauses(summary: Summary) -> list[str]:
     """Return what happened, as clauses that make a sentence."""
     if not summary.rows:
-        return [_("The file has no data row.")]
+        return [_("Nothing was sent.") if summary.reasons else _("The file has no data row.")]
     *clauses, last = _counts(summary)
     return [*(_("{clause};", clause=clause) for clause in clauses), _("{clause}.", clause=last)]
 

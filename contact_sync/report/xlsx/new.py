@@ -16,7 +16,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, TO_FIX, WIDEST, Line
+from contact_sync.model import ID, TO_FIX, WIDEST, Line, readable
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, PLAIN, RED, Cell, Style, cell_text, fill_of, is_quoted
@@ -45,6 +45,10 @@ def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int
     shown = list(range(len(columns))) if len(columns) + len(COLUMNS) <= WIDEST else sorted(mapping.values())
     column_of = {position: column for column, position in enumerate(shown)}
     first = book.add_sheet(sheets.fixes_title(summary), FIXES_WIDTHS)
+    if not columns:
+        note = _("Nothing was sent. This workbook only says why: correct {name} itself.", name=readable(summary.source.name))
+        _fill_fixes(book, first, [], sheets.fixes_notes(summary, note))
+        return []
     sheet = book.add_sheet(_SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
     sheet.freeze_panes(1, 0)
     sheet.repeat_rows(0)

@@ -129,7 +129,7 @@ def fixes_title(summary: Summary) -> str:
 
 def fixes_notes(summary: Summary, note: str) -> list[str]:
     """Return the sentences above the rows to fix, one a row."""
-    return [*filter(None, [summary.banner]), note]
+    return [*filter(None, [summary.banner]), *summary.reasons, note]
 
 
 def fixes_note(found: int) -> str:

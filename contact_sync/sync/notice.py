@@ -1,0 +1,43 @@
+"""The notice that a run leaves in place of its reports when it ends before it has a row to report: why, and what to do.
+
+So the page, and the workbook beside a source that is one, never show an earlier run after a later one was refused.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+from contact_sync.errors import ContactSyncError
+from contact_sync.model import Layout, Summary
+from contact_sync.report import formats
+from contact_sync.report.formats import ReportContext
+from contact_sync.settings import Settings
+from contact_sync.sync.opening import new_id
+from contact_sync.sync.outputs import drafts, output_paths, refuse_clashes
+
+_WORKBOOKS = {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".xls": ".xlsx", ".xlsb": ".xlsx", ".ods": ".xlsx"}
+"""Suffix of a source that is said to be a workbook → that of the workbook about it. Its content may never have been read."""
+
+_NO_ROWS = Layout([], [], {}, ";")
+
+log = logging.getLogger(__name__)
+
+
+def leave_notice(settings: Settings, error: ContactSyncError) -> None:
+    """Write the page and the workbook that were wanted of a run which `error` has ended; its summary says where they are.
+
+    The CSV report has nothing but rows, so there is none. A notice that cannot be written is left out.
+    """
+    source = settings.source.path
+    summary = error.summary = error.summary or Summary(new_id(datetime.now(UTC)), source, None, purpose=settings.purpose)
+    summary.report, summary.exit_code, summary.reasons = None, error.exit_code, [str(error)]
+    paths = output_paths(settings, _WORKBOOKS.get(source.suffix.lower(), ""))
+    try:
+        refuse_clashes(paths)
+        del paths.reports["report"]
+        with drafts(paths, settings.purpose) as opened:
+            summary.warnings = opened.warnings
+            for name, draft in opened.by_format.items():
+                formats.write(name, draft, [], ReportContext(summary, _NO_ROWS))
+                summary.outputs[name] = draft.path
+    except Exception as failure:  # noqa: BLE001 - none of them may hide the error
+        log.info("no notice: %s", type(failure).__name__)

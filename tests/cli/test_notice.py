@@ -1,0 +1,192 @@
+"""A run that was refused or stopped leaves a page, a workbook where its source is one, and a line in the history."""
+
+import html
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from contact_sync.sandbox.faults import Behaviour
+from contact_sync.sandbox.server import Sandbox
+
+from .program import KEY, Main, key_file, write
+
+
+def workbook(*rows: tuple[str, ...], name: str = "contacts.xlsx", hidden: tuple[int, ...] = ()) -> Path:
+    """Write a workbook that was last changed a minute ago."""
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.worksheets[0].append(row)
+    for number in hidden:
+        book.worksheets[0].row_dimensions[number].hidden = True
+    book.save(name)
+    os.utime(name, (time.time() - 60,) * 2)
+    return Path(name)
+
+
+def page(name: str = "p.html") -> str:
+    """Return the text of the page."""
+    return Path(name).read_text(encoding="utf-8")
+
+
+@dataclass
+class Nights:
+    """Runs of a file with a page, and the sandbox that they send to."""
+
+    main: Main
+    sandbox: Sandbox
+    options: list[str]
+
+    def __call__(self, source: str = "contacts.csv", *more: str) -> tuple[int, str]:
+        """Run a file, and return the exit code and what was printed."""
+        self.main.read()
+        code = self.main("run", source, *self.options, "--rate", "0", "--page", "p.html", *more)
+        return code, self.main.read().err
+
+    @property
+    def last_line(self) -> dict[str, object]:
+        """The last run in the history."""
+        self.main.read()
+        assert self.main("history", *self.options, "--json") == 0
+        found: dict[str, object] = json.loads(self.main.read().out)[0]
+        return found
+
+
+@pytest.fixture
+def night(main: Main, served: tuple[Sandbox, list[str]]) -> Nights:
+    """Return a function that runs a file."""
+    return Nights(main, *served)
+
+
+def broken_key_file() -> list[str]:
+    """Return options with a key file that others can read."""
+    return ["--api-key-file", str(key_file(mode=0o644))]
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "options", "end"),
+    [
+        (["C1;Zoé"], "contactId;fisrtname", list, (4, "fisrtname", True)),
+        ([], "contactId;firstname", list, (4, "has no data row", True)),
+        (None, "", list, (4, "does not exist", True)),
+        (["C000001;Zoé"], "contactId;firstname", lambda: ["--map", "x=custom1"], (2, "x", True)),
+        (["C000001;Zoé"], "contactId;firstname", broken_key_file, (2, "can be read by others", False)),
+        (["C000001;Zoé"], "contactId;firstname", lambda: ["--state-dir", "/dev/null/x"], (7, "cannot be used", False)),
+    ],
+)
+def test_refused_night(
+    night: Nights, rows: list[str] | None, header: str, options: Callable[[], list[str]], end: tuple[int, str, bool]
+) -> None:
+    """A page that was asked for says why nothing was sent, in place of that of yesterday, and so does the history."""
+    code, reason, in_history = end
+    write("C000001;Zoé")
+    assert night()[0] == 0
+    assert "The one contact is in place." in page()
+    before = night.last_line
+    if rows is None:
+        Path("contacts.csv").unlink()
+    else:
+        write(*rows, header=header)
+    ended, err = night("contacts.csv", *options())
+    assert ended == code
+    assert reason in err
+    assert "Page: p.html" in err
+    text = page()
+    assert "<title>contacts.csv: Nothing was sent.</title>" in text
+    assert "The one contact is in place." not in text
+    assert reason in text
+    line = night.last_line
+    assert (line != before) == in_history
+    if in_history:
+        assert (line["exit_code"], line["outcomes"]) == (code, {})
+        assert reason in str(line["reason"])
+        assert night.main("history", *night.options) == 0
+        assert reason in night.main.read().out.splitlines()[0]
+
+
+def test_json_of_a_refused_night(main: Main, night: Nights) -> None:
+    """The object of a refusal names its run and its page."""
+    write("C1;Zoé", header="contactId;fisrtname")
+    assert main("run", "contacts.csv", *night.options, "--page", "p.html", "--json", "-q") == 4
+    out, err = main.read()
+    found = json.loads(out)
+    assert (found["report"], found["page"], found["workbook"]) == (None, "p.html", None)
+    assert found["run"] == night.last_line["id"]
+    assert err.splitlines()[1:] == ["Page: p.html"]
+
+
+@pytest.mark.parametrize("command", [("run", "--sandbox"), ("check",)])
+def test_refused_rehearsal(main: Main, served: tuple[Sandbox, list[str]], command: tuple[str, ...]) -> None:
+    """The notice of a rehearsal or a check keeps the page of a real run, and says what it is."""
+    write("C000001;Zoé")
+    assert main("run", "contacts.csv", *served[1], "--rate", "0", "--page", "p.html") == 0
+    before = page()
+    write("C1;Zoé", header="contactId;fisrtname")
+    assert main(command[0], "contacts.csv", *command[1:], "--page", "p.html") == 4
+    word = "check" if command[0] == "check" else "rehearsal"
+    assert page() == before
+    assert f"[{word}] contacts.csv: Nothing was sent." in page(f"p.{word}.html")
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "code"),
+    [(Behaviour(status=401, code=10), 5), (Behaviour(status=503, body=b"down", content_type="text/plain"), 6)],
+)
+def test_stopped_night(night: Nights, behaviour: Behaviour, code: int) -> None:
+    """When the key is refused or the API is down, page, workbook and history say so."""
+    workbook(("contactId", "firstname"), ("C000001", "Zoé"))
+    night.sandbox.script["C000001"] = [behaviour] * 9
+    assert night("contacts.xlsx", "--attempts", "1", "--max-duration", "2")[0] == code
+    assert night.last_line["exit_code"] == code
+    said = str(night.last_line["reason"])
+    assert said
+    assert said in html.unescape(page())
+    first = openpyxl.load_workbook("contacts.results.xlsx").worksheets[0]
+    assert first["A1"].value == said
+
+
+def test_refused_workbook(night: Nights) -> None:
+    """A workbook that cannot be read as contacts has a workbook that says why, and names the file to correct."""
+    workbook(("contactId", "fisrtname"), ("C1", "Zoé"))
+    ended, err = night("contacts.xlsx")
+    assert ended == 4
+    assert "Workbook: contacts.results.xlsx" in err
+    book = openpyxl.load_workbook("contacts.results.xlsx")
+    assert book.sheetnames == ["To fix"]
+    assert "fisrtname" in str(book.worksheets[0]["A1"].value)
+    assert "correct contacts.xlsx itself" in str(book.worksheets[0]["A2"].value)
+    assert not Path("contacts.results.csv").exists()
+    assert night("contacts.xlsx", "--workbook", "none")[1].count("Workbook:") == 0
+
+
+def test_hidden_rows_are_shown(night: Nights) -> None:
+    """Hidden rows refuse the workbook, and its reports show which they are."""
+    rows = [(f"C{number:06}", "Zoé") for number in range(1, 31)]
+    workbook(("contactId", "firstname"), *rows, hidden=tuple(range(3, 30)))
+    ended, err = night("contacts.xlsx")
+    assert ended == 4
+    assert "hidden or filtered out, 27 in all (3, 4, 5, 6, 7 and 22 more)" in err
+    assert "are invalid, more than" not in err
+    lines = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert [line.split(";")[2] for line in lines if "row-hidden" in line] == [str(number) for number in range(3, 30)]
+    assert page().count("row-hidden") >= 27
+    first = openpyxl.load_workbook("contacts.results.xlsx").worksheets[0]
+    assert [first.cell(row, 1).value for row in range(4, 31)] == list(range(3, 30))
+    assert night.sandbox.requests == 0
+    assert night.last_line["exit_code"] == 4
+
+
+def test_a_notice_replaces_nothing_else(main: Main, night: Nights) -> None:
+    """A notice is never written over the source, whatever the options say."""
+    before = write("C1;Zoé", header="contactId;fisrtname").read_bytes()
+    assert main("run", "contacts.csv", "--sandbox", "--workbook", "contacts.csv") == 4
+    assert Path("contacts.csv").read_bytes() == before
+    assert "Workbook:" not in main.read().err
+    main.env["CONTACT_SYNC_API_KEY"] = KEY
+    assert night("contacts.csv", "--report-mode", "640")[0] == 4
+    assert Path("p.html").stat().st_mode & 0o777 == 0o640
