@@ -241,7 +241,7 @@ MAX_CONFLICTS = _percent("--max-conflicts", default="10", help="stop if more edi
 REPORTS = (
     Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
     Option("--workbook", type=PATH, metavar="PATH", help="marked-up workbook [next to the report], or none"),
-    Option("--page", type=PATH, metavar="PATH", help="also write the report as an HTML page"),
+    Option("--page", type=PATH, metavar="PATH", help="also write an HTML page; several files: a folder"),
     Option("--show-phones", is_flag=True, help="do not mask phone numbers on the page"),
     Option("--report-mode", type=_MODE, metavar="MODE", help="permissions of the reports [600]"),
 )

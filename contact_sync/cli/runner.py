@@ -17,7 +17,7 @@ from contact_sync.cli.logging import configure_log
 from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
 from contact_sync.cli.progress import Progress
-from contact_sync.errors import ConfigError, ContactSyncError, MissingError, SourceError
+from contact_sync.errors import BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.model import PullSummary, Summary, Watcher
@@ -151,19 +151,20 @@ def _retry_command(ctx: Context) -> str:
     return shlex.join(["contact-sync", "retry", *options])
 
 
-def run_file(ctx: Context, options: Options, flow: Flow, build: Build, *, may_be_gone: bool = False) -> FileResult:
+def run_file(ctx: Context, options: Options, flow: Flow, build: Build, *, is_arrival: bool = False) -> FileResult:
     """Run a file; an error, or a bug, leaves a notice and is returned, so that others can be run.
 
-    Raises MissingError if the file `may_be_gone`.
+    Of an inbox (`is_arrival`), one that is busy leaves none, and MissingError is raised for one that another run may have moved.
     """
     console, path = ctx.obj.console, options["source"]
     try:
         offer_retry = build is build_settings.for_run and build_settings.purpose_of(options) is Purpose.REAL
         return _execute(ctx, flow, build, options, offer_retry=offer_retry and not options["plan"])
     except ContactSyncError as error:
-        if may_be_gone and isinstance(error, MissingError):
+        if is_arrival and isinstance(error, MissingError):
             raise
-        _leave_notice(options, error)
+        if not (is_arrival and isinstance(error, BusyError)):
+            _leave_notice(options, error)
         return failure_of(console, error, path)
     except Exception as bug:  # which must not keep the others from being run
         log.exception("with %s", path.name)

@@ -7,6 +7,7 @@ rows and its time.
 import contextlib
 import os
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,13 +21,13 @@ from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.model import readable
 from contact_sync.names import Purpose, report_beside
-from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE
 from contact_sync.sync import inbox
 from contact_sync.sync import run as sync
 from contact_sync.sync.arrivals import Arrivals
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.inbox import FileResult
+from contact_sync.sync.pages import open_pages, page_in, write_index
 
 
 def run(ctx: Context) -> int:
@@ -41,33 +42,57 @@ def _run_sources(ctx: Context) -> FileResult:
         raise ConfigError("--plan is of one file: run the others by themselves.")
     budget = Budget.begin(options["rate"], options["limit"], options["max_duration"])
     reports = _reports_of(options)
+    pages = _pages_of(options, reports)
     results: list[FileResult] = []
     for source, report in reports.items():
         if any(result.stops_others for result in results):
             console.print_message(_("{path} was not run.", path=source))
         elif report is None:
-            results += _run_folder(ctx, {**options, "source": source}, budget)
+            results += _run_folder(ctx, {**options, "source": source}, budget, pages)
         else:
-            given = {**options, "source": source, "report": report}
+            given = _of_file(options, source, report, pages)
             results.append(shown(partial(run_file, ctx, given, partial(sync.run, budget=budget), build_settings.for_run)))
+    if pages:
+        empty = [] if results else [_("No file has arrived in {path}.", path=folder) for folder in reports]
+        notices = empty + list(dict.fromkeys(result.sentence for result in results if result.sentence))
+        try:
+            write_index(pages, build_settings.purpose_of(options), notices, options["report_mode"])
+        except ContactSyncError as error:
+            results.append(shown(partial(failure_of, console, error, None)))
     return min(results, key=lambda result: RANK.index(result.code), default=_NOTHING)
 
 
 _NOTHING = FileResult(0, "", is_open=False)  # the result of an empty folder
 
 
+def _pages_of(options: Options, reports: Mapping[Path, Path | None]) -> Path | None:
+    """Return the folder of pages of several files or a folder; None without one. Raises ConfigError, StorageError."""
+    folders = [source for source, report in reports.items() if report is None]
+    if options["page"] in {None, NOWHERE} or (len(reports) == 1 and not folders):
+        return None
+    open_pages(options["page"], folders)
+    return Path(options["page"])
+
+
+def _of_file(options: Options, source: Path, report: Path, pages: Path | None) -> Options:
+    """Return the options for one file."""
+    given = {**options, "source": source, "report": report}
+    if pages:
+        given["page"] = page_in(pages, source, build_settings.purpose_of(options))
+    return given
+
+
 def _reports_of(options: Options) -> dict[Path, Path | None]:
     """Return each source once, and its report, None for a folder. Raises ConfigError where a report does not fit."""
     sources = {os.path.realpath(source): source for source in reversed(options["sources"])}
     folders = [source for source in sources.values() if os.path.isdir(source)]  # noqa: PTH112 - which does not raise
-    if any(options[name] not in {None, NOWHERE} for name in FORMATS):
+    if any(options[name] not in {None, NOWHERE} for name in ("report", "workbook")):
         if folders:
             raise ConfigError(
-                "{path} is a folder, so each file has its own reports: leave out --report, --workbook and --page.",
-                path=folders[-1],
+                "{path} is a folder, so each file has its own reports: leave out --report and --workbook.", path=folders[-1]
             )
         if len(sources) > 1:
-            raise ConfigError("Each of several files has its own reports: leave out --report, --workbook and --page.")
+            raise ConfigError("Each of several files has its own reports: leave out --report and --workbook.")
     reports: dict[Path, Path | None] = dict.fromkeys(reversed(sources.values()))
     files = [source for source in reports if source not in folders]
     purpose = build_settings.purpose_of(options)
@@ -84,15 +109,15 @@ def _reports_of(options: Options) -> dict[Path, Path | None]:
     return reports
 
 
-def _run_folder(ctx: Context, options: Options, budget: Budget) -> list[FileResult]:
+def _run_folder(ctx: Context, options: Options, budget: Budget, pages: Path | None) -> list[FileResult]:
     """Run each file of a folder; return the results, the last of which may be the error that ended the loop."""
     console, folder = ctx.obj.console, options["source"]
     purpose = build_settings.purpose_of(options)
 
     def run_one(path: Path) -> FileResult:
-        report = report_beside(path, purpose, whole=True)
-        given, flow = {**options, "source": path, "report": report}, partial(sync.run, budget=budget)
-        return run_file(ctx, given, flow, build_settings.for_run, may_be_gone=True)
+        given = _of_file(options, path, report_beside(path, purpose, whole=True), pages)
+        flow = partial(sync.run, budget=budget)
+        return run_file(ctx, given, flow, build_settings.for_run, is_arrival=True)
 
     results: list[FileResult] = []
     try:

@@ -32,7 +32,7 @@ def test_files_of_a_folder_are_run_and_moved(main: Main, served: tuple[Sandbox, 
     assert main("run", "in", *options) == 0
     assert "No file has arrived in in." in main.read().err
     assert main("run", "in", *options, "--expect-by", "00:00", "-q") == 0
-    assert main("run", "in", *options, "--page", "p.html") == 2
+    assert main("run", "in", *options, "--report", "r.csv") == 2
     assert "each file has its own reports" in main.read().err
 
 

@@ -232,7 +232,7 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
         ("--duplicates all", "'--duplicates': 'all' is not one of 'refuse', 'first', 'last'."),
         ("--hidden maybe", "'--hidden': 'maybe' is not one of 'refuse', 'include', 'skip'."),
         ("--nonsense", "No such option '--nonsense'."),
-        ("more.csv --report r.csv", "Each of several files has its own reports: leave out --report, --workbook and --page."),
+        ("more.csv --report r.csv", "Each of several files has its own reports: leave out --report and --workbook."),
         ("contacts.results.csv", "The report of contacts.csv would overwrite contacts.results.csv: run that file by itself."),
         ("--base-url http://example.com", "the API key would be sent unencrypted to example.com: correct --base-url."),
         ("--api-key-file missing", "The API key file missing cannot be read (No such file or directory): check --api-key-file."),

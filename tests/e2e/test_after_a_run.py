@@ -467,7 +467,7 @@ def test_rehearsal_of_an_inbox(workspace: Workspace, option: str) -> None:
     assert workspace.sandbox.calls == []
 
 
-@pytest.mark.parametrize("option", ["--report", "--workbook", "--page"])
+@pytest.mark.parametrize("option", ["--report", "--workbook"])
 def test_inbox_with_one_report_is_refused(workspace: Workspace, option: str) -> None:
     """Files of a folder cannot share a report."""
     arrive(workspace, "a.csv", 5)

@@ -34,7 +34,7 @@ def headline(summary: Summary) -> dict[str, str]:
     return {
         "title": " ".join([*_label(summary), labelled(readable(summary.source.name), " ".join(clauses))]),
         "banner": element("p", summary.banner, class_="banner") if summary.banner else NOTHING,
-        "when": _when(summary.run),
+        "when": when(summary.run),
         "tone": tone,
         "state": state,
         "sentence": joined((element("span", clause) for clause in clauses), " "),
@@ -98,7 +98,7 @@ def _state(summary: Summary) -> tuple[str, str]:
     return "fine", _("Nothing needs attention")
 
 
-def _when(run: str) -> Markup:
+def when(run: str) -> Markup:
     """Return the start of the run, from its id, in local time."""
     try:
         began = datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
