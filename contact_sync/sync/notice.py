@@ -28,8 +28,10 @@ def leave_notice(settings: Settings, error: ContactSyncError) -> None:
     The CSV report has nothing but rows, so there is none. A notice that cannot be written is left out.
     """
     source = settings.source.path
-    summary = error.summary = error.summary or Summary(new_id(datetime.now(UTC)), source, None, purpose=settings.purpose)
-    summary.report, summary.exit_code, summary.reasons = None, error.exit_code, [str(error)]
+    run = error.summary.run if error.summary else new_id(datetime.now(UTC))
+    # Rows that were read are accounted for nowhere, so none is counted.
+    summary = error.summary = Summary(run, source, None, exit_code=error.exit_code, purpose=settings.purpose)
+    summary.reasons = [str(error)]
     paths = output_paths(settings, _WORKBOOKS.get(source.suffix.lower(), ""))
     try:
         refuse_clashes(paths)

@@ -11,6 +11,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
+from contact_sync.errors import StorageError
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Sandbox
 
@@ -190,3 +191,18 @@ def test_a_notice_replaces_nothing_else(main: Main, night: Nights) -> None:
     main.env["CONTACT_SYNC_API_KEY"] = KEY
     assert night("contacts.csv", "--report-mode", "640")[0] == 4
     assert Path("p.html").stat().st_mode & 0o777 == 0o640
+
+
+def test_rows_that_were_read_are_not_counted(main: Main, night: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the ledger fails after all rows were read, the page and the object of the run count none: they have no outcome."""
+
+    def full(*_: object) -> None:
+        raise StorageError("The disk is full.")
+
+    monkeypatch.setattr("contact_sync.sync.steps.deviations", full)
+    write("C000001;Zoé")
+    assert main("run", "contacts.csv", *night.options, "--page", "p.html", "--json") == 7
+    found = main.read_json()
+    assert (found["rows"], found["outcomes"], found["page"]) == (0, {}, "p.html")
+    assert "contacts.csv: Nothing was sent." in page()
+    assert night.last_line["reason"] == "The disk is full."
