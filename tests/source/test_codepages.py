@@ -68,14 +68,14 @@ def test_rare_sign_in_a_file_of_names(language: str, encoding: str) -> None:
     """A file of names with a rare sign is read as what it is, or refused; never are other letters read."""
     chance, special = random.Random(language), accented(language)
     found = Counter[str]()
-    for remark in REMARKS * 3:
+    for remark in REMARKS:
         people = [chance.choice(special) for _ in range(12)]
         content = text("contactId;custom1;nom", f"0;{remark};Roux", *(f"{n};;{name}" for n, name in enumerate(people))).decode()
         if content.encode(encoding, "ignore").decode(encoding) == content:
             result = outcome(content, encoding)
             found[result] += 1
             assert result != "wrong", (remark, people)
-    assert found["right"] > 50
+    assert found["right"] > 15
     assert found["refused"] <= (0 if encoding == "utf-8" else 0.15 * found.total())
 
 
@@ -86,7 +86,7 @@ def test_few_names(language: str, encoding: str, change: type[str]) -> None:
     """A file with one or two accents is not read as other letters, if it is in an encoding that programs write today."""
     chance, special, known = random.Random(language), accented(language), names(*LANGUAGES[language])
     found = Counter[str]()
-    for _ in range(100):
+    for _ in range(40):
         people = [chance.choice(special), *(chance.choice(known) for _ in range(chance.randrange(5)))]
         content = text("contactId;nom", *(f"{n};{change(name)}" for n, name in enumerate(people))).decode()
         if content.encode(encoding, "ignore").decode(encoding) == content:
