@@ -28,5 +28,5 @@ def harmless(cells: str) -> bool:
 
 
 def unescape(text: str) -> str:
-    """Return the text that `escape` made `text` from."""
-    return text.removeprefix("'")
+    """Return the text that `escape` made `text` from; one that it makes of none, such as 't Hooft, is itself."""
+    return text[1:] if text[:1] == "'" and escape(text[1:]) == text else text
