@@ -56,8 +56,9 @@ CATALOGUE: dict[str, str] = {
         "write it into the last report of this contact, or pull again."
     ),
     "cell-converted": N_(
-        "{field} is what a spreadsheet makes of the value that was pulled (0123 becomes 123): put the value back, or pull as "
-        ".xlsx; if it is meant, send it in a file of its own without the column sync_base."
+        "{field} is what a spreadsheet makes of the value that was pulled (0123 becomes 123, and 1/2 a date): put the value "
+        "back, or pull as .xlsx; if it is meant, write a date as 2020-12-31, and send another value in a file of its own without "
+        "the column sync_base."
     ),
     "cell-emptied": N_("{field} was emptied, or says that it is empty, since the file was pulled: put the value back{clear}."),
     # a contact that was read before its update

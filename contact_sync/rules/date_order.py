@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contact_sync.model import ID, NAMES, PHONE, Violation
 from contact_sync.rules.cells import DATE, URL
 
-_MONTH_FIRST = "date-month-first"
+_MONTH_FIRST = {"date-month-first", "cell-converted"}  # the latter: a base token proves it
 _is_header = re.compile(
     r"(?<![a-z])(?:mm?[ ./-]?(?:jj?|dd?)[ ./-]?[ay]{1,4}(?![a-z])|(?:mois|month)\W+(?:jour|day)\b)", re.IGNORECASE
 ).search
@@ -32,7 +32,9 @@ class DateOrder:
 
     def observe(self, rows: Sequence[Sequence[str]], violations: Iterable[Collection[Violation]]) -> None:
         """Take in rows and the violations that were found in them."""
-        self._is_month_first = self._is_month_first or any(v.code == _MONTH_FIRST for found in violations for v in found)
+        self._is_month_first = self._is_month_first or any(
+            v.code in _MONTH_FIRST and v.field == DATE for found in violations for v in found
+        )
         if self._is_month_first or self._is_day_first or not self._others:
             return
         self._is_day_first = _find_day_first("\n".join([row[self._day] for row in rows])) is not None

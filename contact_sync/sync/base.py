@@ -10,7 +10,7 @@ from contact_sync.i18n import N_, _
 from contact_sync.ledger.base_token import Base, BaseTokens, Fit
 from contact_sync.model import FIELDS, ID, NAMES, PHONE, ROW, Chunk, Source, Violation
 from contact_sync.rules.canonical import canonical_texts
-from contact_sync.rules.cells import DATE, TEXTS
+from contact_sync.rules.cells import DATE, TEXTS, trim
 from contact_sync.rules.columns import NOTHING_TO_SEND, Verdicts
 from contact_sync.rules.conversions import is_shortened, originals
 
@@ -74,7 +74,9 @@ class Bases:
                 self.edits.update(base.edited)
                 found = [flaw for flaw in found if flaw.field in base.edited]
                 found += self._emptied(base.edited, texts, payloads[at])
-                found += self._converted(token, contact_id, payloads[at])
+                converted = self._converted(token, contact_id, cells, base.edited)
+                found = [flaw for flaw in found if flaw.field not in converted]
+                found += [Violation("cell-converted", name) for name in converted]
             elif base.fit is Fit.MOVED:
                 found = [Violation("id-moved", ID)]
             else:
@@ -83,7 +85,7 @@ class Bases:
                 violations[at] = found
             elif not any(value is not None for value in payloads[at]) and at not in stale:
                 untouched.add(at)
-            if DATE in base.edited:
+            if DATE in base.edited and all(flaw.field != DATE for flaw in found):
                 edited_dates.add(at)
         ambiguous = [at for at in verdicts.ambiguous if at in edited_dates]
         return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched, stale
@@ -115,12 +117,13 @@ class Bases:
             if name in edited
         ]
 
-    def _converted(self, token: str, contact_id: str, payload: Sequence[str | None]) -> list[Violation]:
-        """Return a violation for each text that a spreadsheet has converted."""
+    def _converted(self, token: str, contact_id: str, cells: Sequence[str], edited: frozenset[str]) -> list[str]:
+        """Return the edited fields whose cell has what a spreadsheet makes of the value that was pulled."""
+        shown = [(name, trim(cells[self.source.mapping[name]])) for name in FIELDS if name in edited]
         return [
-            Violation("cell-converted", name)
-            for name, value in zip(FIELDS, payload, strict=True)
-            if value and name in TEXTS and (is_shortened(value) or self.tokens.held(token, contact_id, name, originals(value)))
+            name
+            for name, text in shown
+            if (name in TEXTS and is_shortened(text)) or self.tokens.held(token, contact_id, name, originals(text, name))
         ]
 
     def refuse_foreign(self) -> None:

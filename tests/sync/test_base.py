@@ -224,14 +224,56 @@ def test_a_workbook(pulled: Pulled) -> None:
     assert pulled.sent == [("C000001", {"firstname": "Zoë"})]
 
 
-@pytest.mark.parametrize("saved", ["7", "7.0", "1.23E+15"])
-def test_what_a_spreadsheet_makes_of_a_value(pulled: Pulled, saved: str) -> None:
-    """Zeros that a spreadsheet has taken away are never sent; another number is."""
-    pulled.edit("C000001", custom3=saved)
-    expected = "updated" if saved == "7.0" else "invalid"
-    assert pulled.run().outcomes == {expected: 1, "unchanged": 3}
-    assert pulled.codes()["C000001"] == ("" if saved == "7.0" else "cell-converted")
-    assert pulled.run(live=True, source=pulled.source).exit_code == (0 if saved == "7.0" else 3)
+@pytest.mark.parametrize(
+    ("field", "saved", "code"),
+    [
+        *(("custom3", "7", "cell-converted"), ("custom3", "7.0", "cell-converted"), ("custom3", "8", "")),
+        *(("custom3", "1.23E+15", "cell-converted"), ("custom3", "1,23456789012346E+016", "cell-converted")),
+        *(("custom3", "1/2/2026", ""), ("custom3", "TRUE", ""), ("custom3", "12:30:00 PM", "")),
+        *(("date", "2/1/1980", "cell-converted"), ("date", "02/01/80", "cell-converted"), ("date", "1980-01-02", "")),
+        *(("date", "3/1/1980", ""), ("date", "03/01/80", "date-two-digits")),
+    ],
+)
+def test_what_a_spreadsheet_makes_of_a_value(pulled: Pulled, field: str, saved: str, code: str) -> None:
+    """What a spreadsheet has made of the value is never sent; another number is, and a day that is written year first."""
+    pulled.edit("C000001", **{field: saved})
+    assert pulled.run().outcomes == {"invalid" if code else "updated": 1, "unchanged": 3}
+    assert pulled.codes()["C000001"] == code
+    assert pulled.run(live=True, source=pulled.source).exit_code == (3 if code else 0)
+
+
+def test_dates_of_an_american_spreadsheet(pulled: Pulled) -> None:
+    """One date that is proven to have the month first makes the edited ones that can be read two ways doubtful."""
+    rows = pulled.rows()
+    rows[0][HEADER.index("date")] = "2/1/1980"
+    rows[1][HEADER.index("date")] = "5/6/1960"
+    pulled.save(rows)
+    assert pulled.run().outcomes == {"invalid": 2, "unchanged": 2}
+    assert pulled.codes() == {"C000001": "cell-converted", "C000002": "date-ambiguous", "C000003": "", "C000004": ""}
+    assert pulled.sent == []
+
+
+def test_a_phone_number_without_its_plus(pulled: Pulled) -> None:
+    """A number of New Caledonia without its plus would be read as a French one."""
+    rows, number = pulled.rows(), "+687751234"
+    values = (number, *CONTACTS["C000001"][1:])
+    rows[0] = ["C000001", number.lstrip("+"), *values[1:], pulled.tokens().issue(pulled.tokens().new_head(), "C000001", values)]
+    pulled.save(rows)
+    assert pulled.run().outcomes == {"invalid": 1, "unchanged": 3}
+    assert pulled.codes()["C000001"] == "cell-converted"
+
+
+def test_a_workbook_without_its_mark(pulled: Pulled) -> None:
+    """A pulled workbook that has lost the column `sync_verbatim` keeps the apostrophes of its values."""
+    book = openpyxl.Workbook()
+    for row in (HEADER, *pulled.rows()):
+        book.worksheets[0].append(list(row))
+        for cell in book.worksheets[0][book.worksheets[0].max_row]:
+            cell.data_type = "s"
+    path = pulled.folder / "contacts.xlsx"
+    book.save(path)
+    age(path)
+    assert pulled.run(source=path).outcomes == {"unchanged": 4}
 
 
 cells = st.tuples(st.sampled_from(list(CONTACTS)), st.sampled_from(["firstname", "lastname", "custom1", "custom4"]))
