@@ -162,7 +162,12 @@ _find_escapes = re.compile(
     r"|[%=]C[2-5][%=][89AB][0-9A-F]"  # of addresses and mails: %C3%A9, =C3=A9
 ).finditer
 _IN_ESCAPES = ("&", "\\u", "\\x", "=C", "%C", "+A", "<")
-_find_loss_in_word = re.compile(rf"(?<![^\s;])[{_LATIN}]+[?¿]+[{_SMALL}][{_LATIN}]*(?![^\s,;.!?])").search
+_find_loss = re.compile(  # beside questions and addresses, which are right: ok? a?b=c ?a=1
+    rf"(?<![^\s;])[{_LATIN}]+[?¿]+[{_SMALL}][{_LATIN}]*(?![^\s,;.!?])"  # Gda?sk
+    rf"|(?<![^\s;])(?=[^\s;]{{4}})[{_CAPITAL}]+\?+[{_CAPITAL}]+(?![^\s,;.!?])"  # S?AWOMIR
+    rf"|(?<![^\s;])\?+[{_LATIN}0-9][{_LATIN}0-9.,'’-]*(?![^\s;!?])"  # ?ód?, ?5
+    r"|(?<![^;])\s*\?\s*(?:\?\s*)+(?![^;])"  # nothing but ??
+).search
 _find_loss_in_name = re.compile(rf"(?<=[{_LATIN}])[?¿]|[?¿](?=[{_LATIN}])").search
 _find_fraction = re.compile(rf"(?<=[{_LATIN}])[¼½¾](?=[{_SMALL}])").search  # œ and Œ of ISO 8859-15: Dub½uf
 # Encodings of one byte a letter confused: HÈlËne, H‚lŠne, Hйlиne, and …lodie. In a name no capital with an accent, no sign and no
@@ -227,12 +232,12 @@ def may_be_misread(text: str) -> bool:
 
 
 def is_damaged_text(text: str) -> bool:
-    """Return True for a text that is damaged, with escapes, or with `?` in place of letters inside a word."""
+    """Return True for a text that is damaged, with escapes, or with `?` in place of letters: in or before a word, or alone."""
     if is_misread(text):
         return True
     if any(mark in text for mark in _IN_ESCAPES) and _has_escape(text):
         return True
-    if ("?" in text or "¿" in text) and _find_loss_in_word(text):
+    if ("?" in text or "¿" in text) and _find_loss(text):
         return True
     if text.isascii():
         return False

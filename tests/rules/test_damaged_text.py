@@ -182,7 +182,11 @@ def test_sentence_shows_the_likely_text(text: str, likely: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["fran?ais", "la fa?ade", "Zo&eacute;", "Ren√©", "ma fa¿ade", "du b½uf", "R\\u00e9union", "Hйlиne", "<p>Oui</p>"]
+    "text",
+    [
+        *("fran?ais", "la fa?ade", "Zo&eacute;", "Ren√©", "ma fa¿ade", "du b½uf", "R\\u00e9union", "Hйlиne", "<p>Oui</p>"),
+        *("?ód?", "à ?ód?, rue 5", "?ukasz", "S?AWOMIR", "KO?O?YJA", "?5", "dès ?12,50", "Dvo?ák", "??", "??????", "?? ?? "),
+    ],
 )
 def test_damage_in_a_custom_field(text: str) -> None:
     """A custom field is judged as a name is."""
@@ -195,6 +199,7 @@ def test_damage_in_a_custom_field(text: str) -> None:
     "text",
     [
         *("Vraiment ?", "ok?", "¿Qué tal?", "https://exemple.fr/?a=1&copy=2&b=c", "www.exemple.fr/x?y", "a?b=c", "1?2", "C?"),
+        *("rappeler ?", "OK ??", "?", "sûr?!", "oui ? non ?", "?a=1&b=2", "?q=5", "OUI?", "A?B", "(?)", "5 ?", "Quoi?? Rien!"),
         *(
             "https://exemple.fr/?q=caf%C3%A9",
             "voir www.exemple.fr/caf%C3%A9=C3=A9",
@@ -233,6 +238,21 @@ def test_quick_test_of_latin_1_misses_nothing() -> None:
 
 def test_text_is_judged_as_in_its_column() -> None:
     """Texts that are joined by semicolons, as a column is, are damaged if one of them is."""
-    for text in ["Zo&eacute;", "H?l?ne", "Ren√©", "Ren\ufffd", "Île", "Zoé", "voilÃ ", "IRMÃ"]:
+    for text in [
+        "Zo&eacute;",
+        "H?l?ne",
+        "?ód?",
+        "??",
+        " ?? ",
+        "S?AWOMIR",
+        "ok ?",
+        "?a=1",
+        "Ren√©",
+        "Ren\ufffd",
+        "Île",
+        "Zoé",
+        "voilÃ ",
+        "IRMÃ",
+    ]:
         assert is_damaged_name(f"Zoé;{text};Léa") is is_damaged_name(text), text
         assert is_damaged_text(f"Zoé;{text};Léa") is is_damaged_text(text), text
