@@ -34,9 +34,10 @@ _TRUTH = {"TRUE": True, "VRAI": True, "FALSE": False, "FAUX": False}
 _is_scientific = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]+|-?[0-9][.,][0-9]+E-[0-9]+", re.ASCII).fullmatch  # 1E3 may be a code
 _is_decimal = re.compile("-?[0-9]+[.,][0-9]+", re.ASCII).fullmatch
 _is_rounded = re.compile("[1-9][0-9]{14}0{3,}", re.ASCII).fullmatch
-_LOST = "".join(map(chr, (*range(0x100, 0x180), *range(0x218, 0x21C), *range(0x391, 0x3CF), *range(0x410, 0x460))))
-_LOST += "→\u2212≈≠≤≥✓✔★☎♥"
-"""Letters and signs that cp1252 has not: each becomes `?` when a file is saved in it."""
+_LETTERS = "".join(map(chr, (*range(0x100, 0x180), *range(0x218, 0x21C), *range(0x391, 0x3CF), *range(0x410, 0x460))))
+_EMOJI = "".join(map(chr, (*range(0x2600, 0x27C0), *range(0x1F300, 0x1F6D0), *range(0x1F90C, 0x1FA00))))
+_LOST = {"?": _LETTERS + "→\u2212≈≠≤≥" + _EMOJI, "??": _EMOJI}
+"""What programs write that save a file in cp1252 → the characters that it may have been."""
 _LONGEST = 40
 _DIGITS_OF_YEAR, _MONTHS, _DAYS = 4, 12, 31
 
@@ -66,8 +67,8 @@ def _spellings(text: str) -> Iterator[Iterator[str]]:
     """Yield the spellings of each value that a cell may show."""
     if escape(text) != text:
         yield iter(["'" + text])  # which is taken off a text of a workbook that has lost the column `sync_verbatim`
-    if text.count("?") == 1:
-        yield (text.replace("?", letter) for letter in _LOST)
+    if len(marks := re.findall(r"\?+", text)) == 1:
+        yield (text.replace(marks[0], lost) for lost in _LOST.get(marks[0], ""))
     if text.upper() in _TRUTH:
         yield spell_truth(value=_TRUTH[text.upper()])
     yield from map(spell_number, _numbers(text))

@@ -54,7 +54,8 @@ def spell_number(value: Decimal) -> Iterator[str]:
     else:
         yield from forms
         yield from (f"+{text}" for text in short)
-        yield from (form for text in short for sign in _CURRENCIES for form in (sign + text, f"{text} {sign}", text + sign))
+        yield from (f"{sign}{space}{text}" for text in short for sign in _CURRENCIES for space in ("", " "))
+        yield from (f"{text}{space}{sign}" for text in short for sign in _CURRENCIES for space in ("", " "))
         yield from (form for text in _spell_short(size * 100) for form in (f"{text}%", f"{text} %"))
 
 
@@ -175,9 +176,11 @@ def spell_moment(day: tuple[int, int, int], time: tuple[int, int, int | None]) -
     pairs = ((of_month, month), (month, of_month))
     dates += [f"{one}{sign}{two}{sign}{year}" for sign in "/-." for one, two in pairs]
     dates += [f"{one:02}{sign}{two:02}{sign}{year}" for sign in "/-." for one, two in pairs]
-    times = [f"{hours:02}:{minutes:02}:{second:02}" for second in (range(60) if seconds is None else [seconds])]
-    if not seconds:
-        times += [f"{hours:02}:{minutes:02}", f"{hours}:{minutes:02}"]
+    start = 3600 * hours + 60 * minutes + (seconds or 0)
+    clocks = range(start, start + (60 if seconds is None else 2))  # LibreOffice may show a second less
+    times = [f"{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}" for clock in clocks]
+    for hour, minute in ((clock // 3600, clock // 60 % 60) for clock in clocks if clock % 60 == 0):
+        times += [f"{hour:02}:{minute:02}", f"{hour}:{minute:02}"]
     yield from (f"{date} {time}" for date in dates for time in times)
     yield from (f"{dates[0]}T{time}" for time in times)
 

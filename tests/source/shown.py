@@ -108,20 +108,21 @@ def workbook(numbers: list[Pair]) -> bytes:
     return stream.getvalue()
 
 
-def convert(content: bytes, suffix: str, kind: str, folder: Path) -> bytes:
-    """Return a workbook as a French LibreOffice saves it in another format."""
-    profile = folder / "profile" / "user"
+def convert(content: bytes, suffix: str, kind: str, folder: Path, *, locale: str = "fr-FR", read: str = "") -> bytes:
+    """Return a file as the LibreOffice of a `locale` saves it in another format; `read` is the filter that reads it."""
+    profile = folder / f"profile-{locale}" / "user"
     profile.mkdir(parents=True, exist_ok=True)
     (profile / "registrymodifications.xcu").write_text(
         '<oor:items xmlns:oor="http://openoffice.org/2001/registry"><item oor:path="/org.openoffice.Setup/L10N">'
-        '<prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>fr-FR</value></prop></item></oor:items>',
+        f'<prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>{locale}</value></prop></item></oor:items>',
         encoding="utf-8",
     )
-    source = folder / f"numbers.{suffix}"
+    source, saved = folder / f"numbers.{suffix}", folder / "saved"
     source.write_bytes(content)
-    options = (f"-env:UserInstallation=file://{profile.parent}", "--headless", "--convert-to", kind, "--outdir", str(folder))
-    subprocess.run([SOFFICE or "soffice", *options, str(source)], check=True, capture_output=True, timeout=300)
-    return source.with_suffix("." + kind.partition(":")[0]).read_bytes()
+    options = [f"-env:UserInstallation=file://{profile.parent}", "--headless", *([f"--infilter={read}"] if read else [])]
+    command = [SOFFICE or "soffice", *options, "--convert-to", kind, "--outdir", str(saved), str(source)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    return (saved / source.name).with_suffix("." + kind.partition(":")[0]).read_bytes()
 
 
 def texts_of(content: bytes, suffix: str, folder: Path) -> list[str]:
