@@ -177,7 +177,7 @@ def spell_moment(day: tuple[int, int, int], time: tuple[int, int, int | None]) -
     dates += [f"{one}{sign}{two}{sign}{year}" for sign in "/-." for one, two in pairs]
     dates += [f"{one:02}{sign}{two:02}{sign}{year}" for sign in "/-." for one, two in pairs]
     start = 3600 * hours + 60 * minutes + (seconds or 0)
-    clocks = range(start, start + (60 if seconds is None else 2))  # LibreOffice may show a second less
+    clocks = range(start, start + (61 if seconds is None else 2))  # LibreOffice may show a second less
     times = [f"{clock // 3600:02}:{clock // 60 % 60:02}:{clock % 60:02}" for clock in clocks]
     for hour, minute in ((clock // 3600, clock // 60 % 60) for clock in clocks if clock % 60 == 0):
         times += [f"{hour:02}:{minute:02}", f"{hour}:{minute:02}"]
