@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NOW := $(VENV)/.installed
 DEMO := .venv-demo
+WORKERS := $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) * 3 / 2 )))  # many tests wait for a disk or a clock
 PIP := python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -36,12 +37,12 @@ type: dev  ## Check types
 
 test: dev  ## Run all the tests, with coverage of what runs in this process
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses auto --ignore tests/e2e
-	$(BIN)/pytest --numprocesses auto --dist worksteal tests/e2e
+	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) --ignore tests/e2e
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal tests/e2e
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 soak: dev  ## Run the long tests: 50 kills, large files
-	$(BIN)/pytest -m soak
+	$(BIN)/pytest -m soak --hypothesis-profile thorough
 
 bench: dev  ## Measure speed and memory against floors and peers (BENCH=--readme: into tests/benchmarks/README.md)
 	$(BIN)/$(PIP) requests matplotlib

@@ -19,9 +19,11 @@ from contact_sync.i18n import set_language
 from contact_sync.sandbox.server import Sandbox
 
 # A busy machine must not fail a property test: no deadline, and no check of how fast examples are generated.
-hypothesis.settings.register_profile(
-    "any machine", deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+# `make soak` takes the thorough profile.
+for profile, examples in (("any machine", 50), ("thorough", 500)):
+    hypothesis.settings.register_profile(
+        profile, max_examples=examples, deadline=None, print_blob=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
 hypothesis.settings.load_profile("any machine")
 
 _TIMEOUT_S = 60  # for anything in the other thread; far more than it takes
