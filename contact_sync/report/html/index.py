@@ -4,13 +4,12 @@ import html
 import os
 import re
 from collections.abc import Iterable, Sequence
-from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.i18n import _, language
-from contact_sync.report.html.markup import Markup, element, filled, joined, policy
+from contact_sync.i18n import _
+from contact_sync.report.html.markup import Markup, element, filled, joined, template_of
 from contact_sync.report.html.sections import when
 
 _BEGINNING = 1 << 16  # bytes of a page, which has its state and its title there
@@ -19,9 +18,8 @@ _FACTS = re.compile(r'<meta name="state" content="(\w+)">\s*<title>(.*?)</title>
 
 def write(draft: AtomicFile, run: str, pages: Iterable[Path], notices: Sequence[str]) -> None:
     """Write the index of these `pages`, and the `notices` of the last run, whose id is `run`. Raises OSError."""
-    template = files("contact_sync.report.html").joinpath("index.html").read_text(encoding="utf-8")
-    parts = policy(template) | {
-        "language": language(),
+    template, of_head = template_of("index")
+    parts = of_head | {
         "title": _("Runs of contact-sync"),
         "last": joined([_("Last run:"), when(run)], " "),
         "notices": joined(element("li", notice, class_="stopped") for notice in notices),

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
+from importlib.resources import files
 
 from contact_sync.i18n import _, language
 
@@ -61,8 +62,15 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
     return re.sub(r"\[\[(\w+)\]\]", lambda found: safe(parts[found[1]]), template)
 
 
-def policy(template: str) -> dict[str, str]:
-    """Return the digests of the only style and the only script, if any, of a template that a browser may apply."""
-    found = re.findall(r"<(style|script)>(.*?)</\1>", template, re.DOTALL)
-    digests = {name: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for name, text in found}
-    return {name: Markup(f"'sha256-{digest}'") for name, digest in digests.items()}
+def template_of(name: str) -> tuple[str, dict[str, str]]:
+    """Return the template of a whole page, and the parts of its head: the language, and a policy.
+
+    A browser applies its own style and its own script, if any, and nothing else.
+    """
+    head, rest = (files(__package__).joinpath(f"{part}.html").read_text(encoding="utf-8") for part in ("head", name))
+    allowed = ["default-src 'none'"]
+    for kind, text in re.findall(r"<(style|script)>(.*?)</\1>", rest, re.DOTALL):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        allowed.append(f"{kind}-src 'sha256-{digest}'")
+    allowed += ["base-uri 'none'", "form-action 'none'"]
+    return head + rest, {"language": language(), "policy": Markup("; ".join(allowed))}

@@ -8,14 +8,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from importlib.resources import files
 
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.i18n import _, language
+from contact_sync.i18n import _
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Layout, Outcome, Summary
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.html import sections
-from contact_sync.report.html.markup import NOTHING, Markup, element, filled, joined, number, policy
+from contact_sync.report.html.markup import NOTHING, Markup, element, filled, joined, number, template_of
 from contact_sync.report.html.masking import masked
 
 LIMIT = 50_000  # rows of a page at most, which a browser can search and sort; of more rows, those that need attention come first
@@ -36,9 +35,9 @@ def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:
         context = replace(context, layout=context.layout.without(base))
         batches = (batch.without(base) for batch in batches)
     summary, layout = context.summary, context.layout
-    template = files("contact_sync.report.html").joinpath("page.html").read_text(encoding="utf-8")
+    template, of_head = template_of("page")
     before, _rows, after = template.partition("[[lines]]")
-    parts = policy(template) | _words() | sections.headline(summary)
+    parts = of_head | _words() | sections.headline(summary)
     parts |= {"outcomes": sections.outcomes(summary), "causes": sections.causes(summary, masked=context.masked)}
     parts |= {"head": _head(layout), "options": _options(summary), "note": _note(summary), "page": _settings(layout)}
     attempts: Counter[str] = Counter()
@@ -50,7 +49,6 @@ def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:
 def _words() -> dict[str, str]:
     """Return the words of the template."""
     return {
-        "language": language(),
         "skip": _("Skip to the rows"),
         "rows": _("The rows"),
         "noscript": _("The table needs JavaScript, which is switched off here; every row is in the CSV report."),

@@ -1,12 +1,11 @@
 """A plan as one HTML file, which needs no script: its table is written in one pass."""
 
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
 
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.i18n import _, language
+from contact_sync.i18n import _
 from contact_sync.model import Change, Outcome, PlanSummary, readable
-from contact_sync.report.html.markup import element, filled, joined, number, policy
+from contact_sync.report.html.markup import element, filled, joined, number, template_of
 from contact_sync.report.plan import legend, lines
 
 
@@ -16,7 +15,7 @@ def write(draft: AtomicFile, changes: Iterable[Change], plan: PlanSummary) -> No
 
 
 def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
-    template = files("contact_sync.report.html").joinpath("plan.html").read_text(encoding="utf-8")
+    template, of_head = template_of("plan")
     before, _rows, after = template.partition("[[rows]]")
     heads = (_("Row"), "contactId", _("Name"), _("Field"), _("SMS Partner now"), _("Yours"), _("Change"), _("What happens"))
     counts = {
@@ -25,8 +24,7 @@ def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
         _("Cells to be emptied"): plan.emptied,
         _("Invalid rows, not sent"): plan.of.outcomes.get(Outcome.INVALID, 0),
     }
-    parts = policy(template) | {
-        "language": language(),
+    parts = of_head | {
         "title": _("Plan of {name}", name=readable(plan.of.source.name)),
         "number": plan.number,
         "counts": joined(element("div", element("dt", name), element("dd", number(count))) for name, count in counts.items()),
