@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import N_, _
@@ -14,6 +14,8 @@ from contact_sync.rules.cells import DATE, TEXTS, trim
 from contact_sync.rules.columns import NOTHING_TO_SEND, Verdicts
 from contact_sync.rules.conversions import is_shortened, originals
 
+_NOTHING = (None,) * len(FIELDS)  # to send
+_UNTOUCHED = Base(Fit.FITS)
 _MEANT_EMPTY = {"vider", "clear", "vide", "(vide)", "(blank)", "null", "(null)", "n/a", "#n/a", "-", "--", "?"}  # in a name
 
 _UNUSABLE = {
@@ -22,6 +24,15 @@ _UNUSABLE = {
     Fit.UNKNOWN: N_("damaged, or made by another installation"),
     Fit.NEWER: N_("made by a newer version of contact-sync"),
 }
+
+
+class _Row(NamedTuple):
+    """A row with its token; `texts` are its canonical values."""
+
+    token: str
+    contact_id: str
+    cells: Sequence[str]
+    texts: Sequence[str | None]
 
 
 @dataclass
@@ -60,55 +71,60 @@ class Bases:
                 continue
             texts = canonical_texts(payloads[at], cells, self.source.mapping)
             token, _space, undone = tokens[at].partition(" ")
-            base, overtaken = self._read(token, contact_id, texts, successors.get(tokens[at]))
+            row = _Row(token, contact_id, cells, texts)
+            base, overtaken = self._read(row, successors.get(tokens[at]))
             self.fits[base.fit] += 1
-            stale |= {at: overtaken} if overtaken else {}
-            payloads[at] = tuple(
-                [value if name in base.edited else None for name, value in zip(FIELDS, payloads[at], strict=True)]
-            )
-            if base.fit is Fit.FITS and undone and self.tokens.read(undone, contact_id, texts) == Base(Fit.FITS):
-                # What the API had before is put back as it was, whatever the rules say.
-                payloads[at] = tuple([text if name in base.edited else None for name, text in zip(FIELDS, texts, strict=True)])
-                found = []
-            elif base.fit is Fit.FITS:
-                self.edits.update(base.edited)
-                found = [flaw for flaw in found if flaw.field in base.edited]
-                found += self._emptied(base.edited, texts, payloads[at])
-                converted = self._converted(token, contact_id, cells, base.edited)
-                found = [flaw for flaw in found if flaw.field not in converted]
-                found += [Violation("cell-converted", name) for name in converted]
-            elif base.fit is Fit.MOVED:
-                found = [Violation("id-moved", ID)]
-            else:
-                found = [Violation("base-missing", detail={"state": _(_UNUSABLE[base.fit])})]
+            if base == _UNTOUCHED:  # like most rows
+                payloads[at] = _NOTHING
+                if overtaken:
+                    stale[at] = overtaken
+                else:
+                    untouched.add(at)
+                continue
+            is_undo = bool(undone) and self.tokens.read(undone, contact_id, texts) == _UNTOUCHED
+            # What the API had before is put back as it was, whatever the rules say.
+            values = texts if is_undo else payloads[at]
+            payloads[at] = tuple([value if name in base.edited else None for name, value in zip(FIELDS, values, strict=True)])
+            found = [] if is_undo and base.fit is Fit.FITS else self._judge(row, base, found, payloads[at])
             if found:
                 violations[at] = found
-            elif not any(value is not None for value in payloads[at]) and at not in stale:
+            elif not any(value is not None for value in payloads[at]):
                 untouched.add(at)
             if DATE in base.edited and all(flaw.field != DATE for flaw in found):
                 edited_dates.add(at)
         ambiguous = [at for at in verdicts.ambiguous if at in edited_dates]
         return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched, stale
 
-    def _read(self, token: str, contact_id: str, texts: Sequence[str | None], successor: str | None) -> tuple[Base, list[str]]:
+    def _read(self, row: _Row, successor: str | None) -> tuple[Base, list[str]]:
         """Return the relation of a row to its token, and the fields that make it stale.
 
         Without `resend`, fields that are as they were last sent do not count as edited.
         """
-        base = self.tokens.read(token, contact_id, texts)
+        base = self.tokens.read(row.token, row.contact_id, row.texts)
         if base.fit is not Fit.FITS or not successor:
             return base, []
-        since = self.tokens.read(successor, contact_id, texts).edited
+        since = self.tokens.read(successor, row.contact_id, row.texts).edited
         base = base if self.resend else base._replace(edited=base.edited & since)
         return base, [] if base.edited else sorted(since)
 
-    def _emptied(self, edited: frozenset[str], texts: Sequence[str | None], payload: Sequence[str | None]) -> list[Violation]:
+    def _judge(self, row: _Row, base: Base, found: Sequence[Violation], payload: Sequence[str | None]) -> list[Violation]:
+        """Return what is wrong with a row that is not as it was pulled."""
+        if base.fit is Fit.MOVED:
+            return [Violation("id-moved", ID)]
+        if base.fit is not Fit.FITS:
+            return [Violation("base-missing", detail={"state": _(_UNUSABLE[base.fit])})]
+        self.edits.update(base.edited)
+        converted = self._converted(row, base.edited)
+        flaws = [flaw for flaw in found if flaw.field in base.edited] + self._emptied(row, base.edited, payload)
+        return [flaw for flaw in flaws if flaw.field not in converted] + [Violation("cell-converted", name) for name in converted]
+
+    def _emptied(self, row: _Row, edited: frozenset[str], payload: Sequence[str | None]) -> list[Violation]:
         """Return a violation for each cell that was emptied, unless the operator has said what that means."""
         if self.blank != "ask":
             return []
         emptied = [
             name
-            for name, text, value in zip(FIELDS, texts, payload, strict=True)
+            for name, text, value in zip(FIELDS, row.texts, payload, strict=True)
             if (text == "" and value is None) or (name in NAMES and (text or "").lower() in _MEANT_EMPTY)
         ]
         return [
@@ -117,13 +133,13 @@ class Bases:
             if name in edited
         ]
 
-    def _converted(self, token: str, contact_id: str, cells: Sequence[str], edited: frozenset[str]) -> list[str]:
+    def _converted(self, row: _Row, edited: frozenset[str]) -> list[str]:
         """Return the edited fields whose cell has what a spreadsheet makes of the value that was pulled."""
-        shown = [(name, trim(cells[self.source.mapping[name]])) for name in FIELDS if name in edited]
+        shown = [(name, trim(row.cells[self.source.mapping[name]])) for name in FIELDS if name in edited]
         return [
             name
             for name, text in shown
-            if (name in TEXTS and is_shortened(text)) or self.tokens.held(token, contact_id, name, originals(text, name))
+            if (name in TEXTS and is_shortened(text)) or self.tokens.held(row.token, row.contact_id, name, originals(text, name))
         ]
 
     def refuse_foreign(self) -> None:
