@@ -94,6 +94,9 @@ class Outbox(Protocol):
     def end_trial(self, contact_id: str) -> None:
         """Delete the values before a trial, because the contact has them again."""
 
+    def note_answer(self, question: str, answer: str, how: str) -> None:
+        """Note an answer durably, with the time, and in `how` what has shown it."""
+
     def updated(self, after: int) -> list[model.Pending]:
         """Return the next updated rows with number > `after`, at most a few hundred, in source order."""
 
@@ -231,9 +234,6 @@ class Ledger(Outbox, Protocol):
     def answers(self) -> dict[str, str]:
         """Return what was found out about the API of the account: open question → answer."""
 
-    def note_answer(self, question: str, answer: str, how: str) -> None:
-        """Note an answer durably, with the time, and in `how` what has shown it."""
-
     def keep_before(self, run: str, image: model.BeforeImage, at: str) -> None:
         """Keep the values of a contact durably before `run` changes them, in place of those that it has kept of it."""
 
@@ -243,8 +243,8 @@ class Ledger(Outbox, Protocol):
     def begin_trial(self, contact_id: str, values: Mapping[str, str], at: str) -> None:
         """Keep the values of a contact durably before an update that may empty them; those of an earlier trial stay."""
 
-    def successors(self, tokens: Sequence[str]) -> dict[str, str]:
-        """Return, for each base token whose row was sent since, the token of what the API had afterwards."""
+    def successors(self, tokens: Sequence[str]) -> dict[str, list[str]]:
+        """Return, for each base token whose row was sent since, the tokens of what the API had each time, the last one last."""
 
     def before_images(self, run: str) -> Iterator[model.BeforeImage]:
         """Yield the values before `run` changed them, by contactId; none once they are too old."""

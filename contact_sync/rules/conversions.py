@@ -34,6 +34,10 @@ _TRUTH = {"TRUE": True, "VRAI": True, "FALSE": False, "FAUX": False}
 _is_scientific = re.compile(r"-?[0-9](?:[.,][0-9]+)?E\+[0-9]+|-?[0-9][.,][0-9]+E-[0-9]+", re.ASCII).fullmatch  # 1E3 may be a code
 _is_decimal = re.compile("-?[0-9]+[.,][0-9]+", re.ASCII).fullmatch
 _is_rounded = re.compile("[1-9][0-9]{14}0{3,}", re.ASCII).fullmatch
+_is_typed = re.compile(
+    r"-?0[0-9]+|-?[0-9]+(?:,[0-9]*|\.[0-9]+)0", re.ASCII
+).fullmatch  # zeros that no spreadsheet adds to a plain number
+_KEPT = "$€£ \xa0\u202f"  # signs that none adds either
 _LETTERS = "".join(map(chr, (*range(0x100, 0x180), *range(0x218, 0x21C), *range(0x391, 0x3CF), *range(0x410, 0x460))))
 _EMOJI = "".join(map(chr, (*range(0x2600, 0x27C0), *range(0x1F300, 0x1F6D0), *range(0x1F90C, 0x1FA00))))
 _LOST = {"?": _LETTERS + "→\u2212≈≠≤≥" + _EMOJI, "??": _EMOJI}
@@ -71,7 +75,10 @@ def _spellings(text: str) -> Iterator[Iterator[str]]:
         yield (text.replace(marks[0], lost) for lost in _LOST.get(marks[0], ""))
     if text.upper() in _TRUTH:
         yield spell_truth(value=_TRUTH[text.upper()])
-    yield from map(spell_number, _numbers(text))
+    if not _is_typed(text):
+        kept = {sign for sign in _KEPT if sign in text and "%" not in text}
+        for value in _numbers(text):
+            yield (spelling for spelling in spell_number(value) if kept <= set(spelling) or spelling[0] == "+")
     yield from (spell_day(*day) for day in _days(text))
     date, _space, clock = text.replace("T", " ").partition(" ")
     for time in _times(clock):

@@ -30,6 +30,7 @@ class _Row(NamedTuple):
     """A row with its token; `texts` are its canonical values."""
 
     token: str
+    undone: str  # the token of what an undo puts back, empty elsewhere
     contact_id: str
     cells: Sequence[str]
     texts: Sequence[str | None]
@@ -43,9 +44,10 @@ class Bases:
     source: Source
     blank: Literal["ask", "keep", "clear"]
     resend: bool  # True: also what was sent of a row since it was pulled
-    successors: Callable[[Sequence[str]], Mapping[str, str]]  # token → that of what the API had after its row was sent
+    successors: Callable[[Sequence[str]], Mapping[str, Sequence[str]]]  # token → those of what the API had after its row was sent
     fits: Counter[Fit] = field(default_factory=Counter)  # number of rows of each kind
     edits: Counter[str] = field(default_factory=Counter)  # field → number of rows in which it was edited
+    partly_stale: int = 0  # rows of which an edited cell is sent, and another has a value from before what was sent since
 
     def apply(self, chunk: Chunk, verdicts: Verdicts) -> tuple[Verdicts, set[int], dict[int, list[str]]]:
         """Return `verdicts` on the edited fields alone, the positions of the rows that have none, and those of stale rows.
@@ -71,8 +73,9 @@ class Bases:
                 continue
             texts = canonical_texts(payloads[at], cells, self.source.mapping)
             token, _space, undone = tokens[at].partition(" ")
-            row = _Row(token, contact_id, cells, texts)
-            base, overtaken = self._read(row, successors.get(tokens[at]))
+            row = _Row(token, undone, contact_id, cells, texts)
+            sent = successors.get(tokens[at], ())
+            base, overtaken = self._read(row, sent)
             self.fits[base.fit] += 1
             if base == _UNTOUCHED:  # like most rows
                 payloads[at] = _NOTHING
@@ -80,7 +83,10 @@ class Bases:
                     stale[at] = overtaken
                 else:
                     untouched.add(at)
+                    if sent:  # what was sent is the base of the next edit of the report
+                        cells[place] = sent[-1]
                 continue
+            self.partly_stale += bool(overtaken)
             is_undo = bool(undone) and self.tokens.read(undone, contact_id, texts) == _UNTOUCHED
             # What the API had before is put back as it was, whatever the rules say.
             values = texts if is_undo else payloads[at]
@@ -95,17 +101,17 @@ class Bases:
         ambiguous = [at for at in verdicts.ambiguous if at in edited_dates]
         return replace(verdicts, payloads=payloads, violations=violations, ambiguous=ambiguous), untouched, stale
 
-    def _read(self, row: _Row, successor: str | None) -> tuple[Base, list[str]]:
-        """Return the relation of a row to its token, and the fields that make it stale.
+    def _read(self, row: _Row, sent: Sequence[str]) -> tuple[Base, list[str]]:
+        """Return the relation of a row to its token, and the fields that are stale: as they were before what was `sent` last.
 
-        Without `resend`, fields that are as they were last sent do not count as edited.
+        Without `resend`, fields that have a value that was sent before do not count as edited.
         """
         base = self.tokens.read(row.token, row.contact_id, row.texts)
-        if base.fit is not Fit.FITS or not successor:
+        if base.fit is not Fit.FITS or not sent:
             return base, []
-        since = self.tokens.read(successor, row.contact_id, row.texts).edited
-        base = base if self.resend else base._replace(edited=base.edited & since)
-        return base, [] if base.edited else sorted(since)
+        *_earlier, since = differing = [self.tokens.read(token, row.contact_id, row.texts).edited for token in sent]
+        new = base.edited.intersection(*differing)
+        return base if self.resend else base._replace(edited=new), sorted(since - new)
 
     def _judge(self, row: _Row, base: Base, found: Sequence[Violation], payload: Sequence[str | None]) -> list[Violation]:
         """Return what is wrong with a row that is not as it was pulled."""
@@ -135,11 +141,13 @@ class Bases:
 
     def _converted(self, row: _Row, edited: frozenset[str]) -> list[str]:
         """Return the edited fields whose cell has what a spreadsheet makes of the value that was pulled."""
+        tokens = [row.token, row.undone] if row.undone else [row.token]
         shown = [(name, trim(row.cells[self.source.mapping[name]])) for name in FIELDS if name in edited]
         return [
             name
             for name, text in shown
-            if (name in TEXTS and is_shortened(text)) or self.tokens.held(row.token, row.contact_id, name, originals(text, name))
+            if (name in TEXTS and is_shortened(text))
+            or any(self.tokens.held(token, row.contact_id, name, originals(text, name)) for token in tokens)
         ]
 
     def refuse_foreign(self) -> None:

@@ -33,4 +33,9 @@ def forget(settings: Settings, contact_id: str) -> int:
         raise ConfigError("There is no contactId: give the contact to forget.")
     delete_spools(settings.account.state_dir, all_of_them=True)
     with open_existing_ledger(settings.account) as ledger:
+        if contact_id in ledger.trials():
+            raise ConfigError(
+                "An update of this contact was cut off, and may have emptied some of its fields: the next run puts them back; "
+                "forget the contact after that."
+            )
         return ledger.forget(contact_id, normalise_id)

@@ -125,8 +125,8 @@ class LiveRowSender(RowSender):
         """
         if not row.base:
             return ""
-        token = self._live.ledger.successors([row.base]).get(row.base, row.base)  # what was sent of the row before
-        return self._live.tokens.revise(token, row.contact_id, values)
+        sent = self._live.ledger.successors([row.base]).get(row.base, [row.base])
+        return self._live.tokens.revise(sent[-1], row.contact_id, values)
 
     def _token(self, row: Pending, texts: Mapping[str, str]) -> str:
         return self._live.tokens.issue(self._head, row.contact_id, [texts.get(field, "") for field in FIELDS])

@@ -116,6 +116,9 @@ class Planner:
     def end_trial(self, _contact_id: str) -> None:
         """Do nothing."""
 
+    def note_answer(self, _question: str, _answer: str, _how: str) -> None:
+        """Do nothing."""
+
     def updated(self, _after: int) -> list[Pending]:
         """Return no row."""
         return []

@@ -43,6 +43,7 @@ def probe(settings: Settings, contact_id: str) -> ProbeSummary:
     shutdown = Shutdown()
     sender = Sender(settings, shutdown, Budget.of(settings.send))
     with handle_signals(shutdown), open_ledger(settings.account, identify=sender.identify) as ledger:
+        sender.finish_trials(ledger)
         tokens = open_tokens(settings.account, sender.identify)
         try:
             summary = asyncio.run(_Probe(settings, normalise_id(contact_id), ledger, tokens, shutdown).run())
@@ -98,6 +99,7 @@ class _Probe:
         never = [_NEVER] * len(FIELDS)  # so that every field counts as edited
         written = self._tokens.issue(self._tokens.new_head(), self._id, never)
         self._ledger.keep_before(run, BeforeImage(self._id, {f: v for f, v in self._before.items() if v}, written), stamp(now))
+        self._ledger.begin_trial(self._id, {f: v for f, v in self._before.items() if v}, stamp(now))
         return run
 
     async def _read(self) -> dict[str, str]:
@@ -187,7 +189,10 @@ class _Probe:
                 with suppress(Rejected):
                     await restore(self._send_exactly, self._before)
             now = await self._read()
-        return [field for field, value in self._before.items() if now[field] != value]
+        different = [field for field, value in self._before.items() if now[field] != value]
+        if not different:
+            self._ledger.end_trial(self._id)
+        return different
 
     def _note(self, question: str, answer: str) -> None:
         self.answers[question] = answer

@@ -41,6 +41,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
         summary = Summary(new_id(started), settings.source.path, settings.report.path, purpose=settings.purpose)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
+            ledger.warnings += sender.finish_trials(ledger) if sender else []
             ledger.expire(started, history_days=settings.account.keep_days, undo_days=settings.send.undo_days)
         with steps.noted(started), ExitStack() as opened:
             with blaming_the_file():
@@ -75,6 +76,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
         settings.account, exact=True, sends=True, identify=sender.identify, sleep=partial(sleep, shutdown)
     )
     with handle_signals(shutdown), opened as ledger:
+        ledger.warnings += sender.finish_trials(ledger)
         summary, layout, paths = _last_run(ledger, settings)
         summary.warnings = list(ledger.warnings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)

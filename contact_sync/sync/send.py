@@ -79,8 +79,7 @@ class Sender:
         shutdown, so that the report is still written.
         """
         try:
-            pending = ledger.pending()
-            if self._shutdown.reasons or not (pending or ledger.trials()):
+            if self._shutdown.reasons or not (pending := ledger.pending()):
                 return []
         except ContactSyncError as reason:
             self._shutdown.request(reason)
@@ -111,7 +110,6 @@ class Sender:
             settings = replace(self._settings.send, limit=self._budget.rows)
             pool = Pool(ledger, client, self._settings.account.key, settings, self._shutdown, live=live, tick=watcher.sent)
             try:
-                await self._finish_trials(ledger, base_url, notes)
                 await pool.send(self._budget.seconds_left())
             finally:
                 self._budget.take(pool.taken)
@@ -127,6 +125,14 @@ class Sender:
                         count,
                     )
                     notes.append(note)
+
+    def finish_trials(self, ledger: Outbox) -> list[str]:
+        """Put back what updates of earlier runs have emptied that were cut off, and return notes for the operator."""
+        notes: list[str] = []
+        if not self._settings.send.sandbox:
+            with suppress(ContactSyncError):  # the run will meet it
+                asyncio.run(self._finish_trials(ledger, self._settings.account.base_url, notes))
+        return notes
 
     async def _finish_trials(self, ledger: Outbox, base_url: str, notes: list[str]) -> None:
         """Put back what updates that were not read back have emptied, also when the run is being stopped."""

@@ -69,6 +69,14 @@ class Steps:
                     staged.superseded,
                 )
             )
+        if bases and bases.partly_stale:
+            source.warnings.append(
+                ngettext(
+                    "In {count} row a cell has a value from before another one was sent: only the other edited cells are sent.",
+                    "In {count} rows a cell has a value from before another one was sent: only the other edited cells are sent.",
+                    bases.partly_stale,
+                )
+            )
         summary.warnings = source.warnings = [*ledger.warnings, *source.warnings]
         summary.findings, summary.letters = source.findings, source.layout.letters_of_fields
         summary.notes = [

@@ -14,7 +14,9 @@ from contact_sync.errors import AttemptError, Rejected
 from contact_sync.i18n import _
 from contact_sync.ledger.store import Outbox
 from contact_sync.model import PHONE, Answer, Pending
+from contact_sync.rules.cells import LIMITS
 from contact_sync.sync.delivery import Attempts, Delivery
+from contact_sync.sync.open_questions import EMPTIED, OMITTED
 
 _T = TypeVar("_T")
 
@@ -46,7 +48,9 @@ class UnfinishedTrials:
         except Rejected:  # the contact is gone
             return
         now = stored.values(contact_id)
-        if emptied := {field: value for field, value in values.items() if not now[field]}:
+        if emptied := {field: value for field, value in values.items() if not now[field] or is_tried(now[field])}:
+            if not any(now[field] for field in values):  # a probe empties some of them itself
+                self._ledger.note_answer(OMITTED, EMPTIED, "contact/update, read back")
             try:
                 await restore(partial(self._send, contact_id, max_attempts, attempts), now | emptied)
             except Rejected:
@@ -61,6 +65,11 @@ class UnfinishedTrials:
 
     async def _send(self, contact_id: str, max_attempts: int, attempts: Attempts, contact: dict[str, str]) -> Answer:
         return await self._delivery.call(self._update, Pending(0, contact_id, contact, 0, b""), max_attempts, attempts)
+
+
+def is_tried(text: str) -> bool:
+    """Return True for the long name that a probe sends."""
+    return len(text) >= LIMITS["lastname"] and not text.strip("x")
 
 
 async def restore(send: Callable[[dict[str, str]], Awaitable[_T]], contact: dict[str, str]) -> _T:

@@ -65,7 +65,7 @@ def _find(ledger: Ledger, run: str) -> tuple[str, Path]:
     if run.startswith(PROBE) and _is_kept(ledger, run):
         return run, Path()
     runs = [each for each in ledger.runs(_MOST_RUNS) if run in {"", each.id}]
-    if not runs:
+    if run and not runs:
         raise ConfigError("There is no run {run}: see contact-sync history.", run=run)
     for each in runs:
         if _is_kept(ledger, each.id):

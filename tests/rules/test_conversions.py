@@ -116,3 +116,21 @@ def test_fields_with_one_form(field: str, after: str, expected: list[str]) -> No
 def test_shortened(text: str, expected: bool) -> None:
     """A number whose digits are lost is known by its form; 1E3 may be a code, and a number of 16 digits may end with 0."""
     assert is_shortened(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("pulled", "written"),
+    [
+        ("1234", "01234"),
+        ("71", "0071"),
+        ("75001", "075001"),
+        ("20", "20,00"),
+        ("3", "3.00"),
+        ("100", "100 €"),
+        ("33", "33 €"),
+        ("1000", "1 000"),
+    ],
+)
+def test_what_only_a_person_writes(pulled: str, written: str) -> None:
+    """Zeros, currencies and groups are added by no spreadsheet: such a cell is an edit."""
+    assert pulled not in set(originals(written, "custom1"))

@@ -425,3 +425,52 @@ def test_forget_leaves_no_id(pulled: Pulled) -> None:
     with ledger_of(pulled) as ledger:
         ledger.forget("C000001", str)
     assert b"C000001" not in b"".join(path.read_bytes() for path in (pulled.folder / "state").glob("*.sqlite3"))
+
+
+def test_a_file_whose_edit_was_taken_back_in_its_report(pulled: Pulled) -> None:
+    """What was sent, and replaced through the report, is not sent again by the file; any report can be edited."""
+    rows = pulled.rows()
+    rows[0][HEADER.index("lastname")] = "Martin"
+    pulled.save(rows)
+    pulled.run()
+    pulled.run()
+    lines = pulled.lines()
+    assert lines[0]["sync_outcome"] == "unchanged"
+    lines[0]["lastname"] = "Dupré"
+    back = pulled.folder / "back.csv"
+    content = pulled.source.read_bytes()
+    pulled.write(*(tuple(line.values()) for line in lines), header=tuple(lines[0]))
+    pulled.source.rename(back)
+    age(back)
+    assert pulled.run(source=back, report=pulled.folder / "back.results.csv").outcomes == {"updated": 1, "unchanged": 3}
+    pulled.source.write_bytes(content)
+    age(pulled.source)
+    assert pulled.run().outcomes == {"unprocessed": 1, "unchanged": 3}
+    assert pulled.stored("C000001")["lastname"] == "Dupré"
+
+
+def test_a_stale_cell_beside_an_edited_one(pulled: Pulled) -> None:
+    """Of a row with an edit only that is sent, and a warning says that another cell has an older value."""
+    rows = pulled.rows()
+    rows[0][HEADER.index("lastname")] = "Martin"
+    pulled.save(rows)
+    pulled.run()
+    rows[0][HEADER.index("lastname")] = "Dupré"
+    rows[0][HEADER.index("custom1")] = "silver"
+    pulled.save(rows)
+    summary = pulled.run()
+    assert summary.outcomes == {"updated": 1, "unchanged": 3}
+    assert "In 1 row a cell has a value from before another one was sent" in " ".join(summary.warnings)
+    assert pulled.sent[-1] == ("C000001", {"custom1": "silver"})
+
+
+def test_what_a_spreadsheet_makes_of_an_undo(pulled: Pulled) -> None:
+    """A value before that a spreadsheet has converted in the file of undo is not sent."""
+    pulled.edit("C000001", custom3="99")
+    pulled.run()
+    path = undo(pulled.settings(), "", pulled.folder / "undo.csv").output
+    path.write_text(path.read_text(encoding="utf-8-sig").replace(";007;", ";7;"), encoding="utf-8")
+    age(path)
+    report = pulled.folder / "undo.results.csv"
+    assert pulled.run(source=path, report=report).outcomes == {"invalid": 1}
+    assert "cell-converted" in report.read_text(encoding="utf-8-sig")

@@ -210,6 +210,6 @@ def test_an_api_that_cannot_be_helped(desk_of: Callable[[Assumptions], Office]) 
     made.edit({("C000002", "phoneNumber"): "+33612345699"})
     summary = made.run()
     assert (summary.outcomes, summary.exit_code) == ({"altered": 1, "unchanged": CONTACTS - 1}, 3)
-    assert "SMS Partner refuses them" in " ".join(made.run().notes)
+    assert "SMS Partner refuses them" in " ".join(made.run().warnings)
     with open_existing_ledger(made.settings().account) as ledger:
         assert ledger.trials()["C000002"] == {name: value for name, value in before.items() if value and name != "phoneNumber"}

@@ -32,13 +32,16 @@ fields = st.sampled_from(FIELDS)
 words = st.sampled_from(["Anna", "Éva", "x", "'t Hooft", "=1+1"])
 
 
-def merged(base: Contact, sent: Contact | None, mine: Contact, theirs: Contact) -> tuple[str, Contact]:
-    """Return the outcome of a row, and its contact afterwards; `sent` are its values when some of it was sent the last time."""
-    edited = {field: value for field, value in mine.items() if value != base[field]}
-    if sent is not None:
-        edited = {field: value for field, value in edited.items() if value != sent[field]}
-        if not edited and mine != sent:
-            return "unprocessed", theirs  # its file may be an older copy
+def edits(base: Contact, sent: list[Contact], mine: Contact) -> Contact:
+    """Return the fields of a row that are neither as they were pulled nor as they were ever sent."""
+    return {field: value for field, value in mine.items() if value not in [base[field], *(values[field] for values in sent)]}
+
+
+def merged(base: Contact, sent: list[Contact], mine: Contact, theirs: Contact) -> tuple[str, Contact]:
+    """Return the outcome of a row, and its contact afterwards; `sent` are its values each time that some of it was sent."""
+    edited = edits(base, sent, mine)
+    if sent and not edited and mine != sent[-1]:
+        return "unprocessed", theirs  # its file may be an older copy
     wanted = {field: value for field, value in edited.items() if value != theirs[field]}
     if any(theirs[field] != base[field] for field in wanted):
         return "conflict", theirs
@@ -67,10 +70,10 @@ class RoundTrip(RuleBasedStateMachine):
         self.last: dict[str, Contact] | None = None  # the cells of the last run that may be resumed
         self.last_base: dict[str, Contact] = {}
         self.emptied: dict[str, Contact] = {}  # by an update that was not read back: the values that are to be put back
-        self.sent: dict[str, Contact] = {}  # the values of rows when some of them was sent the last time
-        self.last_sent: dict[str, Contact] = {}
+        self.sent: dict[str, list[Contact]] = {}  # the values of rows each time that some of them was sent
+        self.last_sent: dict[str, list[Contact]] = {}
         self.tokens: dict[str, str] = {}  # of the file: contactId → token
-        self.known: dict[str, str] = {}  # token → the one that has succeeded it
+        self.known: dict[str, list[str]] = {}  # token → those that have succeeded it
 
     def teardown(self) -> None:
         """Delete the folder."""
@@ -128,7 +131,11 @@ class RoundTrip(RuleBasedStateMachine):
         return ""
 
     def _remember(self) -> None:
-        self.last, self.last_base, self.last_sent = copied(self.mine), copied(self.base), copied(self.sent)
+        self.last, self.last_base, self.last_sent = (
+            copied(self.mine),
+            copied(self.base),
+            {key: [*sent] for key, sent in self.sent.items()},
+        )
 
     def _learn(self, mine: dict[str, Contact]) -> None:
         """Take what was recorded as sent; what a kill has lost was not recorded."""
@@ -136,11 +143,8 @@ class RoundTrip(RuleBasedStateMachine):
             found = ledger.successors([*self.tokens.values()])
         for key, token in self.tokens.items():
             if found.get(token) != self.known.get(token):
-                before = self.sent.get(key, self.base[key])
-                edited = {
-                    field: value for field, value in mine[key].items() if value not in (self.base[key][field], before[field])
-                }
-                self.sent[key] = before | edited
+                sent = self.sent.setdefault(key, [])
+                sent.append((sent[-1] if sent else self.base[key]) | edits(self.base[key], sent, mine[key]))
         self.known = found
 
     @precondition(lambda self: self.last)
@@ -162,7 +166,7 @@ class RoundTrip(RuleBasedStateMachine):
             self.model[key] |= {field: value for field, value in values.items() if not self.model[key][field]}
 
     def _take_stored(
-        self, base: dict[str, Contact], sent: dict[str, Contact], mine: dict[str, Contact], earlier: dict[str, Contact]
+        self, base: dict[str, Contact], sent: dict[str, list[Contact]], mine: dict[str, Contact], earlier: dict[str, Contact]
     ) -> None:
         """Take what the API has for the model, after a run that may have been cut off anywhere.
 
@@ -172,7 +176,7 @@ class RoundTrip(RuleBasedStateMachine):
         found = self.office.stored()
         for key, contact in found.items():
             before = self.model[key]
-            after = merged(base[key], sent.get(key), mine[key], before)[1] if key in base else before
+            after = merged(base[key], sent.get(key, []), mine[key], before)[1] if key in base else before
             changed = {field: value for field, value in after.items() if value != before[field]}
             if contact in (before, after):
                 self.emptied.pop(key, None)
@@ -203,12 +207,13 @@ class RoundTrip(RuleBasedStateMachine):
     @rule(contact=ids)
     def forget(self, contact: str) -> None:
         """Forget a contact: nothing of it can be put back, and nothing in the API changes."""
-        with suppress(ConfigError):  # there is no ledger yet
+        try:
             forget(self.office.settings(), contact)
+        except ConfigError:  # there is no ledger yet, or what the contact has lost is not put back yet
+            return
         with suppress(ConfigError):
             undo(self.office.settings(), "", self.office.folder / "undo.csv")
             assert contact not in (self.office.folder / "undo.csv").read_text(encoding="utf-8")
-        self.emptied.pop(contact, None)
         if self.base:
             self.sent.pop(contact, None)  # as it was pulled is all that is known of it now
             self.known.pop(self.tokens[contact], None)
@@ -217,7 +222,7 @@ class RoundTrip(RuleBasedStateMachine):
         assert self.office.stored() == self.model
 
     def _check(self, summary: Summary) -> None:
-        rows = {key: merged(self.base[key], self.sent.get(key), self.mine[key], self.model[key]) for key in self.base}
+        rows = {key: merged(self.base[key], self.sent.get(key, []), self.mine[key], self.model[key]) for key in self.base}
         found = self.office.stored()
         assert found == {key: contact for key, (_outcome, contact) in rows.items()}
         outcomes = [outcome for outcome, _contact in rows.values()]

@@ -1,5 +1,6 @@
 """The first update of an account may empty the fields that it leaves out; a run may be killed before it has read it back."""
 
+import itertools
 import os
 import signal
 from collections.abc import Callable
@@ -9,12 +10,13 @@ import pytest
 
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply, Request
-from contact_sync.errors import Transient
+from contact_sync.errors import ConfigError, Transient
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.model import ID, Violation
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sync.history import forget
 from contact_sync.sync.live import LiveRowSender
+from contact_sync.sync.probe import probe
 from contact_sync.sync.run import retry
 from contact_sync.sync.undo import undo
 from tests.sync.test_round_trip import Contact, Office, desk_of, office
@@ -65,7 +67,7 @@ def the_same_file(office: Office) -> None:
     """Run the file again."""
     summary = office.run()
     assert (summary.outcomes, summary.exit_code) == ({"unchanged": 30}, 0)
-    assert "C000003: fields emptied by an update that was cut off were put back" in " ".join(summary.notes)
+    assert "C000003: fields emptied by an update that was cut off were put back" in " ".join(summary.warnings)
 
 
 def the_rest(office: Office) -> None:
@@ -211,10 +213,54 @@ def test_an_account_known_to_empty_fields(
     assert made.stored()["C000007"] == before | {"firstname": "Anna"}
 
 
-def test_a_forgotten_contact_is_not_put_back(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The values before a trial are erased with the contact."""
+def test_a_contact_to_forget_is_put_back_first(desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A contact is not forgotten before it has its values again."""
     made = office(desk_of, Assumptions(omitted="emptied"))
     made.edit({("C000003", "firstname"): "Anna"})
     cut_off(made, monkeypatch)
-    forget(made.settings(), "C000003")
+    with pytest.raises(ConfigError, match="An update of this contact was cut off"):
+        forget(made.settings(), "C000003")
+    idle_file(made)
+    assert forget(made.settings(), "C000003") > 0
     assert trials(made) == {}
+
+
+def test_what_a_killed_trial_has_shown_counts_at_once(
+    desk_of: Callable[[Assumptions], Office], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that puts a contact back sends whole contacts, also of an ordinary file."""
+    made = office(desk_of, Assumptions(omitted="emptied"))
+    before = made.stored()
+    made.edit({("C000003", "firstname"): "Anna"})
+    cut_off(made, monkeypatch)
+    source = made.folder / "other.csv"
+    source.write_text("contactId;custom4\nC000005;x\nC000006;x\n", encoding="utf-8")
+    age(source)
+    assert made.run(source=source).outcomes == {"updated": 2}
+    changed = {"C000003": {"firstname": "Anna"}, "C000005": {"custom4": "x"}, "C000006": {"custom4": "x"}}
+    assert made.stored() == {key: contact | changed.get(key, {}) for key, contact in before.items()}
+
+
+@pytest.mark.parametrize("updates", [1, 3, 4])
+def test_a_killed_probe(desk_of: Callable[[Assumptions], Office], updates: int) -> None:
+    """A probe that is killed leaves the values before to the next run."""
+    made = office(desk_of, Assumptions(omitted="emptied"))
+    before = made.stored()
+    child = os.fork()
+    if child == 0:
+        sent = itertools.count(1)
+
+        async def send(client: Client, request: Request) -> Reply:
+            reply = await original(client, request)
+            if request.method == "POST" and next(sent) == updates:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return reply
+
+        original, Client.send = Client.send, send  # type: ignore[method-assign,assignment]
+        try:
+            probe(made.settings(), "C000003")
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    idle_file(made)
+    assert made.stored() == before

@@ -37,8 +37,13 @@ class LiveRecords:
         rejected = [(result.row.contact_id, run) for result in results if result.outcome is Outcome.REJECTED]
         with self.database.transaction() as db:
             db.executemany("DELETE FROM before_image WHERE contact_id = ? AND run = ?", rejected)  # nothing was changed
-            db.executemany("UPDATE successor SET base = ?, at = ?4 WHERE base = ?2 AND contact_id = ?3", succeeded)
-            db.executemany("INSERT OR REPLACE INTO successor (base, token, contact_id, at) VALUES (?, ?, ?, ?)", succeeded)
+            # `base` has all tokens, in order.
+            db.executemany(
+                "UPDATE successor SET base = base || ' ' || ?1, at = ?4"
+                " WHERE contact_id = ?3 AND (token = ?2 OR base = ?2 OR base LIKE '% ' || ?2) AND base NOT LIKE '%' || ?1",
+                succeeded,
+            )
+            db.executemany("INSERT OR IGNORE INTO successor (base, token, contact_id, at) VALUES (?, ?, ?, ?)", succeeded)
             db.executemany(
                 "UPDATE row SET base = ?, contact = ? WHERE number = ?",
                 [(result.base, json.dumps(result.row.contact, ensure_ascii=False), result.row.number) for result in found],
@@ -62,9 +67,9 @@ class LiveRecords:
     def end_trial(self, contact_id: str) -> None:
         self.database.write("DELETE FROM trial WHERE contact_id = ?", contact_id)
 
-    def successors(self, tokens: Sequence[str]) -> dict[str, str]:
+    def successors(self, tokens: Sequence[str]) -> dict[str, list[str]]:
         query = "SELECT token, base FROM successor WHERE token IN (SELECT value FROM json_each(?))"
-        return dict(self.database.all(query, json.dumps(tokens)))
+        return {token: bases.split() for token, bases in self.database.all(query, json.dumps(tokens))}
 
     def before_images(self, run: str) -> Iterator[BeforeImage]:
         query = "SELECT contact_id, fields, written FROM before_image WHERE run = ? ORDER BY contact_id"
