@@ -49,7 +49,8 @@ class UnfinishedTrials:
             return
         now = stored.values(contact_id)
         if emptied := {field: value for field, value in values.items() if not now[field] or is_tried(now[field])}:
-            if not any(now[field] for field in values):  # a probe empties some of them itself
+            # A probe empties others itself, but never the number.
+            if PHONE in emptied or not any(now[field] for field in values):
                 self._ledger.note_answer(OMITTED, EMPTIED, "contact/update, read back")
             try:
                 await restore(partial(self._send, contact_id, max_attempts, attempts), now | emptied)
