@@ -29,6 +29,10 @@ class ContactSyncError(Exception):
     def __init__(self, sentence: str, /, **values: object) -> None:
         super().__init__(_(sentence, **values))
 
+    def end_run(self, summary: Summary) -> None:
+        """Note in the summary of a run that this error has ended it."""
+        self.summary, summary.exit_code, summary.reasons = summary, self.exit_code, [str(self)]
+
     @classmethod
     @contextmanager
     def from_os_error(cls, sentence: str, /, **values: object) -> Iterator[None]:

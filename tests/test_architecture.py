@@ -17,7 +17,7 @@ FLOORS = (
     {"settings"},
     {"errors"},
     {"model"},
-    {"names", "packed"},
+    {"events", "names", "packed"},
     {"i18n"},
     {"display"},
 )

@@ -33,6 +33,21 @@ class Pace:
         self._slot = self._paused_until = self._backed_off = -math.inf
         self._starts: deque[float] = deque(maxlen=math.ceil(starts / seconds) or _REMEMBERED)
 
+    @property
+    def limit(self) -> float:
+        """The attempts a second that may start now, except during a pause; infinite without a limit."""
+        return self._pace
+
+    @property
+    def is_slowed(self) -> bool:
+        """True while the pace has not recovered from being halved."""
+        return self._pace < self._rate
+
+    @property
+    def pause_left(self) -> float:
+        """The seconds until a pause ends, 0 when there is none."""
+        return max(0.0, self._paused_until - self._clock())
+
     def pause(self, seconds: float) -> None:
         """Let no attempt start for `seconds` from now."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
@@ -75,23 +90,25 @@ class Limiter:
     """The queue of the attempts of one run for the starts of a `pace`; `sleep` may raise, which ends the waiting."""
 
     def __init__(self, pace: Pace, *, sleep: Callable[[float], Awaitable[None]]) -> None:
-        self._pace = pace
+        self.pace = pace
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
         self.acquired = 0  # attempts that were started
         self.backoffs = 0  # how often the pace was halved
         self.pause = pace.pause
 
-    def back_off(self) -> None:
-        """Halve the pace, because the API asked for fewer requests."""
-        self.backoffs += self._pace.back_off()
+    def back_off(self) -> bool:
+        """Halve the pace, because the API asked for fewer requests; return False when it was halved a moment ago."""
+        is_new = self.pace.back_off()
+        self.backoffs += is_new
+        return is_new
 
     async def acquire(self) -> None:
         """Wait until an attempt may start."""
         async with self._queue:
-            while (wait := self._pace.wait()) > 0:
+            while (wait := self.pace.wait()) > 0:
                 await self._sleep(wait)
-            self._pace.start()
+            self.pace.start()
             self.acquired += 1
 
 

@@ -1,4 +1,4 @@
-"""The log of this program, on stderr and in a file; without secrets and without the content of cells.
+"""The log of this program, on stderr and in a file: a line for each event, without secrets and without the content of cells.
 
 Only our own messages are known to contain neither. The text of an exception, or of another library's message, may quote anything,
 so its type and its place in the code are logged instead.
@@ -7,40 +7,53 @@ so its type and its place in the code are logged instead.
 import json
 import logging
 import os
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from contact_sync.cli.console import Console
 from contact_sync.errors import StorageError
+from contact_sync.events import current_run
+from contact_sync.model import readable
 
 _OURS = "contact_sync"
 
 log = logging.getLogger(__name__)
 
 
-class _Clean(logging.Formatter):
-    def __init__(self, clean: Callable[[str], str], form: str, *, as_json: bool) -> None:
-        super().__init__(form)
-        self._clean = clean
-        self._as_json = as_json
+class _Formatter(logging.Formatter):
+    """A formatter of events, and of other messages as the event `message`: as JSON, or as `TIME LEVEL EVENT name=value …`."""
+
+    def __init__(self, clean: Callable[[str], str], *, as_json: bool) -> None:
+        super().__init__()
+        self._clean, self._as_json = clean, as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        ours = record.name.partition(".")[0] == _OURS
-        message = record.getMessage() if ours else f"{record.pathname}:{record.lineno}"
-        record = logging.makeLogRecord(vars(record) | {"msg": self._clean(message), "args": None})
-        if not self._as_json:
-            return "\n".join(map(self._clean, super().format(record).split("\n")))
-        document = {"at": self.formatTime(record), "level": record.levelname, "logger": record.name}
-        document["message"] = record.getMessage()
-        if record.exc_info:
-            document["exception"] = self.formatException(record.exc_info)
-        return self._clean(json.dumps(document))
+        moment = datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
+        facts = getattr(record, "facts", None)
+        event = "message" if facts is None else record.getMessage()
+        facts = {"run": current_run(), **(_message(record) if facts is None else facts)}
+        frames = list(_traced(record.exc_info[1], set())) if record.exc_info else []
+        if self._as_json:
+            exception = {"exception": "\n".join(frames)} if frames else {}
+            document = {"time": moment, "level": record.levelname, "event": event, **facts, **exception}
+            return self._clean(json.dumps(document, default=readable))
+        pairs = [f"{name}={_as_word(value)}" for name, value in facts.items() if value not in ("", None, {})]
+        return "\n".join(map(self._clean, [" ".join([moment, record.levelname, event, *pairs]), *frames]))
 
-    def formatException(self, ei: Any) -> str:  # noqa: N802 - as logging calls it
-        return "\n".join(_traced(ei[1], set()))
+
+def _message(record: logging.LogRecord) -> dict[str, str]:
+    ours = record.name.partition(".")[0] == _OURS
+    return {"logger": record.name, "message": record.getMessage() if ours else f"{record.pathname}:{record.lineno}"}
+
+
+def _as_word(value: object) -> str:
+    """Return a value without a space, or in quotes."""
+    text = ",".join(f"{name}:{count}" for name, count in value.items()) if isinstance(value, dict) else str(value)
+    return json.dumps(text, ensure_ascii=False) if re.search(r'[\s"=]', text) else text
 
 
 def _traced(error: BaseException | None, seen: set[int]) -> Iterator[str]:
@@ -65,9 +78,10 @@ def configure_log(console: Console, *, verbose: bool, path: Path | None, as_json
 
     Raises StorageError when the file cannot be written.
     """
+    formatter = _Formatter(console.clean, as_json=as_json)
     to_stderr = logging.StreamHandler(console.streams.stderr)
     to_stderr.setLevel(logging.INFO if verbose else logging.CRITICAL)
-    to_stderr.setFormatter(_Clean(console.clean, "%(levelname)s %(name)s: %(message)s", as_json=as_json))
+    to_stderr.setFormatter(formatter)
     handlers: list[logging.Handler] = [to_stderr]
     if path:
         with StorageError.from_os_error("The log {path} cannot be written ({reason}): check --log-file.", path=path):
@@ -76,7 +90,7 @@ def configure_log(console: Console, *, verbose: bool, path: Path | None, as_json
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
             if path.is_file():
                 path.chmod(0o600)
-        handlers[-1].setFormatter(_Clean(console.clean, "%(asctime)s %(levelname)s %(name)s: %(message)s", as_json=as_json))
+        handlers[-1].setFormatter(formatter)
     enabled = verbose or path is not None
     logging.basicConfig(handlers=handlers, level=logging.WARNING if enabled else logging.CRITICAL, force=True)
     logging.getLogger(_OURS).setLevel(logging.INFO if enabled else logging.CRITICAL)

@@ -18,6 +18,7 @@ from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
 from contact_sync.cli.progress import Progress
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, MissingError, SourceError
+from contact_sync.events import log_event
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.model import PullSummary, Summary, Watcher
@@ -115,7 +116,9 @@ def supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequence
 
 
 def failure_of(console: Console, error: ContactSyncError, source: Path | None) -> FileResult:
-    """Return an error as a result."""
+    """Return an error as a result; it is logged here unless it has ended a run, whose end has it."""
+    if error.summary is None:
+        log_event("command.failed", exit_code=error.exit_code, reason=str(error))
     show = partial(console.print_error, error, source)
     return FileResult(error.exit_code, console.clean(str(error)), is_open=False, is_of_file=error.is_of_file, show=show)
 
@@ -163,14 +166,15 @@ def run_file(ctx: Context, options: Options, flow: Flow, build: Build, *, is_arr
     except ContactSyncError as error:
         if is_arrival and isinstance(error, MissingError):
             raise
+        failure = failure_of(console, error, path)  # before the notice, which has a run of its own where none began
         if not (is_arrival and isinstance(error, BusyError)):
             _leave_notice(options, error)
-        return failure_of(console, error, path)
+        return failure
     except Exception as bug:  # which must not keep the others from being run
         log.exception("with %s", path.name)
-        failure = shortage_of(bug) or bug_error(bug)
-        _leave_notice(options, failure)
-        return FileResult(failure.exit_code, "", is_open=True, show=partial(console.print_error, failure, path))
+        failed = shortage_of(bug) or bug_error(bug)
+        _leave_notice(options, failed)
+        return FileResult(failed.exit_code, "", is_open=True, show=partial(console.print_error, failed, path))
 
 
 def _leave_notice(options: Options, error: ContactSyncError) -> None:

@@ -5,6 +5,7 @@ are only used between two awaits, and need no lock.
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt, wait
 from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Endpoint, Reply
 from contact_sync.errors import ContactSyncError, Rejected, Transient
+from contact_sync.events import log_event
 from contact_sync.sync.breaker import PROBE_INTERVAL_S, Breaker
 from contact_sync.sync.shutdown import Shutdown, Stopped
 
@@ -148,14 +150,23 @@ class Delivery:
                 succeeded = failure.http_status is not None and 200 <= failure.http_status < 300  # noqa: PLR2004 - the class
                 answer = failure.violation.detail.get("reason", "") if succeeded else ""
                 self.breaker.failure(is_api_response=failure.is_api_response, foreign_answer=answer, throttled=failure.throttled)
-            if failure.throttled:
-                self._client.limiter.back_off()
-            if failure.pause is not None:
-                self.breaker.pause(failure.pause)
-                self._client.limiter.pause(failure.pause)
+            self._slow_down(failure)
             raise
         self.breaker.success()
         return value
+
+    def _slow_down(self, failure: Transient) -> None:
+        """Send less, or nothing for a while, where the API asks for that; raises UnavailableError when the pause is too long."""
+        limiter, pause = self._client.limiter, failure.pause
+        is_news = pause is not None and not limiter.pace.pause_left  # attempts in flight together are throttled together
+        if failure.throttled:
+            is_news = limiter.back_off() or is_news
+        if is_news:
+            pace = round(limiter.pace.limit, 2) if limiter.pace.limit < math.inf else None
+            log_event("api.throttled", http_status=failure.http_status, pause=pause, pace=pace)
+        if pause is not None:
+            self.breaker.pause(pause)
+            limiter.pause(pause)
 
 
 def _is_about_the_row(failure: Transient) -> bool:

@@ -5,7 +5,6 @@ One thread, one event loop: the ledger is only used between two awaits, and need
 
 import asyncio
 import itertools
-import logging
 from collections.abc import Callable, Iterator
 
 from contact_sync.api.client import Client
@@ -18,6 +17,7 @@ from contact_sync.sync.delivery import Delivery
 from contact_sync.sync.live import Live, LiveRowSender
 from contact_sync.sync.row_queue import RowQueue
 from contact_sync.sync.row_sender import RowSender
+from contact_sync.sync.run_log import log_result
 from contact_sync.sync.shutdown import Shutdown
 from contact_sync.sync.verification import Verification
 
@@ -26,8 +26,6 @@ MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has ne
 _MIN_ROWS = 20  # rows to send below which conflicts do not show an old export
 
 _FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
-
-log = logging.getLogger(__name__)
 
 
 class Pool:
@@ -159,7 +157,7 @@ class Pool:
                 result = await self._row_sender.send(row, max_attempts)
                 if result is not None:
                     self._ledger.record(result)
-                    log.info("row %d, contact %s: %s", row.number, row.contact_id, result.outcome)
+                    log_result(result)
                     self._tick(result)
                     self._count_conflict(result)
         except ContactSyncError as reason:

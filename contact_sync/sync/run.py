@@ -25,6 +25,7 @@ from contact_sync.sync.opening import (
     sleep,
 )
 from contact_sync.sync.outputs import drafts, former_output_paths, output_paths, workbook_suffix
+from contact_sync.sync.run_log import logged
 from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.steps import Steps, exit_code
 
@@ -36,18 +37,19 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
     (BusyError), a ledger or report that cannot be opened (StorageError), an unusable proxy or an unknown region (ConfigError).
     """
     begun, started, shutdown = time.monotonic(), datetime.now(UTC), Shutdown()
-    sender = open_sender(settings, shutdown, budget) if not settings.dry_run else None
-    with handle_signals(shutdown), open_ledger(settings, shutdown, sender) as ledger:
-        summary = Summary(new_id(started), settings.source.path, settings.report.path, purpose=settings.purpose)
+    summary = Summary(new_id(started), settings.source.path, settings.report.path, purpose=settings.purpose)
+    with logged(summary), handle_signals(shutdown), ExitStack() as opened:
+        sender = open_sender(settings, shutdown, budget) if not settings.dry_run else None
+        ledger = opened.enter_context(open_ledger(settings, shutdown, sender))
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.warnings += sender.finish_trials(ledger) if sender else []
             ledger.expire(started, history_days=settings.account.keep_days, undo_days=settings.send.undo_days)
-        with steps.noted(started), ExitStack() as opened:
+        with steps.noted(started), ExitStack() as files:
             with blaming_the_file():
-                source = opened.enter_context(open_source(settings, shutdown))
+                source = files.enter_context(open_source(settings, shutdown))
                 paths = output_paths(settings, workbook_suffix(source))
-                reports = opened.enter_context(drafts(paths, settings.purpose))
+                reports = files.enter_context(drafts(paths, settings.purpose))
             staged, live = load(steps, source, paths, started, sender, pending=sender is not None)
             if steps.pass_guards(staged) and sender:
                 if settings.plan:
@@ -82,7 +84,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not ledger.resume_last():
             raise ConfigError("The last run ended before anything was sent: run the file again.")
-        with drafts(paths) as reports:
+        with logged(summary), drafts(paths) as reports:
             if not ledger.pending():
                 steps.count()
                 summary.exit_code, summary.is_idle = exit_code([], summary.outcomes), True
@@ -99,7 +101,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
             summary.requests -= requests - sender.other_requests
             summary.retries -= retries
             steps.report(reports, layout)
-        steps.finish()
+            steps.finish()
     return summary
 
 

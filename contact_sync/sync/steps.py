@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from contact_sync.errors import ATTENTION_CODE, PRECEDENCE, ContactSyncError, SourceError, StorageError
+from contact_sync.events import log_event
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger.store import Ledger
@@ -57,6 +58,8 @@ class Steps:
         validator = Validator(source.mapping, policy)
         staged = stage(source, validator, ledger, settings, bases=bases, pending=pending, tick=self._note_loaded)
         summary.rows = staged.rows
+        invalid = staged.invalid + staged.nothing_to_send + len(staged.hidden)
+        log_event("source.loaded", rows=staged.rows, to_send=staged.to_send, invalid=invalid, fields=",".join(source.mapping))
         if summary.rows == 0 and not settings.source.allow_empty:
             raise SourceError("{path} has no data row: check the export, or allow it with --allow-empty.", path=source.path)
         changed = 0 if settings.send.resend else staged.to_send
@@ -184,11 +187,10 @@ class Steps:
         try:
             yield
         except ContactSyncError as error:
-            summary = error.summary = self.summary
-            summary.exit_code, summary.reasons = error.exit_code, [str(error)]
+            error.end_run(self.summary)
             if not self.settings.dry_run:
                 with suppress(ContactSyncError):  # the error may be one of the ledger
-                    self.ledger.note_refusal(summary, stamp(started))
+                    self.ledger.note_refusal(self.summary, stamp(started))
                     self.finish()
             raise
 

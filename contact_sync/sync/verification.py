@@ -1,7 +1,6 @@
 """Verification at the end of a run: a share of the updated contacts is read back (`--verify`)."""
 
 import asyncio
-import logging
 import random
 from collections.abc import Iterator
 
@@ -12,9 +11,8 @@ from contact_sync.i18n import _, ngettext
 from contact_sync.ledger.store import Outbox
 from contact_sync.model import Outcome, Pending, Result, Violation
 from contact_sync.sync.delivery import Attempts, Delivery
+from contact_sync.sync.run_log import log_result
 from contact_sync.sync.shutdown import Shutdown, Stopped
-
-log = logging.getLogger(__name__)
 
 
 class Verification:
@@ -59,8 +57,9 @@ class Verification:
         if fields := self._update.different_fields(stored, row):
             self._different += 1
             found = [Violation("verified-differs", field) for field in fields]
-            self._ledger.record(Result(row, Outcome.ALTERED, found, row.attempts, stored.http_status, stored.api_code))
-            log.info("row %d, contact %s: read back with other values", row.number, row.contact_id)
+            result = Result(row, Outcome.ALTERED, found, row.attempts, stored.http_status, stored.api_code)
+            self._ledger.record(result)
+            log_result(result)
 
     def note(self) -> str:
         """Return a sentence on what was read."""

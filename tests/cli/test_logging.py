@@ -17,7 +17,7 @@ def test_verbose_logs_ids_without_values(main: Main) -> None:
     write("C000001;Zoé", "C000002;Léa")
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-v") == 0
     err = main.read().err
-    assert "INFO contact_sync.sync.pool: row 2, contact C000001: updated" in err
+    assert " row=2 contact=C000001 outcome=updated" in err
     assert "Zoé" not in err
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0") == 0
     assert "INFO" not in main.read().err
@@ -38,17 +38,36 @@ def test_log_over_another_file(main: Main, place: str) -> None:
 
 
 def test_log_file(main: Main) -> None:
-    """A log file is appended to, private, and has ids and outcomes; one that cannot be written is exit 7."""
+    """A log file is appended to and private; one that cannot be written is exit 7."""
     write("C1;Zoé", "C2;Max")
     for form in ("text", "json"):
         assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "-q", "--log-file", "n.log", "--log-format", form) == 0
-    text, document = Path("n.log").read_text(encoding="utf-8").splitlines()[::2]
-    assert "row 2, contact C1: updated" in text
-    assert json.loads(document)["message"] == "row 2, contact C1: updated"
+    lines = Path("n.log").read_text(encoding="utf-8").splitlines()
+    assert " row=2 contact=C1 outcome=updated" in lines[2]
+    assert json.loads(lines[-1])["event"] == "run.finished"
     assert stat.S_IMODE(Path("n.log").stat().st_mode) == 0o600
     assert main.read() == ("", "")
     assert main("run", "contacts.csv", "--sandbox", "--log-file", "gone/n.log") == 7
     assert "cannot be written (No such file or directory): check --log-file" in main.read().err
+
+
+def test_values_with_spaces_are_in_quotes(main: Main) -> None:
+    """In text a value with a space, a quote or a line break is in quotes, on its line."""
+    write("C1;Zoé", name='a "b"\nc.csv')
+    assert main("run", 'a "b"\nc.csv', "--sandbox", "--rate", "0", "-q", "--log-file", "n.log") == 0
+    assert r' source="a \"b\"\nc.csv" purpose=rehearsal' in Path("n.log").read_text(encoding="utf-8").splitlines()[0]
+
+
+def test_bug_in_a_run(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug ends its run with exit code 1 in the log."""
+
+    def bug(*_: object, **__: object) -> None:
+        raise ValueError
+
+    monkeypatch.setattr("contact_sync.sync.run.load", bug)
+    write("C1;Zoé")
+    assert main("run", "contacts.csv", "--sandbox", "-q", "--log-file", "n.log") == 1
+    assert " exit_code=1 " in Path("n.log").read_text(encoding="utf-8").partition("run.finished")[2]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -133,7 +133,7 @@ def test_no_value_is_logged(main: Main, served: Served) -> None:
     write("C000006;Verysecret", name="c.csv")
     assert main("plan", "c.csv", "--live", "--rate", "0", "-v", "--log-file", "log", *options) == 0
     text = Path("log").read_text(encoding="utf-8") + main.read().err
-    assert "contact C000006: ready" in text
+    assert "contact=C000006 outcome=ready" in text
     assert not any(value in text for value in ("Verysecret", "Hugo", KEY))
 
 

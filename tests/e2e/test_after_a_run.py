@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -619,21 +618,7 @@ def test_unwritable_report(workspace: Workspace, option: str) -> None:
     assert_refused(workspace, workspace.run(option, str(workspace.folder / "gone" / "x")), 7)
 
 
-# ---- log and language
-
-
-def test_quiet_with_a_log(workspace: Workspace, tmp_path: Path) -> None:
-    """A quiet run writes a log, an object a line, with ids and outcomes and no values of fields."""
-    log = tmp_path / "run.log"
-    workspace.export(make_contacts(5))
-    log.touch(mode=0o644)
-    result = workspace.run("-q", "--log-file", str(log), "--log-format", "json")
-    assert result.stderr == b""
-    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    values = [value for contact in workspace.contacts for value in (contact.phone, *contact.stored.values())]
-    assert [line["message"] for line in lines if "E00003" in line["message"]] == ["row 5, contact E00003: updated"]
-    assert [value for value in values if value in str(lines)] == []
-    assert log.stat().st_mode & 0o077 == 0
+# ---- language
 
 
 def test_in_french(workspace: Workspace) -> None:
