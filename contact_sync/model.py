@@ -329,11 +329,34 @@ class Result:
     base: str | None = None  # of a contact that was read first: the base token of the row's next edit
 
 
+class Pacing(Protocol):
+    """The pace of requests, and why it is slow."""
+
+    @property
+    def limit(self) -> float:
+        """The requests a second that may start now, except during a pause; infinite without a limit."""
+
+    @property
+    def pause_left(self) -> float:
+        """The seconds until a pause ends that the API asked for, 0 when there is none."""
+
+    @property
+    def is_throttled(self) -> bool:
+        """True while the API asks for fewer requests."""
+
+    @property
+    def is_slowed(self) -> bool:
+        """True while the pace has not recovered from that."""
+
+
 class Watcher(Protocol):
     """An observer of a run's progress."""
 
     def loaded(self, rows: int) -> None:
         """Notify that `rows` more rows were loaded and validated."""
+
+    def paced(self, pace: Pacing) -> None:
+        """Notify which pace the requests keep from now on."""
 
     def sending(self, rows: int) -> None:
         """Notify that `rows` rows are about to be sent."""

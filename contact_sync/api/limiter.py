@@ -12,6 +12,7 @@ from itertools import count
 
 _SLOWEST = 0.2  # attempts a second: backing off never goes below
 _RECOVERY = 0.05 / 10  # the share of the full pace by which a reduced pace grows in a second
+_THROTTLED_S = 5.0  # seconds after a back-off in which the API counts as throttling
 _REMEMBERED = 1000  # starts, when there is no rate
 _ROUNDED_OFF = 0.001  # the share of a fractional rate that may be left unused
 
@@ -37,6 +38,11 @@ class Pace:
     def limit(self) -> float:
         """The attempts a second that may start now, except during a pause; infinite without a limit."""
         return self._pace
+
+    @property
+    def is_throttled(self) -> bool:
+        """True when the pace was halved a moment ago."""
+        return self._clock() - self._backed_off < _THROTTLED_S
 
     @property
     def is_slowed(self) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from contact_sync.cli.colour import coloured
 from contact_sync.cli.summary import decimal, long_summary, short_summary, warning_lines
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
@@ -32,8 +33,9 @@ class Streams(NamedTuple):
 class Console:
     """Everything that is printed, without secrets and inert; errors of the streams are ignored."""
 
-    def __init__(self, streams: Streams) -> None:
+    def __init__(self, streams: Streams, *, colour: bool = False) -> None:
         self.streams = streams
+        self.colour = colour  # of stderr
         self.secrets: list[str] = []
         self.quiet = False
         self.as_json = False
@@ -49,7 +51,8 @@ class Console:
 
     def print_message(self, text: str) -> None:
         """Print a message on stderr."""
-        self._write(self.streams.stderr, self._clean_lines(text))
+        text = self._clean_lines(text)
+        self._write(self.streams.stderr, "\n".join(map(coloured, text.split("\n"))) if self.colour else text)
 
     def print_data(self, text: str) -> None:
         """Print data on stdout."""

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from contact_sync.cli.colour import is_coloured
 from contact_sync.cli.console import Console, Streams, bug_error
 from contact_sync.cli.language import language_of, own_words
 from contact_sync.cli.program import Process, program
@@ -31,7 +32,9 @@ def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None
     _prepare(streams)
     if argv is None:  # the process is ours
         sys.unraisablehook = _log_unraisable
-    code = _run(sys.argv[1:] if argv is None else argv, Process(os.environ if env is None else env, Console(streams)))
+    env = os.environ if env is None else env
+    console = Console(streams, colour=is_coloured(streams.stderr, env))
+    code = _run(sys.argv[1:] if argv is None else argv, Process(env, console))
     _discard_unwritten(streams)
     return code
 

@@ -143,7 +143,8 @@ def _execute(ctx: Context, flow: Flow, build: Build, options: Options, *, offer_
 
 def _progress(console: Console, options: Options) -> Progress:
     every = options.get("progress")
-    return Progress(console.streams.stderr, shown=not console.quiet, every=every, write=console.print_message)
+    write, colour = console.print_message, console.colour
+    return Progress(console.streams.stderr, shown=not console.quiet, every=every, write=write, colour=colour)
 
 
 def _retry_command(ctx: Context) -> str:

@@ -109,6 +109,7 @@ class Reader:
     def _open_client(self, base_url: str) -> Client:
         send = self._settings.send
         pace = Pace(send.rate, clock=time.monotonic)
+        self._watcher.paced(pace)
         return Client(base_url, pace=pace, connections=send.workers, timeout=send.timeout, sleep=self._shutdown.sleep)
 
     async def read(self, wanted: Sequence[str]) -> None:

@@ -84,6 +84,7 @@ class Sender:
         except ContactSyncError as reason:
             self._shutdown.request(reason)
             return []
+        watcher.paced(self._budget.pace)
         (begin or watcher.sending)(min(pending, sys.maxsize if self._budget.rows is None else self._budget.rows))
         notes: list[str] = []
         try:

@@ -1,11 +1,7 @@
 """Runs under cron: little environment, closed or full streams, no terminal."""
 
-import fcntl
 import os
-import struct
 import subprocess
-import termios
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,41 +161,7 @@ def test_quiet_problem(workspace: Workspace, problem: Callable[[Workspace], int]
     assert not [contact for contact in workspace.contacts if contact.firstname and contact.firstname in messages]
 
 
-# ---- a terminal
-
-
-def _on_a_terminal(workspace: Workspace, *options: str) -> tuple[int, bytes]:
-    """Return the exit code, and the output on a terminal."""
-    terminal, stream = os.openpty()
-    fcntl.ioctl(stream, termios.TIOCSWINSZ, struct.pack("4H", 25, 80, 0, 0))
-    shown = bytearray()
-
-    def watch() -> None:
-        try:
-            while read := os.read(terminal, 4096):
-                shown.extend(read)
-        except OSError:  # the program has ended
-            pass
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    running = workspace.start(*options, stderr=stream)
-    os.close(stream)
-    result = running.finish()
-    watcher.join(timeout=60)
-    os.close(terminal)
-    return result.code, bytes(shown)
-
-
-def test_progress_bar_on_a_terminal(workspace: Workspace) -> None:
-    """On a terminal a progress bar shows the rows sent; with --quiet there is none."""
-    workspace.export(make_contacts(20))
-    code, shown = _on_a_terminal(workspace, "--rate", "20")
-    assert code == 0
-    assert b"sending:" in shown
-    assert b"/20" in shown
-    assert b"20 updated" in shown
-    assert _on_a_terminal(workspace, "--quiet", "--resend") == (0, b"")
+# ---- no terminal
 
 
 def test_no_progress_bar_without_a_terminal(workspace: Workspace) -> None:

@@ -50,6 +50,9 @@ class Silent:
     def loaded(self, rows: int) -> None:
         """Ignore the rows that were loaded."""
 
+    def paced(self, _pace: object) -> None:
+        """Ignore the pace."""
+
     def sending(self, rows: int) -> None:
         """Ignore the rows that will be sent."""
 

@@ -42,6 +42,9 @@ class Progress:
         self.rows += rows
         self._then(self.rows)
 
+    def paced(self, _pace: object) -> None:
+        """Ignore the pace."""
+
     def sending(self, rows: int) -> None:
         """Ignore it."""
 

@@ -79,6 +79,9 @@ class Watcher:
         self.rows += rows
         self.while_loading()
 
+    def paced(self, _pace: object) -> None:
+        """Ignore the pace."""
+
     def sending(self, rows: int) -> None:
         """Record how many rows are to be sent."""
         self.announced.append(rows)
