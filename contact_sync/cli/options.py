@@ -1,22 +1,19 @@
-"""The options that several commands share, each defined once, and the config file that gives their defaults."""
+"""The options that several commands share, each defined once."""
 
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-import platformdirs
 
 from contact_sync import settings
-from contact_sync.cli.program import COMMANDS, program
-from contact_sync.errors import ConfigError, reason_of
+from contact_sync.cli.config_file import use_config_file
+from contact_sync.cli.program import Heading
 from contact_sync.i18n import LANGUAGES, N_, _
 from contact_sync.model import MOST_UNDO_DAYS
 
-_MAX_CONFIG = 1 << 20  # bytes
 _MAX_SECONDS = 31 * 86_400
 
 
@@ -94,14 +91,18 @@ def whole_number(least: int, most: int) -> click.ParamType[Any]:
 
 
 class Option(click.Option):
-    """An option --some-name that also reads CONTACT_SYNC_SOME_NAME; a `former` name still works and is not shown."""
+    """An option --some-name that also reads CONTACT_SYNC_SOME_NAME; a `former` name still works and is not shown.
 
-    def __init__(self, *names: str, former: str = "", **attributes: Any) -> None:
+    Its `heading` is the one that it has in a long help.
+    """
+
+    def __init__(self, *names: str, former: str = "", heading: Heading | None = None, **attributes: Any) -> None:
         names = (*names, former) if former else names
         long = [name.removeprefix("--").partition("/")[0] for name in names if name.startswith("--")]
         self._variables = [f"CONTACT_SYNC_{name.upper().replace('-', '_')}" for name in long]
         super().__init__(names, envvar=self._variables, **attributes)
         self._former = former
+        self.heading = heading
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Return the first variable that is not empty, from the environment that `main` was given."""
@@ -113,59 +114,11 @@ class Option(click.Option):
         return (record[0].replace(f", {self._former}", ""), record[1]) if record and self._former else record
 
 
-def _use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
-    """Make the values of a TOML file, whose keys are names of options without `--`, the defaults of the other options.
-
-    Without a `value` the file in the user's config folder is read, if there is one.
-    """
-    try:
-        path = value or platformdirs.user_config_path("contact-sync") / "config.toml"
-    except RuntimeError:  # a user without a home
-        return None
-    try:
-        content, _mode = settings.read_small(path, _MAX_CONFIG)
-        _check_size(content)
-        written = tomllib.loads(content.decode())
-    except RecursionError as error:
-        raise ConfigError("The config file {path} is nested too deeply: write one option on each line.", path=path) from error
-    except OSError as error:
-        if value is None and isinstance(error, FileNotFoundError | NotADirectoryError):
-            return None
-        raise ConfigError(
-            "The config file {path} cannot be read ({reason}): check --config.", path=path, reason=reason_of(error)
-        ) from error
-    except ValueError as error:
-        raise ConfigError("The config file {path} is not valid TOML: {reason}.", path=path, reason=error) from error
-    known = _parameters_of_options(ctx)
-    if unknown := sorted(written.keys() - (known.keys() - {"config"})):
-        raise ConfigError(
-            "The config file {path} has an unknown key “{name}”: use the names of the options, without --.",
-            path=path,
-            name=unknown[0],
-        )
-    ctx.default_map = {known[name]: _as_text(name, setting, path) for name, setting in written.items()}
-    return path
-
-
-def _check_size(content: bytes) -> None:
-    if len(content) > _MAX_CONFIG:
-        raise ValueError(_("more than 1 MB"))
-
-
-def _parameters_of_options(ctx: click.Context) -> dict[str, str]:
-    """Return option → parameter, of all commands: one config file serves them all, so `check` accepts the options of `run`."""
-    commands = filter(None, (program.get_command(ctx, name) for name in COMMANDS))
-    options = [each for command in commands for each in command.params if each.param_type_name == "option"]
-    return {name.removeprefix("--"): str(each.name) for each in options for name in each.opts if name.startswith("--")}
-
-
-def _as_text(name: str, setting: Any, path: Path) -> str | list[str]:
-    """Return a setting as the environment would give it, so that the option's own type reports what is wrong with it."""
-    if isinstance(setting, dict) or (isinstance(setting, list) and name != "map"):
-        raise ConfigError("The config file {path} has several values for “{name}”: write one.", path=path, name=name)
-    if name == "map":
-        return list(map(str, setting)) if isinstance(setting, list) else [str(setting)]
-    return str(setting)
+def _under(heading: Heading, *options: Option) -> tuple[Option, ...]:
+    """Return options with their heading."""
+    for option in options:
+        option.heading = heading
+    return options
 
 
 def _choice(name: str, *words: str, help: str) -> Option:  # noqa: A002 - click's own name
@@ -198,14 +151,16 @@ FILE = click.Argument(["source"], metavar="FILE", type=PATH)
 FILES = click.Argument(["sources"], metavar="FILE...", type=PATH, nargs=-1, required=True)
 LAST_RUN = click.Argument(["run"], metavar="[RUN]", default="")
 
-KEY = (
+KEY = _under(
+    Heading.SENDING,
     Option("--api-key-file", type=PATH, metavar="PATH", help="file with the API key, readable only by you"),
     Option("--base-url", default=settings.BASE_URL, metavar="URL", help="address of the API; https"),
 )
-ACCOUNT = Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes")
-STATE = Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock")
-SANDBOX = Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network")
-TEMPO = (
+ACCOUNT = Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes", heading=Heading.STATE)
+STATE = Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock", heading=Heading.STATE)
+SANDBOX = Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network", heading=Heading.SENDING)
+TEMPO = _under(
+    Heading.SENDING,
     Option("--rate", type=_RATE, default="5", metavar="N", help="requests per second, or 300/min; 0: no limit [5]"),
     Option(
         "--workers",
@@ -217,14 +172,16 @@ TEMPO = (
     Option("--attempts", type=whole_number(1, 100), default=4, metavar="N", help="maximum number of attempts per row [4]"),
     Option("--timeout", type=_SECONDS, default=30.0, metavar="S", help="deadline of one attempt, in seconds [30]"),
 )
-PACE = (
+PACE = _under(
+    Heading.SENDING,
     *TEMPO,
     Option("--limit", type=whole_number(1, _MANY), metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )
-RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place")
-DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sending")
-LIVE = (
+RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place", heading=Heading.SENDING)
+DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sending", heading=Heading.SENDING)
+LIVE = _under(
+    Heading.SENDING,
     Option("--live", is_flag=True, help="read each contact before it is written [pulled files]"),
     _choice("--conflicts", "hold", "mine", "theirs", help="when SMS Partner has another value than the file was pulled with"),
     Option("--allow-stop", is_flag=True, help="also change the number of a person who said STOP"),
@@ -236,16 +193,22 @@ LIVE = (
         help=f"days to keep the values before, for undo [{MOST_UNDO_DAYS}]",
     ),
 )
-VERIFY = _percent("--verify", default="0", help="read this share of the updated contacts back at the end")
-MAX_CONFLICTS = _percent("--max-conflicts", default="10", help="stop if more edited rows are conflicts [10]")
-REPORTS = (
+VERIFY = _percent(
+    "--verify", heading=Heading.SENDING, default="0", help="read this share of the updated contacts back at the end"
+)
+MAX_CONFLICTS = _percent(
+    "--max-conflicts", heading=Heading.GUARDS, default="10", help="stop if more edited rows are conflicts [10]"
+)
+REPORTS = _under(
+    Heading.REPORTS,
     Option("--report", type=PATH, metavar="PATH", help="the report [<stem>.results.csv next to FILE]"),
     Option("--workbook", type=PATH, metavar="PATH", help="marked-up workbook [next to the report], or none"),
     Option("--page", type=PATH, metavar="PATH", help="also write an HTML page; several files: a folder"),
     Option("--show-phones", is_flag=True, help="do not mask phone numbers on the page"),
     Option("--report-mode", type=_MODE, metavar="MODE", help="permissions of the reports [600]"),
 )
-READING = (
+READING = _under(
+    Heading.SOURCE,
     _choice("--blank", "ask", "keep", "clear", help="empty cells keep or clear the value; ask: flag those emptied after a pull"),
     _choice("--duplicates", "refuse", "first", "last", help="when rows of one contact differ"),
     Option("--map", "renames", type=_RENAMING, multiple=True, metavar="H=FIELD", help="map a header to a field; repeatable"),
@@ -255,7 +218,8 @@ READING = (
     _choice("--hidden", "refuse", "include", "skip", help="when rows are hidden"),
     Option("--region", type=_REGION, default="FR", metavar="CC", help="country of phone numbers without a prefix [FR]"),
 )
-GUARDS = (
+GUARDS = _under(
+    Heading.GUARDS,
     _percent("--max-invalid", help="send nothing if more rows are invalid [50]"),
     Option(
         "--max-clears", type=whole_number(0, _MANY), default=100, metavar="N", help="send nothing if more cells are cleared [100]"
@@ -266,18 +230,35 @@ GUARDS = (
     Option("--allow-empty", is_flag=True, help="accept a source without data rows"),
 )
 SCHEDULED = (
-    Option("--keep-days", type=whole_number(1, 36_500), default=180, metavar="N", help="days to keep the history [180]"),
-    Option("--expect-by", type=_TIME, metavar="HH:MM", help="folder: fail if no file arrived by this time today"),
+    Option(
+        "--keep-days",
+        heading=Heading.STATE,
+        type=whole_number(1, 36_500),
+        default=180,
+        metavar="N",
+        help="days to keep the history [180]",
+    ),
+    Option(
+        "--expect-by",
+        heading=Heading.SOURCE,
+        type=_TIME,
+        metavar="HH:MM",
+        help="folder: fail if no file arrived by this time today",
+    ),
 )
-PROGRESS = Option("--progress", type=_SECONDS, metavar="S", help="print a line of progress every S seconds")
-PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)")
-GENERAL = (
-    Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=_use_config_file, help="TOML file of these options"),
+PROGRESS = Option(
+    "--progress", type=_SECONDS, metavar="S", help="print a line of progress every S seconds", heading=Heading.OUTPUT
+)
+PING = Option("--ping", metavar="URL", help="URL to notify at start and end (keep it secret)", heading=Heading.OUTPUT)
+GENERAL = _under(
+    Heading.OUTPUT,
+    Option("--config", type=PATH, metavar="FILE", is_eager=True, callback=use_config_file, help="TOML file of these options"),
     Option("--lang", type=click.Choice(LANGUAGES), metavar="LANG", help="en or fr [the locale's]"),
 )
-JSON = Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout")
-LOG_FILE = Option("--log-file", type=PATH, metavar="PATH", help="also write a log there")
-OUTPUT = (
+JSON = Option("--json", "as_json", is_flag=True, help="print the result as JSON on stdout", heading=Heading.OUTPUT)
+LOG_FILE = Option("--log-file", type=PATH, metavar="PATH", help="also write a log there", heading=Heading.OUTPUT)
+OUTPUT = _under(
+    Heading.OUTPUT,
     Option("-q", "--quiet", is_flag=True, help="print nothing unless something needs attention"),
     Option("-v", "--verbose", is_flag=True, help="log each row to stderr, without key and values"),
     LOG_FILE,

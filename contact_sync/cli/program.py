@@ -7,6 +7,7 @@ may need pandas or an HTTP client: it is imported when the command runs.
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pkgutil import resolve_name
 from typing import Any
 
@@ -26,6 +27,22 @@ COMMANDS = (
 """Names of the commands, in the order of `--help`; each is also the name of its file and of the function in it."""
 
 
+_COLUMN = 24  # width of the names of options in a help
+_LONG = 25  # options from which on a help has headings
+
+
+class Heading(StrEnum):
+    """The headings of the options in a long help, in its order."""
+
+    OWN = "Options"  # of the command alone
+    SOURCE = "Source"
+    SENDING = "Sending"
+    REPORTS = "Reports"
+    GUARDS = "Guards"
+    STATE = "State"
+    OUTPUT = "Output"
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """The surroundings of a command: its environment variables and its output."""
@@ -37,7 +54,7 @@ class Process:
 class _Formatter(click.HelpFormatter):
     """A formatter with a narrow first column, so that one long option does not move all descriptions to the right."""
 
-    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 24, col_spacing: int = 2) -> None:
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = _COLUMN, col_spacing: int = 2) -> None:
         super().write_dl(rows, col_max, col_spacing)
 
 
@@ -80,6 +97,22 @@ class Command(click.Command):
         """Write the example, then the help."""
         formatter.write(f"Example: {self.example}\n\n")
         super().format_help(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, many of them under their headings; that of the help itself comes last."""
+        options = [option for option in self.get_params(ctx) if isinstance(option, click.Option)]
+        if len(options) < _LONG:
+            super().format_options(ctx, formatter)
+            return
+        records: dict[Heading, list[tuple[str, str]]] = {heading: [] for heading in Heading}
+        for option in options:
+            heading = getattr(option, "heading", Heading.OUTPUT) or Heading.OWN
+            names, text = option.get_help_record(ctx) or ("", "")
+            records[heading].append((f"{names:<{_COLUMN}}", text))  # so that all groups have one left column
+        for heading, found in records.items():
+            if found:
+                with formatter.section(heading):
+                    formatter.write_dl(found)
 
 
 def command(*parameters: click.Parameter, example: str, summary: str, work: str = "") -> Callable[[Callable[..., int]], Command]:

@@ -37,6 +37,23 @@ def test_help_of_each_command(main: Main, monkeypatch: pytest.MonkeyPatch, comma
         assert set(options(command)) <= set(re.findall(r"--[a-z-]+", "\n".join(lines)))
 
 
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("run", "Source Sending Reports Guards State Output"),
+        ("check", "Source Sending Reports Guards State Output"),
+        ("plan", "Options Source Sending Guards State Output"),
+    ],
+)
+def test_long_help_has_headings(main: Main, command: str, expected: str) -> None:
+    """A long help has its options in groups, each under its heading and once, with one left column."""
+    lines = lines_of((command, "--help"), main)
+    assert [line.rstrip(":") for line in lines if re.fullmatch("[A-Z][a-z]+:", line)] == expected.split()
+    names = re.findall(r"^  (?:-[a-z], )?(--[a-z-]+)", "\n".join(lines), flags=re.MULTILINE)
+    assert sorted(names) == sorted({*options(command), "--help"})
+    assert {len(line) - len(line.lstrip()) for line in lines if line.startswith("   ")} == {28}
+
+
 @pytest.mark.parametrize("flag", ["--version", "-V"])
 def test_version(main: Main, flag: str) -> None:
     """The version is printed, and nothing else."""

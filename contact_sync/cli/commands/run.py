@@ -2,11 +2,11 @@
 
 from contact_sync.cli import options
 from contact_sync.cli.options import Option
-from contact_sync.cli.program import Context, Work, command
+from contact_sync.cli.program import Context, Heading, Work, command
 
 
 @command(
-    Option("--plan", metavar="NUMBER", help="carry out this plan, or nothing"),
+    Option("--plan", metavar="NUMBER", help="carry out this plan, or nothing", heading=Heading.SENDING),
     *options.FOR_RUN,
     example="contact-sync run contacts.xlsx --api-key-file /etc/contact-sync.key",
     summary="load, validate, send, write the report",
