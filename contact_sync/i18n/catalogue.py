@@ -22,6 +22,7 @@ CATALOGUE: dict[str, str] = {
     # the row as a whole
     "nothing-to-send": N_("The row has only a contactId: fill in a field, or delete the row."),
     "header-again": N_("This row repeats the header, as when two files are joined: delete the row."),
+    "row-deleted": N_("The row is marked for deletion ({mark}): delete it, or remove the mark to have it sent."),
     "cells-missing": N_("The row has {cells} of {columns} cells, so its values may have moved: complete it at <?>."),
     "cells-surplus": N_(
         "The row has {cells} cells for {columns} columns: put the cell that contains the delimiter in quotation marks, "

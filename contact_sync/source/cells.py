@@ -48,6 +48,7 @@ class Cell(NamedTuple):
     number_format: str = "General"
     kind: str = ""  # `ERROR`, `LITERAL`, `UNCALCULATED`, `ZERO` or empty
     shown: str | None = None  # what a number or a date shows, in a kind of file that says so; empty where that is missing
+    is_struck: bool = False  # True when it is struck through
 
 
 BLANK = Cell(None)
@@ -82,7 +83,7 @@ def render(cell: Cell) -> str:
     In General, and where the text is not sure, numbers have a decimal point and at most the 15 digits that Excel keeps, and dates
     are written 2020-12-31, with a time 2020-12-31 18:00:00.
     """
-    value, code, kind, shown = cell
+    value, code, kind, shown, _is_struck = cell
     if isinstance(value, str):
         return unescape(value) if "_x" in value and kind != LITERAL else value
     if value is None:
@@ -101,7 +102,7 @@ def render_day(cell: Cell) -> str:
 
 def check_cell(cell: Cell, field: str) -> Violation | None:
     """Return the violation of a cell whose value cannot be sent as text for `field`, else None."""
-    value, code, kind, _shown = cell
+    value, code, kind, *_rest = cell
     if kind == ERROR:  # any text may have the type of errors
         return Violation("cell-error", field, {"error": str(value) if _is_error(str(value)) else "#?"})
     if kind == UNCALCULATED:
@@ -116,9 +117,19 @@ def check_cell(cell: Cell, field: str) -> Violation | None:
     return None if _is_sure(cell, field) else Violation("cell-format", field)
 
 
+def check_struck(cells: Sequence[Cell], id_position: int) -> Violation | None:
+    """Return the violation of a row that is struck through: its id, or in a row without one all that it shows."""
+    own = cells[id_position]
+    if not own.is_struck:
+        filled = [] if render(own).strip() else [cell for cell in cells if render(cell).strip()]
+        if not filled or not all(cell.is_struck for cell in filled):
+            return None
+    return Violation("row-deleted", ID, {"mark": _("struck through")})
+
+
 def _is_sure(cell: Cell, field: str) -> bool:
     """Return True when the text of a number or a date is known that `field` shows."""
-    value, code, _kind, shown = cell
+    value, code, _kind, shown, _is_struck = cell
     if field == "date" and isinstance(value, dt.date):
         return True
     if code in _GENERAL and shown is None:
@@ -151,7 +162,7 @@ def _unsuitable_kind(value: Any, field: str) -> str:
 
 def _render_formatted(cell: Cell) -> str | None:
     """Return what a number, date or time shows in its format, or None where that is not sure."""
-    value, code, _kind, shown = cell
+    value, code, _kind, shown, _is_struck = cell
     if shown is not None:
         return shown or None
     if isinstance(value, (int, float)):

@@ -4,7 +4,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from contact_sync.model import FIELDS, ID
+from contact_sync.errors import SourceError
+from contact_sync.model import FIELDS, ID, Chunk, Violation
 from contact_sync.rules.cells import TEXTS
 from contact_sync.source.aliases import match_fields, names_in, normalise_header
 from contact_sync.source.kinds import kind_of
@@ -32,6 +33,18 @@ class HeaderSearch:
             positions.update(position for position, cell in enumerate(ids) if cell == self._id_name)
         named = {position: self._names(rows[position]) for position in sorted(positions)}
         return {at: {p: field for p, field in names.items() if field} == self._fields for at, names in named.items() if names}
+
+    def flag(self, chunk: Chunk, name: str) -> None:
+        """Add a flaw to each row that is a header; raises `SourceError` where the rows below it have their fields elsewhere."""
+        for position, has_same_fields in self.find(chunk.rows).items():
+            if not has_same_fields:
+                raise SourceError(
+                    "{name}: row {row} is a second header, whose columns are not those of the first, so the values below it "
+                    "would go into wrong fields: split the file in two, or arrange the columns below it like those above.",
+                    name=name,
+                    row=chunk.numbers[position],
+                )
+            chunk.flaws.setdefault(position, []).append(Violation("header-again"))
 
     @staticmethod
     def _without_id(rows: Sequence[Sequence[str]], ids: Sequence[str]) -> list[int]:

@@ -12,7 +12,7 @@ from contact_sync.i18n import _, ngettext
 from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
-from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, render, render_day, take_rows
+from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, check_struck, render, render_day, take_rows
 from contact_sync.source.header import (
     CHUNK,
     SEARCHED,
@@ -130,8 +130,9 @@ class SheetSource(Source):
         """Add a row; `fields` has for each field its place among the columns that are kept, and that among all columns."""
         texts = [draw(cells[position]) for position, draw in renderers]
         found = {place: flaw for place, at, field in fields if (flaw := self._check(number, at, cells[at], field))}
-        if number in self._metadata.totals:
-            found[self.mapping[ID]] = Violation("id-total", ID)
+        struck = check_struck(cells, self._positions[self.mapping[ID]])
+        if flaw := Violation("id-total", ID) if number in self._metadata.totals else struck:
+            found[self.mapping[ID]] = flaw
         flaws = list(found.values())
         # A merged range does not make blank cells a row: below its first row there is nothing to lose.
         if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):

@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from contact_sync.errors import SourceError
 from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, ROW, Block, Chunk, Outcome, Source, Staged, Violation, conflict_of
@@ -23,6 +22,7 @@ from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.rules.date_order import DateOrder
 from contact_sync.settings import Settings
+from contact_sync.source.deletion import DELETED, DeletionMarks
 from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
 
@@ -89,12 +89,13 @@ def stage(
     """
     hashes, damage = _RowHashes(), Damage(validator.schema)
     reads_first = settings.send.reads_first(is_pulled=bases is not None)
-    headers = HeaderSearch(source.columns, source.mapping)
+    headers, deletions = HeaderSearch(source.columns, source.mapping), DeletionMarks(source.mapping, source.letters)
     ambiguous = array("q")
     order = DateOrder(source.columns, source.mapping)
     rows = same_identity = identity_changes = superseded = 0
     for chunk in source.chunks():
-        _flag_headers(chunk, headers, source.path.name)
+        headers.flag(chunk, source.path.name)
+        deletions.flag(chunk)
         verdicts = validator.validate(chunk)
         verdicts, untouched, stale = bases.apply(chunk, verdicts) if bases else (verdicts, set[int](), dict[int, list[str]]())
         ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched | stale.keys())
@@ -146,19 +147,6 @@ def stage(
         bases.edits if bases else {},
         source.hidden,
     )
-
-
-def _flag_headers(chunk: Chunk, headers: HeaderSearch, name: str) -> None:
-    """Add a flaw to each row that is a header; raises `SourceError` where the rows below it have their fields elsewhere."""
-    for position, has_same_fields in headers.find(chunk.rows).items():
-        if not has_same_fields:
-            raise SourceError(
-                "{name}: row {row} is a second header, whose columns are not those of the first, so the values below it would go "
-                "into wrong fields: split the file in two, or arrange the columns below it like those above.",
-                name=name,
-                row=chunk.numbers[position],
-            )
-        chunk.flaws.setdefault(position, []).append(Violation("header-again"))
 
 
 def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
@@ -236,7 +224,7 @@ def _block_of(
             Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.UNPROCESSED, [reason], ages.get(position))
         )
     for position, found in violations.items():
-        if any(violation.field in (ID, ROW) for violation in found):
+        if any(violation.field in (ID, ROW) or violation.code == DELETED for violation in found):
             ids[position] = ""  # not certain, so the row duplicates no other
         if position not in chunk.skipped:
             others.append(

@@ -112,17 +112,24 @@ def xlsb(
     book: Sequence[Record] = (),
     texts: Sequence[str] = (),
     formats: Sequence[str | int] = (),
+    struck: Sequence[int] = (),
 ) -> bytes:
-    """Return an .xlsb file with one sheet of those lines, with shared `texts` and with cell styles of those `formats`."""
+    """Return an .xlsb file with one sheet of those lines, with shared `texts` and with cell styles of those `formats`.
+
+    The styles with the numbers in `struck` strike their text through.
+    """
     relations = ("worksheet", "worksheets/sheet1.bin"), ("styles", "styles.bin"), ("sharedStrings", "sharedStrings.bin")
     own = {name: 164 + index for index, name in enumerate(formats) if isinstance(name, str)}
     numbers = [name if isinstance(name, int) else own[name] for name in (0, *formats)]
+    fonts: list[Record] = [(43, struct.pack("<HH20x", 220, flags)) for flags in (0, 8)]
     styles = [
+        *fonts,
         (615, struct.pack("<I", len(own))),
         *((44, struct.pack("<H", code) + wide_string(name)) for name, code in own.items()),
     ]
     styles += [(47, struct.pack("<HH", 0, 99))]  # of a named style, which counts for nothing
-    styles += [(617, struct.pack("<I", len(numbers))), *((47, struct.pack("<HH12x", 0, code)) for code in numbers), (618, b"")]
+    cells = [(47, struct.pack("<HHH10x", 0, code, style in struck)) for style, code in enumerate(numbers)]
+    styles += [(617, struct.pack("<I", len(numbers))), *cells, (618, b"")]
     size = struct.pack("<IIII", 0, max(len(lines), 1) - 1, 0, 2)  # what a sheet says of its own size
     sheet = [
         (129, b""),

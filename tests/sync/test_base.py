@@ -22,7 +22,7 @@ from tests.sync.test_run import KEY, Row, Serve, Workspace, age, balanced
 HEADER = (ID, *FIELDS, BASE_COLUMN)
 CONTACTS: dict[str, Row] = {
     "C000001": ("+33612345601", "Zoé", "Dupré", "1980-02-01", "https://a.fr", "gold", "", "007", "NULL"),
-    "C000002": ("+33612345602", "Léa", "'t Hooft", "", "", "", "=1+1", "", "x"),
+    "C000002": ("+33612345602", "Léa", "'t Hooft", "", "", "", "=1+1", "", "deleted"),
     "C000003": ("+33612345603", "x" * 40, "Roux", "1801-01-01", "ftp://b.fr", "", "", "", ""),
     "C000004": ("", "", "", "", "", "", "", "", ""),
 }

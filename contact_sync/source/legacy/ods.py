@@ -27,7 +27,7 @@ _NO_LENGTH = re.compile(r"0(?:\.0\d*)?[a-z]*|0\.\d+(?:mm|pt)")  # or so little t
 _SPACES = re.compile("[ \t\r\n]+")
 _CELLS = ("table:table-cell", "table:covered-table-cell")
 _GROUPS = ("table:table-row-group", "table:table-column-group")
-_PROPERTIES = tuple(f"style:table{part}-properties" for part in ("", "-row", "-column"))
+_PROPERTIES = ("style:text-properties", *(f"style:table{part}-properties" for part in ("", "-row", "-column")))
 _STRUCTURE = frozenset(
     ["office:document-content", "office:body", "office:spreadsheet", "office:automatic-styles", "style:style"]
     + [f"table:table{part}" for part in ("", "-row", "-rows", "-header-rows")]
@@ -60,6 +60,8 @@ class _ContentHandler:
         self._column = self._row = self._skipped_depth = 0
         self._style, self._repeat, self._is_hidden = "", 1, False
         self._hidden_styles: set[str] = set()
+        self._strikes: set[str] = set()  # names of styles
+        self._struck: list[int] = []  # positions in the row
         self._hidden_groups: list[bool] = []
         self._cells: list[Any] = []
         self._cell: dict[str, str] | None = None
@@ -110,6 +112,8 @@ class _ContentHandler:
         extents = (attributes.get("style:row-height"), attributes.get("style:column-width"))
         if attributes.get("table:display") == "false" or any(extent and _NO_LENGTH.fullmatch(extent) for extent in extents):
             self._hidden_styles.add(self._style)
+        if attributes.get("style:text-line-through-style", "none") != "none":
+            self._strikes.add(self._style)
 
     def _start_table(self, attributes: dict[str, str]) -> None:
         is_hidden = attributes.get("table:style-name") in self._hidden_styles or attributes.get("table:display") == "false"
@@ -136,7 +140,7 @@ class _ContentHandler:
         self._repeat = _count(attributes, "table:number-rows-repeated")
         self._is_hidden = self._hides(attributes)
         self._column = 0
-        self._cells = []
+        self._cells, self._struck = [], []
 
     def _end_row(self) -> None:
         first, last = self._row + 1, self._row + self._repeat
@@ -146,7 +150,7 @@ class _ContentHandler:
         last = min(last, LAST_ROW)
         if self._is_hidden:
             self._sheet.hide_rows(first, last)
-        self._writer.row(first, self._cells, last - first + 1)
+        self._writer.row(first, self._cells, last - first + 1, self._struck)
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         self._cell, self._texts = attributes, []
@@ -167,6 +171,8 @@ class _ContentHandler:
             return
         spool.check_place(first + count - 1, self._row + 1)
         self._cells += [cell] * count
+        if attributes.get("table:style-name") in self._strikes:
+            self._struck += range(first - 1, first - 1 + count)
 
     def _start_text(self, tag: str, attributes: dict[str, str]) -> None:
         if tag in _PARAGRAPHS:

@@ -1,7 +1,8 @@
 """The format in which the worker process passes sheets to its parent: rows in a file, metadata in its reply.
 
-A line of the file is the JSON document `[row number, repeat count, cells]`; a cell is null, a text, true or false, a number, or a
-list that begins with one of the tags below. Rows without text are left out.
+A line of the file is the JSON document `[row number, repeat count, cells, struck]`; a cell is null, a text, true or false, a
+number, or a list that begins with one of the tags below, and `struck` has the positions of cells that are struck through. Rows
+without text are left out.
 """
 
 import json
@@ -90,7 +91,7 @@ class SpoolWriter:
         self._row = 0
         return sheet
 
-    def row(self, number: int, cells: Sequence[Any], repeat: int = 1) -> None:
+    def row(self, number: int, cells: Sequence[Any], repeat: int = 1, struck: Sequence[int] = ()) -> None:
         """Write the `repeat` identical rows from `number` on to the sheet that was begun last."""
         sheet = self.sheets[-1]
         if number <= self._row:
@@ -104,7 +105,7 @@ class SpoolWriter:
         if not width:
             return
         self._cells += width * repeat
-        line = json.dumps([number, repeat, cells[:width]], separators=(",", ":")).encode() + b"\n"
+        line = json.dumps([number, repeat, cells[:width], struck], separators=(",", ":")).encode() + b"\n"
         self._total += len(line) * repeat
         if len(line) > _MAX_LINE or self._total > _MAX_TOTAL or self._cells > _MAX_CELLS:
             raise RefusedError(_("contains too much text at row {row}: copy the contacts to a new workbook.", row=number))

@@ -115,11 +115,14 @@ class _SpooledWorksheet(Worksheet):
         at = self.sheet.start
         while at < self.sheet.end:
             self.file.seek(at)  # another sheet may have been read in between
-            number, repeat, row = json.loads(self.file.readline())
+            number, repeat, row, struck = json.loads(self.file.readline())
             at = self.file.tell()
             if number > last:
                 return
             decoded = [_decode(cell, epoch) for cell in row[:width]]
+            for position in struck:
+                if position < len(decoded):
+                    decoded[position] = decoded[position]._replace(is_struck=True)
             decoded.extend([BLANK] * (width - len(decoded)))
             for repeated in range(max(number, first), min(number + repeat, last + 1)):
                 yield repeated, decoded

@@ -75,12 +75,13 @@ def _write(book: Any, sheet: Any, spooled: spool.SpooledSheet, writer: spool.Spo
             spooled.hide_rows(row + 1, row + 1)
     # The first is General under any name: old French programs called it Standard, which openpyxl takes for the format of a date.
     formats = [_format(book, style.format_key) for style in book.xf_list]
+    strikes = [bool(book.font_list[style.font_index].struck_out) for style in book.xf_list]
     for row in range(sheet.nrows):
         kinds, values, styles = sheet.row_types(row), sheet.row_values(row), sheet._cell_xf_indexes[row]  # noqa: SLF001 - as above
         cells = [_encode(*cell, formats) for cell in zip(kinds, values, styles, strict=True)]
         for column, is_due in zeros.get(row, {}).items():
             cells[column] = [spool.UNCALCULATED] if is_due else spool.encode_formula(cells[column])
-        writer.row(row + 1, cells)
+        writer.row(row + 1, cells, struck=[column for column, style in enumerate(styles) if strikes[style]])
 
 
 def _format(book: Any, key: int) -> str | int:

@@ -19,9 +19,10 @@ from contact_sync.source.legacy import spool
 from contact_sync.source.legacy.spool import SpooledSheet, SpoolWriter
 from contact_sync.source.number_format import keeps_text
 
-_ROW, _COLUMN, _SHARED, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 44, 47, 156, 153, 176
+_ROW, _COLUMN, _SHARED, _FONT, _FORMAT, _STYLE, _SHEET, _WORKBOOK, _MERGED = 0, 60, 19, 43, 44, 47, 156, 153, 176
 _ROWS, _END_ROWS, _STYLES, _END_STYLES = 145, 146, 617, 618
 _BLOCK = 1 << 16
+_STRIKE = 8  # a flag of a font
 _SHORT = 11  # between the record numbers of a short cell, which follows the cell before it, and of a full one
 _BLANK, _RK_CELL, _ERROR, _BOOLEAN, _REAL, _TEXT, _SHARED_TEXT = range(1, 8)
 _FORMULA_TEXT, _FORMULA_NUMBER, _FORMULA_BOOLEAN, _FORMULA_ERROR = range(8, 12)
@@ -38,7 +39,7 @@ def read(copy: FileIO, writer: SpoolWriter) -> None:
     with Archive(copy) as archive:
         parts = _parts(archive)
         strings = [_text(body, 1)[0] for code, body in _records_of(archive, parts, "sharedStrings") if code == _SHARED]
-        formats = _formats(archive, parts)
+        formats, strikes = _styles(archive, parts)
         from_1904 = False
         for code, body in _records(archive, "xl/workbook.bin"):
             if code == _WORKBOOK:
@@ -50,7 +51,7 @@ def read(copy: FileIO, writer: SpoolWriter) -> None:
                 if kind.endswith("/worksheet"):
                     sheet = writer.begin(title, is_visible=struct.unpack_from("<I", body)[0] == 0)
                     sheet.from_1904 = from_1904
-                    _SheetReader(sheet, writer, strings, formats).read(_records(archive, path))
+                    _SheetReader(sheet, writer, strings, formats, strikes).read(_records(archive, path))
 
 
 def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
@@ -62,20 +63,25 @@ def _parts(archive: zipfile.ZipFile) -> dict[str, tuple[str, str]]:
     }
 
 
-def _formats(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> list[str | int]:
-    """Return the number format of each cell style: as text, or the number of a built-in one."""
+def _styles(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]]) -> tuple[list[str | int], list[bool]]:
+    """Return the number format of each cell style, as text or the number of a built-in one, and if it strikes text through."""
     custom: dict[int, str] = {}
+    fonts: list[bool] = []
     formats: list[str | int] = []
+    strikes: list[bool] = []
     is_inside = False
     for code, body in _records_of(archive, parts, "styles"):
         if code == _FORMAT:
             custom[int.from_bytes(body[:2], "little")] = _text(body, 2)[0]
+        elif code == _FONT:
+            fonts.append(body[2] & _STRIKE != 0)
         elif code in (_STYLES, _END_STYLES):
             is_inside = code == _STYLES
         elif code == _STYLE and is_inside:
-            number = int.from_bytes(body[2:4], "little")
+            number, font = struct.unpack_from("<2xHH", body)
             formats.append(custom.get(number, number))
-    return formats
+            strikes.append(font < len(fonts) and fonts[font])
+    return formats, strikes
 
 
 def _records_of(archive: zipfile.ZipFile, parts: dict[str, tuple[str, str]], kind: str) -> Iterator[tuple[int, bytes]]:
@@ -117,12 +123,16 @@ def _text(body: bytes, at: int) -> tuple[str, int]:
 class _SheetReader:
     """Reads the records of a sheet in one pass; memory does not grow with the sheet."""
 
-    def __init__(self, sheet: SpooledSheet, writer: SpoolWriter, strings: list[str], formats: list[str | int]) -> None:
+    def __init__(
+        self, sheet: SpooledSheet, writer: SpoolWriter, strings: list[str], formats: list[str | int], strikes: list[bool]
+    ) -> None:
         self._sheet, self._writer = sheet, writer
         self._strings, self._formats = strings, formats
         self._odd = {style for style, one in enumerate(formats) if isinstance(one, str) and not keeps_text(one)}
         self._row = self._column = -1
         self._cells: list[Any] = []
+        self._strikes = {style for style, one in enumerate(strikes) if one}
+        self._struck: list[int] = []  # positions in the row
         self._decoders: dict[int, Callable[[bytes, int], Any]] = {
             _BLANK: lambda _, __: None,
             _RK_CELL: lambda body, style: spool.encode_number(_rk(body), self._format(style)),
@@ -170,9 +180,12 @@ class _SheetReader:
         if column <= self._column:
             raise spool.RefusedError(_("has cells that are out of order at row {row}: save it as .xlsx.", row=self._row + 1))
         self._column = column
-        value = self._decoders[_VALUE_OF_FORMULA.get(code, code)](body[4:], int.from_bytes(body[:3], "little"))
+        style = int.from_bytes(body[:3], "little")
+        value = self._decoders[_VALUE_OF_FORMULA.get(code, code)](body[4:], style)
         if value is None:
             return
+        if style in self._strikes:
+            self._struck.append(column)
         if code == _FORMULA_NUMBER:
             value = spool.encode_formula(value)
         if value == "" and code == _FORMULA_TEXT:
@@ -183,8 +196,8 @@ class _SheetReader:
 
     def _end_row(self) -> None:
         if self._cells:
-            self._writer.row(self._row + 1, self._cells)
-        self._cells = []
+            self._writer.row(self._row + 1, self._cells, struck=self._struck)
+        self._cells, self._struck = [], []
 
     def _text(self, text: str, style: int) -> Any:
         return [spool.ODD_TEXT, text] if style in self._odd and text.strip() else text

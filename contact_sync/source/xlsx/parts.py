@@ -1,4 +1,4 @@
-"""The parts of an .xlsx that contain cells: shared strings, styles and sheets, in memory that does not grow with the sheet.
+"""The parts of an .xlsx that contain cells: shared strings and sheets, in memory that does not grow with the sheet.
 
 openpyxl reads them too, in three times the time, and keeps an element for every row and a string for every cell (measured: 260
 bytes a row). The meaning of a number in its format is still openpyxl's.
@@ -6,7 +6,7 @@ bytes a row). The meaning of a number in its format is still openpyxl's.
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from typing import IO, cast
@@ -23,6 +23,7 @@ from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, ZERO, Cell, de
 from contact_sync.source.header import letter
 from contact_sync.source.number_format import UNKNOWN, keeps_text
 from contact_sync.source.sheets import SheetMetadata
+from contact_sync.source.xlsx.styles import Styles
 
 _ROW, _CELL, _FORMULA, _VALUE, _TEXT = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "f", "v", "t"))
 _STRING, _PHONETIC, _COLUMN, _MERGE = (f"{SHEET_MAIN_NS} {tag}" for tag in ("si", "rPh", "col", "mergeCell"))
@@ -88,15 +89,6 @@ class SharedStrings:
             self._text = ""
 
 
-def read_formats(part: IO[bytes]) -> list[str | int]:
-    """Return the number format of each cell style of a `styles.xml`: as text, or the number of a built-in one."""
-    styles = ET.parse(part).getroot()  # noqa: S314 - `refuse_unsafe` has refused document types
-    name = f"{{{SHEET_MAIN_NS}}}"
-    custom = {int(one.attrib["numFmtId"]): one.attrib["formatCode"] for one in styles.iterfind(f"{name}numFmts/{name}numFmt")}
-    numbers = (int(style.get("numFmtId", "0")) for style in styles.iterfind(f"{name}cellXfs/{name}xf"))
-    return [custom.get(number, number) for number in numbers]
-
-
 def read_totals(part: IO[bytes]) -> tuple[int, int, int, int] | None:
     """Return the cells of the totals rows of a table's XML as left, top, right and bottom; None when it has none."""
     table = ET.parse(part).getroot()  # noqa: S314 - `refuse_unsafe` has refused document types
@@ -109,11 +101,12 @@ def read_totals(part: IO[bytes]) -> tuple[int, int, int, int] | None:
 class WorkbookContext:
     """The parts of a workbook that its cells refer to."""
 
-    def __init__(self, strings: SharedStrings, formats: Sequence[str | int], epoch: datetime, *, is_calculated: bool) -> None:
+    def __init__(self, strings: SharedStrings, styles: Styles, epoch: datetime, *, is_calculated: bool) -> None:
         self.is_calculated = is_calculated  # False when a formula's 0 or empty text may stand for no result
-        self._strings, self._formats, self._epoch = strings, formats, epoch
+        self.struck = styles.struck
+        self._strings, self._formats, self._epoch = strings, styles.formats, epoch
         # Styles that add to a text or hide it.
-        self._odd = {str(style) for style, one in enumerate(formats) if not keeps_text(parse_format(one)[0])}
+        self._odd = {str(style) for style, one in enumerate(styles.formats) if not keeps_text(parse_format(one)[0])}
 
     def cell(self, kind: str, style: str, text: str) -> Cell:
         """Return the cell with the attributes `t` and `s` that contains `text`.
@@ -154,7 +147,7 @@ def _parse_number(text: str) -> float:
 class _SheetHandler:
     def __init__(self, context: WorkbookContext, width: int) -> None:
         self.rows: list[tuple[int, list[Cell]]] = []
-        self._decode, self._width = context.cell, width
+        self._decode, self._struck, self._width = context.cell, context.struck, width
         self._is_calculated = context.is_calculated
         self._blank_row = [BLANK] * width
         self._row: list[Cell] = []
@@ -196,6 +189,8 @@ class _SheetHandler:
                 return
             if self._text:
                 cell = self._decode(self._kind, self._style, self._text)
+                if self._style in self._struck:
+                    cell = cell._replace(is_struck=True)
                 self._row[self._column - 1] = self._mark_zero(cell) if self._has_formula else cell
             elif self._has_formula and not (self._kind == "str" and self._has_value and self._is_calculated):
                 self._row[self._column - 1] = Cell(None, kind=UNCALCULATED)  # else the result is the empty text

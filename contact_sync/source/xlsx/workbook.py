@@ -22,7 +22,8 @@ from contact_sync.model import TO_FIX, Original, sheet_of
 from contact_sync.source.archive import Archive, convert_damage, parse, refuse_many_elements, refuse_unsafe
 from contact_sync.source.opening import Kind, SourceOptions
 from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
-from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_formats, read_rows, read_totals, scan
+from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_rows, read_totals, scan
+from contact_sync.source.xlsx.styles import Styles, read_styles
 
 
 @dataclass(slots=True)
@@ -86,14 +87,14 @@ def _read_workbook(copy: FileIO, name: str) -> _Workbook:
         to_fix = next((sheet_of(str(one.value)) for one in parser.defined_names.definedName if one.name == TO_FIX), None)
         # A run, unlike other programs that ask for a calculation when the workbook is opened, keeps the results of formulas.
         is_calculated = to_fix is not None or not _asks_for_calculation(archive.read(parser.workbook_part_name))
-        strings, formats = SharedStrings(), list[str | int]()
+        strings, styles = SharedStrings(), Styles([], frozenset())
         if found := _find_part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
             with archive.open(found) as part:
                 parse(part, strings)
         if found := _find_part(reader, STYLES_TYPE, ARC_STYLE):
             with archive.open(found) as part:
-                formats = read_formats(part)
-        context = WorkbookContext(strings, formats, reader.wb.epoch, is_calculated=is_calculated)
+                styles = read_styles(part)
+        context = WorkbookContext(strings, styles, reader.wb.epoch, is_calculated=is_calculated)
         worksheets = [
             _XlsxWorksheet(sheet.name, sheet.state == "visible", copy, relation.target, context)
             for sheet, relation in parser.find_sheets()
