@@ -130,8 +130,8 @@ class Sender:
     def finish_trials(self, ledger: Outbox) -> list[str]:
         """Put back what updates of earlier runs have emptied that were cut off, and return notes for the operator."""
         notes: list[str] = []
-        if not self._settings.send.sandbox:
-            with suppress(ContactSyncError):  # the run will meet it
+        if ledger.trials():
+            with suppress(ContactSyncError, OSError):  # the run will meet it
                 asyncio.run(self._finish_trials(ledger, self._settings.account.base_url, notes))
         return notes
 
