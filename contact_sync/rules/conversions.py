@@ -41,7 +41,7 @@ _KEPT = "$€£ \xa0\u202f"  # signs that none adds either
 _LETTERS = "".join(map(chr, (*range(0x100, 0x180), *range(0x218, 0x21C), *range(0x391, 0x3CF), *range(0x410, 0x460))))
 _EMOJI = "".join(map(chr, (*range(0x2600, 0x27C0), *range(0x1F300, 0x1F6D0), *range(0x1F90C, 0x1FA00))))
 _LOST = {"?": _LETTERS + "→\u2212≈≠≤≥" + _EMOJI, "??": _EMOJI}
-"""What programs write that save a file in cp1252 → the characters that it may have been."""
+"""Replacements that a program writes when it saves a file in cp1252 → the characters that they may have been."""
 _LONGEST = 40
 _DIGITS_OF_YEAR, _MONTHS, _DAYS = 4, 12, 31
 
