@@ -39,6 +39,12 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def shorten(text: str) -> str:
+    """Return a header or a title as short as a sentence can have it, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - enough to recognise a header
+
+
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """Return text without the secrets: not in another case, cut, nor encoded for a URL, as JSON, HTML, base64 or hexadecimal."""
     for secret in filter(None, secrets):

@@ -9,9 +9,11 @@ from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol, Self
 
-from contact_sync.i18n import _, gettext
+from contact_sync.display import shorten
+from contact_sync.i18n import _, gettext, labelled
 from contact_sync.i18n.catalogue import CATALOGUE, QUOTING
 from contact_sync.names import Purpose, short
 from contact_sync.packed import pack, unpack
@@ -84,6 +86,35 @@ _LEFT_OUT = (
 )  # codes of rows that are `unprocessed` and that no other run sends
 
 
+class Column(NamedTuple):
+    """The column of a field in the source, as an operator sees it."""
+
+    name: str  # its header, shortened
+    letter: str
+
+    @property
+    def place(self) -> str:
+        """The column as part of a sentence."""
+        return _("“{name}” (column {letter})", name=self.name, letter=self.letter)
+
+
+NO_COLUMNS: Mapping[str, Column] = MappingProxyType({})  # of the fields of a row that is not from a source
+
+
+def place_of(field: str, columns: Mapping[str, Column]) -> str:
+    """Return the column of a field as part of a sentence, or only the field where that is its header, or it has no column."""
+    return columns[field].place if field in columns and columns[field].name != field else field
+
+
+def _placed(sentence: str, code: str, field: str, columns: Mapping[str, Column]) -> str:
+    """Return the sentence of a code with the column before it, unless it names its field itself."""
+    place = place_of(field, columns)
+    return sentence if place == field or "{field}" in CATALOGUE.get(code, "") else labelled(place, sentence)
+
+
+FIELDS_OF_DETAIL = "fields"  # the placeholder of a sentence about several fields; its value joins them by ", "
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A problem of one row for the operator: a stable code, the field, and the values of the sentence's placeholders."""
@@ -92,10 +123,13 @@ class Violation:
     field: str = ROW  # `ID`, one of `FIELDS`, or `ROW`
     detail: dict[str, str] = dataclasses.field(default_factory=dict)  # placeholder → its value
 
-    @property
-    def message(self) -> str:
-        """One sentence that says what is wrong and what to do."""
-        return _(CATALOGUE[self.code], field=self.field, **self.detail)
+    def sentence(self, columns: Mapping[str, Column] = NO_COLUMNS) -> str:
+        """Return one sentence that says what is wrong and what to do; it names each field by its column of the source."""
+        detail = dict(self.detail)
+        if fields := detail.get(FIELDS_OF_DETAIL):
+            detail[FIELDS_OF_DETAIL] = ", ".join(place_of(field, columns) for field in fields.split(", "))
+        sentence = _(CATALOGUE[self.code], field=place_of(self.field, columns), **detail)
+        return _placed(sentence, self.code, self.field, columns)
 
 
 CONFLICTING = "duplicate-conflict"
@@ -104,9 +138,13 @@ LISTED = 5  # rows of a contact, or contacts, that a sentence lists
 
 def conflict_of(contacts: Sequence[Sequence[int]], others: int = 0) -> Violation:
     """Return the violation of rows with one contactId and different values, by contact; `others` are contacts not listed."""
-    rows = _("; ").join(map(listed, contacts))
-    rows = _("{rows} and {more} more", rows=rows, more=others) if others else rows
-    return Violation(CONFLICTING, ID, {"rows": f" ({rows})"})
+    return Violation(CONFLICTING, ID, {"rows": f" ({listed_groups(contacts, others)})"})
+
+
+def listed_groups(groups: Sequence[Sequence[int]], others: int = 0) -> str:
+    """Return groups of row numbers as "3 and 9; 5, 6 and 12"; `others` are groups that are not listed."""
+    rows = _("; ").join(map(listed, groups))
+    return _("{rows} and {more} more", rows=rows, more=others) if others else rows
 
 
 def listed(numbers: Sequence[int]) -> str:
@@ -190,9 +228,9 @@ class Layout(NamedTuple):
         return self._replace(columns=columns, letters=letters, mapping=mapping)
 
     @property
-    def letters_of_fields(self) -> dict[str, str]:
-        """Field → the letter of its column."""
-        return {field: self.letters[position] for field, position in self.mapping.items()}
+    def columns_of_fields(self) -> dict[str, Column]:
+        """Field → its column."""
+        return {field: Column(shorten(self.columns[at]) or field, self.letters[at]) for field, at in self.mapping.items()}
 
 
 MARK = "<?>"  # marks a missing cell in a report, precedes surplus cells, and follows text that cannot be shown in full
@@ -591,12 +629,15 @@ class Cause(NamedTuple):
     first: int  # number of the first row
     message: str  # of the first row; empty when it is not kept any more
     is_shared: bool = True  # False when another row has another message
+    column: Column | None = None  # of the field; None for the row as a whole, or a field that the source does not have
 
     @property
     def in_general(self) -> str:
         """The sentence for all of these rows, with dots for values that differ; only the code where no sentence is known."""
         sentence = gettext(CATALOGUE.get(self.code, self.code))
-        return sentence.format_map(defaultdict(lambda: "…", field=self.field, likely="", rows=""))
+        columns = {self.field: self.column} if self.column else NO_COLUMNS
+        filled = sentence.format_map(defaultdict(lambda: "…", field=place_of(self.field, columns), likely="", rows=""))
+        return _placed(filled, self.code, self.field, columns)
 
     @property
     def example(self) -> str:
@@ -622,7 +663,6 @@ class Summary:
     warnings: list[str] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)  # sentences on corrections that were made
     causes: list[Cause] = dataclasses.field(default_factory=list)
-    letters: dict[str, str] = dataclasses.field(default_factory=dict)  # field → the letter of its column
     outputs: dict[str, Path] = dataclasses.field(default_factory=dict)  # name of another report format → its report
     identity: Identity | None = None  # of the source; None when the last run was resumed
     is_idle: bool = False  # True when nothing was left to send again

@@ -96,7 +96,7 @@ def _summary(plan: PlanSummary, *, quiet: bool) -> Iterator[str]:
     }
     yield from (sentence for sentence, count in counts.items() if count)
     causes = [cause for cause in of.causes_of_rows if cause.outcome == Outcome.INVALID]
-    yield from (cause_line(cause, of.letters, example=not quiet) for cause in causes[: 3 if quiet else 10])
+    yield from (cause_line(cause, example=not quiet) for cause in causes[: 3 if quiet else 10])
     yield from (_("Stopped: {reason}", reason=reason) for reason in of.reasons)
     if plan.requests and not of.reasons:
         sentence = ngettext("The run takes about {count} request", "The run takes about {count} requests", plan.requests)

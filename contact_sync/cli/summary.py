@@ -12,11 +12,11 @@ _SHORT = 10  # lines
 _FEWEST_CAUSES = 3  # lines that are kept for causes, however many warnings there are
 
 
-def cause_line(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
+def cause_line(cause: Cause, *, example: bool) -> str:
     """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
     sentence = cause.example if example and cause.code not in QUOTING else cause.in_general
-    if cause.field in letters:
-        sentence = _("{field}, column {letter}: {sentence}", field=cause.field, letter=letters[cause.field], sentence=sentence)
+    if cause.column and cause.column.place not in sentence:
+        sentence = labelled(cause.column.place, sentence)
     if cause.rows > 1:
         return _("{rows} rows (first: row {first}): {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
     return _("row {number}: {sentence}", number=cause.first, sentence=sentence)
@@ -25,7 +25,7 @@ def cause_line(cause: Cause, letters: dict[str, str], *, example: bool) -> str:
 def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
     """Return a line for each cause, or for the most frequent ones and one for the others."""
     causes = summary.causes_of_rows
-    lines = [cause_line(cause, summary.letters, example=example) for cause in causes[:most]]
+    lines = [cause_line(cause, example=example) for cause in causes[:most]]
     if (more := len(causes) - most) > 0:
         lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
     return lines

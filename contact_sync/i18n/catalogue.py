@@ -18,7 +18,7 @@ CATALOGUE: dict[str, str] = {
     "id-characters": N_("The contactId contains a space or a character that is not allowed: copy it again from SMS Partner."),
     "id-length": N_("The contactId has more than 80 characters: copy it again from SMS Partner."),
     "id-clear": N_("The contactId cannot be emptied: write the id of the contact."),
-    "duplicate-conflict": N_("Rows have the same contactId and different values{rows}: correct the id, or keep one of them."),
+    "duplicate-conflict": N_("Rows have the same contactId and different values{rows}: correct one of the ids, or delete a row."),
     # the row as a whole
     "nothing-to-send": N_("The row has only a contactId: fill in a field, or delete the row."),
     "header-again": N_("This row repeats the header, as when two files are joined: delete the row."),
@@ -69,7 +69,7 @@ CATALOGUE: dict[str, str] = {
     ),
     "plan-differs": N_("SMS Partner has changed since the run was compared with its plan, so this row was not sent: plan again."),
     "stop-number": N_(
-        "This person said STOP, and another phoneNumber would send them SMS again: put the number back, or allow it with "
+        "This person said STOP, and another phone number would send them SMS again: put the number back, or allow it with "
         "--allow-stop."
     ),
     "not-cleared": N_("SMS Partner confirmed that {field} is empty but kept its value: empty it on its own pages."),
@@ -99,17 +99,20 @@ CATALOGUE: dict[str, str] = {
     ),
     "cell-merged": N_("{field} is part of merged cells: unmerge them and fill in each row."),
     # phoneNumber
-    "phone-clear": N_("phoneNumber cannot be emptied: write the number, or leave the cell blank."),
+    "phone-clear": N_("{field} cannot be emptied: write the number, or leave the cell blank to keep the stored one."),
     "phone-damaged": N_(
         "The phone number was exported as a decimal number (3.36E+10, 612345678.0): export it as text, or type it again in a "
         "cell formatted as text."
     ),
     "phone-characters": N_(
-        "The phone number contains letters or other characters: write digits only, or "
-        "leave the cell empty to keep the stored number."
+        "The phone number contains letters or other characters: write digits only, or leave the cell empty to keep the stored "
+        "number."
     ),
     "phone-several": N_("The cell contains several phone numbers: keep one."),
-    "phone-unknown": N_("This phone number does not exist: check the digits, or begin with + and the country code."),
+    "phone-unknown": N_(
+        "This phone number does not exist: check the digits, begin with + and the country code, or leave the cell empty to keep "
+        "the stored number."
+    ),
     "phone-not-mobile": N_("This is not a mobile number, so no SMS can reach it: write the mobile number."),
     # date
     "date-unknown": N_("The date cannot be read: write it as 31/12/2020 or 2020-12-31."),

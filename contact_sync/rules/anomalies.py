@@ -3,17 +3,16 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, pairwise
 
 import numpy as np
 
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import CONTACT, PHONE, Schema, Workload
+from contact_sync.model import CONTACT, LISTED, PHONE, Column, Schema, Workload, listed_groups
 from contact_sync.rules.cells import DATE
 
 MIN_SERIES = 5  # rows whose phone numbers count up by one each: from there on a cell was dragged down
-MIN_SHARED = 5  # contacts with one phone number: a family has fewer
 MIN_SAME_DATES = 10  # rows with one date, which must be most rows
 MIN_ROUNDED = 3  # long contactIds that all end in zeros: fewer may end so by chance
 COMPARED = 7  # earlier runs that a source is compared with
@@ -26,11 +25,12 @@ _SHOWN = 3
 
 
 class Damage:
-    """Signs of damage in the rows of a source, observed in order, in 16 bytes a row."""
+    """Signs of damage in the rows of a source, observed in order, in 24 bytes a row."""
 
     def __init__(self, schema: Schema = CONTACT) -> None:
         self._phone, self._date = schema.fields.index(PHONE), schema.fields.index(DATE)  # positions in a payload
         self._phones, self._ids = array("q"), array("q")  # of each row: its phone number, 0 for none, and its hashed contactId
+        self._rows = array("q")  # of each row: its number, negative when it is not sent
         self._dates: Counter[str | None] = Counter()
         self._long = 0
         self._rounded = array("q")
@@ -38,14 +38,20 @@ class Damage:
         self._number = 0  # the last row's telephone number, 0 for none
         self._first = self._last = self._length = 0  # rows of the series that it is in
 
-    def observe(self, numbers: Sequence[int], ids: Sequence[str], payloads: Sequence[tuple[str | None, ...]]) -> None:
-        """Take in rows by their row numbers, contactIds (empty where not certain) and values to send."""
+    def observe(
+        self, numbers: Sequence[int], ids: Sequence[str], payloads: Sequence[tuple[str | None, ...]], to_send: Iterable[int]
+    ) -> None:
+        """Take in rows by their row numbers, contactIds (empty where not certain) and values; `to_send` are positions."""
         if max(map(len, ids), default=0) > _EXCEL_DIGITS:
             self._long += sum(map(bool, map(_LONG.fullmatch, ids)))
             self._rounded.extend(compress(numbers, map(_ROUNDED.fullmatch, ids)))
         phones = [int(payload[self._phone] or 0) for payload in payloads]
         self._phones.fromlist(phones)
         self._ids.fromlist(list(map(hash, ids)))
+        rows_or_negative = [-number for number in numbers]
+        for position in to_send:
+            rows_or_negative[position] = numbers[position]
+        self._rows.fromlist(rows_or_negative)
         self._dates.update([payload[self._date] for payload in payloads])
         rows: Sequence[int] = numbers
         if not any(later - earlier == 1 for earlier, later in pairwise([self._number, *phones])):
@@ -67,55 +73,56 @@ class Damage:
         """Return the numbers of the rows whose contactId was rounded to 15 digits, none when it may be chance."""
         return self._rounded if len(self._rounded) == self._long >= MIN_ROUNDED else ()
 
-    def warnings(self, letters: Mapping[str, str]) -> list[str]:
-        """Return warnings for the operator; `letters` are of the columns of the fields."""
+    def warnings(self, columns: Mapping[str, Column]) -> list[str]:
+        """Return warnings for the operator; `columns` are those of the fields."""
         self._end_series()
         return [
-            *(self._warn_series(letters[PHONE]) if self._series else ()),
-            *(self._warn_shared(letters[PHONE]) if PHONE in letters else ()),
-            *(self._warn_dates(letters[DATE]) if DATE in letters else ()),
+            *(self._warn_series(columns[PHONE].place) if self._series else ()),
+            *(self._warn_shared(columns[PHONE].place) if PHONE in columns else ()),
+            *(self._warn_dates(columns[DATE].place) if DATE in columns else ()),
         ]
 
-    def _warn_series(self, column: str) -> list[str]:
+    def _warn_series(self, place: str) -> list[str]:
         rows = ", ".join(_("{first} to {last}", first=first, last=last) for first, last in self._series[:_SHOWN])
         if len(self._series) > _SHOWN:
             rows = _("{rows} and {more} more times", rows=rows, more=len(self._series) - _SHOWN)
         sentence = _(
-            "In rows {rows}, column {column}, each phone number is the one above plus one, as when a cell is dragged down: "
-            "check them.",
+            "In rows {rows} of {place}, each phone number is the one above plus one, as when a cell is dragged down: check them.",
             rows=rows,
-            column=column,
+            place=place,
         )
         return [sentence]
 
-    def _warn_shared(self, column: str) -> list[str]:
-        phones = np.frombuffer(self._phones, dtype=np.int64)
-        found, counts = np.unique(phones[phones > 0], return_counts=True)
-        rows = np.isin(phones, found[counts >= MIN_SHARED])
+    def _warn_shared(self, place: str) -> list[str]:
+        phones, ids, rows = (np.frombuffer(values, dtype=np.int64) for values in (self._phones, self._ids, self._rows))
+        is_sent = rows > 0
+        repeated, counts = np.unique(phones[phones > 0], return_counts=True)
+        [at] = np.nonzero(np.isin(phones, repeated[counts > 1]))
         # Several rows of one contact agree, or are flagged.
-        contacts = np.unique(np.column_stack((phones[rows], np.frombuffer(self._ids, dtype=np.int64)[rows])), axis=0)
-        counts = np.unique(contacts[:, 0], return_counts=True)[1]
-        shared = counts[counts >= MIN_SHARED].tolist()
-        if not shared:
+        contacts, count = np.unique(np.unique(np.column_stack((phones[at], ids[at])), axis=0)[:, 0], return_counts=True)
+        shared = np.intersect1d(contacts[count > 1], phones[at][is_sent[at]])
+        if not shared.size:
             return []
+        [at] = np.nonzero(np.isin(phones, shared))
+        groups: dict[int, list[int]] = {}
+        for phone, row in zip(phones[at].tolist(), np.abs(rows[at]).tolist(), strict=True):
+            if phone in groups or len(groups) < LISTED:
+                groups.setdefault(phone, []).append(row)
         warning = ngettext(
-            "In column {column}, {most} contacts have the same phone number: check them.",
-            "In column {column}, {count} phone numbers each belong to {least} contacts or more, one to {most}: check them.",
-            len(shared),
-            column=column,
-            least=MIN_SHARED,
-            most=max(shared),
+            "In {place}, {count} phone number belongs to several contacts (rows {rows}): check it.",
+            "In {place}, {count} phone numbers each belong to several contacts (rows {rows}): check them.",
+            shared.size,
+            place=place,
+            rows=listed_groups([*groups.values()], shared.size - len(groups)),
         )
         return [warning]
 
-    def _warn_dates(self, column: str) -> list[str]:
+    def _warn_dates(self, place: str) -> list[str]:
         dates = ((count, date) for date, count in self._dates.items() if date)
         count, rows = max(dates, default=(0, ""))[0], self._dates.total()
         if count < MIN_SAME_DATES or 2 * count <= rows:
             return []
-        return [
-            _("In column {column}, {count} of {rows} rows have the same date: check them.", column=column, count=count, rows=rows)
-        ]
+        return [_("In {place}, {count} of {rows} rows have the same date: check them.", place=place, count=count, rows=rows)]
 
 
 def deviations(earlier: Sequence[Workload], current: Workload) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from contact_sync.i18n import _
-from contact_sync.model import NAMES
+from contact_sync.model import NAMES, Column
 
 _LOADING_WORDS = (
     # Google Sheets in its languages, each in the form of the cell and of its menus
@@ -94,18 +94,17 @@ class NoValueWords:
         }
         return {field: count for field, count in counts.items() if count >= max(_MIN_COUNT, _MIN_SHARE * rows)}
 
-    def warnings(self, rows: int, letters: dict[str, str]) -> list[str]:
-        """Return a warning for each field of `counts`, or most cells of which are such words; `letters` are of their columns."""
+    def warnings(self, rows: int, columns: Mapping[str, Column]) -> list[str]:
+        """Return a warning for each field of `counts`, or most cells of which are such words; `columns` are theirs."""
         full = {field: words.total() for field, words in self._words.items() if words.total() > max(_MIN_COUNT, _MOST * rows)}
         return [
             _(
-                "{count} of {rows} rows have {words} in column {letter} ({field}), as programs write for an empty cell: empty "
+                "{count} of {rows} rows have {words} in {place}, as programs write for an empty cell: empty "
                 "these cells, or correct the export.",
                 count=count,
                 rows=rows,
                 words=", ".join(word for word, _count in self._words[field].most_common(_SHOWN)),
-                letter=letters[field],
-                field=field,
+                place=columns[field].place,
             )
             for field, count in (self.counts(rows) | full).items()
         ]

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from contact_sync.display import shorten
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
 from contact_sync.model import BASE_COLUMN, FIELDS, ID, MARK, ROW, VERBATIM, Layout, Violation
@@ -292,9 +293,3 @@ def enumerate_names(names: list[str], most: int = _MOST_NAMES) -> str:
     """Return the names as part of a sentence, or the first ones of very many."""
     shown = ", ".join(name or _("(no name)") for name in names[:most])
     return shown if len(names) <= most else _("{names} and {more} more", names=shown, more=len(names) - most)
-
-
-def shorten(cell: str) -> str:
-    """Return a text from the file as short as a sentence can have it."""
-    text = " ".join(cell.split())
-    return text if len(text) <= 40 else text[:39] + "…"  # noqa: PLR2004 - enough to recognise a header

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from contact_sync.display import shorten
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
 from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violation
@@ -23,7 +24,6 @@ from contact_sync.source.header import (
     find_header,
     no_header_error,
     select_columns,
-    shorten,
 )
 from contact_sync.source.opening import SourceOptions
 from contact_sync.source.unsent import warn_unsent
@@ -184,14 +184,14 @@ def open_sheet(path: Path, worksheets: Sequence[Worksheet], options: SourceOptio
     header = _without_hidden(header, metadata, options.hidden)
     unused = {position for position in header.unnamed if position + 1 not in metadata.used}
     selection = select_columns(metadata.where, header, unused, options.renames, ";")
-    merged = [field for position, field in header.fields.items() if metadata.is_merged(position + 1, header.number)]
+    merged = [header.names[position] for position in header.fields if metadata.is_merged(position + 1, header.number)]
     if merged:
         raise SourceError(
             "{where}, row {row}: the header of {fields} is merged with other cells: unmerge it, "
             "and write the names of all columns in this row.",
             where=metadata.where,
             row=header.number,
-            fields=", ".join(merged),
+            fields=enumerate_names([_("“{text}”", text=name) for name in merged]),
         )
     return SheetSource(
         path,
@@ -277,7 +277,7 @@ def _without_hidden(header: Header, metadata: SheetMetadata, hidden: str) -> Hea
         raise SourceError(
             "{where}: the columns of {fields} are hidden: show them, or choose --hidden include or --hidden skip.",
             where=metadata.where,
-            fields=", ".join(concealed.values()),
+            fields=enumerate_names([_("“{text}”", text=header.names[position]) for position in concealed]),
         )
     return replace(header, fields={p: field for p, field in header.fields.items() if p not in concealed or field == ID})
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import NAMES, PHONE, listed
+from contact_sync.model import NAMES, PHONE, listed, place_of
 from contact_sync.settings import GuardSettings
 from contact_sync.sync.stage import StageResult
 
@@ -42,7 +42,7 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
                 "sent: empty these cells, or allow more with --max-invalid.",
                 count=count,
                 rows=staged.rows,
-                field=field,
+                field=place_of(field, staged.columns),
                 most=f"{limits.max_invalid:g}",
             )
     known = staged.same_identity + staged.identity_changes
@@ -63,7 +63,7 @@ def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
                 "column was sorted or moved alone, so nothing was sent: check it, or allow more with --max-identity-changes.",
                 count=count,
                 rows=staged.pulled,
-                field=field,
+                field=place_of(field, staged.columns),
                 most=f"{limits.max_identity_changes:g}",
             )
     if staged.clears > limits.max_clears:

@@ -49,7 +49,7 @@ def probe(settings: Settings, contact_id: str) -> ProbeSummary:
             summary = asyncio.run(_Probe(settings, normalise_id(contact_id), ledger, tokens, shutdown).run())
         except AttemptError as failure:
             raise UnavailableError(
-                "The probe was stopped: {reason} Look at the contact in SMS Partner.", reason=failure.violation.message
+                "The probe was stopped: {reason} Look at the contact in SMS Partner.", reason=failure.violation.sentence()
             ) from failure
     if shutdown.reasons:
         raise shutdown.reasons[0]

@@ -191,7 +191,7 @@ class Reader:
                 self._delivery.breaker.assume_down()  # which probes it, and gives it up unless it recovers
             except Rejected as refusal:
                 raise UnavailableError(
-                    "The API refused to show its contacts: {reason}", reason=refusal.violation.message
+                    "The API refused to show its contacts: {reason}", reason=refusal.violation.sentence()
                 ) from refusal
 
     def rows(self, tokens: BaseTokens) -> Iterator[Sequence[str]]:

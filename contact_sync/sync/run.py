@@ -128,5 +128,5 @@ def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Outp
     former, layout, seconds = ledger.reopen_last()
     paths = former_output_paths(settings.report, former)
     rows = sum(ledger.outcomes().values())
-    summary = Summary(last, former.source, paths.report, rows=rows, seconds=seconds, letters=layout.letters_of_fields)
+    summary = Summary(last, former.source, paths.report, rows=rows, seconds=seconds)
     return summary, layout, paths

@@ -17,7 +17,7 @@ import numpy as np
 
 from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ID, ROW, Block, Chunk, Outcome, Source, Staged, Violation, conflict_of
+from contact_sync.model import ID, NO_COLUMNS, ROW, Block, Chunk, Column, Outcome, Source, Staged, Violation, conflict_of
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.rules.date_order import DateOrder
@@ -47,6 +47,7 @@ class StageResult(NamedTuple):
     pulled: int  # rows of a pulled file
     edits: Mapping[str, int]  # field → rows of a pulled file in which it was edited
     hidden: Sequence[int]  # numbers of the rows for which the source is refused; they are not counted as invalid
+    columns: Mapping[str, Column] = NO_COLUMNS  # those of the fields
 
 
 @dataclass
@@ -118,7 +119,7 @@ def stage(
         block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, base=base, sending=pending)
         ledger.stage(block)
         hashes.add(block, verdicts.payloads, untouched | stale.keys())
-        damage.observe(block.numbers, block.ids, verdicts.payloads)
+        damage.observe(block.numbers, block.ids, verdicts.payloads, to_send)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
         order.observe(chunk.rows, verdicts.violations.values())
         rows += len(block.numbers)
@@ -129,9 +130,9 @@ def stage(
         _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
     _resolve_duplicates(hashes, ledger, settings.source.duplicates)
-    source.warnings += damage.warnings(source.layout.letters_of_fields)
+    source.warnings += damage.warnings(source.layout.columns_of_fields)
     if not bases:
-        source.warnings += validator.no_value_words.warnings(rows, source.layout.letters_of_fields)
+        source.warnings += validator.no_value_words.warnings(rows, source.layout.columns_of_fields)
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
     return StageResult(
         rows,
@@ -146,6 +147,7 @@ def stage(
         bases.fits[Fit.FITS] if bases else 0,
         bases.edits if bases else {},
         source.hidden,
+        source.layout.columns_of_fields,
     )
 
 

@@ -81,9 +81,15 @@ class Steps:
                 )
             )
         summary.warnings = source.warnings = [*ledger.warnings, *source.warnings]
-        summary.findings, summary.letters = source.findings, source.layout.letters_of_fields
+        summary.findings, columns = source.findings, source.layout.columns_of_fields
         summary.notes = [
-            ngettext("{field}: {what} in {count} cell.", "{field}: {what} in {count} cells.", count, field=field, what=what)
+            ngettext(
+                "{place}: {what} in {count} cell.",
+                "{place}: {what} in {count} cells.",
+                count,
+                place=columns[field].place,
+                what=what,
+            )
             for (field, what), count in ({} if bases else validator.notes).items()  # of edited cells it is not known
         ]
         return staged

@@ -12,9 +12,12 @@ from contact_sync.cli.console import Console, Streams
 from contact_sync.cli.progress import Progress
 from contact_sync.errors import SourceError
 from contact_sync.i18n import set_language
-from contact_sync.model import Cause, Outcome, PastRun, Pending, Result, Summary
+from contact_sync.model import Cause, Column, Outcome, PastRun, Pending, Result, Summary
 
 from .program import KEY, Recorder
+
+FIRSTNAME = Column("Prénom", "B")
+TOO_LONG = "has 33 characters, 32 at most: shorten it."
 
 
 @pytest.fixture
@@ -52,16 +55,10 @@ def summary(**values: object) -> Summary:
 def test_long_summary(console: Console, recorder: Recorder) -> None:
     """The summary has rows, findings, warnings, outcomes, causes with their column, reasons, requests and the report."""
     causes = [
-        Cause("invalid", "text-length", "firstname", 2, 7, "firstname has 33 characters, 32 at most: shorten it."),
+        Cause("invalid", "text-length", "firstname", 2, 7, f"“Prénom” (column B) {TOO_LONG}", column=FIRSTNAME),
         Cause("invalid", "nothing-to-send", "", 1, 9, ""),
     ]
-    made = summary(
-        findings=["CSV with ;."],
-        warnings=["It is open."],
-        notes=["2 cells of phoneNumber: x."],
-        causes=causes,
-        letters={"firstname": "B"},
-    )
+    made = summary(findings=["CSV with ;."], warnings=["It is open."], notes=["2 cells of phoneNumber: x."], causes=causes)
     made.reasons = ["The API is down."]
     assert console.print_summary(made) == 3
     out, err = recorder.read()
@@ -75,7 +72,7 @@ def test_long_summary(console: Console, recorder: Recorder) -> None:
         "       2 updated",
         "       1 invalid",
         "",
-        "2 rows (first: row 7): firstname, column B: firstname has 33 characters, 32 at most: shorten it.",
+        f"2 rows (first: row 7): “Prénom” (column B) {TOO_LONG}",
         "row 9: The row has only a contactId: fill in a field, or delete the row.",
         "Stopped: The API is down.",
         "3 requests in 0.5 s (retries: 1).",
@@ -119,16 +116,14 @@ def test_causes_of_a_mail(console: Console, recorder: Recorder, warnings: int, c
     assert len(err.splitlines()) <= 10
 
 
-@pytest.mark.parametrize("message", ["firstname has 33 characters, 32 at most: shorten it.", ""])
+@pytest.mark.parametrize("message", [f"“Prénom” (column B) {TOO_LONG}", ""])
 @pytest.mark.parametrize("quiet", [False, True])
 def test_sentence_of_a_cause(console: Console, recorder: Recorder, message: str, *, quiet: bool) -> None:
     """The long summary has the message of a cause's first row; a mail, or a cause without one, has the general sentence."""
     console.quiet = quiet
-    console.print_summary(
-        summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message)], letters={"firstname": "B"})
-    )
-    general = "firstname has … characters, … at most: shorten it."
-    line = f"2 rows (first: row 7): firstname, column B: {general if quiet or not message else message}"
+    console.print_summary(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message, column=FIRSTNAME)]))
+    general = "“Prénom” (column B) has … characters, … at most: shorten it."
+    line = f"2 rows (first: row 7): {general if quiet or not message else message}"
     assert line in recorder.read().err.splitlines()
 
 

@@ -30,7 +30,7 @@ def _constants() -> set[str]:
 def test_sentence_is_well_formed(code: str) -> None:
     """A code is lower-case words with hyphens; a sentence is complete, one line, and not a formula."""
     assert re.fullmatch("[a-z]+(-[a-z]+)*", code)
-    message = Violation(code, "firstname", dict.fromkeys(_placeholders(code) - {"field"}, "1")).message
+    message = Violation(code, "firstname", dict.fromkeys(_placeholders(code) - {"field"}, "1")).sentence()
     assert re.fullmatch(r"[A-Za-z].*[.]", message)
     assert "{" not in message
 
@@ -62,5 +62,5 @@ def test_every_violation_fills_its_sentence() -> None:
 def test_message_of_a_violation() -> None:
     """The message of a violation contains its field and its details."""
     violation = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
-    assert violation.message == "lastname has 40 characters, 32 at most: shorten it."
-    assert Violation("hidden").message == CATALOGUE["hidden"]
+    assert violation.sentence() == "lastname has 40 characters, 32 at most: shorten it."
+    assert Violation("hidden").sentence() == CATALOGUE["hidden"]

@@ -250,9 +250,9 @@ def test_plurals_in_french() -> None:
 def test_violation_in_french() -> None:
     """The message of a violation is in the language at the time it is read."""
     found = Violation("text-length", "lastname", {"length": "40", "limit": "32"})
-    assert found.message == f"lastname a 40 caractères, 32 au plus{THIN}: raccourcissez le texte."
+    assert found.sentence() == f"lastname a 40 caractères, 32 au plus{THIN}: raccourcissez le texte."
     set_language("en")
-    assert found.message == "lastname has 40 characters, 32 at most: shorten it."
+    assert found.sentence() == "lastname has 40 characters, 32 at most: shorten it."
 
 
 @pytest.mark.usefixtures("french")
@@ -276,9 +276,13 @@ def test_source_in_french(tmp_path: Path) -> None:
         "CSV, séparateur ;, encodage utf-8, en-tête à la ligne 1.",
         f"Colonnes reconnues{THIN}: contactId, phoneNumber, date.",
     ]
-    assert {chunk.numbers[position]: [violation.message for violation in found] for position, found in violations.items()} == {
+    unknown = (
+        f"Ce numéro de téléphone n’existe pas{THIN}: vérifiez les chiffres, commencez par + et l’indicatif du pays, ou laissez "
+        "la cellule vide pour garder le numéro enregistré."
+    )
+    assert {chunk.numbers[position]: [violation.sentence() for violation in found] for position, found in violations.items()} == {
         2: [f"Ce jour n’existe pas{THIN}: corrigez la date."],
-        3: [f"Ce numéro de téléphone n’existe pas{THIN}: vérifiez les chiffres, ou commencez par + et l’indicatif du pays."],
+        3: [unknown],
         4: [
             f"La ligne n’a que 2 des 3 cellules attendues, ses valeurs ont pu se décaler{THIN}: complétez-la à l’endroit de <?>."
         ],

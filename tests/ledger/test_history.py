@@ -34,7 +34,7 @@ def test_the_last_run_is_resumed(opened: Open, where: Path) -> None:
         paths = OutputPaths(Path("contacts.csv").absolute(), {"report": REPORT.absolute()}, 0o600)
         assert again.reopen_last() == (paths, LAYOUT, 19.8)
         assert list(lines_of(again.batches())) == before
-        assert [line.message for line in before if line.code == "stopped"] == [REST.message] * 2
+        assert [line.message for line in before if line.code == "stopped"] == [REST.sentence()] * 2
         assert [pending.number for pending in again.claim(-1)] == [5, 6]
         assert [pending.number for pending in again.claim(-1, failed=True)] == [3]
         assert again.pending() == 2

@@ -107,7 +107,7 @@ def test_lost_results(opened: Open) -> None:
     assert ledger.outcomes() == {"updated": 1, "unchanged": 1, "failed": 2, "unprocessed": 1}
     assert ledger.causes() == [
         Cause("failed", "not-recorded", "", 2, 3, message),
-        Cause("unprocessed", REST.code, "", 1, 5, REST.message),
+        Cause("unprocessed", REST.code, "", 1, 5, REST.sentence()),
     ]
     assert ledger.attempts() == (6, 3)
     later = opened(begin=False)

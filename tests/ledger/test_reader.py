@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import ID, Cause, Line, Outcome, Violation, conflict_of, lines_of
+from contact_sync.model import ID, Cause, Layout, Line, Outcome, OutputPaths, Violation, conflict_of, lines_of
 from tests.ledger.rows import PRINTS, REST, Open, block, ended, row
-from tests.setups import begin_run
+from tests.setups import LAYOUT, REPORT, begin_run
 
 
 def test_columns_of_a_line(opened: Open) -> None:
@@ -31,9 +31,9 @@ def test_columns_of_a_line(opened: Open) -> None:
     sent, invalid = lines_of(ledger.batches())
     message = "The API asked for fewer requests: the next run sends the row again."
     assert sent == Line(["C2", cells], 2, "failed", "api-throttled", "", message, 4, 429, "7", "2026-01-02T03:04:05Z")
-    joined = " ".join(violation.message for violation in wrong)
+    joined = " ".join(violation.sentence() for violation in wrong)
     codes = "id-length,date-serial,date-calendar,hidden"
-    about = {ID: wrong[0].message, "date": f"{wrong[1].message} {wrong[2].message}", "": wrong[3].message}
+    about = {ID: wrong[0].sentence(), "date": f"{wrong[1].sentence()} {wrong[2].sentence()}", "": wrong[3].sentence()}
     assert invalid == Line(["C3", cells], 3, "invalid", codes, "contactId,date", joined, 0, None, "", "", sentences=about)
 
 
@@ -80,8 +80,17 @@ def test_causes(opened: Open) -> None:
     ledger.stage(block(row(2, "", Outcome.INVALID, long_), row(3, "", Outcome.INVALID, serial)))
     ledger.stage(block(row(4, "", Outcome.INVALID, serial, longer), row(5, "", Outcome.INVALID, serial), plain=[9]))
     assert ledger.causes() == [
-        Cause("invalid", "date-serial", "date", 3, 3, serial.message),
-        Cause("invalid", "text-length", "firstname", 2, 2, long_.message, is_shared=False),
+        Cause("invalid", "date-serial", "date", 3, 3, serial.sentence()),
+        Cause(
+            "invalid",
+            "text-length",
+            "firstname",
+            2,
+            2,
+            long_.sentence(),
+            is_shared=False,
+            column=LAYOUT.columns_of_fields.get("firstname"),
+        ),
     ]
 
 
@@ -94,11 +103,34 @@ def test_message_of_a_cause(opened: Open) -> None:
     ledger.stage(block(row(4, "", Outcome.INVALID, second), row(5, "", Outcome.INVALID, serial)))
     ledger.flag_invalid([(2, conflict), (4, conflict)])
     assert ledger.causes() == [
-        Cause("invalid", "text-length", "url", 3, 2, first.message, is_shared=False),
-        Cause("invalid", "date-serial", "date", 2, 2, serial.message),
-        Cause("invalid", "duplicate-conflict", ID, 2, 2, conflict.message),
+        Cause("invalid", "text-length", "url", 3, 2, first.sentence(), is_shared=False),
+        Cause("invalid", "date-serial", "date", 2, 2, serial.sentence()),
+        Cause("invalid", "duplicate-conflict", ID, 2, 2, conflict.sentence(), column=LAYOUT.columns_of_fields[ID]),
     ]
-    assert next(lines_of(ledger.batches())).message == f"{serial.message} {first.message} {conflict.message}"
+    assert next(lines_of(ledger.batches())).message == f"{serial.sentence()} {first.sentence()} {conflict.sentence()}"
+
+
+def test_messages_name_the_column(where: Path, opened: Open) -> None:
+    """A message and a cause name the field by its column of the source, also those of a result, and when the run is reopened."""
+    ledger, layout = opened(), Layout(["Identifiant contact", "Prénom\n"], ["A", "C"], LAYOUT.mapping, ";")
+    ledger.begin_run("run-2", OutputPaths(Path("c.csv"), {"report": REPORT}), "2026-01-03T03:04:05Z", layout, keep=True)
+    with ledger.staging():
+        ledger.stage(block(row(2, "", Outcome.INVALID, Violation("id-missing", ID)), row(3), row(4)))
+    ledger.release("run-2")
+    ledger.flag_invalid([(4, Violation("text-length", "firstname", {"length": "33", "limit": "32"}))])
+    (pending,) = ledger.claim(2)
+    ledger.record(ended(pending, Outcome.ALTERED, Violation("superseded", detail={"fields": "firstname, url"})))
+    ledger.flush()
+    messages = [line.message for line in lines_of(ledger.batches())]
+    assert messages[0].startswith("“Identifiant contact” (column A): There is no contactId")
+    assert messages[1].startswith("A newer file sets “Prénom” (column C), url of this contact")
+    assert messages[2] == "“Prénom” (column C) has 33 characters, 32 at most: shorten it."
+    assert [line.fields for line in lines_of(ledger.batches())] == [ID, "", "firstname"]
+    in_general = {cause.code: cause.in_general for cause in ledger.causes()}
+    assert in_general["text-length"] == "“Prénom” (column C) has … characters, … at most: shorten it."
+    with SqliteLedger(where, PRINTS, "account") as again:
+        again.reopen_last()
+        assert {cause.column.name for cause in again.causes() if cause.column} == {"Identifiant contact", "Prénom"}
 
 
 def test_message_of_several_contacts_that_disagree(opened: Open) -> None:
@@ -107,7 +139,7 @@ def test_message_of_several_contacts_that_disagree(opened: Open) -> None:
     ledger.stage(block(*(row(number, f"C{number % 7}", Outcome.INVALID) for number in range(2, 16))))
     ledger.flag_invalid([(number, conflict_of([[number, number + 7]])) for number in (2, 3, 9, 10)])
     (cause,) = ledger.causes()
-    assert cause.message.startswith("Rows have the same contactId and different values (2 and 9; 3 and 10): correct the id")
+    assert cause.message.startswith("Rows have the same contactId and different values (2 and 9; 3 and 10): correct one of")
     ledger.flag_invalid([(number, conflict_of([[4, 11]])) for number in (4, 5, 6, 7, 11, 12, 13, 14)])
     (cause,) = ledger.causes()
     assert "(2 and 9; 3 and 10; 4 and 11; 5 and 12; 6 and 13 and 1 more)" in cause.message
@@ -118,9 +150,9 @@ def test_messages_that_an_earlier_version_joined(opened: Open) -> None:
     ledger = opened()
     serial, long_ = Violation("date-serial", "date"), Violation("text-length", "url", {"length": "300", "limit": "255"})
     ledger.stage(block(row(2, "", Outcome.INVALID, serial, long_), row(3, "", Outcome.INVALID, long_)))
-    joined = f"{serial.message} {long_.message}"
+    joined = f"{serial.sentence()} {long_.sentence()}"
     ledger.database.connection.execute("UPDATE row SET message = ? WHERE number = 2", (joined,))
-    assert [line.message for line in lines_of(ledger.batches())] == [joined, long_.message]
+    assert [line.message for line in lines_of(ledger.batches())] == [joined, long_.sentence()]
     assert [(cause.code, cause.message) for cause in ledger.causes()] == [("text-length", ""), ("date-serial", "")]
 
 

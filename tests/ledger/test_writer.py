@@ -39,8 +39,8 @@ def test_flags_add_up(opened: Open) -> None:
         ("invalid", "date-ambiguous", "date"),
         ("invalid", "date-serial,id-length", "date,contactId"),
     ]
-    assert lines[0].message == Violation("date-ambiguous", "date").message
-    assert lines[1].message == f"{Violation('date-serial', 'date').message} {Violation('id-length', ID).message}"
+    assert lines[0].message == Violation("date-ambiguous", "date").sentence()
+    assert lines[1].message == f"{Violation('date-serial', 'date').sentence()} {Violation('id-length', ID).sentence()}"
     assert [pending.number for pending in ledger.claim(-1)] == [4]
 
 

@@ -14,7 +14,6 @@ from contact_sync.report.formats import ReportContext
 COLUMNS = ("ID", "Prénom", "Téléphone", "Note")
 MAPPING = {"contactId": 0, "firstname": 1, "phoneNumber": 2}
 LAYOUT = Layout(list(COLUMNS), ["A", "B", "D", "E"], MAPPING, ";")
-LETTERS = {"contactId": "A", "firstname": "B", "phoneNumber": "D"}
 UNCHANGED = Line([], 0, "unchanged", "", "", "", 0, None, "", "")
 HOSTILE = (
     "</script><script>window.ran = 1</script>",
@@ -37,7 +36,7 @@ def line(number: int, *cells: str, outcome: str = "updated", code: str = "", fie
 def summary_of(lines: Iterable[Line], **facts: Any) -> Summary:
     """Return the summary of a run with these rows."""
     outcomes = Counter(one.outcome for one in lines)
-    given: dict[str, Any] = {"rows": outcomes.total(), "outcomes": dict(outcomes), "letters": LETTERS} | facts
+    given: dict[str, Any] = {"rows": outcomes.total(), "outcomes": dict(outcomes)} | facts
     return Summary("20260303T003000Z-a1b2c3", Path("/srv/contacts/contacts.csv"), Path("contacts.results.csv"), **given)
 
 

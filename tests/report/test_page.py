@@ -185,15 +185,16 @@ def test_outcomes(path: Path) -> None:
 
 def test_causes(path: Path) -> None:
     """A cause has its rows, its sentence, its column and its first row; those after the tenth are folded away."""
+    columns = LAYOUT.columns_of_fields
     causes = [
-        Cause("invalid", "phone-not-mobile", "phoneNumber", 1200, 31, "Write <the> mobile number."),
-        Cause("invalid", "text-length", "firstname", 2, 40, ""),
+        Cause("invalid", "phone-not-mobile", "phoneNumber", 1200, 31, "Write <the> number.", column=columns["phoneNumber"]),
+        Cause("invalid", "text-length", "firstname", 2, 40, "", column=columns["firstname"]),
         Cause("unprocessed", "stopped", "", 9, 50, "Told above."),
         *(Cause("failed", f"made-up-{number}", "", 1, number, "") for number in range(10)),
     ]
     parsed = Parsed(write(path, A_RUN, summary_of(A_RUN, causes=causes)))
-    assert "1,200 rows: Write <the> mobile number. invalid phoneNumber, column D first in row 31" in parsed.text
-    assert "2 rows: firstname has … characters, … at most: shorten it. invalid firstname, column B first in row 40" in parsed.text
+    assert "1,200 rows: Write <the> number. invalid “Téléphone” (column D) first in row 31" in parsed.text
+    assert "2 rows: “Prénom” (column B) has … characters, … at most: shorten it. invalid first in row 40" in parsed.text
     assert "1 row: made-up-3 failed row 3" in parsed.text
     assert "2 more causes" in parsed.text
     assert "Told above." not in parsed.text

@@ -15,7 +15,7 @@ from contact_sync.model import Cause, Line, Outcome, Summary
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage
     from playwright.sync_api import Page as Tab
-from tests.report.pages import A_RUN, HOSTILE, line, summary_of, write
+from tests.report.pages import A_RUN, HOSTILE, LAYOUT, line, summary_of, write
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
@@ -203,7 +203,9 @@ def test_keyboard_operation(browse: Open) -> None:
 @in_a_browser
 def test_accessible_names(browse: Open) -> None:
     """Landmarks, headings, images, controls and the table have accessible names, and a row is named by its number."""
-    tab = browse(A_RUN, summary_of(A_RUN, causes=[Cause("invalid", "phone-not-mobile", "phoneNumber", 1, 31, "Fix it.")]))
+    column = LAYOUT.columns_of_fields["phoneNumber"]
+    causes = [Cause("invalid", "phone-not-mobile", "phoneNumber", 1, 31, "Fix it.", column=column)]
+    tab = browse(A_RUN, summary_of(A_RUN, causes=causes))
     for role, name in (
         ("heading", "11 of 12 contacts are in place; 1 row needs attention."),
         ("region", "Outcomes"),
@@ -215,7 +217,7 @@ def test_accessible_names(browse: Open) -> None:
         ("table", "The rows"),
         ("navigation", "Pages of the table"),
         ("rowheader", "31"),
-        ("button", "1 row: Fix it. invalid phoneNumber, column D row 31"),
+        ("button", "1 row: Fix it. invalid “Téléphone” (column D) row 31"),
     ):
         assert tab.get_by_role(role, name=name).first.is_visible(), (role, name)  # type: ignore[arg-type]
     assert tab.get_by_role("main").count() == tab.get_by_role("banner").count() == tab.get_by_role("contentinfo").count() == 1

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.model import FIELDS, PHONE, Workload
-from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SAME_DATES, MIN_SERIES, MIN_SHARED, Damage, deviations
+from contact_sync.model import FIELDS, PHONE, Column, Workload
+from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SAME_DATES, MIN_SERIES, Damage, deviations
 
 Payload = tuple[str | None, ...]
+COLUMNS = {PHONE: Column("Mobile", "D"), "date": Column("Naissance", "E")}
 
 
 def payload(phone: int | None) -> Payload:
@@ -24,7 +25,7 @@ def observed(phones: Sequence[int | None], ids: list[str] | None = None, chunk: 
     for start in range(0, len(phones), chunk):
         some = slice(start, start + chunk)
         numbers = list(range(start + 2, start + 2 + len(phones[some])))
-        damage.observe(numbers, ids[some], list(map(payload, phones[some])))
+        damage.observe(numbers, ids[some], list(map(payload, phones[some])), range(len(numbers)))
     return damage
 
 
@@ -37,21 +38,21 @@ def counting(length: int, start: int = 33600000001) -> list[int | None]:
 def test_series_of_phone_numbers_is_reported(chunk: int) -> None:
     """Numbers that count up by one are reported with their rows, wherever a chunk ends."""
     others: list[int | None] = [33612000000, 33611000000, None]
-    (warning,) = observed([*others, *counting(7), *others, *counting(MIN_SERIES)], chunk=chunk).warnings({PHONE: "D"})
-    assert warning.startswith("In rows 5 to 11, 15 to 19, column D, each phone number is the one above plus one")
+    (warning,) = observed([*others, *counting(7), None, *counting(MIN_SERIES, 33600001000)], chunk=chunk).warnings(COLUMNS)
+    assert warning.startswith("In rows 5 to 11, 13 to 17 of “Mobile” (column D), each phone number is the one above plus one")
 
 
 def test_series_does_not_continue_over_other_numbers() -> None:
     """A number that continues a series by chance, after other numbers at the end of the next chunk, is not part of it."""
     phones = [*counting(4), 33600000900, 33600000700, 33600000005]
-    assert observed(phones, chunk=4).warnings({PHONE: "D"}) == []
+    assert observed(phones, chunk=4).warnings(COLUMNS) == []
 
 
 def test_only_the_first_series_are_listed() -> None:
     """Of many series the first three are listed, with the number of further ones."""
     phones = [number for start in range(1, 6) for number in counting(MIN_SERIES, 33600000000 + 1000 * start)]
-    (warning,) = observed(phones).warnings({PHONE: "B"})
-    assert "In rows 2 to 6, 7 to 11, 12 to 16 and 2 more times, column B" in warning
+    (warning,) = observed(phones).warnings(COLUMNS)
+    assert "In rows 2 to 6, 7 to 11, 12 to 16 and 2 more times of “Mobile” (column D)" in warning
 
 
 @given(st.lists(st.none() | st.integers(33600000000, 33600000008), max_size=40), st.integers(1, 9))
@@ -62,28 +63,37 @@ def test_series_has_a_minimum_length(phones: list[int | None], chunk: int) -> No
         and [number - phones[start] for number in phones[start : start + MIN_SERIES]] == list(range(MIN_SERIES))  # type: ignore[operator]
         for start in range(len(phones) - MIN_SERIES + 1)
     )
-    assert any("plus one" in warning for warning in observed(phones, chunk=chunk).warnings({PHONE: "A"})) == expected
+    assert any("plus one" in warning for warning in observed(phones, chunk=chunk).warnings(COLUMNS)) == expected
 
 
 @pytest.mark.parametrize("chunk", [1, 1000])
-def test_phone_number_of_many_contacts(chunk: int) -> None:
-    """A phone number of several contacts is reported with its column and their number, wherever they stand."""
-    phones = [33600000900 - 7 * n if n % 2 else 33600000100 for n in range(2 * MIN_SHARED)]
-    assert observed(phones, chunk=chunk).warnings({PHONE: "D"}) == [
-        f"In column D, {MIN_SHARED} contacts have the same phone number: check them."
+def test_phone_number_of_two_contacts(chunk: int) -> None:
+    """A phone number of several contacts is reported with its column and rows, wherever they stand."""
+    phones: list[int | None] = [33600000100, None, 33600000300, 33600000100, None]
+    assert observed(phones, chunk=chunk).warnings(COLUMNS) == [
+        "In “Mobile” (column D), 1 phone number belongs to several contacts (rows 2 and 5): check it."
     ]
 
 
-def test_several_phone_numbers_of_many_contacts() -> None:
-    """Of several such numbers their count and the largest number of contacts are reported."""
-    (warning,) = observed([33600000100] * 7 + [33600000900] * 5).warnings({PHONE: "D"})
-    assert warning.startswith("In column D, 2 phone numbers each belong to 5 contacts or more, one to 7")
+def test_several_phone_numbers_of_several_contacts() -> None:
+    """Of very many such numbers the first ones are listed."""
+    (warning,) = observed([33600000100 * (1 + n % 7) for n in range(14)]).warnings(COLUMNS)
+    rows = "2 and 9; 3 and 10; 4 and 11; 5 and 12; 6 and 13 and 2 more"
+    assert warning.endswith(f"7 phone numbers each belong to several contacts (rows {rows}): check them.")
 
 
-def test_phone_number_of_few_contacts() -> None:
-    """A phone number of a family, and the rows of one contact, are not reported, nor are rows without a number."""
-    assert observed([33600000100] * (MIN_SHARED - 1) + [None] * 20).warnings({PHONE: "D"}) == []
-    assert observed([33600000100] * 9, ["C1"] * 6 + ["C2"] * 3).warnings({PHONE: "D"}) == []
+def test_phone_number_of_one_contact() -> None:
+    """The rows of one contact are not reported, nor are rows without a number."""
+    assert observed([33600000100] * 9 + [None] * 9, ["C1"] * 9 + ["C2"] * 9).warnings(COLUMNS) == []
+
+
+def test_phone_number_that_was_reported_before() -> None:
+    """Contacts that share a number are reported when one of them is to be sent, not again each night."""
+    rows = range(2, 6), ["C1", "C2", "C3", "C4"], list(map(payload, [33600000100, 33600000100, 33600000300, 33600000500]))
+    for to_send, is_reported in ([], False), ([2, 3], False), ([1], True), ([0, 2], True):
+        damage = Damage()
+        damage.observe(*rows, to_send)
+        assert bool(damage.warnings(COLUMNS)) == is_reported
 
 
 @pytest.mark.parametrize(
@@ -95,9 +105,9 @@ def test_one_date_in_most_rows(same: int, others: int, *, is_reported: bool) -> 
     damage = Damage()
     days = ["1970-01-01"] * same + [None if n % 2 else f"1980-01-{n % 28 + 1:02}" for n in range(others)]
     payloads = [tuple(day if field == "date" else None for field in FIELDS) for day in days]
-    damage.observe(range(2, 2 + len(days)), [f"C{n}" for n in range(len(days))], payloads)
-    sentence = f"In column E, {same} of {same + others} rows have the same date: check them."
-    assert damage.warnings({"date": "E"}) == ([sentence] if is_reported else [])
+    damage.observe(range(2, 2 + len(days)), [f"C{n}" for n in range(len(days))], payloads, [])
+    sentence = f"In “Naissance” (column E), {same} of {same + others} rows have the same date: check them."
+    assert damage.warnings(COLUMNS) == ([sentence] if is_reported else [])
 
 
 def test_rounded_ids() -> None:

@@ -53,7 +53,7 @@ def code(reading: Reading) -> str:
     """Return the code of a reading that must be a violation with a complete sentence."""
     assert reading.violation
     assert reading.value is None
-    assert "{" not in reading.violation.message
+    assert "{" not in reading.violation.sentence()
     return reading.violation.code
 
 

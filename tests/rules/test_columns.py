@@ -440,7 +440,7 @@ def test_any_text(rows: list[list[str]], blank: str) -> None:
             assert value.encode() == value.strip().encode()
             assert not {unicodedata.category(char) for char in value} & {"Cc", "Cs", "Co", "Zl", "Zp"}
     for flaws in found.violations.values():
-        assert all(flaw.message for flaw in flaws)
+        assert all(flaw.sentence() for flaw in flaws)
         assert len({flaw.field for flaw in flaws}) == len(flaws)
 
 

@@ -175,9 +175,9 @@ def test_sentence_shows_the_likely_text(text: str, likely: str) -> None:
     assert violation
     assert violation.code == "text-damaged"
     assert likely_text(text) == likely
-    assert f"type it again{f' (it was probably “{likely}”)' if likely else ''}, and export" in violation.message
+    assert f"type it again{f' (it was probably “{likely}”)' if likely else ''}, and export" in violation.sentence()
     assert "text-damaged" in QUOTING
-    general = Cause("invalid", violation.code, violation.field, 1, 2, violation.message).in_general
+    general = Cause("invalid", violation.code, violation.field, 1, 2, violation.sentence()).in_general
     assert general.endswith("type it again, and export as UTF-8.")
 
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from contact_sync.model import ID, Chunk
+from contact_sync.model import ID, Chunk, Column
 from contact_sync.rules.cells import read_id, read_text
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.rules.placeholders import NoValueWords
@@ -56,13 +56,13 @@ def test_words_without_dots_are_text(cell: str) -> None:
 def words(*columns: list[str]) -> NoValueWords:
     """Return the count of the columns, which are those of lastname, firstname, custom1."""
     counted = NoValueWords()
-    for field, cells in zip(LETTERS, columns, strict=False):
+    for field, cells in zip(COLUMNS, columns, strict=False):
         for start in range(0, len(cells), 1000):
             counted.observe(field, [cell.strip() for cell in cells[start : start + 1000]], [])
     return counted
 
 
-LETTERS = {"lastname": "B", "firstname": "C", "custom1": "D"}
+COLUMNS = {"lastname": Column("Nom", "B"), "firstname": Column("Prénom", "C"), "custom1": Column("custom1", "D")}
 
 
 @pytest.mark.parametrize(
@@ -84,25 +84,25 @@ LETTERS = {"lastname": "B", "firstname": "C", "custom1": "D"}
     ],
 )
 def test_column_of_words_is_counted(word: str) -> None:
-    """A column that has such a word in many rows is named with its letter, the word and the count."""
+    """A column that has such a word in many rows is named with its header, the word and the count."""
     counted = words(["Dupont", word, word] * 10)
     assert counted.counts(30) == {"lastname": 20}
-    [warning] = counted.warnings(30, LETTERS)
+    [warning] = counted.warnings(30, COLUMNS)
     assert "20 of 30 rows" in warning
-    assert f"{word.strip()} in column B (lastname)" in warning
+    assert f"{word.strip()} in “Nom” (column B)" in warning
 
 
 def test_different_words_are_added_up() -> None:
     """Programs mix their words for no value; the most frequent ones are named."""
-    [warning] = words(["NULL", "nan", "None", "NULL", "N/A", "nan", "NULL", "None", "x"]).warnings(9, LETTERS)
-    assert warning.startswith("8 of 9 rows have NULL, nan, None in column B (lastname)")
+    [warning] = words(["NULL", "nan", "None", "NULL", "N/A", "nan", "NULL", "None", "x"]).warnings(9, COLUMNS)
+    assert warning.startswith("8 of 9 rows have NULL, nan, None in “Nom” (column B)")
 
 
 @pytest.mark.parametrize("names", [["Null"], ["Null", "None"], ["Durand", "Null", "None"], [*["Durand"] * 100, *["Null"] * 9]])
 def test_people_of_that_name_are_not_a_sign(names: list[str]) -> None:
     """A few people called Null or None are people."""
     assert words(names).counts(len(names)) == {}
-    assert not words(names).warnings(len(names), LETTERS)
+    assert not words(names).warnings(len(names), COLUMNS)
 
 
 def test_words_far_down_are_counted() -> None:
@@ -126,15 +126,15 @@ def test_fillers_are_counted_in_names(word: str) -> None:
     """What people write in place of a name counts in a name; in a custom field it may be meant, and most of a column is named."""
     counted = words(["Durand", word, word, word, "Petit"], ["Zoé"] * 5, ["Oui", word, word, "Non", ""])
     assert counted.counts(5) == {"lastname": 3}
-    assert ["column B" in warning for warning in counted.warnings(5, LETTERS)] == [True]
-    [warning] = words(["Durand"] * 9, ["Zoé"] * 9, [*[word] * 8, "Oui"]).warnings(9, LETTERS)
-    assert warning.startswith(f"8 of 9 rows have {word} in column D (custom1)")
+    assert ["column B" in warning for warning in counted.warnings(5, COLUMNS)] == [True]
+    [warning] = words(["Durand"] * 9, ["Zoé"] * 9, [*[word] * 8, "Oui"]).warnings(9, COLUMNS)
+    assert warning.startswith(f"8 of 9 rows have {word} in “custom1” (column D)")
 
 
 @pytest.mark.parametrize("name", ["Li", "X.", "Vidal", "Sans", "Ng", "O", "N’C"])
 def test_names_are_not_fillers(name: str) -> None:
     """Short names are names."""
-    assert words([name] * 9).warnings(9, LETTERS) == []
+    assert words([name] * 9).warnings(9, COLUMNS) == []
 
 
 def codes(mapping: dict[str, int], row: list[str]) -> list[tuple[str, str]]:

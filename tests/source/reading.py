@@ -49,7 +49,7 @@ def read(content: bytes, name: str = "contacts.csv", **options: Any) -> ReadResu
                 reading.rows += chunk.rows
                 for position, flaws in chunk.flaws.items():
                     reading.flaws[chunk.numbers[position]] = [(flaw.code, flaw.field) for flaw in flaws]
-                    reading.messages += [flaw.message for flaw in flaws]
+                    reading.messages += [flaw.sentence() for flaw in flaws]
                 reading.skipped += [chunk.numbers[position] for position in sorted(chunk.skipped)]
     return reading
 

@@ -135,7 +135,7 @@ def test_hidden_row_is_found_under_a_namespace_prefix() -> None:
 def test_hidden_column_ranges() -> None:
     """A hidden range counts where it covers a field, also when its width is 0; a range up to the last column is cheap."""
     for hidden in (b'<cols><col min="2" max="16384" hidden="1"/></cols>', b'<cols><col min="2" max="2" width="0"/></cols>'):
-        with pytest.raises(SourceError, match="the columns of lastname are hidden"):
+        with pytest.raises(SourceError, match="the columns of “nom” are hidden"):
             read(with_sheet_xml(b"<sheetData>", hidden + b"<sheetData>")())
     assert read(with_sheet_xml(b"<sheetData>", b'<cols><col min="1" max="2" width="9"/></cols><sheetData>')()).rows == [
         ["1", "a"],

@@ -138,7 +138,7 @@ def test_hidden_columns(hiding: str) -> None:
     columns = f'<table:table-column/><table:table-column {hiding}/><table:table-column table:number-columns-repeated="99"/>'
     far = f'<table:table-column table:number-columns-repeated="16000" {hiding}/>'
     content = ods(table(row(*HEAD), row("1", "a", "b"), columns=columns + far), styles=STYLES)
-    with pytest.raises(SourceError, match="the columns of firstname are hidden"):
+    with pytest.raises(SourceError, match="the columns of “Prénom” are hidden"):
         read(content)
     assert read(content, hidden="skip").source.mapping == {"contactId": 0, "custom1": 2}
 
@@ -160,7 +160,7 @@ def test_merged_cells_are_flagged() -> None:
     below = ods(table(row(*HEAD), row("1", cell("a", number_rows_spanned=2)), row("2")))
     assert read(below).flaws == {2: both[:1], 3: both[:1]}
     merged = table(row("contactId", cell("Prénom", number_columns_spanned=2)), row("1", "a"))
-    with pytest.raises(SourceError, match="the header of firstname is merged with other cells"):
+    with pytest.raises(SourceError, match="the header of “Prénom” is merged with other cells"):
         read(ods(merged))
 
 

@@ -99,7 +99,7 @@ def test_hidden_rows() -> None:
 def test_hidden_columns(width: int, flags: int) -> None:
     """A column is hidden by its flag or by a width of nearly 0; others are not hidden."""
     columns = [(60, struct.pack("<IIIIH", 0, 0, 0x900, 0, 0)), (60, struct.pack("<IIIIH", 1, 1, width, 0, flags))]
-    with pytest.raises(SourceError, match="the columns of firstname are hidden"):
+    with pytest.raises(SourceError, match="the columns of “Prénom” are hidden"):
         read(xlsb(row_records(0, *HEAD), row_records(1, "1", "a"), before=columns))
 
 

@@ -248,7 +248,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "X09 merged header": (
         lambda: sheet(HEAD, ["1", "a"], change=lambda table: table.merge_cells("B1:C1")),
-        "the header of firstname is merged with other cells: unmerge it, and write the names of all columns in this row",
+        "the header of “Prénom” is merged with other cells: unmerge it, and write the names of all columns in this row",
     ),
     "X15d a cell far to the right": (
         lambda: sheet(HEAD, ["1"], change=lambda table: table.cell(7, 300, "x")),
@@ -347,7 +347,7 @@ def test_column_without_width() -> None:
 
 def test_hidden_columns() -> None:
     """A hidden column of a field refuses the workbook, is sent, or is only copied, by --hidden."""
-    with pytest.raises(SourceError, match="the columns of contactId, lastname are hidden"):
+    with pytest.raises(SourceError, match="the columns of “contactId”, “Nom” are hidden"):
         read(with_hidden_columns("A", "C"))
     assert read(with_hidden_columns("A", "C"), hidden="include").source.mapping == {"contactId": 0, "firstname": 1, "lastname": 2}
     skipping = read(with_hidden_columns("A", "C"), hidden="skip").source

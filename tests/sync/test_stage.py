@@ -205,7 +205,7 @@ def test_rows_that_disagree(ledger: Ledger, size: int) -> None:
     stage(ledger, table(("C1", "Zoé"), ("C2", "Max"), ("C1", "Léa"), ("C1", "Zoé"), size=size))
     assert codes_of(ledger) == [CONFLICT, PENDING, CONFLICT, CONFLICT]
     assert {line.message for line in lines(ledger) if line.outcome} == {
-        "Rows have the same contactId and different values (2, 4 and 5): correct the id, or keep one of them."
+        "Rows have the same contactId and different values (2, 4 and 5): correct one of the ids, or delete a row."
     }
 
 
@@ -352,7 +352,9 @@ def test_series_of_phone_numbers_is_a_warning(ledger: Ledger) -> None:
     stage(ledger, source)
     before, warning = source.warnings
     assert before == "Before."
-    assert warning.startswith(f"In rows 2 to {MIN_SERIES + 1}, column D, each phone number is the one above plus one")
+    assert warning.startswith(
+        f"In rows 2 to {MIN_SERIES + 1} of “phoneNumber” (column D), each phone number is the one above plus one"
+    )
 
 
 def test_rounded_ids_are_not_sent(ledger: Ledger) -> None:

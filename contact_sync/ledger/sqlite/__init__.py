@@ -17,6 +17,7 @@ from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
 from contact_sync.ledger.sqlite.plans import Plans
 from contact_sync.ledger.sqlite.reader import RunReader
+from contact_sync.ledger.sqlite.schema import Wording
 from contact_sync.ledger.sqlite.writer import RunWriter
 from contact_sync.ledger.store import PlanStore
 from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary, Violation
@@ -41,9 +42,10 @@ class SqliteLedger:
         self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
         self._history = history = RunHistory(database)
         self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields, InPlaceLists(database, fields))
-        self._writer = writer = RunWriter(database, history, fields)
+        self._wording = wording = Wording()
+        self._writer = writer = RunWriter(database, history, fields, wording)
         self._live = live = LiveRecords(database, history)
-        self._outbox = outbox = RunOutbox(database, confirmed, live)
+        self._outbox = outbox = RunOutbox(database, confirmed, live, wording)
         self._plans = plans = Plans(database, fingerprints, account)
         self._reader = reader = RunReader(database, outbox)
 
@@ -73,6 +75,7 @@ class SqliteLedger:
         self.database.close()
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int = 0) -> None:
+        self._wording.columns = layout.columns_of_fields
         self._writer.begin_run(run, paths, started, layout, keep=keep, as_of=as_of)
         self._confirmed.as_of, self._confirmed.in_place.noted = as_of, []
         self._outbox.unwritten, self._outbox.resumed = [], False
@@ -99,6 +102,7 @@ class SqliteLedger:
 
     def reopen_last(self) -> tuple[OutputPaths, Layout, float]:
         run, self._reader.unsent, self._confirmed.as_of = self._history.read_last()
+        self._wording.columns = run[1].columns_of_fields
         return run
 
     def resume_last(self) -> bool:

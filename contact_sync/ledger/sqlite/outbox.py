@@ -12,7 +12,7 @@ from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, chang
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
-from contact_sync.ledger.sqlite.schema import storable, violation_columns
+from contact_sync.ledger.sqlite.schema import Wording, storable
 from contact_sync.ledger.store import Comparison, Payload
 from contact_sync.model import Outcome, Pending, Result
 
@@ -151,6 +151,7 @@ class RunOutbox:
     database: Database
     confirmed: ConfirmedState
     live: LiveRecords
+    wording: Wording
     unwritten: list[Result] = field(default_factory=list)  # results that are not durable yet; lost when they cannot be made so
     resumed: bool = False  # True when failed rows are pending, too
 
@@ -212,7 +213,7 @@ class RunOutbox:
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
-                [(*result_columns(result), result.row.number) for result in self.unwritten],
+                [(*self.result_columns(result), result.row.number) for result in self.unwritten],
             )
             self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
             self.confirmed.withdraw_all([result.row.contact_id for result in self.unwritten if result.outcome is Outcome.ALTERED])
@@ -228,6 +229,11 @@ class RunOutbox:
             Pending(number, contact_id, json.loads(contact), attempts, b"") for number, contact_id, contact, attempts in found
         ]
 
+    def result_columns(self, result: Result) -> tuple[object, ...]:
+        """Return a result as the columns of a row from `outcome` to `at`."""
+        sent = (result.attempts, result.http_status, storable(result.api_code), result.at)
+        return (result.outcome, *self.wording.texts(result.violations), *sent)
+
     def cells_size(self) -> int:
         return self.database.number("SELECT ifnull(sum(length(cells)), 0) FROM block")
 
@@ -239,9 +245,3 @@ class RunOutbox:
             free = shutil.disk_usage(path.parent).free
         if free < 2 * self.database.log_bytes + _RESULT_BYTES * rows:
             raise StorageError("The disk of the ledger {path} is full: free some space.", path=path)
-
-
-def result_columns(result: Result) -> tuple[object, ...]:
-    """Return a result as the columns of a row from `outcome` to `at`."""
-    sent = (result.attempts, result.http_status, storable(result.api_code), result.at)
-    return (result.outcome, *violation_columns(result.violations), *sent)

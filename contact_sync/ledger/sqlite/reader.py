@@ -11,8 +11,8 @@ from typing import Any
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import Unsent
-from contact_sync.ledger.sqlite.outbox import RunOutbox, result_columns
-from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text, violation_columns
+from contact_sync.ledger.sqlite.outbox import RunOutbox
+from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text
 from contact_sync.model import (
     ATTENTION,
     CONFLICTING,
@@ -115,7 +115,8 @@ class RunReader:
                 rows[cause] += count
                 shared[cause] = bool(is_shared) and (cause not in first or (shared[cause] and first[cause][1] == sentence))
                 first[cause] = min((number, sentence), first.get(cause, (number, sentence)))
-        found = [Cause(*cause, count, *first[cause], shared[cause]) for cause, count in rows.items()]
+        columns = self.outbox.wording.columns
+        found = [Cause(*key, count, *first[key], shared[key], columns.get(key[2])) for key, count in rows.items()]
         found = [cause if cause.code != CONFLICTING or cause.is_shared else self._with_all_contacts(cause) for cause in found]
         return sorted(found, key=lambda cause: (-cause.rows, cause.first))
 
@@ -125,7 +126,7 @@ class RunReader:
         listed = f"SELECT group_concat(number) {rows} GROUP BY contact_id ORDER BY min(number) LIMIT ?"
         contacts = [sorted(map(int, numbers.split(","))) for (numbers,) in self.database.each(listed, CONFLICTING, LISTED)]
         total = self.database.number(f"SELECT count(DISTINCT contact_id) {rows}", CONFLICTING)
-        return cause._replace(message=conflict_of(contacts, total - len(contacts)).message)
+        return cause._replace(message=conflict_of(contacts, total - len(contacts)).sentence())
 
     def _groups(self) -> Iterator[tuple[Any, ...]]:
         """Yield what rows have in common (outcome, codes, fields), their number, the first, its message, and if all have it."""
@@ -137,7 +138,7 @@ class RunReader:
             json.dumps(lost),
         )
         if lost:
-            yield Outcome.FAILED, _LOST.code, ROW, len(lost), min(lost), _LOST.message, True
+            yield Outcome.FAILED, _LOST.code, ROW, len(lost), min(lost), _LOST.sentence(), True
         if self.unsent:
             why = self.unsent.violation
             query = (
@@ -145,7 +146,7 @@ class RunReader:
                 " WHERE outcome IS NULL AND number NOT IN (SELECT value FROM json_each(?)) GROUP BY outcome"
             )
             for rows, first in self.database.all(query, json.dumps(lost)):
-                yield Outcome.UNPROCESSED, why.code, ROW, rows, first, why.message, True
+                yield Outcome.UNPROCESSED, why.code, ROW, rows, first, why.sentence(), True
 
     def batches(self) -> Iterator[Batch]:
         lost = [dataclasses.replace(result, outcome=Outcome.FAILED, violations=[_LOST]) for result in self.outbox.unwritten]
@@ -160,7 +161,7 @@ class RunReader:
             numbers, packed = json.loads(texts), packed_text(cells)
             own: dict[int, Sequence[Any]] = {number: columns for number, *columns in self.database.all(query, first, numbers[-1])}
             own |= {
-                result.row.number: (own.get(result.row.number, (None,))[0], *result_columns(result), "")
+                result.row.number: (own.get(result.row.number, (None,))[0], *self.outbox.result_columns(result), "")
                 for result in lost
                 if first <= result.row.number <= numbers[-1]
             }
@@ -179,7 +180,7 @@ class RunReader:
         as_of, outcome, code, fields, message, attempts, http_status, api_code, at, base = columns
         read = self._read(outcome)
         if self.unsent and read != outcome:
-            code, fields, message = violation_columns([self.unsent.violation])
+            code, fields, message = self.outbox.wording.texts([self.unsent.violation])
         text, concerned = message.replace(SENTENCE_SEPARATOR, " "), fields.split(",")
         fields = ",".join(dict.fromkeys(filter(None, concerned)))
         sent = (attempts, http_status, api_code, at, self._source_at(as_of))
@@ -211,5 +212,5 @@ def _with_fate(line: Line, counting: int, outcome: str) -> Line:
         return line
     name = REPEATS_WRONG if outcome in ATTENTION else REPEATS_LEFT
     repeats = Violation(name, detail={"row": str(counting), "outcome": outcome})
-    code, message = filter(None, (line.code, repeats.code)), filter(None, (line.message, repeats.message))
+    code, message = filter(None, (line.code, repeats.code)), filter(None, (line.message, repeats.sentence()))
     return line._replace(code=",".join(code), message=" ".join(message))

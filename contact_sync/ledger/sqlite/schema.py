@@ -1,9 +1,10 @@
 """The tables, the values in their columns, and the migrations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from contact_sync import packed
-from contact_sync.model import Violation
+from contact_sync.model import Column, Violation
 
 ROW_TABLES = (
     """CREATE {temporary} TABLE block (
@@ -104,10 +105,16 @@ def storable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def violation_columns(violations: Sequence[Violation]) -> tuple[str, str, str]:
-    """Return codes, fields and sentences of a row's violations, each joined into one text, in the same order."""
-    sentences = SENTENCE_SEPARATOR.join(v.message for v in violations)
-    return ",".join(v.code for v in violations), ",".join(v.field for v in violations), storable(sentences)
+@dataclass
+class Wording:
+    """The wording of violations in a run, whose sentences name each field by its column of the source."""
+
+    columns: Mapping[str, Column] = field(default_factory=dict)  # of the source whose rows are in the ledger
+
+    def texts(self, violations: Sequence[Violation]) -> tuple[str, str, str]:
+        """Return codes, fields and sentences of a row's violations, each joined into one text, in the same order."""
+        sentences = SENTENCE_SEPARATOR.join(violation.sentence(self.columns) for violation in violations)
+        return ",".join(v.code for v in violations), ",".join(v.field for v in violations), storable(sentences)
 
 
 def pack_cells(cells: list[list[str]]) -> bytes:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.schema import ROWS_OF_A_CHECK, SENTENCE_SEPARATOR, pack_cells, packed_text, violation_columns
+from contact_sync.ledger.sqlite.schema import ROWS_OF_A_CHECK, SENTENCE_SEPARATOR, Wording, pack_cells, packed_text
 from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, Staged, Violation
 from contact_sync.packed import unpack
 
@@ -21,6 +21,7 @@ class RunWriter:
     database: Database
     history: RunHistory
     fields: Sequence[str]
+    wording: Wording
     registered: str = ""  # the id of the current run; empty in a dry run
 
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int) -> None:
@@ -62,7 +63,7 @@ class RunWriter:
             contact,
             row.payload.count(""),
             row.outcome,
-            *violation_columns(row.violations),
+            *self.wording.texts(row.violations),
             row.as_of,
             row.base,
         )
@@ -74,7 +75,11 @@ class RunWriter:
                 "UPDATE row SET outcome = 'invalid', code = CASE WHEN code = '' THEN ? ELSE code || ',' || ? END,"
                 " fields = CASE WHEN code = '' THEN ? ELSE fields || ',' || ? END,"
                 " message = CASE WHEN code = '' THEN ? ELSE message || ? || ? END WHERE number = ?",
-                ((v.code, v.code, v.field, v.field, v.message, SENTENCE_SEPARATOR, v.message, number) for number, v in flags),
+                (
+                    (code, code, field, field, sentence, SENTENCE_SEPARATOR, sentence, number)
+                    for number, violation in flags
+                    for code, field, sentence in [self.wording.texts([violation])]
+                ),
             )
 
     def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]], counting: Sequence[int] = ()) -> None:
@@ -82,7 +87,7 @@ class RunWriter:
             self._add_rows([*(number for number, *_ in rows), *counting])  # the reader looks both up
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ? WHERE number = ? AND outcome IS NOT 'invalid'",
-                ((outcome, *violation_columns([violation] if violation else []), number) for number, outcome, violation in rows),
+                ((outcome, *self.wording.texts([violation] if violation else []), number) for number, outcome, violation in rows),
             )
 
     def _add_rows(self, numbers: Sequence[int]) -> None:
@@ -134,7 +139,7 @@ class RunWriter:
                 db.execute(
                     "UPDATE row SET outcome = 'unprocessed', code = ?, fields = ?, message = ?"
                     " WHERE number = ? AND (outcome IS NULL OR outcome = 'failed')",
-                    (*violation_columns([Violation("forgotten")]), number),
+                    (*self.wording.texts([Violation("forgotten")]), number),
                 )
         return len(erased)
 

@@ -171,7 +171,7 @@ def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
 
 def causes(summary: Summary, *, masked: bool) -> Markup:
     """Return the causes for which rows are not in place, as buttons that filter the table."""
-    items = [_cause(cause, summary, masked=masked) for cause in summary.causes_of_rows]
+    items = [_cause(cause, masked=masked) for cause in summary.causes_of_rows]
     if not items:
         return NOTHING
     shown, rest = items[:_CAUSES], items[_CAUSES:]
@@ -184,15 +184,14 @@ def causes(summary: Summary, *, masked: bool) -> Markup:
     )
 
 
-def _cause(cause: Cause, summary: Summary, *, masked: bool) -> Markup:
+def _cause(cause: Cause, *, masked: bool) -> Markup:
     sentence = cause.example
     if masked:  # a sentence of the API may quote a number, and the row that has it is unknown here
         sentence = without_long_numbers(sentence)
-    one, field = cause.rows == 1, cause.field
-    if letter := summary.letters.get(field):
-        field = _("{field}, column {letter}", field=field, letter=letter)
+    one, column = cause.rows == 1, cause.column
+    place = column.place if column else cause.field
     first = _("row {row}", row=cause.first) if one else _("first in row {row}", row=cause.first)
-    where = [_named(cause.outcome), *(element("span", text) for text in (field, first) if text)]
+    where = [_named(cause.outcome), *(element("span", text) for text in (place, first) if text and text not in sentence)]
     unit = element("span", " ", labelled(_("row") if one else _("rows"), ""), class_="unseen")
     inside = (
         element("b", number(cause.rows), unit),

@@ -63,7 +63,7 @@ def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int
         if line.needs_attention:
             wrong = {column_of[mapping[field]]: field for field in sheets.wrong_fields(line, mapping)}
             cell = xl_rowcol_to_cell(row, next(iter(wrong), column_of[mapping[ID]]))
-            found.append(sheets.fix_of(line, mapping, sheets.place_of(_SHEET, cell)))
+            found.append(sheets.fix_of(line, layout, sheets.place_of(_SHEET, cell)))
         for column, position in enumerate(shown):
             book.put(sheet, row, column, line.cells[position], Style(RED) if column in wrong else PLAIN)
         for column, value in enumerate(line.results, len(shown)):

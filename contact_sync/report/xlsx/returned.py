@@ -105,7 +105,7 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
         if cell.column in columns and cell.row > original.header:
             cell.value = None
             cell.fill = PatternFill()
-    letters, comments = layout.letters_of_fields, sheets.COMMENTS
+    of_fields, comments = layout.columns_of_fields, sheets.COMMENTS
     at = layout.base_position
     base = None if at is None else column_index_from_string(layout.letters[at])
     for line in lines:
@@ -116,12 +116,12 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
         if line.needs_attention:
             fields = sheets.wrong_fields(line, layout.mapping)
             for field in fields:
-                cell = sheet[f"{letters[field]}{line.number}"]
+                cell = sheet[f"{of_fields[field].letter}{line.number}"]
                 if not isinstance(cell, MergedCell):  # the first of merged cells shows for all of them
                     _mark(cell, sheets.comment_of(line, field) if comments else "")
                     comments -= comments > 0
-            place = sheets.place_of(sheet.title, f"{letters[fields[0] if fields else ID]}{line.number}")
-            yield sheets.fix_of(line, layout.mapping, place)
+            place = sheets.place_of(sheet.title, f"{of_fields[fields[0] if fields else ID].letter}{line.number}")
+            yield sheets.fix_of(line, layout, place)
 
 
 def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from openpyxl.utils import quote_sheetname
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, VERBATIM, Line, Outcome, Summary
+from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, VERBATIM, Layout, Line, Outcome, Summary
 from contact_sync.report import csv
 from contact_sync.rules.formula import escape
 
@@ -114,10 +114,12 @@ def comment_of(line: Line, field: str) -> str:
     return line.sentences.get(field, line.message)
 
 
-def fix_of(line: Line, mapping: Mapping[str, int], place: str) -> list[Cell]:
+def fix_of(line: Line, layout: Layout, place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
+    mapping = layout.mapping
     cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]
-    texts = (line.fields.replace(",", ", "), line.message, cells[0], " · ".join(cells[1:]))
+    names = [layout.columns[mapping[field]] if field in mapping else field for field in line.fields.split(",")]
+    texts = (", ".join(names), line.message, cells[0], " · ".join(cells[1:]))
     outcome = Cell(line.outcome, Style(fill_of(line), wrapped=True))
     return [Cell(line.number, _LINKED, place), outcome, *(Cell(text, _WRAPPED) for text in texts)]
 

@@ -158,7 +158,7 @@ def test_different_echo(changes: dict[str, Any], differences: list[str]) -> None
     assert (outcome, code) == (Outcome.ALTERED, "200")
     assert [f"{violation.code} {violation.field}" for violation in violations] == differences
     assert not any(
-        value and value in violation.message for violation in violations for value in CONTACT.values() if len(value) > 1
+        value and value in violation.sentence() for violation in violations for value in CONTACT.values() if len(value) > 1
     )
 
 
@@ -216,7 +216,7 @@ def test_foreign_reply(body: bytes, status: int) -> None:
         answer(body, status)
     assert caught.value.violation.code == "api-garbled"
     assert (caught.value.http_status, caught.value.api_code, caught.value.is_api_response) == (status, "", False)
-    assert f"HTTP {status}" in caught.value.violation.message
+    assert f"HTTP {status}" in caught.value.violation.sentence()
 
 
 @pytest.mark.parametrize("code", [200, 10])
@@ -226,7 +226,7 @@ def test_success_with_an_odd_status(status: int, code: int) -> None:
     with pytest.raises(Transient) as caught:
         answer(success() | {"code": code}, status)
     assert (caught.value.violation.code, caught.value.is_api_response) == ("api-garbled", True)
-    assert f"success, but HTTP {status}" in caught.value.violation.message
+    assert f"success, but HTTP {status}" in caught.value.violation.sentence()
 
 
 def test_byte_order_mark() -> None:
@@ -320,7 +320,7 @@ def test_web_page() -> None:
     for page, headers in ((b"<!DOCTYPE html><h1>Hello</h1>", {}), (b"Hello", {"Content_Type": "text/html"})):
         with pytest.raises(Transient, match="api-garbled") as caught:
             answer(page, 200, **headers)
-        assert "a web page: check --base-url" in caught.value.violation.message
+        assert "a web page: check --base-url" in caught.value.violation.sentence()
 
 
 # ---- transient errors
@@ -363,7 +363,7 @@ def test_reason_of_a_transient_error(code: int, status: int, reason: str) -> Non
     """The sentence names the status if that is the error, else the code."""
     with pytest.raises(Transient) as caught:
         answer(refusal(code), status)
-    assert f"({reason})" in caught.value.violation.message
+    assert f"({reason})" in caught.value.violation.sentence()
 
 
 def test_success_with_an_error_status() -> None:
@@ -439,7 +439,7 @@ def test_invalid_code(code: object) -> None:
     with pytest.raises(Rejected) as caught:
         answer(document, 400)
     assert caught.value.api_code == ""
-    assert "(code none: Non)" in caught.value.violation.message
+    assert "(code none: Non)" in caught.value.violation.sentence()
 
 
 @pytest.mark.parametrize(
@@ -467,7 +467,7 @@ def test_text_of_a_rejection(said: dict[str, Any], expected: str) -> None:
     """The reason is found in message, error or errors, as text, list or object, and becomes one short harmless line."""
     with pytest.raises(Rejected) as caught:
         answer(refusal(9, **said), 400)
-    assert caught.value.violation.message == f"SMS Partner refused the row (code 9: {expected}): correct the contact."
+    assert caught.value.violation.sentence() == f"SMS Partner refused the row (code 9: {expected}): correct the contact."
 
 
 @pytest.mark.parametrize(
@@ -493,7 +493,7 @@ def test_key_is_never_quoted(document: Any, status: int) -> None:
     except ContactSyncError as error:
         shown = str(error)
     except (Transient, Rejected) as error:
-        shown = f"{error} {error.violation} {error.violation.message} {error.api_code}"
+        shown = f"{error} {error.violation} {error.violation.sentence()} {error.api_code}"
     shown += ENDPOINT.api_code(reply(document, status))
     assert KEY[:8] not in shown
 
@@ -601,7 +601,7 @@ def test_disguised_key_in_a_refusal(echoed: str) -> None:
     """A key that the API repeats in another case, cut or encoded, as text or as a code, is masked."""
     with pytest.raises(Rejected) as caught:
         answer(refusal(f"K-{echoed}", message=f"Unknown key {echoed} for contact"))
-    shown = caught.value.violation.message + caught.value.api_code
-    assert "***" in caught.value.violation.message
+    shown = caught.value.violation.sentence() + caught.value.api_code
+    assert "***" in caught.value.violation.sentence()
     assert "***" in caught.value.api_code
     assert not any(echoed[at : at + 8].lower() in shown.lower() for at in range(len(echoed) - 7))
