@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.display import shorten
-from contact_sync.i18n import _, gettext, labelled
+from contact_sync.i18n import _, gettext, labelled, ngettext
 from contact_sync.i18n.catalogue import CATALOGUE, QUOTING
 from contact_sync.names import Purpose, short
 from contact_sync.packed import pack, unpack
@@ -630,6 +630,8 @@ class Cause(NamedTuple):
     message: str  # of the first row; empty when it is not kept any more
     is_shared: bool = True  # False when another row has another message
     column: Column | None = None  # of the field; None for the row as a whole, or a field that the source does not have
+    fresh: int | None = None
+    """The rows that did not have it in the last complete run of the source; None where there is nothing to compare with."""
 
     @property
     def in_general(self) -> str:
@@ -702,6 +704,16 @@ class Summary:
     def causes_of_rows(self) -> list[Cause]:
         """The causes except the stop of the run, which `reasons` explain."""
         return [cause for cause in self.causes if cause.code != "stopped"]
+
+    @property
+    def news(self) -> str:
+        """A sentence about the problems that are new since the last run; empty without a run to compare with, or a problem."""
+        fresh = [cause.fresh for cause in self.causes if cause.fresh is not None]
+        if not fresh:
+            return ""
+        if not sum(fresh):
+            return _("No problem is new since the last run.")
+        return ngettext("{count} problem is new since the last run.", "{count} problems are new since the last run.", sum(fresh))
 
     @property
     def left_out(self) -> int:

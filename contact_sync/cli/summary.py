@@ -17,9 +17,12 @@ def cause_line(cause: Cause, *, example: bool) -> str:
     sentence = cause.example if example and cause.code not in QUOTING else cause.in_general
     if cause.column and cause.column.place not in sentence:
         sentence = labelled(cause.column.place, sentence)
+    place = _("row {row}", row=cause.first)
     if cause.rows > 1:
-        return _("{rows} rows (first: row {first}): {sentence}", rows=cause.rows, first=cause.first, sentence=sentence)
-    return _("row {number}: {sentence}", number=cause.first, sentence=sentence)
+        place = _("{rows} rows (first: row {first})", rows=cause.rows, first=cause.first)
+    if cause.fresh:
+        place = _("{rows}, new", rows=place) if cause.rows == 1 else _("{rows}, {fresh} new", rows=place, fresh=cause.fresh)
+    return labelled(place, sentence)
 
 
 def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
@@ -45,7 +48,7 @@ def long_summary(summary: Summary) -> str:
     heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
     lines = [heading, *filter(None, [summary.banner]), *summary.findings, *warning_lines(summary), *summary.notes]
     lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
-    lines += _causes(summary, _SHOWN_CAUSES, example=True)
+    lines += [*filter(None, [summary.news]), *_causes(summary, _SHOWN_CAUSES, example=True)]
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests and summary.seconds:  # unknown of a run that was killed
         lines.append(
@@ -72,10 +75,12 @@ def short_summary(summary: Summary) -> str:
     counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {labelled(summary.source, counts)}."]
     lines += [*filter(None, [summary.banner]), *summary.reasons, *warning_lines(summary)]
-    lines = lines[: _SHORT - 1 - min(len(summary.causes_of_rows), _FEWEST_CAUSES)]
-    room = _SHORT - 1 - len(lines)
+    reports = {"report": summary.report, **{name: path for name, path in summary.outputs.items() if name == "page"}}
+    end = [FORMATS[name].line(path) for name, path in reports.items() if path] or [""]
+    end[-1] = " ".join(filter(None, [end[-1], _("(exit code {code})", code=summary.exit_code)]))
+    lines = lines[: _SHORT - len(end) - min(len(summary.causes_of_rows), _FEWEST_CAUSES) - bool(summary.news)]
+    lines += filter(None, [summary.news])
+    room = _SHORT - len(end) - len(lines)
     is_too_many = len(summary.causes_of_rows) > room
     lines += _causes(summary, room - is_too_many, example=False)
-    end = _("(exit code {code})", code=summary.exit_code)
-    report = [_("Report: {path}", path=summary.report)] if summary.report else []
-    return "\n".join([*lines, " ".join([*report, end])])
+    return "\n".join([*lines, *end])

@@ -127,6 +127,32 @@ def test_sentence_of_a_cause(console: Console, recorder: Recorder, message: str,
     assert line in recorder.read().err.splitlines()
 
 
+def test_mail_says_what_is_new(console: Console, recorder: Recorder) -> None:
+    """A mail says which problems are new, or that none is, and where report and page are, in ten lines."""
+    console.quiet = True
+    page = {"page": Path("contacts.results.html"), "workbook": Path("contacts.results.xlsx")}
+    found = [
+        Cause("invalid", "date-serial", "date", 5, 2, "", fresh=2),
+        Cause("invalid", "date-serial", "date", 1, 3, "", fresh=1),
+    ]
+    old = [Cause("invalid", "date-calendar", "date", 1, row, "", fresh=0) for row in range(4, 24)]
+    console.print_summary(summary(causes=[*found, *old], outputs=page))
+    lines = recorder.read().err.splitlines()
+    assert lines[1] == "3 problems are new since the last run."
+    assert lines[2].startswith("5 rows (first: row 2), 2 new: This is Excel's number")
+    assert lines[3].startswith("row 3, new: This is Excel's number")
+    assert lines[-3:] == [
+        "and 17 more causes, in the report.",
+        "Report: contacts.results.csv",
+        "Page: contacts.results.html (exit code 3)",
+    ]
+    assert len(lines) == 10
+    console.print_summary(summary(causes=old[:1]))
+    assert recorder.read().err.splitlines()[1] == "No problem is new since the last run."
+    console.print_summary(summary(causes=[Cause("unprocessed", "limit", "", 1, 2, "")]))
+    assert "new" not in recorder.read().err
+
+
 def test_mail_in_french(console: Console, recorder: Recorder, french: None) -> None:
     """In French a narrow space is before the colon of a mail, and numbers have a comma."""
     console.quiet = True

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import ID, Cause, Layout, Line, Outcome, OutputPaths, Violation, conflict_of, lines_of
+from contact_sync.model import ID, Cause, Layout, Line, Outcome, OutputPaths, Staged, Summary, Violation, conflict_of, lines_of
 from tests.ledger.rows import PRINTS, REST, Open, block, ended, row
 from tests.setups import LAYOUT, REPORT, begin_run
 
@@ -131,6 +131,44 @@ def test_messages_name_the_column(where: Path, opened: Open) -> None:
     with SqliteLedger(where, PRINTS, "account") as again:
         again.reopen_last()
         assert {cause.column.name for cause in again.causes() if cause.column} == {"Identifiant contact", "Prénom"}
+
+
+def causes_of_a_run(ledger: SqliteLedger, name: str, *rows: Staged, source: str = "c-1.csv", exit_code: int = 3) -> list[Cause]:
+    """Return the causes of a run whose rows are invalid, as they are when it ends and as they are read again."""
+    begin_run(ledger, name, source)
+    with ledger.staging():
+        ledger.stage(block(*rows))
+    causes = ledger.causes()
+    ledger.finish_run(Summary(name, Path(), None, outcomes={"invalid": len(rows)}, exit_code=exit_code), "2026-01-02T04:00:00Z")
+    ledger.reopen_last()
+    assert ledger.causes() == causes
+    return causes
+
+
+def test_problems_that_are_new_since_the_last_run(opened: Open) -> None:
+    """Of each cause the rows are counted that did not have it in the last complete run of the source; those causes come first."""
+    ledger = opened(begin=False)
+    serial, url, missing = Violation("date-serial", "date"), Violation("url-email", "url"), Violation("id-missing", ID)
+
+    def row_of(number: int, contact_id: str, *violations: Violation) -> Staged:
+        return row(number, "x", Outcome.INVALID, *violations)._replace(contact_id=contact_id)
+
+    first = causes_of_a_run(ledger, "run-1", row_of(2, "A", serial), row_of(3, "B", serial), row_of(4, "", missing))
+    assert [cause.fresh for cause in first] == [None, None]
+    causes_of_a_run(ledger, "run-2", row_of(2, "A", url), exit_code=6)
+    causes_of_a_run(ledger, "run-3", row_of(2, "A", url), source="other.csv")
+    moved = [row_of(5, "A", serial, url), row_of(6, "B", serial), row_of(7, "C", serial), row_of(8, "", missing)]
+    found = causes_of_a_run(ledger, "run-4", *moved, row_of(9, "", missing), row_of(10, "", missing), source="c-27.csv")
+    assert [(cause.code, cause.rows, cause.fresh) for cause in found] == [
+        ("date-serial", 3, 1),
+        ("id-missing", 3, 2),
+        ("url-email", 1, 1),
+    ]
+    ledger.release("run-4")
+    again = causes_of_a_run(ledger, "run-5", *moved)
+    assert [(cause.code, cause.fresh) for cause in again] == [("date-serial", 0), ("url-email", 0), ("id-missing", 0)]
+    last = causes_of_a_run(ledger, "run-6", *moved[1:], row_of(9, "D", url))
+    assert [(cause.code, cause.fresh) for cause in last] == [("url-email", 1), ("date-serial", 0), ("id-missing", 0)]
 
 
 def test_message_of_several_contacts_that_disagree(opened: Open) -> None:

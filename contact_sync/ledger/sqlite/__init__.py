@@ -80,6 +80,7 @@ class SqliteLedger:
         self._confirmed.as_of, self._confirmed.in_place.noted = as_of, []
         self._outbox.unwritten, self._outbox.resumed = [], False
         self._reader.unsent = None
+        self._reader.before = self._history.run_before(run) if keep else ""
 
     def distrust(self, warning: str, *, durably: bool) -> None:
         if self._confirmed.distrust(durably=durably):
@@ -103,6 +104,7 @@ class SqliteLedger:
     def reopen_last(self) -> tuple[OutputPaths, Layout, float]:
         run, self._reader.unsent, self._confirmed.as_of = self._history.read_last()
         self._wording.columns = run[1].columns_of_fields
+        self._reader.before = self._history.run_before(self._history.last_run())
         return run
 
     def resume_last(self) -> bool:

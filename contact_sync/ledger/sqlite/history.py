@@ -21,7 +21,7 @@ _COLUMNS = "contact_id, number, outcome, code, fields, sent, at"
 _EVENTS = (
     "SELECT (SELECT value FROM meta WHERE key = 'rows') AS run, contact_id, number, outcome, code, fields,"
     " CASE WHEN attempts > 0 THEN (SELECT ifnull(group_concat(key), '') FROM json_each(contact)) ELSE '' END AS sent, at"
-    " FROM main.row WHERE outcome NOT IN ('unchanged', 'duplicate', 'ready', 'unprocessed') AND contact_id <> ''"
+    " FROM main.row WHERE outcome NOT IN ('unchanged', 'duplicate', 'ready', 'unprocessed')"
 )
 """The events of the last run's rows."""
 
@@ -98,10 +98,19 @@ class RunHistory:
             for run in self.database.all(query, most)
         ]
 
-    def workloads(self, source: str, most: int) -> list[Workload]:
-        query = "SELECT source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
+    def _completed(self, source: str) -> list[tuple[str, dict[str, int]]]:
+        """Return id and outcomes of the complete runs of a source, or of one with another date in its name, the latest first."""
+        query = "SELECT id, source, outcomes FROM run WHERE exit_code IN (0, 3) ORDER BY started DESC, id DESC LIMIT 100"
         name = _without_digits(storable(source))
-        outcomes = [json.loads(counts) for other, counts in self.database.all(query) if _without_digits(other) == name]
+        return [(run, json.loads(counts)) for run, other, counts in self.database.all(query) if _without_digits(other) == name]
+
+    def run_before(self, run: str) -> str:
+        """Return the id of the last complete run of the same source before `run`; empty where there is none."""
+        sources = self.database.all("SELECT source FROM run WHERE id = ?", run)
+        return next((other for (source,) in sources for other, _ in self._completed(source) if other < run), "")
+
+    def workloads(self, source: str, most: int) -> list[Workload]:
+        outcomes = [counts for _, counts in self._completed(source)]
         return [Workload(sum(counts.values()), sum(counts.get(outcome, 0) for outcome in _CHANGED)) for counts in outcomes[:most]]
 
     def history(self, contact_id: str) -> list[Event]:

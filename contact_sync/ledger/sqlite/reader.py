@@ -41,6 +41,7 @@ class RunReader:
     database: Database
     outbox: RunOutbox
     unsent: Unsent | None = None  # what pending rows are read as; None while they are pending
+    before: str = ""  # id of the complete run of the same source before; empty where there is none to compare with
 
     def report_unsent_as(self, violation: Violation, *, ready: bool) -> None:
         self.unsent = Unsent(violation, ready)
@@ -115,10 +116,34 @@ class RunReader:
                 rows[cause] += count
                 shared[cause] = bool(is_shared) and (cause not in first or (shared[cause] and first[cause][1] == sentence))
                 first[cause] = min((number, sentence), first.get(cause, (number, sentence)))
-        columns = self.outbox.wording.columns
-        found = [Cause(*key, count, *first[key], shared[key], columns.get(key[2])) for key, count in rows.items()]
+        columns, fresh = self.outbox.wording.columns, self._fresh() if self.before else {}
+        found = [Cause(*key, count, *first[key], shared[key], columns.get(key[2]), fresh.get(key)) for key, count in rows.items()]
         found = [cause if cause.code != CONFLICTING or cause.is_shared else self._with_all_contacts(cause) for cause in found]
-        return sorted(found, key=lambda cause: (-cause.rows, cause.first))
+        return sorted(found, key=lambda cause: (not cause.fresh, -cause.rows, cause.first))
+
+    def _fresh(self) -> dict[tuple[str, str, str], int]:
+        """Return, by cause, the number of rows whose contact did not have its code in its field in the run before.
+
+        Of rows without a contactId, the number by which there are more. Rows that were not sent, and duplicates, have no events
+        to compare with.
+        """
+        query = """
+            WITH event AS (
+                SELECT contact_id, group_concat(code) AS codes, group_concat(fields) AS fields FROM history
+                WHERE run = ? AND code <> '' GROUP BY contact_id
+            )
+            SELECT row.contact_id = '', outcome, code, row.fields, codes, event.fields, count(*)
+            FROM row LEFT JOIN event USING (contact_id)
+            WHERE code <> '' AND outcome IN (SELECT value FROM json_each(?)) GROUP BY 1, 2, 3, 4, 5, 6
+        """
+        fresh: Counter[tuple[str, str, str]] = Counter()
+        compared = json.dumps([*ATTENTION, Outcome.FAILED])
+        for is_nameless, outcome, codes, fields, *event, count in self.database.all(query, self.before, compared):
+            former = Counter(zip(*((joined or "").split(",") for joined in event), strict=False))
+            for problem in zip(codes.split(","), fields.split(","), strict=True):
+                known = former[problem] if is_nameless else count * bool(former[problem])
+                fresh[outcome, *problem] += max(0, count - known)
+        return dict(fresh)
 
     def _with_all_contacts(self, cause: Cause) -> Cause:
         """Return the cause of rows that disagree with a message that names the rows of every contact, not of the first alone."""
