@@ -7,8 +7,9 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, Protocol
 from xml.parsers import expat
 
@@ -144,29 +145,39 @@ def convert_damage(where: str) -> Iterator[None]:
         raise SourceError("{name} is damaged, or still being copied: open it in Excel and save it again.", name=where) from error
 
 
-class _Handler(Protocol):
+class Handler(Protocol):
     """The callbacks of expat. A tag is "namespace name"; the text of an element may arrive in several pieces."""
 
-    def start(self, tag: str, attributes: dict[str, str], /) -> None: ...
-    def text(self, text: str, /) -> None: ...
-    def end(self, tag: str, /) -> None: ...
+    def start(self, tag: str, attributes: dict[str, str], /) -> None:
+        """Handle a start tag."""
+
+    def text(self, text: str, /) -> None:
+        """Handle text."""
+
+    def end(self, tag: str, /) -> None:
+        """Handle an end tag."""
 
 
-def parse(part: IO[bytes], handler: _Handler) -> None:
+def parse(part: IO[bytes], handler: Handler) -> None:
     """Parse all of `part`; raises `expat.ExpatError` for broken XML."""
     for _block in parse_blocks(part, handler):
         pass
 
 
-def parse_blocks(part: IO[bytes], handler: _Handler) -> Iterator[None]:
+def parse_blocks(part: IO[bytes], handler: Handler) -> Iterator[None]:
     """Parse `part` and yield after each block, so that the caller can take what `handler` has collected."""
+    return parse_pieces(iter(partial(part.read, _BLOCK), b""), handler)
+
+
+def parse_pieces(pieces: Iterable[bytes], handler: Handler) -> Iterator[None]:
+    """Parse the pieces of one document and yield after each; raises `expat.ExpatError` for broken XML."""
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = handler.start, handler.end
     parser.CharacterDataHandler = handler.text
     parser.StartDoctypeDeclHandler = _refuse_document_type
-    while block := part.read(_BLOCK):
-        parser.Parse(block, False)
+    for piece in pieces:
+        parser.Parse(piece, False)
         yield
     parser.Parse(b"", True)
     yield

@@ -4,6 +4,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -52,6 +53,24 @@ class Cell(NamedTuple):
 
 
 BLANK = Cell(None)
+
+
+@dataclass(slots=True)
+class TextRow:
+    """A row of which most cells are nothing but text."""
+
+    texts: Sequence[str]  # of all cells
+    others: dict[int, Cell]  # position → the cell, where it is a number, a date, or text with escape sequences
+
+    def cells(self) -> list[Cell]:
+        """Return the row as cells."""
+        found = [Cell(text) if text else BLANK for text in self.texts]
+        for position, cell in self.others.items():
+            found[position] = cell
+        return found
+
+
+Row = Sequence[Cell] | TextRow
 
 
 def decode_number(number: float, number_format: str | int, epoch: dt.datetime) -> Cell:
@@ -178,11 +197,14 @@ def _render_plain(value: Any) -> str:
     return str(value)
 
 
-def take_rows(rows: Iterator[tuple[int, Sequence[Cell]]], most: int) -> Iterator[tuple[int, Sequence[Cell]]]:
+def take_rows(rows: Iterator[tuple[int, Row]], most: int) -> Iterator[tuple[int, Row]]:
     """Yield the next rows, at most `most`, and fewer where their texts are long; many cells may share a text that all repeat."""
     characters = 0
-    for number, cells in islice(rows, most):
-        yield number, cells
-        characters += sum(len(cell.value) for cell in cells if isinstance(cell.value, str))
+    for number, row in islice(rows, most):
+        yield number, row
+        if isinstance(row, TextRow):
+            characters += sum(map(len, row.texts))
+        else:
+            characters += sum(len(cell.value) for cell in row if isinstance(cell.value, str))
         if characters > _MAX_CHARACTERS:
             return

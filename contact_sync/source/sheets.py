@@ -1,10 +1,7 @@
 """The sheet of contacts in any kind of workbook: which sheet it is, and its rows as text."""
 
-from abc import ABC, abstractmethod
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contact_sync.display import shorten
@@ -13,7 +10,18 @@ from contact_sync.i18n import _, ngettext
 from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
-from contact_sync.source.cells import UNCALCULATED, ZERO, Cell, check_cell, check_struck, render, render_day, take_rows
+from contact_sync.source.cells import (
+    UNCALCULATED,
+    ZERO,
+    Cell,
+    Row,
+    TextRow,
+    check_cell,
+    check_struck,
+    render,
+    render_day,
+    take_rows,
+)
 from contact_sync.source.header import (
     CHUNK,
     SEARCHED,
@@ -27,58 +35,10 @@ from contact_sync.source.header import (
 )
 from contact_sync.source.opening import SourceOptions
 from contact_sync.source.unsent import warn_unsent
+from contact_sync.source.worksheet import SheetMetadata, Worksheet
 
-Cells = Sequence[Cell]
 Renderers = Sequence[tuple[int, Callable[[Cell], str]]]
-_row_flags = partial(bytearray, LAST_ROW + 1)
-
-
-@dataclass(slots=True)
-class SheetMetadata:
-    """The metadata of one sheet. Rows and columns are counted from 1."""
-
-    where: str  # the sheet's name in errors
-    fields: Collection[int]  # the columns of the fields: the only ones for which merged cells are recorded
-    header: int
-    used: set[int] = field(default_factory=set)  # the columns that contain anything below the header
-    hidden_columns: set[int] = field(default_factory=set)
-    hidden_rows: bytearray = field(default_factory=_row_flags)  # 1 at each row that is hidden or filtered out
-    merged: dict[int, bytearray] = field(default_factory=lambda: defaultdict(_row_flags))
-    """Column of a field → 1 at each row where the cell is part of merged cells."""
-    totals: set[int] = field(default_factory=set)  # the totals rows of a table of contacts
-    empty_formulas: int = 0
-    """The formulas in columns of fields whose value is empty, in a kind of file where that may mean "never calculated"."""
-
-    def add_merged(self, left: int, top: int, right: int, bottom: int) -> None:
-        """Record that these cells are merged."""
-        for column in self.fields:
-            if left <= column <= right:
-                self.merged[column][top : bottom + 1] = b"\1" * (bottom + 1 - top)
-
-    def add_totals(self, left: int, top: int, right: int, bottom: int) -> None:
-        """Record that these cells are the totals rows of a table; one beside the contacts does not count."""
-        if any(left <= column <= right for column in self.fields):
-            self.totals.update(range(max(top, 1), min(bottom, LAST_ROW) + 1))
-
-    def is_merged(self, column: int, row: int) -> bool:
-        """Return True when the cell is part of merged cells."""
-        return column in self.merged and self.merged[column][row] == 1
-
-
-@dataclass(slots=True)
-class Worksheet(ABC):
-    """A worksheet, implemented by the reader of each kind of workbook. Both methods may raise any exception at damage."""
-
-    title: str
-    is_visible: bool
-
-    @abstractmethod
-    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Cells]]:
-        """Yield the rows from `first` to `last`, each with its number and `width` cells; blank rows may be left out."""
-
-    @abstractmethod
-    def describe(self, metadata: SheetMetadata) -> None:
-        """Fill in `metadata`."""
+Places = Sequence[tuple[int, int, str]]
 
 
 @dataclass(slots=True)
@@ -106,10 +66,10 @@ class SheetSource(Source):
             chunk = Chunk([], [])
             with convert_damage(metadata.where):
                 batch = list(take_rows(rows, CHUNK))
-                for number, cells in batch:
-                    self._add(chunk, number, cells, fields, renderers)
+                for number, row in batch:
+                    self._add(chunk, number, row, fields, renderers)
                     if age is not None and len(chunk.source_at) < len(chunk.rows):
-                        chunk.source_at.append(render(cells[age]))
+                        chunk.source_at.append(render(_cells_of(row)[age]))
             if not batch:
                 break
             if chunk.rows:
@@ -126,20 +86,36 @@ class SheetSource(Source):
                 )
             )
 
-    def _add(self, chunk: Chunk, number: int, cells: Cells, fields: list[tuple[int, int, str]], renderers: Renderers) -> None:
+    def _add(self, chunk: Chunk, number: int, row: Row, fields: Places, renderers: Renderers) -> None:
         """Add a row; `fields` has for each field its place among the columns that are kept, and that among all columns."""
+        if isinstance(row, TextRow) and not self._metadata.merged and number not in self._metadata.totals:
+            texts = [row.texts[position] for position, _draw in renderers]
+            found: dict[int, Violation] = {}
+            if others := row.others:
+                for place, (position, draw) in enumerate(renderers):
+                    if position in others:
+                        texts[place] = draw(others[position])
+                found = {place: flaw for place, at, field in fields if at in others and (flaw := check_cell(others[at], field))}
+            if found or any(map(str.strip, texts)):
+                self._append(chunk, number, texts, found)
+            return
+        cells = _cells_of(row)
         texts = [draw(cells[position]) for position, draw in renderers]
         found = {place: flaw for place, at, field in fields if (flaw := self._check(number, at, cells[at], field))}
         struck = check_struck(cells, self._positions[self.mapping[ID]])
         if flaw := Violation("id-total", ID) if number in self._metadata.totals else struck:
             found[self.mapping[ID]] = flaw
-        flaws = list(found.values())
         # A merged range does not make blank cells a row: below its first row there is nothing to lose.
-        if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in flaws):
+        if not any(map(str.strip, texts)) and all(flaw.code == "cell-merged" for flaw in found.values()):
             return
         if cells[self._positions[self.mapping[ID]]].kind == ZERO and _is_of_blank_cells(cells, texts, self._positions):
             self._zeros += 1
             return
+        self._append(chunk, number, texts, found)
+
+    def _append(self, chunk: Chunk, number: int, texts: list[str], found: dict[int, Violation]) -> None:
+        """Add the texts of a row, with the violations that were found by place, among the columns that are kept."""
+        flaws = list(found.values())
         if self.header.is_report:
             flaws += check_moved(texts)
         for place, flaw in found.items():
@@ -161,7 +137,11 @@ class SheetSource(Source):
         return check_cell(cell, field)
 
 
-def _is_of_blank_cells(cells: Cells, texts: Sequence[str], positions: Sequence[int]) -> bool:
+def _cells_of(row: Row) -> Sequence[Cell]:
+    return row.cells() if isinstance(row, TextRow) else row
+
+
+def _is_of_blank_cells(cells: Sequence[Cell], texts: Sequence[str], positions: Sequence[int]) -> bool:
     """Return True when all that a row shows is the 0 of formulas."""
     return all(cells[position].kind == ZERO for position, text in zip(positions, texts, strict=True) if text.strip())
 
@@ -259,8 +239,8 @@ def _read_head(worksheet: Worksheet, name: str) -> Rows:
     """Return the first `SEARCHED` rows that contain text, without the blank cells at their ends."""
     rows = []
     with convert_damage(name):
-        for number, cells in worksheet.rows(WIDEST, 0, SEARCHED):
-            texts = [render(cell) for cell in cells]
+        for number, row in worksheet.rows(WIDEST, 0, SEARCHED):
+            texts = [render(cell) for cell in _cells_of(row)]
             while texts and not texts[-1].strip():
                 texts.pop()
             if texts:

@@ -18,7 +18,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.source import SourceOptions, open_source
-from contact_sync.source.xlsx import parts
+from contact_sync.source.xlsx import strings
 
 from .reading import book_bytes, edit_parts, read, sheet, text, unzip, zip_parts
 
@@ -633,7 +633,7 @@ def test_shared_texts_are_read_in_small_chunks(tmp_path: Path) -> None:
 
 def test_too_many_different_texts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The texts of a workbook have a limit in all."""
-    monkeypatch.setattr(parts, "_MAX_STRINGS", 1 << 20)
+    monkeypatch.setattr(strings, "_MAX_STRINGS", 1 << 20)
     content = shared(["contactId", "nom"], *([f"C{number}", f"{number}" * 1000] for number in range(500)))
     with pytest.raises(SourceError, match="has more than 1 MB of different texts: copy the contacts to a new workbook"):
         read(content, "contacts.xlsx")

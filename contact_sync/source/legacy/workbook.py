@@ -26,12 +26,13 @@ from contact_sync.errors import SourceError, StorageError
 from contact_sync.i18n import _, language
 from contact_sync.source import cells
 from contact_sync.source.archive import RATIO, convert_damage, refuse_unsafe
-from contact_sync.source.cells import BLANK, Cell, decode_number
+from contact_sync.source.cells import BLANK, Cell, Row, decode_number
 from contact_sync.source.legacy import spool
 from contact_sync.source.legacy.spool import SpooledSheet
 from contact_sync.source.number_format import UNKNOWN
 from contact_sync.source.opening import Kind, SourceOptions
-from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
+from contact_sync.source.sheets import SheetSource, open_sheet
+from contact_sync.source.worksheet import SheetMetadata, Worksheet
 
 MEMORY = 1 << 30  # limit of the worker's memory in bytes; 100,000 rows take a tenth
 SECONDS = 300  # limit of its CPU time; 100,000 rows take a fiftieth
@@ -110,7 +111,7 @@ class _SpooledWorksheet(Worksheet):
     file: IO[bytes]
     sheet: SpooledSheet
 
-    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Cells]]:
+    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Row]]:
         epoch = CALENDAR_MAC_1904 if self.sheet.from_1904 else CALENDAR_WINDOWS_1900
         at = self.sheet.start
         while at < self.sheet.end:

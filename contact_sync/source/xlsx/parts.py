@@ -1,101 +1,31 @@
-"""The parts of an .xlsx that contain cells: shared strings and sheets, in memory that does not grow with the sheet.
+"""The rows of a sheet of an .xlsx, and the meaning of its cells.
 
-openpyxl reads them too, in three times the time, and keeps an element for every row and a string for every cell (measured: 260
+openpyxl reads them too, in several times the time, and keeps an element for every row and a string for every cell (measured: 260
 bytes a row). The meaning of a number in its format is still openpyxl's.
 """
 
-import re
-from array import array
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import IO, cast
-from xml.etree import ElementTree as ET
+from typing import IO
 
-from openpyxl.utils.cell import column_index_from_string, coordinate_to_tuple, range_boundaries
+from openpyxl.utils.cell import column_index_from_string
 from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.errors import SourceError
-from contact_sync.model import LAST_ROW, WIDEST
-from contact_sync.source.archive import parse, parse_blocks
-from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, ZERO, Cell, decode_number, parse_format
-from contact_sync.source.header import letter
+from contact_sync.source.cells import BLANK, ERROR, UNCALCULATED, ZERO, Cell, Row, TextRow, decode_number, parse_format
 from contact_sync.source.number_format import UNKNOWN, keeps_text
-from contact_sync.source.sheets import SheetMetadata
+from contact_sync.source.xlsx import fast
+from contact_sync.source.xlsx.fast import CellShape
+from contact_sync.source.xlsx.strings import SharedStrings
 from contact_sync.source.xlsx.styles import Styles
 
-_ROW, _CELL, _FORMULA, _VALUE, _TEXT = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "f", "v", "t"))
-_STRING, _PHONETIC, _COLUMN, _MERGE = (f"{SHEET_MAIN_NS} {tag}" for tag in ("si", "rPh", "col", "mergeCell"))
+_ROW, _CELL, _FORMULA, _VALUE, _TEXT, _PHONETIC = (f"{SHEET_MAIN_NS} {tag}" for tag in ("row", "c", "f", "v", "t", "rPh"))
 _VALUES = (_VALUE, _TEXT)
+_TEXTS = frozenset(("s", "str", "inlineStr"))  # kinds of cells whose value is text
 _ZEROS = frozenset(("0", "-0", "0.0"))
 _BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
-_MAX_STRINGS = 256 << 20  # bytes
-_LONG, _KEPT = 256, 64  # bytes of a long string, and how many of them are kept decoded
-
-
-class SharedStrings:
-    """The strings that cells refer to by number, collected in one buffer: a list of them would take five times the memory.
-
-    A string is the text of its runs, without the phonetic reading of Japanese.
-    """
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._ends = array("Q", [0])
-        self._text = ""
-        self._long: dict[int, str] = {}
-        self._is_inside_text = self._is_phonetic = False
-
-    def __getitem__(self, index: int) -> str:
-        """Return the string with this number, counted from 0; raises `IndexError` where there is none."""
-        if index < 0:
-            raise IndexError(index)
-        start, end = self._ends[index], self._ends[index + 1]
-        if end - start < _LONG:
-            return self._buffer[start:end].decode()
-        if index not in self._long:  # cells that show it share one text
-            if len(self._long) == _KEPT:
-                self._long.clear()
-            self._long[index] = self._buffer[start:end].decode()
-        return self._long[index]
-
-    def start(self, tag: str, _attributes: dict[str, str]) -> None:
-        """Handle a start tag of `sharedStrings.xml`."""
-        if tag == _TEXT:
-            self._is_inside_text = not self._is_phonetic
-        elif tag == _PHONETIC:
-            self._is_phonetic = True
-
-    def text(self, text: str) -> None:
-        """Handle text of `sharedStrings.xml`."""
-        if self._is_inside_text:
-            self._text += text
-
-    def end(self, tag: str) -> None:
-        """Handle an end tag of `sharedStrings.xml`."""
-        if tag == _TEXT:
-            self._is_inside_text = False
-        elif tag == _PHONETIC:
-            self._is_phonetic = False
-        elif tag == _STRING:
-            self._buffer += self._text.encode()
-            if len(self._buffer) > _MAX_STRINGS:
-                raise SourceError(
-                    "The workbook has more than {limit} MB of different texts: copy the contacts to a new workbook.",
-                    limit=_MAX_STRINGS >> 20,
-                )
-            self._ends.append(len(self._buffer))
-            self._text = ""
-
-
-def read_totals(part: IO[bytes]) -> tuple[int, int, int, int] | None:
-    """Return the cells of the totals rows of a table's XML as left, top, right and bottom; None when it has none."""
-    table = ET.parse(part).getroot()  # noqa: S314 - `refuse_unsafe` has refused document types
-    if not (count := int(table.get("totalsRowCount", "0"))):
-        return None
-    left, _top, right, bottom = cast("tuple[int, int, int, int]", range_boundaries(table.attrib["ref"]))
-    return left, bottom - count + 1, right, bottom
 
 
 class WorkbookContext:
@@ -129,6 +59,29 @@ class WorkbookContext:
             text = self._strings[int(text)]
         return Cell(text, UNKNOWN) if style in self._odd else Cell(text)
 
+    def finished(self, kind: str, style: str, text: str, *, has_formula: bool, has_value: bool) -> Cell:
+        """Return the cell with all that its style and its formula mean; raises as `cell` does."""
+        if not text:
+            # The result of a formula may be the empty text.
+            is_result = not has_formula or (kind == "str" and has_value and self.is_calculated)
+            return BLANK if is_result else Cell(None, kind=UNCALCULATED)
+        cell = self.cell(kind, style, text)
+        if style in self.struck:
+            cell = cell._replace(is_struck=True)
+        if has_formula and kind == "n" and text in _ZEROS:
+            return cell._replace(kind=ZERO) if self.is_calculated else Cell(None, kind=UNCALCULATED)
+        return cell
+
+    def column(self, shape: CellShape, values: Sequence[str]) -> tuple[Sequence[str], dict[int, Cell]]:
+        """Return the texts of cells of one shape, and by position those cells that are more than text; raises as `cell` does."""
+        kind, style = shape.kind or "n", shape.style
+        if kind in _TEXTS and "" not in values and style not in self._odd and style not in self.struck:
+            texts = self._strings.texts(values) if kind == "s" else values
+            return texts, {at: Cell(text) for at, text in enumerate(texts) if "_x" in text}
+        formula = {"has_formula": shape.has_formula, "has_value": shape.has_value}
+        cells = {text: self.finished(kind, style, text, **formula) for text in set(values)}
+        return [""] * len(values), {at: cell for at, text in enumerate(values) if (cell := cells[text]) is not BLANK}
+
     def _format(self, style: str) -> str | int:
         return self._formats[int(style or 0)] if self._formats else 0
 
@@ -146,12 +99,12 @@ def _parse_number(text: str) -> float:
 
 class _SheetHandler:
     def __init__(self, context: WorkbookContext, width: int) -> None:
-        self.rows: list[tuple[int, list[Cell]]] = []
-        self._decode, self._struck, self._width = context.cell, context.struck, width
-        self._is_calculated = context.is_calculated
+        self.rows: list[tuple[int, Row]] = []
+        self.number = 0
+        self._context, self._width = context, width
         self._blank_row = [BLANK] * width
         self._row: list[Cell] = []
-        self._number = self._column = 0
+        self._column = 0
         self._kind = self._style = self._text = self._text_tag = ""
         self._has_formula = self._has_value = self._is_inside_text = self._is_phonetic = False
 
@@ -174,7 +127,7 @@ class _SheetHandler:
         elif tag == _PHONETIC:
             self._is_phonetic = True
         elif tag == _ROW:
-            self._number = int(float(attributes.get("r", self._number + 1)))
+            self.number = int(float(attributes.get("r", self.number + 1)))
             self._row, self._column = self._blank_row.copy(), 0
 
     def text(self, text: str) -> None:
@@ -187,109 +140,41 @@ class _SheetHandler:
         elif tag == _CELL:
             if self._column > self._width:
                 return
-            if self._text:
-                cell = self._decode(self._kind, self._style, self._text)
-                if self._style in self._struck:
-                    cell = cell._replace(is_struck=True)
-                self._row[self._column - 1] = self._mark_zero(cell) if self._has_formula else cell
-            elif self._has_formula and not (self._kind == "str" and self._has_value and self._is_calculated):
-                self._row[self._column - 1] = Cell(None, kind=UNCALCULATED)  # else the result is the empty text
+            formula = {"has_formula": self._has_formula, "has_value": self._has_value}
+            self._row[self._column - 1] = self._context.finished(self._kind, self._style, self._text, **formula)
         elif tag == _PHONETIC:
             self._is_phonetic = False
         elif tag == _ROW and self._row != self._blank_row:
-            self.rows.append((self._number, self._row))
+            self.rows.append((self.number, self._row))
 
-    def _mark_zero(self, cell: Cell) -> Cell:
-        """Return the cell of a formula, which is marked where its result is 0."""
-        if self._text not in _ZEROS or self._kind != "n":
-            return cell
-        return cell._replace(kind=ZERO) if self._is_calculated else Cell(None, kind=UNCALCULATED)
+    def take(self, cells: tuple[CellShape, ...], rows: Sequence[fast.Row]) -> None:
+        """Take in rows that are written alike, column by column."""
+        blank = [""] * len(rows)
+        table: list[Sequence[str]] = [blank] * self._width
+        others: defaultdict[int, dict[int, Cell]] = defaultdict(dict)
+        columns = iter(list(zip(*rows, strict=True))[2:])
+        for cell in cells:
+            values = next(columns) if cell.has_value else blank
+            position = cell.column - 1
+            if position < self._width and (cell.has_value or cell.has_formula):
+                table[position], found = self._context.column(cell, values)
+                for row, other in found.items():
+                    others[row][position] = other
+        for at, texts in enumerate(zip(*table, strict=True)):
+            odd = others.get(at, {})
+            if odd or any(texts):
+                made = TextRow(texts, odd)
+                is_plain = not any(cell.kind or cell.is_struck for cell in odd.values())
+                self.rows.append((int(rows[at][0]), made if is_plain else made.cells()))
 
 
-def read_rows(part: IO[bytes], context: WorkbookContext, width: int) -> Iterator[tuple[int, list[Cell]]]:
+def read_rows(part: IO[bytes], context: WorkbookContext, width: int) -> Iterator[tuple[int, Row]]:
     """Yield the numbered rows of a sheet's XML that are not blank, each with its first `width` cells.
 
     Rows and cells must be in order (`scan`). Raises `expat.ExpatError` for broken XML, `ValueError`
     or `IndexError` for a cell that refers to something that does not exist.
     """
     handler = _SheetHandler(context, width)
-    for _block in parse_blocks(part, handler):
+    for _block in fast.parse_rows(part, handler):
         yield from handler.rows
         handler.rows.clear()
-
-
-def scan(part: IO[bytes], metadata: SheetMetadata) -> None:
-    """Fill in `metadata`; raises `SourceError` for cells that are out of order, `expat.ExpatError` for broken XML."""
-    parse(part, _SheetScanner(metadata))
-
-
-class _SheetScanner:
-    """The state of a scan. openpyxl drops rows that are out of order, and does not report hidden rows and merged cells."""
-
-    def __init__(self, metadata: SheetMetadata) -> None:
-        self._metadata = metadata
-        self._row = self._column = 0
-        self._has_text = self._is_inside_value = False
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        if tag == _CELL:
-            self._start_cell(attributes)
-        elif tag in _VALUES:
-            self._is_inside_value = True
-        elif tag == _ROW:
-            self._start_row(attributes)
-        elif tag == _COLUMN and _is_hidden(attributes, "width"):
-            first, last = int(attributes["min"]), min(int(attributes["max"]), WIDEST)
-            self._metadata.hidden_columns.update(range(first, last + 1))
-        elif tag == _MERGE:
-            self._metadata.add_merged(*cast("tuple[int, int, int, int]", range_boundaries(attributes["ref"])))
-
-    def text(self, _text: str) -> None:
-        self._has_text = self._has_text or self._is_inside_value
-
-    def end(self, tag: str) -> None:
-        if tag in _VALUES:
-            self._is_inside_value = False
-        elif tag == _CELL and self._has_text:
-            self._end_cell_with_text()
-
-    def _start_row(self, attributes: dict[str, str]) -> None:
-        before = self._row
-        self._row = int(float(attributes.get("r", before + 1)))
-        self._column = 0
-        if not before < self._row <= LAST_ROW:
-            raise SourceError(
-                "{where}: its rows are out of order at row {row}: open it in Excel and save it again.",
-                where=self._metadata.where,
-                row=before,
-            )
-        if _is_hidden(attributes, "ht"):
-            self._metadata.hidden_rows[self._row] = 1
-
-    def _start_cell(self, attributes: dict[str, str]) -> None:
-        before = self._column
-        row, self._column = coordinate_to_tuple(attributes["r"]) if "r" in attributes else (self._row, before + 1)
-        if row != self._row or self._column <= before:
-            raise SourceError(
-                "{where}: its cells are out of order at row {row}: open it in Excel and save it again.",
-                where=self._metadata.where,
-                row=self._row,
-            )
-        self._has_text = False
-
-    def _end_cell_with_text(self) -> None:
-        metadata, row, column = self._metadata, self._row, self._column
-        if column > WIDEST:
-            raise SourceError(
-                "{where}: cell {column}{row} is far to the right of the table; {widest} columns are read: delete its content.",
-                where=metadata.where,
-                column=letter(column - 1),
-                row=row,
-                widest=WIDEST,
-            )
-        if row > metadata.header:
-            metadata.used.add(column)
-
-
-def _is_hidden(attributes: dict[str, str], extent: str) -> bool:
-    return attributes.get("hidden") in ("1", "true") or bool(re.match(r"0(\.[0-4]\d*)?$|.+[eE]-", attributes.get(extent, "")))

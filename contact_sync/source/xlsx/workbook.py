@@ -19,10 +19,15 @@ from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS
 
 from contact_sync.errors import SourceError
 from contact_sync.model import TO_FIX, Original, sheet_of
-from contact_sync.source.archive import Archive, convert_damage, parse, refuse_many_elements, refuse_unsafe
+from contact_sync.source.archive import Archive, convert_damage, refuse_many_elements, refuse_unsafe
+from contact_sync.source.cells import Row
 from contact_sync.source.opening import Kind, SourceOptions
-from contact_sync.source.sheets import Cells, SheetMetadata, SheetSource, Worksheet, open_sheet
-from contact_sync.source.xlsx.parts import SharedStrings, WorkbookContext, read_rows, read_totals, scan
+from contact_sync.source.sheets import SheetSource, open_sheet
+from contact_sync.source.worksheet import SheetMetadata, Worksheet
+from contact_sync.source.xlsx.fast import parse_strings
+from contact_sync.source.xlsx.parts import WorkbookContext, read_rows
+from contact_sync.source.xlsx.scan import read_totals, scan
+from contact_sync.source.xlsx.strings import SharedStrings
 from contact_sync.source.xlsx.styles import Styles, read_styles
 
 
@@ -32,13 +37,13 @@ class _XlsxWorksheet(Worksheet):
     part: str
     context: WorkbookContext
 
-    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Cells]]:
+    def rows(self, width: int, first: int, last: int) -> Iterator[tuple[int, Row]]:
         with Archive(self.copy) as archive, archive.open(self.part) as part:
-            for number, cells in read_rows(part, self.context, width):
+            for number, row in read_rows(part, self.context, width):
                 if number > last:
                     return
                 if number >= first:
-                    yield number, cells
+                    yield number, row
 
     def describe(self, metadata: SheetMetadata) -> None:
         with Archive(self.copy) as archive:
@@ -90,7 +95,7 @@ def _read_workbook(copy: FileIO, name: str) -> _Workbook:
         strings, styles = SharedStrings(), Styles([], frozenset())
         if found := _find_part(reader, SHARED_STRINGS, ARC_SHARED_STRINGS):
             with archive.open(found) as part:
-                parse(part, strings)
+                parse_strings(part, strings)
         if found := _find_part(reader, STYLES_TYPE, ARC_STYLE):
             with archive.open(found) as part:
                 styles = read_styles(part)
