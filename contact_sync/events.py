@@ -4,7 +4,8 @@
 run.started        `source`, `purpose`
 source.loaded      `rows`, `to_send`, `invalid`, `fields`
 row.finished       `row`, `contact`, `outcome`, `code`, `fields`, `attempts`, `http_status`; again when a later pass changes it
-api.throttled      `http_status`, `pause` (seconds that the API asked for), `pace` (requests a second from now on)
+api.throttled      `http_status`, `pause` (seconds that the API asked for), `pace` (requests a second from now on), `rate` (asked
+                   for), `throttled` (answers with 429 so far), `why`: pause, share (of 429s: lowers the pace) or tolerated
 run.finished       `exit_code`, `rows`, `outcomes`, `requests`, `retries`, `seconds`, `reason`
 command.failed     `exit_code`, `reason`: a command that ended before a run began
 =================  ======================================================================================================

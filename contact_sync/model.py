@@ -371,6 +371,10 @@ class Pacing(Protocol):
     """The pace of requests, and why it is slow."""
 
     @property
+    def rate(self) -> float:
+        """The requests a second that were asked for; infinite without a limit."""
+
+    @property
     def limit(self) -> float:
         """The requests a second that may start now, except during a pause; infinite without a limit."""
 
@@ -379,12 +383,16 @@ class Pacing(Protocol):
         """The seconds until a pause ends that the API asked for, 0 when there is none."""
 
     @property
+    def throttled(self) -> int:
+        """The number of answers so far that asked for fewer requests (429)."""
+
+    @property
     def is_throttled(self) -> bool:
-        """True while the API asks for fewer requests."""
+        """True when the last of them was a moment ago."""
 
     @property
     def is_slowed(self) -> bool:
-        """True while the pace has not recovered from that."""
+        """True while the pace is below the rate because of them."""
 
 
 class Watcher(Protocol):
@@ -671,6 +679,9 @@ class Summary:
     repeats: dict[str, int] = dataclasses.field(default_factory=dict)
     """Outcome of a row that is not in place → the number of duplicates for which it counts."""
     purpose: Purpose = Purpose.REAL
+    rate: float | None = None  # requests a second that were asked for, 0 without a limit; None where nothing was to be sent
+    slowest: float | None = None  # requests a second at the lowest pace that the API's 429s led to; None where none lowered it
+    throttled: int = 0  # answers that asked for fewer requests (429)
 
     @property
     def label(self) -> str:

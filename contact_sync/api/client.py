@@ -79,7 +79,7 @@ class Client:
         url = _parse_url(f"{self._base_url}/{request.path}")
         built = httpx.Request(request.method, url, params=request.query, stream=httpx.ByteStream(request.body))
         built.read()  # `content=` would compute headers that the transport computes again
-        await self.limiter.acquire()
+        start = await self.limiter.acquire()
         try:
             # httpx's own timeouts are per read: a server that sends one byte at a time never exceeds them.
             async with asyncio.timeout(self._timeout):
@@ -88,7 +88,7 @@ class Client:
                     body = _plain(await _read(response, request.largest_reply), response, request.largest_reply)
         except (TimeoutError, httpx.TransportError) as error:
             raise self._failure(error) from None
-        return Reply(response.status_code, response.headers, body)
+        return Reply(response.status_code, response.headers, body, start)
 
     def _failure(self, error: TimeoutError | httpx.TransportError) -> Exception:
         """Return the error that says what to do next about an attempt without an answer."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
+from contact_sync.api.congestion import UNKNOWN_START, Start
+
 MAX_BODY = 1 << 20  # bytes of a reply that are read; a contact takes a few hundred
 
 _LONGEST_PAUSE_S = 31 * 86_400.0
@@ -34,6 +36,7 @@ class Reply:
     status: int
     headers: Mapping[str, str]  # looked up without regard to case
     body: bytes
+    start: Start = UNKNOWN_START  # of the attempt
 
     @property
     def date(self) -> datetime | None:

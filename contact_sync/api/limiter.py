@@ -1,7 +1,7 @@
 """The rate limit: attempts start evenly spaced.
 
 A token bucket that fills while nothing is sent would let twice the rate through in one second. No slot is used early, and only a
-part of one late slot is made up for, so that no burst follows a stall of the program.
+part of one late slot is made up for, so that no burst follows a stall of the program. 429s lower the pace (`congestion`).
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import count
 
-_SLOWEST = 0.2  # attempts a second: backing off never goes below
-_RECOVERY = 0.05 / 10  # the share of the full pace by which a reduced pace grows in a second
-_THROTTLED_S = 5.0  # seconds after a back-off in which the API counts as throttling
+from contact_sync.api.congestion import CongestionControl, Start
+
+_THROTTLED_S = 5.0  # seconds after a 429 in which the API counts as throttling
 _REMEMBERED = 1000  # starts, when there is no rate
 _ROUNDED_OFF = 0.001  # the share of a fractional rate that may be left unused
 
@@ -20,34 +20,36 @@ _ROUNDED_OFF = 0.001  # the share of a fractional rate that may be left unused
 class Pace:
     """The moments when attempts may start: at most `rate` a second, 0 = no limit, whatever the number of runs that share it.
 
-    Any span of n whole seconds has at most n * `rate` + 1 starts, and a single one at most `rate`, rounded up.
-    `clock` is monotonic, in seconds.
+    Any span of n whole seconds has at most n * `rate` + 1 starts, and a single one at most `rate`, rounded up. The answers to the
+    attempts lower and raise the pace below that. `clock` is monotonic, in seconds.
     """
 
     def __init__(self, rate: float, *, clock: Callable[[], float]) -> None:
         starts, seconds = _fraction_of(rate) if rate >= 1 else (rate, 1)
-        self._rate = self._pace = self._full_pace = starts / seconds or math.inf
+        self.rate = rate or math.inf
+        self.throttled = 0  # answers that were 429
+        self._control = CongestionControl(starts / seconds or math.inf, measured=self._measured)
         # With p starts in q seconds, each span of n seconds has room for 1/p s of lateness: half of it is used. Below one start a
         # second, a slot is too long to be made up for.
         self._made_up = 0.5 / starts if rate >= 1 else 0.0
         self._clock = clock
-        self._slot = self._paused_until = self._backed_off = -math.inf
+        self._slot = self._paused_until = self._throttled_at = -math.inf
         self._starts: deque[float] = deque(maxlen=math.ceil(starts / seconds) or _REMEMBERED)
 
     @property
     def limit(self) -> float:
         """The attempts a second that may start now, except during a pause; infinite without a limit."""
-        return self._pace
+        return self._control.pace
 
     @property
     def is_throttled(self) -> bool:
-        """True when the pace was halved a moment ago."""
-        return self._clock() - self._backed_off < _THROTTLED_S
+        """True when the API answered 429 a moment ago."""
+        return self._clock() - self._throttled_at < _THROTTLED_S
 
     @property
     def is_slowed(self) -> bool:
-        """True while the pace has not recovered from being halved."""
-        return self._pace < self._rate
+        """True while the pace is below the rate."""
+        return self._control.pace < self._control.rate
 
     @property
     def pause_left(self) -> float:
@@ -58,38 +60,36 @@ class Pace:
         """Let no attempt start for `seconds` from now."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
-    def back_off(self) -> bool:
-        """Halve the pace, which recovers with time (`_RECOVERY`); return False when it was halved less than a second ago."""
-        now = self._clock()
-        if now - self._backed_off < 1:  # attempts in flight together are throttled together, which counts once
-            return False
-        if self._rate == math.inf:  # without a rate, the attempts of the last second are the pace
-            recent = sum(start > self._starts[-1] - 1 for start in self._starts)
-            self._pace = min(self._pace, recent)
-            if self._full_pace == math.inf:
-                self._full_pace = recent
-        self._pace = max(self._pace / 2, min(_SLOWEST, self._rate))
-        self._backed_off = now
-        return True
+    def accept(self, start: Start) -> None:
+        """Note an answer other than 429."""
+        self._control.accept(start)
+
+    def refuse(self, start: Start) -> bool:
+        """Note a 429; return True when it lowered the pace."""
+        self.throttled += 1
+        self._throttled_at = self._clock()
+        return self._control.refuse(start)
 
     def wait(self) -> float:
         """Return the seconds until an attempt may start, 0 or less when it may start now."""
         return self._due() - self._clock()
 
-    def start(self) -> None:
+    def start(self) -> Start:
         """Note that an attempt starts."""
         now = self._clock()
         self._slot = max(self._due(), now - self._made_up)
-        if self._pace < self._rate:
-            since = now - max(self._backed_off, self._starts[-1])
-            self._pace = min(self._rate, self._pace + self._full_pace * _RECOVERY * max(0.0, since))
         self._starts.append(now)
+        return self._control.start()
 
     def _due(self) -> float:
-        due = max(self._slot + 1 / self._pace, self._paused_until)
-        if self._rate < math.inf and len(self._starts) == self._starts.maxlen:
+        due = max(self._slot + 1 / self._control.pace, self._paused_until)
+        if self.rate < math.inf and len(self._starts) == self._starts.maxlen:
             due = max(due, self._starts[0] + 1)
         return due
+
+    def _measured(self) -> int:
+        """Return the attempts of the last second in which one started."""
+        return sum(start > self._starts[-1] - 1 for start in self._starts)
 
 
 class Limiter:
@@ -100,22 +100,27 @@ class Limiter:
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
         self.acquired = 0  # attempts that were started
-        self.backoffs = 0  # how often the pace was halved
-        self.pause = pace.pause
+        self.throttled = 0  # answers that were 429
+        self.slowest = pace.limit  # attempts a second, at the lowest pace
+        self.is_lowered = False  # True once a 429 has lowered the pace
+        self.accept, self.pause = pace.accept, pace.pause
 
-    def back_off(self) -> bool:
-        """Halve the pace, because the API asked for fewer requests; return False when it was halved a moment ago."""
-        is_new = self.pace.back_off()
-        self.backoffs += is_new
-        return is_new
+    def refuse(self, start: Start) -> bool:
+        """Note a 429 to the attempt of `start`; return True when it lowered the pace."""
+        self.throttled += 1
+        if not self.pace.refuse(start):
+            return False
+        self.is_lowered = True
+        self.slowest = min(self.slowest, self.pace.limit)
+        return True
 
-    async def acquire(self) -> None:
-        """Wait until an attempt may start."""
+    async def acquire(self) -> Start:
+        """Wait until an attempt may start, and return its start."""
         async with self._queue:
             while (wait := self.pace.wait()) > 0:
                 await self._sleep(wait)
-            self.pace.start()
             self.acquired += 1
+            return self.pace.start()
 
 
 def _fraction_of(rate: float) -> tuple[int, int]:

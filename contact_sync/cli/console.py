@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from contact_sync.cli.colour import coloured
-from contact_sync.cli.summary import decimal, long_summary, short_summary, warning_lines
+from contact_sync.cli.summary import long_summary, short_summary, warning_lines
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
-from contact_sync.i18n import _, labelled, ngettext
+from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.i18n.catalogue import ANSWERS
 from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
 from contact_sync.names import Purpose

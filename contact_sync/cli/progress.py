@@ -1,6 +1,7 @@
 """The progress of a run or a pull: a bar on a terminal, or a line every few seconds anywhere, with the same counts."""
 
 import contextlib
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -11,8 +12,7 @@ from typing import TextIO
 from tqdm import tqdm
 
 from contact_sync.cli.colour import GREEN, RED, YELLOW, painted
-from contact_sync.cli.summary import decimal
-from contact_sync.i18n import _, labelled
+from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.model import ATTENTION, LEFT, Outcome, Pacing, Result
 
 _DRAWN_S = 0.2  # seconds between two drawings of a bar; it also changes while the run waits
@@ -142,7 +142,12 @@ def _reason(pace: Pacing) -> str:
     """Return why the pace is slow; empty where it is not."""
     if seconds := pace.pause_left:
         return _("held by Retry-After for {seconds} s", seconds=f"{seconds:.0f}")
+    if not (pace.is_slowed or pace.is_throttled):
+        return ""
+    why = ngettext("the API answered 429 ({count} time)", "the API answered 429 ({count} times)", pace.throttled)
+    if not pace.is_slowed:
+        return why
     limit = decimal(pace.limit)
-    if pace.is_throttled:
-        return _("throttled (429) to {limit}/s", limit=limit)
-    return _("slowed after 429 to {limit}/s", limit=limit) if pace.is_slowed else ""
+    if pace.rate == math.inf:
+        return _("pace {limit}/s, {why}", limit=limit, why=why)
+    return _("pace {limit} of {rate}/s, {why}", limit=limit, rate=decimal(pace.rate, ".4g"), why=why)

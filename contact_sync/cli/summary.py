@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contact_sync.i18n import _, labelled, language, ngettext
+from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.i18n.catalogue import QUOTING
 from contact_sync.model import Cause, Summary
 from contact_sync.report.formats import FORMATS
@@ -32,11 +32,6 @@ def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
     if (more := len(causes) - most) > 0:
         lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
     return lines
-
-
-def decimal(number: float) -> str:
-    """Return a number with one decimal in the notation of the language in use."""
-    return f"{number:.1f}".replace(".", "," if language() == "fr" else ".")
 
 
 def long_summary(summary: Summary) -> str:

@@ -60,6 +60,11 @@ def ngettext(singular: str, plural: str, count: int, /, **values: object) -> str
     return _translations.ngettext(singular, plural, count).format(**{"count": count, **_printable(values)})
 
 
+def decimal(number: float, form: str = ".1f") -> str:
+    """Return a number, with one decimal or in another `form`, in the notation of the language in use."""
+    return f"{number:{form}}".replace(".", "," if _language == "fr" else ".")
+
+
 def labelled(label: object, text: str) -> str:
     """Return a label and what it stands for, with the colon of the language in use."""
     return _("{label}: {text}", label=label, text=text)

@@ -137,36 +137,60 @@ class Delivery:
             attempts.made -= 1  # it was still waiting for the limiter
             raise
         except Rejected:
-            self.breaker.success()
+            self._note_success(attempts.reply)
             raise
         except ContactSyncError as reason:
             attempts.made -= reason.is_before_request
             raise
         except Transient as failure:
             attempts.failure = failure
-            if _is_about_the_row(failure):
-                self.breaker.row_error()
-            else:
-                succeeded = failure.http_status is not None and 200 <= failure.http_status < 300  # noqa: PLR2004 - the class
-                answer = failure.violation.detail.get("reason", "") if succeeded else ""
-                self.breaker.failure(is_api_response=failure.is_api_response, foreign_answer=answer, throttled=failure.throttled)
-            self._slow_down(failure)
+            self._note_failure(failure, attempts.reply)
             raise
-        self.breaker.success()
+        self._note_success(attempts.reply)
         return value
 
-    def _slow_down(self, failure: Transient) -> None:
+    def _note_success(self, reply: Reply | None) -> None:
+        """Note that the API accepted or rejected a row."""
+        self.breaker.success()
+        if reply:
+            self._client.limiter.accept(reply.start)
+
+    def _note_failure(self, failure: Transient, reply: Reply | None) -> None:
+        """Note an attempt that says nothing about its row; raises UnavailableError when the API asks for too long a pause."""
+        if _is_about_the_row(failure):
+            self.breaker.row_error()
+            if reply:
+                self._client.limiter.accept(reply.start)
+        else:
+            succeeded = failure.http_status is not None and 200 <= failure.http_status < 300  # noqa: PLR2004 - the class
+            answer = failure.violation.detail.get("reason", "") if succeeded else ""
+            self.breaker.failure(is_api_response=failure.is_api_response, foreign_answer=answer, throttled=failure.throttled)
+        self._slow_down(failure, reply)
+
+    def _slow_down(self, failure: Transient, reply: Reply | None) -> None:
         """Send less, or nothing for a while, where the API asks for that; raises UnavailableError when the pause is too long."""
-        limiter, pause = self._client.limiter, failure.pause
-        is_news = pause is not None and not limiter.pace.pause_left  # attempts in flight together are throttled together
-        if failure.throttled:
-            is_news = limiter.back_off() or is_news
-        if is_news:
-            pace = round(limiter.pace.limit, 2) if limiter.pace.limit < math.inf else None
-            log_event("api.throttled", http_status=failure.http_status, pause=pause, pace=pace)
+        limiter, pace, pause = self._client.limiter, self._client.limiter.pace, failure.pause
+        why = "pause" if pause is not None and not pace.pause_left else ""  # attempts in flight together are throttled together
+        if failure.throttled and reply:
+            why = why or ("" if pace.is_throttled else "tolerated")
+            why = "share" if limiter.refuse(reply.start) else why
+        if why:
+            log_event(
+                "api.throttled",
+                http_status=failure.http_status,
+                pause=pause,
+                pace=_finite(pace.limit),
+                rate=_finite(pace.rate),
+                throttled=pace.throttled,
+                why=why,
+            )
         if pause is not None:
             self.breaker.pause(pause)
             limiter.pause(pause)
+
+
+def _finite(pace: float) -> float | None:
+    return round(pace, 2) if pace < math.inf else None
 
 
 def _is_about_the_row(failure: Transient) -> bool:

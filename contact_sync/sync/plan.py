@@ -65,6 +65,7 @@ class Planner:
         if sender and live:
             notes = sender.send(self, self._steps.watcher, replace(live, decide=self._decide), begin=self._steps.watcher.reading)
             self._steps.summary.notes += notes
+            sender.add_pace(self._steps.summary)
             return
         after = -1
         while rows := self.claim(after):

@@ -60,6 +60,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
                     ledger.release(summary.run)
                 steps.reserve(reports.csv)
                 summary.notes += sender.send(ledger, watcher, live)
+                sender.add_pace(summary)
             steps.conclude()
             summary.requests += sender.other_requests if sender else 0
             steps.report(reports, source.layout, source.original)
@@ -97,6 +98,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
             live = open_live(settings, tokens, policy, ledger, is_pulled=is_pulled)
             steps.reserve(reports.csv)
             summary.notes += sender.send(ledger, watcher, live)
+            sender.add_pace(summary)
             steps.conclude()
             summary.requests -= requests - sender.other_requests
             summary.retries -= retries

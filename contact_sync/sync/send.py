@@ -8,12 +8,13 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 from contact_sync.api.client import Client
+from contact_sync.api.limiter import Limiter
 from contact_sync.api.smspartner.me import Me
 from contact_sync.errors import ContactSyncError, Transient
 from contact_sync.files.descriptors import shortage_of
-from contact_sync.i18n import ngettext
+from contact_sync.i18n import decimal, ngettext
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import Watcher
+from contact_sync.model import Summary, Watcher
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery
@@ -41,6 +42,7 @@ class Sender:
         if not settings.send.sandbox:
             self._open_client(settings.account.base_url)  # which may raise; each event loop has one of its own
         self.other_requests = 0  # requests that are not about a row
+        self._limiter: Limiter | None = None  # that of the run, once it was used
 
     def identify(self) -> str:
         """Ask the API for the user of the key, once in a command; return an empty text when it does not answer."""
@@ -119,13 +121,22 @@ class Sender:
                     await self._finish_trials(ledger, base_url, notes)
                 if self._settings.send.verify:
                     notes.append(pool.verification.note())
-                if count := client.limiter.backoffs:
-                    note = ngettext(
-                        "The API asked for fewer requests: the pace was halved {count} time.",
-                        "The API asked for fewer requests: the pace was halved {count} times.",
-                        count,
-                    )
-                    notes.append(note)
+                self._limiter = client.limiter
+
+    def add_pace(self, summary: Summary) -> None:
+        """Add the pace of what was sent to the summary of the run, with a note where the API has lowered it."""
+        if (limiter := self._limiter) is None:
+            return
+        summary.rate, summary.throttled = self._settings.send.rate, limiter.throttled
+        if limiter.is_lowered:
+            summary.slowest = limiter.slowest
+            note = ngettext(
+                "The API answered 429 ({count} time): the pace fell to {slowest} requests a second.",
+                "The API answered 429 ({count} times): the pace fell to {slowest} requests a second.",
+                limiter.throttled,
+                slowest=decimal(limiter.slowest),
+            )
+            summary.notes.append(note)
 
     def finish_trials(self, ledger: Outbox) -> list[str]:
         """Put back what updates of earlier runs have emptied that were cut off, and return notes for the operator."""

@@ -61,7 +61,14 @@ def test_events_of_a_run(workspace: Workspace) -> None:
         "attempts": 2,
     }
     assert len(rows) == 4
-    assert facts(throttled, "http_status", "pause", "pace") == {"http_status": 429, "pause": 1.0, "pace": 25.0}
+    assert facts(throttled, "http_status", "pause", "pace", "rate", "throttled", "why") == {
+        "http_status": 429,
+        "pause": 1.0,
+        "pace": 50.0,
+        "rate": 50.0,
+        "throttled": 1,
+        "why": "pause",
+    }
     names = ("exit_code", "rows", "outcomes", "requests", "retries")
     assert finished["event"] == "run.finished"
     assert facts(finished, *names) == facts(result.summary, *names)

@@ -73,13 +73,18 @@ def test_bar_has_counts_and_pace(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "reason"), [(RETRY_AFTER, "held by Retry-After for 2 s"), (THROTTLED, "throttled (429) to 10.0/s")]
+    ("script", "reason"),
+    [
+        (RETRY_AFTER, "held by Retry-After for 2 s"),
+        (THROTTLED, "the API answered 429 (1 time)"),
+        (THROTTLED * 5, "pace 19.2 of 20/s, the API answered 429 (5 times)"),
+    ],
 )
 def test_bar_says_why_it_is_slow(workspace: Workspace, script: list[Behaviour], reason: str) -> None:
     """The bar says that the API throttles, also while no row ends."""
     workspace.export(make_contacts(20))
     workspace.sandbox.script["E00003"] = list(script)
-    shown = on_a_terminal(workspace, "--rate", "20")
+    shown = on_a_terminal(workspace, "--rate", "20", "--attempts", "6")
     assert shown.code == 0
     assert any(f"/s, {reason}" in state for state in shown.states)
 

@@ -764,12 +764,17 @@ def test_a_source_that_turns_out_to_be_damaged(workspace: Workspace) -> None:
     assert workspace.run().outcomes == {"updated": 3}
 
 
-def test_backoff_is_noted(workspace: Workspace) -> None:
-    """A note says that the API asked for fewer requests, which makes a run longer."""
+def test_lowered_pace_is_noted(workspace: Workspace) -> None:
+    """A note says why the pace was lowered and how far; a 429 that changes nothing is only counted."""
     workspace.sandbox.script["C000002"] = [Behaviour(status=429)]
-    summary = workspace.run()
+    summary = workspace.run(rate=10)
+    assert (summary.notes, summary.rate, summary.throttled, summary.slowest) == ([], 10, 1, None)
+    workspace.sandbox.script["C000002"] = [Behaviour(status=429)] * 4
+    summary = workspace.run(rate=10, resend=True, attempts=5)
     assert summary.outcomes == {"updated": 3}
-    assert summary.notes == ["The API asked for fewer requests: the pace was halved 1 time."]
+    assert summary.notes == ["The API answered 429 (4 times): the pace fell to 9.6 requests a second."]
+    assert (summary.rate, summary.throttled) == (10, 4)
+    assert summary.slowest == pytest.approx(9.6)
 
 
 @pytest.mark.parametrize("content", ["", "C000004;Zoé\n" * 5000 + 'C000005;"Léa\n'])
