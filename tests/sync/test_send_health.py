@@ -352,7 +352,7 @@ def test_api_that_only_throttles(ledger: Ledger, api: Api, send_rows: SendRows, 
 
 
 @pytest.mark.parametrize("asked", ["0", "1", "-1", "soon", "9" * 30, "1e9", "Sat, 21 Oct 2023 07:28:00 GMT", ""])
-@pytest.mark.parametrize("sent", [(1, 0), (8, 0), (700, 0), (8, 5), (700, 5)])
+@pytest.mark.parametrize("sent", [(1, 0), (8, 0), (700, 0), (8, 5), (700, 5), (700, 20), (700, 300)])
 def test_api_that_throttles_without_a_useful_pause(
     ledger: Ledger, api: Api, send_rows: SendRows, asked: str, sent: tuple[int, float]
 ) -> None:
@@ -398,7 +398,7 @@ def test_rate_adapts_to_an_api_that_throttles(ledger: Ledger, api: Api, send_row
     sending = send_rows(rate=20, workers=8)
     assert (sending.reasons, count(ledger)) == ([], {UPDATED: 200})
     assert within_budget(sending, 200)
-    assert sending.seconds < 200
+    assert sending.seconds < 90
 
 
 @pytest.mark.parametrize("asked", ["3600000", "9" * 30, "1697873285"])
