@@ -7,19 +7,19 @@ from typing import NamedTuple
 SLOWEST = 0.2
 """Attempts a second below which no decrease goes, unless the rate is lower: the API is asked at least every five seconds."""
 _TOLERATED = 0.021
-"""The share of 429s that the control settles for: a little above the 2 % that may be unrelated, since overshoots add to it."""
+"""The share of 429s that the control settles for: above the 2 % that may be unrelated, below 3 %, since overshoots add to it."""
 _ALLOWANCE = 3
-"""The least number of 429s at once that change nothing: a few say little about a share."""
+"""The least number of 429s at once that change nothing: at a few requests a second, one or two say little about a share."""
 _WINDOW_S, _WINDOW = 10.0, 40
-"""Seconds of answers, and their least number, in which a tolerable share is told from a greater one."""
+"""Seconds of answers, and their least number, in which a share of a few percent shows: one 429 in 40 answers is 2.5 %."""
 _DEBT = 2.5
 """Windows until the most 429s that count against the pace are made up for: half of what is in flight may be refused at once."""
 _DECREASE = 0.04
-"""The share that is taken off a pace that was sustained until now: the limit is just below it."""
+"""The share that is taken off a pace that was sustained until now: the limit is just below, and a tenth would waste the rest."""
 _INCREASE = 0.1
 """The share by which the pace grows in the first window after a decrease, which is regained in less than half of it."""
 _SCARCE = 0.1
-"""The share of the rate below which answers count for more, as if they came at that pace: a pause of the API is made up for."""
+"""The share of the rate below which answers count for more, as if they came at that pace: else recovery takes an hour."""
 
 
 class Start(NamedTuple):
@@ -33,7 +33,7 @@ UNKNOWN_START = Start(0, 0.0)  # which says nothing about the pace
 
 
 class CongestionControl:
-    """Sets the pace, never above `rate`, by the answers: additive increase, multiplicative decrease, as in TCP.
+    """Sets the pace, never above `rate`, by the answers: a gradual increase, a multiplicative decrease.
 
     Above a limit of the API the share of 429s grows with the pace; 429s that have another cause remain few at any pace. So it is
     their share that slows the pace, and not each of them: an answer adds `_TOLERATED` to an allowance, a 429 takes 1 off it.
