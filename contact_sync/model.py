@@ -162,7 +162,7 @@ class Chunk:
     numbers: list[int]  # row numbers as a spreadsheet or an editor shows them; for a CSV record the line it starts on. Ascending.
     rows: list[list[str]]  # the cells of each row as displayed, one for each of `Source.columns`
     flaws: dict[int, list[Violation]] = dataclasses.field(default_factory=dict)  # position → the loader's violations
-    skipped: set[int] = dataclasses.field(default_factory=set)  # positions of rows that `--hidden skip` leaves out
+    skipped: dict[int, str] = dataclasses.field(default_factory=dict)  # position → code of a row that is left out, as `hidden`
     source_at: list[str] = dataclasses.field(default_factory=list)
     """In a report that is fed back, the cell of each row that says how old its values are (`Line.source_at`); else empty."""
 

@@ -78,6 +78,7 @@ class SendSettings:
     conflicts: Literal["hold", "mine", "theirs"] = "hold"
     max_conflicts: float = 10.0  # percent of the rows to send
     allow_stop: bool = False
+    allow_forgotten: bool = False
     undo_days: int = MOST_UNDO_DAYS  # that the values before are kept
     verify: float = 0.0  # percent of the updated contacts that are read back at the end
 

@@ -179,6 +179,9 @@ PACE = _under(
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
 )
 RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place", heading=Heading.SENDING)
+ALLOW_FORGOTTEN = Option(
+    "--allow-forgotten", is_flag=True, help="also send contacts that were forgotten", heading=Heading.SENDING
+)
 DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sending", heading=Heading.SENDING)
 LIVE = _under(
     Heading.SENDING,
@@ -269,7 +272,23 @@ OUTPUT = _under(
 
 FOR_CHECK = (FILE, DRY_RUN, *REPORTS, STATE, *READING, *GUARDS, PING, *OUTPUT)
 FOR_RUN = (
-    *(FILES, *KEY, SANDBOX, *PACE, ACCOUNT, RESEND, DRY_RUN, *LIVE, VERIFY, *REPORTS, STATE, *READING, *GUARDS, MAX_CONFLICTS),
+    *(
+        FILES,
+        *KEY,
+        SANDBOX,
+        *PACE,
+        ACCOUNT,
+        RESEND,
+        ALLOW_FORGOTTEN,
+        DRY_RUN,
+        *LIVE,
+        VERIFY,
+        *REPORTS,
+        STATE,
+        *READING,
+        *GUARDS,
+        MAX_CONFLICTS,
+    ),
     *(*SCHEDULED, PROGRESS, PING, *OUTPUT),
 )
 FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *LIVE, MAX_CONFLICTS, *REPORTS, STATE, PING, *OUTPUT)

@@ -41,7 +41,9 @@ CATALOGUE: dict[str, str] = {
         "A newer file sets {fields} of this contact, so this row was not sent: correct the newest file, or send this one "
         "all the same with --resend."
     ),
-    "forgotten": N_("The contact was forgotten, so the row is not sent."),
+    "forgotten": N_(
+        "The contact was forgotten, so the row is not sent: delete it from the source, or send it with --allow-forgotten."
+    ),
     # rows of a pulled file
     "id-moved": N_(
         "The contactId is not the one that this row was pulled with: put the original contactId back, or, if one column was "

@@ -59,6 +59,10 @@ class Fingerprints:
         labelled = [(field, _LABELS.get(field, field), value) for field, value in values.items()]
         return {field: self._digest(_SEPARATOR.join((contact_id, *rest)))[:_DIGEST_BYTES] for field, *rest in labelled}
 
+    def forgotten(self, contact_id: str) -> bytes:
+        """Return the digest, 16 bytes, that is left of a contact that was forgotten."""
+        return self._digest(f"forgotten{_SEPARATOR}{contact_id}")[:16]
+
     def base(self, kind: str, text: str) -> bytes:
         """Return the digest, 32 bytes, of a part of a base token (`base_token`); `kind` names the part."""
         return self._digest(f"base-{kind}{_SEPARATOR}{text}")

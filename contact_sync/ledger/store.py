@@ -219,8 +219,12 @@ class Ledger(Outbox, Protocol):
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
         """Erase all traces of a contact and return their number; rows with an uncertain id are searched with `normalise`.
 
-        `normalise` returns the contactId in a cell. Erased rows are not sent.
+        `normalise` returns the contactId in a cell. Erased rows are not sent. The contact is one of the `forgotten` ones from now
+        on.
         """
+
+    def forgotten(self, contact_ids: Sequence[str]) -> set[str]:
+        """Return those contacts that were forgotten, and of which no row was claimed since."""
 
     def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = model.MOST_UNDO_DAYS) -> None:
         """Delete what is too old: the last run's rows after a week, the history after `history_days`, before images, too."""

@@ -125,7 +125,7 @@ class SheetSource(Source):
             self.hidden.append(number)
             flaws.append(Violation("row-hidden"))
         elif self._metadata.hidden_rows[number] and self._hidden == "skip":
-            chunk.skipped.add(len(chunk.rows))
+            chunk.skipped[len(chunk.rows)] = "hidden"
         if flaws:
             chunk.flaws[len(chunk.rows)] = flaws
         chunk.numbers.append(number)

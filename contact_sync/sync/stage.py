@@ -98,6 +98,7 @@ def stage(
         headers.flag(chunk, source.path.name)
         deletions.flag(chunk)
         verdicts = validator.validate(chunk)
+        _skip_forgotten(chunk, verdicts, ledger, settings)
         verdicts, untouched, stale = bases.apply(chunk, verdicts) if bases else (verdicts, set[int](), dict[int, list[str]]())
         ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched | stale.keys())
         values = [(verdicts.ids[position], verdicts.payloads[position]) for position in valid]
@@ -149,6 +150,13 @@ def stage(
         source.hidden,
         source.layout.columns_of_fields,
     )
+
+
+def _skip_forgotten(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, settings: Settings) -> None:
+    """Leave out the rows of forgotten contacts, also the invalid ones: nothing in them is to be corrected."""
+    if not settings.send.allow_forgotten and (forgotten := ledger.forgotten(verdicts.ids)):
+        rows = [position for position, contact_id in enumerate(verdicts.ids) if contact_id in forgotten]
+        chunk.skipped = dict.fromkeys(rows, "forgotten") | chunk.skipped
 
 
 def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
@@ -208,7 +216,7 @@ def _block_of(
         outcome, apart = Outcome.READY, dict.fromkeys(unchanged, Outcome.UNCHANGED)
         apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
     # The report repeats the age of each row: a report of a report must not make its values look newer.
-    apart |= dict.fromkeys(ages.keys() - apart.keys() - overtaken.keys() - violations.keys() - chunk.skipped, outcome)
+    apart |= dict.fromkeys(ages.keys() - apart.keys() - overtaken.keys() - violations.keys() - chunk.skipped.keys(), outcome)
     others = [
         Staged(
             chunk.numbers[p],
@@ -232,9 +240,9 @@ def _block_of(
             others.append(
                 Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.INVALID, found, ages.get(position))
             )
-    for position in chunk.skipped:
+    for position, code in chunk.skipped.items():
         ids[position] = ""
-        others.append(Staged(chunk.numbers[position], "", payloads[position], Outcome.UNPROCESSED, [Violation("hidden")]))
+        others.append(Staged(chunk.numbers[position], "", payloads[position], Outcome.UNPROCESSED, [Violation(code)]))
     return Block(chunk.numbers, ids, chunk.rows, outcome, others)
 
 

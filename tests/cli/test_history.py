@@ -104,11 +104,13 @@ def test_forgotten_contact_in_report_and_retry(main: Main, served: tuple[Sandbox
     assert "left no row to send." in main.read().err
     assert main("report", *options) == 0
     err = main.read().err
-    assert "row 3: The contact was forgotten, so the row is not sent." in err
+    assert "row 3: The contact was forgotten, so the row is not sent: delete it" in err
     assert "next run" not in err
     assert "Next:" not in err
     last = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()[-1]
-    assert last.startswith(";;3;unprocessed;forgotten;;The contact was forgotten, so the row is not sent.;")
+    assert last.startswith(
+        ";;3;unprocessed;forgotten;;The contact was forgotten, so the row is not sent: delete it from the source, "
+    )
 
 
 @pytest.mark.parametrize("contact_id", ["", " ", "\u200b"])
@@ -132,3 +134,42 @@ def test_forget_normalises_the_id(main: Main, served: tuple[Sandbox, list[str]])
     main.read()
     assert main("forget", " 'C000001", *options) == 0
     assert "Contact forgotten (2 records deleted)." in main.read().err
+
+
+def test_forgotten_contact_is_not_sent_again(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """The next export that still has a forgotten contact does not bring it back, nor asks to correct it."""
+    sandbox, options = served
+    path = write("C000001;Zoé", "C000002;Léa", f"C000002;{'x' * 40}")
+    assert main("forget", "C000002", *options) == 2  # there is no ledger yet
+    assert main("run", write("C000001;Zoé", "C000002;Léa", name="first.csv"), *options, "--rate", "0", "-q") == 0
+    assert main("forget", "C000002", *options) == 0
+    assert "are not sent any more, unless with --allow-forgotten: a keyed digest of the id is kept" in main.read().err
+    (ledger,) = Path("state").glob("*.sqlite3")
+    assert b"C000001" in ledger.read_bytes()
+    assert b"C000002" not in ledger.read_bytes()
+    before = sandbox.requests
+    assert main("run", path, *options, "--rate", "0", "--json") == 0
+    document = main.read_json()
+    assert (document["outcomes"], document["codes"]) == ({"unchanged": 1, "unprocessed": 2}, {"forgotten": 2})
+    assert main("plan", path, *options, "--json") == 0
+    assert main.read_json()["contacts"] == 0
+    assert main("forget", "C000001", *options) == 0
+    assert main("run", write("C000003;Max"), *options, "--rate", "0", "-q") == 0
+    assert sandbox.requests == before + 1
+
+
+def test_allow_forgotten(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """With --allow-forgotten a row is sent, and its contact is like any other afterwards; those that were not sent stay out."""
+    _, options = served
+    path = write("C000001;Zoé", "C000002;Léa")
+    assert main("run", path, *options, "--rate", "0", "-q") == 0
+    for contact in ("C000001", "C000002"):
+        assert main("forget", contact, *options) == 0
+    assert main("plan", path, *options, "--allow-forgotten", "--json") == 0
+    main.read()
+    assert main("run", path, *options, "--rate", "0", "--allow-forgotten", "--limit", "1", "--json") == 0
+    assert main.read_json()["outcomes"] == {"updated": 1, "unprocessed": 1}
+    path = write("C000001;Zoa", "C000002;Léa")
+    assert main("run", path, *options, "--rate", "0", "--json") == 0
+    document = main.read_json()
+    assert (document["outcomes"], document["codes"]) == ({"updated": 1, "unprocessed": 1}, {"forgotten": 1})

@@ -53,6 +53,7 @@ SENDING = [
     "--timeout",
     "--account",
     "--resend",
+    "--allow-forgotten",
     "--limit",
     "--max-duration",
     "--live",

@@ -57,7 +57,7 @@ def table(*rows: Row, size: int = 1000, hidden: tuple[int, ...] = (), flaws: dic
                 numbers,
                 [[*row, *[""] * (len(COLUMNS) - len(row))] for row in part],
                 {at: [flaws[number]] for at, number in enumerate(numbers) if flaws and number in flaws},
-                {at for at, number in enumerate(numbers) if number in hidden},
+                {at: "hidden" for at, number in enumerate(numbers) if number in hidden},
             )
         )
     return Table(parts=parts)

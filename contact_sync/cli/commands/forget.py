@@ -16,16 +16,21 @@ from contact_sync.i18n import _, ngettext
     work="contact_sync.sync.history:forget",
 )
 def forget(ctx: Context, work: Work, contact_id: str, as_json: bool, **values: object) -> int:
-    """Delete everything stored about a contact: digests, history, and the text of the last run's rows."""
+    """Delete everything stored about a contact: digests, history, and the text of the last run's rows.
+
+    A keyed digest of the id stays, so that no run sends rows of this contact again, unless with --allow-forgotten.
+    """
     console = ctx.obj.console
     console.as_json = as_json
     deleted = work(build_settings.for_account(ctx, values), contact_id)
-    forgotten = ngettext(
+    erased = ngettext(
         "Contact forgotten ({count} record deleted). Existing reports still contain it; delete them yourself.",
         "Contact forgotten ({count} records deleted). Existing reports still contain it; delete them yourself.",
         deleted,
     )
-    console.print_message(forgotten if deleted else _("Nothing is stored about this contact."))
+    kept = _("Its rows are not sent any more, unless with --allow-forgotten: a keyed digest of the id is kept for that.")
+    nothing = _("Nothing is stored about this contact.")
+    console.print_message(f"{erased if deleted else nothing}\n{kept}")
     if as_json:
         console.print_json({"records": deleted, "exit_code": 0})
     return 0

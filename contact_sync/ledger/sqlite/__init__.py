@@ -11,6 +11,7 @@ from typing import Self
 
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.history import RunHistory, Unsent
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
@@ -41,7 +42,8 @@ class SqliteLedger:
     ) -> None:
         self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
         self._history = history = RunHistory(database)
-        self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields, InPlaceLists(database, fields))
+        self._forgotten = forgotten = Forgotten(database, fingerprints)
+        self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields, InPlaceLists(database, fields), forgotten)
         self._wording = wording = Wording()
         self._writer = writer = RunWriter(database, history, fields, wording)
         self._live = live = LiveRecords(database, history)
@@ -53,6 +55,7 @@ class SqliteLedger:
         self.warnings = [] if read_only else database.warnings
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
+        self.forgotten = forgotten.among
         self.compare, self.note_in_place, self.overtaken = confirmed.compare, confirmed.note_in_place, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.defer_failed, self.last_pending, self.updated = outbox.defer_failed, outbox.last_pending, outbox.updated
@@ -123,6 +126,7 @@ class SqliteLedger:
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
         with self.database.transaction():
             found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
+            self._forgotten.add(contact_id)
             found += self._writer.forget(contact_id, normalise) + self._live.forget(contact_id) + self._plans.forget(contact_id)
         self.database.checkpoint()  # else the erased text is still in the write-ahead log
         return found

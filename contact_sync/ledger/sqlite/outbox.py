@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from contact_sync.errors import StorageError
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
 from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.schema import Wording, storable
@@ -29,6 +30,7 @@ class ConfirmedState:
     fingerprints: Fingerprints
     fields: Sequence[str]
     in_place: InPlaceLists
+    forgotten: Forgotten
     as_of: int = 0  # time of the values of the run's source, in seconds since 1970 (UTC); 0 where it is not known
     is_believed: bool = True  # False when nothing counts as confirmed until the ledger is closed
 
@@ -107,6 +109,7 @@ class ConfirmedState:
         stored = self._find([contact_id for contact_id, *_ in contacts])
         rest = []
         with self.database.transaction() as db:
+            self.forgotten.remove([contact_id for contact_id, *_ in contacts])
             for contact_id, contact, as_of in contacts:
                 row, fields, moments = stored.get(contact_id, (None, b"", b""))
                 before = unpack(fields)

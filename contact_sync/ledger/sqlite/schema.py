@@ -93,6 +93,7 @@ MIGRATIONS = (
         ) WITHOUT ROWID""",
     ),
     ("CREATE TABLE trial (contact_id TEXT PRIMARY KEY, fields TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",),
+    ("CREATE TABLE forgotten (digest BLOB PRIMARY KEY) WITHOUT ROWID",),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 

@@ -1,0 +1,30 @@
+"""The contacts that were forgotten, as keyed digests: a later source that still has them must not bring them back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.sqlite.database import Database
+
+
+@dataclass
+class Forgotten:
+    """The table `forgotten`."""
+
+    database: Database
+    fingerprints: Fingerprints
+
+    def add(self, contact_id: str) -> None:
+        self.database.write("INSERT OR IGNORE INTO forgotten VALUES (?)", self.fingerprints.forgotten(contact_id))
+
+    def among(self, contact_ids: Sequence[str]) -> set[str]:
+        digests = {digest for (digest,) in self.database.all("SELECT digest FROM forgotten")}
+        if not digests:
+            return set()
+        # What is not ASCII is no valid id, and perhaps nothing that can be encoded.
+        return {each for each in contact_ids if each.isascii() and self.fingerprints.forgotten(each) in digests}
+
+    def remove(self, contact_ids: Sequence[str]) -> None:
+        """Delete the digests of contacts that are sent again, of which the ledger keeps what it keeps of any other."""
+        for contact_id in self.among(contact_ids):
+            self.database.write("DELETE FROM forgotten WHERE digest = ?", self.fingerprints.forgotten(contact_id))
