@@ -115,13 +115,15 @@ class Command(click.Command):
                     formatter.write_dl(found)
 
 
-def command(*parameters: click.Parameter, example: str, summary: str, work: str = "") -> Callable[[Callable[..., int]], Command]:
+def command(
+    *parameters: click.Parameter, example: str, summary: str, work: str = "", **attributes: Any
+) -> Callable[[Callable[..., int]], Command]:
     """Make a command of a function that returns the exit code; its docstring is the help text.
 
     The function gets the context, then, where the command has one, its `work` (`package.module:function` or `package.module`),
-    and the values of the `parameters` by name.
+    and the values of the `parameters` by name. The `attributes` are click's.
     """
-    return click.command(cls=Command, params=list(parameters), short_help=summary, example=example, work=work)
+    return click.command(cls=Command, params=list(parameters), short_help=summary, example=example, work=work, **attributes)
 
 
 class Program(Command, click.Group):

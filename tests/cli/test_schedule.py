@@ -13,7 +13,7 @@ import pytest
 from contact_sync.cli.commands.schedule import instructions
 from contact_sync.errors import ConfigError
 
-from .program import Main
+from .program import KEY, Main, config, key_file
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_unit_waits_for_network_and_mounts(program: str) -> None:
     printed = instructions(Path("/srv/a 100%/c.csv"), "01:30", ["--api-key-file", "/etc/$keys/key"], program)
     lines = printed.splitlines()
     assert {"Wants=network-online.target", "After=network-online.target", "OnFailure=contact-sync-failed.service"} <= set(lines)
-    assert 'RequiresMountsFor="/srv/a 100%%" /etc/$keys' in lines
+    assert 'RequiresMountsFor="/srv/a 100%%/c.csv" /etc/$keys/key' in lines
     assert "# /etc/systemd/system/contact-sync-failed.service" in lines
 
 
@@ -109,7 +109,7 @@ def test_paths_are_exact_on_any_terminal(tmp_path: Path, encoding: str) -> None:
     env = {**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C.UTF-8"}
     command = [sys.executable, "-m", "contact_sync", "schedule", str(tmp_path / "été.csv"), "--lang", "fr"]
     done = subprocess.run(command, check=True, capture_output=True, env=env)
-    assert done.stdout.count("/été.csv".encode()) == 3
+    assert done.stdout.count("/été.csv".encode()) == 4
     assert b"\\x" not in done.stdout
 
 
@@ -120,8 +120,9 @@ def test_missing_files_are_named(main: Main) -> None:
     assert [line.partition(": ")[2] for line in err.splitlines()] == [
         f"{name} does not exist yet: the run needs it." for name in ("c.csv", "key", "conf")
     ]
-    for name in ("c.csv", "key", "conf"):
+    for name in ("c.csv", "conf"):
         Path(name).touch()
+    key_file()
     assert main("schedule", "c.csv", "--", "--api-key-file=key", "--config", "conf") == 0
     assert main.read().err == ""
 
@@ -134,6 +135,7 @@ def test_missing_folders_are_named(main: Main) -> None:
     out, err = main.read()
     document = json.loads(out)
     assert (document["missing"], document["exit_code"]) == (["/nowhere", "pages"], 0)
+    assert document["warnings"][0] == "/nowhere does not exist yet: the run needs it."
     assert "--log-file /nowhere/x.log" in document["instructions"]
     assert "Warning: /nowhere does not exist yet: the run needs it." in err.splitlines()
 
@@ -153,3 +155,58 @@ def test_schedule_and_completion_only_print(main: Main) -> None:
         assert main("completion", shell) == 0
         assert "_CONTACT_SYNC_COMPLETE" in main.read().out
     assert list(Path().iterdir()) == []
+
+
+def test_options_need_no_dashes_before_them(main: Main) -> None:
+    """The options of the run follow FILE as they would after `run`, also those that `schedule` has itself."""
+    Path("c.csv").touch()
+    key_file()
+    config("state-dir = '/srv/state'\n")
+    given = ["--at=03:10", "--api-key-file", "key", "--lang", "en", "--config", "config.toml", "--account=a"]
+    assert main("schedule", "c.csv", *given) == 0
+    out, err = main.read()
+    here = Path.cwd()
+    options = f"--config {here}/config.toml --lang en --api-key-file {here}/key --account=a --quiet"
+    assert f"\n10 3 * * *  {main_program()} run {here}/c.csv {options}\n" in out
+    assert f"\nRequiresMountsFor={here}/c.csv /srv/state {here}/config.toml {here}/key\n" in out
+    assert err == ""
+
+
+def main_program() -> str:
+    """Return the full path of this process's program, as a crontab line has it."""
+    return os.path.abspath(shutil.which(sys.argv[0]) or sys.argv[0])  # noqa: PTH100 - a link stays one
+
+
+@pytest.mark.parametrize("given", [["c.csv", "--api-key-fil", "key"], ["--api-key-file", "key", "c.csv"], ["c.csv", "d.csv"]])
+def test_line_that_would_fail_is_not_printed(main: Main, given: list[str]) -> None:
+    """Options that `run` does not have, options before FILE and several files are a wrong command line."""
+    assert main("schedule", *given) == 2
+    out, err = main.read()
+    assert out == ""
+    assert "No such option '--api-key-fil'. Did you mean" in err or "give one file or folder, then the options of run." in err
+
+
+def test_key_where_the_line_looks_for_it(main: Main) -> None:
+    """The key is looked for as cron would: in the options and the config file, not in the variables of this shell."""
+    Path("c.csv").touch()
+    main.env["CONTACT_SYNC_API_KEY"] = KEY
+    assert main("schedule", "c.csv") == 0
+    err = main.read().err
+    assert "Warning: There is no API key: give the file that contains it with --api-key-file" in err
+    assert "Warning: cron and systemd do not have CONTACT_SYNC_API_KEY of this shell: use options, or the config file." in err
+    assert KEY not in err
+    del main.env["CONTACT_SYNC_API_KEY"]
+    key_file(mode=0o644)
+    assert main("schedule", "c.csv", "--config", config("api-key-file = 'key'"), "--json") == 0
+    assert main.read_json()["warnings"] == ["The API key file key can be read by others: run chmod 600 on it."]
+    key_file()
+    assert main("schedule", "c.csv", "--config", "config.toml", "--json") == 0
+    assert main.read_json()["warnings"] == []
+    assert main("schedule", "c.csv", "--sandbox", "--json") == 0
+    assert main.read_json()["warnings"] == []
+
+
+def test_service_mounts_the_default_state_folder(main: Main) -> None:
+    """The service waits for the state folder also where no option names it."""
+    assert main("schedule", "c.csv") == 0
+    assert f"{Path.home()}/.local/state/contact-sync\n" in main.read().out

@@ -9,11 +9,14 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import click
+from click.core import ParameterSource
 
-from contact_sync.cli import options
-from contact_sync.cli.program import Context, command
+from contact_sync.cli import build_settings, options
+from contact_sync.cli.commands.run import run
+from contact_sync.cli.program import Context, Process, command
 from contact_sync.display import printable
 from contact_sync.errors import ConfigError
 from contact_sync.i18n import _
@@ -30,7 +33,7 @@ _UNITS = """\
 Description=contact-sync: {source}
 Wants=network-online.target
 After=network-online.target
-RequiresMountsFor={folders}
+RequiresMountsFor={paths}
 OnFailure=contact-sync-failed.service
 [Service]
 Type=oneshot
@@ -56,31 +59,68 @@ WantedBy=timers.target
 
 @command(
     options.FILE,
-    click.Argument(["rest"], metavar="[-- OPTIONS]", nargs=-1),
+    click.Argument(["rest"], metavar="[OPTIONS OF run]", nargs=-1, type=click.UNPROCESSED),
     options.Option("--at", default="01:30", metavar="HH:MM", help="local time of the run [01:30]"),
     *options.GENERAL,
     options.JSON,
-    example="contact-sync schedule /srv/contacts.csv -- --account prod",
+    example="contact-sync schedule contacts.csv --api-key-file /etc/contact-sync.key",
     summary="print a crontab line and a systemd timer",
+    context_settings={"ignore_unknown_options": True},
 )
-def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, as_json: bool, **_options: object) -> int:
-    """Print a crontab line, and a systemd service and timer, that run FILE every night; nothing is changed."""
+def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, as_json: bool, **own: object) -> int:
+    """Print a crontab line, and a systemd service and timer, that run FILE every night with these options; nothing is changed.
+
+    What the run would miss, such as the key, is named.
+    """
     console = ctx.obj.console
     console.as_json = as_json
-    printed = instructions(source, at, rest, sys.argv[0])
-    needed = dict.fromkeys((str(source), *_files_in(rest), *_folders_in(rest)))
+    if str(source).startswith("-"):
+        raise click.UsageError(_("give one file or folder, then the options of run."), ctx)
+    given = [name for name in ("config", "lang") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    words = [*(part for name in given for part in (f"--{name}", str(own[name]))), *rest]
+    state_dir, problem = _as_cron_would(ctx, [str(source), *words])
+    printed = instructions(source, at, words, sys.argv[0], state_dir)
+    read = _files_in(words)
+    needed = dict.fromkeys((str(source), *read, *_folders_in(words)))
     missing = [path for path in needed if not os.path.exists(path)]  # noqa: PTH110 - which does not raise
+    warnings = [_("{path} does not exist yet: the run needs it.", path=path) for path in missing]
+    warnings += [problem] if problem and not {*read} & {*missing} else []
+    if variables := sorted(name for name in ctx.obj.env if name.startswith("CONTACT_SYNC_")):
+        sentence = _(
+            "cron and systemd do not have {variables} of this shell: use options, or the config file.",
+            variables=", ".join(variables),
+        )
+        warnings.append(sentence)
     if as_json:
-        console.print_json({"instructions": printed, "missing": missing, "exit_code": 0})
+        console.print_json({"instructions": printed, "missing": missing, "warnings": warnings, "exit_code": 0})
     else:
         console.print_paths(printed)
-    for path in missing:
-        console.print_warning(_("{path} does not exist yet: the run needs it.", path=path))
+    for warning in warnings:
+        console.print_warning(warning)
     return 0
 
 
-def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> str:
+def _as_cron_would(ctx: Context, words: Sequence[str]) -> tuple[Path | None, str]:
+    """Parse the arguments of a run without the variables of this shell; return its state folder, and why it cannot start.
+
+    Raises click's errors for options that `run` does not have.
+    """
+    state_dir = None
+    try:
+        of_run = run.make_context("run", list(words), parent=ctx.parent, obj=Process({}, ctx.obj.console))
+        if len(of_run.params["sources"]) > 1:
+            raise click.UsageError(_("give one file or folder, then the options of run."), ctx)
+        state_dir = of_run.params["state_dir"] or build_settings.default_state_dir()
+        build_settings.for_run(cast("Context", of_run), {**of_run.params, "source": of_run.params["sources"][0]})
+    except ConfigError as error:
+        return state_dir, str(error)
+    return state_dir, ""
+
+
+def instructions(source: Path, at: str, rest: Sequence[str], program: str, state_dir: Path | None = None) -> str:
     """Return the lines that make cron or systemd run `program` on `source` every day `at` HH:MM with the options in `rest`.
+
+    The service waits for the file systems of the source, the state folder, and the files that the options name.
 
     Raises ConfigError when `at` is not a time of day, or is in the hour that a clock change skips, and when a name would break
     the line.
@@ -101,10 +141,11 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str) -> st
     # cron reads a % as a line break; systemd expands what follows a % or a $.
     crontab = f"{int(match[2])} {int(match[1])} * * *  {shlex.join(arguments).replace('%', chr(92) + '%')}"
     user = _user()
-    folders = dict.fromkeys(os.path.dirname(os.path.abspath(each)) for each in (path, *_files_in(rest)))  # noqa: PTH100, PTH120
+    mounted = (path, *([str(state_dir)] if state_dir else []), *_files_in(rest))
+    paths = dict.fromkeys(map(os.path.abspath, mounted))
     units = _UNITS.format(
         source=path.replace("%", "%%"),
-        folders=" ".join(_quoted(folder).replace("$$", "$") for folder in folders),  # only commands have variables
+        paths=" ".join(_quoted(each).replace("$$", "$") for each in paths),  # only commands have variables
         user=user,
         systemd=" ".join(map(_quoted, arguments)),
         at=at,
