@@ -17,6 +17,8 @@ from contact_sync.names import Purpose, report_beside
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
 
+_VARIABLE = "CONTACT_SYNC_API_KEY"
+
 Options = Mapping[str, Any]  # parameter → value, as click parsed it
 
 
@@ -124,6 +126,19 @@ def _of_account(ctx: Context, options: Options, *, sandbox: bool = False) -> Opt
     return {"base_url": base_url, "key": "sandbox" if sandbox else _api_key(ctx, options["api_key_file"])}
 
 
+def key_place(ctx: Context, path: Path | None) -> str:
+    """Return where the API key is found, never the key; empty where there is none."""
+    origin = ctx.get_parameter_source("api_key_file")
+    if ctx.obj.env.get(_VARIABLE) and origin is not ParameterSource.COMMANDLINE:
+        return _VARIABLE
+    names = {
+        ParameterSource.COMMANDLINE: "--api-key-file",
+        ParameterSource.ENVIRONMENT: f"{_VARIABLE}_FILE",
+        ParameterSource.DEFAULT_MAP: str(ctx.params.get("config")),
+    }
+    return f"{path} ({names[origin]})" if path and origin in names else ""
+
+
 def require_key(key: str) -> None:
     """Raise ConfigError when there is no key."""
     if not key:
@@ -135,9 +150,9 @@ def _api_key(ctx: Context, path: Path | None) -> str:
 
     The option wins over CONTACT_SYNC_API_KEY, that over CONTACT_SYNC_API_KEY_FILE, and that over the config file.
     """
-    variable = ctx.obj.env.get("CONTACT_SYNC_API_KEY", "")
+    variable = ctx.obj.env.get(_VARIABLE, "")
     if variable and ctx.get_parameter_source("api_key_file") is not ParameterSource.COMMANDLINE:
-        key = settings.api_key(variable, "CONTACT_SYNC_API_KEY")
+        key = settings.api_key(variable, _VARIABLE)
     else:
         key = settings.api_key_file(path) if path else ""
     ctx.obj.console.secrets.append(key)

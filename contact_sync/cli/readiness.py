@@ -5,7 +5,7 @@ import datetime as dt
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from contact_sync.cli.build_settings import require_key
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError, Transient
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import accounts, folder_warnings, is_locked, open_existing_ledger
+from contact_sync.ledger.state_dir import KnownLedger, accounts, folder_warnings, is_locked, known_ledgers, open_existing_ledger
 from contact_sync.model import PastRun
 from contact_sync.settings import AccountSettings, Settings
 
@@ -25,6 +25,7 @@ _API_TIMEOUT_S = 15.0
 _MAX_CLOCK_SKEW_S = 60
 _MIN_FREE_BYTES = 100 << 20
 _MAX_AGE = dt.timedelta(hours=26)  # age of the last successful run: a day, and the length of a run
+_MOST_SOURCES = 10  # that are listed, those of the last runs
 _CRON_PATH = "/usr/bin:/bin"
 
 
@@ -45,10 +46,13 @@ def _problem(check: str, sentence: str) -> Finding:
     return Finding(check, False, sentence)
 
 
-def examine(build: Callable[[], Settings], program: str, *, log_file: Path | None, ping: str | None) -> list[Finding]:
+def examine(
+    build: Callable[[], Settings], program: str, *, key_place: str, log_file: Path | None, ping: str | None
+) -> list[Finding]:
     """Return the findings of all checks; `build` returns the settings or raises ConfigError, `program` is `sys.argv[0]`."""
-    findings = [*_with_error("account", _account(build)), *_with_error("log", _log(log_file)), *_with_error("ping", _ping(ping))]
-    return [*findings, *_environment(program)]
+    key = [_ok("key", _("The API key is read from {place}.", place=key_place))] if key_place else []
+    account = _with_error("account", _account(build))
+    return [*key, *account, *_with_error("log", _log(log_file)), *_with_error("ping", _ping(ping)), *_environment(program)]
 
 
 def _with_error(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -62,7 +66,8 @@ def _with_error(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
 def _account(build: Callable[[], Settings]) -> Iterator[Finding]:
     account = build().account
     user: list[str] = []  # of the key, as soon as the API has named it
-    for name, check in (("api", partial(_api, user)), ("state", _folder), ("last-run", partial(_ledger, user))):
+    checks = (("api", partial(_api, user)), ("state", _folder), ("ledger", _ledgers), ("last-run", partial(_ledger, user)))
+    for name, check in checks:
         yield from _with_error(name, check(account))
 
 
@@ -132,6 +137,18 @@ def _folder(account: AccountSettings) -> Iterator[Finding]:
         yield _ok("state", _("The state folder {path} can be written; {free} MB are free.", path=folder, free=free >> 20))
 
 
+def _ledgers(account: AccountSettings) -> Iterator[Finding]:
+    for ledger in known_ledgers(account.state_dir):
+        yield from _with_error("ledger", _last_of(ledger))
+
+
+def _last_of(known: KnownLedger) -> Iterator[Finding]:
+    with known.open() as ledger:
+        for run in ledger.runs(1):
+            about = {"ledger": known.label, "started": run.started, "source": run.source}
+            yield _ok("ledger", _("Ledger {ledger}: last run {started}, {source}.", **about))
+
+
 def _ledger(user: list[str], account: AccountSettings) -> Iterator[Finding]:
     runs, in_progress = _runs(account, lambda: "".join(user)) if accounts(account.state_dir) else ([], False)
     if in_progress:
@@ -161,6 +178,17 @@ def _ledger(user: list[str], account: AccountSettings) -> Iterator[Finding]:
         )
     else:
         yield _ok("schedule", _("Last successful run: {started}.", started=succeeded.started))
+    yield from _sources(runs)
+
+
+def _sources(runs: Sequence[PastRun]) -> Iterator[Finding]:
+    """Yield the last success of each source; one without a success is a note, since a wrong file need not come again."""
+    for source in list(dict.fromkeys(run.source for run in runs))[:_MOST_SOURCES]:
+        succeeded = next((run.started for run in runs if run.source == source and run.exit_code == 0), None)
+        if succeeded:
+            yield _ok("source", _("{source}: last successful run {started}.", source=source, started=succeeded))
+        else:
+            yield Finding("source", True, _("{source}: no run has succeeded yet.", source=source), is_note=True)
 
 
 def _runs(account: AccountSettings, identify: Callable[[], str]) -> tuple[list[PastRun], bool]:

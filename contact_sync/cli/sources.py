@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from click.core import ParameterSource
+
 from contact_sync.cli import build_settings
 from contact_sync.cli.build_settings import Options
 from contact_sync.cli.console import Console
@@ -42,6 +44,7 @@ def _run_sources(ctx: Context) -> FileResult:
         raise ConfigError("--plan is of one file: run the others by themselves.")
     budget = Budget.begin(options["rate"], options["limit"], options["max_duration"])
     reports = _reports_of(options)
+    _check_expectation(ctx, reports)
     pages = _pages_of(options, reports)
     results: list[FileResult] = []
     for source, report in reports.items():
@@ -63,6 +66,16 @@ def _run_sources(ctx: Context) -> FileResult:
 
 
 _NOTHING = FileResult(0, "", is_open=False)  # the result of an empty folder
+
+
+def _check_expectation(ctx: Context, reports: Mapping[Path, Path | None]) -> None:
+    """Raise ConfigError where --expect-by is given for files alone; in a config file, which serves all sources, it may stay."""
+    given = ctx.params["expect_by"] and ctx.get_parameter_source("expect_by") is not ParameterSource.DEFAULT_MAP
+    if given and all(map(os.path.isfile, reports)):
+        raise ConfigError(
+            "--expect-by is about the files of a folder, and {path} is a file: leave it out, or run the folder.",
+            path=next(iter(reports)),
+        )
 
 
 def _pages_of(options: Options, reports: Mapping[Path, Path | None]) -> Path | None:

@@ -42,6 +42,9 @@ class Entry:
     began: int = 0
     ended: int | None = None  # None while it is used, and after a crash
     successor: str = ""  # the ledger that is used in its place
+    labels: list[str] = field(
+        default_factory=list
+    )  # the `names` as they were given: they are no secret, and operators look for them
 
     def differs(self, other: "Entry") -> bool:
         """Return True when the accounts differ for certain."""
@@ -55,6 +58,7 @@ class Entry:
         """Take over the ways in which another ledger of the same account was named."""
         self.keys = [*dict.fromkeys([*self.keys, *other.keys])]
         self.names = [*dict.fromkeys([*self.names, *other.names])]
+        self.labels = [*dict.fromkeys([*self.labels, *other.labels])]
         self.url, self.user = self.url or other.url, self.user or other.user
 
 
@@ -95,9 +99,10 @@ class Accounts:
                 entry.user = choice.entry.user = _digest_of_user(self._fingerprints, url, name)
         return choice.entry.user
 
-    def current(self) -> set[str]:
-        """Return the names of the ledgers that have no successor."""
-        return {name for name in self._ledgers() if not self._read()[name].successor}
+    def current(self) -> dict[str, list[str]]:
+        """Return the ledgers that have no successor: name → the names of --account that each was used with."""
+        entries = self._read()
+        return {name: entries[name].labels for name in sorted(self._ledgers()) if not entries[name].successor}
 
     def begin(self, choice: Choice, is_held: Callable[[str], bool]) -> None:
         """Record that a ledger is used from now on, and how it is named; `is_held` returns True for one that is in use."""
@@ -173,7 +178,9 @@ class _Search:
         """Return the ledger that was used last of those that certainly are of this account."""
         account, known = self.account, self.entries
         keys, names = self._digests("key", account.key), self._digests("name", account.name)
-        this = Entry(self.fingerprints.account("url", f"{self.url}\x1f"), keys, names)
+        this = Entry(
+            self.fingerprints.account("url", f"{self.url}\x1f"), keys, names, labels=[account.name] if account.name else []
+        )
         by_key, by_name = self._find(keys, account.key), self._find(names, account.name)
         named = dict.fromkeys(filter(None, (by_name, by_key))).keys()
         for ledger in named:

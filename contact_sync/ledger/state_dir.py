@@ -4,11 +4,12 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError, UnavailableError
 from contact_sync.files.lock import acquire, is_held
@@ -123,6 +124,28 @@ def accounts(folder: Path) -> set[str]:
     return set()
 
 
+class KnownLedger(NamedTuple):
+    """A ledger that is in use."""
+
+    label: str  # how an operator knows it: the names of --account that it was used with, else the name of its file
+    open: Callable[[], AbstractContextManager[Ledger]]  # to be read
+
+
+def known_ledgers(folder: Path) -> list[KnownLedger]:
+    """Return the ledgers in this state folder. Raises StorageError when it cannot be read."""
+    if not accounts(folder):
+        return []
+    state = _StateFolder(folder)
+    return [
+        KnownLedger(_label(name, labels), partial(state.read, name, time.sleep))
+        for name, labels in state.accounts.current().items()
+    ]
+
+
+def _label(name: str, labels: Sequence[str]) -> str:
+    return " = ".join(labels) or name
+
+
 def is_of_state_dir(path: Path, folder: Path) -> bool:
     """Return True when `path` leads to a file of this state folder, or would be one, whatever it is called."""
     real, folder = Path(os.path.realpath(path)), Path(os.path.realpath(folder))
@@ -197,9 +220,12 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
     current = folder.accounts.current()
     if exact or account.name or len(current) != 1:
         raise ConfigError(
-            "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run.", path=path
+            "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run. There are "
+            "ledgers of: {ledgers}.",
+            path=path,
+            ledgers=", ".join(_label(name, labels) for name, labels in current.items()),
         )
-    choice.ledger = current.pop()
+    (choice.ledger,) = current
     return folder, choice
 
 

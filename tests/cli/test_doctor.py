@@ -1,6 +1,8 @@
 """`doctor`."""
 
+import json
 import os
+import re
 import sqlite3
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from contact_sync.files.lock import acquire
 from contact_sync.sandbox.server import Sandbox
 
-from .program import KEY, Main, config, write
+from .program import KEY, Main, config, key_file, write
 
 
 def test_findings(main: Main, served: tuple[Sandbox, list[str]]) -> None:
@@ -136,3 +138,50 @@ def test_new_key(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     assert main("run", path, *options, "--rate", "0", "--json") == 0
     assert main.read_json()["outcomes"] == {"updated": 1}
     assert main("doctor", *options) == 0
+
+
+def test_ledgers_and_sources(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Each ledger is listed by its names, and the last success of each source; a source without one is a note."""
+    sandbox, options = served
+    sandbox.users[f"{KEY}-2"] = "other@example.com"
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q", "--account", "shop") == 0
+    assert (
+        main("run", write(f"C000001;{'x' * 40}", name="bad.csv"), *options, "-q", "--account", "shop", "--max-invalid", "100")
+        == 3
+    )
+    sandbox.key = main.env["CONTACT_SYNC_API_KEY"] = f"{KEY}-2"
+    assert main("run", write("C000001;Zoé", name="b.csv"), *options, "--rate", "0", "-q") == 0
+    unnamed = next(each["names"] == [] and name for name, each in json.loads(Path("state/accounts.json").read_text()).items())
+    sandbox.key = main.env["CONTACT_SYNC_API_KEY"] = KEY
+    main.read()
+    main("doctor", *options, "--account", "shop")
+    out = main.read().out
+    assert re.search(r"\nok      Ledger shop: last run 2\S+Z, bad\.csv\.\n", out)
+    assert re.search(rf"\nok      Ledger {unnamed}: last run 2\S+Z, b\.csv\.\n", out)
+    assert re.search(r"\nnote    bad\.csv: no run has succeeded yet\.\nok      contacts\.csv: last successful run 2\S+Z\.\n", out)
+    assert main("history", *options, "--account", "shp", "--base-url", "http://127.0.0.1:1/v1") == 2
+    assert "shop" in main.read().err.partition("There are ledgers of: ")[2]
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [
+        (["--api-key-file", "key"], "key (--api-key-file)"),
+        (["--config", "config.toml"], "key (config.toml)"),
+        (["CONTACT_SYNC_API_KEY"], "CONTACT_SYNC_API_KEY"),
+        (["CONTACT_SYNC_API_KEY_FILE"], "key (CONTACT_SYNC_API_KEY_FILE)"),
+    ],
+)
+def test_place_of_the_key(main: Main, served: tuple[Sandbox, list[str]], given: list[str], place: str) -> None:
+    """The doctor says where the key is read from, and never shows it."""
+    _, options = served
+    del main.env["CONTACT_SYNC_API_KEY"]
+    key_file()
+    config("api-key-file = 'key'")
+    if len(given) == 1:
+        main.env[given[0]] = "key" if given[0].endswith("FILE") else KEY
+        given = []
+    assert main("doctor", *options, *given) == 0
+    out = main.read().out
+    assert out.startswith(f"ok      The API key is read from {place}.\n")
+    assert KEY not in out

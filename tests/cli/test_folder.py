@@ -16,7 +16,7 @@ from contact_sync.settings import Settings
 from contact_sync.sync import inbox
 from contact_sync.sync.run import run as real_run
 
-from .program import Main, write
+from .program import Main, config, write
 
 
 def test_files_of_a_folder_are_run_and_moved(main: Main, served: tuple[Sandbox, list[str]]) -> None:
@@ -155,3 +155,20 @@ def test_file_is_moved_although_locked(main: Main, served: tuple[Sandbox, list[s
     with ExitStack() as stack:
         assert main("run", "in", *options, "--rate", "0") == 0
     assert re.search("in/a\\.csv was moved to in/done/.*-a\\.csv\\.", main.read().err)
+
+
+def test_expectation_of_a_file(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """--expect-by with a file is refused, and nothing is sent; in a config file it may stay, and with a folder it is of that."""
+    sandbox, options = served
+    path = write("C000001;Zoé")
+    assert main("run", path, *options, "--expect-by", "00:00") == 2
+    assert "--expect-by is about the files of a folder, and contacts.csv is a file: leave it out" in main.read().err
+    main.env["CONTACT_SYNC_EXPECT_BY"] = "00:00"
+    assert main("run", path, *options) == 2
+    del main.env["CONTACT_SYNC_EXPECT_BY"]
+    assert sandbox.requests == 0
+    assert main("run", "missing", *options, "--expect-by", "00:00") == 4
+    assert main("run", path, *options, "--rate", "0", "--config", config("expect-by = '00:00'")) == 0
+    Path("in").mkdir()
+    write("C000002;Léa", name="in/a.csv")
+    assert main("run", path, "in", *options, "--rate", "0", "--expect-by", "00:00") == 0

@@ -18,8 +18,8 @@ from contact_sync.cli.program import Context, command
     summary="check that everything is ready for tonight",
     work="contact_sync.cli.readiness:examine",
 )
-def doctor(ctx: Context, work: Any, as_json: bool, ping: str | None, log_file: Path | None, **values: object) -> int:
-    """Check that everything is ready for tonight: key, API, clock, state folder, last run, log, monitor, cron's environment.
+def doctor(ctx: Context, work: Any, as_json: bool, ping: str | None, log_file: Path | None, **values: Any) -> int:
+    """Check that everything is ready for tonight: key, API, clock, state folder, ledgers, runs, log, monitor, cron's environment.
 
     The exit code is 0, or 2 if there is something to do. Nothing is changed.
     """
@@ -27,4 +27,5 @@ def doctor(ctx: Context, work: Any, as_json: bool, ping: str | None, log_file: P
     console.as_json = as_json
     console.secrets.append(ping or "")
     build = partial(build_settings.for_account, ctx, values)
-    return console.print_findings(work(build, sys.argv[0], log_file=log_file, ping=ping))
+    place = build_settings.key_place(ctx, values["api_key_file"])
+    return console.print_findings(work(build, sys.argv[0], key_place=place, log_file=log_file, ping=ping))
