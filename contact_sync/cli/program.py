@@ -15,6 +15,7 @@ import click
 
 from contact_sync import __version__
 from contact_sync.cli.console import Console, bug_error
+from contact_sync.files.lock import check_system
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a broken pipe in it is a bug, which click would take for one of the output and exit silently."""
+        if self.work:
+            check_system()
         work = [resolve_name(self.work)] if self.work else []
         try:
             if self.callback is None:  # the group

@@ -1,12 +1,24 @@
 """Exclusive locks on files, one process at a time."""
 
-import fcntl
 import os
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+from contact_sync.errors import ConfigError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where `check_system` ends every command that would need it
+    fcntl = None  # type: ignore[assignment]
+
 _LOCK_TIMEOUT_S = 0.3  # a process that only checks a lock, or expires another account's ledger, has it for less
+
+
+def check_system() -> None:
+    """Raise ConfigError on a system without the locks that keep two runs apart."""
+    if fcntl is None:
+        raise ConfigError("Windows is not supported: run contact-sync in WSL, or in a container.")
 
 
 def acquire(path: Path) -> int | None:

@@ -24,6 +24,7 @@ QUIET, QUIET_TIMEOUT_S = 2.0, 30.0
 """Seconds without a change after which a file counts as written, and seconds after which one that still changes is given up."""
 _FINAL = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EINVAL}
 """Errors that a path has for good. Every other one may pass: a server that is down, a share, a lock, a permission."""
+_DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/")
 _POLL_INTERVAL_S = 0.25
 _BLOCK = 1 << 20  # bytes
 
@@ -110,7 +111,8 @@ def identity_of(path: Path) -> Identity:
         found = path.stat()
     if stat.S_ISDIR(found.st_mode):
         raise SourceError("{name} is a folder: give a file of contacts.", name=path.name or path)
-    if not stat.S_ISREG(found.st_mode):
+    # A file that is redirected to the standard input is regular, but its reports would be written into /dev.
+    if not stat.S_ISREG(found.st_mode) or os.path.abspath(path).startswith(_DESCRIPTORS):  # noqa: PTH100 - a link stays one
         raise SourceError("{name} is not a regular file (a pipe or a device): save it as a file first.", name=path.name)
     return Identity(found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev)
 

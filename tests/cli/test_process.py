@@ -176,3 +176,24 @@ def _handles(process: int, signum: signal.Signals) -> bool:
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
     (caught,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught, 16) >> (signum - 1) & 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        *(
+            (name, 2)
+            for name in ("run c.csv --sandbox", "check c.csv", "doctor", "history", "sandbox", "schedule c.csv", "pull -o c")
+        ),
+        *((name, 0) for name in ("--version", "--help", "help", "help run", "help operations", "completion bash")),
+    ],
+)
+def test_system_without_locks(arguments: str, code: int) -> None:
+    """On Windows, which lacks these modules, every command that needs files says what to do, and the help is there."""
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(('fcntl', 'resource', 'pwd', 'grp', 'termios')));"
+        "from contact_sync.cli.main import main; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *arguments.split()], check=False, capture_output=True, text=True)
+    sentence = "contact-sync: Windows is not supported: run contact-sync in WSL, or in a container.\n"
+    assert (done.returncode, done.stderr) == (code, sentence if code else "")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from contact_sync.errors import BusyError, SourceError, StorageError
-from contact_sync.files.snapshot import open_file_warning, private_copy
+from contact_sync.files.snapshot import identity_of, open_file_warning, private_copy
 from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit
 
@@ -258,3 +258,10 @@ def test_no_warning_without_a_lock_file(tmp_path: Path) -> None:
     """A file without such a lock file causes no warning."""
     assert open_file_warning(tmp_path / "contacts.xlsx") is None
     assert open_file_warning(tmp_path / ("a" * 255)) is None
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd"])
+def test_redirected_file(tmp_path: Path, folder: str) -> None:
+    """A file that is only known as an open descriptor is refused: its reports would go beside the descriptor."""
+    with (tmp_path / "c.csv").open("wb") as file, pytest.raises(SourceError, match="save it as a file first"):
+        identity_of(Path(f"{folder}/{file.fileno()}"))

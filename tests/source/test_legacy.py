@@ -297,6 +297,22 @@ def test_text_larger_than_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch)
         read(content, "contacts.ods")
 
 
+def test_system_without_a_memory_limit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where memory cannot be limited, as on macOS, workbooks are read all the same."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import resource\n"
+        "limit = resource.setrlimit\n"
+        "def setrlimit(kind, limits):\n"
+        "    if kind == resource.RLIMIT_AS:\n"
+        "        raise ValueError('current limit exceeds maximum limit')\n"
+        "    limit(kind, limits)\n"
+        "resource.setrlimit = setrlimit\n",
+        encoding="ascii",
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    assert read(PLAIN["ods"]).numbered[0][0] == 2
+
+
 def test_worker_over_the_cpu_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker over its limit of CPU time is killed, and the source refused."""
     assert refusal_under_limits(monkeypatch, SECONDS=0) == BEYOND.format("time or memory")

@@ -19,6 +19,7 @@ from contact_sync.cli.commands.run import run
 from contact_sync.cli.program import Context, Process, command
 from contact_sync.display import printable
 from contact_sync.errors import ConfigError
+from contact_sync.files.lock import check_system
 from contact_sync.i18n import _
 from contact_sync.report.formats import FORMATS
 
@@ -74,6 +75,7 @@ def schedule(ctx: Context, source: Path, rest: tuple[str, ...], at: str, as_json
     """
     console = ctx.obj.console
     console.as_json = as_json
+    check_system()
     if str(source).startswith("-"):
         raise click.UsageError(_("give one file or folder, then the options of run."), ctx)
     given = [name for name in ("config", "lang") if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+from contextlib import suppress
 from io import FileIO
 from typing import Any
 
@@ -27,7 +28,8 @@ def main(kind: str, source: str, spool: str, language: str, *limits: str) -> Non
     for limit, most in zip((resource.RLIMIT_AS, resource.RLIMIT_CPU), limits, strict=True):
         _, hard = resource.getrlimit(limit)
         soft = int(most) if hard == resource.RLIM_INFINITY else min(int(most), hard)
-        resource.setrlimit(limit, (soft, soft))
+        with suppress(ValueError):  # macOS has no limit of memory
+            resource.setrlimit(limit, (soft, soft))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would contain the contacts
     set_language(language)
     sys.stdout.write(json.dumps(_read(kind, int(source), int(spool))))
