@@ -1,4 +1,6 @@
 PYTHON ?= python3
+# The versions that the tests run with; build/lowest.txt has the lowest that are declared, nothing means the newest.
+CONSTRAINTS ?= constraints.txt
 VENV := .venv
 BIN := $(VENV)/bin
 NOW := $(VENV)/.installed
@@ -12,10 +14,14 @@ PIP := python -m pip install --quiet --disable-pip-version-check
 help:  ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(NOW): pyproject.toml constraints.txt
+$(NOW): pyproject.toml $(CONSTRAINTS)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/$(PIP) -c constraints.txt -e '.[test]'
+	$(BIN)/$(PIP) $(CONSTRAINTS:%=-c %) -e '.[test]'
 	@touch $@
+
+build/lowest.txt: pyproject.toml
+	@mkdir -p build
+	sed -nE '/^dependencies = /,/^]/s/^ *"([a-z0-9-]+)>=([^,"]+).*/\1==\2/p' $< > $@
 
 $(DEMO)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEMO)

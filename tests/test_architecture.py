@@ -1,6 +1,8 @@
 """The architecture: import directions, owners of libraries and of the wall clock, sizes and test folders."""
 
 import ast
+import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -203,3 +205,13 @@ def _reads_the_wall_clock(code: str) -> bool:
 
 _READS = {f"time.{name}" for name in ("time", "time_ns", "gmtime", "localtime", "ctime", "asctime", "strftime", "clock_gettime")}
 _READS |= {"datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"}
+
+
+def test_lowest_versions() -> None:
+    """Every dependency declares a lowest version, and these are what the workflow runs the tests with, too."""
+    root = TESTS.parent
+    subprocess.run(["make", "--silent", "--always-make", "build/lowest.txt"], cwd=root, check=True, timeout=60)
+    pinned = (root / "build/lowest.txt").read_text(encoding="ascii").split()
+    declared = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert [pin.replace("==", ">=") for pin in pinned] == [each.partition(",")[0] for each in declared]
+    assert "CONSTRAINTS=build/lowest.txt" in (root / ".github/workflows/ci.yml").read_text(encoding="utf-8")
