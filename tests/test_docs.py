@@ -119,6 +119,22 @@ def test_sample_config() -> None:
     assert {f"--{key}" for key in tomllib.loads(sample)} <= options
 
 
+def test_image_is_short_and_says_that_it_was_not_built() -> None:
+    """The description of an image has at most 20 lines, sets variables that exist, and says that it was not tried."""
+    section = (DOCS / "operations.md").read_text(encoding="utf-8").partition("\n## In a container\n")[2].partition("\n## ")[0]
+    image = section.partition("```dockerfile\n")[2].partition("```")[0].splitlines()
+    assert 0 < len(image) <= 20
+    assert "was not built here" in section
+    known = {name for each in COMMANDS["run"].params for name in each.envvar or ()} if COMMANDS["run"] else set()
+    assert set(re.findall(r"\bCONTACT_SYNC_\w+", section)) <= known
+
+
+def test_log_is_rotated_in_a_folder_of_a_group() -> None:
+    """The sample for logrotate names the owner: without, it skips a folder that a group may write to, as that of the README."""
+    sample = (DOCS / "operations.md").read_text(encoding="utf-8").partition("contact-sync.log {\n")[2].partition("}")[0]
+    assert "su contacts contacts\n" in sample
+
+
 if __name__ == "__main__":
     text = REFERENCE.read_text(encoding="utf-8")
     for part, body in PARTS.items():
