@@ -74,6 +74,7 @@ class RoundTrip(RuleBasedStateMachine):
         self.last_sent: dict[str, list[Contact]] = {}
         self.tokens: dict[str, str] = {}  # of the file: contactId → token
         self.known: dict[str, list[str]] = {}  # token → those that have succeeded it
+        self.forgotten: set[str] = set()  # contacts whose rows are not sent any more
 
     def teardown(self) -> None:
         """Delete the folder."""
@@ -120,7 +121,7 @@ class RoundTrip(RuleBasedStateMachine):
         before, earlier = self._last_run(), self.model
         self._put_back()
         kill_after(calls, self.office)
-        self._take_stored(self.base, self.sent, self.mine, earlier)
+        self._take_stored(self.base, self.sent, self._sendable(), earlier)
         if self._last_run() != before:  # else it was killed before its rows replaced those of the last run
             self._remember()
             self._learn(self.mine)
@@ -132,10 +133,14 @@ class RoundTrip(RuleBasedStateMachine):
 
     def _remember(self) -> None:
         self.last, self.last_base, self.last_sent = (
-            copied(self.mine),
+            self._sendable(),
             copied(self.base),
             {key: [*sent] for key, sent in self.sent.items()},
         )
+
+    def _sendable(self) -> dict[str, Contact]:
+        """Return the cells of the file, those of forgotten contacts as if none were edited."""
+        return copied(self.mine | {key: self.base[key] for key in self.forgotten & self.base.keys()})
 
     def _learn(self, mine: dict[str, Contact]) -> None:
         """Take what was recorded as sent; what a kill has lost was not recorded."""
@@ -206,11 +211,12 @@ class RoundTrip(RuleBasedStateMachine):
 
     @rule(contact=ids)
     def forget(self, contact: str) -> None:
-        """Forget a contact: nothing of it can be put back, and nothing in the API changes."""
+        """Forget a contact: nothing of it can be put back or is sent any more, and nothing in the API changes."""
         try:
             forget(self.office.settings(), contact)
         except ConfigError:  # there is no ledger yet, or what the contact has lost is not put back yet
             return
+        self.forgotten.add(contact)
         with suppress(ConfigError):
             undo(self.office.settings(), "", self.office.folder / "undo.csv")
             assert contact not in (self.office.folder / "undo.csv").read_text(encoding="utf-8")
@@ -223,6 +229,7 @@ class RoundTrip(RuleBasedStateMachine):
 
     def _check(self, summary: Summary) -> None:
         rows = {key: merged(self.base[key], self.sent.get(key, []), self.mine[key], self.model[key]) for key in self.base}
+        rows |= {key: ("unprocessed", self.model[key]) for key in self.forgotten & rows.keys()}
         found = self.office.stored()
         assert found == {key: contact for key, (_outcome, contact) in rows.items()}
         outcomes = [outcome for outcome, _contact in rows.values()]
