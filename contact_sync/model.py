@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import IO, NamedTuple, Protocol, Self
 
 from contact_sync.display import shorten
-from contact_sync.i18n import _, gettext, labelled, ngettext
+from contact_sync.i18n import N_, _, gettext, labelled, ngettext
 from contact_sync.i18n.catalogue import CATALOGUE, QUOTING
 from contact_sync.names import Purpose, short
 from contact_sync.packed import pack, unpack
@@ -60,16 +60,22 @@ def readable(name: str | Path) -> str:
 class Outcome(StrEnum):
     """The result of a data row; each row has exactly one."""
 
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    DUPLICATE = "duplicate"
-    ALTERED = "altered"
-    INVALID = "invalid"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    UNPROCESSED = "unprocessed"
-    CONFLICT = "conflict"
-    READY = "ready"
+    UPDATED = N_("updated")
+    UNCHANGED = N_("unchanged")
+    DUPLICATE = N_("duplicate")
+    ALTERED = N_("altered")
+    INVALID = N_("invalid")
+    REJECTED = N_("rejected")
+    FAILED = N_("failed")
+    UNPROCESSED = N_("unprocessed")
+    CONFLICT = N_("conflict")
+    READY = N_("ready")
+
+    @property
+    def named(self) -> str:
+        """The outcome in the language of the operator, with its stable word where that is another one: `à corriger (invalid)`."""
+        name = gettext(self.value)
+        return name if name == self.value else f"{name} ({self.value})"
 
 
 IN_PLACE = (Outcome.UPDATED, Outcome.UNCHANGED, Outcome.DUPLICATE)  # outcomes of rows whose values the API has

@@ -15,6 +15,7 @@ import pytest
 from contact_sync.errors import StorageError
 from contact_sync.files.atomic import open_atomic
 from contact_sync.model import Batch, Cause, Layout
+from contact_sync.names import Purpose
 from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
@@ -86,6 +87,7 @@ def test_headline_and_title(path: Path) -> None:
             "0 of 4 contacts are in place; 2 rows need attention; 2 rows are left for the next run.",
         ),
         ({"ready": 3, "invalid": 1}, "3 of 4 rows are ready to be sent; 1 row needs attention."),
+        ({"invalid": 4}, "0 of 4 contacts are in place; 4 rows need attention."),
         ({"ready": 1, "unchanged": 2}, "2 of 3 contacts are in place; 1 of 3 rows is ready to be sent."),
     ],
 )
@@ -93,6 +95,21 @@ def test_grammar_of_the_headline(path: Path, outcomes: dict[str, int], sentence:
     """The sentence agrees with the numbers in grammar."""
     lines = [line(1, "C1", "", "", "", outcome=outcome) for outcome, count in outcomes.items() for _ in range(count)]
     assert sentence in Parsed(write(path, lines)).text
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "sentence"),
+    [
+        ({"ready": 3}, "3 of 3 rows are ready to be sent."),
+        ({"duplicate": 1, "invalid": 300}, "0 of 301 rows are ready to be sent; 300 rows need attention."),
+        ({"ready": 1, "unchanged": 2}, "2 of 3 contacts are in place; 1 of 3 rows is ready to be sent."),
+    ],
+)
+def test_headline_of_a_check(path: Path, outcomes: dict[str, int], sentence: str) -> None:
+    """A check, which sends nothing, calls a contact in place only where an earlier run has put it there."""
+    lines = [line(1, "C1", outcome=outcome) for outcome, count in outcomes.items() for _ in range(count)]
+    text = Parsed(write(path, lines, summary_of(lines, purpose=Purpose.CHECK))).text
+    assert f"attention {sentence}" in text
 
 
 def test_duplicates_share_the_fate_of_their_row(path: Path) -> None:
@@ -130,7 +147,7 @@ def test_run_without_problems(path: Path) -> None:
     """The page of a run without problems asks for nothing and leaves out empty sections."""
     parsed = Parsed(write(path, [line(2, "C2", "", "", "", outcome="unchanged")]))
     assert "Nothing needs attention" in parsed.text
-    for absent in ("Why", "Requests over time", "Requests", "How the file was read", "those that need attention"):
+    for absent in ("Why", "What to fix", "requests a second", "Requests", "How the file was read", "Need attention"):
         assert absent not in parsed.text
     assert "To be continued by the next run" in Parsed(write(path, [line(2, "C2", "", "", "", outcome="failed")])).text
 
@@ -175,16 +192,18 @@ def test_outcomes(path: Path) -> None:
     """Each outcome has its number, its meaning, and a length of the bar that is never too short to be seen."""
     lines = [line(n, "", "", "", "", outcome="unchanged") for n in range(2000)] + [line(1, "", "", "", "", outcome="failed")]
     parsed = Parsed(write(path, lines))
-    assert "unchanged 2,000 Already in place; nothing was sent." in parsed.text
-    assert "failed 1 Not confirmed by the API: the next run sends it again." in parsed.text
-    assert parsed.all("svg", role="img", **{"aria-label": "unchanged 2,000, failed 1"})
+    assert "2,001 All rows 1 failed 2,000 unchanged" in parsed.text
+    meaning = "Not confirmed by the API: the next run sends it again."
+    assert parsed.all("button", **{"data-outcomes": "failed", "data-meaning": meaning, "aria-pressed": "false"})
+    assert parsed.all("svg", role="img", **{"aria-label": "failed 1, unchanged 2,000"})
     (rect,) = parsed.all("rect", **{"class": "failed"})
     assert float(rect["width"] or 0) > 5
+    (rect,) = parsed.all("rect", **{"class": "unchanged"})
     assert float(rect["x"] or 0) + float(rect["width"] or 0) == pytest.approx(1000, abs=0.1)
 
 
 def test_causes(path: Path) -> None:
-    """A cause has its rows, its sentence, its column and its first row; those after the tenth are folded away."""
+    """A cause has its rows, its sentence, its column and its first row; those after the fifth are folded away."""
     columns = LAYOUT.columns_of_fields
     causes = [
         Cause("invalid", "phone-not-mobile", "phoneNumber", 1200, 31, "Write <the> number.", column=columns["phoneNumber"]),
@@ -196,9 +215,9 @@ def test_causes(path: Path) -> None:
     assert "1,200 rows: Write <the> number. invalid “Téléphone” (column D) first in row 31" in parsed.text
     assert "2 rows: “Prénom” (column B) has … characters, … at most: shorten it. invalid first in row 40" in parsed.text
     assert "1 row: made-up-3 failed row 3" in parsed.text
-    assert "2 more causes" in parsed.text
+    assert "7 more causes" in parsed.text
     assert "Told above." not in parsed.text
-    named = {"data-outcome": "invalid", "data-code": "phone-not-mobile", "data-field": "phoneNumber", "aria-pressed": "false"}
+    named = {"data-outcomes": "invalid", "data-code": "phone-not-mobile", "data-field": "phoneNumber", "aria-pressed": "false"}
     assert len(parsed.all("button", **named)) == 1
 
 
@@ -222,7 +241,7 @@ def test_rows(path: Path) -> None:
     parsed = Parsed(write(path, A_RUN))
     assert len(parsed.lines) == 12
     assert parsed.lines[-1] == [31, "invalid", "phone-not-mobile", "phoneNumber", "Fix it.", "C31", "Bob", "01 12 34 56 31", "x"]
-    assert "Row Outcome Code What to do ID A Prénom B Téléphone D Note" in parsed.text
+    assert "Row Cell What to do Outcome ID A Prénom B Téléphone D Note" in parsed.text
     assert len(parsed.all("th", scope="col")) == 8
 
 
@@ -262,7 +281,10 @@ def test_lone_surrogates(path: Path) -> None:
 
 
 def test_masked_phone_numbers(path: Path) -> None:
-    """A masked number keeps its first 4 and last 2 characters, and its digits occur nowhere in the file, in any notation."""
+    """A masked number keeps its first 4 and last 2 characters, and its digits occur nowhere in the file, in any notation.
+
+    What is no number is shown: it may be what is to be corrected.
+    """
     lines = [
         line(
             2,
@@ -274,10 +296,12 @@ def test_masked_phone_numbers(path: Path) -> None:
         ),
         line(3, "C123", "Ann", "C123", "C123"),
         line(4, "C4", "", "", "06"),
+        line(5, "C5", "NC", "NC ", "NC", message="NC?"),
+        line(6, "C6", "", "06 12 34", ""),
     ]
     summary = summary_of(lines, causes=[Cause("rejected", "api-refused", "", 1, 2, "Refused (code 15: +33 6 12 34 56 78).")])
     parsed = Parsed(write(path, lines, summary, masked=True))
-    first, short, empty = (one[4:] for one in parsed.lines)
+    first, short, empty, word, part = (one[4:] for one in parsed.lines)
     assert first == [
         "33•••••••78!",
         "C2",
@@ -285,7 +309,9 @@ def test_masked_phone_numbers(path: Path) -> None:
         " 06 •••••••••78",
         "call 06 1••••••••78 or +33 (•••••••78, not 0612••••79",
     ]
-    assert short == ["", "C123", "Ann", "••••", "C123"]
+    assert short == ["", "C123", "Ann", "C123", "C123"]
+    assert word == ["NC?", "C5", "NC", "NC ", "NC"]
+    assert part[3] == "06 1••34"
     assert empty == ["", "C4", "", "", "06"]
     assert not re.search(r"6\W*1\W*2\W*3\W*4\W*5\W*6\W*7\W*8", path.read_text(encoding="utf-8"))
 
@@ -381,15 +407,15 @@ def test_french(path: Path, french: None) -> None:
     """In French the whole page is French, including its numbers."""
     lines = [line(n, "", "", "", "", outcome="unchanged") for n in range(1234)]
     lines += [line(2, "", "", "", "", outcome="invalid", code="id-missing")]
-    lines += [line(3, "", "", "", "")]
+    lines += [line(3, "", "", "", ""), line(9, "", "", "", "")]
     causes = [Cause("invalid", "id-missing", "contactId", 1, 2, "")]
     parsed = Parsed(write(path, lines, summary_of(lines, seconds=1.5, causes=causes)))
     page = path.read_text(encoding="utf-8")
     assert parsed.all("html", lang="fr")
-    assert re.search("<title>contacts\\.[a-z.]+\u202f: 1\u202f235 contacts", page)
+    assert re.search("<title>contacts\\.[a-z.]+\u202f: 1\u202f236 contacts", page)
     assert re.search("<title>[0-9:]{8}\u202f: 1</title>", page)
     assert "1 ligne\u202f: " in "".join(parsed.words)
-    assert "1\u202f235 contacts sur 1\u202f236 sont en place\u202f; 1 ligne est à corriger." in "".join(parsed.words).replace(
+    assert "1\u202f236 contacts sur 1\u202f237 sont en place\u202f; 1 ligne est à corriger." in "".join(parsed.words).replace(
         "  ", " "
     )
     assert "1,5 s" in parsed.text

@@ -54,7 +54,12 @@ def duration(seconds: float) -> str:
 
 def section(name: str, title: str, *inside: str) -> Markup:
     """Return a section that is labelled by its title."""
-    return element("section", element("h2", title, id=f"{name}-title"), *inside, aria_labelledby=f"{name}-title")
+    return element("section", element("h2", title, id=f"{name}-title"), *inside, id=name, aria_labelledby=f"{name}-title")
+
+
+def drawing(box: str, caption: str, *shapes: Markup, **attributes: str) -> Markup:
+    """Return shapes stretched to the size of their place on the page."""
+    return element("svg", *shapes, **attributes, role="img", aria_label=caption, viewBox=box, preserveAspectRatio="none")
 
 
 def filled(template: str, parts: Mapping[str, str]) -> str:
@@ -63,14 +68,20 @@ def filled(template: str, parts: Mapping[str, str]) -> str:
 
 
 def template_of(name: str) -> tuple[str, dict[str, str]]:
-    """Return the template of a whole page, and the parts of its head: the language, and a policy.
+    """Return the template of a whole page with its style and its script, and the parts of its head: the language, and a policy.
 
     A browser applies its own style and its own script, if any, and nothing else.
     """
-    head, rest = (files(__package__).joinpath(f"{part}.html").read_text(encoding="utf-8") for part in ("head", name))
+    page = _text("head.html") + _text(f"{name}.html")
     allowed = ["default-src 'none'"]
-    for kind, text in re.findall(r"<(style|script)>(.*?)</\1>", rest, re.DOTALL):
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        allowed.append(f"{kind}-src 'sha256-{digest}'")
+    for kind, names in (("style", ("base.css", f"{name}.css")), ("script", (f"{name}.js",))):
+        if (blank := f"[[{kind}]]") in page:
+            text = "\n" + "".join(map(_text, names))
+            page = page.replace(blank, text)
+            allowed.append(f"{kind}-src 'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'")
     allowed += ["base-uri 'none'", "form-action 'none'"]
-    return head + rest, {"language": language(), "policy": Markup("; ".join(allowed))}
+    return page, {"language": language(), "policy": Markup("; ".join(allowed))}
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contact_sync.model import PHONE, Line
 
 _BEGIN, _END = 4, 2  # characters that are kept: enough to distinguish two numbers, too few to call one
+_FEWEST = 6  # digits of what may be a number: fewer, as in “NC” or “see 12”, are shown, since they may be what is to be corrected
 _SUBSCRIBER = 9  # digits at the end of a number that are the same however it is written
 _BETWEEN = r"[\s.\-/()]*"
 _LONG = re.compile(rf"\+?(?:\d{_BETWEEN}){{{_SUBSCRIBER - 1},}}\d")
@@ -17,6 +18,8 @@ def masked(line: Line, mapping: Mapping[str, int]) -> Line:
     In the message and in unmapped columns, which may contain other phone numbers, every long number is masked.
     """
     phone = line.cells[mapping[PHONE]].strip() if PHONE in mapping else ""
+    if len(_digits(phone)) < _FEWEST:
+        phone = ""
     cells = [_without(phone, cell) for cell in line.cells]
     if phone:
         cells[mapping[PHONE]] = _mask(line.cells[mapping[PHONE]])
@@ -36,7 +39,7 @@ def _mask(text: str) -> str:
 
 
 def _without(phone: str, text: str) -> str:
-    if len(phone) > _BEGIN + _END:  # a shorter text is not a number, and may be part of a word
+    if len(phone) > _BEGIN + _END:  # a shorter text may be part of another number
         text = text.replace(phone, _mask(phone))
     digits = _digits(phone)[-_SUBSCRIBER:]
     if len(digits) == _SUBSCRIBER and digits in _digits(text):

@@ -8,19 +8,20 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import count
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Batch, Layout, Outcome, Summary
+from contact_sync.model import ID, NAMES, Batch, Layout, Summary
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.html import sections
 from contact_sync.report.html.markup import NOTHING, Markup, element, filled, joined, number, template_of
 from contact_sync.report.html.masking import masked
+from contact_sync.report.html.run import run_section
 
 LIMIT = 50_000  # rows of a page at most, which a browser can search and sort; of more rows, those that need attention come first
 
-_URGENCY = (*ATTENTION, *LEFT, Outcome.READY, *IN_PLACE)
-_NUMBER, _OUTCOME, _CODE, _MESSAGE, _CELLS = 0, 1, 2, 4, 5  # positions in a row of the JSON, as in the script
+_NUMBER, _OUTCOME, _FIELDS, _MESSAGE, _CELLS = 0, 1, 3, 4, 5  # positions in a row of the JSON, as in the script
 
 
 def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
@@ -38,12 +39,12 @@ def _texts(batches: Iterable[Batch], context: ReportContext) -> Iterator[str]:
     template, of_head = template_of("page")
     before, _rows, after = template.partition("[[lines]]")
     parts = of_head | _words() | sections.headline(summary)
-    parts |= {"outcomes": sections.outcomes(summary), "causes": sections.causes(summary, masked=context.masked)}
-    parts |= {"head": _head(layout), "options": _options(summary), "note": _note(summary), "page": _settings(layout)}
+    parts |= {"causes": sections.causes(summary, masked=context.masked), "tiles": sections.tiles(summary)}
+    parts |= {"head": _head(layout), "note": _note(summary), "page": _settings(layout)}
     attempts: Counter[str] = Counter()
     yield filled(before, parts)
     yield from _lines(batches, context, attempts)
-    yield filled(after, parts | sections.requests(summary, attempts))
+    yield filled(after, parts | {"run": run_section(summary, attempts)})
 
 
 def _words() -> dict[str, str]:
@@ -53,8 +54,6 @@ def _words() -> dict[str, str]:
         "rows": _("The rows"),
         "noscript": _("The table needs JavaScript, which is switched off here; every row is in the CSV report."),
         "search": _("Search all cells"),
-        "outcome": _("Outcome"),
-        "all": _("Show all rows"),
         "uncause": _("Show the other rows too"),
         "none": _("No row matches."),
         "pages": _("Pages of the table"),
@@ -65,26 +64,31 @@ def _words() -> dict[str, str]:
 
 def _head(layout: Layout) -> Markup:
     """Return the header of the table, whose buttons sort it."""
-    heads = [(_NUMBER, _("Row"), ""), (_OUTCOME, _("Outcome"), ""), (_CODE, _("Code"), ""), (_MESSAGE, _("What to do"), "")]
-    for position, name in enumerate(layout.columns):
-        letter = layout.letters[position] if position in layout.mapping.values() else ""
-        heads.append((_CELLS + position, name.strip() or _("Column {number}", number=position + 1), letter))
-    return joined(_column(*head) for head in heads)
+    heads = [(_NUMBER, _("Row"), ""), (_FIELDS, _("Cell"), ""), (_MESSAGE, _("What to do"), ""), (_OUTCOME, _("Outcome"), "")]
+    ours = [_column(*head) for head in heads]
+    who = _who(layout)
+    kinds = ("own who" if at in who else "own" for at in range(len(layout.columns)))
+    theirs = zip(count(_CELLS), _columns(layout), kinds, strict=False)
+    return joined([*ours, *(_column(at, name, letter, kind) for at, (name, letter), kind in theirs)])
 
 
-def _column(position: int, name: str, letter: str) -> Markup:
+def _who(layout: Layout) -> list[int]:
+    """Return the positions of the columns that say who a contact is, which are printed."""
+    return [layout.mapping[field] for field in (ID, *NAMES) if field in layout.mapping]
+
+
+def _columns(layout: Layout) -> list[tuple[str, str]]:
+    """Return the name of each column of the source, and its letter where it is sent."""
+    sent = set(layout.mapping.values())
+    names = [name.strip() or _("Column {number}", number=at) for at, name in enumerate(layout.columns, 1)]
+    return [(name, layout.letters[at] if at in sent else "") for at, name in enumerate(names)]
+
+
+def _column(position: int, name: str, letter: str, kind: str = "") -> Markup:
     inside = element("span", name, *([" ", element("small", letter)] if letter else []))
     order = "ascending" if position == _NUMBER else "none"
-    return element("th", element("button", inside, type="button"), scope="col", aria_sort=order, data_by=position)
-
-
-def _options(summary: Summary) -> Markup:
-    options = {"": _("all")}
-    if needy := sections.count(summary, ATTENTION):
-        options["attention"] = _("those that need attention ({count})", count=number(needy))
-    outcomes = {name: many for name in sections.SHOWN if (many := summary.outcomes.get(name))}
-    options |= {name: f"{name} ({number(many)})" for name, many in outcomes.items()}
-    return joined(element("option", name, value=value) for value, name in options.items())
+    button = element("button", inside, type="button")
+    return element("th", button, scope="col", role="columnheader", aria_sort=order, data_by=position, class_=kind)
 
 
 def _note(summary: Summary) -> Markup:
@@ -103,8 +107,13 @@ def _settings(layout: Layout) -> Markup:
         "shown": _("Rows {first} to {last} of {rows}", first="{first}", last="{last}", rows="{rows}"),
         "none": _("No row matches."),
         "cause": _("Only rows with this cause: {cause}", cause="{cause}"),
+        "place": _("{field}, column {letter}", field="{name}", letter="{letter}"),
+        "empty": _("empty"),
+        "row": _("Row"),
     }
-    return _json({"positions": layout.mapping, "outcomes": sections.SHOWN, "attention": ATTENTION, "words": words})
+    columns = [{"name": name, "letter": letter} for name, letter in _columns(layout)]
+    labels = {outcome: outcome.named for outcome in sections.SHOWN}
+    return _json({"columns": columns, "positions": layout.mapping, "who": _who(layout), "outcomes": labels, "words": words})
 
 
 def _lines(batches: Iterable[Batch], context: ReportContext, attempts: Counter[str]) -> Iterator[str]:
@@ -128,7 +137,7 @@ def _lines(batches: Iterable[Batch], context: ReportContext, attempts: Counter[s
 def _room(summary: Summary) -> Counter[str]:
     """Return the number of rows of each outcome that are shown, the most urgent first."""
     room: Counter[str] = Counter()
-    for outcome in _URGENCY:
+    for outcome in sections.SHOWN:
         room[outcome] = min(summary.outcomes.get(outcome, 0), LIMIT - room.total())
     return room
 

@@ -26,13 +26,17 @@ def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
     }
     parts = of_head | {
         "title": _("Plan of {name}", name=readable(plan.of.source.name)),
+        "name": readable(plan.of.source.name),
+        "changes": _("Changes"),
         "number": plan.number,
         "counts": joined(element("div", element("dt", name), element("dd", number(count))) for name, count in counts.items()),
         "legend": joined(element("li", f"{kind}: {sentence}", class_=kind) for kind, sentence in legend().items()),
-        "head": joined(element("th", name, scope="col") for name in heads),
+        "head": joined(element("th", name, scope="col", role="columnheader") for name in heads),
         "footer": _("Nothing was sent. Contains personal data: share it with care."),
     }
     yield filled(before, parts)
     for change, cells in lines(changes, plan):
-        yield element("tr", *(element("td", str(cell)) for cell in cells[:-1]), class_=change.kind) + "\n"
+        row, *others = map(str, cells[:-1])
+        first = element("th", row, scope="row", role="rowheader", data_name=heads[0])
+        yield element("tr", first, *(element("td", cell, role="cell") for cell in others), class_=change.kind, role="row") + "\n"
     yield filled(after, parts)

@@ -1,20 +1,18 @@
-"""Sections of the page above its rows: headline, outcomes, their causes, facts of the run, and its requests over time."""
+"""Sections of the page above its rows: headline, causes, and outcomes."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from contact_sync.i18n import _, labelled, ngettext
 from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable, stamp
-from contact_sync.report.html.markup import NOTHING, Markup, duration, element, joined, number, section
+from contact_sync.names import Purpose
+from contact_sync.report.html.markup import NOTHING, Markup, drawing, element, joined, number, section
 from contact_sync.report.html.masking import without_long_numbers
 
-SHOWN = (*IN_PLACE, Outcome.READY, *ATTENTION, *LEFT)  # the outcomes in the order in which they are shown
+SHOWN = (*ATTENTION, *LEFT, Outcome.READY, *IN_PLACE)  # the outcomes, the most urgent first
 
-_CAUSES = 10  # that are not folded away
+_CAUSES = 5  # that are not folded away
 _GAP, _SHORTEST = 2.5, 6.0  # thousandths of the bar of outcomes
-_BARS = 60  # of the plot of requests, at most
-_WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds that one of them may cover
 
 
 def count(summary: Summary, outcomes: Iterable[Outcome]) -> int:
@@ -33,13 +31,14 @@ def headline(summary: Summary) -> dict[str, str]:
     tone, state = _state(summary)
     return {
         "title": " ".join([*_label(summary), labelled(readable(summary.source.name), " ".join(clauses))]),
+        "name": readable(summary.source.name),
         "banner": element("p", summary.banner, class_="banner") if summary.banner else NOTHING,
         "when": when(summary.run),
         "tone": tone,
         "state": state,
         "sentence": joined((element("span", clause) for clause in clauses), " "),
         "notices": _notices(summary),
-        "reading": _reading(summary),
+        "bar": _bar(summary),
         "norows": NOTHING if summary.rows else Markup("hidden"),
         "footer": _("Written by contact-sync, run {run}. Contains personal data: share it with care.", run=summary.run),
     }
@@ -63,14 +62,17 @@ def _counts(summary: Summary) -> Iterator[str]:
     repeated, repeats_ready = sum(summary.repeats.values()), summary.repeats.get(Outcome.READY, 0)
     placed, ready, repeated = placed - repeated, ready + repeats_ready, repeated - repeats_ready
     rows, left, out = number(summary.rows), _left(summary), summary.left_out
-    if summary.rows == placed == 1:
+    is_check = summary.purpose is Purpose.CHECK and not summary.outcomes.get(Outcome.UNCHANGED)  # nothing is in place by it
+    if is_check:
+        pass
+    elif summary.rows == placed == 1:
         yield _("The one contact is in place")
     elif summary.rows == placed:
         yield _("All {rows} contacts are in place", rows=rows)
     elif placed or not ready:
         many = {"count": number(placed), "rows": rows}
         yield ngettext("{count} of {rows} contacts is in place", "{count} of {rows} contacts are in place", placed, **many)
-    if ready:
+    if ready or is_check:
         many = {"count": number(ready), "rows": rows}
         yield ngettext("{count} of {rows} rows is ready to be sent", "{count} of {rows} rows are ready to be sent", ready, **many)
     if needy:
@@ -117,13 +119,20 @@ def _notices(summary: Summary) -> Markup:
     return element("ul", *items, class_="notices") if items else NOTHING
 
 
-def _reading(summary: Summary) -> Markup:
-    items = [element("li", text) for text in [*summary.findings, *summary.notes]]
-    return element("details", element("summary", _("How the file was read")), element("ul", *items)) if items else NOTHING
+def _rows_of_outcomes(summary: Summary) -> list[tuple[Outcome, int]]:
+    return [(outcome, summary.outcomes[outcome]) for outcome in SHOWN if summary.outcomes.get(outcome)]
 
 
-def outcomes(summary: Summary) -> Markup:
-    """Return the number of rows of each outcome, with a bar."""
+def _bar(summary: Summary) -> Markup:
+    """Return a bar with a length for each outcome."""
+    if not (rows := _rows_of_outcomes(summary)):
+        return NOTHING
+    caption = ", ".join(f"{outcome.named} {number(many)}" for outcome, many in rows)
+    return drawing("0 0 1000 1", caption, *_lengths(rows), class_="bar")
+
+
+def tiles(summary: Summary) -> Markup:
+    """Return the number of rows of each outcome, as buttons that filter the table; the first one is pressed at the beginning."""
     meanings = {
         Outcome.UPDATED: _("Confirmed by the API exactly as sent."),
         Outcome.UNCHANGED: _("Already in place; nothing was sent."),
@@ -136,25 +145,24 @@ def outcomes(summary: Summary) -> Markup:
         Outcome.FAILED: _("Not confirmed by the API: the next run sends it again."),
         Outcome.UNPROCESSED: _("Not sent yet; see “What to do”."),
     }
-    rows = [(outcome, summary.outcomes[outcome]) for outcome in SHOWN if summary.outcomes.get(outcome)]
-    if not rows:
-        return NOTHING
-    caption = ", ".join(f"{outcome} {number(many)}" for outcome, many in rows)
-    bar = _drawing("0 0 1000 1", caption, *_lengths(rows), class_="bar")
-    legend = [
-        element("li", _named(outcome), " ", element("b", number(many)), element("p", meanings[outcome]), class_=outcome)
-        for outcome, many in rows
+    every = _tile(_("All rows"), summary.rows, "")
+    needy = count(summary, ATTENTION)
+    groups = [_tile(_("Need attention"), needy, " ".join(ATTENTION)), every] if needy else [every]
+    one_each = [
+        _tile(_named(outcome), many, outcome, data_meaning=meanings[outcome], class_=outcome)
+        for outcome, many in _rows_of_outcomes(summary)
     ]
-    return section("outcomes", _("Outcomes"), bar, element("ul", *legend, class_="legend"))
+    return element("ul", *groups, *one_each, class_="tiles", aria_label=_("Show"))
+
+
+def _tile(name: str, rows: int, outcomes: str, **attributes: str) -> Markup:
+    inside = (element("b", number(rows)), " ", element("span", name))
+    return element("li", element("button", *inside, type="button", aria_pressed="false", data_outcomes=outcomes, **attributes))
 
 
 def _named(outcome: str) -> Markup:
-    return element("span", outcome, class_=f"outcome {outcome}")
-
-
-def _drawing(box: str, caption: str, *shapes: Markup, **attributes: str) -> Markup:
-    """Return shapes stretched to the size of their place on the page."""
-    return element("svg", *shapes, **attributes, role="img", aria_label=caption, viewBox=box, preserveAspectRatio="none")
+    name = Outcome(outcome).named if outcome in SHOWN else outcome
+    return element("span", name, class_=f"outcome {outcome}")
 
 
 def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
@@ -164,7 +172,7 @@ def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
     scale = (1000 - _GAP * (len(rows) - 1)) / sum(lengths)
     start = 0.0
     for (outcome, many), length in zip(rows, lengths, strict=True):
-        title = element("title", f"{outcome} {number(many)}")
+        title = element("title", f"{outcome.named} {number(many)}")
         yield element("rect", title, class_=outcome, x=f"{start:.2f}", width=f"{length * scale:.2f}", height=1)
         start += length * scale + _GAP
 
@@ -178,7 +186,9 @@ def causes(summary: Summary, *, masked: bool) -> Markup:
     more = element("summary", ngettext("{count} more cause", "{count} more causes", len(rest), count=number(len(rest))))
     return section(
         "causes",
-        joined([_("Why"), element("small", _("choose one to see its rows"))], " "),
+        joined(
+            [_("What to fix") if count(summary, ATTENTION) else _("Why"), element("small", _("choose one to see its rows"))], " "
+        ),
         element("ol", *shown, class_="causes"),
         element("details", more, element("ol", *rest, class_="causes")) if rest else NOTHING,
     )
@@ -198,54 +208,5 @@ def _cause(cause: Cause, *, masked: bool) -> Markup:
         element("span", sentence, class_="say"),
         element("span", joined(where, " "), class_="where"),
     )
-    filters = {"data_outcome": cause.outcome, "data_code": cause.code, "data_field": cause.field}
+    filters = {"data_outcomes": cause.outcome, "data_code": cause.code, "data_field": cause.field}
     return element("li", element("button", *inside, type="button", aria_pressed="false", **filters))
-
-
-def requests(summary: Summary, attempts: Counter[str]) -> dict[str, str]:
-    """Return the facts of the run and the plot of its requests; `attempts` counts those of each second, a time of UTC."""
-    seconds = {int(datetime.fromisoformat(at).timestamp()): many for at, many in attempts.items()}
-    return {"facts": _facts(summary, seconds), "pace": _pace(seconds) if seconds else NOTHING}
-
-
-def _facts(summary: Summary, attempts: dict[int, int]) -> Markup:
-    folder = readable(summary.source.parent) if summary.source.is_absolute() else ""
-    lines = [(_("File"), readable(summary.source.name), folder), (_("Run"), summary.run, "")]
-    if summary.requests:
-        again = ngettext("including {count} retry", "including {count} retries", summary.retries, count=number(summary.retries))
-        lines.append((_("Requests"), number(summary.requests), again))
-    if summary.seconds:
-        lines.append((_("Duration"), duration(summary.seconds), ""))
-    if attempts:
-        average = number(sum(attempts.values()) / (max(attempts) + 1 - min(attempts)), 1)
-        lines.append((_("Pace"), _("{pace} requests a second", pace=average), ""))
-    return joined(
-        element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
-        for name, value, more in lines
-    )
-
-
-def _pace(attempts: dict[int, int]) -> Markup:
-    begin, end = min(attempts), max(attempts) + 1
-    width = next((width for width in _WIDTHS if width * _BARS >= end - begin), -(-(end - begin) // _BARS))
-    bars: Counter[int] = Counter()
-    for second, many in attempts.items():
-        bars[(second - begin) // width] += many
-    most, last = max(bars.values()), max(bars) + 1
-    fastest = number(most / width, 1)
-    span = {"begin": _clock(begin), "end": _clock(end)}
-    caption = _("Up to {pace} requests a second, between {begin} and {end}", pace=fastest, **span)
-    titles = {bar: element("title", labelled(_clock(begin + bar * width), number(many))) for bar, many in bars.items()}
-    drawn = [element("rect", titles[bar], x=bar + 0.06, y=most - bars[bar], width=0.88, height=bars[bar]) for bar in sorted(bars)]
-    ticks = [element("span", _clock(begin + last * width * part // 4)) for part in range(5)]
-    figure = element(
-        "figure",
-        element("figcaption", caption),
-        element("div", _drawing(f"0 0 {last} {most}", caption, *drawn), class_="plot"),
-        element("div", *ticks, class_="ticks", aria_hidden="true"),
-    )
-    return section("pace", _("Requests over time"), figure)
-
-
-def _clock(second: int) -> str:
-    return f"{datetime.fromtimestamp(second, UTC).astimezone():%H:%M:%S}"
