@@ -13,11 +13,12 @@ from xlsxwriter.packager import Packager
 
 from contact_sync.errors import StorageError
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Batch, Layout, Line
+from contact_sync.model import Batch, Layout, Line, Summary
 from contact_sync.packed import pack
 from contact_sync.report import formats
+from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import workbook
-from contact_sync.report.xlsx.sheets import COLUMNS, SIGNATURE
+from contact_sync.report.xlsx.sheets import COLUMNS, SIGNATURE, WIDTHS
 from tests.report.workbooks import (
     BAD,
     HEAD,
@@ -55,6 +56,24 @@ def test_a_new_workbook(tmp_path: Path) -> None:
     assert sheet.column_dimensions["A"].number_format == "@"
     assert formulas(back) == {}
     assert CalamineWorkbook.from_path(back).get_sheet_by_name("Contacts").to_python()[1][:4] == rows[0]
+
+
+def test_look_of_a_new_workbook(tmp_path: Path) -> None:
+    """A new workbook names its font, shows whole headers and messages, and says how to save a sheet in place of a CSV source."""
+    with open_atomic(tmp_path / "back.xlsx", 0o600) as report:
+        batch = Batch([3], pack([["C2", "Zoé", "NC", ""]]), READY, {3: line_of(3, ["C2", "Zoé", "NC", ""], BAD)})
+        layout = Layout(HEAD, list("ABCD"), {"contactId": 0, "phoneNumber": 2}, ";")
+        facts = Summary("run", Path("/srv/contacts.csv"), None, rows=1)
+        formats.write("workbook", report, [batch], ReportContext(facts, layout))
+    book = openpyxl.load_workbook(tmp_path / "back.xlsx")
+    sheet = book["Contacts"]
+    assert (
+        "of the sheet Contacts and save it as CSV in place of contacts.csv: the next run takes it." in book["To fix"]["A1"].value
+    )
+    assert [cell.value for cell in book["To fix"][3]] == [3, "phoneNumber (C)", "NC", BAD.message, "C2", "invalid"]
+    assert {cell.font.name for one in book for row in one.iter_rows() for cell in row} == {"Arial"}
+    assert all(width > len(name) + 1 for name, width in zip(COLUMNS, WIDTHS, strict=True))
+    assert sheet["I2"].alignment.wrap_text
 
 
 def test_a_new_workbook_as_source(tmp_path: Path) -> None:
@@ -118,7 +137,7 @@ def test_an_error_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         yield Batch([2], pack([["C1", "Zoé"]]), READY, {})
         raise StorageError("torn")
 
-    layout = Layout(["contactId", "firstname"], [], {"contactId": 0, "firstname": 1}, ";")
+    layout = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")
     with pytest.raises(StorageError, match="torn"), open_atomic(tmp_path / "back.xlsx", 0o600) as report:
         formats.write("workbook", report, torn(), context(layout, 1))
     assert list(tmp_path.iterdir()) == []
@@ -145,7 +164,7 @@ def new_workbook(rows: list[list[str]], names: list[str], *bad: Line) -> tuple[P
     page = Batch(numbers, pack(rows), READY, others)
     mapping = {"contactId": 0, "firstname": 1}
     with open_atomic(place, 0o600) as report:
-        notes = formats.write("workbook", report, [page], context(Layout(names, [], mapping, ";"), len(rows)))
+        notes = formats.write("workbook", report, [page], context(Layout(names, ["A", "B", "C"], mapping, ";"), len(rows)))
     return place, notes
 
 
@@ -178,7 +197,9 @@ def test_large_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workbook, "LIMIT", 2)
     path = workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS)
     few, notes = returned(path, BAD)
-    assert notes == ["This workbook shows only the rows that need attention (1); the others are in the CSV report."]
+    assert notes == [
+        "This workbook shows only the rows that need attention (1); the others are in the CSV report. Correct c.xlsx itself."
+    ]
     assert content(few) == [(0, HEAD), (2, ROWS[1])]
     book = openpyxl.load_workbook(few)
     assert book["To fix"]["A1"].value == notes[0]
@@ -186,7 +207,9 @@ def test_large_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert book["Contacts"]["E2"].value == 3
     bad = [Line([], number, *BAD[2:]) for number in (2, 3, 4)]
     many, notes = returned(path, *bad)
-    assert notes == ["This workbook shows the first 2 rows that need attention; 1 more are in the CSV report."]
+    assert notes == [
+        "This workbook shows the first 2 rows that need attention; 1 more are in the CSV report. Correct c.xlsx itself."
+    ]
     assert texts(many) == [HEAD, *ROWS[:2]]
     none, notes = returned(path)
     assert notes == ["No row needs attention."]

@@ -80,10 +80,10 @@ def test_sheet_of_rows_to_fix(clients: Path) -> None:
     assert book.sheetnames == ["To fix", "Clients"]
     sheet = book.worksheets[0]
     assert [cell.value for cell in sheet[2]] == [
-        "Row", "Outcome", "Field", "What to do", "contactId", "Content of the cell",
+        "Row", "Column", "Content of the cell", "What to do", "contactId", "Outcome",
     ]  # fmt: skip
     assert [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)] == [
-        [3, "invalid", "phoneNumber", BAD.message, "C2", "06"]
+        [3, "phoneNumber (C)", "06", BAD.message, "C2", "invalid"]
     ]
     assert (sheet["A3"].hyperlink.ref, sheet["A3"].hyperlink.location) == ("A3", "'Clients'!C3")
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A3", "A2:F3")
@@ -94,7 +94,7 @@ def test_sheet_of_rows_to_fix(clients: Path) -> None:
 def test_nothing_to_fix(clients: Path) -> None:
     """When no row needs attention, the first sheet says so."""
     sheet = openpyxl.load_workbook(returned(clients)[0]).worksheets[0]
-    assert [[cell.value for cell in row] for row in sheet.iter_rows()] == [["No row needs attention."]]
+    assert [cell.value for row in sheet.iter_rows() for cell in row if cell.value] == ["No row needs attention."]
 
 
 def test_in_french(clients: Path, french: None) -> None:
@@ -118,7 +118,26 @@ def test_rows_about_several_fields_and_about_none(tmp_path: Path) -> None:
     assert [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED] == ["A2", "C2"]
     first, last = (book.worksheets[0][f"A{row}"].hyperlink.location for row in (3, 4))
     assert (first, last) == ("'Clients'!A2", "'Clients'!A4")
-    assert book.worksheets[0]["F3"].value == "C1 · 0612345678"
+    assert [cell.value for cell in book.worksheets[0][3][1:3]] == ["contactId (A)\nphoneNumber (C)", "C1\n0612345678"]
+    assert [cell.value for cell in book.worksheets[0][4][1:3]] == [None, None]
+
+
+def test_look_of_the_sheet_of_rows_to_fix(tmp_path: Path) -> None:
+    """The sheet names the file to replace and its fonts, shows whole messages, and prints on the width of a page."""
+    long = Line([], 3, "invalid", "phone-unknown", "phoneNumber", "Write it. " * 20, 0, None, "", "")
+    path = workbook_of(tmp_path / "c.xlsx", HEAD, *ROWS, change=lambda sheet: setattr(sheet.row_dimensions[3], "height", 15))
+    book = openpyxl.load_workbook(returned(path, long)[0])
+    sheet: Any = book.worksheets[0]
+    assert "save this workbook in place of c.xlsx: the next run takes it." in sheet["A1"].value
+    assert {cell.font.name for row in sheet.iter_rows() for cell in row if cell.value} == {"Calibri"}
+    assert sheet.row_dimensions[3].height > 2 * sheet.row_dimensions[2].height
+    assert sheet["D3"].alignment.wrap_text
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight, sheet.print_title_rows) == ("landscape", 0, "$2:$2")
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage
+    message = book["Clients"]["I3"]
+    assert message.value.startswith("Write it.")
+    assert message.alignment.wrap_text
+    assert book["Clients"].row_dimensions[3].height is None  # as high as the message needs
 
 
 def decorate(sheet: Any) -> None:

@@ -74,8 +74,7 @@
 
   function wrongCell(line, at) {
     const { name, letter } = columns[at], cell = line[CELLS + at].trimEnd();
-    const place = made("span", "", letter ? filled(words.place, { name, letter }) : name);
-    return made("div", "", place, cell ? made("mark", "", cell) : made("i", "", words.empty));
+    return made("div", "", made("span", "", `${name} ${letter}`), cell ? made("mark", "", cell) : made("i", "", words.empty));
   }
 
   function row(line) {

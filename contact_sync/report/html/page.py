@@ -107,7 +107,6 @@ def _settings(layout: Layout) -> Markup:
         "shown": _("Rows {first} to {last} of {rows}", first="{first}", last="{last}", rows="{rows}"),
         "none": _("No row matches."),
         "cause": _("Only rows with this cause: {cause}", cause="{cause}"),
-        "place": _("{field}, column {letter}", field="{name}", letter="{letter}"),
         "empty": _("empty"),
         "row": _("Row"),
     }

@@ -16,13 +16,12 @@ from xlsxwriter.worksheet import Worksheet
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, TO_FIX, WIDEST, Line, readable
+from contact_sync.model import ID, TO_FIX, WIDEST, Line, Summary, readable
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, PLAIN, RED, Cell, Style, cell_text, fill_of, is_quoted
 
-_SHEET, _WIDTH = "Contacts", 18
-_A4 = 9  # as Excel numbers the sizes of paper
+_WIDTH = 18
 _XLSX = b"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
 _XLSM = b"application/vnd.ms-excel.sheet.macroEnabled.main+xml"
 
@@ -49,7 +48,7 @@ def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int
         note = _("Nothing was sent. This workbook only says why: correct {name} itself.", name=readable(summary.source.name))
         _fill_fixes(book, first, [], sheets.fixes_notes(summary, note))
         return []
-    sheet = book.add_sheet(_SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
+    sheet = book.add_sheet(sheets.SHEET, [_WIDTH] * len(shown) + list(sheets.WIDTHS))
     sheet.freeze_panes(1, 0)
     sheet.repeat_rows(0)
     sheet.set_column(0, len(shown) - 1, _WIDTH, book.format(PLAIN, text=True))  # for cells that are filled in later
@@ -63,17 +62,17 @@ def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int
         if line.needs_attention:
             wrong = {column_of[mapping[field]]: field for field in sheets.wrong_fields(line, mapping)}
             cell = xl_rowcol_to_cell(row, next(iter(wrong), column_of[mapping[ID]]))
-            found.append(sheets.fix_of(line, layout, sheets.place_of(_SHEET, cell)))
+            found.append(sheets.fix_of(line, layout, sheets.place_of(sheets.SHEET, cell)))
         for column, position in enumerate(shown):
             book.put(sheet, row, column, line.cells[position], Style(RED) if column in wrong else PLAIN)
         for column, value in enumerate(line.results, len(shown)):
-            book.put(sheet, row, column, value, Style(fill_of(line)))
+            book.put(sheet, row, column, value, Style(fill_of(line), wrapped=True))
         for column, field in islice(wrong.items(), comments):
             text = sheets.comment_text(sheets.comment_of(line, field))
             options = {"author": sheets.AUTHOR, "width": sheets.COMMENT_WIDTH, "height": sheets.comment_height(text)}
             sheet.write_comment(row, column, text, options)
         comments -= min(comments, len(wrong))
-    note = _note(len(found), sum(1 for _line in lines), is_whole=most is None)
+    note = _note(len(found), sum(1 for _line in lines), summary, is_whole=most is None)
     _fill_fixes(book, first, found, sheets.fixes_notes(summary, note))
     notes = [] if most is None else [note]
     if len(shown) < len(columns):
@@ -90,19 +89,30 @@ def _fill_fixes(book: "Book", sheet: Any, found: list[list[Cell]], notes: list[s
         sheet.repeat_rows(header)
         sheet.autofilter(header, 0, header + len(found), len(FIXES_WIDTHS) - 1)
     for row, cells in enumerate(sheets.fixes_table(found, notes)):
+        sheet.set_row(row, sheets.row_height(cells))
+        if row < len(notes):
+            sheet.merge_range(row, 0, row, len(FIXES_WIDTHS) - 1, "")
         for column, cell in enumerate(cells):
             if cell.place:
                 sheet.write_url(row, column, f"internal:{cell.place}")
             book.put(sheet, row, column, cell.value, cell.style)
 
 
-def _note(found: int, more: int, *, is_whole: bool) -> str:
-    counts = {"found": found, "more": more}
+def _note(found: int, more: int, summary: Summary, *, is_whole: bool) -> str:
+    counts = {"found": found, "more": more, "name": readable(summary.source.name)}
     if found and more:
-        return _("This workbook shows the first {found} rows that need attention; {more} more are in the CSV report.", **counts)
+        return _(
+            "This workbook shows the first {found} rows that need attention; {more} more are in the CSV report. "
+            "Correct {name} itself.",
+            **counts,
+        )
     if found and not is_whole:
-        return _("This workbook shows only the rows that need attention ({found}); the others are in the CSV report.", **counts)
-    return sheets.fixes_note(found)
+        return _(
+            "This workbook shows only the rows that need attention ({found}); the others are in the CSV report. "
+            "Correct {name} itself.",
+            **counts,
+        )
+    return sheets.fixes_note(found, summary)
 
 
 def _as_xlsm(content: io.BytesIO) -> io.BytesIO:
@@ -129,14 +139,15 @@ class Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
     """A workbook that keeps its rows in `folder` until it is closed."""
 
     def __init__(self, content: IO[bytes], folder: str) -> None:
-        super().__init__(content, {"constant_memory": True, "tmpdir": folder})
+        look = {"font_name": sheets.FONT, "font_size": sheets.FONT_SIZE, "valign": "top"}
+        super().__init__(content, {"constant_memory": True, "tmpdir": folder, "default_format_properties": look})
         self._formats: dict[tuple[Style, bool, bool], Any] = {}
 
     def add_sheet(self, title: str, widths: Sequence[int]) -> Any:
         """Return a new sheet, whose columns have these widths in characters, and fit on one page of A4 when it is printed."""
         sheet = self.add_worksheet(title, _Sheet)
         sheet.set_landscape()
-        sheet.set_paper(_A4)
+        sheet.set_paper(sheets.A4)
         sheet.fit_to_pages(1, 0)
         for column, width in enumerate(widths):
             sheet.set_column(column, column, width)
@@ -159,8 +170,7 @@ class Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
             properties: dict[str, Any] = {"bold": style.bold, "quote_prefix": quoted, "text_wrap": style.wrapped}
             properties |= {"num_format": "@"} if text else {}
             properties |= {"bg_color": f"#{style.fill}"} if style.fill else {}
-            properties |= {"valign": "top"} if style.wrapped else {}
-            properties |= {"font_color": f"#{sheets.LINK}", "underline": 1} if style.link else {}
+            properties |= {"font_color": f"#{sheets.LINK}", "underline": 1, "align": "left"} if style.link else {}
             self._formats[key] = self.add_format(properties)
         return self._formats[key]
 

@@ -8,6 +8,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from functools import lru_cache, partial
 from typing import IO, Any
 from xml.etree import ElementTree as ET
@@ -16,12 +17,13 @@ from xml.sax.saxutils import escape
 from openpyxl.cell import MergedCell
 from openpyxl.comments import Comment
 from openpyxl.reader.excel import ExcelReader
-from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.styles import Alignment, Color, Font, PatternFill
 from openpyxl.utils import column_index_from_string, get_column_letter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.cell_range import CellRange
 from openpyxl.worksheet.dimensions import ColumnDimension
 from openpyxl.worksheet.hyperlink import Hyperlink
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
@@ -31,6 +33,7 @@ from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
+_MESSAGE_WIDTH = sheets.WIDTHS[COLUMNS.index("sync_message")]
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
 
 
@@ -81,12 +84,18 @@ def _replace_fixes(book: Any, found: list[list[Cell]], summary: Summary) -> None
     book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=sheets.place_of(first.title, "$A$1"), hidden=True)
     for column, width in enumerate(FIXES_WIDTHS, 1):
         first.column_dimensions[get_column_letter(column)].width = width
-    notes = sheets.fixes_notes(summary, sheets.fixes_note(len(found)))
+    notes = sheets.fixes_notes(summary, sheets.fixes_note(len(found), summary))
     if found:
         header = len(notes) + 1
         first.freeze_panes = f"A{header + 1}"
         first.auto_filter.ref = f"A{header}:{get_column_letter(len(FIXES_WIDTHS))}{header + len(found)}"
+        first.print_title_rows = f"{header}:{header}"
+    first.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    first.page_setup.orientation, first.page_setup.paperSize, first.page_setup.fitToHeight = "landscape", sheets.A4, 0
+    for row in range(1, len(notes) + 1):
+        first.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(FIXES_WIDTHS))
     for row, cells in enumerate(sheets.fixes_table(found, notes), 1):
+        first.row_dimensions[row].height = sheets.row_height(cells)
         for column, (value, style, place) in enumerate(cells, 1):
             cell = first.cell(row, column)
             _put(cell, value, style)
@@ -109,8 +118,7 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
     at = layout.base_position
     base = None if at is None else column_index_from_string(layout.letters[at])
     for line in lines:
-        for column, value in zip(columns, line.results, strict=False):
-            _put(sheet.cell(line.number, column), value, Style(fill_of(line)))
+        _put_results(sheet, columns, line)
         if line.base and base is not None:
             sheet.cell(line.number, base).value = line.base
         if line.needs_attention:
@@ -122,6 +130,13 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
                     comments -= comments > 0
             place = sheets.place_of(sheet.title, f"{of_fields[fields[0] if fields else ID].letter}{line.number}")
             yield sheets.fix_of(line, layout, place)
+
+
+def _put_results(sheet: Any, columns: list[int], line: Line) -> None:
+    for column, value in zip(columns, line.results, strict=False):
+        _put(sheet.cell(line.number, column), value, Style(fill_of(line), wrapped=True))
+    if len(line.message) > _MESSAGE_WIDTH:
+        sheet.row_dimensions[line.number].height = None  # as high as the wrapped message needs
 
 
 def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
@@ -164,8 +179,18 @@ def _fill(colour: str) -> PatternFill:
     return PatternFill("solid", fgColor=f"FF{colour}") if colour else PatternFill()
 
 
-_BOLD, _LINK = Font(bold=True), Font(color=f"FF{sheets.LINK}", underline="single")
 _WRAPPED = Alignment(wrap_text=True, vertical="top")
+_LINKED = Alignment(wrap_text=True, vertical="top", horizontal="left")
+
+
+def _font(before: Any, style: Style) -> Font:
+    """Return the font of a cell, bold or as that of a link; it keeps its name, without which each program takes another one."""
+    font: Font = copy(before)
+    font.name = font.name or sheets.FONT
+    font.b = style.bold or font.b
+    if style.link:
+        font.color, font.u = Color(f"FF{sheets.LINK}"), "single"
+    return font
 
 
 def _put(cell: Any, value: str | int | None, style: Style) -> None:
@@ -180,9 +205,9 @@ def _put(cell: Any, value: str | int | None, style: Style) -> None:
     if style.fill:
         cell.fill = _fill(style.fill)
     if style.bold or style.link:
-        cell.font = _BOLD if style.bold else _LINK
+        cell.font = _font(cell.font, style)
     if style.wrapped:
-        cell.alignment = _WRAPPED
+        cell.alignment = _LINKED if style.link else _WRAPPED
 
 
 def _mark(cell: Any, message: str) -> None:

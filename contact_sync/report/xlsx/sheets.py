@@ -7,7 +7,20 @@ from typing import NamedTuple
 from openpyxl.utils import quote_sheetname
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, IN_PLACE, LEFT, MARK, REPEATS_LEFT, REPEATS_WRONG, VERBATIM, Layout, Line, Outcome, Summary
+from contact_sync.model import (
+    ID,
+    IN_PLACE,
+    LEFT,
+    MARK,
+    REPEATS_LEFT,
+    REPEATS_WRONG,
+    VERBATIM,
+    Layout,
+    Line,
+    Outcome,
+    Summary,
+    readable,
+)
 from contact_sync.report import csv
 from contact_sync.rules.formula import escape
 
@@ -54,7 +67,7 @@ def fill_of(line: Line) -> str:
 
 
 COLUMNS = (*csv.COLUMNS, VERBATIM)
-WIDTHS = (9, 13, 18, 18, 60, 10, 10, 10, 21, 21, 13)  # widths of `COLUMNS`
+WIDTHS = (10, 15, 24, 22, 70, 15, 18, 15, 22, 22, 15)  # widths of `COLUMNS`, none less than its header needs
 
 _LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
@@ -90,10 +103,16 @@ def comment_height(text: str) -> int:
     return _LINE_HEIGHT * (1 + sum(1 + len(line) // _LINE_LENGTH for line in text.split("\n")))
 
 
-FIXES_WIDTHS = (9, 14, 22, 70, 22, 40)
+FIXES_WIDTHS = (8, 24, 28, 70, 16, 24)
 """Widths of the columns of the sheet of rows to fix."""
 
-_WRAPPED, _LINKED = Style(wrapped=True), Style(wrapped=True, link=True)
+SHEET = "Contacts"  # the title of the sheet of contacts in a new workbook
+FONT, FONT_SIZE = "Arial", 10  # of a new workbook: each system has it, or one of the same widths
+A4 = 9  # as Excel numbers the sizes of paper
+_LINE_POINTS, _MARGIN_POINTS = 13, 3  # heights in the sheet of rows to fix
+_TEXTS = (".csv", ".tsv", ".txt")  # suffixes of sources that are no workbooks
+
+_WRAPPED, _LINKED, _HEAD = Style(wrapped=True), Style(wrapped=True, link=True), Style("E7E6E6", bold=True, wrapped=True)
 
 
 class Cell(NamedTuple):
@@ -116,12 +135,13 @@ def comment_of(line: Line, field: str) -> str:
 
 def fix_of(line: Line, layout: Layout, place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
-    mapping = layout.mapping
-    cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *wrong_fields(line, mapping))]
-    names = [layout.columns[mapping[field]] if field in mapping else field for field in line.fields.split(",")]
-    texts = (", ".join(names), line.message, cells[0], " · ".join(cells[1:]))
-    outcome = Cell(line.outcome, Style(fill_of(line), wrapped=True))
-    return [Cell(line.number, _LINKED, place), outcome, *(Cell(text, _WRAPPED) for text in texts)]
+    mapping, columns = layout.mapping, layout.columns_of_fields
+    fields = wrong_fields(line, mapping)
+    names = [f"{columns[field].name} ({columns[field].letter})" for field in fields]
+    cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *fields)]
+    texts = ("\n".join(names), "\n".join(cell or _("(empty)") for cell in cells[1:]), line.message, cells[0])
+    outcome = Cell(Outcome(line.outcome).named, Style(fill_of(line), wrapped=True))
+    return [Cell(line.number, _LINKED, place), *(Cell(text, _WRAPPED) for text in texts), outcome]
 
 
 def fixes_title(summary: Summary) -> str:
@@ -134,14 +154,33 @@ def fixes_notes(summary: Summary, note: str) -> list[str]:
     return [*filter(None, [summary.banner]), *summary.reasons, note]
 
 
-def fixes_note(found: int) -> str:
-    """Return the sentence above the rows to fix."""
+def fixes_note(found: int, summary: Summary) -> str:
+    """Return the sentence above the rows to fix, which says where the corrected workbook is saved."""
     if not found:
         return _("No row needs attention.")
+    name = readable(summary.source.name)
+    if summary.source.suffix.lower() in _TEXTS:
+        return _(
+            "Rows to correct: {found}. Correct the red cells of the sheet {sheet} and save it as CSV in place of {name}: "
+            "the next run takes it.",
+            found=found,
+            sheet=SHEET,
+            name=name,
+        )
     return _(
-        "Rows to correct: {found}. Correct the red cells and save this workbook in place of the source: the next run takes it.",
+        "Rows to correct: {found}. Correct the red cells and save this workbook in place of {name}: the next run takes it.",
         found=found,
+        name=name,
     )
+
+
+def row_height(cells: list[Cell]) -> int:
+    """Return the height in points of a row to fix or of a note, whose texts are wrapped; not every program measures them."""
+    widths = FIXES_WIDTHS if len(cells) > 1 else (sum(FIXES_WIDTHS),)
+    lines = (
+        sum(1 + len(line) // width for line in str(cell.value).split("\n")) for cell, width in zip(cells, widths, strict=True)
+    )
+    return _MARGIN_POINTS + _LINE_POINTS * max(lines)
 
 
 def place_of(sheet: str, coordinate: str) -> str:
@@ -151,6 +190,6 @@ def place_of(sheet: str, coordinate: str) -> str:
 
 def fixes_table(fixes: list[list[Cell]], notes: list[str]) -> list[list[Cell]]:
     """Return the rows of the sheet: the notes and, where there are `fixes`, a header and those."""
-    heads = (_("Row"), _("Outcome"), _("Field"), _("What to do"), ID, _("Content of the cell"))
-    above = [[Cell(note, BOLD if note != notes[-1] else PLAIN)] for note in notes]
-    return [*above, *([[Cell(head, BOLD) for head in heads], *fixes] if fixes else [])]
+    heads = (_("Row"), _("Column"), _("Content of the cell"), _("What to do"), ID, _("Outcome"))
+    above = [[Cell(note, _WRAPPED._replace(bold=True))] for note in notes]
+    return [*above, *([[Cell(head, _HEAD) for head in heads], *fixes] if fixes else [])]
