@@ -74,7 +74,13 @@ class AtomicFile:
                 os.close(folder)
 
     def _set_mode(self) -> None:
-        """Set the permissions, where the file system has any: a share may refuse what it cannot store."""
+        """Set the permissions, where the file system has any: a share may refuse what it cannot store.
+
+        A group that may read the file is that of its folder, whose members work with it, where this user may choose it.
+        """
+        if self._mode & stat.S_IRWXG:
+            with suppress(OSError):
+                os.fchown(self.file.fileno(), -1, self._target.parent.stat().st_gid)
         try:
             os.fchmod(self.file.fileno(), self._mode)
         except OSError as error:

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -228,6 +229,24 @@ def test_folder_without_permissions_and_locks(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(fcntl, "flock", refuse)
     write(tmp_path / "r.csv", mode=0o640)
     assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+
+
+@requires_root
+def test_a_colleague_in_the_group_of_the_folder() -> None:
+    """A report that its group may read has the group of its folder; one that is private keeps that of its user."""
+    group = 12345
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        os.chown(folder, -1, group)
+        folder.chmod(0o750)
+        shared, private = write(folder / "shared.csv", mode=0o640), write(folder / "private.csv", mode=0o600)
+        colleague: Any = {"user": 65534, "group": 65534, "extra_groups": [group]}
+        assert subprocess.run(["cat", shared], capture_output=True, check=True, **colleague).stdout == b"ours"
+        assert subprocess.run(["cat", private], capture_output=True, check=False, **colleague).returncode
+        assert private.stat().st_gid == os.getegid()
+        folder.chmod(0o777)
+        with unprivileged_user():  # who is not in that group
+            assert write(folder / "theirs.csv", mode=0o640).exists()
 
 
 def test_name_that_is_too_long(tmp_path: Path) -> None:
