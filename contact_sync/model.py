@@ -103,6 +103,10 @@ class Column(NamedTuple):
         """The column as part of a sentence."""
         return _("“{name}” (column {letter})", name=self.name, letter=self.letter)
 
+    def left_off(self, sentence: str) -> str:
+        """Return a sentence about a cell without the column at its beginning, for where that is shown beside it."""
+        return sentence.removeprefix(labelled(self.place, ""))
+
 
 NO_COLUMNS: Mapping[str, Column] = MappingProxyType({})  # of the fields of a row that is not from a source
 

@@ -221,6 +221,15 @@ def test_causes(path: Path) -> None:
     assert len(parsed.all("button", **named)) == 1
 
 
+def test_what_is_new_since_the_last_run(path: Path) -> None:
+    """A page says how many problems are new since the last run, and of which cause, where there is one to compare with."""
+    causes = [Cause("invalid", "a", "", 5, 2, "Fix it.", fresh=3), Cause("invalid", "b", "", 5, 2, "Mend it.", fresh=0)]
+    text = Parsed(write(path, A_RUN, summary_of(A_RUN, causes=causes))).text
+    assert "3 problems are new since the last run. 5 rows: Fix it. 3 new invalid first in row 2 5 rows: Mend it. invalid" in text
+    alone = [Cause("invalid", "a", "", 5, 2, "Fix it.")]
+    assert "new" not in Parsed(write(path, A_RUN, summary_of(A_RUN, causes=alone))).text
+
+
 def test_cause_of_rows_with_different_texts(path: Path) -> None:
     """A hint on the text of one row is left out where other rows have other texts."""
     message = "firstname contains damaged characters (it was probably “Lefèvre”)."
@@ -243,6 +252,14 @@ def test_rows(path: Path) -> None:
     assert parsed.lines[-1] == [31, "invalid", "phone-not-mobile", "phoneNumber", "Fix it.", "C31", "Bob", "01 12 34 56 31", "x"]
     assert "Row Cell What to do Outcome ID A Prénom B Téléphone D Note" in parsed.text
     assert len(parsed.all("th", scope="col")) == 8
+
+
+def test_message_without_the_column_beside_it(path: Path) -> None:
+    """A row about one column does not repeat it in its message; one about several does."""
+    place, other = (LAYOUT.columns_of_fields[field].place for field in ("phoneNumber", "firstname"))
+    lines = [line(2, fields="phoneNumber", message=f"{place}: Fix it.")]
+    lines += [line(3, fields="phoneNumber,firstname", message=f"{place}: Fix it. {other}: Mend it.")]
+    assert [one[4] for one in Parsed(write(path, lines)).lines] == ["Fix it.", f"{place}: Fix it. {other}: Mend it."]
 
 
 def test_column_with_a_blank_header(path: Path) -> None:

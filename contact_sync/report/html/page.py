@@ -6,13 +6,13 @@ which the script draws: they are written in one pass, and none is kept.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, NAMES, Batch, Layout, Summary
+from contact_sync.model import ID, NAMES, Batch, Column, Layout, Line, Summary
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.html import sections
 from contact_sync.report.html.markup import NOTHING, Markup, element, filled, joined, number, template_of
@@ -117,7 +117,7 @@ def _settings(layout: Layout) -> Markup:
 
 def _lines(batches: Iterable[Batch], context: ReportContext, attempts: Counter[str]) -> Iterator[str]:
     """Yield the rows that the page has room for, as the inside of a JSON array; count the attempts of all rows in `attempts`."""
-    room = _room(context.summary)
+    room, columns = _room(context.summary), context.layout.columns_of_fields
     between = "\n"
     for batch in batches:
         shown = []
@@ -126,11 +126,17 @@ def _lines(batches: Iterable[Batch], context: ReportContext, attempts: Counter[s
                 attempts[line.at] += line.attempts
             if room[line.outcome] > 0:
                 room[line.outcome] -= 1
-                cells, *result = (masked(line, context.layout.mapping) if context.masked else line)[:6]
-                shown.append([*result, *cells])
+                shown.append(_row(masked(line, context.layout.mapping) if context.masked else line, columns))
         if shown:
             yield between + _json(shown)[1:-1]
             between = ",\n"
+
+
+def _row(line: Line, columns: Mapping[str, Column]) -> list[str | int]:
+    """Return a row of the JSON; where it is about one column, which is shown beside its message, the message leaves it off."""
+    column = columns.get(line.fields)
+    message = column.left_off(line.message) if column else line.message
+    return [line.number, line.outcome, line.code, line.fields, message, *line.cells]
 
 
 def _room(summary: Summary) -> Counter[str]:

@@ -189,6 +189,7 @@ def causes(summary: Summary, *, masked: bool) -> Markup:
         joined(
             [_("What to fix") if count(summary, ATTENTION) else _("Why"), element("small", _("choose one to see its rows"))], " "
         ),
+        element("p", summary.news, class_="news") if summary.news else NOTHING,
         element("ol", *shown, class_="causes"),
         element("details", more, element("ol", *rest, class_="causes")) if rest else NOTHING,
     )
@@ -202,6 +203,9 @@ def _cause(cause: Cause, *, masked: bool) -> Markup:
     place = column.place if column else cause.field
     first = _("row {row}", row=cause.first) if one else _("first in row {row}", row=cause.first)
     where = [_named(cause.outcome), *(element("span", text) for text in (place, first) if text and text not in sentence)]
+    if cause.fresh:
+        fresh = ngettext("{count} new", "{count} new", cause.fresh, count=number(cause.fresh))
+        where.insert(0, element("strong", fresh))
     unit = element("span", " ", labelled(_("row") if one else _("rows"), ""), class_="unseen")
     inside = (
         element("b", number(cause.rows), unit),

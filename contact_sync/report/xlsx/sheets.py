@@ -139,7 +139,8 @@ def fix_of(line: Line, layout: Layout, place: str) -> list[Cell]:
     fields = wrong_fields(line, mapping)
     names = [f"{columns[field].name} ({columns[field].letter})" for field in fields]
     cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *fields)]
-    texts = ("\n".join(names), "\n".join(cell or _("(empty)") for cell in cells[1:]), line.message, cells[0])
+    message = columns[line.fields].left_off(line.message) if line.fields in columns else line.message
+    texts = ("\n".join(names), "\n".join(cell or _("(empty)") for cell in cells[1:]), message, cells[0])
     outcome = Cell(Outcome(line.outcome).named, Style(fill_of(line), wrapped=True))
     return [Cell(line.number, _LINKED, place), *(Cell(text, _WRAPPED) for text in texts), outcome]
 
