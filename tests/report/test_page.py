@@ -14,7 +14,7 @@ import pytest
 
 from contact_sync.errors import StorageError
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Batch, Cause, Layout
+from contact_sync.model import Batch, Cause, Layout, Violation
 from contact_sync.names import Purpose
 from contact_sync.packed import pack
 from contact_sync.report import formats
@@ -203,7 +203,7 @@ def test_outcomes(path: Path) -> None:
 
 
 def test_causes(path: Path) -> None:
-    """A cause has its rows, its sentence, its column and its first row; those after the fifth are folded away."""
+    """A cause has its rows, its sentence, its column and its first row; those of a single row are folded away."""
     columns = LAYOUT.columns_of_fields
     causes = [
         Cause("invalid", "phone-not-mobile", "phoneNumber", 1200, 31, "Write <the> number.", column=columns["phoneNumber"]),
@@ -215,7 +215,7 @@ def test_causes(path: Path) -> None:
     assert "1,200 rows: Write <the> number. invalid “Téléphone” (column D) first in row 31" in parsed.text
     assert "2 rows: “Prénom” (column B) has … characters, … at most: shorten it. invalid first in row 40" in parsed.text
     assert "1 row: made-up-3 failed row 3" in parsed.text
-    assert "7 more causes" in parsed.text
+    assert "10 more causes" in parsed.text
     assert "Told above." not in parsed.text
     named = {"data-outcomes": "invalid", "data-code": "phone-not-mobile", "data-field": "phoneNumber", "aria-pressed": "false"}
     assert len(parsed.all("button", **named)) == 1
@@ -225,9 +225,12 @@ def test_what_is_new_since_the_last_run(path: Path) -> None:
     """A page says how many problems are new since the last run, and of which cause, where there is one to compare with."""
     causes = [Cause("invalid", "a", "", 5, 2, "Fix it.", fresh=3), Cause("invalid", "b", "", 5, 2, "Mend it.", fresh=0)]
     text = Parsed(write(path, A_RUN, summary_of(A_RUN, causes=causes))).text
-    assert "3 problems are new since the last run. 5 rows: Fix it. 3 new invalid first in row 2 5 rows: Mend it. invalid" in text
+    assert "3 problems are new since the last run. What to fix" in text
+    assert "5 rows: Fix it. 3 new invalid first in row 2 5 rows: Mend it. invalid" in text
     alone = [Cause("invalid", "a", "", 5, 2, "Fix it.")]
     assert "new" not in Parsed(write(path, A_RUN, summary_of(A_RUN, causes=alone))).text
+    single = [Cause("invalid", "a", "", 1, 2, "Fix it.")]
+    assert "What to fix" not in Parsed(write(path, A_RUN, summary_of(A_RUN, causes=single))).text
 
 
 def test_cause_of_rows_with_different_texts(path: Path) -> None:
@@ -333,6 +336,15 @@ def test_masked_phone_numbers(path: Path) -> None:
     assert not re.search(r"6\W*1\W*2\W*3\W*4\W*5\W*6\W*7\W*8", path.read_text(encoding="utf-8"))
 
 
+def test_examples_of_sentences_are_not_masked(path: Path) -> None:
+    """A sentence of the program is shown as it is: the number in it is nobody's."""
+    sentence = Violation("phone-damaged", "phoneNumber").sentence()
+    assert re.search(r"\d{9}", sentence)
+    lines = [line(2, "C2", "", "6,12E+08", "", outcome="invalid", code="phone-damaged", fields="phoneNumber", message=sentence)]
+    parsed = Parsed(write(path, lines, summary_of(lines), masked=True))
+    assert parsed.lines[0][4] == sentence
+
+
 def test_phone_numbers_in_full(path: Path) -> None:
     """Numbers are masked only on request, and then also in columns that are not sent."""
     lines = [line(2, "C2", "", "0612345678", "0612345678")]
@@ -425,13 +437,13 @@ def test_french(path: Path, french: None) -> None:
     lines = [line(n, "", "", "", "", outcome="unchanged") for n in range(1234)]
     lines += [line(2, "", "", "", "", outcome="invalid", code="id-missing")]
     lines += [line(3, "", "", "", ""), line(9, "", "", "", "")]
-    causes = [Cause("invalid", "id-missing", "contactId", 1, 2, "")]
+    causes = [Cause("invalid", "id-missing", "contactId", 2, 2, "")]
     parsed = Parsed(write(path, lines, summary_of(lines, seconds=1.5, causes=causes)))
     page = path.read_text(encoding="utf-8")
     assert parsed.all("html", lang="fr")
     assert re.search("<title>contacts\\.[a-z.]+\u202f: 1\u202f236 contacts", page)
     assert re.search("<title>[0-9:]{8}\u202f: 1</title>", page)
-    assert "1 ligne\u202f: " in "".join(parsed.words)
+    assert "2 lignes\u202f: " in "".join(parsed.words)
     assert "1\u202f236 contacts sur 1\u202f237 sont en place\u202f; 1 ligne est à corriger." in "".join(parsed.words).replace(
         "  ", " "
     )

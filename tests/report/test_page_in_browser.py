@@ -222,7 +222,7 @@ def test_keyboard_operation(browse: Open) -> None:
 def test_accessible_names(browse: Open) -> None:
     """Landmarks, headings, images, controls and the table have accessible names, and a row is named by its number."""
     column = LAYOUT.columns_of_fields["phoneNumber"]
-    causes = [Cause("invalid", "phone-not-mobile", "phoneNumber", 1, 31, "Fix it.", column=column)]
+    causes = [Cause("invalid", "phone-not-mobile", "phoneNumber", 2, 31, "Fix it.", column=column)]
     tab = browse(A_RUN, summary_of(A_RUN, causes=causes))
     for role, name in (
         ("heading", "11 of 12 contacts are in place; 1 row needs attention."),
@@ -235,7 +235,7 @@ def test_accessible_names(browse: Open) -> None:
         ("list", "Show"),
         ("rowheader", "31"),
         ("cell", "Téléphone D 01 12 34 56 31"),
-        ("button", "1 row: Fix it. invalid “Téléphone” (column D) row 31"),
+        ("button", "2 rows: Fix it. invalid “Téléphone” (column D) first in row 31"),
     ):
         assert tab.get_by_role(role, name=name).first.is_visible(), (role, name)  # type: ignore[arg-type]
     assert tab.get_by_role("main").count() == tab.get_by_role("banner").count() == tab.get_by_role("contentinfo").count() == 1
@@ -245,7 +245,7 @@ def test_accessible_names(browse: Open) -> None:
 def test_hostile_cells_in_a_browser(browse: Open) -> None:
     """Nothing in a cell or a sentence is executed, and each is shown as it was written."""
     lines = [line(number, text, text, text, text, message=text) for number, text in enumerate(HOSTILE)]
-    summary = summary_of(lines, causes=[Cause("updated", "", "", 1, 2, HOSTILE[2])], warnings=list(HOSTILE))
+    summary = summary_of(lines, causes=[Cause("updated", "", "", 2, 2, HOSTILE[2])], warnings=list(HOSTILE))
     tab = browse(lines, summary)
     tab.get_by_role("button", name="onerror").click()
     assert tab.evaluate("window.ran") is None
@@ -290,7 +290,7 @@ def test_contrast_in_light_and_dark(browse: Open) -> None:
     lines = [line(n, "C", "", "0", "", outcome=outcome, fields="phoneNumber") for n, outcome in enumerate(Outcome)]
     grounds = set()
     for scheme in ("light", "dark"):
-        tab = browse(lines, summary_of(lines, causes=[Cause("invalid", "x", "", 1, 2, "Fix it.")]), color_scheme=scheme)
+        tab = browse(lines, summary_of(lines, causes=[Cause("invalid", "x", "", 2, 2, "Fix it.")]), color_scheme=scheme)
         grounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
         for ink, paper, text in tab.evaluate(CONTRASTS):
             dark, light = sorted([luminance(ink), luminance(paper)])
@@ -312,7 +312,7 @@ def test_axe(browse: Open, scheme: str, width: int) -> None:
     """axe-core finds nothing that keeps somebody from using the page, whatever its filter."""
     outcomes = [line(n, "C", "", "0", "", outcome=outcome, fields="phoneNumber", code="x") for n, outcome in enumerate(Outcome)]
     summary = summary_of(
-        outcomes, causes=[Cause("invalid", "x", "", 1, 2, "Fix it.")], warnings=["Half."], findings=["It is one."]
+        outcomes, causes=[Cause("invalid", "x", "", 2, 2, "Fix it.")], warnings=["Half."], findings=["It is one."]
     )
     summary.purpose = Purpose.CHECK
     tab = browse(outcomes, summary, color_scheme=scheme, viewport={"width": width, "height": 700})

@@ -11,6 +11,8 @@ _SUBSCRIBER = 9  # digits at the end of a number that are the same however it is
 _BETWEEN = r"[\s.\-/()]*"
 _LONG = re.compile(rf"\+?(?:\d{_BETWEEN}){{{_SUBSCRIBER - 1},}}\d")
 
+_EXAMPLE = "612345678.0"  # in the sentence of `phone-damaged`
+
 
 def masked(line: Line, mapping: Mapping[str, int]) -> Line:
     """Return a line without the middle of its phone number, also where that is repeated or reformatted.
@@ -30,7 +32,7 @@ def masked(line: Line, mapping: Mapping[str, int]) -> Line:
 
 def without_long_numbers(text: str) -> str:
     """Return `text` with every number masked that is long enough for a phone number."""
-    return _LONG.sub(lambda found: _mask(found[0]), text)
+    return _LONG.sub(lambda found: found[0] if found[0] == _EXAMPLE else _mask(found[0]), text)
 
 
 def _mask(text: str) -> str:

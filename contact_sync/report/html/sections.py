@@ -39,6 +39,7 @@ def headline(summary: Summary) -> dict[str, str]:
         "sentence": joined((element("span", clause) for clause in clauses), " "),
         "notices": _notices(summary),
         "bar": _bar(summary),
+        "news": element("p", summary.news, class_="news") if summary.news else NOTHING,
         "norows": NOTHING if summary.rows else Markup("hidden"),
         "footer": _("Written by contact-sync, run {run}. Contains personal data: share it with care.", run=summary.run),
     }
@@ -178,18 +179,20 @@ def _lengths(rows: Sequence[tuple[Outcome, int]]) -> Iterator[Markup]:
 
 
 def causes(summary: Summary, *, masked: bool) -> Markup:
-    """Return the causes for which rows are not in place, as buttons that filter the table."""
-    items = [_cause(cause, masked=masked) for cause in summary.causes_of_rows]
-    if not items:
+    """Return the causes for which rows are not in place, as buttons that filter the table.
+
+    Those that are new or have several rows come first, the others folded away: the table itself shows a single row.
+    """
+    found = summary.causes_of_rows
+    first = [cause for cause in found if cause.rows > 1 or cause.fresh][:_CAUSES]
+    if not first:
         return NOTHING
-    shown, rest = items[:_CAUSES], items[_CAUSES:]
+    shown, rest = ([_cause(cause, masked=masked) for cause in part] for part in (first, [c for c in found if c not in first]))
     more = element("summary", ngettext("{count} more cause", "{count} more causes", len(rest), count=number(len(rest))))
+    title = _("What to fix") if count(summary, ATTENTION) else _("Why")
     return section(
         "causes",
-        joined(
-            [_("What to fix") if count(summary, ATTENTION) else _("Why"), element("small", _("choose one to see its rows"))], " "
-        ),
-        element("p", summary.news, class_="news") if summary.news else NOTHING,
+        joined([title, element("small", _("choose one to see its rows"))], " "),
         element("ol", *shown, class_="causes"),
         element("details", more, element("ol", *rest, class_="causes")) if rest else NOTHING,
     )
