@@ -151,6 +151,10 @@ def test_filter(browse: Open) -> None:
     assert shown(tab) == ["30"]
     assert (attention.get_attribute("aria-pressed"), unchanged.get_attribute("aria-pressed")) == ("false", "true")
     assert tab.get_by_text("Already in place; nothing was sent.").is_visible()
+    remedy = tab.get_by_role("columnheader", name="What to do")
+    assert not remedy.is_visible()  # where there is none
+    attention.click()
+    assert remedy.is_visible()
     button = tab.get_by_role("button", name="Write the mobile number.")
     button.click()
     assert shown(tab) == ["31", "40"]

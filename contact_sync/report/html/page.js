@@ -46,6 +46,7 @@
         && (!query || text(index).includes(query));
     });
     first = 0;
+    one("table").classList.toggle("sound", !found.some((index) => lines[index][MESSAGE]));
     show();
   }
 
@@ -90,8 +91,8 @@
       cell.dataset.name = columns[at].name;
       return cell;
     });
-    const element = made("tr", "", number, made("td", "cell", ...wrong.map((at) => wrongCell(line, at))),
-      made("td", "say", line[MESSAGE]), outcome, ...cells);
+    const element = made("tr", "", number, made("td", "fix cell", ...wrong.map((at) => wrongCell(line, at))),
+      made("td", "fix say", line[MESSAGE]), outcome, ...cells);
     element.role = "row";
     return element;
   }

@@ -64,8 +64,12 @@ def _words() -> dict[str, str]:
 
 def _head(layout: Layout) -> Markup:
     """Return the header of the table, whose buttons sort it."""
-    heads = [(_NUMBER, _("Row"), ""), (_FIELDS, _("Cell"), ""), (_MESSAGE, _("What to do"), ""), (_OUTCOME, _("Outcome"), "")]
-    ours = [_column(*head) for head in heads]
+    ours = [
+        _column(_NUMBER, _("Row"), ""),
+        _column(_FIELDS, _("Cell"), "", "fix"),
+        _column(_MESSAGE, _("What to do"), "", "fix"),
+        _column(_OUTCOME, _("Outcome"), ""),
+    ]
     who = _who(layout)
     kinds = ("own who" if at in who else "own" for at in range(len(layout.columns)))
     theirs = zip(count(_CELLS), _columns(layout), kinds, strict=False)
