@@ -137,7 +137,7 @@ def test_look_of_the_sheet_of_rows_to_fix(tmp_path: Path) -> None:
     message = book["Clients"]["I3"]
     assert message.value.startswith("Write it.")
     assert message.alignment.wrap_text
-    assert book["Clients"].row_dimensions[3].height is None  # as high as the message needs
+    assert book["Clients"].row_dimensions[3].height > 45  # as high as the message needs
 
 
 def decorate(sheet: Any) -> None:

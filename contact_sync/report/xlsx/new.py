@@ -168,9 +168,10 @@ class Book(Workbook):  # type: ignore[misc] # XlsxWriter has no types
         key = (style, text, quoted)
         if key not in self._formats:
             properties: dict[str, Any] = {"bold": style.bold, "quote_prefix": quoted, "text_wrap": style.wrapped}
+            properties |= {"align": "left"} if style.wrapped else {}
             properties |= {"num_format": "@"} if text else {}
             properties |= {"bg_color": f"#{style.fill}"} if style.fill else {}
-            properties |= {"font_color": f"#{sheets.LINK}", "underline": 1, "align": "left"} if style.link else {}
+            properties |= {"font_color": f"#{sheets.LINK}", "underline": 1} if style.link else {}
             self._formats[key] = self.add_format(properties)
         return self._formats[key]
 

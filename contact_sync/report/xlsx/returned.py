@@ -135,8 +135,9 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
 def _put_results(sheet: Any, columns: list[int], line: Line) -> None:
     for column, value in zip(columns, line.results, strict=False):
         _put(sheet.cell(line.number, column), value, Style(fill_of(line), wrapped=True))
-    if len(line.message) > _MESSAGE_WIDTH:
-        sheet.row_dimensions[line.number].height = None  # as high as the wrapped message needs
+    if line.message:
+        row = sheet.row_dimensions[line.number]
+        row.height = max(row.height or 0, sheets.text_height(line.message, _MESSAGE_WIDTH))
 
 
 def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
@@ -179,8 +180,7 @@ def _fill(colour: str) -> PatternFill:
     return PatternFill("solid", fgColor=f"FF{colour}") if colour else PatternFill()
 
 
-_WRAPPED = Alignment(wrap_text=True, vertical="top")
-_LINKED = Alignment(wrap_text=True, vertical="top", horizontal="left")
+_WRAPPED = Alignment(wrap_text=True, vertical="top", horizontal="left")
 
 
 def _font(before: Any, style: Style) -> Font:
@@ -207,7 +207,7 @@ def _put(cell: Any, value: str | int | None, style: Style) -> None:
     if style.bold or style.link:
         cell.font = _font(cell.font, style)
     if style.wrapped:
-        cell.alignment = _LINKED if style.link else _WRAPPED
+        cell.alignment = _WRAPPED
 
 
 def _mark(cell: Any, message: str) -> None:

@@ -109,7 +109,7 @@ FIXES_WIDTHS = (8, 24, 28, 70, 16, 24)
 SHEET = "Contacts"  # the title of the sheet of contacts in a new workbook
 FONT, FONT_SIZE = "Arial", 10  # of a new workbook: each system has it, or one of the same widths
 A4 = 9  # as Excel numbers the sizes of paper
-_LINE_POINTS, _MARGIN_POINTS = 13, 3  # heights in the sheet of rows to fix
+_LINE_POINTS, _MARGIN_POINTS = 14, 3  # of the height of a row
 _TEXTS = (".csv", ".tsv", ".txt")  # suffixes of sources that are no workbooks
 
 _WRAPPED, _LINKED, _HEAD = Style(wrapped=True), Style(wrapped=True, link=True), Style("E7E6E6", bold=True, wrapped=True)
@@ -176,12 +176,15 @@ def fixes_note(found: int, summary: Summary) -> str:
 
 
 def row_height(cells: list[Cell]) -> int:
-    """Return the height in points of a row to fix or of a note, whose texts are wrapped; not every program measures them."""
+    """Return the height in points of a row to fix, or of a note."""
     widths = FIXES_WIDTHS if len(cells) > 1 else (sum(FIXES_WIDTHS),)
-    lines = (
-        sum(1 + len(line) // width for line in str(cell.value).split("\n")) for cell, width in zip(cells, widths, strict=True)
-    )
-    return _MARGIN_POINTS + _LINE_POINTS * max(lines)
+    return max(text_height(str(cell.value), width) for cell, width in zip(cells, widths, strict=True))
+
+
+def text_height(text: str, width: int) -> int:
+    """Return the height in points of a row in which `text` is wrapped; not every program measures it when it opens a file."""
+    fitting = width * 9 // 10  # characters of a line, some of which are wider than the digits that a width counts
+    return _MARGIN_POINTS + _LINE_POINTS * sum(1 + len(line) // fitting for line in text.split("\n"))
 
 
 def place_of(sheet: str, coordinate: str) -> str:
