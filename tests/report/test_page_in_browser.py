@@ -238,7 +238,7 @@ def test_accessible_names(browse: Open) -> None:
         ("table", "The rows"),
         ("list", "Show"),
         ("rowheader", "31"),
-        ("cell", "Téléphone D 01 12 34 56 31"),
+        ("cell", "Téléphone (D) 01 12 34 56 31"),
         ("button", "2 rows: Fix it. invalid “Téléphone” (column D) first in row 31"),
     ):
         assert tab.get_by_role(role, name=name).first.is_visible(), (role, name)  # type: ignore[arg-type]

@@ -75,7 +75,7 @@
 
   function wrongCell(line, at) {
     const { name, letter } = columns[at], cell = line[CELLS + at].trimEnd();
-    return made("div", "", made("span", "", `${name} ${letter}`), cell ? made("mark", "", cell) : made("i", "", words.empty));
+    return made("div", "", made("span", "", `${name} (${letter})`), cell ? made("mark", "", cell) : made("i", "", words.empty));
   }
 
   function row(line) {
