@@ -366,6 +366,7 @@ def test_small_screen(browse: Open) -> None:
     assert {box["x"] < 100 for box in (cell, remedy)} == {True}
 
 
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext here: apt-get install poppler-utils")
 @in_a_browser
 def test_print(browse: Open, tmp_path: Path) -> None:
     """On paper there are the rows that need attention, the header on each page, and no controls."""

@@ -63,14 +63,13 @@ def _counts(summary: Summary) -> Iterator[str]:
     repeated, repeats_ready = sum(summary.repeats.values()), summary.repeats.get(Outcome.READY, 0)
     placed, ready, repeated = placed - repeated, ready + repeats_ready, repeated - repeats_ready
     rows, left, out = number(summary.rows), _left(summary), summary.left_out
-    is_check = summary.purpose is Purpose.CHECK and not summary.outcomes.get(Outcome.UNCHANGED)  # nothing is in place by it
-    if is_check:
-        pass
-    elif summary.rows == placed == 1:
+    if is_check := summary.purpose is Purpose.CHECK and not summary.outcomes.get(Outcome.UNCHANGED):
+        placed = 0  # nothing was sent
+    if summary.rows == placed == 1:
         yield _("The one contact is in place")
     elif summary.rows == placed:
         yield _("All {rows} contacts are in place", rows=rows)
-    elif placed or not ready:
+    elif placed or not (ready or is_check):
         many = {"count": number(placed), "rows": rows}
         yield ngettext("{count} of {rows} contacts is in place", "{count} of {rows} contacts are in place", placed, **many)
     if ready or is_check:
