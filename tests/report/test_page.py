@@ -175,6 +175,18 @@ def test_facts(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(parsed.all("rect", width="0.88", height="1")) == 10
 
 
+def test_pace_that_was_asked_for(path: Path) -> None:
+    """A page has the pace that was allowed, also as a line in the plot, and the answers that asked for fewer requests."""
+    parsed = Parsed(write(path, A_RUN, summary_of(A_RUN, rate=2.5, throttled=1200)))
+    assert "Pace 1.0 requests a second at most 2.50 were allowed" in parsed.text
+    assert "Throttled 1,200 answers that asked for fewer requests (429)" in parsed.text
+    assert len(parsed.all("line", x1="0", x2="10", y1="0.25")) == 1
+    assert "counted when their row ended; dashed: the pace that was allowed" in parsed.text
+    parsed = Parsed(write(path, A_RUN, summary_of(A_RUN, rate=0)))
+    assert not parsed.all("line")
+    assert "allowed" not in parsed.text
+
+
 @pytest.mark.parametrize(("seconds", "expected"), [(0.25, "0.2 s"), (61.0, "1 min 1 s"), (7260.0, "2 h 1 min")])
 def test_duration_units(path: Path, seconds: float, expected: str) -> None:
     """The duration of a run is given in hours, minutes or seconds."""

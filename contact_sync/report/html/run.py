@@ -7,6 +7,7 @@ from contact_sync.i18n import _, labelled, ngettext
 from contact_sync.model import Summary, readable
 from contact_sync.report.html.markup import NOTHING, Markup, drawing, duration, element, joined, number, section
 
+_HEADROOM = 1.1  # above the line of the pace that was allowed
 _SHORTEST = 5  # seconds of a run whose requests are drawn
 _BARS = 60  # of the plot of requests, at most
 _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds that one of them may cover
@@ -15,12 +16,8 @@ _WIDTHS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # seconds t
 def run_section(summary: Summary, attempts: Counter[str]) -> Markup:
     """Return the section; `attempts` counts the requests of each second, a time of UTC."""
     seconds = {int(datetime.fromisoformat(at).timestamp()): many for at, many in attempts.items()}
-    parts = [
-        element("dl", _facts(summary, seconds), class_="facts"),
-        _pace(seconds) if _is_long(seconds) else NOTHING,
-        _reading(summary),
-    ]
-    return section("run", _("The run"), *parts)
+    pace = _pace(seconds, summary.rate or 0) if _is_long(seconds) else NOTHING
+    return section("run", _("The run"), element("dl", _facts(summary, seconds), class_="facts"), pace, _reading(summary))
 
 
 def _facts(summary: Summary, attempts: dict[int, int]) -> Markup:
@@ -33,7 +30,10 @@ def _facts(summary: Summary, attempts: dict[int, int]) -> Markup:
         lines.append((_("Duration"), duration(summary.seconds), ""))
     if attempts:
         average = number(sum(attempts.values()) / (max(attempts) + 1 - min(attempts)), 1)
-        lines.append((_("Pace"), _("{pace} requests a second", pace=average), ""))
+        asked = _("at most {rate} were allowed", rate=_rate(summary.rate)) if summary.rate else ""
+        lines.append((_("Pace"), _("{pace} requests a second", pace=average), asked))
+    if summary.throttled:
+        lines.append((_("Throttled"), number(summary.throttled), _("answers that asked for fewer requests (429)")))
     return joined(
         element("div", element("dt", name), element("dd", value, element("small", more) if more else NOTHING))
         for name, value, more in lines
@@ -44,18 +44,27 @@ def _is_long(attempts: dict[int, int]) -> bool:
     return bool(attempts) and max(attempts) - min(attempts) >= _SHORTEST
 
 
-def _pace(attempts: dict[int, int]) -> Markup:
+def _rate(rate: float) -> str:
+    return number(rate, 0 if rate == int(rate) else 2)
+
+
+def _pace(attempts: dict[int, int], rate: float) -> Markup:
+    """Return the plot of the requests over time, with a line at the `rate` that was asked for, if any."""
     begin, end = min(attempts), max(attempts) + 1
     width = next((width for width in _WIDTHS if width * _BARS >= end - begin), -(-(end - begin) // _BARS))
     bars: Counter[int] = Counter()
     for second, many in attempts.items():
         bars[(second - begin) // width] += many
-    most, last = max(bars.values()), max(bars) + 1
-    fastest = number(most / width, 1)
+    last, fastest = max(bars) + 1, number(max(bars.values()) / width, 1)
+    asked = rate * width
+    most = max(*bars.values(), asked * _HEADROOM)  # the height of the plot
     span = {"begin": _clock(begin), "end": _clock(end)}
     caption = _("Up to {pace} requests a second, between {begin} and {end}", pace=fastest, **span)
     titles = {bar: element("title", labelled(_clock(begin + bar * width), number(many))) for bar, many in bars.items()}
     drawn = [element("rect", titles[bar], x=bar + 0.06, y=most - bars[bar], width=0.88, height=bars[bar]) for bar in sorted(bars)]
+    if rate:
+        drawn.append(element("line", x1=0, x2=last, y1=most - asked, y2=most - asked))
+        caption = _("Requests between {begin} and {end}, counted when their row ended; dashed: the pace that was allowed", **span)
     ticks = [element("span", _clock(begin + last * width * part // 4)) for part in range(5)]
     return element(
         "figure",
