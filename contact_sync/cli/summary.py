@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Summary
+from contact_sync.model import Cause, Outcome, Summary
 from contact_sync.report.formats import FORMATS
 
 _SHOWN_CAUSES = 10
@@ -42,7 +42,7 @@ def long_summary(summary: Summary) -> str:
         return _("Nothing to send again: the last run ({source}, {started}) left no row to send.", **about)
     heading = ngettext("{source}: {count} row.", "{source}: {count} rows.", summary.rows, source=summary.source)
     lines = [heading, *filter(None, [summary.banner]), *summary.findings, *warning_lines(summary), *summary.notes]
-    lines += ["", *(f"{count:>8} {outcome}" for outcome, count in summary.outcomes.items()), ""]
+    lines += ["", *(f"{count:>8} {Outcome(outcome).named}" for outcome, count in summary.outcomes.items()), ""]
     lines += [*filter(None, [summary.news]), *_causes(summary, _SHOWN_CAUSES, example=True)]
     lines += [_("Stopped: {reason}", reason=reason) for reason in summary.reasons]
     if summary.requests and summary.seconds:  # unknown of a run that was killed
@@ -67,7 +67,7 @@ def warning_lines(summary: Summary) -> list[str]:
 
 def short_summary(summary: Summary) -> str:
     """Return a summary for a mail from cron: ten lines, without names and numbers of contacts."""
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in summary.outcomes.items())
+    counts = ", ".join(f"{count} {Outcome(outcome).named}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {labelled(summary.source, counts)}."]
     lines += [*filter(None, [summary.banner]), *summary.reasons, *warning_lines(summary)]
     reports = {"report": summary.report, **{name: path for name, path in summary.outputs.items() if name == "page"}}

@@ -629,6 +629,6 @@ def test_in_french(workspace: Workspace) -> None:
     assert re.search(r"en \d+,\d s ", result.stderr.decode())
     (line,) = [line for line in workspace.lines() if line["sync_outcome"] == "invalid"]
     assert line["sync_code"] == "phone-unknown"
-    assert line["sync_message"].startswith("Ce numéro de téléphone n’existe pas")
+    assert line["sync_message"].startswith("«\u202fTéléphone\u202f» (colonne B)\u202f: Ce numéro de téléphone n’existe pas")
     by_locale = workspace.run(env=workspace.environment | {"LANG": "fr_FR.UTF-8"}).stderr.decode()
     assert by_locale.startswith(f"{workspace.source}\u202f: 5 lignes.")

@@ -236,6 +236,6 @@ def _with_fate(line: Line, counting: int, outcome: str) -> Line:
     if outcome == Outcome.READY:
         return line
     name = REPEATS_WRONG if outcome in ATTENTION else REPEATS_LEFT
-    repeats = Violation(name, detail={"row": str(counting), "outcome": outcome})
+    repeats = Violation(name, detail={"row": str(counting), "outcome": Outcome(outcome).named})
     code, message = filter(None, (line.code, repeats.code)), filter(None, (line.message, repeats.sentence()))
     return line._replace(code=",".join(code), message=" ".join(message))
