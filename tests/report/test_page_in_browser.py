@@ -385,6 +385,18 @@ def test_print(browse: Open, tmp_path: Path) -> None:
     assert not tab.get_by_role("searchbox").is_visible()
 
 
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="no pdftotext here: apt-get install poppler-utils")
+@in_a_browser
+def test_print_of_a_long_cell(browse: Open, tmp_path: Path) -> None:
+    """A long cell leaves the remedies of all rows their width."""
+    message = f"Fix it, {'and look at the cell again, ' * 4}please."
+    names = ("C" * 70, "A" * 40), ("C1", "Zoé")
+    lines = [line(n, *names[n != 9], "NC", "", outcome="invalid", message=message) for n in range(60)]
+    browse(lines).pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True)
+    printed = subprocess.run(["pdftotext", tmp_path / "page.pdf", "-"], capture_output=True, check=True, text=True).stdout
+    assert printed.count("\f") <= 6
+
+
 @in_a_browser
 def test_french_in_a_browser(browse: Open, french: None) -> None:
     """The script's sentences and numbers are French as well, and each outcome has its stable word beside the French one."""

@@ -2,13 +2,19 @@
 
 import io
 import re
+import zipfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import openpyxl
 import pytest
+import xlsxwriter
 from hypothesis import example, given
 from hypothesis import strategies as st
 from openpyxl.utils.datetime import WINDOWS_EPOCH
@@ -61,7 +67,7 @@ def cells(draw: st.DrawFn, number: int, column: int) -> str:
     )
     style, kind = draw(styles), draw(kinds)
     if not draw(st.integers(0, 4)):
-        return f"<c{reference}{style}/>"
+        return f"<c{reference}{style}{draw(st.sampled_from(['/>', ' />', '></c>']))}"
     value = draw(st.sampled_from("0123456")) if kind == ' t="s"' and draw(st.integers(0, 30)) else draw(values)
     content = f"{draw(formulas)}<v>{value}</v>"
     if "inlineStr" in kind:
@@ -233,23 +239,73 @@ def test_any_strings(strings: list[str], block: int) -> None:
             assert attempted(found) == one
 
 
+def parsed_bytes(part: bytes, parse: Callable[[io.BytesIO], object]) -> int:
+    """Return the number of bytes of a part that expat gets, of a sheet or of shared strings."""
+    parsed: list[int] = []
+
+    def count(pieces: Iterable[bytes], _handler: object) -> Iterator[None]:
+        parsed.append(sum(map(len, pieces)))
+        yield
+
+    with patch.object(fast, "parse_pieces", count):
+        parse(io.BytesIO(part))
+    return sum(parsed)
+
+
+def parsed_of_sheet(part: bytes) -> int:
+    """Return the number of bytes of a sheet that expat gets."""
+    return parsed_bytes(part, lambda file: deque(fast.parse_rows(file, _Ignored()), 0))
+
+
 def test_most_rows_need_no_parser() -> None:
-    """The rows of an ordinary sheet, and those with one strange row among them, are recognised."""
+    """One strange row in an ordinary sheet costs a block at most."""
     cells_of = '<c r="A{0}" s="1"><v>{0}</v></c><c r="B{0}" t="s"><v>0</v></c><c r="C{0}"/>'
     rows = [f'<row r="{n}" spans="1:3">{cells_of.format(n)}</row>' for n in range(1, 3000)]
     rows[1500] = '<row r="1501"><c r="A1501" t="inlineStr"><is><r><t>a</t></r></is></c></row>'
     xml = f"<worksheet {MAIN}><sheetData>{''.join(rows)}</sheetData></worksheet>".encode()
-    parsed: list[int] = []
-
-    def parse(pieces: Iterable[bytes], _handler: object) -> Iterator[None]:
-        parsed.append(sum(map(len, pieces)))
-        yield
-
-    with patch.object(fast, "parse_pieces", parse):
-        for _block in fast.parse_rows(io.BytesIO(xml), _Ignored()):
-            pass
-    assert sum(parsed) < 2 * fast._BLOCK
+    assert parsed_of_sheet(xml) < 2 * fast._BLOCK
     compare(xml)
+
+
+ROWS: list[list[object]] = [
+    ["contactId", "Prénom", "Naissance", "Points"],
+    *([f"C{n}", "Zoé", date(1980, 1, 1 + n % 28), n] for n in range(4000)),
+]
+
+
+def by_openpyxl(path: Path, *, write_only: bool) -> None:
+    """Write the rows with openpyxl."""
+    book = openpyxl.Workbook(write_only=write_only)
+    sheet = book.create_sheet("Contacts") if write_only else book["Sheet"]
+    for number, row in enumerate(ROWS):
+        cells: list[object] = [*row, None if number % 3 else "x"]
+        sheet.append(cells)
+    book.save(path)
+
+
+def by_xlsxwriter(path: Path) -> None:
+    """Write the rows with XlsxWriter."""
+    with xlsxwriter.Workbook(path, {"default_date_format": "dd/mm/yyyy"}) as book:
+        sheet = book.add_worksheet("Contacts")
+        for number, row in enumerate(ROWS):
+            sheet.write_row(number, 0, row)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [partial(by_openpyxl, write_only=False), partial(by_openpyxl, write_only=True), by_xlsxwriter],
+    ids=["openpyxl", "write-only", "XlsxWriter"],
+)
+def test_usual_workbooks_need_no_parser(tmp_path: Path, write: Callable[[Path], None]) -> None:
+    """Of sheets and shared strings as libraries write them, expat gets only what is around the rows."""
+    write(tmp_path / "book.xlsx")
+    with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
+        part = archive.read("xl/worksheets/sheet1.xml")
+        assert parsed_of_sheet(part) < 2000 < len(part)
+        compare(part)
+        if "xl/sharedStrings.xml" in archive.namelist():
+            strings = archive.read("xl/sharedStrings.xml")
+            assert parsed_bytes(strings, lambda file: fast.parse_strings(file, _Ignored())) < 500 < len(strings)
 
 
 class _Ignored:

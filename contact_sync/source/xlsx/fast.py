@@ -21,7 +21,7 @@ _FORGOTTEN = 10_000  # shapes that are counted
 
 _ATTRIBUTES = r'(?: [A-Za-z_][\w:.\-]*="[^"<&\x00-\x1f]*")*'
 _TEXT = r"[^<>&\x00-\x08\x0b-\x1f\ufffe\uffff]*"  # without what XML rewrites or forbids
-_FORMULA = rf"<f{_ATTRIBUTES}(?:/>|>{_TEXT}</f>)"
+_FORMULA = rf"<f{_ATTRIBUTES}(?: ?/>|>{_TEXT}</f>)"
 _INLINE = r'<is><t(?: xml:space="preserve")?>'
 _START = rf'<row r="([1-9][0-9]{{0,6}})"({_ATTRIBUTES})'
 _HEAD = re.compile(
@@ -30,10 +30,10 @@ _HEAD = re.compile(
     rb"(?:(?!<[!?]| xmlns=).)*?<sheetData>",
     re.DOTALL,
 )
-_ROW = re.compile(rf"{_START}(?:/>|>(.*?)</row>)", re.DOTALL | re.ASCII)
+_ROW = re.compile(rf"{_START}(?: ?/>|>(.*?)</row>)", re.DOTALL | re.ASCII)
 _CELL = re.compile(
     rf'<c r="([A-Z]{{1,3}})([0-9]+)"(?: s="([0-9]+)")?(?: t="(n|s|b|e|d|str|inlineStr)")?'
-    rf"(?:/>|>({_FORMULA})?(?:<v>({_TEXT})</v>|{_INLINE}({_TEXT})</t></is>)?</c>)",
+    rf"(?: ?/>|>({_FORMULA})?(?:<v>({_TEXT})</v>|{_INLINE}({_TEXT})</t></is>)?</c>)",
     re.ASCII,
 )
 _STRING = rf'<si><t(?: xml:space="preserve")?>({_TEXT})</t></si>'
@@ -67,7 +67,7 @@ class CellShape(NamedTuple):
         style, kind = (f' {name}="{value}"' if value else "" for name, value in (("s", self.style), ("t", self.kind)))
         before, after = (_INLINE, "</t></is>") if self.kind == "inlineStr" else ("<v>", "</v>")
         inside = (_FORMULA if self.has_formula else "") + (f"{before}({_TEXT}){after}" if self.has_value else "")
-        return rf'<c r="{self.letters}\1"{style}{kind}' + (f">{inside}</c>" if inside else "(?:/>|></c>)")
+        return rf'<c r="{self.letters}\1"{style}{kind}' + (f">{inside}</c>" if inside else "(?: ?/>|></c>)")
 
 
 Row = tuple[str, ...]  # the number of a row, its attributes, and the values of the cells of its shape that have one
