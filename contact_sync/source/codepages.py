@@ -172,10 +172,11 @@ def choose_codepage(readings: Sequence[Reading], seen: bytes, name: str) -> tupl
     encoding = best.codepage.encoding
     if best.odd:
         warning = _(
-            "{name} is read as {encoding}, where “{odd}” would be unusual: check the names, or give --encoding.",
+            "{name} is read as {encoding} and then contains signs that few names have ({odd}): check the names that contain them, or "
+            "give --encoding.",
             name=name,
             encoding=encoding,
-            odd=" ".join(sorted(best.odd)),
+            odd=", ".join(sorted(best.odd)),
         )
     elif best.codepage is CODEPAGES[0]:
         return encoding, []
