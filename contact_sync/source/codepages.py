@@ -172,7 +172,7 @@ def choose_codepage(readings: Sequence[Reading], seen: bytes, name: str) -> tupl
     encoding = best.codepage.encoding
     if best.odd:
         warning = _(
-            "{name} is read as {encoding} and then contains signs that few names have ({odd}): check the names that contain them, or "
+            "{name} is read as {encoding} and then contains signs that few names have ({odd}): check the names with them, or "
             "give --encoding.",
             name=name,
             encoding=encoding,

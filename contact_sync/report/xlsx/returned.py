@@ -34,6 +34,7 @@ from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, RED, SI
 
 _FORMULA = re.compile(rb'(<c r="([A-Z]+[0-9]+)"[^>]*)>(<f\b[^>]*?(?:/>|>[^<]*</f>))(?:<v ?/>|<v></v>)')
 _MESSAGE_WIDTH = sheets.WIDTHS[COLUMNS.index("sync_message")]
+_Styles = dict[tuple[object, ...], Any]  # style of a cell before, and what is to be written → its style after
 _CELL, _F, _V, _ROW = (f"{{{SHEET_MAIN_NS}}}{tag}" for tag in ("c", "f", "v", "row"))
 
 
@@ -94,11 +95,12 @@ def _replace_fixes(book: Any, found: list[list[Cell]], summary: Summary) -> None
     first.page_setup.orientation, first.page_setup.paperSize, first.page_setup.fitToHeight = "landscape", sheets.A4, 0
     for row in range(1, len(notes) + 1):
         first.merge_cells(start_row=row, end_row=row, start_column=1, end_column=len(FIXES_WIDTHS))
+    known: _Styles = {}
     for row, cells in enumerate(sheets.fixes_table(found, notes), 1):
         first.row_dimensions[row].height = sheets.row_height(cells)
         for column, (value, style, place) in enumerate(cells, 1):
             cell = first.cell(row, column)
-            _put(cell, value, style)
+            _put(cell, value, style, known)
             if place:
                 cell.hyperlink = Hyperlink(ref=cell.coordinate, location=place)
 
@@ -115,10 +117,11 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
             cell.value = None
             cell.fill = PatternFill()
     of_fields, comments = layout.columns_of_fields, sheets.COMMENTS
+    known: _Styles = {}
     at = layout.base_position
     base = None if at is None else column_index_from_string(layout.letters[at])
     for line in lines:
-        _put_results(sheet, columns, line)
+        _put_results(sheet, columns, line, known)
         if line.base and base is not None:
             sheet.cell(line.number, base).value = line.base
         if line.needs_attention:
@@ -132,9 +135,10 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
             yield sheets.fix_of(line, layout, place)
 
 
-def _put_results(sheet: Any, columns: list[int], line: Line) -> None:
+def _put_results(sheet: Any, columns: list[int], line: Line, known: _Styles) -> None:
+    style = Style(fill_of(line), wrapped=True)
     for column, value in zip(columns, line.results, strict=False):
-        _put(sheet.cell(line.number, column), value, Style(fill_of(line), wrapped=True))
+        _put(sheet.cell(line.number, column), value, style, known)
     if line.message:
         row = sheet.row_dimensions[line.number]
         row.height = max(row.height or 0, sheets.text_height(line.message, _MESSAGE_WIDTH))
@@ -153,7 +157,7 @@ def _result_columns(sheet: Any, header: int, cells: list[Any]) -> list[int]:
         _unhide(sheet, last + 1, last + len(missing))
     for column, name in enumerate(missing, last + 1):
         known[name] = column
-        _put(sheet.cell(header, column), name, BOLD)
+        _put(sheet.cell(header, column), name, BOLD, {})
         sheet.column_dimensions[get_column_letter(column)].width = sheets.WIDTHS[COLUMNS.index(name)]
     return [known[name] for name in COLUMNS]
 
@@ -193,15 +197,26 @@ def _font(before: Any, style: Style) -> Font:
     return font
 
 
-def _put(cell: Any, value: str | int | None, style: Style) -> None:
+def _put(cell: Any, value: str | int | None, style: Style, known: _Styles) -> None:
     """Write a number, or a text that is never run as a formula, not even once it was edited."""
-    cell.value = value or None
-    if isinstance(value, str) and value:
-        cell.value = sheets.cell_text(value)
+    text = value if isinstance(value, str) else ""
+    cell.value = sheets.cell_text(text) if text else value or None
+    if text:
         cell.data_type = "s"  # openpyxl would make a formula of =1+1, and an error of #N/A
+    # openpyxl compares all properties of a style at each assignment, which was a third of the time of a workbook.
+    is_text, is_quoted = bool(text), sheets.is_quoted(text)
+    key = (cell._style and cell._style.tobytes(), is_text, is_quoted, style)  # noqa: SLF001 - no public way is as fast
+    if key not in known:
+        _set_style(cell, style, is_text=is_text, is_quoted=is_quoted)
+        known[key] = cell._style  # noqa: SLF001 - as above
+    cell._style = copy(known[key])  # noqa: SLF001 - as above
+
+
+def _set_style(cell: Any, style: Style, *, is_text: bool, is_quoted: bool) -> None:
+    if is_text:
         cell.number_format = "@"
-        if sheets.is_quoted(value):
-            cell.quotePrefix = True
+    if is_quoted:
+        cell.quotePrefix = True
     if style.fill:
         cell.fill = _fill(style.fill)
     if style.bold or style.link:
