@@ -656,7 +656,7 @@ class Cause(NamedTuple):
         """The sentence for all of these rows, with dots for values that differ; only the code where no sentence is known."""
         sentence = gettext(CATALOGUE.get(self.code, self.code))
         columns = {self.field: self.column} if self.column else NO_COLUMNS
-        filled = sentence.format_map(defaultdict(lambda: "…", field=place_of(self.field, columns), likely="", rows=""))
+        filled = sentence.format_map(defaultdict(lambda: "…", field=place_of(self.field, columns), likely="", rows="", clear=""))
         return _placed(filled, self.code, self.field, columns)
 
     @property

@@ -13,16 +13,21 @@ _FEWEST_CAUSES = 3  # lines that are kept for causes, however many warnings ther
 
 
 def cause_line(cause: Cause, *, example: bool) -> str:
-    """Return one line about all rows that share a cause; with `example`, the sentence of the first of them."""
-    sentence = cause.example if example and cause.code not in QUOTING else cause.in_general
+    """Return one line about all rows that share a cause; with `example`, the sentence of the first of them if they differ."""
+    is_safe = cause.code not in QUOTING and (example or cause.is_shared)
+    sentence = cause.example if is_safe else cause.in_general
     if cause.column and cause.column.place not in sentence:
         sentence = labelled(cause.column.place, sentence)
     place = _("row {row}", row=cause.first)
     if cause.rows > 1:
         place = _("{rows} rows (first: row {first})", rows=cause.rows, first=cause.first)
     if cause.fresh:
-        place = _("{rows}, new", rows=place) if cause.rows == 1 else _("{rows}, {fresh} new", rows=place, fresh=cause.fresh)
+        place = _("{rows}, new", rows=place) if cause.rows == 1 else _new(place, cause.fresh)
     return labelled(place, sentence)
+
+
+def _new(place: str, count: int) -> str:
+    return ngettext("{rows}, {count} of them new", "{rows}, {count} of them new", count, rows=place)
 
 
 def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
@@ -70,7 +75,9 @@ def short_summary(summary: Summary) -> str:
     counts = ", ".join(f"{count} {Outcome(outcome).named}" for outcome, count in summary.outcomes.items())
     lines = [f"contact-sync: {labelled(summary.source, counts)}."]
     lines += [*filter(None, [summary.banner]), *summary.reasons, *warning_lines(summary)]
-    reports = {"report": summary.report, **{name: path for name, path in summary.outputs.items() if name == "page"}}
+    # What an operator corrects is the workbook, where there is one.
+    first = {"workbook": summary.outputs["workbook"]} if "workbook" in summary.outputs else {"report": summary.report}
+    reports = first | {name: path for name, path in summary.outputs.items() if name == "page"}
     end = [FORMATS[name].line(path) for name, path in reports.items() if path] or [""]
     end[-1] = " ".join(filter(None, [end[-1], _("(exit code {code})", code=summary.exit_code)]))
     lines = lines[: _SHORT - len(end) - min(len(summary.causes_of_rows), _FEWEST_CAUSES) - bool(summary.news)]

@@ -135,8 +135,8 @@ def _reading(path: Path) -> Iterator[None]:
         raise MissingError("{path} does not exist: check the name, and whether the export has run.", path=path) from error
     except PermissionError as error:
         raise BusyError(
-            "{path} cannot be read: permission denied; give this user read access, or close the program that has it open, and "
-            "run again.",
+            "{path} cannot be read: permission denied; give this user read access, run this as the user of the job, or close the "
+            "program that has it open, and run again.",
             path=path,
         ) from error
     except (OSError, ValueError) as error:

@@ -34,8 +34,8 @@ CATALOGUE: dict[str, str] = {
     "repeats-left": N_("Row {row} counts for this contact and is {outcome}: this row is in place when that one is."),
     "hidden": N_("The row is hidden and was left out because of --hidden skip."),
     "row-hidden": N_(
-        "The row is hidden or filtered out, so nothing of the file was sent: show or delete it, or choose --hidden include or "
-        "--hidden skip."
+        "The row is hidden or filtered out, so nothing of the file was sent: clear the filter or show the row, or choose "
+        "--hidden include or --hidden skip."
     ),
     "superseded": N_(
         "A newer file sets {fields} of this contact, so this row was not sent: correct the newest file, or send this one "
@@ -88,7 +88,8 @@ CATALOGUE: dict[str, str] = {
     "text-control": N_("{field} contains a control character or a line break: type it again."),
     "text-quoted": N_("{field} is in quotation marks: remove the quotation marks, and any space before them."),
     "text-damaged": N_(
-        "{field} contains damaged characters or markup, as in “LefÃ¨vre” or <b>: type it again{likely}, and export as UTF-8."
+        "{field} contains damaged characters or markup, as in “LefÃ¨vre”, “H?lène” or <b>: type it again{likely}, and export as "
+        "UTF-8."
     ),
     "cell-error": N_(
         "{field} shows a spreadsheet error ({error}): fix the formula, or export again when the sheet is calculated completely."
@@ -115,21 +116,26 @@ CATALOGUE: dict[str, str] = {
         "This phone number does not exist: check the digits, begin with + and the country code, or leave the cell empty to keep "
         "the stored number."
     ),
-    "phone-not-mobile": N_("This is not a mobile number, so no SMS can reach it: write the mobile number."),
+    "phone-not-mobile": N_(
+        "This is not a mobile number, so no SMS can reach it: write the mobile number, or leave the cell empty to keep the "
+        "stored number."
+    ),
     # date
-    "date-unknown": N_("The date cannot be read: write it as 31/12/2020 or 2020-12-31."),
-    "date-calendar": N_("This day does not exist: correct the date."),
+    "date-unknown": N_(
+        "The date cannot be read: write it as 31/12/2020 or 2020-12-31, or leave the cell empty to keep the stored one."
+    ),
+    "date-calendar": N_("This day does not exist: correct the date, or leave the cell empty to keep the stored one."),
     "date-two-digits": N_("The year has two digits: write all four."),
-    "date-serial": N_("This is Excel's number for a day, not a date: format the cell as a date."),
+    "date-serial": N_("This is Excel's number for a day, not a date: type the date, as 31/12/2020."),
     "date-month-first": N_("The month comes before the day: write the day first, 31/12/2020, or 2020-12-31."),
     "date-ambiguous": N_(
-        "The header or other dates of this file have the month before the day, so this date can be read two ways: write it as "
-        "2020-12-31."
+        "The header or other dates of this file have the month before the day{rows}, so this date can be read two ways: correct "
+        "those first, or write this one as 2020-12-31."
     ),
     "date-range": N_("The date is out of range ({earliest} to {latest}): correct it."),
     "date-time": N_("The date has a time of day or a time zone, so the day is not certain: write only the day."),
     # url
-    "url-email": N_("This is an e-mail address, not a web address: empty the cell, or write the web site."),
+    "url-email": N_("This is an e-mail address, not a web address: write the web site, or leave the cell empty."),
     "url-scheme": N_("The address must begin with http:// or https://: write the whole address."),
     "url-host": N_("The address has no valid host name, or is two addresses: correct it."),
     "url-characters": N_("The address contains a space or a character that is not allowed: correct it."),

@@ -212,7 +212,9 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
     path = account.state_dir
     known = accounts(path)
     if not known:
-        raise ConfigError("There is no ledger in {path}: check --state-dir, or run a file first.", path=path)
+        raise ConfigError(
+            "There is no ledger in {path}: run this as the user of the job, check --state-dir, or run a file first.", path=path
+        )
     folder = _StateFolder(path)
     choice = folder.accounts.choose(account, identify)
     if choice.is_known and choice.ledger in known:

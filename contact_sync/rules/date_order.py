@@ -1,9 +1,10 @@
 """The order of day and month in a source: signs that a date such as 03/04/2020 may have the month first."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from contact_sync.model import ID, NAMES, PHONE, Violation
+from contact_sync.i18n import ngettext
+from contact_sync.model import ID, LISTED, NAMES, PHONE, Chunk, Violation, listed
 from contact_sync.rules.cells import DATE, URL
 
 _MONTH_FIRST = {"date-month-first", "cell-converted"}  # the latter: a base token proves it
@@ -23,6 +24,7 @@ class DateOrder:
         self._others = [] if self._day < 0 else [at for at in range(len(columns)) if at not in judged]
         self._is_month_first = self._day >= 0 and _is_header(columns[self._day]) is not None
         self._is_day_first = False  # by a date of the field
+        self.rows: list[int] = []  # numbers of the first rows whose date of the field has the month first
         self._is_other_month_first = False
 
     @property
@@ -30,11 +32,20 @@ class DateOrder:
         """True when a date that can be read two ways may have the month first."""
         return self._is_month_first or (self._is_other_month_first and not self._is_day_first)
 
-    def observe(self, rows: Sequence[Sequence[str]], violations: Iterable[Collection[Violation]]) -> None:
-        """Take in rows and the violations that were found in them."""
-        self._is_month_first = self._is_month_first or any(
-            v.code in _MONTH_FIRST and v.field == DATE for found in violations for v in found
-        )
+    @property
+    def violation(self) -> Violation:
+        """The violation of a date that can be read two ways, with the rows that make it so."""
+        rows = ngettext("row {rows}", "rows {rows}", len(self.rows), rows=listed(self.rows)) if self.rows else ""
+        return Violation("date-ambiguous", DATE, {"rows": f" ({rows})" if rows else ""})
+
+    def observe(self, chunk: Chunk, violations: Mapping[int, Collection[Violation]]) -> None:
+        """Take in rows, and the violations that were found in them by position."""
+        rows = chunk.rows
+        for position, found in violations.items():
+            if any(violation.code in _MONTH_FIRST and violation.field == DATE for violation in found):
+                self._is_month_first = True
+                if len(self.rows) <= LISTED:
+                    self.rows.append(chunk.numbers[position])
         if self._is_month_first or self._is_day_first or not self._others:
             return
         self._is_day_first = _find_day_first("\n".join([row[self._day] for row in rows])) is not None

@@ -122,13 +122,13 @@ def stage(
         hashes.add(block, verdicts.payloads, untouched | stale.keys())
         damage.observe(block.numbers, block.ids, verdicts.payloads, to_send)
         ambiguous.extend(chunk.numbers[position] for position in verdicts.ambiguous if position not in chunk.skipped)
-        order.observe(chunk.rows, verdicts.violations.values())
+        order.observe(chunk, verdicts.violations)
         rows += len(block.numbers)
         tick(len(block.numbers))
     if bases:
         bases.refuse_foreign()
     if order.is_doubtful:
-        _flag(ambiguous, Violation("date-ambiguous", "date"), ledger)
+        _flag(ambiguous, order.violation, ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
     _resolve_duplicates(hashes, ledger, settings.source.duplicates)
     source.warnings += damage.warnings(source.layout.columns_of_fields)

@@ -119,12 +119,14 @@ def test_causes_of_a_mail(console: Console, recorder: Recorder, warnings: int, c
 @pytest.mark.parametrize("message", [f"“Prénom” (column B) {TOO_LONG}", ""])
 @pytest.mark.parametrize("quiet", [False, True])
 def test_sentence_of_a_cause(console: Console, recorder: Recorder, message: str, *, quiet: bool) -> None:
-    """The long summary has the message of a cause's first row; a mail, or a cause without one, has the general sentence."""
+    """A cause has the message of its first row; a mail where the others have it, too; else, or without one, the general sentence."""
     console.quiet = quiet
     console.print_summary(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message, column=FIRSTNAME)]))
     general = "“Prénom” (column B) has … characters, … at most: shorten it."
-    line = f"2 rows (first: row 7): {general if quiet or not message else message}"
-    assert line in recorder.read().err.splitlines()
+    assert f"2 rows (first: row 7): {message or general}" in recorder.read().err.splitlines()
+    made = Cause("invalid", "text-length", "firstname", 2, 7, message, is_shared=False, column=FIRSTNAME)
+    console.print_summary(summary(causes=[made]))
+    assert f"2 rows (first: row 7): {general if quiet or not message else message}" in recorder.read().err.splitlines()
 
 
 def test_mail_says_what_is_new(console: Console, recorder: Recorder) -> None:
@@ -139,11 +141,11 @@ def test_mail_says_what_is_new(console: Console, recorder: Recorder) -> None:
     console.print_summary(summary(causes=[*found, *old], outputs=page))
     lines = recorder.read().err.splitlines()
     assert lines[1] == "3 problems are new since the last run."
-    assert lines[2].startswith("5 rows (first: row 2), 2 new: This is Excel's number")
+    assert lines[2].startswith("5 rows (first: row 2), 2 of them new: This is Excel's number")
     assert lines[3].startswith("row 3, new: This is Excel's number")
     assert lines[-3:] == [
         "and 17 more causes, in the report.",
-        "Report: contacts.results.csv",
+        "Workbook: contacts.results.xlsx",
         "Page: contacts.results.html (exit code 3)",
     ]
     assert len(lines) == 10

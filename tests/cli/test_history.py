@@ -20,7 +20,10 @@ def test_missing_ledger_or_run(main: Main, served: tuple[Sandbox, list[str]]) ->
     _, options = served
     for command in ("retry", "report", "history"):
         assert main(command, *options) == 2
-        assert "There is no ledger in state: check --state-dir, or run a file first." in main.read().err
+        assert (
+            "There is no ledger in state: run this as the user of the job, check --state-dir, or run a file first."
+            in main.read().err
+        )
     assert main("run", write("C000001;Zoé"), "-n", *options) == 0
     assert main("report", *options) == 2
     assert "There is no run whose rows are still kept" in main.read().err

@@ -23,7 +23,7 @@ WRONG = [
     ("run x --quiet=1", "L’option '--quiet' ne prend pas de valeur."),
     ("check a b c", "Arguments en trop (b c)"),
     ("run x --blank no", "'no' n’est pas dans la liste\u202f: 'ask', 'keep', 'clear'."),
-    ("run x --rate fast", "Valeur incorrecte pour '--rate'\u202f: écrivez le nombre de tentatives par seconde"),
+    ("run x --rate fast", "Valeur incorrecte pour '--rate'\u202f: écrivez le nombre de requêtes par seconde"),
     ("run x --workers 0", "écrivez un nombre entier de 1 à 256."),
     ("run x --report -", "écrivez le nom d’un fichier ou d’un dossier."),
     ("help nothing", "Il n’y a pas d’aide sur «\u202fnothing\u202f»"),

@@ -30,8 +30,8 @@ CODES = {
     SHOWN: 3,
     "sudo install -m 600 -o contacts /dev/stdin /etc/contact-sync.key": 0,
     "contact-sync --version": 0,
-    "contact-sync check /srv/contacts/contacts.csv": 0,
-    "contact-sync run /srv/contacts/contacts.csv --sandbox": 0,
+    "sudo -u contacts contact-sync check /srv/contacts/contacts.csv": 0,
+    "sudo -u contacts contact-sync run /srv/contacts/contacts.csv --sandbox": 0,
     "/usr/local/bin/contact-sync run /srv/contacts/contacts.csv --api-key-file /etc/contact-sync.key --quiet": 0,
     "contact-sync schedule /srv/contacts/contacts.csv --api-key-file /etc/contact-sync.key": 0,
     "contact-sync schedule contacts.csv --api-key-file /etc/contact-sync.key": 0,
@@ -73,10 +73,12 @@ CODES = {
 
 NOT_RUN = {
     "make test": "it would run this test",
-    "sudo python3 -m venv /opt/contact-sync": "it needs a package index",
+    "sudo /usr/bin/python3 -m venv /opt/contact-sync": "it needs a package index",
     "sudo /opt/contact-sync/bin/pip install -c constraints.txt .": "it needs a package index",
     "sudo /opt/contact-sync/bin/pip install --upgrade -c constraints.txt .": "it needs a package index",
     "sudo ln -s /opt/contact-sync/bin/contact-sync /usr/local/bin/contact-sync": "the link is part of the prepared machine",
+    "sudo -u contacts contact-sync history": "it needs a run of that user",
+    "sudo usermod -aG contacts NAME": "it needs root",
     "sudo useradd --system --create-home contacts": "it needs root",
     "sudo install -d -m 2770 -o contacts -g contacts /srv/contacts": "it needs root",
     "sudo crontab -e -u contacts": "it needs root and an editor",
@@ -97,6 +99,7 @@ NOT_RUN = {
 SUBSTITUTES = {
     r"(?<![\w.])/(?=(etc|opt|srv|tmp|usr)/)": "",  # relative to the temporary folder, in which every command is run
     r"^sudo install (.*)-o contacts ": r"install \1",  # which needs neither root nor another user
+    r"^sudo -u contacts ": "",  # the same
     r"\bCOMMAND\b": "run",
     r"--port 8080": "--port 0",  # which may be in use
     r"^make demo": f"make --old-file {PROGRAM.parents[1]}/.installed demo DEMO={PROGRAM.parents[1]}",  # installed already

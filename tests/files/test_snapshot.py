@@ -198,7 +198,9 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for function in ("builtins.open", "pathlib.Path.stat"):
         with (
             _failing(function, denied, monkeypatch),
-            pytest.raises(BusyError, match="permission denied; give this user read access, or close"),
+            pytest.raises(
+                BusyError, match="permission denied; give this user read access, run this as the user of the job, or close"
+            ),
         ):
             content_of(path, Time())
 

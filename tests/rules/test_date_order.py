@@ -2,7 +2,7 @@
 
 import pytest
 
-from contact_sync.model import Violation
+from contact_sync.model import Chunk, Violation
 from contact_sync.rules.date_order import DateOrder
 
 MAPPING = {"contactId": 0, "date": 1, "custom1": 2, "firstname": 4}
@@ -12,7 +12,7 @@ def is_doubtful(header: str, *rows: tuple[str, ...], code: str = "") -> bool:
     """Return the verdict on a source with this header of its dates, of the rows of which each is a chunk."""
     order = DateOrder(["contactId", header, "custom1", "Note", "firstname"], MAPPING)
     for row in rows:
-        order.observe([["C1", *row, *[""] * (4 - len(row))]], [[Violation(code, "date")]] if code else [])
+        order.observe(Chunk([2], [["C1", *row, *[""] * (4 - len(row))]]), {0: [Violation(code, "date")]} if code else {})
     return order.is_doubtful
 
 
@@ -72,8 +72,20 @@ def test_other_text(text: str) -> None:
     assert not is_doubtful("date", ("03/04/1980", text, text), ("", "", "", "12/31/2023"))
 
 
+def test_rows_that_prove_it() -> None:
+    """The violation of the other dates names the rows with the month first."""
+    order = DateOrder(["contactId", "date"], {"contactId": 0, "date": 1})
+    assert order.violation.sentence().startswith("The header or other dates of this file have the month before the day, so")
+    for start in (2, 40):
+        rows = [["C1", "12/13/1980"]] * 2
+        order.observe(
+            Chunk([start, start + 1], rows), {1: [Violation("date-month-first", "date")], 0: [Violation("url-email", "url")]}
+        )
+    assert "have the month before the day (rows 3 and 41), so" in order.violation.sentence()
+
+
 def test_source_without_dates() -> None:
     """A source without the field has no doubtful dates."""
     order = DateOrder(["contactId", "mm/dd/yyyy"], {"contactId": 0})
-    order.observe([["C1", "12/31/2023"]], [])
+    order.observe(Chunk([2], [["C1", "12/31/2023"]]), {})
     assert not order.is_doubtful

@@ -153,6 +153,29 @@ def test_a_row_without_an_id(tmp_path: Path) -> None:
     assert judge(sheet(HEAD[:3], *rows, change=change), tmp_path) == {2: ON_ID, 3: "id-missing contactId"}
 
 
+@pytest.mark.parametrize("kind", ["xls", "xlsx"])
+def test_an_id_that_is_missing(kind: str, tmp_path: Path) -> None:
+    """A row without an id is not taken for struck through because another row of the file is."""
+    if kind == "xls":
+
+        def write(book: Any) -> None:
+            book.write(1, 1, "Léa")
+            for column in (0, 1):
+                book.write(2, column, CELLS[1][column], xlwt.easyxf("font: struck_out on"))
+
+        found = judge(xls(HEAD[:2], change=write), tmp_path)
+    else:
+        marks = sheet(HEAD[:2], [None, "Léa"], CELLS[1], change=lambda contacts: strike(contacts["A3"], contacts["B3"]))
+        found = judge(marks, tmp_path)
+    assert found == {2: "id-missing contactId", 3: ON_ID}
+
+
+def strike(*cells: Any) -> None:
+    """Strike cells of an .xlsx through."""
+    for struck in cells:
+        struck.font = Font(strike=True)
+
+
 def test_a_font_that_says_no(tmp_path: Path) -> None:
     """A font may say that it does not strike through."""
     struck = struck_xlsx([[1, 1]])

@@ -112,7 +112,7 @@ def _note(found: int, more: int, summary: Summary, *, is_whole: bool) -> str:
             "Correct {name} itself.",
             **counts,
         )
-    return sheets.fixes_note(found, summary)
+    return sheets.fixes_note(found, summary, sheets.SHEET)
 
 
 def _as_xlsm(content: io.BytesIO) -> io.BytesIO:

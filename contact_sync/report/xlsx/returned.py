@@ -64,7 +64,7 @@ def save(original: Original, context: ReportContext, lines: Iterable[Line], file
         book: Any = reader.wb
         parts = reader.parts()
         found = list(_mark_up(book[original.sheet], original, context.layout, lines))
-        _replace_fixes(book, found, context.summary)
+        _replace_fixes(book, found, context.summary, original.sheet)
         book.template = False
         book.calculation.fullCalcOnLoad = True
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -73,8 +73,8 @@ def save(original: Original, context: ReportContext, lines: Iterable[Line], file
         return {part: parts[title] for part, title in written.items() if title in parts}
 
 
-def _replace_fixes(book: Any, found: list[list[Cell]], summary: Summary) -> None:
-    """Replace the sheet of rows to fix of an earlier run, which a defined name identifies under any title."""
+def _replace_fixes(book: Any, found: list[list[Cell]], summary: Summary, contacts: str) -> None:
+    """Replace an earlier sheet of rows to fix, which has a defined name under any title; the rows are in the sheet `contacts`."""
     before = book.defined_names.pop(TO_FIX, None)
     if before and (title := sheet_of(before.value)) in book.sheetnames:
         del book[title]
@@ -85,7 +85,7 @@ def _replace_fixes(book: Any, found: list[list[Cell]], summary: Summary) -> None
     book.defined_names[TO_FIX] = DefinedName(TO_FIX, attr_text=sheets.place_of(first.title, "$A$1"), hidden=True)
     for column, width in enumerate(FIXES_WIDTHS, 1):
         first.column_dimensions[get_column_letter(column)].width = width
-    notes = sheets.fixes_notes(summary, sheets.fixes_note(len(found), summary))
+    notes = sheets.fixes_notes(summary, sheets.fixes_note(len(found), summary, contacts))
     if found:
         header = len(notes) + 1
         first.freeze_panes = f"A{header + 1}"

@@ -155,22 +155,24 @@ def fixes_notes(summary: Summary, note: str) -> list[str]:
     return [*filter(None, [summary.banner]), *summary.reasons, note]
 
 
-def fixes_note(found: int, summary: Summary) -> str:
-    """Return the sentence above the rows to fix, which says where the corrected workbook is saved."""
+def fixes_note(found: int, summary: Summary, sheet: str) -> str:
+    """Return the sentence above the rows to fix, which says in which sheet they are, and where the corrected workbook is saved."""
     if not found:
         return _("No row needs attention.")
     name = readable(summary.source.name)
     if summary.source.suffix.lower() in _TEXTS:
         return _(
-            "Rows to correct: {found}. Correct the red cells of the sheet {sheet} and save it as CSV in place of {name}: "
-            "the next run takes it.",
+            "Rows to correct: {found}. Correct the red cells of the sheet {sheet}, to which the row numbers lead, and save it as "
+            "CSV in place of {name}: the next run takes it.",
             found=found,
-            sheet=SHEET,
+            sheet=sheet,
             name=name,
         )
     return _(
-        "Rows to correct: {found}. Correct the red cells and save this workbook in place of {name}: the next run takes it.",
+        "Rows to correct: {found}. Correct the red cells of the sheet {sheet}, to which the row numbers lead, and save this "
+        "workbook in place of {name}: the next run takes it.",
         found=found,
+        sheet=sheet,
         name=name,
     )
 

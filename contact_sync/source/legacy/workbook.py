@@ -122,7 +122,8 @@ class _SpooledWorksheet(Worksheet):
                 return
             decoded = [_decode(cell, epoch) for cell in row[:width]]
             for position in struck:
-                if position < len(decoded):
+                # In an .xls a cell that does not exist has some style as well.
+                if position < len(decoded) and decoded[position] != BLANK:
                     decoded[position] = decoded[position]._replace(is_struck=True)
             decoded.extend([BLANK] * (width - len(decoded)))
             for repeated in range(max(number, first), min(number + repeat, last + 1)):
