@@ -119,7 +119,7 @@ def test_causes_of_a_mail(console: Console, recorder: Recorder, warnings: int, c
 @pytest.mark.parametrize("message", [f"“Prénom” (column B) {TOO_LONG}", ""])
 @pytest.mark.parametrize("quiet", [False, True])
 def test_sentence_of_a_cause(console: Console, recorder: Recorder, message: str, *, quiet: bool) -> None:
-    """A cause has the message of its first row; a mail where the others have it, too; else, or without one, the general sentence."""
+    """A cause has the message of its first row, a mail where the others have it, too; else it has the general sentence."""
     console.quiet = quiet
     console.print_summary(summary(causes=[Cause("invalid", "text-length", "firstname", 2, 7, message, column=FIRSTNAME)]))
     general = "“Prénom” (column B) has … characters, … at most: shorten it."

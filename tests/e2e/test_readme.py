@@ -195,7 +195,7 @@ def test_every_command_does_what_it_says(tmp_path: Path, sandbox: Callable[..., 
     assert all("Traceback" not in printed for _, printed in ended.values())
     printed = {command: text for command, (_, text) in ended.items()}
     assert re.findall(r"Exit code (\d+)", printed["make demo"]) == ["0", "0", "3"]
-    assert printed["contact-sync run /srv/contacts/contacts.csv --sandbox"].count("60 updated") == 1
+    assert printed["sudo -u contacts contact-sync run /srv/contacts/contacts.csv --sandbox"].count("60 updated") == 1
     assert " updated " in printed["contact-sync history --contact C000123"]
     assert "Contact forgotten" in printed["contact-sync forget C000123"]
     assert (tmp_path / "tmp/run.html").exists()

@@ -156,7 +156,7 @@ def fixes_notes(summary: Summary, note: str) -> list[str]:
 
 
 def fixes_note(found: int, summary: Summary, sheet: str) -> str:
-    """Return the sentence above the rows to fix, which says in which sheet they are, and where the corrected workbook is saved."""
+    """Return the sentence above the rows to fix, which says in which sheet they are, and where to save the workbook."""
     if not found:
         return _("No row needs attention.")
     name = readable(summary.source.name)
