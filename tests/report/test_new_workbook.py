@@ -68,7 +68,7 @@ def test_look_of_a_new_workbook(tmp_path: Path) -> None:
     book = openpyxl.load_workbook(tmp_path / "back.xlsx")
     sheet = book["Contacts"]
     assert (
-        "of the sheet Contacts, to which the row numbers lead, and save it as CSV in place of contacts.csv: the next run takes it."
+        "and save it as CSV in place of contacts.csv: the next run takes it."
         in book["To fix"]["A1"].value
     )
     assert [cell.value for cell in book["To fix"][3]] == [3, "phoneNumber (C)", "NC", BAD.message, "C2", "invalid"]
