@@ -67,10 +67,7 @@ def test_look_of_a_new_workbook(tmp_path: Path) -> None:
         formats.write("workbook", report, [batch], ReportContext(facts, layout))
     book = openpyxl.load_workbook(tmp_path / "back.xlsx")
     sheet = book["Contacts"]
-    assert (
-        "and save it as CSV in place of contacts.csv: the next run takes it."
-        in book["To fix"]["A1"].value
-    )
+    assert "and save it as CSV in place of contacts.csv: the next run takes it." in book["To fix"]["A1"].value
     assert [cell.value for cell in book["To fix"][3]] == [3, "phoneNumber (C)", "NC", BAD.message, "C2", "invalid"]
     assert {cell.font.name for one in book for row in one.iter_rows() for cell in row} == {"Arial"}
     assert all(width > len(name) + 1 for name, width in zip(COLUMNS, WIDTHS, strict=True))
