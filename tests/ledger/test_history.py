@@ -91,7 +91,7 @@ def test_staging_is_one_transaction(opened: Open, where: Path) -> None:
     def stage_some() -> None:
         with ledger.staging():
             ledger.stage(block(row(7), row(8)))
-            ledger.flag_invalid([(8, Violation("date-ambiguous", "date"))])
+            ledger.flag_invalid([(8, Violation("date-ambiguous", "date", {"rows": ""}))])
             assert ledger.outcomes() == {"invalid": 1, "": 1}
             with SqliteLedger(where, PRINTS, "account") as reader:
                 assert (reader.last_run(), list(lines_of(reader.batches()))) == ("run-1", before)

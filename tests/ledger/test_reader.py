@@ -200,7 +200,9 @@ def test_clears_of_ready_rows(opened: Open) -> None:
     emptied: dict[str, Any] = {"firstname": "", "custom1": ""}
     ledger.stage(block(*[row(n, "", Outcome.READY, **emptied) for n in (3, 4, 5)], plain=range(2, 8), outcome=Outcome.READY))
     assert ledger.clears() == 6
-    ledger.flag_invalid([(3, Violation("date-ambiguous", "date")), (7, Violation("date-ambiguous", "date"))])
+    ledger.flag_invalid(
+        [(3, Violation("date-ambiguous", "date", {"rows": ""})), (7, Violation("date-ambiguous", "date", {"rows": ""}))]
+    )
     ledger.settle([(4, Outcome.DUPLICATE, None)])
     assert ledger.clears() == 2
 

@@ -33,13 +33,13 @@ def test_flags_add_up(opened: Open) -> None:
     """A flag makes a row invalid and is appended to what was wrong with it before."""
     ledger = opened()
     ledger.stage(block(row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), row(4)))
-    ledger.flag_invalid([(2, Violation("date-ambiguous", "date")), (3, Violation("id-length", ID))])
+    ledger.flag_invalid([(2, Violation("date-ambiguous", "date", {"rows": ""})), (3, Violation("id-length", ID))])
     lines = list(lines_of(ledger.batches()))[:2]
     assert [(line.outcome, line.code, line.fields) for line in lines] == [
         ("invalid", "date-ambiguous", "date"),
         ("invalid", "date-serial,id-length", "date,contactId"),
     ]
-    assert lines[0].message == Violation("date-ambiguous", "date").sentence()
+    assert lines[0].message == Violation("date-ambiguous", "date", {"rows": ""}).sentence()
     assert lines[1].message == f"{Violation('date-serial', 'date').sentence()} {Violation('id-length', ID).sentence()}"
     assert [pending.number for pending in ledger.claim(-1)] == [4]
 
@@ -82,7 +82,7 @@ def test_plain_rows_share_the_outcome_of_their_chunk(opened: Open) -> None:
 def test_a_plain_row_is_flagged_or_settled(opened: Open) -> None:
     """A plain row that is flagged or settled gets its own record with the outcome it had, and is counted once."""
     ledger = opened()
-    doubt, reason = Violation("date-ambiguous", "date"), Violation("duplicate-ignored", ID, {"row": "2"})
+    doubt, reason = Violation("date-ambiguous", "date", {"rows": ""}), Violation("duplicate-ignored", ID, {"row": "2"})
     ledger.stage(block(row(3), plain=range(2, 8)))
     ledger.stage(block(plain=range(8, 12), outcome=Outcome.READY))
     ledger.settle([(10, Outcome.DUPLICATE, reason), (4, Outcome.DUPLICATE, None), (3, Outcome.DUPLICATE, None)])
@@ -108,7 +108,7 @@ def test_a_whole_chunk_is_flagged(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(plain=range(2, 1500)))
     ledger.stage(block(plain=[1500]))
-    flags = [(number, Violation("date-ambiguous", "date")) for number in range(2, 1500)]
+    flags = [(number, Violation("date-ambiguous", "date", {"rows": ""})) for number in range(2, 1500)]
     ledger.flag_invalid(flags[::-1])
     ledger.flag_invalid([(2, Violation("id-length", ID)), (2, Violation("id-clear", ID))])
     assert ledger.outcomes() == {"invalid": 1498, "unchanged": 1}
@@ -130,7 +130,7 @@ def test_a_failed_flag_leaves_nothing(opened: Open) -> None:
     ledger = opened()
     ledger.stage(block(plain=range(2, 6)))
     with pytest.raises(AttributeError):
-        ledger.flag_invalid([(2, Violation("date-ambiguous", "date")), (3, None)])  # type: ignore[list-item]
+        ledger.flag_invalid([(2, Violation("date-ambiguous", "date", {"rows": ""})), (3, None)])  # type: ignore[list-item]
     assert ledger.outcomes() == {"unchanged": 4}
     assert [line.outcome for line in lines_of(ledger.batches())] == ["unchanged"] * 4
 
@@ -143,7 +143,7 @@ def test_a_new_run_starts_without_state(opened: Open) -> None:
     ledger.report_unsent_as(Violation("limit", detail={"limit": "0"}), ready=False)
     begin_run(ledger, "another")
     ledger.stage(block(row(7), plain=[5, 6]))
-    ledger.flag_invalid([(6, Violation("date-ambiguous", "date"))])
+    ledger.flag_invalid([(6, Violation("date-ambiguous", "date", {"rows": ""}))])
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
 
 
@@ -165,7 +165,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
         for _ in range(data.draw(st.integers(0, 3))):
             some = data.draw(st.lists(st.sampled_from(numbers)))
             if data.draw(st.booleans()):
-                ledger.flag_invalid([(number, Violation("date-ambiguous", "date")) for number in some])
+                ledger.flag_invalid([(number, Violation("date-ambiguous", "date", {"rows": ""})) for number in some])
                 truth |= dict.fromkeys(some, "invalid")
             else:
                 ledger.settle([(number, Outcome.DUPLICATE, None) for number in some])
