@@ -336,7 +336,7 @@ class Block(NamedTuple):
 
     numbers: list[int]
     ids: list[str]
-    cells: list[list[str]]
+    cells: bytes  # packed by `contact_sync.packed`
     outcome: Outcome  # of the rows that are not in `others`
     others: list[Staged]
 
@@ -600,7 +600,7 @@ class Batch(NamedTuple):
     """Consecutive lines of a report, most of which have the same result."""
 
     numbers: list[int]
-    cells: str  # of all rows, packed by `contact_sync.packed`
+    cells: bytes  # of all rows, packed by `contact_sync.packed`
     plain: Line  # of all rows that are not in `others`, apart from their own cells and numbers
     others: dict[int, Line]  # row number → line
 

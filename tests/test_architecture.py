@@ -34,7 +34,7 @@ OWNERS = {
     "httpx": {"api.client", "api.transport"},
     "aiohttp": {"api.transport", "sandbox"},
     "asyncio": {"api", "cli.readiness", "sandbox", "sync"},
-    "pandas": {"sync.stage"},
+    "pandas": {"sync.duplicates"},
     "openpyxl": {"source", "report.xlsx"},
     "xlsxwriter": {"report.xlsx.new"},
     "xlrd": {"source.legacy"},

@@ -5,7 +5,7 @@ before it may leave, and only the API's confirmation (`Ledger.record`) puts new 
 store cannot be read or written, and then has written nothing.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -134,6 +134,9 @@ class Ledger(Outbox, Protocol):
 
         `ages` has the time of the values of each row, None for that of the source.
         """
+
+    def has_newer(self, ages: Collection[int]) -> bool:
+        """Return True when a run had a newer source than the current one, or one newer than one of these times."""
 
     def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
         """Return, for each row, those of its fields that a newer source has sent to the API or repeated since.

@@ -4,12 +4,13 @@ UTF-8 with BOM, CRLF and the source's own delimiter, so that the spreadsheet pro
 click. Cells are escaped against formula injection (`rules.formula`).
 """
 
+import codecs
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.model import Batch, Layout, Line
-from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, unpack
+from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, SURROGATE, unpack
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape, harmless
 
@@ -21,20 +22,20 @@ _END = "\r\n"
 
 def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -> list[str]:
     """Write a header and every row; there is nothing to note."""
-    # A cell may contain a lone surrogate, which UTF-8 cannot encode; losing the report over it would be worse.
-    draft.file.writelines(text.encode(errors="backslashreplace") for text in _texts(batches, context.layout))
+    draft.file.writelines(_texts(batches, context.layout))
     return []
 
 
-def _texts(batches: Iterable[Batch], layout: Layout) -> Iterator[str]:
+def _texts(batches: Iterable[Batch], layout: Layout) -> Iterator[bytes]:
     delimiter = layout.delimiter
     (header,) = _rendered([[*map(escape, layout.columns), *COLUMNS]], delimiter)
-    yield f"\ufeff{header}{_END}"
+    yield b"%b%b\r\n" % (codecs.BOM_UTF8, header)
+    mark = delimiter.encode()
     for batch in batches:
         plain, *others = _rendered(map(_result, [batch.plain, *batch.others.values()]), delimiter)
         results = dict(zip(batch.others, others, strict=True))
         starts = zip(_joined(batch.cells, delimiter), batch.numbers, strict=True)
-        yield "".join([f"{cells}{delimiter}{number}{delimiter}{results.get(number, plain)}{_END}" for cells, number in starts])
+        yield b"".join([b"%b%b%d%b%b\r\n" % (cells, mark, number, mark, results.get(number, plain)) for cells, number in starts])
 
 
 def _result(line: Line) -> list[object]:
@@ -42,14 +43,15 @@ def _result(line: Line) -> list[object]:
     return [*line[2:6], line.attempts or "", line.http_status or "", escape(line.api_code), line.at, line.source_at]
 
 
-def _joined(cells: str, delimiter: str) -> list[str]:
+def _joined(cells: bytes, delimiter: str) -> list[bytes]:
     """Return the cells of each row as CSV text.
 
     Fast path: most rows need neither quotes nor apostrophes, which one search of their packed text shows. Where it fails, the
     rows are split until only the irregular ones are left.
     """
-    if not any(mark in cells for mark in (delimiter, '"', "\r", "\n", ESCAPE)) and harmless(cells):
-        return cells.replace(CELL_MARK, delimiter).split(ROW_MARK)[1:]
+    separator = delimiter.encode()
+    if not any(mark in cells for mark in (separator, b'"', b"\r", b"\n", ESCAPE, SURROGATE)) and harmless(cells):
+        return cells.replace(CELL_MARK, separator).split(ROW_MARK)[1:]
     rows = cells.split(ROW_MARK)[1:]
     if len(rows) > 8:  # noqa: PLR2004 - fewer are rendered faster than searched
         part = len(rows) // 8 + 1
@@ -64,8 +66,9 @@ class _Lines(list[str]):
     write = list.append
 
 
-def _rendered(rows: Iterable[Sequence[object]], delimiter: str) -> list[str]:
+def _rendered(rows: Iterable[Sequence[object]], delimiter: str) -> list[bytes]:
     """Return each row as `csv` writes it, without the line terminator."""
     lines = _Lines()
     csv.writer(lines, delimiter=delimiter, lineterminator=_END).writerows(rows)
-    return [line.removesuffix(_END) for line in lines]
+    # A cell may contain a lone surrogate, which UTF-8 cannot encode; losing the report over it would be worse.
+    return [line.removesuffix(_END).encode(errors="backslashreplace") for line in lines]

@@ -12,11 +12,11 @@ import datetime as dt
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple
 
 import phonenumbers
 
@@ -24,6 +24,7 @@ from contact_sync.errors import ConfigError
 from contact_sync.model import CONTACT, ID, NAMES, PHONE, ROW, Chunk, Schema, Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
+from contact_sync.rules.column import Accept, Column
 from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text
 from contact_sync.rules.phones import FRENCH_MOBILE, read_phone
 from contact_sync.rules.placeholders import SPELLINGS, NoValueWords
@@ -31,9 +32,6 @@ from contact_sync.rules.totals import find_totals
 
 TOTAL = "id-total"
 NOTHING_TO_SEND = "nothing-to-send"  # the code of a row with nothing but a contactId, which is not a sign of a damaged source
-
-Accept: TypeAlias = Callable[[Sequence[str]], Sequence[str] | None]
-"""Returns the value to send for each cell, empty for a blank one; None when one of the cells may be irregular."""
 
 
 class FastPath(NamedTuple):
@@ -92,7 +90,7 @@ class Validator:
             if fast_path.covers_rules_of(field) and (field != PHONE or region == "FR")
         }
         self._columns = {
-            field: (mapping[field], _Column(fast_paths.get(field), readers[field], None if field in (ID, PHONE) else blank))
+            field: (mapping[field], Column(fast_paths.get(field), readers[field], None if field in (ID, PHONE) else blank))
             for field in schema.all_fields
             if field in mapping
         }
@@ -154,41 +152,6 @@ class Validator:
                     column[at] = None
 
 
-class _Column:
-    """The reader of one field: of all cells at once with `accept`, one by one with `read` where that fails."""
-
-    def __init__(self, accept: Accept | None, read: Callable[[str], Reading], blank: str | None) -> None:
-        self._accept = accept
-        self._read = read
-        self._read_short = read if accept else lru_cache(32_768)(read)  # the days of a century fit in
-        self._blank = blank
-
-    def read(self, cells: Sequence[str], skipped: Collection[int]) -> tuple[list[str | None], dict[int, Reading]]:
-        """Return the value of each cell, and by position each reading with more to report; `skipped` cells have neither."""
-        values: list[str | None] = []
-        irregular: dict[int, Reading] = {}
-        self._fill(cells, values, irregular)
-        for position in skipped:
-            values[position] = None
-            irregular.pop(position, None)
-        return values, irregular
-
-    def _fill(self, cells: Sequence[str], values: list[str | None], irregular: dict[int, Reading]) -> None:
-        if self._accept and (texts := self._accept(cells)) is not None:
-            values += [text or self._blank for text in texts] if "" in texts else texts
-        elif self._accept and len(cells) > 8:  # noqa: PLR2004 - so few are read faster than tested
-            part = len(cells) // 8 + 1
-            for start in range(0, len(cells), part):
-                self._fill(cells[start : start + part], values, irregular)
-        else:
-            read = self._read_short if max(map(len, cells), default=0) < 40 else self._read  # noqa: PLR2004 - bounds the cache
-            readings = list(map(read, cells))
-            irregular.update(
-                (at, one) for at, one in enumerate(readings, len(values)) if one.violation or one.note or one.ambiguous
-            )
-            values += [self._blank if reading is cell_rules.BLANK else reading.value for reading in readings]
-
-
 # Fast paths -------------------------------------------------------------------------------------------------------------
 
 _ID_MARKS = {
@@ -218,21 +181,23 @@ _IN_IRREGULAR_TEXTS = ("<", *chain.from_iterable(_TEXT_MARKS.values()))  # "<": 
 _irregular_id = re.compile(rf"\n(?:{cell_rules.SCIENTIFIC}|{cell_rules.DECIMAL % 1}|[^0-9A-Za-z\n]+)(?=\n)").search
 _NO_IDS = SPELLINGS | {*cell_rules.BOOLEANS}
 _converted_id = re.compile(rf"\n{cell_rules.CONVERTED}\n").search
-_authorities = re.compile("^https?://([^/?#\n]+).*$", re.MULTILINE).findall
+_authorities = re.compile("\nhttps?://([^/?#\n]+)").findall
 _french_mobiles = re.compile(rf"^(?:(?:0|\+33)({FRENCH_MOBILE}))?$", re.MULTILINE | re.ASCII).findall
 _in_pairs = re.compile(r"^([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})[.-]([0-9]{2})$", re.MULTILINE).sub
 
 
 def accept_ids(cells: Sequence[str]) -> Sequence[str] | None:
     """Accept ids of plain ASCII that need no cleaning."""
-    text = "".join(cells)
-    if not (text.isascii() and all(cells) and max(map(len, cells), default=0) <= cell_rules.LIMITS[ID]):
+    text, lengths = "".join(cells), {0, *map(len, cells)}
+    if not (text.isascii() and all(cells) and max(lengths) <= cell_rules.LIMITS[ID]):
         return None
     if text.isdigit():
         return cells
     lower = text.lower()
     if not text.isprintable() or any(mark in lower for mark in _IN_IRREGULAR_IDS) or not _NO_IDS.isdisjoint(cells):
         return None
+    if text.isalnum():
+        return cells
     lines = "\n" + "\n".join(cells) + "\n"
     if _irregular_id(lines):
         return None
@@ -246,7 +211,9 @@ def accept_texts(cells: Sequence[str], limit: int, is_damaged: Callable[[str], b
         return None
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         return None
-    texts = list(map(str.strip, cells))
+    # The only white space that is printable is the plain space.
+    has_edges = " ;" in text or "; " in text or text[:1] == " " or text[-1:] == " "
+    texts = list(map(str.strip, cells)) if has_edges else cells
     return texts if max(map(len, texts), default=0) <= limit else None
 
 
@@ -258,6 +225,8 @@ def accept_french_phones(cells: Sequence[str]) -> Sequence[str] | None:
     if "." in lines or "-" in lines:
         lines = _in_pairs(r"\1\2\3\4\5", lines)
     found = _french_mobiles(lines)
+    if len(found) == len(cells) == lines.count("+"):  # as a program writes them
+        return lines.split("\n")
     return ["+33" + number if number else "" for number in found] if len(found) == len(cells) else None
 
 
@@ -270,7 +239,7 @@ def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
         return None
     if "&amp;" in text or "&#" in text:
         return None
-    hosts = _authorities("\n".join(cells))
+    hosts = _authorities("\n" + "\n".join(cells))
     if text.count("://") > len(hosts):  # an address in another, or joined to it
         return None
     return cells if len(hosts) == len(cells) - cells.count("") and all(map(cell_rules.is_host, set(hosts))) else None

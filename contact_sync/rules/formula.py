@@ -9,7 +9,8 @@ from contact_sync.packed import CELL_MARK, ROW_MARK
 
 _TRIGGERS = frozenset("=+-@\t\r\n\0＝＋－＠'")  # noqa: RUF001 - the full-width forms work in a spreadsheet too
 _PLAIN_PHONE = re.compile(r"\+[0-9]{6,15}")
-_PACKED_PHONE = re.compile(rf"{_PLAIN_PHONE.pattern}(?![^{ROW_MARK}{CELL_MARK}])")  # up to the end of its cell
+_BEGINNINGS = [(mark.encode()[:1], [before + mark.encode() for before in (ROW_MARK, CELL_MARK)]) for mark in _TRIGGERS]
+_find_packed_phones = re.compile(rb"[\x1e\x1f]\+[0-9]{6,15}(?![^\x1e\x1f])").findall  # up to the end of their cells
 
 
 def escape(text: str) -> str:
@@ -19,12 +20,12 @@ def escape(text: str) -> str:
     return text
 
 
-def harmless(cells: str) -> bool:
+def harmless(cells: bytes) -> bool:
     """Return True when `escape` would change none of these packed cells."""
-    if "+" in cells:
-        cells = _PACKED_PHONE.sub("", cells)
-    marks = [mark for mark in _TRIGGERS if mark in cells]
-    return not any(f"{before}{mark}" in cells for mark in marks for before in (ROW_MARK, CELL_MARK))
+    found = [beginning for mark, beginnings in _BEGINNINGS if mark in cells for beginning in beginnings if beginning in cells]
+    if any(beginning[1:] != b"+" for beginning in found):
+        return False
+    return not found or sum(map(cells.count, found)) == len(_find_packed_phones(cells))
 
 
 def unescape(text: str) -> str:

@@ -78,13 +78,12 @@ class NoValueWords:
         if self._words.keys().isdisjoint(NAMES):
             return []
         parts = len(texts.keys() & {*NAMES})  # of a name; they come first
-        return [
-            at
-            for at, row in enumerate(zip(*texts.values(), strict=True))
-            if any(row[:parts])
-            and len(filled := [text for text in row if text]) > 1
-            and all(text.lower() in _WORDS for text in filled)
-        ]
+        columns = list(texts.values())
+        found: Sequence[int] = range(len(columns[0]))
+        for column in columns:  # after the first one few are left
+            found = [at for at in found if not (text := column[at]) or text.lower() in _WORDS]
+        rows = {at: [column[at] for column in columns] for at in found}
+        return [at for at, row in rows.items() if any(row[:parts]) and sum(map(bool, row)) > 1]
 
     def counts(self, rows: int) -> dict[str, int]:
         """Return the number of such cells of each field where they are too many to be names, of a source with `rows`."""

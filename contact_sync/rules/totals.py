@@ -54,10 +54,11 @@ def find_totals(rows: Sequence[Sequence[str]], phones: Sequence[str | None]) -> 
     """Return the positions of the rows without a phone number whose cells are a label of totals and otherwise only amounts."""
     if None not in phones:
         return []
-    text = "\n" + "\n".join(chain.from_iterable(rows)).lower()
+    found = [at for at, phone in enumerate(phones) if phone is None]
+    text = "\n" + "\n".join(chain.from_iterable([rows[at] for at in found])).lower()
     if not any(f"\n{word}" in text for word in _BEGINNINGS):
         return []
-    return [at for at, phone in enumerate(phones) if phone is None and _is_totals_row(rows[at])]
+    return [at for at in found if _is_totals_row(rows[at])]
 
 
 def _is_totals_row(row: Sequence[str]) -> bool:

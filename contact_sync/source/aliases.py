@@ -52,10 +52,14 @@ def normalise_header(header: str) -> str:
 
 def names_in(cells: Sequence[str]) -> list[int]:
     """Return the positions of cells that are a name of a field; faster than a look at each of many."""
-    names = re.sub("[^a-z0-9\n]", "", _fold("\n".join(cells))).split("\n")
+    text = "\n".join(cells)
+    names = text.lower().split("\n") if _is_plain(text) else re.sub("[^a-z0-9\n]", "", _fold(text)).split("\n")
     if _FIELD_OF.keys().isdisjoint(names):
         return []
     return [position for position, cell in enumerate(cells) if normalise_header(cell) in _FIELD_OF]
+
+
+_is_plain = re.compile("[0-9A-Za-z\n]*").fullmatch
 
 
 def _fold(text: str) -> str:

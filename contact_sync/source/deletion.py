@@ -1,7 +1,6 @@
 """Rows that somebody has marked for deletion with words, in any column."""
 
 from collections.abc import Mapping, Sequence
-from itertools import chain
 
 from contact_sync.i18n import _
 from contact_sync.model import ROW, Chunk, Violation
@@ -11,6 +10,7 @@ from contact_sync.source.aliases import normalise_header
 DELETED = "row-deleted"
 
 _STEMS = ("suppr", "delete")
+_IN_MARKS = (b"uppr", b"delete")  # what a text with a stem has when its ASCII letters are small: an s may be a long one
 _WORDS = frozenset(("asupprimer", "supprimer", "supprime", "supprimee", "todelete", "tobedeleted", "delete", "deleted"))
 _LONGEST = 30  # characters of a mark, with the signs around it
 _MIN_USUAL = 3  # rows of a chunk: with fewer, "most of them" says nothing
@@ -24,10 +24,13 @@ class DeletionMarks:
         self._letters = letters
         self._usual: set[int] = set()  # positions of the custom fields in which such a word is a value
 
-    def flag(self, chunk: Chunk) -> None:
-        """Add a flaw to each row with a mark: of the field that has it, or of the row where it is in another column."""
-        text = "\n".join(chain.from_iterable(chunk.rows)).casefold()
-        if not any(stem in text for stem in _STEMS):
+    def flag(self, chunk: Chunk, packed: bytes) -> None:
+        """Add a flaw to each row with a mark: of the field that has it, or of the row where it is in another column.
+
+        `packed` are its cells, packed.
+        """
+        text = packed.lower()
+        if not any(mark in text for mark in _IN_MARKS):
             return
         for place, cells in enumerate(zip(*chunk.rows, strict=True)):
             field = self._fields.get(place, ROW)

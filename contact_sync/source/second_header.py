@@ -12,6 +12,7 @@ from contact_sync.source.kinds import kind_of
 
 _LONG_WORD = 5  # letters; in the column of ids, a longer name of that column is no id
 _has_digit = re.compile(r"\d").search
+_find_without_digit = re.compile(r"\n[^\d\n]*(?=\n)").search
 
 
 class HeaderSearch:
@@ -49,6 +50,8 @@ class HeaderSearch:
     @staticmethod
     def _without_id(rows: Sequence[Sequence[str]], ids: Sequence[str]) -> list[int]:
         """Return the positions of the rows with two names of fields and no id, by which nearly every contact is told apart."""
+        if not _find_without_digit("\n" + "\n".join(ids) + "\n"):
+            return []
         positions = [position for position, cell in enumerate(ids) if not _has_digit(cell)]
         names = Counter(at for column in zip(*map(rows.__getitem__, positions), strict=False) for at in names_in(column))
         return [positions[at] for at, count in names.items() if count > 1]

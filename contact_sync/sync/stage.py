@@ -5,19 +5,16 @@ two ways where the month may come first. Memory for that is 40 bytes a row.
 """
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import compress
-from typing import NamedTuple, TypeAlias
-
-import numpy as np
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ID, NO_COLUMNS, ROW, Block, Chunk, Column, Outcome, Source, Staged, Violation, conflict_of
+from contact_sync.model import ID, NO_COLUMNS, ROW, Block, Chunk, Column, Outcome, Source, Staged, Violation
+from contact_sync.packed import pack
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.rules.date_order import DateOrder
@@ -25,11 +22,10 @@ from contact_sync.settings import Settings
 from contact_sync.source.deletion import DELETED, DeletionMarks
 from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
+from contact_sync.sync.duplicates import GROUP, RowHashes, resolve_duplicates
 
-_GROUP = 10_000  # rows or contacts written in one transaction
-
+_ValueT = TypeVar("_ValueT")
 _Ages: TypeAlias = dict[int, int]  # position of a row → time of its values (seconds since 1970, UTC)
-_Rows: TypeAlias = list[tuple[int, int]]  # row numbers and payload hashes of the rows of one contact, in source order
 
 
 class StageResult(NamedTuple):
@@ -50,28 +46,6 @@ class StageResult(NamedTuple):
     columns: Mapping[str, Column] = NO_COLUMNS  # those of the fields
 
 
-@dataclass
-class _RowHashes:
-    """Number, hashed contactId and hashed payload of each row with a contactId, until the whole source is staged."""
-
-    numbers: "array[int]" = field(default_factory=lambda: array("q"))
-    ids: "array[int]" = field(default_factory=lambda: array("q"))
-    payloads: "array[int]" = field(default_factory=lambda: array("q"))
-
-    def add(self, block: Block, payloads: Sequence[tuple[str | None, ...]], untouched: Collection[int]) -> None:
-        """Add the rows of a block but the `untouched` ones, by position: they contradict no other row of their contact."""
-        hashes = list(map(hash, payloads))
-        for row in block.others:
-            if row.outcome is Outcome.INVALID:  # agrees with no other: once corrected it may have other values
-                hashes[bisect_left(block.numbers, row.number)] = -row.number
-        known = list(map(bool, block.ids))  # the other rows are settled, whatever the rest of the source says
-        for position in untouched:
-            known[position] = False
-        self.numbers.fromlist(list(compress(block.numbers, known)))
-        self.ids.fromlist(list(compress(map(hash, block.ids), known)))
-        self.payloads.fromlist(list(compress(hashes, known)))
-
-
 def stage(
     source: Source,
     validator: Validator,
@@ -88,7 +62,7 @@ def stage(
     With `bases` only edited fields are sent. `tick` is called with the number of rows of each chunk. Raises SourceError where the
     source turns out to be damaged.
     """
-    hashes, damage = _RowHashes(), Damage(validator.schema)
+    hashes, damage = RowHashes(), Damage(validator.schema)
     reads_first = settings.send.reads_first(is_pulled=bases is not None)
     headers, deletions = HeaderSearch(source.columns, source.mapping), DeletionMarks(source.mapping, source.letters)
     ambiguous = array("q")
@@ -96,12 +70,13 @@ def stage(
     rows = same_identity = identity_changes = superseded = 0
     for chunk in source.chunks():
         headers.flag(chunk, source.path.name)
-        deletions.flag(chunk)
+        cells = pack(chunk.rows)
+        deletions.flag(chunk, cells)
         verdicts = validator.validate(chunk)
         _skip_forgotten(chunk, verdicts, ledger, settings)
         verdicts, untouched, stale = bases.apply(chunk, verdicts) if bases else (verdicts, set[int](), dict[int, list[str]]())
         ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched | stale.keys())
-        values = [(verdicts.ids[position], verdicts.payloads[position]) for position in valid]
+        values = _selected(list(zip(verdicts.ids, verdicts.payloads, strict=True)), valid)
         comparison = ledger.compare(values)
         same_identity += comparison.same_identity
         identity_changes += comparison.identity_changes
@@ -117,7 +92,18 @@ def stage(
             overtaken |= _overtaken("superseded", _newer(verdicts, to_send, ages, ledger))
         superseded += len(overtaken)
         base = source.base_position if bases else None
-        block = _block_of(chunk, verdicts, to_send, unchanged, overtaken, ages=ages, base=base, sending=pending)
+        block = _block_of(
+            chunk,
+            verdicts,
+            to_send,
+            unchanged,
+            overtaken,
+            cells=cells,
+            may_clear=bases is not None or settings.source.blank == "clear" or b"<" in cells,  # of `<clear>`
+            ages=ages,
+            base=base,
+            sending=pending,
+        )
         ledger.stage(block)
         hashes.add(block, verdicts.payloads, untouched | stale.keys())
         damage.observe(block.numbers, block.ids, verdicts.payloads, to_send)
@@ -130,7 +116,7 @@ def stage(
     if order.is_doubtful:
         _flag(ambiguous, order.violation, ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
-    _resolve_duplicates(hashes, ledger, settings.source.duplicates)
+    resolve_duplicates(hashes, ledger, settings.source.duplicates)
     source.warnings += damage.warnings(source.layout.columns_of_fields)
     if not bases:
         source.warnings += validator.no_value_words.warnings(rows, source.layout.columns_of_fields)
@@ -160,8 +146,8 @@ def _skip_forgotten(chunk: Chunk, verdicts: Verdicts, ledger: Ledger, settings: 
 
 
 def _flag(numbers: Sequence[int], violation: Violation, ledger: Ledger) -> None:
-    for start in range(0, len(numbers), _GROUP):
-        ledger.flag_invalid([(number, violation) for number in numbers[start : start + _GROUP]])
+    for start in range(0, len(numbers), GROUP):
+        ledger.flag_invalid([(number, violation) for number in numbers[start : start + GROUP]])
 
 
 def _valid(chunk: Chunk, verdicts: Verdicts, untouched: Collection[int]) -> Sequence[int]:
@@ -172,6 +158,10 @@ def _valid(chunk: Chunk, verdicts: Verdicts, untouched: Collection[int]) -> Sequ
     return valid
 
 
+def _selected(rows: list[_ValueT], positions: Sequence[int]) -> list[_ValueT]:
+    return rows if len(positions) == len(rows) else [rows[position] for position in positions]
+
+
 def _overtaken(code: str, fields: Mapping[int, Sequence[str]]) -> dict[int, Violation]:
     """Return the reason why each of these rows, by position, is not sent: some of its fields were overtaken."""
     return {position: Violation(code, detail={"fields": ", ".join(names)}) for position, names in fields.items()}
@@ -179,6 +169,8 @@ def _overtaken(code: str, fields: Mapping[int, Sequence[str]]) -> dict[int, Viol
 
 def _newer(verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, ledger: Ledger) -> dict[int, list[str]]:
     """Return, for the position of each row that a newer source has overtaken, the fields concerned."""
+    if not ledger.has_newer(ages.values()):
+        return {}
     rows = [(verdicts.ids[position], verdicts.payloads[position], ages.get(position)) for position in to_send]
     return {position: fields for position, fields in zip(to_send, ledger.overtaken(rows), strict=True) if fields}
 
@@ -199,6 +191,8 @@ def _block_of(
     unchanged: set[int],
     overtaken: Mapping[int, Violation],
     *,
+    cells: bytes,
+    may_clear: bool,
     ages: _Ages,
     base: int | None,
     sending: bool,
@@ -214,7 +208,8 @@ def _block_of(
         outcome, apart = Outcome.UNCHANGED, dict.fromkeys(to_send, None if sending else Outcome.READY)
     else:
         outcome, apart = Outcome.READY, dict.fromkeys(unchanged, Outcome.UNCHANGED)
-        apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}  # whose clears are counted
+        if may_clear:  # and these are counted
+            apart |= {position: Outcome.READY for position in to_send if "" in payloads[position]}
     # The report repeats the age of each row: a report of a report must not make its values look newer.
     apart |= dict.fromkeys(ages.keys() - apart.keys() - overtaken.keys() - violations.keys() - chunk.skipped.keys(), outcome)
     others = [
@@ -243,55 +238,4 @@ def _block_of(
     for position, code in chunk.skipped.items():
         ids[position] = ""
         others.append(Staged(chunk.numbers[position], "", payloads[position], Outcome.UNPROCESSED, [Violation(code)]))
-    return Block(chunk.numbers, ids, chunk.rows, outcome, others)
-
-
-def _resolve_duplicates(hashes: _RowHashes, ledger: Ledger, duplicates: str) -> None:
-    """Settle rows of contacts that have several, so that at most one row of each contact is sent."""
-    for contacts in _contacts_with_duplicates(hashes, ledger):
-        flags: list[tuple[int, Violation]] = []
-        settled: list[tuple[int, Outcome, Violation | None]] = []
-        counting: list[int] = []
-        for rows in contacts:
-            if len({payload for _, payload in rows}) == 1:
-                settled += _settled(rows, rows[0])
-                counting.append(rows[0][0])
-            elif duplicates == "refuse":
-                conflict = conflict_of([[number for number, _ in rows]])
-                flags += [(number, conflict) for number, _ in rows]
-            else:
-                settled += _settled(rows, rows[-1 if duplicates == "last" else 0])
-                counting.append(rows[-1 if duplicates == "last" else 0][0])
-        ledger.flag_invalid(flags)
-        ledger.settle(settled, counting)
-
-
-def _settled(rows: _Rows, counting: tuple[int, int]) -> Iterator[tuple[int, Outcome, Violation | None]]:
-    """Yield the outcome of all rows but the `counting` one, with a reason where the row disagrees with it."""
-    ignored = Violation("duplicate-ignored", ID, {"row": str(counting[0])})
-    for number, payload in rows:
-        if number != counting[0]:
-            yield number, Outcome.DUPLICATE, None if payload == counting[1] else ignored
-
-
-def _contacts_with_duplicates(hashes: _RowHashes, ledger: Ledger) -> Iterator[list[_Rows]]:
-    """Yield the rows of each contact that has several, for up to `_GROUP` contacts at a time."""
-    ids = np.sort(np.frombuffer(hashes.ids, dtype=np.int64))
-    if not (ids[1:] == ids[:-1]).any():
-        return
-    import pandas as pd  # noqa: PLC0415 - most sources name each contact once and need not wait for it
-
-    columns = {"number": hashes.numbers, "id": hashes.ids, "payload": hashes.payloads}
-    rows = pd.DataFrame({name: np.frombuffer(column, dtype=np.int64) for name, column in columns.items()})
-    repeated = rows[rows["id"].duplicated(keep=False)].sort_values(["id", "number"])
-    ends = [*np.flatnonzero(np.diff(repeated["id"])) + 1, len(repeated)]
-    start = 0
-    # Equal hashes only make candidates: the ids themselves decide, so that two contacts are never taken for one.
-    for end in ends[_GROUP - 1 :: _GROUP] + ends[-1:]:
-        batch = repeated[start:end]
-        payloads = dict(zip(batch["number"].tolist(), batch["payload"].tolist(), strict=True))
-        contacts: dict[str, _Rows] = {}
-        for number, contact_id in ledger.contact_ids(list(payloads)).items():
-            contacts.setdefault(contact_id, []).append((number, payloads[number]))
-        yield [rows for rows in contacts.values() if len(rows) > 1]
-        start = end
+    return Block(chunk.numbers, ids, cells, outcome, others)

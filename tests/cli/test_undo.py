@@ -7,6 +7,7 @@ import pytest
 
 from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.model import BeforeImage, Block, Outcome, Result, Staged
+from contact_sync.packed import pack
 from contact_sync.settings import AccountSettings
 from tests.cli.program import KEY, Main
 from tests.setups import begin_run
@@ -21,7 +22,7 @@ def changed(main: Main, tmp_path: Path) -> Path:
     main.env |= {"CONTACT_SYNC_API_KEY": KEY, "CONTACT_SYNC_STATE_DIR": str(tmp_path / "state")}
     with open_ledger(AccountSettings(key=KEY, state_dir=tmp_path / "state")) as ledger:
         begin_run(ledger, source=str(source))
-        ledger.stage(Block([2], ["C1"], [["C1", "Anna"]], Outcome.UNCHANGED, [Staged(2, "C1", PAYLOAD, None)]))
+        ledger.stage(Block([2], ["C1"], pack([["C1", "Anna"]]), Outcome.UNCHANGED, [Staged(2, "C1", PAYLOAD, None)]))
         (row,) = ledger.claim(-1)
         ledger.keep_before("run", BeforeImage("C1", {"firstname": "Zoé", "custom1": ""}, "v1.c.d"), "2026-11-29T10:00:00Z")
         ledger.record(Result(row, Outcome.UPDATED, at="2026-11-29T10:00:00Z"))

@@ -8,6 +8,7 @@ from typing import Any
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import FIELDS, Block, Outcome, Pending, Result, Staged, Violation
+from contact_sync.packed import pack
 
 PRINTS = Fingerprints(bytes(32))
 
@@ -33,7 +34,7 @@ def block(*rows: Staged, plain: Sequence[int] = (), outcome: Outcome = Outcome.U
     ids = dict.fromkeys(plain, "") | {row.number: row.contact_id for row in rows}
     numbers = sorted(ids)
     contact_ids = [ids[number] or f"C{number}" for number in numbers]
-    return Block(numbers, contact_ids, [[contact_id, "é;'=\n"] for contact_id in contact_ids], outcome, list(rows))
+    return Block(numbers, contact_ids, pack([[contact_id, "é;'=\n"] for contact_id in contact_ids]), outcome, list(rows))
 
 
 def ended(pending: Pending, outcome: Outcome = Outcome.UPDATED, *violations: Violation, **more: Any) -> Result:

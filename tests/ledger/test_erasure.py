@@ -9,6 +9,7 @@ import pytest
 
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Outcome, Staged, Violation, lines_of
+from contact_sync.packed import pack
 from contact_sync.rules.cells import normalise_id
 from tests.ledger.rows import Open, block, confirm, payload, row
 from tests.setups import begin_run
@@ -24,7 +25,7 @@ def of_cells(*rows: list[str], ids: Sequence[str] = ()) -> Block:
     ids = [*ids, *[""] * (len(rows) - len(ids))]
     wrong = Violation("text-control", "firstname")
     staged = [Staged(number, contact_id, payload(), Outcome.INVALID, [wrong]) for number, contact_id in enumerate(ids, 2)]
-    return Block([row.number for row in staged], ids, list(rows), Outcome.UNCHANGED, staged)
+    return Block([row.number for row in staged], ids, pack(list(rows)), Outcome.UNCHANGED, staged)
 
 
 def test_erased_records_are_counted(opened: Open) -> None:

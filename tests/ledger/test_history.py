@@ -117,13 +117,14 @@ sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Layout, OutputPaths, Outcome
+from contact_sync.packed import pack
 from pathlib import Path
 ledger = SqliteLedger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
 paths = OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600)
 ledger.begin_run("run-2", paths, "9", Layout([], [], {{}}, ";"), keep=True)
 with ledger.staging():
     for number in range(20):
-        ledger.stage(Block([number], ["C1"], [["x" * 2_000_000]], Outcome.UNCHANGED, []))
+        ledger.stage(Block([number], ["C1"], pack([["x" * 2_000_000]]), Outcome.UNCHANGED, []))
     os.kill(os.getpid(), signal.SIGKILL)
 """
     assert subprocess.run([sys.executable, "-c", script], check=False, env=UNMEASURED).returncode == -signal.SIGKILL

@@ -175,7 +175,7 @@ from pathlib import Path
 ledger = SqliteLedger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
 ledger.begin_run("run", OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
 rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
-ledger.stage(Block([2, 3], ["C2", "C3"], [[], []], Outcome.UNCHANGED, rows))
+ledger.stage(Block([2, 3], ["C2", "C3"], b"\x1e\x1e", Outcome.UNCHANGED, rows))
 first, second = ledger.claim(-1)
 ledger.record(Result(first, Outcome.UPDATED))
 ledger.flush()

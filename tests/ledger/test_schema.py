@@ -110,9 +110,7 @@ def second_version(where: Path, stage: int) -> None:
         "INSERT INTO run (id, source, started, layout, places, staged) VALUES ('old', 'c.csv', '2026-01-01T00:00:00Z', ?, ?, ?)",
         (json.dumps(LAYOUT), paths, stage),
     )
-    db.execute(
-        "INSERT INTO block VALUES (2, '[2, 3]', '[\"C2\", \"C3\"]', ?, 'unchanged', 1)", (pack([["C2"], ["C3"]]).encode(),)
-    )
+    db.execute("INSERT INTO block VALUES (2, '[2, 3]', '[\"C2\", \"C3\"]', ?, 'unchanged', 1)", (pack([["C2"], ["C3"]]),))
     db.execute(
         "INSERT INTO row (number, contact_id, contact, clears, outcome, code, fields, message, attempts)"
         " VALUES (3, 'C3', '{}', 0, 'failed', 'api-throttled', '', 'Too many.', 4)"

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from contact_sync.errors import StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import ID, Block, Line, Outcome, Violation, lines_of
+from contact_sync.packed import pack
 from tests.ledger.rows import PRINTS, Open, block, row
 from tests.setups import begin_run
 
@@ -183,7 +184,7 @@ def test_each_row_counts_once(data: st.DataObject) -> None:
 def test_cells_that_are_not_unicode(opened: Open) -> None:
     """A cell with half a surrogate pair is kept as it was read."""
     ledger = opened()
-    ledger.stage(Block([2], ["C1"], [["C1", "\ud83d"]], Outcome.READY, []))
+    ledger.stage(Block([2], ["C1"], pack([["C1", "\ud83d"]]), Outcome.READY, []))
     assert [line.cells for line in lines_of(ledger.batches())] == [["C1", "\ud83d"]]
 
 
@@ -205,6 +206,7 @@ sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Layout, OutputPaths, Outcome, Staged, lines_of
+from contact_sync.packed import pack
 from pathlib import Path
 def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
@@ -215,7 +217,8 @@ with SqliteLedger(None, Fingerprints(bytes(32))) as ledger:
     for start in range(0, 40_000, 1000):
         numbers = list(range(start, start + 1000))
         rows = [Staged(n, f"C{{n}}", ("+33600000001",) + (None,) * 8, None) for n in numbers[::2]]
-        ledger.stage(Block(numbers, [f"C{{n}}" for n in numbers], [[f"{{n:02000}}"] for n in numbers], Outcome.UNCHANGED, rows))
+        cells = pack([[f"{{n:02000}}"] for n in numbers])
+        ledger.stage(Block(numbers, [f"C{{n}}" for n in numbers], cells, Outcome.UNCHANGED, rows))
     sum(1 for _ in lines_of(ledger.batches()))
     print(peak() - before)
 """

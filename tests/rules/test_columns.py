@@ -309,6 +309,17 @@ ALSO_PLAIN = {
 }
 
 
+def plain_cells(field: str, count: int) -> list[str]:
+    """Return different plain cells: those that repeat are read once, those that differ by the test of the whole column."""
+    if field == "date":
+        return [
+            f"{n % 18 + 13}/{n // 18 % 12 + 1:02}/{1950 + n // 216}".replace("29/02", "28/02").replace("30/02", "28/02")
+            for n in range(count)
+        ]
+    first = {ID: "C{:04}", "phoneNumber": "06 12 {:06}", "url": "https://exemple.fr/{}"}.get(field, "Chloé {}")
+    return [first.format(n) for n in range(count)]
+
+
 def read(field: str, cell: str) -> Reading:
     """Read one cell without the rest of its column."""
     if field == ID:
@@ -341,6 +352,7 @@ def test_irregular_cell_among_plain_ones(field: str) -> None:
     for cell in IRREGULAR:
         check_column(field, [cell])
         check_column(field, [PLAIN[field]] * 20 + [cell] + [PLAIN[field]] * 20)
+        check_column(field, [*plain_cells(field, 20), cell, *plain_cells(field, 20)])
 
 
 BREAKING = {
@@ -383,8 +395,9 @@ def test_every_rule_is_effective_in_a_long_column(field: str, code: str) -> None
     cell, expected = next((cell, violation) for cell, violation in violations.items() if violation and violation.code == code)
     plain = row(**{field: PLAIN[field], "custom4" if field != "custom4" else "custom3": "x"})
     place = MAPPING[field]
-    found = verdicts(*[plain] * 3000, [*plain[:place], cell, *plain[place + 1 :]], *[plain] * 3000)
-    assert found.violations == {3000: [expected]}
+    for column in ([PLAIN[field]] * 3000, plain_cells(field, 3000)):
+        found = verdicts(*[[*plain[:place], text, *plain[place + 1 :]] for text in [*column, cell, *column]])
+        assert found.violations == {3000: [expected]}
 
 
 @pytest.mark.parametrize("code", ["a-new-code", "cell-null"])
@@ -394,10 +407,11 @@ def test_new_rule_is_effective_in_a_long_column(monkeypatch: pytest.MonkeyPatch,
     rule = cells.Rule((field,), code, cells.reject_match(re.escape(text)))
     plain = row(**{field: PLAIN[field], "custom4" if field != "custom4" else "custom3": "x"})
     place = MAPPING[field]
-    rows = [*[plain] * 3000, [*plain[:place], text, *plain[place + 1 :]], *[plain] * 3000]
-    assert not verdicts(*rows).violations
+    columns = [[PLAIN[field]] * 3000, [each for each in plain_cells(field, 3001) if each != text][:3000]]
+    both = [[[*plain[:place], each, *plain[place + 1 :]] for each in [*column, text, *column]] for column in columns]
+    assert not any(verdicts(*rows).violations for rows in both)
     monkeypatch.setitem(cells.RULES_OF, field, [*cells.RULES_OF[field], rule])
-    assert codes(verdicts(*rows)) == {3000: [(field, code)]}
+    assert [codes(verdicts(*rows)) for rows in both] == [{3000: [(field, code)]}] * 2
 
 
 def test_fast_paths_cover_rules_that_exist() -> None:
@@ -409,6 +423,22 @@ def test_fast_paths_cover_rules_that_exist() -> None:
 def test_column_equals_its_cells(field: str, cells: list[str]) -> None:
     """A column of any text is judged as its cells one by one."""
     check_column(field, cells)
+
+
+@given(
+    st.sampled_from([ID, *FIELDS]),
+    st.lists(st.lists(st.sampled_from(IRREGULAR) | st.text(max_size=3), min_size=1, max_size=3), min_size=1, max_size=3),
+    st.integers(0, 40),
+)
+def test_repeated_cells_equal_single_ones(field: str, parts: list[list[str]], plain: int) -> None:
+    """Cells that repeat, in this chunk or in one before, are judged as if each were the only one."""
+    check_column(field, [*parts[0] * 9, *plain_cells(field, plain)])
+    mapping = {ID: 0, **({} if field == ID else {field: 1}), "custom4" if field != "custom4" else "custom3": 2}
+    kept = Validator(mapping, Policy(today=TODAY))
+    for part in parts:
+        rows = [[cell if field == ID else "1", cell, "x"] for cell in part * 9]
+        once = Validator(mapping, Policy(today=TODAY))
+        assert kept.validate(chunk(*rows)) == once.validate(chunk(*rows))
 
 
 @given(st.lists(st.from_regex(r"(\+33|0)?[ .]?[67]( ?[-. ]?[0-9]{1,2}){3,5}(\.0)?", fullmatch=True), max_size=6))

@@ -15,6 +15,7 @@ from contact_sync.errors import ContactSyncError
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
+from contact_sync.packed import pack
 from contact_sync.sandbox.server import Call, Sandbox
 from contact_sync.settings import SendSettings
 from contact_sync.sync.pool import Pool
@@ -41,7 +42,7 @@ def stage(ledger: Ledger, rows: int, name: str = "Zoé") -> None:
     if rows:
         ids = {number: f"C{number:06}" for number in range(1, rows + 1)}
         pending = [Staged(number, contact_id, payload(number, name), None) for number, contact_id in ids.items()]
-        ledger.stage(Block([*ids], [*ids.values()], [[each] for each in ids.values()], Outcome.UNCHANGED, pending))
+        ledger.stage(Block([*ids], [*ids.values()], pack([[each] for each in ids.values()]), Outcome.UNCHANGED, pending))
 
 
 @dataclass

@@ -56,7 +56,8 @@ class SqliteLedger:
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
         self.forgotten = forgotten.among
-        self.compare, self.note_in_place, self.overtaken = confirmed.compare, confirmed.note_in_place, confirmed.overtaken
+        self.compare, self.note_in_place = confirmed.compare, confirmed.note_in_place
+        self.has_newer, self.overtaken = confirmed.has_newer, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.defer_failed, self.last_pending, self.updated = outbox.defer_failed, outbox.last_pending, outbox.updated
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room

@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -76,9 +76,15 @@ class ConfirmedState:
     def note_in_place(self, rows: Sequence[tuple[str, Payload]], ages: Sequence[int | None]) -> None:
         self.in_place.note(rows, [self.as_of if age is None else age for age in ages])
 
+    def has_newer(self, ages: Collection[int]) -> bool:
+        return min([self.as_of, *ages]) < self._newest(int(time.time()))
+
+    def _newest(self, now: int) -> int:
+        return self.database.number("SELECT ifnull(max(as_of), 0) FROM run WHERE as_of <= ?", now)
+
     def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
         now = int(time.time())  # a moment after now is of a clock that was wrong, and proves nothing
-        newest = self.database.number("SELECT ifnull(max(as_of), 0) FROM run WHERE as_of <= ?", now)
+        newest = self._newest(now)
         older = [contact_id for contact_id, _, as_of in rows if self._age(as_of) < newest]
         if not older:
             return [[]] * len(rows)

@@ -12,7 +12,7 @@ from typing import Any
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import Unsent
 from contact_sync.ledger.sqlite.outbox import RunOutbox
-from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR, packed_text
+from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR
 from contact_sync.model import (
     ATTENTION,
     CONFLICTING,
@@ -183,7 +183,7 @@ class RunReader:
         upcoming = next(duplicates, None)
         for (first,) in self.database.all("SELECT first FROM block ORDER BY first"):
             ((texts, cells, outcome),) = self.database.all("SELECT numbers, cells, outcome FROM block WHERE first = ?", first)
-            numbers, packed = json.loads(texts), packed_text(cells)
+            numbers = json.loads(texts)
             own: dict[int, Sequence[Any]] = {number: columns for number, *columns in self.database.all(query, first, numbers[-1])}
             own |= {
                 result.row.number: (own.get(result.row.number, (None,))[0], *self.outbox.result_columns(result), "")
@@ -192,13 +192,13 @@ class RunReader:
             }
             others = {}
             if own:
-                rows = zip(numbers, unpack(packed), strict=True)
+                rows = zip(numbers, unpack(cells), strict=True)
                 others = {number: self._line(row, number, own[number]) for number, row in rows if number in own}
             while upcoming and upcoming[0] <= numbers[-1]:
                 number, counting, read = upcoming
                 others[number] = _with_fate(others[number], counting, read)
                 upcoming = next(duplicates, None)
-            yield Batch(numbers, packed, self._line([], 0, (None, outcome, "", "", "", 0, None, "", "", "")), others)
+            yield Batch(numbers, cells, self._line([], 0, (None, outcome, "", "", "", 0, None, "", "", "")), others)
 
     def _line(self, cells: list[str], number: int, columns: Sequence[Any]) -> Line:
         """Return the line of a row whose columns `as_of` and from `outcome` to `base` are these."""

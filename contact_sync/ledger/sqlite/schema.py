@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contact_sync import packed
 from contact_sync.model import Column, Violation
 
 ROW_TABLES = (
@@ -116,13 +115,3 @@ class Wording:
         """Return codes, fields and sentences of a row's violations, each joined into one text, in the same order."""
         sentences = SENTENCE_SEPARATOR.join(violation.sentence(self.columns) for violation in violations)
         return ",".join(v.code for v in violations), ",".join(v.field for v in violations), storable(sentences)
-
-
-def pack_cells(cells: list[list[str]]) -> bytes:
-    """Return rows of cells as the column `cells` of a block; a cell may contain half a surrogate pair."""
-    return packed.pack(cells).encode(errors="surrogatepass")
-
-
-def packed_text(cells: bytes) -> str:
-    """Return the column `cells` of a block as `packed.unpack` takes it."""
-    return cells.decode(errors="surrogatepass")

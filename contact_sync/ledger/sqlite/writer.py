@@ -9,9 +9,9 @@ from itertools import groupby
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.schema import ROWS_OF_A_CHECK, SENTENCE_SEPARATOR, Wording, pack_cells, packed_text
+from contact_sync.ledger.sqlite.schema import ROWS_OF_A_CHECK, SENTENCE_SEPARATOR, Wording
 from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, Staged, Violation
-from contact_sync.packed import unpack
+from contact_sync.packed import pack, unpack
 
 
 @dataclass
@@ -43,7 +43,7 @@ class RunWriter:
 
     def stage(self, block: Block) -> None:
         with self.database.transaction() as db:
-            texts = (json.dumps(block.numbers), json.dumps(block.ids), pack_cells(block.cells))
+            texts = (json.dumps(block.numbers), json.dumps(block.ids), block.cells)
             plain = len(block.numbers) - len(block.others)
             db.execute("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?)", (block.numbers[0], *texts, block.outcome, plain))
             db.executemany(
@@ -120,7 +120,7 @@ class RunWriter:
             for first, layout in self.database.all(query, self.history.last_run(), json.dumps(contact_id)):
                 id_column = Layout(*json.loads(layout)).mapping[ID]
                 ((texts, joined_ids, packed),) = self.database.all("SELECT numbers, ids, cells FROM block WHERE first = ?", first)
-                ids, cells = json.loads(joined_ids), unpack(packed_text(packed))
+                ids, cells = json.loads(joined_ids), unpack(packed)
                 found = []
                 for position, (number, row) in enumerate(zip(json.loads(texts), cells, strict=True)):
                     # Where cells have moved, any of them may be the id.
@@ -129,7 +129,7 @@ class RunWriter:
                         ids[position], cells[position] = "", [""] * len(row)
                         found.append(number)
                 if found:
-                    db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", (json.dumps(ids), pack_cells(cells), first))
+                    db.execute("UPDATE block SET ids = ?, cells = ? WHERE first = ?", (json.dumps(ids), pack(cells), first))
                     erased += found
             for number in erased:
                 db.execute(

@@ -50,7 +50,7 @@ def write(draft: AtomicFile, batches: Iterable[Batch], context: ReportContext) -
     characters, rest = 0, iter(batches)
     for batch in rest:
         kept.append(batch)
-        characters += len(batch.cells)
+        characters += len(batch.cells.decode(errors="surrogatepass"))
         if characters > _CHARACTERS:  # in a small file, many cells may share one long text
             return new.write(draft, context, _attention(chain(kept, rest)), most=LIMIT)
     reason = _return(draft, original, context, kept)
