@@ -4,9 +4,6 @@ The one place that cleans what is printed, logged, mailed and sent to a monitor.
 (`contact_sync.i18n`), the console and the log every line that they write. The lowest floor: imports nothing of the project.
 """
 
-import base64
-import html
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -17,7 +14,7 @@ _MASK = "***"
 _WINDOW = 8  # characters of a secret in a row that are masked, in any case and encoding
 _MIN_PART = 16  # characters of a part of a URL that is taken for a secret by itself
 
-_INERT = re.compile(r"[^\n\r\t\x00-\x1f\x7f-\xa0\xad\u0600-\uffff\U00010000-\U0010ffff]*")
+_INERT = r"[^\n\r\t\x00-\x1f\x7f-\xa0\xad\u0600-\uffff\U00010000-\U0010ffff]*"
 """Text without any character that could need an escape; Latin letters and their accents, which most text consists of."""
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}  # keeps the length of the text, unlike `str.lower`
 
@@ -27,7 +24,7 @@ def printable(text: str) -> str:
 
     A terminal would obey them, and a mail or a log would show a line that nobody wrote. Spaces of any kind stay.
     """
-    if text.isprintable() or _INERT.fullmatch(text):
+    if text.isprintable() or re.fullmatch(_INERT, text):
         return text
     return "".join(_escape(character) if unicodedata.category(character) in _OBEYED else character for character in text)
 
@@ -88,6 +85,10 @@ def _spellings(secret: str) -> tuple[tuple[str, ...], frozenset[str]]:
 
 
 def _encoded(secret: str) -> Iterator[str]:
+    import base64  # noqa: PLC0415 - most commands have no secret to mask
+    import html  # noqa: PLC0415
+    import json  # noqa: PLC0415
+
     raw = secret.encode(errors="surrogateescape")
     yield from (secret, quote(raw, safe=""), json.dumps(secret)[1:-1], html.escape(secret), raw.hex())
     for shift in range(3):  # the position of the secret in what was encoded, modulo 3; what its neighbours share is left out

@@ -8,9 +8,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
 
 from contact_sync.i18n import _
-from contact_sync.model import Summary, Violation
+
+if TYPE_CHECKING:  # the nouns take as long to import as click, and the command line needs errors only
+    from contact_sync.model import Summary, Violation
 
 
 class ContactSyncError(Exception):
@@ -24,12 +27,12 @@ class ContactSyncError(Exception):
     """True when the reason lies in one source or its reports, so that a command can go on with its other sources."""
     is_before_request = False
     """True when the reason kept a request from being made, so that its row is as it was."""
-    summary: Summary | None = None  # of the run that it has ended, where there is no report
+    summary: "Summary | None" = None  # of the run that it has ended, where there is no report
 
     def __init__(self, sentence: str, /, **values: object) -> None:
         super().__init__(_(sentence, **values))
 
-    def end_run(self, summary: Summary) -> None:
+    def end_run(self, summary: "Summary") -> None:
         """Note in the summary of a run that this error has ended it."""
         self.summary, summary.exit_code, summary.reasons = summary, self.exit_code, [str(self)]
 
@@ -101,7 +104,7 @@ class Interrupted(ContactSyncError):  # noqa: N818 - a signal, not an error
 class AttemptError(Exception):
     """One attempt at a request failed; `violation` says so to the operator."""
 
-    violation: Violation
+    violation: "Violation"
     http_status: int | None = None
     api_code: str = ""
 

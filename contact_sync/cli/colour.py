@@ -2,19 +2,20 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import TextIO
 
 from contact_sync.i18n import _
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Outcome
 
 RED, GREEN, YELLOW = 31, 32, 33
 
-_OUTCOMES: dict[str, int] = {
-    **dict.fromkeys(IN_PLACE, GREEN),
-    **dict.fromkeys(ATTENTION, RED),
-    **dict.fromkeys(LEFT, YELLOW),
-    Outcome.READY: GREEN,
-}
+
+@cache
+def _outcomes() -> dict[str, int]:
+    from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Outcome  # noqa: PLC0415 - the start needs none of it
+
+    colours = {**dict.fromkeys(IN_PLACE, GREEN), **dict.fromkeys(ATTENTION, RED), **dict.fromkeys(LEFT, YELLOW)}
+    return {str(outcome): colour for outcome, colour in colours.items()} | {Outcome.READY: GREEN}
 
 
 def is_coloured(stream: TextIO | None, env: Mapping[str, str]) -> bool:
@@ -29,8 +30,8 @@ def painted(text: str, colour: int) -> str:
 
 def coloured(line: str) -> str:
     """Return a printed line with its colour: that of its outcome, of a warning, or of an error."""
-    if (count := re.fullmatch(r" *[0-9]+ (\w+)", line)) and count[1] in _OUTCOMES:
-        return painted(line, _OUTCOMES[count[1]])
+    if (count := re.fullmatch(r" *[0-9]+ (\w+)", line)) and count[1] in _outcomes():
+        return painted(line, _outcomes()[count[1]])
     beginnings = {"contact-sync: ": RED, _("Stopped: {reason}", reason=""): RED, _("Warning: {warning}", warning=""): YELLOW}
     for beginning, colour in beginnings.items():
         if line.startswith(beginning):

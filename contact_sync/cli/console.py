@@ -5,22 +5,19 @@ A terminal, a pipe or a disk that no longer takes the output never stops a run.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from contact_sync.cli.colour import coloured
-from contact_sync.cli.summary import long_summary, short_summary, warning_lines
 from contact_sync.display import printable, redacted
 from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
 from contact_sync.i18n import _, decimal, labelled, ngettext
-from contact_sync.i18n.catalogue import ANSWERS
-from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary, readable
-from contact_sync.names import Purpose
-from contact_sync.report.formats import FORMATS
+
+if TYPE_CHECKING:
+    from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary
 
 
 class Streams(NamedTuple):
@@ -73,6 +70,10 @@ class Console:
 
     def _json(self, document: object) -> str:
         """Return JSON, which escapes all that a terminal would obey, but for DEL."""
+        import json  # noqa: PLC0415 - as below
+
+        from contact_sync.model import readable  # noqa: PLC0415
+
         text = json.dumps(document, default=readable).replace("\x7f", "\\u007f")
         return redacted(text, self.secrets)
 
@@ -103,10 +104,13 @@ class Console:
 
     def print_error(self, error: ContactSyncError, source: Path | None = None, place: Path | None = None) -> int:
         """Print why there is no report, and return the exit code; `place` is where the source was moved."""
+        from contact_sync.cli.summary import output_lines, warning_lines  # noqa: PLC0415 - only what is printed is imported
+        from contact_sync.model import Summary  # noqa: PLC0415
+
         summary = error.summary or Summary("", Path(), None)
         summary = summary.moved(place) if place else summary
         lines = [f"contact-sync: {error}", *warning_lines(summary)]
-        self.print_message("\n".join([*lines, *(FORMATS[name].line(path) for name, path in summary.outputs.items())]))
+        self.print_message("\n".join([*lines, *output_lines(summary.outputs)]))
         if self.as_json:
             about = {"run": summary.run or None, "source": source}
             empty = self.empty_result or _document(summary) | about
@@ -119,11 +123,13 @@ class Console:
         if self.as_json:
             self.print_json({"exit_code": exit_code, "error": sentence})
 
-    def print_summary(self, summary: Summary, next_command: str = "", place: Path | None = None) -> int:
+    def print_summary(self, summary: "Summary", next_command: str = "", place: Path | None = None) -> int:
         """Print the summary of a run and, if there is one, the command to run next; return the exit code.
 
         `place` is where the source, or only its reports, were moved.
         """
+        from contact_sync.cli.summary import long_summary, short_summary  # noqa: PLC0415 - as above
+
         summary = summary.moved(place) if place else summary
         if not self.quiet:
             self.print_message(long_summary(summary))
@@ -136,7 +142,7 @@ class Console:
             self.print_json(_document(summary) | error | _moved_to(place))
         return summary.exit_code
 
-    def print_pull(self, pulled: PullSummary, *, sandbox: bool) -> None:
+    def print_pull(self, pulled: "PullSummary", *, sandbox: bool) -> None:
         """Print the summary of a pull."""
         about = {"path": pulled.output, "groups": pulled.groups}
         lines = [
@@ -163,7 +169,7 @@ class Console:
             rehearsal = {"sandbox": True} if sandbox else {}
             self.print_json(pulled._asdict() | rehearsal)
 
-    def print_undo(self, summary: UndoSummary) -> None:
+    def print_undo(self, summary: "UndoSummary") -> None:
         """Print the summary of an undo."""
         about = {"path": summary.output, "run": summary.run}
         sentence = ngettext(
@@ -179,8 +185,10 @@ class Console:
         if self.as_json:
             self.print_json(summary._asdict() | {"exit_code": 0})
 
-    def print_probe(self, summary: ProbeSummary) -> None:
+    def print_probe(self, summary: "ProbeSummary") -> None:
         """Print what a probe has found out, one answer a line."""
+        from contact_sync.i18n.catalogue import ANSWERS  # noqa: PLC0415 - as above
+
         lines = []
         for question, answer in summary.answers.items():
             kind, _space, field = question.partition(" ")
@@ -199,16 +207,16 @@ class Console:
         if self.as_json:
             self.print_json(summary._asdict() | {"exit_code": ATTENTION_CODE if summary.different else 0})
 
-    def print_runs(self, runs: Sequence[PastRun], *, in_progress: bool) -> None:
+    def print_runs(self, runs: "Sequence[PastRun]", *, in_progress: bool) -> None:
         """Print earlier runs; with `in_progress` the first is still going on, any other unfinished run was interrupted."""
         unfinished = [_("in progress") if in_progress and run is runs[0] else _("interrupted") for run in runs]
         self._print_history(runs, list(map(_run_cells, runs, unfinished)))
 
-    def print_events(self, events: Sequence[Event]) -> None:
+    def print_events(self, events: "Sequence[Event]") -> None:
         """Print one contact's history."""
         self._print_history(events, list(map(_event_cells, events)))
 
-    def _print_history(self, found: Sequence[PastRun | Event], rows: list[list[str]]) -> None:
+    def _print_history(self, found: "Sequence[PastRun | Event]", rows: list[list[str]]) -> None:
         """Print a table of `rows`, or with `as_json` a list of objects."""
         if self.as_json:
             self.print_json([each._asdict() for each in found])
@@ -232,9 +240,12 @@ class Console:
         return 0 if all(ok for _check, ok, *_rest in findings) else ConfigError.exit_code
 
 
-def _document(summary: Summary) -> dict[str, Any]:
+def _document(summary: "Summary") -> dict[str, Any]:
     """Return the JSON object of a run."""
     names = ("run", "source", "rows", "outcomes", "requests", "retries", "seconds", "report", "exit_code")
+    from contact_sync.names import Purpose  # noqa: PLC0415 - as above
+    from contact_sync.report.formats import FORMATS  # noqa: PLC0415
+
     others = {name: summary.outputs.get(name) for name in FORMATS if name != "report"}
     rehearsal = {"sandbox": True} if summary.purpose is Purpose.REHEARSAL else {}
     return {name: getattr(summary, name) for name in names} | others | {"codes": summary.codes} | rehearsal
@@ -250,7 +261,7 @@ def bug_error(bug: Exception) -> ContactSyncError:
     return ContactSyncError("A bug in contact-sync: {bug}. Run again with -v, and report what it prints.", bug=name)
 
 
-def _run_cells(run: PastRun, unfinished: str) -> list[str]:
+def _run_cells(run: "PastRun", unfinished: str) -> list[str]:
     start = [run.id, _local(run.started), run.source]
     if run.finished is None:
         return [*start, "", unfinished, "", "", ""]
@@ -260,7 +271,7 @@ def _run_cells(run: PastRun, unfinished: str) -> list[str]:
     return [*start, code, outcomes, f"{run.seconds:.0f} s", pace, run.reason]
 
 
-def _event_cells(event: Event) -> list[str]:
+def _event_cells(event: "Event") -> list[str]:
     moment, row = _local(event.at or event.started), _("row {number}", number=event.number)
     return [moment, event.outcome, event.code, event.sent or event.fields, event.source, row, event.run]
 

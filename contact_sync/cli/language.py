@@ -1,6 +1,5 @@
 """The language of a command, chosen before its arguments are parsed: what is wrong with them is said in it, too."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
@@ -54,5 +53,7 @@ def _configured(path: str) -> str:
     with suppress(OSError, ValueError, RecursionError, RuntimeError):
         file = Path(path) if path else platformdirs.user_config_path("contact-sync") / "config.toml"
         if file.is_file():  # a pipe can be read only once
+            import tomllib  # noqa: PLC0415 - most commands have no config file
+
             return str(tomllib.loads(file.read_text(encoding="utf-8")).get("lang", ""))
     return ""

@@ -1,6 +1,8 @@
 """The summary of a run as text: in full for a terminal, in ten lines for a mail from cron."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.i18n.catalogue import QUOTING
@@ -39,6 +41,11 @@ def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
     return lines
 
 
+def output_lines(outputs: Mapping[str, Path]) -> list[str]:
+    """Return a line for the report of each format, by its name."""
+    return [FORMATS[name].line(path) for name, path in outputs.items()]
+
+
 def long_summary(summary: Summary) -> str:
     """Return the summary for an operator at a terminal."""
     if summary.is_idle:
@@ -61,7 +68,7 @@ def long_summary(summary: Summary) -> str:
             )
         )
     reports = {"report": summary.report, **summary.outputs}
-    lines += [FORMATS[name].line(path) for name, path in reports.items() if path]
+    lines += output_lines({name: path for name, path in reports.items() if path})
     return "\n".join(lines)
 
 

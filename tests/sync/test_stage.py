@@ -19,7 +19,8 @@ from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Vi
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
-from contact_sync.sync import duplicates as module
+from contact_sync.sync import duplicates
+from contact_sync.sync import stage as module
 from tests.setups import begin_run
 
 COLUMNS = [ID, "firstname", "date", "phoneNumber"]
@@ -284,14 +285,14 @@ def test_agreeing_duplicates_in_place(ledger: Ledger) -> None:
 
 def test_ids_with_equal_hashes(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Contacts whose ids have the same hash are kept apart."""
-    monkeypatch.setattr(module, "hash", lambda what: 7 if isinstance(what, str) else hash(what), raising=False)
+    monkeypatch.setattr(duplicates, "hash", lambda what: 7 if isinstance(what, str) else hash(what), raising=False)
     stage(ledger, table(("C1", "Zoé"), ("C2", "Zoé"), ("C3", "Max"), ("C1", "Zoé")))
     assert codes_of(ledger) == [PENDING, PENDING, PENDING, AGREEING]
 
 
 def test_duplicates_are_settled_in_groups(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """Duplicates are settled in groups, and none is lost between two of them."""
-    monkeypatch.setattr(module, "GROUP", 3)
+    monkeypatch.setattr(duplicates, "GROUP", 3)
     stage(ledger, table(*[(f"C{n % 10}", f"n{n % 20}") for n in range(40)]), duplicates="first")
     assert outcomes(ledger) == [""] * 10 + ["duplicate"] * 30
     assert [line.code for line in lines(ledger)][10:] == ["duplicate-ignored"] * 10 + [""] * 10 + ["duplicate-ignored"] * 10
@@ -304,10 +305,10 @@ def test_duplicates_across_chunks_and_groups(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, group: int, size: int, *, alike: bool
 ) -> None:
     """Each contact is settled by itself for any number of chunks and groups, also when ids share a hash."""
-    monkeypatch.setattr(module, "GROUP", group)
+    monkeypatch.setattr(duplicates, "GROUP", group)
     if alike:
         monkeypatch.setattr(
-            module, "hash", lambda what: int(what[1:]) % 3 if isinstance(what, str) else hash(what), raising=False
+            duplicates, "hash", lambda what: int(what[1:]) % 3 if isinstance(what, str) else hash(what), raising=False
         )
     agreeing = [(f"C{n}", "Zoé") for n in range(7)]
     disagreeing = [(f"C{n}", "Léa") for n in range(10, 17)]
