@@ -8,7 +8,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from urllib.parse import quote, urlsplit
 
 _MASK = "***"
 _WINDOW = 8  # characters of a secret in a row that are masked, in any case and encoding
@@ -73,6 +72,8 @@ def _without(text: str, secret: str) -> str:
 @lru_cache(maxsize=16)
 def _spellings(secret: str) -> tuple[tuple[str, ...], frozenset[str]]:
     """Return the texts that are masked as a whole, and every window of the parts that are a secret by themselves."""
+    from urllib.parse import quote, urlsplit  # noqa: PLC0415 - as below
+
     parts: list[str] = [secret]
     if "://" in secret:  # most of a URL is no secret, and stands in other sentences too
         path_and_query = urlsplit(secret)._replace(scheme="", netloc="").geturl()
@@ -88,6 +89,7 @@ def _encoded(secret: str) -> Iterator[str]:
     import base64  # noqa: PLC0415 - most commands have no secret to mask
     import html  # noqa: PLC0415
     import json  # noqa: PLC0415
+    from urllib.parse import quote  # noqa: PLC0415
 
     raw = secret.encode(errors="surrogateescape")
     yield from (secret, quote(raw, safe=""), json.dumps(secret)[1:-1], html.escape(secret), raw.hex())

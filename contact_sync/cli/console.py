@@ -7,8 +7,6 @@ A terminal, a pipe or a disk that no longer takes the output never stops a run.
 import contextlib
 import os
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from contact_sync.cli.colour import coloured
@@ -17,6 +15,8 @@ from contact_sync.errors import ATTENTION_CODE, ConfigError, ContactSyncError
 from contact_sync.i18n import _, decimal, labelled, ngettext
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary
 
 
@@ -102,8 +102,10 @@ class Console:
                 stream.write(f"{text}\n")
                 stream.flush()
 
-    def print_error(self, error: ContactSyncError, source: Path | None = None, place: Path | None = None) -> int:
+    def print_error(self, error: ContactSyncError, source: "Path | None" = None, place: "Path | None" = None) -> int:
         """Print why there is no report, and return the exit code; `place` is where the source was moved."""
+        from pathlib import Path  # noqa: PLC0415
+
         from contact_sync.cli.summary import output_lines, warning_lines  # noqa: PLC0415 - only what is printed is imported
         from contact_sync.model import Summary  # noqa: PLC0415
 
@@ -123,7 +125,7 @@ class Console:
         if self.as_json:
             self.print_json({"exit_code": exit_code, "error": sentence})
 
-    def print_summary(self, summary: "Summary", next_command: str = "", place: Path | None = None) -> int:
+    def print_summary(self, summary: "Summary", next_command: str = "", place: "Path | None" = None) -> int:
         """Print the summary of a run and, if there is one, the command to run next; return the exit code.
 
         `place` is where the source, or only its reports, were moved.
@@ -251,8 +253,15 @@ def _document(summary: "Summary") -> dict[str, Any]:
     return {name: getattr(summary, name) for name in names} | others | {"codes": summary.codes} | rehearsal
 
 
-def _moved_to(place: Path | None) -> dict[str, Path]:
+def _moved_to(place: "Path | None") -> "dict[str, Path]":
     return {"moved_to": place} if place and os.path.lexists(place) else {}
+
+
+def log_bug(bug: Exception, module: str) -> None:
+    """Log a bug that is handled in `module`."""
+    import logging  # noqa: PLC0415 - `--version` and a help log nothing
+
+    logging.getLogger(module).info("a bug", exc_info=bug)
 
 
 def bug_error(bug: Exception) -> ContactSyncError:
@@ -277,4 +286,6 @@ def _event_cells(event: "Event") -> list[str]:
 
 
 def _local(stamp: str) -> str:
+    from datetime import datetime  # noqa: PLC0415 - as above
+
     return f"{datetime.fromisoformat(stamp).astimezone():%Y-%m-%d %H:%M}"

@@ -3,9 +3,6 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import pairwise
-from pathlib import Path
-
-import platformdirs
 
 from contact_sync.i18n import LANGUAGES, N_, NN_
 
@@ -30,7 +27,8 @@ CLICK = (
 
 def language_of(argv: Sequence[str], env: Mapping[str, str]) -> str:
     """Return the language that the arguments, the environment or the config file ask for, or else the one of the locale."""
-    given = _given("lang", argv, env) or _configured(_given("config", argv, env))
+    is_version = list(argv[:1]) in (["--version"], ["-V"])  # which is the same in all
+    given = _given("lang", argv, env) or ("" if is_version else _configured(_given("config", argv, env)))
     language = given or next(filter(None, map(env.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")[:2]
     return language if language in LANGUAGES else LANGUAGES[0]
 
@@ -50,6 +48,10 @@ def _given(name: str, argv: Sequence[str], env: Mapping[str, str]) -> str:
 
 def _configured(path: str) -> str:
     """Return the language in a config file, empty without one; the option --config says what is wrong with a file."""
+    from pathlib import Path  # noqa: PLC0415
+
+    import platformdirs  # noqa: PLC0415 - not for the version
+
     with suppress(OSError, ValueError, RecursionError, RuntimeError):
         file = Path(path) if path else platformdirs.user_config_path("contact-sync") / "config.toml"
         if file.is_file():  # a pipe can be read only once

@@ -7,7 +7,6 @@ stderr. A terminal, a pipe or a disk that no longer takes the output never stops
 import contextlib
 import errno
 import io
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,15 +14,13 @@ from collections.abc import Mapping, Sequence
 import click
 
 from contact_sync.cli.colour import is_coloured
-from contact_sync.cli.console import Console, Streams, bug_error
+from contact_sync.cli.console import Console, Streams, bug_error, log_bug
 from contact_sync.cli.language import language_of, own_words
 from contact_sync.cli.program import Process, program
 from contact_sync.display import printable
 from contact_sync.errors import ContactSyncError, StorageError, reason_of
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, shortage_of, too_few_files
 from contact_sync.i18n import set_language
-
-log = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None, streams: Streams | None = None) -> int:
@@ -55,8 +52,8 @@ def _run(argv: Sequence[str], process: Process) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except Exception as bug:  # a mail from cron must not contain a traceback
-        log.info("a bug", exc_info=True)
+    except Exception as bug:  # noqa: BLE001 - it is logged; a mail from cron must not contain a traceback
+        log_bug(bug, __name__)
         return console.print_error(_error_of(bug))
 
 
@@ -74,7 +71,9 @@ def _shown(error: click.ClickException) -> tuple[str, str]:
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     """Log an exception while an object is destroyed, which Python would print as a traceback."""
-    log.info("not raised: %s", unraisable.exc_type.__name__)
+    import logging  # noqa: PLC0415 - as in `log_bug`
+
+    logging.getLogger(__name__).info("not raised: %s", unraisable.exc_type.__name__)
 
 
 def _error_of(bug: Exception) -> ContactSyncError:

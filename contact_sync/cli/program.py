@@ -4,7 +4,6 @@
 may need pandas or an HTTP client: it is imported when the command runs.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,10 +13,8 @@ from typing import Any
 import click
 
 from contact_sync import __version__
-from contact_sync.cli.console import Console, bug_error
+from contact_sync.cli.console import Console, bug_error, log_bug
 from contact_sync.files.lock import check_system
-
-log = logging.getLogger(__name__)
 
 Work = Callable[..., int]
 
@@ -93,7 +90,7 @@ class Command(click.Command):
                 return super().invoke(ctx)
             return ctx.invoke(self.callback, ctx, *work, **ctx.params)
         except BrokenPipeError as bug:
-            log.info("a bug", exc_info=True)
+            log_bug(bug, __name__)
             raise bug_error(bug) from bug
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -3,9 +3,12 @@
 import os
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from contact_sync.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 try:
     import fcntl
@@ -21,7 +24,7 @@ def check_system() -> None:
         raise ConfigError("Windows is not supported: run contact-sync in WSL, or in a container.")
 
 
-def acquire(path: Path) -> int | None:
+def acquire(path: "Path") -> int | None:
     """Lock `path` exclusively and return its descriptor, or None when another process keeps the lock.
 
     The file is created with mode 0600 if missing, empty and writable. The lock is released when the descriptor is closed or the
@@ -55,7 +58,7 @@ def lock(descriptor: int) -> bool:
     return True
 
 
-def is_held(path: Path) -> bool:
+def is_held(path: "Path") -> bool:
     """Return True when another process has locked `path`. Raises OSError."""
     with suppress(FileNotFoundError), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
         try:

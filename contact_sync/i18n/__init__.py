@@ -7,14 +7,13 @@ A sentence is identified by its English text; variable parts are `{placeholders}
 import gettext as _gettext
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from contact_sync.display import printable
 
 LANGUAGES = ("en", "fr")
 
 _DOMAIN = "contact_sync"
-_LOCALE = Path(__file__).parent / "locale"
+_LOCALE = f"{os.path.dirname(__file__)}/locale"  # noqa: PTH120 - without pathlib the program starts sooner
 _language = LANGUAGES[0]
 _translations = _gettext.NullTranslations()
 
@@ -25,7 +24,7 @@ def set_language(name: str) -> None:
     _language = name
     _translations = _gettext.translation(_DOMAIN, _LOCALE, [name], fallback=name == LANGUAGES[0])
     # click translates its own sentences by the default domain, in the language that the environment names.
-    _gettext.bindtextdomain(_DOMAIN, str(_LOCALE))
+    _gettext.bindtextdomain(_DOMAIN, _LOCALE)
     _gettext.textdomain(_DOMAIN)
     os.environ["LANGUAGE"] = name
 
