@@ -6,14 +6,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from functools import partial
-from typing import TextIO
-
-from tqdm import tqdm
+from typing import TYPE_CHECKING, Any, TextIO
 
 from contact_sync.cli.colour import GREEN, RED, YELLOW, painted
 from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.model import ATTENTION, LEFT, Outcome, Pacing, Result
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _DRAWN_S = 0.2  # seconds between two drawings of a bar; it also changes while the run waits
 _MEASURED_S = 10.0  # seconds over which the pace is measured
@@ -37,7 +37,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         colour: bool = False,
     ) -> None:
         self._has_bar = shown and every is None and stream is not None and not stream.closed and stream.isatty()
-        self._open = partial(tqdm, unit=f" {_('rows')}", disable=not self._has_bar, file=stream, leave=False)
+        self._stream = stream
         self._write, self._colour = write, colour
         self._pace: Pacing | None = None
         self._lock, self._ended = threading.Lock(), threading.Event()
@@ -52,8 +52,19 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
             self._loaded, self._outcomes = 0, Counter[Outcome]()
             self._finished: deque[float] = deque(maxlen=1000)  # moments of the last rows
             self._began = time.monotonic()
-            self._bar: tqdm[int] = self._open(desc=phase, total=total, bar_format=None if total is None else _BAR)
+            self._bar = self._open(desc=phase, total=total, bar_format=None if total is None else _BAR)
             self._draw()
+
+    def _open(self, **about: Any) -> "tqdm[int] | None":
+        if not self._has_bar:
+            return None
+        from tqdm import tqdm  # noqa: PLC0415 - cron sees no bar
+
+        return tqdm(unit=f" {_('rows')}", file=self._stream, leave=False, **about)
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
 
     def _report(self, every: float) -> None:
         while not self._ended.wait(every):
@@ -64,7 +75,7 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
                 self._write(line)
 
     def _draw(self) -> None:
-        if self._has_bar and not self._ended.is_set() and (status := self._status()):
+        if self._bar is not None and not self._ended.is_set() and (status := self._status()):
             self._bar.n = self._done if self._total is not None else self._loaded
             self._bar.set_description_str(labelled(self._phase, "") + status)  # which would escape the colours
 
@@ -110,12 +121,13 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
         """Remove the bar, before something else is printed."""
         with self._lock:
             self._ended.set()
-            self._bar.close()
+            self._close()
 
     def loaded(self, rows: int) -> None:
         """Count rows that were loaded and validated."""
         self._loaded += rows
-        self._bar.update(rows)
+        if self._bar is not None:
+            self._bar.update(rows)
 
     def paced(self, pace: Pacing) -> None:
         """Show why the pace is slow from now on."""
@@ -123,12 +135,12 @@ class Progress(contextlib.AbstractContextManager["Progress"]):
 
     def sending(self, rows: int) -> None:
         """Begin to count rows that are sent."""
-        self._bar.close()
+        self._close()
         self._begin(_("sending"), rows, is_sending=True)
 
     def reading(self, rows: int) -> None:
         """Begin to count contacts that are read."""
-        self._bar.close()
+        self._close()
         self._begin(_("reading"), rows)
 
     def sent(self, result: Result) -> None:

@@ -5,9 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
-from operator import neg
-
-import numpy as np
+from operator import neg, sub
 
 from contact_sync.i18n import _, ngettext
 from contact_sync.model import CONTACT, LISTED, PHONE, Column, Schema, Workload, listed_groups
@@ -23,6 +21,17 @@ _EXCEL_DIGITS = 15  # digits of a number that Excel keeps
 _LONG = re.compile(r"[0-9]{16,}")
 _ROUNDED = re.compile(r"[0-9]{15}0+")
 _SHOWN = 3
+_MANY = 100_000  # numbers that numpy compares in less memory
+
+
+def has_repeated(values: "array[int]") -> bool:
+    """Return True when a number occurs twice."""
+    if len(values) < _MANY:
+        return len(set(values)) < len(values)
+    import numpy as np  # noqa: PLC0415 - it takes as long to import as 20,000 rows to check
+
+    ordered = np.sort(np.frombuffer(values, dtype=np.int64))
+    return bool((ordered[1:] == ordered[:-1]).any())
 
 
 class Damage:
@@ -46,9 +55,8 @@ class Damage:
         if max(map(len, ids), default=0) > _EXCEL_DIGITS:
             self._long += sum(map(bool, map(_LONG.fullmatch, ids)))
             self._rounded.extend(compress(numbers, map(_ROUNDED.fullmatch, ids)))
-        texts = [payload[self._phone] or "0" for payload in payloads]
-        phones = np.fromstring(" ".join(texts), np.int64, sep=" ")  # faster than `int` of each
-        self._phones.frombytes(phones.tobytes())
+        phones = [int(payload[self._phone] or 0) for payload in payloads]
+        self._phones.fromlist(phones)
         self._ids.fromlist(list(map(hash, ids)))
         rows_or_negative = list(numbers if len(to_send) == len(numbers) else map(neg, numbers))
         if len(to_send) < len(numbers):
@@ -57,10 +65,10 @@ class Damage:
         self._rows.fromlist(rows_or_negative)
         self._dates.update([payload[self._date] for payload in payloads])
         rows: Sequence[int] = numbers
-        if phones.size and phones[0] - self._number != 1 and not (np.diff(phones) == 1).any():
+        if 1 not in map(sub, phones, [self._number, *phones]):
             rows, phones = numbers[-1:], phones[-1:]  # nothing in between can be part of a series
             self._number = 0
-        for row, phone in zip(rows, phones.tolist(), strict=True):
+        for row, phone in zip(rows, phones, strict=True):
             if phone - self._number != 1:
                 self._end_series()
                 self._first = row
@@ -97,6 +105,10 @@ class Damage:
         return [sentence]
 
     def _warn_shared(self, place: str) -> list[str]:
+        if not has_repeated(array("q", filter(None, self._phones))):
+            return []
+        import numpy as np  # noqa: PLC0415 - as in `has_repeated`
+
         phones, ids, rows = (np.frombuffer(values, dtype=np.int64) for values in (self._phones, self._ids, self._rows))
         is_sent = rows > 0
         repeated, counts = np.unique(phones[phones > 0], return_counts=True)

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from itertools import compress
 from typing import TypeAlias
 
-import numpy as np
-
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, Block, Outcome, Violation, conflict_of
+from contact_sync.rules.anomalies import has_repeated
 
 GROUP = 10_000  # rows or contacts written in one transaction
 
@@ -72,10 +71,10 @@ def _settled(rows: _Rows, counting: tuple[int, int]) -> Iterator[tuple[int, Outc
 
 def _contacts_with_duplicates(hashes: RowHashes, ledger: Ledger) -> Iterator[list[_Rows]]:
     """Yield the rows of each contact that has several, for up to `GROUP` contacts at a time."""
-    ids = np.sort(np.frombuffer(hashes.ids, dtype=np.int64))
-    if not (ids[1:] == ids[:-1]).any():
+    if not has_repeated(hashes.ids):
         return
-    import pandas as pd  # noqa: PLC0415 - most sources name each contact once and need not wait for it
+    import numpy as np  # noqa: PLC0415 - most sources name each contact once and need not wait for them
+    import pandas as pd  # noqa: PLC0415
 
     columns = {"number": hashes.numbers, "id": hashes.ids, "payload": hashes.payloads}
     rows = pd.DataFrame({name: np.frombuffer(column, dtype=np.int64) for name, column in columns.items()})
