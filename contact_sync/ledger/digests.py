@@ -5,11 +5,11 @@ the name of a field: fields may be added, removed and reordered, and what was co
 """
 
 import errno
-import hmac
 import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -37,7 +37,8 @@ class Fingerprints:
     """Digests of rows and fields under one installation key (`key`, 32 bytes)."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        padded = key.ljust(sha256().block_size, b"\0")
+        self._inner, self._outer = (sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
 
     def account(self, base_url: str, name: str) -> str:
         """Return the name of an account, 16 hex digits, the same for the same API and key (or chosen name)."""
@@ -50,9 +51,10 @@ class Fingerprints:
             parts += field, values[field]
         return self._digest(_SEPARATOR.join(parts))[:16]
 
-    def payload(self, contact_id: str, values: Sequence[str | None]) -> bytes:
-        """Return what `row` does for the values of `FIRST_FIELDS`, None where there is none, in half the time."""
-        return self._digest(_SEPARATOR.join([contact_id, *[_ABSENT if value is None else value for value in values]]))[:16]
+    def payloads(self, rows: Sequence[tuple[str, Sequence[str | None]]]) -> list[bytes]:
+        """Return what `row` does for contactIds and the values of `FIRST_FIELDS`, None where there is none, in half the time."""
+        texts = [[contact_id, *[_ABSENT if value is None else value for value in values]] for contact_id, values in rows]
+        return [self._digest(_SEPARATOR.join(text))[:16] for text in texts]
 
     def fields(self, contact_id: str, values: Mapping[str, str]) -> FieldDigests:
         """Return the digest of each value (field name → value) that a contact carries."""
@@ -72,8 +74,12 @@ class Fingerprints:
         return self._digest(f"plan-{kind}{_SEPARATOR}{text}")
 
     def _digest(self, text: str) -> bytes:
+        # HMAC as in RFC 2104: `hmac.digest` would prepare the key each time, which takes twice as long as the rest.
+        inner, outer = self._inner.copy(), self._outer.copy()
         # The name of an account may contain bytes of the command line that are not UTF-8; values never do.
-        return hmac.digest(self._key, text.encode(errors="surrogateescape"), "sha256")
+        inner.update(text.encode(errors="surrogateescape"))
+        outer.update(inner.digest())
+        return outer.digest()
 
 
 def agree(carried: FieldDigests, known: FieldDigests) -> bool:

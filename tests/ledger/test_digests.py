@@ -1,6 +1,7 @@
 """Keyed digests, and the key they are made with."""
 
 import errno
+import hmac
 import multiprocessing
 import os
 import stat
@@ -225,4 +226,10 @@ def test_payload_has_the_digest_of_its_row(payload: list[str | None]) -> None:
     """The digest of a payload is that of the values that it carries, by name."""
     digests = Fingerprints(bytes(32))
     values = {name: value for name, value in zip(FIRST_FIELDS, payload, strict=True) if value is not None}
-    assert digests.payload("C1", payload) == digests.row("C1", values)
+    assert digests.payloads([("C1", payload)]) == [digests.row("C1", values)]
+
+
+@given(st.binary(min_size=32, max_size=32), st.text(st.characters(exclude_categories=["Cs"]), max_size=99))
+def test_digests_are_hmacs(key: bytes, text: str) -> None:
+    """A digest is HMAC-SHA256 under the key of the installation."""
+    assert Fingerprints(key).base("row", text) == hmac.digest(key, f"base-row\x1f{text}".encode(), "sha256")

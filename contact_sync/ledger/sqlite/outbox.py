@@ -48,17 +48,21 @@ class ConfirmedState:
         if not self.is_believed or not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed)"):
             return Comparison([False] * len(rows), 0, 0)
         stored = self._find([contact_id for contact_id, _ in rows])
+        digests = self.fingerprints.payloads(rows) if stored and self.fields == FIRST_FIELDS else [None] * len(rows)
         found = [
-            self._compare(contact_id, payload, *stored[contact_id][:2]) if contact_id in stored else (False, None)
-            for contact_id, payload in rows
+            self._compare(row, digest, *known[:2]) if (known := stored.get(row[0])) else (False, None)
+            for row, digest in zip(rows, digests, strict=True)
         ]
         identities = [identity for _, identity in found]
         return Comparison([in_place for in_place, _ in found], identities.count(False), identities.count(True))
 
-    def _compare(self, contact_id: str, payload: Payload, row: bytes | None, packed: bytes) -> tuple[bool, bool | None]:
+    def _compare(
+        self, carried_row: tuple[str, Payload], digest: bytes | None, row: bytes | None, packed: bytes
+    ) -> tuple[bool, bool | None]:
         """Return True when a row is in place, and True when it changes the identity (None where that is not known)."""
-        if self.fields == FIRST_FIELDS and row == self.fingerprints.payload(contact_id, payload):
+        if digest and row == digest:
             return True, False
+        contact_id, payload = carried_row
         values = {name: value for name, value in zip(self.fields, payload, strict=True) if value is not None}
         if row == self.fingerprints.row(contact_id, values):
             return True, False
