@@ -31,7 +31,7 @@ OWNERS = {
     "click": {"cli"},
     "tqdm": {"cli.progress"},
     "tenacity": {"sync.delivery"},
-    "httpx": {"api.client", "api.transport"},
+    "httpx": {"api.client", "api.failures", "api.transport"},
     "aiohttp": {"api.transport", "sandbox"},
     "asyncio": {"api", "cli.readiness", "sandbox", "sync"},
     "pandas": {"sync.duplicates"},

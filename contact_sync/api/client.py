@@ -18,8 +18,8 @@ import httpx
 
 from contact_sync.api.compression import CompressionError, decompressed
 from contact_sync.api.endpoint import Endpoint, Reply, Request
+from contact_sync.api.failures import CertificateError, HeadTooLongError, ShortageError
 from contact_sync.api.limiter import Limiter, Pace
-from contact_sync.api.transport import CertificateError, HeadTooLongError, ShortageError, Transport
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files
 from contact_sync.i18n import _
@@ -55,14 +55,21 @@ class Client:
             raise ConfigError("The base URL {url} is not valid: correct --base-url.", url=base_url)
         self._timeout = timeout
         self.limiter = Limiter(pace, sleep=sleep)
-        self._proxy_variable, proxy = _proxy_for(base_url)
-        tls = _trust_store() if base_url.startswith("https:") else None
+        self._proxy_variable, self._proxy = _proxy_for(base_url)
+        self._tls = _trust_store() if base_url.startswith("https:") else None
         # Half of the files: the sandbox of a rehearsal has the other end of each connection in this process.
         spare = (most_open_files() - RESERVED_FILES) // 2
-        self._transport = transport or Transport(max(1, min(connections, spare)), tls, proxy)
+        self._connections = max(1, min(connections, spare))
+        self._given = transport
 
     async def __aenter__(self) -> Self:
+        self._transport = self._given or self._open_transport()
         return self
+
+    def _open_transport(self) -> httpx.AsyncBaseTransport:
+        from contact_sync.api.transport import Transport  # noqa: PLC0415 - most nights send nothing, and need not wait for aiohttp
+
+        return Transport(self._connections, self._tls, self._proxy)
 
     async def __aexit__(self, *_: object) -> None:
         await self._transport.aclose()

@@ -15,7 +15,7 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 
 from contact_sync import __version__
-from contact_sync.errors import ContactSyncError
+from contact_sync.api.failures import CertificateError, HeadTooLongError, ShortageError
 from contact_sync.files.descriptors import shortage_of
 
 _KEEP_ALIVE_S = 4.0  # shorter than the 5 s that servers keep a connection at least, so that they seldom close first
@@ -33,22 +33,6 @@ _HEADERS = {
     "Accept-Encoding": "identity",
     "User-Agent": f"contact-sync/{__version__}",
 }
-
-
-class CertificateError(httpx.ConnectError):
-    """The server's certificate is not trusted, or belongs to another host."""
-
-
-class ShortageError(httpx.ConnectError):
-    """This process or this machine has no files, memory or buffers left for a connection."""
-
-    def __init__(self, reason: ContactSyncError) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-class HeadTooLongError(httpx.RemoteProtocolError):
-    """The head of the answer has a longer line, or more lines, than are read."""
 
 
 class _Protocol(ResponseHandler):

@@ -1,0 +1,21 @@
+"""What the program imports before it is needed: the start of every command waits for it."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [
+        ("contact_sync.cli.main", {"contact_sync.model", "logging", "platformdirs", "json"}),
+        ("contact_sync.cli.runner", {"aiohttp", "httpx", "numpy", "pandas", "openpyxl", "tqdm", "contact_sync.sandbox.server"}),
+        ("contact_sync.sync.send", {"aiohttp", "numpy", "pandas", "contact_sync.sandbox.server"}),
+    ],
+)
+def test_what_is_not_needed_is_not_imported(module: str, spared: set[str]) -> None:
+    """The version needs neither nouns nor a log, a check no HTTP client, a night without a change no connection."""
+    script = f"import sys, {module}; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    assert spared & set(imported) == set()
