@@ -75,6 +75,7 @@ def stage(
         verdicts = validator.validate(chunk)
         _skip_forgotten(chunk, verdicts, ledger, settings)
         verdicts, untouched, stale = bases.apply(chunk, verdicts) if bases else (verdicts, set[int](), dict[int, list[str]]())
+        cells = pack(chunk.rows) if bases else cells  # which has put new base tokens into them
         ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched | stale.keys())
         values = _selected(list(zip(verdicts.ids, verdicts.payloads, strict=True)), valid)
         comparison = ledger.compare(values)
