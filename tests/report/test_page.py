@@ -254,8 +254,8 @@ def test_cause_of_rows_with_different_texts(path: Path) -> None:
     ]
     text = Parsed(write(path, A_RUN, summary_of(A_RUN, causes=causes))).text
     assert (
-        "2 rows: firstname contains damaged characters or markup, as in “LefÃ¨vre”, “H?lène” or <b>: type it again, and export as "
-        "UTF-8." in text
+        "2 rows: firstname contains damaged characters or markup, as in “LefÃ¨vre”, “H?lène” or <b>: type it again, and export "
+        "as UTF-8." in text
     )
     assert text.count("it was probably") == 1
 
