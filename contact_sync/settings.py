@@ -74,6 +74,7 @@ class SendSettings:
     resend: bool = False
     limit: int | None = None  # rows
     max_duration: float | None = None  # seconds
+    wait: float | None = None  # seconds until another run ends; None: not at all
     live: bool = False  # True: each contact is read before it is written, as those of a pulled file are
     conflicts: Literal["hold", "mine", "theirs"] = "hold"
     max_conflicts: float = 10.0  # percent of the rows to send

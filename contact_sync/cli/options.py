@@ -177,6 +177,7 @@ PACE = _under(
     *TEMPO,
     Option("--limit", type=whole_number(1, _MANY), metavar="N", help="send at most N rows"),
     Option("--max-duration", type=_SECONDS, metavar="S", help="stop sending after S seconds"),
+    Option("--wait", type=_SECONDS, metavar="S", help="wait up to S seconds for another run to end"),
 )
 RESEND = Option("--resend", is_flag=True, help="also send rows that are already in place", heading=Heading.SENDING)
 ALLOW_FORGOTTEN = Option(

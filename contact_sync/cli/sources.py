@@ -7,7 +7,8 @@ rows and its time.
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from contact_sync.cli.runner import failure_of, run_file, shown, supervise
 from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
+from contact_sync.ledger.store import Ledger
 from contact_sync.model import readable
 from contact_sync.names import Purpose, report_beside
 from contact_sync.settings import NOWHERE
@@ -39,10 +41,17 @@ def run(ctx: Context) -> int:
 
 def _run_sources(ctx: Context) -> FileResult:
     """Run files and folders one after the other, within one budget; return the worst result."""
-    console, options = ctx.obj.console, ctx.params
+    options = ctx.params
     if options["plan"] and (len(options["sources"]) > 1 or os.path.isdir(options["sources"][0])):  # noqa: PTH112
         raise ConfigError("--plan is of one file: run the others by themselves.")
-    budget = Budget.begin(options["rate"], options["limit"], options["max_duration"])
+    budget = Budget.begin(options["rate"], options["limit"], options["max_duration"], options["wait"])
+    with budget.locks:
+        return _run_within(ctx, budget)
+
+
+def _run_within(ctx: Context, budget: Budget) -> FileResult:
+    """Run files and folders within a budget; return the worst result."""
+    console, options = ctx.obj.console, ctx.params
     reports = _reports_of(options)
     _check_expectation(ctx, reports)
     pages = _pages_of(options, reports)
@@ -132,9 +141,12 @@ def _run_folder(ctx: Context, options: Options, budget: Budget, pages: Path | No
         flow = partial(sync.run, budget=budget)
         return run_file(ctx, given, flow, build_settings.for_run, is_arrival=True)
 
+    def opened() -> AbstractContextManager[Ledger]:
+        return open_ledger(build_settings.for_run(ctx, options).account, sends=False, locks=budget.locks)
+
     results: list[FileResult] = []
     try:
-        moved, left = partial(_record_move, ctx, options), partial(_print_left, console, folder)
+        moved, left = partial(_record_move, console, opened), partial(_print_left, console, folder)
         stays = purpose is not Purpose.REAL
         results.extend(inbox.run_each(folder, run_one, moved, expected=options["expect_by"], rehearsal=stays, left=left))
         if not results and not console.quiet:
@@ -162,11 +174,12 @@ def _print_left(console: Console, folder: Path, found: Arrivals) -> None:
         console.print_message(message)
 
 
-def _record_move(ctx: Context, options: Options, path: Path, place: Path, code: int) -> None:
+def _record_move(
+    console: Console, opened: Callable[[], AbstractContextManager[Ledger]], path: Path, place: Path, code: int
+) -> None:
     """Record in the ledger, and report, that a file or only its reports were moved to `place`."""
-    console, account = ctx.obj.console, build_settings.for_run(ctx, options).account
     # Another run may already be at the next file: then its rows have replaced these, and the path is not needed any more.
-    with contextlib.suppress(BusyError), open_ledger(account, sends=False) as ledger:
+    with contextlib.suppress(BusyError), opened() as ledger:
         ledger.note_move(path, place)
     if not os.path.lexists(place):
         message = _(

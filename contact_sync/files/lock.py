@@ -2,8 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from contact_sync.errors import ConfigError
 
@@ -15,6 +16,7 @@ try:
 except ImportError:  # Windows, where `check_system` ends every command that would need it
     fcntl = None  # type: ignore[assignment]
 
+_POLL_INTERVAL_S = 0.5  # of a command that waits for another one to end
 _LOCK_TIMEOUT_S = 0.3  # a process that only checks a lock, or expires another account's ledger, has it for less
 
 
@@ -47,6 +49,42 @@ def acquire(path: "Path") -> int | None:
                 if time.monotonic() >= deadline:
                     return None
                 time.sleep(0.01)
+
+
+class Locks:
+    """The locks that a command has taken, held until it ends; it waits for all of them together at most `wait` seconds."""
+
+    def __init__(self, wait: float = 0.0) -> None:
+        self._held: dict[Path, int] = {}
+        self._wait = wait
+
+    def take(self, path: Path, sleep: Callable[[float], object] | None) -> bool:
+        """Lock `path`, and write the process into it, unless this command has it; return False when another process keeps it.
+
+        `sleep` is called while it waits, and may raise; None does not wait. Raises OSError.
+        """
+        if path in self._held:
+            return True
+        while (descriptor := acquire(path)) is None:
+            if sleep is None or self._wait <= 0:
+                return False
+            began = time.monotonic()
+            sleep(min(_POLL_INTERVAL_S, self._wait))
+            self._wait -= time.monotonic() - began + _LOCK_TIMEOUT_S
+        self._held[path] = descriptor
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        return True
+
+    def close(self) -> None:
+        """Release all locks."""
+        while self._held:
+            os.close(self._held.popitem()[1])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def lock(descriptor: int) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError, UnavailableError
-from contact_sync.files.lock import acquire, is_held
+from contact_sync.files.lock import Locks, is_held
 from contact_sync.i18n import _
 from contact_sync.ledger.accounts import Accounts, Choice, Identify
 from contact_sync.ledger.base_token import BaseTokens
@@ -39,18 +39,20 @@ def open_ledger(
     sends: bool = True,
     identify: Identify | None = None,
     sleep: Callable[[float], object] = time.sleep,
+    locks: Locks | None = None,
 ) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account, which is created at first use, under an exclusive lock.
 
     With `sends` its use is recorded; `identify` asks the API whose the key is, where that is not known and matters. `sleep` is
-    called while another program has the ledger locked, and may raise. Raises BusyError when another process has the lock or the
+    called while another program has the ledger locked, and may raise. The lock is one of the command's `locks`, and held as long
+    as these, or as the ledger where there are none. Raises BusyError when another process has the lock or the
     ledger, StorageError when the folder cannot be used, ConfigError when key and name certainly belong to two accounts.
     """
     folder = account.state_dir
     with _reported(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     state = _StateFolder(folder)
-    return _open(state, state.accounts.choose(account, identify), sleep, sends=sends)
+    return _open(state, state.accounts.choose(account, identify), sleep, locks, sends=sends)
 
 
 def open_existing_ledger(
@@ -61,6 +63,7 @@ def open_existing_ledger(
     sends: bool = False,
     identify: Identify | None = None,
     sleep: Callable[[float], object] = time.sleep,
+    locks: Locks | None = None,
 ) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder; to be read, unless `locked`.
 
@@ -68,8 +71,8 @@ def open_existing_ledger(
     """
     folder, choice = _existing_account(account, identify, exact=exact)
     if sends:
-        return _open(folder, choice, sleep, sends=True)
-    return _open_named(folder, choice.ledger, sleep) if locked else folder.read(choice.ledger, sleep)
+        return _open(folder, choice, sleep, locks, sends=True)
+    return _open_named(folder, choice.ledger, sleep, locks) if locked else folder.read(choice.ledger, sleep)
 
 
 def open_tokens(account: AccountSettings, identify: Identify | None) -> BaseTokens:
@@ -190,18 +193,15 @@ class _StateFolder:
         """Open a ledger that is only read."""
         return SqliteLedger(self.path / f"{name}{_SUFFIX}", self.fingerprints, name, read_only=True, sleep=sleep)
 
-    def enter(self, stack: ExitStack, name: str, sleep: Callable[[float], object] | None) -> Ledger:
+    def enter(self, stack: ExitStack, name: str, sleep: Callable[[float], object] | None, locks: Locks | None = None) -> Ledger:
         """Lock and open a ledger until `stack` ends, and delete its text that is too old."""
         with _reported(self.path):
             path = self.path / f"{name}{_LOCK}"  # it stays: deleting it would let two processes lock two files
-            descriptor = acquire(path)
-            if descriptor is None:
+            if not (locks or stack.enter_context(Locks())).take(path, sleep):
                 holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
                 raise BusyError(
                     "Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder
                 )
-            stack.callback(os.close, descriptor)
-            os.write(descriptor, f"{os.getpid()}\n".encode())
         ledger = stack.enter_context(SqliteLedger(self.path / f"{name}{_SUFFIX}", self.fingerprints, name, sleep=sleep))
         ledger.expire(datetime.now(UTC))
         return ledger
@@ -232,9 +232,11 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
 
 
 @contextmanager
-def _open(folder: _StateFolder, choice: Choice, sleep: Callable[[float], object], *, sends: bool) -> Iterator[Ledger]:
+def _open(
+    folder: _StateFolder, choice: Choice, sleep: Callable[[float], object], locks: Locks | None, *, sends: bool
+) -> Iterator[Ledger]:
     """Open the ledger of an account for a run; what another ledger of the account has overwritten is not believed."""
-    with _open_named(folder, choice.ledger, sleep) as ledger:
+    with _open_named(folder, choice.ledger, sleep, locks) as ledger:
         ledger.warnings += [*folder_warnings(folder.path), *choice.warnings]
         if choice.rivals:
             warning = _(
@@ -255,10 +257,10 @@ def _open(folder: _StateFolder, choice: Choice, sleep: Callable[[float], object]
 
 
 @contextmanager
-def _open_named(folder: _StateFolder, name: str, sleep: Callable[[float], object]) -> Iterator[Ledger]:
+def _open_named(folder: _StateFolder, name: str, sleep: Callable[[float], object], locks: Locks | None) -> Iterator[Ledger]:
     """Open a ledger under its lock; delete the text that is too old from every ledger in the folder."""
     with ExitStack() as stack:
-        ledger = folder.enter(stack, name, sleep)
+        ledger = folder.enter(stack, name, sleep, locks)
         delete_spools(folder.path)
         for other in accounts(folder.path) - {name}:  # such as that of a former key
             # One that is locked, damaged or of a newer version is left to a later run.

@@ -45,12 +45,20 @@ def open_sender(settings: Settings, shutdown: Shutdown, budget: Budget | None = 
     return Sender(settings, shutdown, budget or Budget.of(settings.send))
 
 
-def open_ledger(settings: Settings, shutdown: Shutdown, sender: "Sender | None") -> AbstractContextManager[Ledger]:
+def open_ledger(
+    settings: Settings, shutdown: Shutdown, sender: "Sender | None", budget: Budget | None = None
+) -> AbstractContextManager[Ledger]:
     """Open the ledger of the account, or one that is thrown away afterwards, for `check` and for the sandbox."""
     if not settings.remember or settings.send.sandbox:
         return state_dir.open_temporary_ledger()
     identify = sender.identify if sender else None
-    return state_dir.open_ledger(settings.account, sends=not settings.dry_run, identify=identify, sleep=partial(sleep, shutdown))
+    return state_dir.open_ledger(
+        settings.account,
+        sends=not settings.dry_run,
+        identify=identify,
+        sleep=partial(sleep, shutdown),
+        locks=budget.locks if budget else None,
+    )
 
 
 def reads_whole(ledger: Ledger) -> bool:

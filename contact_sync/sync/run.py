@@ -37,10 +37,13 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
     (BusyError), a ledger or report that cannot be opened (StorageError), an unusable proxy or an unknown region (ConfigError).
     """
     begun, started, shutdown = time.monotonic(), datetime.now(UTC), Shutdown()
+    is_alone, budget = budget is None, budget or Budget.of(settings.send)
     summary = Summary(new_id(started), settings.source.path, settings.report.path, purpose=settings.purpose)
     with logged(summary), handle_signals(shutdown), ExitStack() as opened:
+        if is_alone:
+            opened.enter_context(budget.locks)
         sender = open_sender(settings, shutdown, budget) if not settings.dry_run else None
-        ledger = opened.enter_context(open_ledger(settings, shutdown, sender))
+        ledger = opened.enter_context(open_ledger(settings, shutdown, sender, budget))
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.warnings += sender.finish_trials(ledger) if sender else []
@@ -73,12 +76,12 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
 
     Ignores the settings about the source. Raises what `run` does, and ConfigError when there is no run to resume.
     """
-    begun, shutdown = time.monotonic(), Shutdown()
-    sender = open_sender(settings, shutdown)
+    begun, shutdown, budget = time.monotonic(), Shutdown(), Budget.of(settings.send)
+    sender = open_sender(settings, shutdown, budget)
     opened = open_existing_ledger(
-        settings.account, exact=True, sends=True, identify=sender.identify, sleep=partial(sleep, shutdown)
+        settings.account, exact=True, sends=True, identify=sender.identify, sleep=partial(sleep, shutdown), locks=budget.locks
     )
-    with handle_signals(shutdown), opened as ledger:
+    with handle_signals(shutdown), budget.locks, opened as ledger:
         ledger.warnings += sender.finish_trials(ledger)
         summary, layout, paths = _last_run(ledger, settings)
         summary.warnings = list(ledger.warnings)

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +136,8 @@ def test_folder_by_relative_name(main: Main, named: str) -> None:
     assert "bug" not in main.read().err
 
 
-def test_file_is_moved_although_locked(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run moves its file even when another run has the lock by then."""
+def test_file_is_moved_under_the_lock(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No other run gets the lock before the file was moved."""
     _, options = served
     Path("in").mkdir()
     write("C000001;Zoé", name="in/a.csv")
@@ -146,14 +145,11 @@ def test_file_is_moved_although_locked(main: Main, served: tuple[Sandbox, list[s
 
     def move(*given: Any, **more: Any) -> Path | None:
         (lock,) = Path("state").glob("*.lock")
-        descriptor = acquire(lock)
-        assert descriptor is not None
-        stack.callback(os.close, descriptor)
+        assert acquire(lock) is None
         return real(*given, **more)
 
     monkeypatch.setattr(inbox, "move", move)
-    with ExitStack() as stack:
-        assert main("run", "in", *options, "--rate", "0") == 0
+    assert main("run", "in", *options, "--rate", "0") == 0
     assert re.search("in/a\\.csv was moved to in/done/.*-a\\.csv\\.", main.read().err)
 
 

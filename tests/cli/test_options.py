@@ -56,6 +56,7 @@ SENDING = [
     "--allow-forgotten",
     "--limit",
     "--max-duration",
+    "--wait",
     "--live",
     "--conflicts",
     "--allow-stop",
@@ -252,7 +253,7 @@ def test_usage_errors(main: Main, monkeypatch: pytest.MonkeyPatch, wrong: str, s
 
 
 NUMBERS = [
-    *("rate", "workers", "attempts", "timeout", "limit", "max-duration"),
+    *("rate", "workers", "attempts", "timeout", "limit", "max-duration", "wait"),
     *("max-invalid", "max-clears", "max-identity-changes", "keep-days"),
 ]
 

@@ -3,13 +3,18 @@
 import os
 import re
 import shutil
+import threading
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.errors import UnavailableError
+from contact_sync.files.lock import acquire, is_held
 from contact_sync.sandbox.server import Sandbox
+from contact_sync.sync import run as sync
 
 from .program import Main, key_file, write
 
@@ -189,3 +194,53 @@ def test_the_key_is_identified_once(main: Main, served: Served, monkeypatch: pyt
     files = [write(f"C00001{number};Zoé", name=f"{number}.csv") for number in range(3)]
     assert main("run", *files, "in", *options, "--rate", "0") == 0
     assert len(asked) == 1
+
+
+def test_the_lock_is_that_of_the_command(main: Main, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two files no other run of the account gets the lock; after the command any can have it."""
+    _, options = served
+    files = put(3)
+    seen: list[bool] = []
+    original = sync.run
+
+    def run(*args: Any, **more: Any) -> Any:
+        seen.extend(is_held(lock) for lock in Path("state").glob("*.lock"))
+        return original(*args, **more)
+
+    monkeypatch.setattr("contact_sync.sync.run.run", run)
+    assert main("run", *files, *options, "--rate", "0") == 0
+    assert seen == [True, True]
+    assert [is_held(lock) for lock in Path("state").glob("*.lock")] == [False]
+
+
+@pytest.mark.parametrize("command", ["run", "retry"])
+def test_wait_for_another_run(main: Main, served: Served, command: str) -> None:
+    """With --wait a command waits for the lock of another one, and begins as soon as that has ended; without it ends with 75."""
+    _, options = served
+    (file,) = put(1)
+    assert main("run", file, *options, "--rate", "0") == 0
+    (lock,) = Path("state").glob("*.lock")
+    given = [command, *([file] if command == "run" else []), *options]
+    descriptor = acquire(lock)
+    assert descriptor is not None
+    assert main(*given) == 75
+    released = threading.Timer(1.5, os.close, [descriptor])
+    released.start()
+    begun = time.monotonic()
+    assert main(*given, "--wait", "30") == 0
+    released.join()
+    assert 1 < time.monotonic() - begun < 15
+
+
+def test_wait_is_that_of_the_command(main: Main, served: Served) -> None:
+    """Several files together wait no longer than --wait."""
+    _, options = served
+    files = put(4)
+    assert main("run", files[0], *options, "--rate", "0") == 0
+    (lock,) = Path("state").glob("*.lock")
+    descriptor = acquire(lock)
+    assert descriptor is not None
+    begun = time.monotonic()
+    assert main("run", *files, *options, "--wait", "2") == 75
+    assert 1.5 < time.monotonic() - begun < 6
+    os.close(descriptor)

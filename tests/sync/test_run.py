@@ -883,7 +883,7 @@ def test_lock_without_a_process_id(workspace: Workspace, content: bytes) -> None
 def test_a_lock_that_cannot_be_written(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock whose file cannot be written is released."""
     fd = os.open("/dev/full", os.O_WRONLY)
-    monkeypatch.setattr("contact_sync.ledger.state_dir.acquire", lambda _: fd)
+    monkeypatch.setattr("contact_sync.files.lock.acquire", lambda _: fd)
     with pytest.raises(StorageError, match=r"The state folder .* cannot be used \(No space left on device\)"):
         workspace.run()
     with pytest.raises(OSError, match="Bad file descriptor"):

@@ -4,7 +4,7 @@ from contact_sync.cli import options
 from contact_sync.cli.options import Option
 from contact_sync.cli.program import Context, Work, command
 
-_NOT_OF_A_PLAN = {"limit", "undo_days"}
+_NOT_OF_A_PLAN = {"limit", "undo_days", "wait"}
 _SENDING = [option for option in (*options.PACE, *options.LIVE) if option.name not in _NOT_OF_A_PLAN]
 
 
