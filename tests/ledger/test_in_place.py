@@ -24,7 +24,7 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> InPlaceLists:
     database = Database(None, "")
     for number in range(1, 6):
         database.write("INSERT INTO confirmed (contact_id, fields) VALUES (?, x'')", f"C{number}")
-    return InPlaceLists(database, FIELDS)
+    return InPlaceLists(database, database, FIELDS)
 
 
 def note(lists: InPlaceLists, moment: int, *rows: tuple[str, tuple[str | None, ...]]) -> None:

@@ -20,7 +20,7 @@ from contact_sync.ledger.sqlite.plans import Plans
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.schema import Wording
 from contact_sync.ledger.sqlite.writer import RunWriter
-from contact_sync.ledger.store import PlanStore
+from contact_sync.ledger.store import PlanStore, SlotStore, Tables
 from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary, Violation
 
 
@@ -41,17 +41,20 @@ class SqliteLedger:
         sleep: Callable[[float], object] | None = time.sleep,
     ) -> None:
         self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
-        self._history = history = RunHistory(database)
-        self._forgotten = forgotten = Forgotten(database, fingerprints)
-        self._confirmed = confirmed = ConfirmedState(database, fingerprints, fields, InPlaceLists(database, fields), forgotten)
+        self.shared = shared = self._open_shared()
+        self._history = history = self._open_history()
+        self._forgotten = forgotten = Forgotten(shared, fingerprints)
+        in_place = InPlaceLists(shared, database, fields)
+        self._confirmed = confirmed = self._confirmed_kind(shared, fingerprints, fields, in_place, forgotten)
         self._wording = wording = Wording()
         self._writer = writer = RunWriter(database, history, fields, wording)
-        self._live = live = LiveRecords(database, history)
+        self._live = live = LiveRecords(database, shared, history)
         self._outbox = outbox = RunOutbox(database, confirmed, live, wording)
         self._plans = plans = Plans(database, fingerprints, account)
         self._reader = reader = RunReader(database, outbox)
 
         self.plans: PlanStore = plans
+        self.slots: SlotStore | None = None
         self.warnings = [] if read_only else database.warnings
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
         self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
@@ -60,6 +63,7 @@ class SqliteLedger:
         self.has_newer, self.overtaken = confirmed.has_newer, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.defer_failed, self.last_pending, self.updated = outbox.defer_failed, outbox.last_pending, outbox.updated
+        self.hold, self.let_go = confirmed.hold, confirmed.let_go
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room
         self.count, self.clears, self.attempts = reader.count, reader.clears, reader.attempts
         self.report_unsent_as, self.outcomes = reader.report_unsent_as, reader.outcomes
@@ -71,6 +75,15 @@ class SqliteLedger:
         self.trials, self.begin_trial, self.end_trial = live.trials, live.begin_trial, live.end_trial
         self.note_live, self.was_live = live.note_live, live.was_live
         self.keep_before, self.values_before, self.successors = live.keep_before, live.values_before, live.successors
+
+    _confirmed_kind = ConfirmedState
+
+    def _open_shared(self) -> Tables:
+        """Return where that is kept which all hosts share: here in the file, too."""
+        return self.database
+
+    def _open_history(self) -> RunHistory:
+        return RunHistory(self.database)
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +106,7 @@ class SqliteLedger:
                 self.database.warn(warning)
 
     def release(self, run: str) -> None:
-        with self.database.transaction():
+        with self.database.transaction(), self.shared.transaction():
             self.database.forget_warnings()
             self._confirmed.in_place.write()
             self._history.release(run)
@@ -125,7 +138,7 @@ class SqliteLedger:
         self._plans.expire(now)
 
     def forget(self, contact_id: str, normalise: Callable[[str], str]) -> int:
-        with self.database.transaction():
+        with self.database.transaction(), self.shared.transaction():
             found = self._confirmed.forget(contact_id) + self._history.forget(contact_id)
             self._forgotten.add(contact_id)
             found += self._writer.forget(contact_id, normalise) + self._live.forget(contact_id) + self._plans.forget(contact_id)

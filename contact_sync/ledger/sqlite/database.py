@@ -34,6 +34,9 @@ class Database:
     Every method raises BusyError when that takes longer than a minute, and StorageError.
     """
 
+    members = "(SELECT value FROM json_each(?))"
+    """The texts in a JSON list, for `IN`."""
+
     def __init__(
         self, path: Path | None, account: str, *, read_only: bool = False, sleep: Callable[[float], object] | None = time.sleep
     ) -> None:
@@ -238,6 +241,9 @@ class Database:
         self._mark = self._mark._replace(withdrawals=self._mark.withdrawals + 1)
         if self._seal:
             self._seal.write(self._mark)
+
+    def lock(self, table: str) -> None:
+        """Keep others from writing a table until the transaction ends; here a transaction keeps them out by itself."""
 
     def write(self, statement: str, *values: object) -> int:
         """Execute a statement and return the number of rows that it changed."""

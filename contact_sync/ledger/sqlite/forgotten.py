@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contact_sync.ledger.digests import Fingerprints
-from contact_sync.ledger.sqlite.database import Database
+from contact_sync.ledger.store import Tables
 
 
 @dataclass
 class Forgotten:
     """The table `forgotten`."""
 
-    database: Database
+    database: Tables
     fingerprints: Fingerprints
 
     def add(self, contact_id: str) -> None:
-        self.database.write("INSERT OR IGNORE INTO forgotten VALUES (?)", self.fingerprints.forgotten(contact_id))
+        self.database.write("INSERT INTO forgotten VALUES (?) ON CONFLICT DO NOTHING", self.fingerprints.forgotten(contact_id))
 
     def among(self, contact_ids: Sequence[str]) -> set[str]:
         digests = {digest for (digest,) in self.database.all("SELECT digest FROM forgotten")}

@@ -16,7 +16,7 @@ from operator import is_not
 from typing import NamedTuple
 
 from contact_sync.ledger.sqlite.database import Database
-from contact_sync.ledger.store import Payload
+from contact_sync.ledger.store import Payload, Tables
 
 _LENGTH = 1_000  # contacts of a merged list at most
 _FEW = 100_000  # contacts in all lists together that are never merged
@@ -37,7 +37,8 @@ class _PackedList(NamedTuple):
 class InPlaceLists:
     """The table `in_place`: lists of contacts, the fields that their rows carried, and the time of these values."""
 
-    database: Database
+    database: Tables
+    local: Database  # of this process alone, for what is unpacked
     fields: Sequence[str]
     noted: list[_PackedList] = field(default_factory=list)  # lists to write once no guard can stop their run any more
     _is_unpacked: bool = False
@@ -62,26 +63,28 @@ class InPlaceLists:
         """Write what was noted."""
         self._insert(self.noted)
         self.noted, self._is_unpacked = [], False
-        contacts = self.database.number("SELECT ifnull(sum(contacts), 0) FROM in_place")
+        contacts = self.database.number("SELECT coalesce(sum(contacts), 0) FROM in_place")
         if contacts > _FEW and contacts > _REPEATS * self.database.number("SELECT count(*) FROM confirmed"):
             self._merge()
 
     def _insert(self, lists: Sequence[_PackedList]) -> None:
         # A list of last night takes no more room. A time after now is of a clock that was wrong.
         statement = (
-            "INSERT INTO in_place VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE"
-            " SET as_of = iif(as_of > ?, excluded.as_of, max(as_of, excluded.as_of))"
+            "INSERT INTO in_place VALUES (?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET as_of = CASE"
+            " WHEN in_place.as_of > ? OR in_place.as_of < excluded.as_of THEN excluded.as_of ELSE in_place.as_of END"
         )
         with self.database.transaction() as db:
             db.executemany(statement, [(*each, int(time.time())) for each in lists])
 
     def _merge(self) -> None:
         """Write the lists again, with the newest time of each contact and its fields alone."""
-        self._unpack()
         query = "SELECT fields, as_of, contact_id FROM repeated ORDER BY fields, as_of, contact_id"
         with self.database.transaction() as db:
+            self.database.lock("in_place")
+            self._is_unpacked = False
+            self._unpack()
             db.execute("DELETE FROM in_place")
-            for (fields, as_of), rows in groupby(db.execute(query), key=lambda row: row[:2]):
+            for (fields, as_of), rows in groupby(self.local.each(query), key=lambda row: row[:2]):
                 ids = (contact_id for *_key, contact_id in rows)
                 while members := list(islice(ids, _LENGTH)):
                     self._insert([_packed(fields, as_of, members)])
@@ -90,18 +93,20 @@ class InPlaceLists:
         """Fill the temporary table `repeated` with the newest time of each contact and its fields."""
         if self._is_unpacked:
             return
-        self.database.connection.create_function("unpacked", 1, _unpacked, deterministic=True)
-        with self.database.transaction() as db:
+        with self.local.transaction() as db:
             db.execute("DROP TABLE IF EXISTS temp.repeated")
             db.execute(
                 "CREATE TEMPORARY TABLE repeated (contact_id TEXT, fields TEXT, as_of INTEGER, PRIMARY KEY (contact_id, fields))"
                 " WITHOUT ROWID"
             )
-            db.execute(
-                "INSERT INTO repeated SELECT value, fields, as_of FROM in_place, json_each(unpacked(ids)) WHERE as_of <= ?"
-                " ON CONFLICT DO UPDATE SET as_of = max(as_of, excluded.as_of)",
-                (int(time.time()),),
-            )
+            for fields, as_of, ids in self.database.each(
+                "SELECT fields, as_of, ids FROM in_place WHERE as_of <= ?", int(time.time())
+            ):
+                db.execute(
+                    "INSERT INTO repeated SELECT value, ?, ? FROM json_each(?) WHERE true"
+                    " ON CONFLICT DO UPDATE SET as_of = max(as_of, excluded.as_of)",
+                    (fields, as_of, _unpacked(ids)),
+                )
         self._is_unpacked = True
 
     def moments(self, contact_ids: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -111,7 +116,7 @@ class InPlaceLists:
             "SELECT contact_id, fields, as_of FROM repeated WHERE contact_id IN (SELECT value FROM json_each(?)) ORDER BY as_of"
         )
         found: dict[str, dict[str, int]] = {}
-        for contact_id, fields, as_of in self.database.all(query, json.dumps(contact_ids)):
+        for contact_id, fields, as_of in self.local.all(query, json.dumps(contact_ids)):
             found.setdefault(contact_id, {}).update(dict.fromkeys(fields.split(","), as_of))
         return found
 

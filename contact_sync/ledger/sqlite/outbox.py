@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from contact_sync.errors import StorageError
+from contact_sync.errors import StorageError, UnavailableError
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.schema import Wording, storable
-from contact_sync.ledger.store import Comparison, Payload
+from contact_sync.ledger.store import Comparison, Payload, Tables
 from contact_sync.model import Outcome, Pending, Result
 
 _GROUP = 500  # rows that are claimed together, and results that are committed together
@@ -26,7 +26,7 @@ _CONFIRMING = (Outcome.UPDATED, Outcome.UNCHANGED)  # the latter of a row that w
 class ConfirmedState:
     """The table `confirmed`; `fields` names the values of a payload."""
 
-    database: Database
+    database: Tables
     fingerprints: Fingerprints
     fields: Sequence[str]
     in_place: InPlaceLists
@@ -36,11 +36,11 @@ class ConfirmedState:
 
     def distrust(self, *, durably: bool) -> bool:
         """Take nothing for confirmed any more; return False when nothing was."""
-        if not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed WHERE fields <> x'')"):
+        if not self.database.number("SELECT EXISTS (SELECT 1 FROM confirmed WHERE fields <> ?)", b""):
             return False
         self.is_believed = False
         if durably:
-            self.database.write("UPDATE confirmed SET row = NULL, fields = x''")
+            self.database.write("UPDATE confirmed SET row = NULL, fields = ?", b"")
             self.is_believed = True
         return True
 
@@ -74,7 +74,7 @@ class ConfirmedState:
 
         The first is None where the row was partly withdrawn; a time is that of the value that was last sent.
         """
-        query = "SELECT contact_id, row, fields, moments FROM confirmed WHERE contact_id IN (SELECT value FROM json_each(?))"
+        query = f"SELECT contact_id, row, fields, moments FROM confirmed WHERE contact_id IN {self.database.members}"  # noqa: S608
         return {found[0]: found[1:] for found in self.database.all(query, json.dumps(contact_ids))}
 
     def note_in_place(self, rows: Sequence[tuple[str, Payload]], ages: Sequence[int | None]) -> None:
@@ -84,7 +84,7 @@ class ConfirmedState:
         return min([self.as_of, *ages]) < self._newest(int(time.time()))
 
     def _newest(self, now: int) -> int:
-        return self.database.number("SELECT ifnull(max(as_of), 0) FROM run WHERE as_of <= ?", now)
+        return self.database.number("SELECT coalesce(max(as_of), 0) FROM run WHERE as_of <= ?", now)
 
     def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
         now = int(time.time())  # a moment after now is of a clock that was wrong, and proves nothing
@@ -138,8 +138,8 @@ class ConfirmedState:
     def withdraw_all(self, contact_ids: Sequence[str]) -> None:
         """Withdraw all fields of contacts that the API shows with other values than it has confirmed."""
         with self.database.transaction() as db:
-            statement = "UPDATE confirmed SET row = NULL, fields = x'' WHERE contact_id = ?"
-            db.executemany(statement, [(contact_id,) for contact_id in contact_ids])
+            statement = "UPDATE confirmed SET row = NULL, fields = ? WHERE contact_id = ?"
+            db.executemany(statement, [(b"", contact_id) for contact_id in contact_ids])
 
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed."""
@@ -152,6 +152,15 @@ class ConfirmedState:
                     " ON CONFLICT DO UPDATE SET row = excluded.row, fields = excluded.fields"
                 )
                 db.execute(statement, (row.contact_id, digest, fields))
+
+    def hold(self, row: Pending) -> Pending | None:
+        return row  # there is no other host
+
+    def let_go(self, contact_id: str) -> None:
+        pass
+
+    def keep(self, rows: Iterable[Pending]) -> None:
+        """Keep what the API has confirmed where the database that is to have it is gone; a file cannot be gone."""
 
     def forget(self, contact_id: str) -> int:
         return self.database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id) + self.in_place.forget(contact_id)
@@ -222,7 +231,16 @@ class RunOutbox:
     def flush(self) -> None:
         if not self.unwritten:
             return
-        with self.database.transaction() as db:
+        try:
+            self._write_results()
+        except UnavailableError:
+            self.confirmed.keep(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
+            raise
+        self.unwritten = []
+
+    def _write_results(self) -> None:
+        # What hosts share is committed first: a row counts as updated only when the others know it, too.
+        with self.database.transaction() as db, self.confirmed.database.transaction():
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
@@ -231,7 +249,6 @@ class RunOutbox:
             self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
             self.confirmed.withdraw_all([result.row.contact_id for result in self.unwritten if result.outcome is Outcome.ALTERED])
             self.live.record(self.unwritten)
-        self.unwritten = []
 
     def updated(self, after: int) -> list[Pending]:
         query = (
