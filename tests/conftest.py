@@ -17,6 +17,7 @@ import pytest
 
 from contact_sync.i18n import set_language
 from contact_sync.sandbox.server import Sandbox
+from tests.postgres import Server, binaries, serve
 
 # A busy machine must not fail a property test: no deadline, and no check of how fast examples are generated.
 # `make soak` takes the thorough profile.
@@ -78,6 +79,16 @@ def in_server_thread() -> Iterator[RunCoroutine]:
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """Serve a PostgreSQL server, or skip the test where none is installed; the checks of a change never skip it."""
+    if binaries() is None:
+        assert "CI" not in os.environ, "PostgreSQL is not installed"
+        pytest.skip("PostgreSQL (initdb) is not installed")
+    with serve() as server:
+        yield server
 
 
 @pytest.fixture

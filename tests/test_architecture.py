@@ -27,6 +27,7 @@ FLOORS = (
 
 OWNERS = {
     "sqlite3": {"ledger.sqlite"},
+    "psycopg": {"ledger.postgres"},
     "fcntl": {"files.lock", "files.writers"},
     "click": {"cli"},
     "tqdm": {"cli.progress"},

@@ -107,6 +107,13 @@ class Planner:
         elif result.outcome is Outcome.REJECTED:
             self._ledger.plans.add([self._counted(row, Merged(row.contact, held=Outcome.REJECTED))])
 
+    def hold(self, row: Pending) -> Pending | None:
+        """Return the row: nothing is sent that another host could be sending."""
+        return row
+
+    def let_go(self, _contact_id: str) -> None:
+        """Do nothing."""
+
     def flush(self) -> None:
         """Do nothing: the plan is kept when it is complete."""
 

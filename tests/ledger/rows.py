@@ -2,10 +2,14 @@
 
 import dataclasses
 import os
+import secrets
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.postgres import PostgresLedger
+from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import FIELDS, Block, Outcome, Pending, Result, Staged, Violation
 from contact_sync.packed import pack
@@ -17,6 +21,29 @@ UNMEASURED = {name: value for name, value in os.environ.items() if not name.star
 
 Payload = tuple[str | None, ...]
 Open = Callable[..., SqliteLedger]
+
+
+class Engine:
+    """An engine, which opens a ledger whose rows are in the file at a path; without a `url` all of it is there.
+
+    All ledgers of one engine are of one account.
+    """
+
+    def __init__(self, url: str = "") -> None:
+        self._url, self._schema = url, f"contact_sync_{secrets.token_hex(8)}"
+
+    def __call__(self, where: Path, *, read_only: bool = False) -> SqliteLedger:
+        """Open a ledger."""
+        if not self._url:
+            return SqliteLedger(where, PRINTS, "account", read_only=read_only)
+        return PostgresLedger(where, PRINTS, "account", PostgresDatabase(self._url, self._schema), read_only=read_only)
+
+    def source(self, where: Path) -> str:
+        """Return the code that opens a ledger in another process."""
+        folder, path = str(Path(__file__).parents[2]), str(where)
+        made = f"engine = Engine({self._url!r}); engine._schema = {self._schema!r}"
+        imported = f"import sys; sys.path.insert(0, {folder!r}); from tests.ledger.rows import Engine"
+        return f"{imported}; {made}; ledger = engine(Path({path!r}))"
 
 
 def payload(**values: str) -> Payload:

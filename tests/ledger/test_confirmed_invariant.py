@@ -3,13 +3,13 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Outcome, Result, Staged
-from tests.ledger.rows import PRINTS, block, payload
+from tests.ledger.rows import Engine, block, payload
 from tests.setups import begin_run
 
 CONTACTS = ("C1", "C2")
@@ -19,6 +19,8 @@ VALUES = {"firstname": ("", "a", "b"), "lastname": ("a", "b")}
 class Runs(RuleBasedStateMachine):
     """Runs with edits, confirmations, silences, altered echoes, refusals and crashes; the store of the API is the truth."""
 
+    url = ""
+
     @initialize()
     def begin(self) -> None:
         """Start with an empty store and an empty ledger."""
@@ -27,11 +29,12 @@ class Runs(RuleBasedStateMachine):
         self.store: dict[str, dict[str, str]] = {contact_id: {} for contact_id in CONTACTS}
         self.wanted: dict[str, dict[str, str]] = {contact_id: {"firstname": "a"} for contact_id in CONTACTS}
         self.runs = 0
+        self.engine = Engine(self.url)
         self.open()
 
     def open(self) -> None:
         """Open the ledger, as the next run does."""
-        self.ledger = SqliteLedger(self.where, PRINTS, "account")
+        self.ledger = self.engine(self.where)
 
     @rule(
         contact_id=st.sampled_from(CONTACTS),
@@ -99,7 +102,11 @@ class Runs(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestRuns = Runs.TestCase
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_runs(request: pytest.FixtureRequest, engine: str) -> None:
+    """What is in place, the API has, on each engine."""
 
+    class OnEngine(Runs):
+        url = "" if engine == "sqlite" else request.getfixturevalue("postgres").url()
 
-TestRuns.settings = settings(max_examples=40, stateful_step_count=15)
+    run_state_machine_as_test(OnEngine, settings=settings(max_examples=40, stateful_step_count=15))

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from contact_sync.errors import SourceError
-from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Outcome, OutputPaths, Summary, Violation, lines_of
-from tests.ledger.rows import PRINTS, REST, UNMEASURED, Open, block, confirm, ended, in_place, row
+from tests.ledger.rows import REST, UNMEASURED, Engine, Open, block, confirm, ended, in_place, row
 from tests.setups import LAYOUT, REPORT, begin_run
 
 
-def test_the_last_run_is_resumed(opened: Open, where: Path) -> None:
+def test_the_last_run_is_resumed(engine: Engine, opened: Open, where: Path) -> None:
     """The last run is reopened with the same lines; once it is resumed, its failed rows are pending too."""
     ledger = opened()
     ledger.stage(block(*map(row, range(2, 7)), plain=[7]))
@@ -29,7 +28,7 @@ def test_the_last_run_is_resumed(opened: Open, where: Path) -> None:
     ledger.finish_run(summary, "2026-01-02T04:00:00Z")
     before = list(lines_of(ledger.batches()))
 
-    with SqliteLedger(where, PRINTS, "account") as again:
+    with engine(where) as again:
         assert again.last_run() == "run-1"
         paths = OutputPaths(Path("contacts.csv").absolute(), {"report": REPORT.absolute()}, 0o600)
         assert again.reopen_last() == (paths, LAYOUT, 19.8)
@@ -53,11 +52,11 @@ def test_seconds_of_a_resumed_run(opened: Open, where: Path) -> None:
     assert str(ledger.runs(1)[0].seconds) == "0.9"
 
 
-def test_a_killed_run_is_reopened_as_stopped(opened: Open, where: Path) -> None:
+def test_a_killed_run_is_reopened_as_stopped(engine: Engine, opened: Open, where: Path) -> None:
     """A run that was killed is reopened as one that was stopped; rows that were ready stay so."""
     ledger = opened()
     ledger.stage(block(row(2), row(3, "", Outcome.READY)))
-    with SqliteLedger(where, PRINTS, "account") as again:
+    with engine(where) as again:
         again.reopen_last()
         assert [(line.outcome, line.code) for line in lines_of(again.batches())] == [("unprocessed", "stopped"), ("ready", "")]
 
@@ -77,7 +76,7 @@ def test_a_run_replaces_the_last_runs_rows(opened: Open, where: Path) -> None:
     assert second.runs(1) == second.runs(2)[:1]
 
 
-def test_staging_is_one_transaction(opened: Open, where: Path) -> None:
+def test_staging_is_one_transaction(engine: Engine, opened: Open, where: Path) -> None:
     """Until all rows of a run are staged, and when they never are, readers find the last run's rows; both runs are known."""
     first = opened()
     first.stage(block(row(2), row(3, "", Outcome.INVALID, Violation("date-serial", "date")), plain=[4]))
@@ -93,20 +92,20 @@ def test_staging_is_one_transaction(opened: Open, where: Path) -> None:
             ledger.stage(block(row(7), row(8)))
             ledger.flag_invalid([(8, Violation("date-ambiguous", "date", {"rows": ""}))])
             assert ledger.outcomes() == {"invalid": 1, "": 1}
-            with SqliteLedger(where, PRINTS, "account") as reader:
+            with engine(where) as reader:
                 assert (reader.last_run(), list(lines_of(reader.batches()))) == ("run-1", before)
             raise SourceError("The rest is damaged.")
 
     with pytest.raises(SourceError, match="damaged"):
         stage_some()
     ledger.finish_run(Summary("run-2", Path(), None, exit_code=4), "2026-01-03T04:00:00Z")
-    with SqliteLedger(where, PRINTS, "account") as later:
+    with engine(where) as later:
         assert (later.last_run(), list(lines_of(later.batches()))) == ("run-1", before)
         assert [(run.id, run.exit_code) for run in later.runs(9)] == [("run-2", 4), ("run-1", None)]
         assert later.resume_last()
 
 
-def test_a_kill_while_rows_are_staged(where: Path, opened: Open) -> None:
+def test_a_kill_while_rows_are_staged(engine: Engine, where: Path, opened: Open) -> None:
     """After kill -9 while rows are staged the last run's rows are unchanged, and the run is known to be interrupted."""
     ledger = opened()
     ledger.stage(block(row(2), plain=[3]))
@@ -114,12 +113,10 @@ def test_a_kill_while_rows_are_staged(where: Path, opened: Open) -> None:
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from contact_sync.ledger.digests import Fingerprints
-from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Layout, OutputPaths, Outcome
 from contact_sync.packed import pack
 from pathlib import Path
-ledger = SqliteLedger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
+{engine.source(where)}
 paths = OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600)
 ledger.begin_run("run-2", paths, "9", Layout([], [], {{}}, ";"), keep=True)
 with ledger.staging():

@@ -84,7 +84,7 @@ def test_a_run_that_was_never_released(opened: Open) -> None:
     ledger.note_in_place([("C1", payload(firstname="Zoé"))], [10])
     begin_run(ledger, "second")
     ledger.release("second")
-    assert ledger.database.number("SELECT count(*) FROM in_place") == 0
+    assert ledger.shared.number("SELECT count(*) FROM in_place") == 0
     ledger.note_in_place([("C1", payload(firstname="Zoé"))], [10])
     ledger.release("second")
-    assert ledger.database.number("SELECT count(*) FROM in_place") == 1
+    assert ledger.shared.number("SELECT count(*) FROM in_place") == 1

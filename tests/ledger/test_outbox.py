@@ -11,7 +11,7 @@ import pytest
 from contact_sync.errors import StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Cause, Outcome, Violation, lines_of
-from tests.ledger.rows import PRINTS, REST, UNMEASURED, Open, block, confirm, ended, in_place, payload, row
+from tests.ledger.rows import PRINTS, REST, UNMEASURED, Engine, Open, block, confirm, ended, in_place, payload, row
 from tests.setups import begin_run
 
 
@@ -163,16 +163,14 @@ def test_results_are_flushed_after_a_failure(opened: Open) -> None:
     assert ledger.attempts() == (2, 0)
 
 
-def test_a_kill_before_the_flush(where: Path, opened: Open) -> None:
+def test_a_kill_before_the_flush(engine: Engine, where: Path, opened: Open) -> None:
     """After kill -9 what was flushed is in place, and what was only recorded is pending again."""
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from contact_sync.ledger.digests import Fingerprints
-from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model import Block, Layout, OutputPaths, Outcome, Result, Staged
 from pathlib import Path
-ledger = SqliteLedger(Path({str(where)!r}), Fingerprints(bytes(32)), "account")
+{engine.source(where)}
 ledger.begin_run("run", OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600), "", Layout([], [], {{}}, ";"), keep=True)
 rows = [Staged(n, f"C{{n}}", (None, "Zoé") + (None,) * 7, None) for n in (2, 3)]
 ledger.stage(Block([2, 3], ["C2", "C3"], b"\x1e\x1e", Outcome.UNCHANGED, rows))

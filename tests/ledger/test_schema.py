@@ -20,6 +20,7 @@ from tests.ledger.rows import PRINTS, Open, confirm, in_place
 from tests.setups import LAYOUT, REPORT
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_another_account(opened: Open, where: Path) -> None:
     """The ledger of another account is refused."""
     opened()
@@ -27,6 +28,7 @@ def test_another_account(opened: Open, where: Path) -> None:
         SqliteLedger(where, PRINTS, "other")
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_a_newer_version(opened: Open, where: Path) -> None:
     """A ledger that a newer version has written is refused and left unchanged."""
     with opened() as newer:
@@ -82,6 +84,7 @@ def test_concurrent_creation(tmp_path: Path) -> None:
             assert [future.result() for future in [pool.submit(open_it, where, together) for _ in range(3)]] == [""] * 3
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_first_version(opened: Open, where: Path) -> None:
     """A ledger with the first schema is migrated: what was confirmed stays, the rows of its last run go."""
     confirm(opened(), 2, "C1", firstname="Zoé")
@@ -121,6 +124,7 @@ def second_version(where: Path, stage: int) -> None:
 
 
 @pytest.mark.parametrize(("stage", "resumed"), [(1, False), (2, True)])
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_second_version(opened: Open, where: Path, stage: int, *, resumed: bool) -> None:
     """The last run in a ledger with the second schema is read unchanged, and resumed if it was released."""
     second_version(where, stage)
@@ -132,6 +136,7 @@ def test_second_version(opened: Open, where: Path, stage: int, *, resumed: bool)
     assert ledger.resume_last() is resumed
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_second_version_with_half_a_run(opened: Open, where: Path) -> None:
     """Of a run that was killed while it was staged with the second schema, no row is left."""
     second_version(where, 0)
@@ -159,6 +164,7 @@ def test_a_database_of_another_program(where: Path) -> None:
         SqliteLedger(where, PRINTS, "account")
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_an_interrupted_creation(where: Path, opened: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger whose creation was interrupted is completed by the next run."""
     with monkeypatch.context() as patch:

@@ -41,7 +41,8 @@ class SqliteLedger:
         sleep: Callable[[float], object] | None = time.sleep,
     ) -> None:
         self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
-        self.shared = shared = self._open_shared()
+        shared = self._open_shared()
+        self.shared: Tables = shared
         self._history = history = self._open_history()
         self._forgotten = forgotten = Forgotten(shared, fingerprints)
         in_place = InPlaceLists(shared, database, fields)
@@ -76,7 +77,7 @@ class SqliteLedger:
         self.note_live, self.was_live = live.note_live, live.was_live
         self.keep_before, self.values_before, self.successors = live.keep_before, live.values_before, live.successors
 
-    _confirmed_kind = ConfirmedState
+    _confirmed_kind: type[ConfirmedState] = ConfirmedState
 
     def _open_shared(self) -> Tables:
         """Return where that is kept which all hosts share: here in the file, too."""

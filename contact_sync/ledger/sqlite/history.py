@@ -88,13 +88,17 @@ class RunHistory:
             db.execute("DELETE FROM row")
             db.execute("DELETE FROM meta WHERE key = 'rows'")
 
+    def events_of_last_run(self) -> list[tuple[object, ...]]:
+        """Return the events of the last run's rows: the run, then the columns of the table `history`."""
+        return self.database.all(_EVENTS)
+
     def runs(self, most: int) -> list[PastRun]:
         query = (
             "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds,"
             " places, mode, rest FROM run ORDER BY started DESC, id DESC LIMIT ?"
         )
         return [
-            PastRun._make([*run[:5], json.loads(run[5]), *run[6:9], OutputPaths.unpacked(*run[9:11]).source, _reason(run[11])])
+            PastRun._make([*run[:5], json.loads(run[5]), *run[6:9], OutputPaths.unpacked(*run[9:11]).source, reason_of(run[11])])
             for run in self.database.all(query, most)
         ]
 
@@ -135,7 +139,7 @@ class RunHistory:
                 db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, self.last_run()))
 
 
-def _reason(rest: str) -> str:
+def reason_of(rest: str) -> str:
     """Return why a run ended early, from its column `rest`; empty for one that did not."""
     return json.loads(rest)[1].get("reason", "") if rest else ""
 

@@ -93,6 +93,12 @@ MIGRATIONS = (
     ),
     ("CREATE TABLE trial (contact_id TEXT PRIMARY KEY, fields TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",),
     ("CREATE TABLE forgotten (digest BLOB PRIMARY KEY) WITHOUT ROWID",),
+    (
+        # What the API has confirmed while the database of the shared ledger was gone.
+        """CREATE TABLE unconfirmed (
+            contact_id TEXT PRIMARY KEY, claim BLOB NOT NULL, row BLOB NOT NULL, fields BLOB NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 """The statements that lead from each version of the file to the next one; `Database` provides `from_first_release`."""
 

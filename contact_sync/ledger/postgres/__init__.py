@@ -1,0 +1,58 @@
+"""The ledger of an account that several hosts share: in a PostgreSQL database, but for the rows of a run.
+
+Those stay in a SQLite file of the host that has read them, as in a ledger of one host; all that is remembered beyond a run is in
+the database. `database` is the connection, `schema` the tables; `installation` opens a ledger.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.postgres.confirmed import SharedConfirmed
+from contact_sync.ledger.postgres.database import PostgresDatabase
+from contact_sync.ledger.postgres.history import SharedHistory
+from contact_sync.ledger.postgres.schema import migrate
+from contact_sync.ledger.postgres.slots import Slots
+from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.ledger.sqlite.history import RunHistory
+from contact_sync.ledger.sqlite.outbox import ConfirmedState
+from contact_sync.model import FIELDS
+
+
+class PostgresLedger(SqliteLedger):
+    """A `Ledger` in a `shared` database, with the rows of a run in the file `path`."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        fingerprints: Fingerprints,
+        account: str,
+        shared: PostgresDatabase,
+        *,
+        fields: Sequence[str] = FIELDS,
+        read_only: bool = False,
+        **more: Any,
+    ) -> None:
+        self._remote = shared
+        try:
+            migrate(shared)
+            super().__init__(path, fingerprints, account, fields=fields, read_only=read_only, **more)
+        except BaseException:
+            shared.close()
+            raise
+        self.slots = Slots(shared)
+        if isinstance(self._confirmed, SharedConfirmed) and not read_only:
+            self._confirmed.record_kept()
+
+    _confirmed_kind: type[ConfirmedState] = SharedConfirmed
+
+    def _open_shared(self) -> PostgresDatabase:
+        return self._remote
+
+    def _open_history(self) -> RunHistory:
+        return SharedHistory(self.database, self._remote)
+
+    def __exit__(self, *_: object) -> None:
+        self._remote.close()
+        super().__exit__()

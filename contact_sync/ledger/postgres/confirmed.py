@@ -1,0 +1,128 @@
+"""What the API last confirmed, where several hosts write it.
+
+A field belongs to the host that has withdrawn it last: the column `claims` has a number of that withdrawal, and only the host
+that knows it confirms the field. A contact is in flight on one host at a time, which has its advisory lock. A row that was
+claimed long before is withdrawn once more under the lock where another host has withdrawn it since. So the order of the
+withdrawals is that of the attempts, and what is confirmed last is what the API was sent last.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+
+from contact_sync.ledger.digests import FieldDigests, pack, unpack
+from contact_sync.ledger.postgres.database import PostgresDatabase, translated
+from contact_sync.ledger.sqlite.outbox import ConfirmedState
+from contact_sync.model import Pending
+
+_CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
+
+
+class SharedConfirmed(ConfirmedState):
+    """The table `confirmed` of an account, which several hosts write."""
+
+    database: PostgresDatabase
+
+    def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
+        """Withdraw the fields that each contact carries, and return for each the number of this withdrawal."""
+        if not contacts:
+            return []
+        claim = secrets.token_bytes(_CLAIM_BYTES)
+        with self.database.transaction():
+            self.forgotten.remove([contact_id for contact_id, *_ in contacts])
+            stored = self._lock([contact_id for contact_id, *_ in contacts])
+            for contact_id, contact, as_of in contacts:
+                row, fields, moments, claims = stored[contact_id]
+                left = {name: digest for name, digest in unpack(fields).items() if name not in contact}
+                stored[contact_id] = (
+                    row if left == unpack(fields) else None,
+                    pack(left),
+                    pack({**unpack(moments), **dict.fromkeys(contact, self._age(as_of).to_bytes(8))}),
+                    pack({**unpack(claims), **dict.fromkeys(contact, claim)}),
+                )
+            self._store(stored)
+        return [claim] * len(contacts)
+
+    def confirm(self, rows: Iterable[Pending]) -> None:
+        """Write the digests of rows that the API has confirmed, of the fields that no other host has withdrawn since."""
+        confirmed = [(row.contact_id, row.known, self._digest(row), self._digests(row)) for row in rows]
+        self._confirm(confirmed, is_late=False)
+
+    def _digest(self, row: Pending) -> bytes:
+        return self.fingerprints.row(row.contact_id, row.contact)
+
+    def _digests(self, row: Pending) -> FieldDigests:
+        return self.fingerprints.fields(row.contact_id, row.contact)
+
+    def _confirm(self, rows: Sequence[tuple[str, bytes, bytes, FieldDigests]], *, is_late: bool) -> None:
+        """Write digests; those that are late may be of attempts without a lock, which another host's may have preceded."""
+        if not rows:
+            return
+        with self.database.transaction():
+            stored = self._lock([contact_id for contact_id, *_ in rows])
+            for contact_id, claim, digest, fields in rows:
+                _row, packed, moments, claims = stored[contact_id]
+                holders = unpack(claims)
+                ours = {name for name in fields if holders.get(name) == claim}
+                known = dict(unpack(packed))
+                for name in fields:
+                    if name in ours:
+                        known[name] = fields[name]
+                    elif is_late:
+                        known.pop(name, None)
+                stored[contact_id] = (digest if ours == fields.keys() else None, pack(known), moments, claims)
+            self._store(stored)
+
+    def _lock(self, contact_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes, bytes, bytes]]:
+        """Return the columns of contacts, added where they are missing, in the one order that makes no deadlock."""
+        ordered = sorted(set(contact_ids))
+        self.database.write("INSERT INTO confirmed (contact_id) SELECT unnest(?::text[]) ON CONFLICT DO NOTHING", ordered)
+        query = (
+            "SELECT contact_id, row, fields, moments, claims FROM confirmed WHERE contact_id = ANY(?)"
+            " ORDER BY contact_id FOR UPDATE"
+        )
+        return {found[0]: found[1:] for found in self.database.all(query, ordered)}
+
+    def _store(self, stored: Mapping[str, tuple[bytes | None, bytes, bytes, bytes]]) -> None:
+        self.database.write(
+            "UPDATE confirmed SET row = new.row, fields = new.fields, moments = new.moments, claims = new.claims"
+            " FROM unnest(?::text[], ?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[])"
+            " AS new (contact_id, row, fields, moments, claims) WHERE confirmed.contact_id = new.contact_id",
+            [*stored],
+            *map(list, zip(*stored.values(), strict=True)),
+        )
+
+    def hold(self, row: Pending) -> Pending | None:
+        connection = self.database.connection
+        with self.database.pipeline():
+            locked = connection.execute(translated("SELECT pg_try_advisory_lock(?)"), (self._key(row.contact_id),))
+            query = "SELECT claims FROM confirmed WHERE contact_id = ?"
+            found = connection.execute(translated(query), (row.contact_id,))
+        if locked.fetchone() != (True,):
+            return None
+        claims = next((unpack(claims) for (claims,) in found), {})
+        if all(claims.get(name) == row.known for name in row.contact):
+            return row
+        ages = self.in_place.local.all("SELECT as_of FROM row WHERE number = ?", row.number)
+        (known,) = self.withdraw([(row.contact_id, row.contact, next((as_of for (as_of,) in ages), None))])
+        return row._replace(known=known)
+
+    def let_go(self, contact_id: str) -> None:
+        with self.database.unless_gone():
+            self.database.all("SELECT pg_advisory_unlock(?)", self._key(contact_id))
+
+    def _key(self, contact_id: str) -> int:
+        return int.from_bytes(sha256(f"{self.database.schema}\x1f{contact_id}".encode()).digest()[:8], signed=True)
+
+    def keep(self, rows: Iterable[Pending]) -> None:
+        kept = [(row.contact_id, row.known, self._digest(row), pack(self._digests(row))) for row in rows]
+        with self.in_place.local.transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?, ?, ?)", kept)
+
+    def record_kept(self) -> None:
+        """Record what an earlier run could not, because the database was gone."""
+        local = self.in_place.local
+        kept = local.all("SELECT contact_id, claim, row, fields FROM unconfirmed")
+        self._confirm([(contact_id, claim, row, unpack(fields)) for contact_id, claim, row, fields in kept], is_late=True)
+        if kept:
+            local.write("DELETE FROM unconfirmed")

@@ -1,0 +1,166 @@
+"""The connection to a PostgreSQL database, with every error as a ContactSyncError that names no secret."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import lru_cache
+from typing import Any, NoReturn, Self
+from urllib.parse import parse_qsl, urlsplit
+
+import psycopg
+
+from contact_sync.errors import ConfigError, ContactSyncError, StorageError, UnavailableError
+
+_SECRET = {"password", "sslpassword"}
+_TIMEOUT_S = 10  # for a connection, a lock, or an acknowledgement of the network
+
+_SETTINGS = (
+    "SET statement_timeout = '30s'",
+    "SET lock_timeout = '10s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+    # What was withdrawn must survive a crash of the server; where more is asked for (standbys), that stays.
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+)
+
+
+def check_url(url: str) -> str:
+    """Return the host and database of a URL, as they may be shown. Raises ConfigError, which repeats nothing of a wrong one."""
+    try:
+        parts = urlsplit(url)
+        secrets = parts.password is not None or _SECRET & {name for name, _value in parse_qsl(parts.query)}
+        shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    except ValueError:
+        parts = None
+    if parts is None or parts.scheme not in {"postgresql", "postgres"}:
+        raise ConfigError("--ledger must be an address such as postgresql://host/database: correct it.")
+    if secrets:
+        raise ConfigError(
+            "--ledger has a password, which others could read: put it into ~/.pgpass, a service file or PGPASSWORD instead."
+        )
+    return shown
+
+
+class PostgresDatabase:
+    """A connection to the database of `url`, whose tables without a schema are those of `schema`.
+
+    Every method raises UnavailableError when the server is gone, ConfigError when the role may not do it, and StorageError. After
+    an UnavailableError nothing more is tried.
+    """
+
+    members = "(SELECT json_array_elements_text(?::json))"
+
+    def __init__(self, url: str, schema: str) -> None:
+        self.name = check_url(url)
+        self.schema = schema
+        self._gone: UnavailableError | None = None
+        with self._translated_errors():
+            self.connection = psycopg.connect(
+                url,
+                autocommit=True,
+                connect_timeout=_TIMEOUT_S,
+                tcp_user_timeout=_TIMEOUT_S * 1000,
+                application_name="contact-sync",
+                client_encoding="utf8",
+                target_session_attrs="read-write",
+            )
+            for statement in (*_SETTINGS, f'SET search_path = "{schema}"'):
+                self.connection.execute(statement.encode())
+
+    def close(self) -> None:
+        """Close the connection, which ends the locks of contacts."""
+        with suppress(psycopg.Error):
+            self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        if self._gone:
+            raise self._gone
+        try:
+            yield
+        except psycopg.Error as error:
+            self._raise(error)
+
+    def _raise(self, error: psycopg.Error) -> NoReturn:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+            self._gone = UnavailableError(
+                "The ledger {name} is not available ({reason}): run again later.", name=self.name, reason=reason
+            )
+            raise self._gone from error
+        if isinstance(error, psycopg.errors.InsufficientPrivilege):
+            raise ConfigError(
+                "The ledger {name} does not allow this role enough ({reason}): see contact-sync help operations.",
+                name=self.name,
+                reason=reason,
+            ) from error
+        raise StorageError("The ledger {name} cannot be used ({reason}).", name=self.name, reason=reason) from error
+
+    @contextmanager
+    def transaction(self) -> Iterator["_Cursor"]:
+        """Write all that is written within, or nothing; within another transaction it is a part of that one."""
+        with self._translated_errors():
+            if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                yield _Cursor(self.connection)
+                return
+            with self.connection.transaction():
+                yield _Cursor(self.connection)
+
+    def lock(self, table: str) -> None:
+        """Keep others from writing a table until the transaction ends; they can read it."""
+        self.write(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+    def write(self, statement: str, *values: object) -> int:
+        """Execute a statement and return the number of rows that it changed."""
+        with self._translated_errors():
+            return self.connection.execute(translated(statement), values).rowcount
+
+    def all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return all rows that a query finds."""
+        with self._translated_errors():
+            return self.connection.execute(translated(query), values).fetchall()
+
+    def each(self, query: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows that a query finds."""
+        yield from self.all(query, *values)
+
+    def number(self, query: str, *values: object) -> int:
+        """Return the number that a query computes."""
+        ((number,),) = self.all(query, *values)
+        return int(number)
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
+        """Send the statements within together, in one journey to the server."""
+        with self._translated_errors(), self.connection.pipeline():
+            yield
+
+    def unless_gone(self) -> AbstractContextManager[None]:
+        """Ignore an error of what only tidies up."""
+        return suppress(ContactSyncError)
+
+
+class _Cursor:
+    """A transaction of a connection (`store.Cursor`)."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> None:
+        """Execute a statement."""
+        self._connection.execute(translated(statement), values)
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Execute a statement with the values of each row."""
+        with self._connection.cursor() as cursor:
+            cursor.executemany(translated(statement), rows)
+
+
+@lru_cache(maxsize=256)
+def translated(statement: str) -> bytes:
+    """Return a statement with the placeholders of psycopg."""
+    return statement.replace("%", "%%").replace("?", "%s").encode()
