@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from contact_sync.errors import ConfigError
 from contact_sync.model import MOST_UNDO_DAYS
@@ -59,6 +59,7 @@ class AccountSettings:
     key: str = field(default="", repr=False)
     name: str | None = None  # the name that the ledger knows the account by in place of its key
     state_dir: Path = Path()
+    ledger: str | None = None  # address of the database that has the ledger; None for the state folder
     keep_days: int = 180  # retention of the history of runs and contacts
 
 
@@ -214,6 +215,29 @@ def base_url(text: str) -> str:
             host=host,
         )
     return parts.geturl()  # with the scheme in lower case
+
+
+def ledger_url(text: str) -> str:
+    """Return the address of a PostgreSQL database. Raises ConfigError, which repeats nothing of it."""
+    try:
+        parts = urlsplit(text)
+        names = {name for name, _value in parse_qsl(parts.query)}
+        has_password = parts.password is not None or bool({"password", "sslpassword"} & names)
+    except ValueError:
+        parts, has_password = urlsplit(""), False
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ConfigError("--ledger must be an address such as postgresql://host/database: correct it.")
+    if has_password:
+        raise ConfigError(
+            "--ledger has a password, which others could read: put it into ~/.pgpass, a service file or PGPASSWORD instead."
+        )
+    return text
+
+
+def ledger_name(url: str) -> str:
+    """Return the host and the database of an address, as they are shown."""
+    parts = urlsplit(url)
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -148,7 +148,7 @@ WALL_CLOCK = {
     "ledger.sqlite.in_place",
     "ledger.sqlite.live",
     "ledger.sqlite.outbox",
-    "ledger.state_dir",
+    "ledger.folder",
     "report",
     "source",
     "sync",

@@ -8,10 +8,15 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from itertools import count
+from typing import Protocol
 
 from contact_sync.api.congestion import CongestionControl, Start
+from contact_sync.errors import ContactSyncError
 
+_SHARED_S = 0.05  # seconds whose slots are taken together where hosts share the pace: one journey to the database for each
+_TRUSTED_S = 0.1  # age of a slot up to which no pause of another host is looked for once more
 _THROTTLED_S = 5.0  # seconds after a 429 in which the API counts as throttling
 _REMEMBERED = 1000  # starts, when there is no rate
 _ROUNDED_OFF = 0.001  # the share of a fractional rate that may be left unused
@@ -28,6 +33,7 @@ class Pace:
         starts, seconds = _fraction_of(rate) if rate >= 1 else (rate, 1)
         self.rate = rate or math.inf
         self.throttled = 0  # answers that were 429
+        self.wanted = 1  # attempts that wait to start
         self._control = CongestionControl(starts / seconds or math.inf, measured=self._measured)
         # With p starts in q seconds, each span of n seconds has room for 1/p s of lateness: half of it is used. Below one start a
         # second, a slot is too long to be made up for.
@@ -92,6 +98,82 @@ class Pace:
         return sum(start > self._starts[-1] - 1 for start in self._starts)
 
 
+class Slots(Protocol):
+    """The moments of an account that several hosts share; its methods raise a ContactSyncError where that is out of reach."""
+
+    def take(self, gap: float, most: int) -> list[float]:
+        """Return the next moments when this host may start an attempt, `most` at most, in seconds from now, `gap` apart."""
+
+    def pause(self, seconds: float) -> None:
+        """Let no host start an attempt for `seconds` from now."""
+
+    def pause_left(self) -> float:
+        """Return the seconds until a pause ends, 0 when there is none."""
+
+    def slow(self, gap: float) -> None:
+        """Let no host start attempts closer than `gap` seconds for a moment."""
+
+
+class SharedPace(Pace):
+    """The moments when attempts of this host may start, where hosts share a pace: each takes a few slots at a time.
+
+    A slot that is missed is lost: made up for, it would be next to a slot of another host. Until `slots` are there, and without a
+    rate, the pace is this host's alone.
+    """
+
+    slots: Slots | None = None
+
+    def __init__(self, rate: float, *, clock: Callable[[], float]) -> None:
+        super().__init__(rate, clock=clock)
+        self._granted: deque[float] = deque()
+        self._granted_at = -math.inf
+
+    def pause(self, seconds: float) -> None:
+        """Let no attempt start for `seconds` from now, on any host."""
+        super().pause(seconds)
+        if self.slots:
+            self._granted.clear()
+            with suppress(ContactSyncError):  # the next slot will meet it
+                self.slots.pause(seconds)
+
+    def refuse(self, start: Start) -> bool:
+        """Note a 429; return True when it lowered the pace, for all hosts."""
+        is_lowered = super().refuse(start)
+        if is_lowered and self.slots:
+            self._granted.clear()
+            with suppress(ContactSyncError):
+                self.slots.slow(1 / self.limit)
+        return is_lowered
+
+    def wait(self) -> float:
+        """Return the seconds until an attempt may start, 0 or less when it may start now."""
+        if not self.slots or self.limit == math.inf:
+            return super().wait()
+        if (left := self.pause_left) > 0:
+            return left
+        gap, now = 1 / self.limit, self._clock()
+        while self._granted and self._granted[0] < now - gap:
+            self._granted.popleft()
+        if not self._granted:
+            most = max(1, min(self.wanted, math.ceil(_SHARED_S / gap)))
+            delays = self.slots.take(gap, most)
+            self._granted_at = now = self._clock()
+            self._granted.extend(now + delay for delay in delays)
+        if (wait := self._granted[0] - now) > 0 or now - self._granted_at < _TRUSTED_S:
+            return wait
+        self._granted_at = now
+        if (left := self.slots.pause_left()) > 0:
+            super().pause(left)
+            self._granted.clear()
+        return left
+
+    def start(self) -> Start:
+        """Note that an attempt starts."""
+        if self._granted:
+            self._granted.popleft()
+        return super().start()
+
+
 class Limiter:
     """The queue of the attempts of one run for the starts of a `pace`; `sleep` may raise, which ends the waiting."""
 
@@ -99,6 +181,7 @@ class Limiter:
         self.pace = pace
         self._sleep = sleep
         self._queue = asyncio.Lock()  # first come, first served
+        self._waiting = 0  # attempts in the queue
         self.acquired = 0  # attempts that were started
         self.throttled = 0  # answers that were 429
         self.slowest = pace.limit  # attempts a second, at the lowest pace
@@ -115,12 +198,20 @@ class Limiter:
         return True
 
     async def acquire(self) -> Start:
-        """Wait until an attempt may start, and return its start."""
-        async with self._queue:
-            while (wait := self.pace.wait()) > 0:
-                await self._sleep(wait)
-            self.acquired += 1
-            return self.pace.start()
+        """Wait until an attempt may start, and return its start. Raises a ContactSyncError where no slots can be taken."""
+        self._waiting += 1
+        try:
+            async with self._queue:
+                self.pace.wanted = self._waiting
+                while (wait := self.pace.wait()) > 0:
+                    await self._sleep(wait)
+                self.acquired += 1
+                return self.pace.start()
+        except ContactSyncError as error:
+            error.is_before_request = True
+            raise
+        finally:
+            self._waiting -= 1
 
 
 def _fraction_of(rate: float) -> tuple[int, int]:

@@ -123,7 +123,8 @@ def _of_file(options: Options, purpose: Purpose) -> Options:
 
 def _of_account(ctx: Context, options: Options, *, sandbox: bool = False) -> Options:
     base_url = settings.base_url(options["base_url"])
-    return {"base_url": base_url, "key": "sandbox" if sandbox else _api_key(ctx, options["api_key_file"])}
+    ledger = settings.ledger_url(options["ledger"]) if options.get("ledger") else None
+    return {"base_url": base_url, "ledger": ledger, "key": "sandbox" if sandbox else _api_key(ctx, options["api_key_file"])}
 
 
 def key_place(ctx: Context, path: Path | None) -> str:

@@ -158,6 +158,8 @@ KEY = _under(
 )
 ACCOUNT = Option("--account", metavar="NAME", help="account name; keeps its ledger if the key changes", heading=Heading.STATE)
 STATE = Option("--state-dir", type=PATH, metavar="DIR", help="folder of the ledger and its lock", heading=Heading.STATE)
+URL = Option("--ledger", metavar="URL", help="postgresql://… [SQLite in the state folder]", heading=Heading.STATE)
+LEDGER = (STATE, URL)
 SANDBOX = Option("--sandbox", is_flag=True, help="rehearse on a local sandbox: no key, no network", heading=Heading.SENDING)
 TEMPO = _under(
     Heading.SENDING,
@@ -285,13 +287,13 @@ FOR_RUN = (
         *LIVE,
         VERIFY,
         *REPORTS,
-        STATE,
+        *LEDGER,
         *READING,
         *GUARDS,
         MAX_CONFLICTS,
     ),
     *(*SCHEDULED, PROGRESS, PING, *OUTPUT),
 )
-FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *LIVE, MAX_CONFLICTS, *REPORTS, STATE, PING, *OUTPUT)
-FOR_REPORT = (LAST_RUN, *KEY, ACCOUNT, *REPORTS, STATE, *OUTPUT)
-FOR_LEDGER = (*KEY, ACCOUNT, STATE, *GENERAL)
+FOR_RETRY = (LAST_RUN, *KEY, *PACE, ACCOUNT, *LIVE, MAX_CONFLICTS, *REPORTS, *LEDGER, PING, *OUTPUT)
+FOR_REPORT = (LAST_RUN, *KEY, ACCOUNT, *REPORTS, *LEDGER, *OUTPUT)
+FOR_LEDGER = (*KEY, ACCOUNT, *LEDGER, *GENERAL)

@@ -20,7 +20,7 @@ Work = Callable[..., int]
 
 COMMANDS = (
     *("run", "check", "plan", "pull", "undo", "probe", "retry", "report", "history", "forget"),
-    *("doctor", "schedule", "sandbox", "completion", "help"),
+    *("ledger", "doctor", "schedule", "sandbox", "completion", "help"),
 )
 """Names of the commands, in the order of `--help`; each is also the name of its file and of the function in it."""
 

@@ -17,7 +17,7 @@ from contact_sync.cli.build_settings import require_key
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError, Transient
 from contact_sync.i18n import _
-from contact_sync.ledger.state_dir import KnownLedger, accounts, folder_warnings, is_locked, known_ledgers, open_existing_ledger
+from contact_sync.ledger.state_dir import KnownLedger, folder_warnings, is_locked, known_ledgers, open_existing_ledger
 from contact_sync.model import PastRun
 from contact_sync.settings import AccountSettings, Settings
 
@@ -138,7 +138,7 @@ def _folder(account: AccountSettings) -> Iterator[Finding]:
 
 
 def _ledgers(account: AccountSettings) -> Iterator[Finding]:
-    for ledger in known_ledgers(account.state_dir):
+    for ledger in known_ledgers(account):
         yield from _with_error("ledger", _last_of(ledger))
 
 
@@ -150,7 +150,7 @@ def _last_of(known: KnownLedger) -> Iterator[Finding]:
 
 
 def _ledger(user: list[str], account: AccountSettings) -> Iterator[Finding]:
-    runs, in_progress = _runs(account, lambda: "".join(user)) if accounts(account.state_dir) else ([], False)
+    runs, in_progress = _runs(account, lambda: "".join(user)) if known_ledgers(account) else ([], False)
     if in_progress:
         yield _ok("last-run", _("A run is in progress."))
         runs = runs[1:] if runs and runs[0].finished is None else runs

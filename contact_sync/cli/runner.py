@@ -149,7 +149,7 @@ def _progress(console: Console, options: Options) -> Progress:
 
 def _retry_command(ctx: Context) -> str:
     """Return the command that retries, with the options of this one that say which account it is."""
-    names = ("api_key_file", "base_url", "account", "state_dir", "config")
+    names = ("api_key_file", "base_url", "account", "ledger", "state_dir", "config")
     given = [name for name in names if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     options = [part for name in given for part in (f"--{name.replace('_', '-')}", str(ctx.params[name]))]
     return shlex.join(["contact-sync", "retry", *options])

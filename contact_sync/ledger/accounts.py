@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from contact_sync.errors import BusyError, ConfigError, StorageError
 from contact_sync.files.lock import acquire
@@ -74,14 +75,58 @@ class Choice:
     rivals: list[str]  # ledgers, perhaps of the same account, that may have been used since this one was
 
 
+class Document(Protocol):
+    """A small text that several processes read and replace."""
+
+    def read(self) -> bytes:
+        """Return the text; empty where there is none."""
+
+    def changed(self) -> AbstractContextManager[tuple[bytes, Callable[[bytes], object]]]:
+        """Yield the text and a function that replaces it durably, while no other process changes it."""
+
+
+class AccountsFile:
+    """The file `accounts.json` of a state folder. Its methods raise StorageError, and BusyError while another run changes it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / _FILE
+
+    def read(self) -> bytes:
+        """Return the content."""
+        with self._reported(), suppress(FileNotFoundError), private(self._path, os.O_RDONLY) as descriptor:
+            return os.read(descriptor, _SIZE)
+        return b""
+
+    @contextmanager
+    def changed(self) -> Iterator[tuple[bytes, Callable[[bytes], object]]]:
+        """Yield the content, and a function that replaces it."""
+        with self._reported(), ExitStack() as stack:
+            draft = self._path.with_name(f"{_FILE}.draft")
+            locks = (acquire(draft) for _attempt in range(_ATTEMPTS))
+            lock = next((lock for lock in locks if lock is not None), None)
+            if lock is None:
+                raise BusyError("The file {path} is in use by another program: run again later.", path=draft)
+            stack.callback(os.close, lock)
+
+            def write(text: bytes) -> None:
+                os.write(lock, text)
+                os.fsync(lock)
+                draft.replace(self._path)
+
+            yield self.read(), write
+
+    def _reported(self) -> AbstractContextManager[None]:
+        return StorageError.from_os_error("The file {path} cannot be used ({reason}): check the state folder.", path=self._path)
+
+
 class Accounts:
-    """The accounts in `folder`; `ledgers` returns the names of the ledgers there.
+    """The accounts in a `document`; `ledgers` returns the names of the ledgers there are.
 
     Every method raises StorageError, those that write also BusyError.
     """
 
-    def __init__(self, folder: Path, fingerprints: Fingerprints, ledgers: Callable[[], set[str]]) -> None:
-        self._folder = folder
+    def __init__(self, document: Document, fingerprints: Fingerprints, ledgers: Callable[[], set[str]]) -> None:
+        self._document = document
         self._fingerprints = fingerprints
         self._ledgers = ledgers
 
@@ -104,6 +149,11 @@ class Accounts:
         entries = self._read()
         return {name: entries[name].labels for name in sorted(self._ledgers()) if not entries[name].successor}
 
+    def replace(self, others: "Accounts") -> None:
+        """Take over the accounts of another installation with the same key."""
+        with self._document.changed() as (_text, write):
+            write(others._document.read() or b"{}")  # noqa: SLF001 - of the same class
+
     def begin(self, choice: Choice, is_held: Callable[[str], bool]) -> None:
         """Record that a ledger is used from now on, and how it is named; `is_held` returns True for one that is in use."""
         with self._changed() as entries:
@@ -122,10 +172,10 @@ class Accounts:
                 entries[choice.ledger].ended = _latest(entries) + 1
 
     def _read(self) -> dict[str, Entry]:
-        """Return the entry of each ledger, also of a deleted one; without the file each is known by its own name alone."""
-        text = b""
-        with self._reported(), suppress(FileNotFoundError), private(self._folder / _FILE, os.O_RDONLY) as descriptor:
-            text = os.read(descriptor, _SIZE)
+        return self._parse(self._document.read())
+
+    def _parse(self, text: bytes) -> dict[str, Entry]:
+        """Return the entry of each ledger, also of a deleted one; without the document each is known by its own name alone."""
         found: dict[str, Entry] = {}
         with suppress(ValueError, TypeError, AttributeError):
             found = {name: Entry(**entry) for name, entry in json.loads(text).items()}
@@ -134,22 +184,10 @@ class Accounts:
     @contextmanager
     def _changed(self) -> Iterator[dict[str, Entry]]:
         """Read the entries, and write them back, while no other run does."""
-        with self._reported(), ExitStack() as stack:
-            draft = self._folder / f"{_FILE}.draft"
-            locks = (acquire(draft) for _attempt in range(_ATTEMPTS))
-            lock = next((lock for lock in locks if lock is not None), None)
-            if lock is None:
-                raise BusyError("The file {path} is in use by another program: run again later.", path=draft)
-            stack.callback(os.close, lock)
-            entries = self._read()
+        with self._document.changed() as (text, write):
+            entries = self._parse(text)
             yield entries
-            os.write(lock, json.dumps({name: asdict(entry) for name, entry in entries.items()}).encode())
-            os.fsync(lock)
-            draft.replace(self._folder / _FILE)
-
-    def _reported(self) -> AbstractContextManager[None]:
-        path = self._folder / _FILE
-        return StorageError.from_os_error("The file {path} cannot be used ({reason}): check the state folder.", path=path)
+            write(json.dumps({name: asdict(entry) for name, entry in entries.items()}).encode())
 
 
 def _latest(entries: dict[str, Entry]) -> int:

@@ -37,6 +37,7 @@ class Fingerprints:
     """Digests of rows and fields under one installation key (`key`, 32 bytes)."""
 
     def __init__(self, key: bytes) -> None:
+        self.key = key
         padded = key.ljust(sha256().block_size, b"\0")
         self._inner, self._outer = (sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
 
@@ -72,6 +73,10 @@ class Fingerprints:
     def plan(self, kind: str, text: str) -> bytes:
         """Return the digest, 32 bytes, of a part of a plan; `kind` names the part."""
         return self._digest(f"plan-{kind}{_SEPARATOR}{text}")
+
+    def proof(self) -> bytes:
+        """Return a digest, 32 bytes, that shows if a key is this one."""
+        return self._digest(f"proof{_SEPARATOR}")
 
     def _digest(self, text: str) -> bytes:
         # HMAC as in RFC 2104: `hmac.digest` would prepare the key each time, which takes twice as long as the rest.
@@ -119,8 +124,8 @@ def is_installed(folder: Path) -> bool:
     return os.path.lexists(folder / _KEY)
 
 
-def installation(folder: Path, *, may_create: bool = True) -> Fingerprints:
-    """Return digests under the key kept in `folder`, which is created at first use with mode 0600.
+def installation(folder: Path, *, may_create: bool = True, key: bytes | None = None) -> Fingerprints:
+    """Return digests under the key kept in `folder`, which is created at first use with mode 0600, as `key` if given.
 
     Raises StorageError when the key can be neither read nor created, or is missing and not to be created.
     """
@@ -135,21 +140,28 @@ def installation(folder: Path, *, may_create: bool = True) -> Fingerprints:
                     "delete the ledgers too (every row is then sent once more).",
                     path=path,
                 )
-            _create(path)
-        with private(path, os.O_RDONLY) as descriptor:
-            key = os.read(descriptor, _KEY_BYTES + 1)
+            _create(path, key or secrets.token_bytes(_KEY_BYTES))
+    return Fingerprints(read_key(path))
+
+
+def read_key(path: Path) -> bytes:
+    """Return the key in a file. Raises StorageError when it cannot be read or is none."""
+    with (
+        StorageError.from_os_error("The installation key {path} cannot be read or made ({reason}): check the folder.", path=path),
+        private(path, os.O_RDONLY) as descriptor,
+    ):
+        key = os.read(descriptor, _KEY_BYTES + 1)
     if len(key) != _KEY_BYTES:
         raise StorageError(
             "The installation key {path} is damaged: restore it, or delete it and the ledgers beside it "
             "(every row is then sent once more).",
             path=path,
         )
-    return Fingerprints(key)
+    return key
 
 
-def _create(path: Path) -> None:
+def _create(path: Path, key: bytes) -> None:
     """Write a new key completely before it gets its name, unless another process was faster."""
-    key = secrets.token_bytes(_KEY_BYTES)
     with NamedTemporaryFile(prefix=f"{path.name}.", dir=path.parent) as draft:
         draft.write(key)
         draft.flush()

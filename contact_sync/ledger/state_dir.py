@@ -6,26 +6,27 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError, UnavailableError
-from contact_sync.files.lock import Locks, is_held
+from contact_sync.errors import ConfigError, ContactSyncError, UnavailableError
+from contact_sync.files.lock import Locks
 from contact_sync.i18n import _
-from contact_sync.ledger.accounts import Accounts, Choice, Identify
+from contact_sync.ledger.accounts import Choice, Identify
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.canonical_url import canonical_url
-from contact_sync.ledger.digests import Fingerprints, installation, is_installed
+from contact_sync.ledger.digests import Fingerprints, is_installed
+from contact_sync.ledger.folder import LOCK, StateFolder, accounts, reported
 from contact_sync.ledger.spool import SUFFIX, Spool, delete_spools, open_spool
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
 from contact_sync.settings import AccountSettings
 
-_SUFFIX, _LOCK = ".sqlite3", ".lock"
-_OURS = re.compile("[0-9a-f]{16}")  # names of ledgers
-_FILE = re.compile(r".+\.(sqlite3(-\w+)?|lock|seal)|accounts\.json(\.draft)?|digest\.key|.+\.pull", re.IGNORECASE)
+_FILE = re.compile(
+    r".+\.(sqlite3(-\w+)?|lock|seal)(\.moved)?|accounts\.json(\.draft)?|digest\.key|ledger\.key|.+\.pull", re.IGNORECASE
+)
 
 
 def open_temporary_ledger() -> AbstractContextManager[Ledger]:
@@ -48,10 +49,7 @@ def open_ledger(
     as these, or as the ledger where there are none. Raises BusyError when another process has the lock or the
     ledger, StorageError when the folder cannot be used, ConfigError when key and name certainly belong to two accounts.
     """
-    folder = account.state_dir
-    with _reported(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = _StateFolder(folder)
+    state = open_installation(account)
     return _open(state, state.accounts.choose(account, identify), sleep, locks, sends=sends)
 
 
@@ -80,13 +78,10 @@ def open_tokens(account: AccountSettings, identify: Identify | None) -> BaseToke
 
     Raises UnavailableError when the API does not say whose the key is, and what `open_ledger` raises.
     """
-    folder = account.state_dir
     if identify is None:
-        known = is_installed(folder)
-        return BaseTokens(installation(folder) if known else Fingerprints(secrets.token_bytes(32)), None)
-    with _reported(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    state = _StateFolder(folder)
+        known = account.ledger or is_installed(account.state_dir)
+        return BaseTokens(open_installation(account).fingerprints if known else Fingerprints(secrets.token_bytes(32)), None)
+    state = open_installation(account)
     user = state.accounts.user(account, identify)
     if not user:
         raise UnavailableError(
@@ -97,20 +92,17 @@ def open_tokens(account: AccountSettings, identify: Identify | None) -> BaseToke
 
 def open_sandbox_tokens(account: AccountSettings) -> BaseTokens:
     """Return tokens that a rehearsal of this installation accepts. Raises StorageError when the state folder cannot be used."""
-    with _reported(account.state_dir):
-        account.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return BaseTokens(_StateFolder(account.state_dir).fingerprints, "sandbox")
+    return BaseTokens(open_installation(replace(account, ledger=None)).fingerprints, "sandbox")
 
 
 @contextmanager
 def open_pull_spool(account: AccountSettings) -> Iterator[Spool]:
     """Open the spool of the pulls with this key. Raises BusyError when another pull has it, StorageError."""
-    folder = account.state_dir
+    state = open_installation(account)
     with ExitStack() as stack:
-        with _reported(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            name = _StateFolder(folder).fingerprints.account(canonical_url(account.base_url), account.key)
-            spool = stack.enter_context(open_spool(folder / f"{name}{SUFFIX}"))
+        with reported(state.path):
+            name = state.fingerprints.account(canonical_url(account.base_url), account.key)
+            spool = stack.enter_context(open_spool(state.path / f"{name}{SUFFIX}"))
         yield spool
 
 
@@ -120,13 +112,6 @@ def is_locked(account: AccountSettings, *, exact: bool = False, identify: Identi
     return folder.is_held(choice.ledger)
 
 
-def accounts(folder: Path) -> set[str]:
-    """Return the accounts that have a ledger in this state folder. Raises StorageError when it cannot be read."""
-    with _reported(folder), suppress(FileNotFoundError):
-        return {name.removesuffix(_SUFFIX) for name in os.listdir(folder) if name.endswith(_SUFFIX)}  # noqa: PTH208 - which may raise
-    return set()
-
-
 class KnownLedger(NamedTuple):
     """A ledger that is in use."""
 
@@ -134,11 +119,11 @@ class KnownLedger(NamedTuple):
     open: Callable[[], AbstractContextManager[Ledger]]  # to be read
 
 
-def known_ledgers(folder: Path) -> list[KnownLedger]:
-    """Return the ledgers in this state folder. Raises StorageError when it cannot be read."""
-    if not accounts(folder):
+def known_ledgers(account: AccountSettings) -> list[KnownLedger]:
+    """Return the ledgers of this installation. Raises StorageError, or UnavailableError, when they cannot be read."""
+    if not account.ledger and not accounts(account.state_dir):
         return []
-    state = _StateFolder(folder)
+    state = open_installation(account)
     return [
         KnownLedger(_label(name, labels), partial(state.read, name, time.sleep))
         for name, labels in state.accounts.current().items()
@@ -147,6 +132,23 @@ def known_ledgers(folder: Path) -> list[KnownLedger]:
 
 def _label(name: str, labels: Sequence[str]) -> str:
     return " = ".join(labels) or name
+
+
+def open_installation(account: AccountSettings, *, key: bytes | None = None) -> StateFolder:
+    """Return the installation of an account: its state folder, which is made where it is missing, or a database.
+
+    A new one gets the `key` of its digests, if there is one. Raises ConfigError where it has another key, or where what the
+    engine needs is not installed.
+    """
+    if not account.ledger:
+        with reported(account.state_dir):
+            account.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return StateFolder(account.state_dir, key)
+    try:
+        from contact_sync.ledger.postgres.installation import SharedFolder  # noqa: PLC0415 - a library that few need
+    except ImportError as error:
+        raise ConfigError("--ledger needs psycopg: install contact-sync[postgres].") from error
+    return SharedFolder(account, key)
 
 
 def is_of_state_dir(path: Path, folder: Path) -> bool:
@@ -162,7 +164,7 @@ def is_of_state_dir(path: Path, folder: Path) -> bool:
 
 def folder_warnings(folder: Path) -> list[str]:
     """Return a warning when other users can change what is in the state folder. Raises StorageError."""
-    with _reported(folder):
+    with reported(folder):
         found = folder.stat()
     if found.st_uid not in {0, os.geteuid()}:
         return [_("The state folder {path} belongs to another user: run as its owner, or change --state-dir.", path=folder)]
@@ -171,51 +173,17 @@ def folder_warnings(folder: Path) -> list[str]:
     return []
 
 
-def _reported(folder: Path) -> AbstractContextManager[None]:
-    return StorageError.from_os_error("The state folder {path} cannot be used ({reason}): check --state-dir.", path=folder)
-
-
-class _StateFolder:
-    """An existing state folder. Raises StorageError when the key of its digests is missing although it has ledgers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder
-        ours = [name for name in accounts(folder) if _OURS.fullmatch(name)]
-        self.fingerprints = installation(folder, may_create=not ours)
-        self.accounts = Accounts(folder, self.fingerprints, partial(accounts, folder))
-
-    def is_held(self, name: str) -> bool:
-        """Return True when a process has the lock of this ledger."""
-        with _reported(self.path):
-            return is_held(self.path / f"{name}{_LOCK}")
-
-    def read(self, name: str, sleep: Callable[[float], object]) -> SqliteLedger:
-        """Open a ledger that is only read."""
-        return SqliteLedger(self.path / f"{name}{_SUFFIX}", self.fingerprints, name, read_only=True, sleep=sleep)
-
-    def enter(self, stack: ExitStack, name: str, sleep: Callable[[float], object] | None, locks: Locks | None = None) -> Ledger:
-        """Lock and open a ledger until `stack` ends, and delete its text that is too old."""
-        with _reported(self.path):
-            path = self.path / f"{name}{_LOCK}"  # it stays: deleting it would let two processes lock two files
-            if not (locks or stack.enter_context(Locks())).take(path, sleep):
-                holder = path.read_text(encoding="ascii", errors="replace").strip() or _("unknown")
-                raise BusyError(
-                    "Another run for this account is in progress (process {holder}): wait for it to end.", holder=holder
-                )
-        ledger = stack.enter_context(SqliteLedger(self.path / f"{name}{_SUFFIX}", self.fingerprints, name, sleep=sleep))
-        ledger.expire(datetime.now(UTC))
-        return ledger
-
-
-def _existing_account(account: AccountSettings, identify: Identify | None, *, exact: bool) -> tuple[_StateFolder, Choice]:
+def _existing_account(account: AccountSettings, identify: Identify | None, *, exact: bool) -> tuple[StateFolder, Choice]:
     """Return the state folder, and the ledger that is meant."""
-    path = account.state_dir
-    known = accounts(path)
-    if not known:
+    if not account.ledger and not accounts(account.state_dir):
         raise ConfigError(
-            "There is no ledger in {path}: run this as the user of the job, check --state-dir, or run a file first.", path=path
+            "There is no ledger in {path}: run this as the user of the job, check --state-dir, or run a file first.",
+            path=account.state_dir,
         )
-    folder = _StateFolder(path)
+    folder = open_installation(account)
+    known = folder.ledgers()
+    if not known:
+        raise ConfigError("There is no ledger in {path}: run a file first.", path=folder.place)
     choice = folder.accounts.choose(account, identify)
     if choice.is_known and choice.ledger in known:
         return folder, choice
@@ -224,7 +192,7 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
         raise ConfigError(
             "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run. There are "
             "ledgers of: {ledgers}.",
-            path=path,
+            path=folder.place,
             ledgers=", ".join(_label(name, labels) for name, labels in current.items()),
         )
     (choice.ledger,) = current
@@ -233,7 +201,7 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
 
 @contextmanager
 def _open(
-    folder: _StateFolder, choice: Choice, sleep: Callable[[float], object], locks: Locks | None, *, sends: bool
+    folder: StateFolder, choice: Choice, sleep: Callable[[float], object], locks: Locks | None, *, sends: bool
 ) -> Iterator[Ledger]:
     """Open the ledger of an account for a run; what another ledger of the account has overwritten is not believed."""
     with _open_named(folder, choice.ledger, sleep, locks) as ledger:
@@ -242,7 +210,7 @@ def _open(
             warning = _(
                 "Another ledger in {path} may be of the same account and was used since this one: every row is sent once more. "
                 "If it is of another account, give every run an --account.",
-                path=folder.path,
+                path=folder.place,
             )
             ledger.distrust(warning, durably=sends)
         if not sends:
@@ -252,12 +220,12 @@ def _open(
         try:
             yield ledger
         finally:
-            with suppress(StorageError, BusyError):  # then the use counts as one that has not ended
+            with suppress(ContactSyncError):  # then the use counts as one that has not ended
                 folder.accounts.end(choice)
 
 
 @contextmanager
-def _open_named(folder: _StateFolder, name: str, sleep: Callable[[float], object], locks: Locks | None) -> Iterator[Ledger]:
+def _open_named(folder: StateFolder, name: str, sleep: Callable[[float], object], locks: Locks | None) -> Iterator[Ledger]:
     """Open a ledger under its lock; delete the text that is too old from every ledger in the folder."""
     with ExitStack() as stack:
         ledger = folder.enter(stack, name, sleep, locks)
@@ -265,6 +233,6 @@ def _open_named(folder: _StateFolder, name: str, sleep: Callable[[float], object
         for other in accounts(folder.path) - {name}:  # such as that of a former key
             # One that is locked, damaged or of a newer version is left to a later run.
             with suppress(ContactSyncError, OSError), ExitStack() as others:
-                if (folder.path / f"{other}{_LOCK}").exists():  # else it is not one of ours
+                if (folder.path / f"{other}{LOCK}").exists():  # else it is not one of ours
                     folder.enter(others, other, None)
         yield ledger

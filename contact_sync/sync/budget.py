@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Self
 
-from contact_sync.api.limiter import Pace
+from contact_sync.api.limiter import SharedPace
 from contact_sync.files.lock import Locks
 from contact_sync.settings import SendSettings
 
@@ -16,7 +16,7 @@ from contact_sync.settings import SendSettings
 class Budget:
     """The attempts, rows and seconds that a command still has."""
 
-    pace: Pace
+    pace: SharedPace
     rows: int | None  # that may still be sent; None: any number
     until: float | None  # moment of the monotonic clock when the sending ends; None: never
     locks: Locks = field(default_factory=Locks)  # held until the command ends
@@ -26,7 +26,7 @@ class Budget:
     def begin(cls, rate: float, limit: int | None, max_duration: float | None, wait: float | None = None) -> Self:
         """Return the budget of a command that begins now."""
         until = None if max_duration is None else time.monotonic() + max_duration
-        return cls(Pace(rate, clock=time.monotonic), limit, until, Locks(wait or 0.0))
+        return cls(SharedPace(rate, clock=time.monotonic), limit, until, Locks(wait or 0.0))
 
     @classmethod
     def of(cls, settings: SendSettings) -> Self:

@@ -161,6 +161,8 @@ def planned(
     begun, started, shutdown = time.monotonic(), datetime.now(UTC), Shutdown()
     sender = None if offline else open_sender(settings, shutdown)
     with handle_signals(shutdown), open_ledger(settings, shutdown, sender) as ledger, ExitStack() as opened:
+        if sender:
+            opened.enter_context(sender.sharing(ledger.slots))
         summary = Summary(new_id(started), settings.source.path, None)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         with blaming_the_file():

@@ -18,12 +18,14 @@ from contact_sync.sync.live import Live, LiveRowSender
 from contact_sync.sync.row_queue import RowQueue
 from contact_sync.sync.row_sender import RowSender
 from contact_sync.sync.run_log import log_result
-from contact_sync.sync.shutdown import Shutdown
+from contact_sync.sync.shutdown import Shutdown, Stopped
 from contact_sync.sync.verification import Verification
 
 MAX_CANARIES = 5  # rows that may fail, one at a time, before an API that has never answered counts as down
 
 _MIN_ROWS = 20  # rows to send below which conflicts do not show an old export
+
+_HOLD_INTERVAL_S, _HOLD_ATTEMPTS = 0.1, 1_200  # until a contact counts as held for good by another host
 
 _FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
 
@@ -154,14 +156,29 @@ class Pool:
         """Take rows, send them and record their outcomes until there is none left or the shutdown is requested."""
         try:
             while not self._shutdown.reasons and (row := next(rows, None)):
-                result = await self._row_sender.send(row, max_attempts)
-                if result is not None:
-                    self._ledger.record(result)
-                    log_result(result)
-                    self._tick(result)
-                    self._count_conflict(result)
+                try:
+                    result = await self._row_sender.send(await self._hold(row), max_attempts)
+                    if result is not None:
+                        self._ledger.record(result)
+                        log_result(result)
+                        self._tick(result)
+                        self._count_conflict(result)
+                finally:
+                    self._ledger.let_go(row.contact_id)
+        except Stopped:  # while another host had the contact
+            pass
         except ContactSyncError as reason:
             self._shutdown.request(reason)
+
+    async def _hold(self, row: Pending) -> Pending:
+        """Wait until no other host sends this contact, keep them from it, and return the row. Raises Stopped."""
+        for _attempt in range(_HOLD_ATTEMPTS):
+            if held := self._ledger.hold(row):
+                return held
+            await self._shutdown.sleep(_HOLD_INTERVAL_S)
+        raise UnavailableError(
+            "Another host has been sending contact {contact} for two minutes: run again later.", contact=row.contact_id
+        )
 
     def _count_conflict(self, result: Result) -> None:
         """Request the shutdown when so many rows are conflicts that the file must be an old export."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from contact_sync.api.client import Client
-from contact_sync.api.limiter import Pace
+from contact_sync.api.limiter import SharedPace
 from contact_sync.api.smspartner.contact_detail import ContactDetail
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, ConfigError, Rejected, UnavailableError
@@ -68,7 +68,8 @@ class _Probe:
     async def run(self) -> ProbeSummary:
         send = self._settings.send
         quiet = Shutdown()  # that no signal requests: the contact is put back first
-        pace = Pace(send.rate, clock=time.monotonic)
+        pace = SharedPace(send.rate, clock=time.monotonic)
+        pace.slots = self._ledger.slots
         client = Client(self._settings.account.base_url, pace=pace, connections=1, timeout=send.timeout, sleep=quiet.sleep)
         async with client:
             self._delivery = Delivery(client, quiet)

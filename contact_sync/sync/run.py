@@ -44,6 +44,8 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
             opened.enter_context(budget.locks)
         sender = open_sender(settings, shutdown, budget) if not settings.dry_run else None
         ledger = opened.enter_context(open_ledger(settings, shutdown, sender, budget))
+        if sender:
+            opened.enter_context(sender.sharing(ledger.slots))
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not settings.dry_run:
             ledger.warnings += sender.finish_trials(ledger) if sender else []
@@ -81,7 +83,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     opened = open_existing_ledger(
         settings.account, exact=True, sends=True, identify=sender.identify, sleep=partial(sleep, shutdown), locks=budget.locks
     )
-    with handle_signals(shutdown), budget.locks, opened as ledger:
+    with handle_signals(shutdown), budget.locks, opened as ledger, sender.sharing(ledger.slots):
         ledger.warnings += sender.finish_trials(ledger)
         summary, layout, paths = _last_run(ledger, settings)
         summary.warnings = list(ledger.warnings)

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 
 from contact_sync.api.client import Client
@@ -13,6 +13,7 @@ from contact_sync.api.smspartner.me import Me
 from contact_sync.errors import ContactSyncError, Transient
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import decimal, ngettext
+from contact_sync.ledger.shared import SlotStore
 from contact_sync.ledger.store import Outbox
 from contact_sync.model import Summary, Watcher
 from contact_sync.settings import Settings
@@ -137,6 +138,15 @@ class Sender:
                 slowest=decimal(limiter.slowest),
             )
             summary.notes.append(note)
+
+    @contextmanager
+    def sharing(self, slots: SlotStore | None) -> Iterator[None]:
+        """Share the pace of the command with other hosts within."""
+        self._budget.pace.slots = slots
+        try:
+            yield
+        finally:
+            self._budget.pace.slots = None
 
     def finish_trials(self, ledger: Outbox) -> list[str]:
         """Put back what updates of earlier runs have emptied that were cut off, and return notes for the operator."""

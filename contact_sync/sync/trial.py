@@ -34,12 +34,15 @@ class UnfinishedTrials:
         """Put back what they have emptied; what fails is left to the next run."""
         for contact_id, values in self._ledger.trials().items():
             attempts = Attempts()
+            if self._ledger.hold(Pending(0, contact_id, {}, 0, b"")) is None:
+                continue  # another host sends the contact: this is left to the next run
             try:
                 await self._finish(contact_id, values, max_attempts, attempts)
             except AttemptError:
                 return
             finally:
                 self.requests += attempts.made
+                self._ledger.let_go(contact_id)
             self._ledger.end_trial(contact_id)
 
     async def _finish(self, contact_id: str, values: Mapping[str, str], max_attempts: int, attempts: Attempts) -> None:

@@ -241,7 +241,7 @@ def test_clock_that_is_wrong(main: Main, monkeypatch: pytest.MonkeyPatch, moment
         def now(cls, tz: tzinfo | None = None) -> Self:
             return cls.fromtimestamp(moment, tz)
 
-    for module in ("sync.run", "sync.opening", "sync.steps", "sync.row_sender", "ledger.state_dir"):
+    for module in ("sync.run", "sync.opening", "sync.steps", "sync.row_sender", "ledger.folder"):
         monkeypatch.setattr(f"contact_sync.{module}.datetime", Wrong)
     monkeypatch.setattr(time, "time", lambda: float(moment))
     monkeypatch.setattr(time, "time_ns", lambda: moment * 10**9)

@@ -57,6 +57,7 @@ SENDING = [
     "--limit",
     "--max-duration",
     "--wait",
+    "--ledger",
     "--live",
     "--conflicts",
     "--allow-stop",
@@ -70,7 +71,7 @@ SENDING = [
 ]
 ALL = {
     *("run", "check", "plan", "pull", "undo", "probe", "retry", "report", "history", "forget"),
-    *("doctor", "schedule", "sandbox", "completion", "help"),
+    *("ledger", "doctor", "schedule", "sandbox", "completion", "help"),
 }
 
 

@@ -11,7 +11,8 @@ import pytest
 from contact_sync.errors import ConfigError, StorageError
 from contact_sync.ledger.canonical_url import canonical_url
 from contact_sync.ledger.digests import installation
-from contact_sync.ledger.state_dir import accounts, open_existing_ledger, open_ledger
+from contact_sync.ledger.folder import accounts
+from contact_sync.ledger.state_dir import open_existing_ledger, open_ledger
 from contact_sync.settings import BASE_URL, AccountSettings
 from tests.ledger.rows import block, ended, payload, row
 from tests.ledger.test_upgrade import ACCOUNT, FILES

@@ -157,7 +157,7 @@ def test_the_installation_key(tmp_path: Path) -> None:
 def test_a_key_is_private_from_the_first_moment(tmp_path: Path) -> None:
     """A key has mode 0600 as soon as it has its name, whatever the umask."""
     os.umask(0)
-    _create(tmp_path / "digest.key")
+    _create(tmp_path / "digest.key", bytes(32))
     assert stat.S_IMODE((tmp_path / "digest.key").stat().st_mode) == 0o600
 
 
@@ -188,7 +188,7 @@ def test_another_process_creates_the_key_first(tmp_path: Path) -> None:
     theirs = os.urandom(32)
     key = tmp_path / "digest.key"
     key.write_bytes(theirs)
-    _create(key)
+    _create(key, bytes(32))
     assert key.read_bytes() == theirs
     assert [path.name for path in tmp_path.iterdir()] == ["digest.key"]
 

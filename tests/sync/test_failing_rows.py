@@ -75,8 +75,10 @@ def test_a_budget_is_shared(workspace: Workspace) -> None:
     assert workspace.run_within(budget, limit=4).outcomes == {"updated": 1, "unprocessed": 2}
     assert workspace.run_within(budget, limit=4).outcomes == {"unchanged": 1, "unprocessed": 2}
     assert {line["sync_code"] for line in workspace.lines()} == {"", "limit"}
+    budget.locks.close()
     budget = Budget.begin(rate=0, limit=None, max_duration=1e-9)
     assert workspace.run_within(budget, max_duration=1e-9).exit_code == 6
+    budget.locks.close()
 
 
 def test_failing_rows_within_the_limit(workspace: Workspace) -> None:

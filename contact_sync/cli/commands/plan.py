@@ -13,7 +13,7 @@ _SENDING = [option for option in (*options.PACE, *options.LIVE) if option.name n
     Option("-o", "--output", type=options.PATH, metavar="FILE", help="write all changes there: .xlsx, .csv or .html"),
     Option("--offline", is_flag=True, help="no network: which fields, not their old values"),
     Option("--expect-no-changes", is_flag=True, help="exit code 8 if there are changes"),
-    *(*options.KEY, *_SENDING, options.MAX_CONFLICTS, options.RESEND, options.ALLOW_FORGOTTEN, options.ACCOUNT, options.STATE),
+    *(*options.KEY, *_SENDING, options.MAX_CONFLICTS, options.RESEND, options.ALLOW_FORGOTTEN, options.ACCOUNT, *options.LEDGER),
     *(*options.READING, *options.GUARDS, options.PROGRESS, options.PING, *options.OUTPUT),
     example="contact-sync plan contacts.xlsx -o plan.xlsx",
     summary="show what a run would do, old → new; send nothing",

@@ -13,7 +13,7 @@ from contact_sync.cli.program import Context, Work, command
         options.SANDBOX,
         *options.TEMPO,
         options.ACCOUNT,
-        options.STATE,
+        *options.LEDGER,
         options.PROGRESS,
         options.PING,
         *options.OUTPUT,

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NoReturn, Self
-from urllib.parse import parse_qsl, urlsplit
 
 import psycopg
 
 from contact_sync.errors import ConfigError, ContactSyncError, StorageError, UnavailableError
+from contact_sync.settings import ledger_name
 
-_SECRET = {"password", "sslpassword"}
 _TIMEOUT_S = 10  # for a connection, a lock, or an acknowledgement of the network
 
 _SETTINGS = (
@@ -20,23 +19,6 @@ _SETTINGS = (
     # What was withdrawn must survive a crash of the server; where more is asked for (standbys), that stays.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
-
-
-def check_url(url: str) -> str:
-    """Return the host and database of a URL, as they may be shown. Raises ConfigError, which repeats nothing of a wrong one."""
-    try:
-        parts = urlsplit(url)
-        secrets = parts.password is not None or _SECRET & {name for name, _value in parse_qsl(parts.query)}
-        shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in {"postgresql", "postgres"}:
-        raise ConfigError("--ledger must be an address such as postgresql://host/database: correct it.")
-    if secrets:
-        raise ConfigError(
-            "--ledger has a password, which others could read: put it into ~/.pgpass, a service file or PGPASSWORD instead."
-        )
-    return shown
 
 
 class PostgresDatabase:
@@ -49,7 +31,7 @@ class PostgresDatabase:
     members = "(SELECT json_array_elements_text(?::json))"
 
     def __init__(self, url: str, schema: str) -> None:
-        self.name = check_url(url)
+        self.name = ledger_name(url)
         self.schema = schema
         self._gone: UnavailableError | None = None
         with self._translated_errors():

@@ -2,16 +2,18 @@
 
 import json
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from contact_sync.ledger.postgres.database import PostgresDatabase
-from contact_sync.ledger.sqlite.history import RunHistory, Unsent, reason_of
+from contact_sync.ledger.sqlite.history import RunHistory, RunRecord, Unsent, reason_of
 from contact_sync.ledger.sqlite.schema import storable
 from contact_sync.model import Event, Layout, OutputPaths, PastRun, Summary, stamp
 
 _RUN = "id, source, started, finished, exit_code, outcomes, requests, retries, seconds, place, reason"
+_RECORD = "id, source, place, started, as_of, finished, exit_code, outcomes, requests, retries, seconds, reason"
 _EVENT = "contact_id, number, outcome, code, fields, sent, at"
 
 
@@ -58,6 +60,20 @@ class SharedHistory(RunHistory):
         super().note_move(source, place)
         statement = "UPDATE run SET place = ? WHERE id = ? AND place = ?"
         self.shared.write(statement, storable(str(place.absolute())), self.last_run(), storable(str(source.absolute())))
+
+    def records(self) -> list[RunRecord]:
+        return [RunRecord._make(each) for each in self.shared.all(f"SELECT {_RECORD} FROM run")]  # noqa: S608 - fixed names
+
+    def add(self, records: Sequence[RunRecord]) -> None:
+        super().add([each for each in records if each.id not in self._ids()])
+        with self.shared.transaction() as db:
+            db.executemany(
+                f"INSERT INTO run (host, {_RECORD}) VALUES ('', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - fixed names
+                records,
+            )
+
+    def _ids(self) -> set[str]:
+        return {run for (run,) in self.database.all("SELECT id FROM run")}
 
     def runs(self, most: int) -> list[PastRun]:
         query = f"SELECT {_RUN} FROM run ORDER BY started DESC, id DESC LIMIT ?"  # noqa: S608 - fixed names

@@ -4,6 +4,8 @@ A schema `contact_sync` has what all accounts share, a schema `contact_sync_NAME
 `contact_sync.migration` has the version of each.
 """
 
+import secrets
+
 from contact_sync.errors import StorageError
 from contact_sync.ledger.postgres.database import PostgresDatabase
 
@@ -50,7 +52,7 @@ _OF_AN_ACCOUNT = (
             slot timestamptz NOT NULL, held_until timestamptz NOT NULL, slow_gap double precision NOT NULL,
             slow_until timestamptz NOT NULL
         )""",
-        "INSERT INTO pace SELECT '-infinity', '-infinity', 0, '-infinity'",
+        "INSERT INTO pace VALUES ('epoch', 'epoch', 0, 'epoch')",
     ),
 )
 """`claims` has, by field, who has withdrawn it last: only that host may confirm it. `pace` has one row."""
@@ -67,6 +69,14 @@ def ledgers(database: PostgresDatabase) -> set[str]:
         return set()
     found = database.all(f"SELECT schema FROM {COMMON}.migration WHERE schema <> ?", COMMON)  # noqa: S608 - a fixed name
     return {schema.removeprefix(f"{COMMON}_") for (schema,) in found}
+
+
+def put_aside(database: PostgresDatabase, account: str) -> None:
+    """Rename the schema of an account, so that nothing uses it any more."""
+    schema = schema_of(account)
+    with database.transaction() as db:
+        db.execute(f"DELETE FROM {COMMON}.migration WHERE schema = ?", (schema,))  # noqa: S608 - a fixed name
+        db.execute(f"ALTER SCHEMA {schema} RENAME TO {schema}_moved_{secrets.token_hex(4)}")
 
 
 def migrate(database: PostgresDatabase) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from contact_sync.ledger.digests import Fingerprints
+from contact_sync.ledger.shared import SlotStore, Tables
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.history import RunHistory, Unsent
@@ -18,9 +19,10 @@ from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
 from contact_sync.ledger.sqlite.plans import Plans
 from contact_sync.ledger.sqlite.reader import RunReader
+from contact_sync.ledger.sqlite.records import Records
 from contact_sync.ledger.sqlite.schema import Wording
 from contact_sync.ledger.sqlite.writer import RunWriter
-from contact_sync.ledger.store import PlanStore, SlotStore, Tables
+from contact_sync.ledger.store import PlanStore
 from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary, Violation
 
 
@@ -43,7 +45,8 @@ class SqliteLedger:
         self.database = database = Database(path, account, read_only=read_only, sleep=sleep)
         shared = self._open_shared()
         self.shared: Tables = shared
-        self._history = history = self._open_history()
+        self._history = self.run_history = history = self._open_history()
+        self.records = Records(shared)
         self._forgotten = forgotten = Forgotten(shared, fingerprints)
         in_place = InPlaceLists(shared, database, fields)
         self._confirmed = confirmed = self._confirmed_kind(shared, fingerprints, fields, in_place, forgotten)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contact_sync.ledger.digests import Fingerprints
-from contact_sync.ledger.store import Tables
+from contact_sync.ledger.shared import Tables
 
 
 @dataclass

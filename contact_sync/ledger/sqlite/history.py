@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,6 +32,23 @@ class Unsent(NamedTuple):
 
     violation: Violation
     ready: bool
+
+
+class RunRecord(NamedTuple):
+    """A run, without what only its rows need."""
+
+    id: str
+    source: str
+    place: str
+    started: str
+    as_of: int
+    finished: str | None
+    exit_code: int | None
+    outcomes: str  # a JSON object
+    requests: int
+    retries: int
+    seconds: float
+    reason: str
 
 
 @dataclass
@@ -92,6 +110,26 @@ class RunHistory:
         """Return the events of the last run's rows: the run, then the columns of the table `history`."""
         return self.database.all(_EVENTS)
 
+    def records(self) -> list[RunRecord]:
+        """Return the records of all runs, as another engine can take them over."""
+        query = (
+            "SELECT id, source, places, started, as_of, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds,"
+            " rest FROM run"
+        )
+        return [
+            RunRecord._make([run, source, storable(str(OutputPaths.unpacked(places, 0).source)), *columns, reason_of(rest)])
+            for run, source, places, *columns, rest in self.database.all(query)
+        ]
+
+    def add(self, records: Sequence[RunRecord]) -> None:
+        """Add the records of runs; their rows are not kept any more."""
+        with self.database.transaction() as db:
+            db.executemany(
+                "INSERT INTO run (id, source, places, started, as_of, finished, exit_code, outcomes, requests, retries, seconds,"
+                " rest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(*each[:2], OutputPaths(Path(each.place), {}).packed(), *each[3:-1], _rest_of(each.reason)) for each in records],
+            )
+
     def runs(self, most: int) -> list[PastRun]:
         query = (
             "SELECT id, source, started, finished, exit_code, ifnull(outcomes, '{}'), requests, retries, seconds,"
@@ -137,6 +175,10 @@ class RunHistory:
             with self.database.transaction() as db:
                 db.execute("DELETE FROM history WHERE run IN (SELECT id FROM run WHERE started < ?)", (oldest,))
                 db.execute("DELETE FROM run WHERE started < ? AND id <> ?", (oldest, self.last_run()))
+
+
+def _rest_of(reason: str) -> str:
+    return json.dumps(["stopped", {"reason": reason}, False]) if reason else ""
 
 
 def reason_of(rest: str) -> str:

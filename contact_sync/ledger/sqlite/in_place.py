@@ -15,8 +15,9 @@ from itertools import compress, groupby, islice, repeat
 from operator import is_not
 from typing import NamedTuple
 
+from contact_sync.ledger.shared import Tables
 from contact_sync.ledger.sqlite.database import Database
-from contact_sync.ledger.store import Payload, Tables
+from contact_sync.ledger.store import Payload
 
 _LENGTH = 1_000  # contacts of a merged list at most
 _FEW = 100_000  # contacts in all lists together that are never merged

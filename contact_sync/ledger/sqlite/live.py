@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from contact_sync.ledger.shared import Tables
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.ledger.store import Tables
 from contact_sync.model import MOST_UNDO_DAYS, BeforeImage, Outcome, Result, stamp
 
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from contact_sync.errors import StorageError, UnavailableError
 from contact_sync.ledger.digests import FIRST_FIELDS, Fingerprints, agree, changes_identity, pack, unpack
+from contact_sync.ledger.shared import Tables
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.schema import Wording, storable
-from contact_sync.ledger.store import Comparison, Payload, Tables
+from contact_sync.ledger.store import Comparison, Payload
 from contact_sync.model import Outcome, Pending, Result
 
 _GROUP = 500  # rows that are claimed together, and results that are committed together

@@ -1,0 +1,150 @@
+"""The program with a ledger in PostgreSQL."""
+
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from contact_sync.sandbox.server import Sandbox
+from tests.postgres import Server
+
+from .program import Main, write
+
+Served = tuple[Sandbox, list[str]]
+ALL = ["--rate", "0", "-q"]
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """Return the name of a new database."""
+    name = f"d{secrets.token_hex(6)}"
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+        yield name
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+Host = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def host(postgres: Server, database: str, served: Served) -> Host:
+    """Return a function that gives the options of a host, each with a state folder of its own."""
+    _, options = served
+    return lambda name: [*options[:2], "--ledger", postgres.url(database), "--state-dir", name]
+
+
+def test_hosts_know_what_each_has_sent(main: Main, served: Served, host: Host) -> None:
+    """What one host has sent, another host does not send again; both are in one history."""
+    sandbox, _ = served
+    file = write("C000001;Zoé", "C000002;Léa")
+    assert main("run", file, *host("a"), *ALL) == 0
+    assert main("run", file, *host("b"), *ALL) == 0
+    assert len(sandbox.calls) == 2
+    assert main("run", write("C000001;Zoé", "C000002;Eva", name="other.csv"), *host("b"), *ALL) == 0
+    assert [call.contact_id for call in sandbox.calls] == ["C000001", "C000002", "C000002"]
+    main.read()
+    assert main("history", *host("a"), "--contact", "C000002") == 0
+    assert "other.csv" in main.read().out
+    assert main("run", file, *host("a"), *ALL) in {0, 3}
+
+
+def test_password_in_the_address(main: Main, served: Served) -> None:
+    """An address with a password is refused, and repeated nowhere; so is one of another kind."""
+    _, options = served
+    file = write("C000001;Zoé")
+    for url in (
+        "postgresql://me:very-secret@127.0.0.1/x",
+        "postgresql://127.0.0.1/x?password=very-secret",
+        "mysql://very-secret",
+    ):
+        assert main("run", file, *options, "--ledger", url) == 2
+        assert "very-secret" not in "".join(main.read())
+
+
+def test_database_that_is_gone(main: Main, served: Served, postgres: Server) -> None:
+    """Without the database nothing is sent, and the exit code is 6."""
+    sandbox, options = served
+    file = write("C000001;Zoé")
+    assert main("run", file, *options, "--ledger", "postgresql://127.0.0.1:1/x") == 6
+    assert "The ledger postgresql://127.0.0.1:1/x is not available" in main.read().err
+    assert sandbox.requests == 0
+    assert list(Path().glob("*.results.csv")) == []
+
+
+def test_move_and_back(main: Main, served: Served, host: Host, postgres: Server, database: str) -> None:
+    """A ledger moves to a database and back with all that it knows; what is left behind is not used any more."""
+    sandbox, options = served
+    file = write("C000001;Zoé", "C000002;Léa")
+    assert main("run", file, *options, *ALL) == 0
+    assert main("forget", "C000002", *options) == 0
+    main.read()
+    url = postgres.url(database)
+    assert main("ledger", "move", *options, "--to", url, "--json") == 0
+    assert main.read_json()["contacts"] == 1
+    there = [*options, "--ledger", url]
+    assert main("ledger", "move", *options, "--to", url) == 2
+    assert main("run", file, *there, *ALL) == 0
+    assert len(sandbox.calls) == 2
+    assert list(Path("state").glob("*.moved")) != []
+    assert main("history", *there, "--contact", "C000001") == 0
+    assert main("ledger", "move", *there, "--to", "sqlite") == 0
+    assert main("run", file, *options, *ALL) == 0
+    assert len(sandbox.calls) == 2
+    main.read()
+    assert main("history", *options, "--json") == 0
+    assert len(main.read_json()) == 3
+    assert main("ledger", "move", *there, "--to", "sqlite") == 2
+
+
+def test_move_to_a_database_in_use(main: Main, served: Served, host: Host, postgres: Server, database: str) -> None:
+    """A database that has ledgers takes no others, and nothing is changed."""
+    sandbox, options = served
+    file = write("C000001;Zoé")
+    assert main("run", file, *host("a"), *ALL) == 0
+    assert main("run", file, *options, *ALL) == 0
+    assert main("ledger", "move", *options, "--to", postgres.url(database)) == 2
+    assert main("run", file, *options, *ALL) == 0
+    assert len(sandbox.calls) == 2
+
+
+def test_key_in_a_file(main: Main, served: Served, host: Host, postgres: Server, database: str) -> None:
+    """With ledger.key in the state folders the database does not get the key; a host without it, or with another, is refused."""
+    file = write("C000001;Zoé")
+    for name, key in (("a", b"1" * 32), ("c", b"2" * 32)):
+        Path(name).mkdir(mode=0o700)
+        (Path(name) / "ledger.key").write_bytes(key)
+        (Path(name) / "ledger.key").chmod(0o600)
+    assert main("run", file, *host("a"), *ALL) == 0
+    with psycopg.connect(postgres.url(database)) as db:
+        assert db.execute("SELECT digest_key FROM contact_sync.installation").fetchall() == [(None,)]
+    for name, words in (("b", "is not in the database: copy"), ("c", "is not the key that the ledger")):
+        assert main("run", file, *host(name), *ALL) == 2
+        assert words in main.read().err
+
+
+def test_role_that_only_runs(main: Main, served: Served, host: Host, postgres: Server, database: str) -> None:
+    """A role with the documented privileges runs, and may not change the schema; without them the exit code is 2."""
+    _, options = served
+    runner = f"runner_{database}"
+    with psycopg.connect(postgres.url(database), autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {runner} LOGIN".encode())
+    there = [*options, "--ledger", postgres.url(database, user=runner)]
+    file = write("C000001;Zoé")
+    assert main("run", file, *there, *ALL) == 2
+    assert "does not allow this role enough" in main.read().err
+    pages = Path(__file__).parents[2] / "contact_sync/docs/operations.md"
+    grants = [line for line in pages.read_text(encoding="utf-8").splitlines() if line.startswith("ALTER DEFAULT PRIVILEGES")]
+    assert len(grants) == 2
+    with psycopg.connect(postgres.url(database), autocommit=True) as admin:
+        for grant in grants:
+            admin.execute(grant.replace("contacts_owner", "owner").replace("contacts_run", runner).encode())
+    assert main("run", file, *host("a"), *ALL) == 0
+    assert main("run", file, *there, *ALL) == 0
+    with psycopg.connect(postgres.url(database), autocommit=True) as admin:
+        admin.execute(f"DROP OWNED BY {runner}".encode())
+        admin.execute(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM {runner}".encode())
+        admin.execute(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM {runner}".encode())
+        admin.execute(f"DROP ROLE {runner}".encode())

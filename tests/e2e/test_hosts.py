@@ -1,0 +1,265 @@
+"""Several hosts, one account: processes that share a ledger in PostgreSQL, with kills, cuts and restarts."""
+
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contact_sync.sandbox.faults import Behaviour, Faults
+from contact_sync.sandbox.server import Sandbox
+from tests.postgres import Server, free_port, serve
+
+from .workspace import KEY, PROGRAM, age, busiest_second, show, wait_until
+
+_TIMEOUT_S = 120
+
+
+class Host:
+    """A host: a state folder and a source; `url` leads to the ledger."""
+
+    def __init__(self, folder: Path, sandbox: Sandbox, url: str) -> None:
+        self.folder, self.sandbox, self.url = folder, sandbox, url
+        folder.mkdir()
+        self.source = folder / "c.csv"
+
+    def export(self, rows: Sequence[Sequence[str]], header: str = "contactId;firstname") -> None:
+        """Write the source."""
+        self.source.write_text("\n".join([header, *map(";".join, rows), ""]), encoding="utf-8")
+        age(self.source)
+
+    def start(self, *options: str) -> "subprocess.Popen[bytes]":
+        """Start a run."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CONTACT_SYNC_API_KEY": KEY, "LC_ALL": "C.UTF-8"}
+        given = ("--base-url", self.sandbox.base_url, "--state-dir", str(self.folder / "state"), *options)
+        command = [str(PROGRAM), "run", str(self.source), "--ledger", self.url, "--json", *given]
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *options: str) -> tuple[int, Any, str]:
+        """Run, and return the exit code, the counts of the outcomes, and what is printed."""
+        return ended(self.start(*options))
+
+
+def ended(process: "subprocess.Popen[bytes]") -> tuple[int, Any, str]:
+    """Return the exit code of a run, the counts of its outcomes, and what it has printed."""
+    out, err = process.communicate(timeout=_TIMEOUT_S)
+    return process.returncode, json.loads(out or b"{}").get("outcomes"), err.decode()
+
+
+Hosts = Callable[..., list[Host]]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Server]:
+    """Serve a server of this test's own, which it may stop; the account is made by the first host."""
+    with ExitStack() as stack:
+        yield stack.enter_context(serve())
+
+
+@pytest.fixture
+def hosts(request: pytest.FixtureRequest, tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Hosts:
+    """Return a function that makes hosts of one account, on the `cluster` of this test."""
+    server: Server = request.getfixturevalue("postgres" if "postgres" in request.fixturenames else "cluster")
+
+    def make(count: int, url: str = "", **options: Any) -> list[Host]:
+        shared = sandbox(open_store=True, **options)
+        made = [Host(tmp_path / f"host{number}", shared, url or server.url()) for number in range(count)]
+        made[0].export([("FIRST", "Zoé")])
+        assert made[0].run("--rate", "0")[0] == 0
+        shared.calls.clear()
+        return made
+
+    return make
+
+
+def rows(host: int, count: int, value: str = "Zoé") -> list[tuple[str, str]]:
+    """Return rows of contacts that only this host has."""
+    return [(f"H{host}{number:05}", value) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds"), [(50, 6), pytest.param(5, 40, marks=pytest.mark.soak), pytest.param(300, 20, marks=pytest.mark.soak)]
+)
+def test_pace_of_three_hosts(cluster: Server, hosts: Hosts, rate: int, seconds: int) -> None:
+    """Three hosts together keep the rate, and no host starves."""
+    made = hosts(3)
+    for number, host in enumerate(made):
+        host.export(rows(number, rate * seconds))
+    running = [host.start("--rate", str(rate), "--workers", "16") for host in made]
+    calls = made[0].sandbox.calls
+    wait_until(lambda: len({call.contact_id[:2] for call in calls}) == 3, seconds=60)
+    begun = len(calls)
+    time.sleep(seconds)
+    taken = calls[begun:]
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+        ended(process)
+    measured = (len(taken) - 1) / (taken[-1].at - taken[0].at)
+    shares = [sum(call.contact_id.startswith(f"H{number}") for call in taken) / len(taken) for number in range(3)]
+    show(f"rate {rate}: {measured:.2f}/s, busiest second {busiest_second(taken)}, shares {[round(each, 2) for each in shares]}")
+    assert measured <= rate * 1.02
+    assert measured >= rate * 0.9  # on a machine that other tests share
+    assert busiest_second(taken) <= rate + 1 + rate // 50
+    assert min(shares) > 0.2
+
+
+def test_three_hosts_and_kills(cluster: Server, hosts: Hosts) -> None:
+    """However often hosts are killed, every row is sent, few twice, and what is in place stays known to all."""
+    made, count, workers, rate = hosts(3), 150, 4, 150
+    rng = random.Random(7)
+    sent_twice = 0
+    for number, host in enumerate(made):
+        host.export(rows(number, count))
+    calls = made[0].sandbox.calls
+    for _kill in range(2):
+        running = [host.start("--rate", str(rate), "--workers", str(workers)) for host in made]
+        begun = len(calls)
+        with suppress(AssertionError):
+            wait_until(lambda begun=begun: len(calls) > begun + 40, seconds=20)  # type: ignore[misc]
+        for process in rng.sample(running, 3):
+            time.sleep(rng.uniform(0, 0.2))
+            process.kill()
+            process.communicate(timeout=_TIMEOUT_S)
+    running = [host.start("--rate", str(rate), "--workers", str(workers)) for host in made]
+    for code, outcomes, err in map(ended, running):
+        assert (code, sum(outcomes.values())) == (0, count), err
+        assert outcomes.keys() <= {"updated", "unchanged"}
+    arrived = [call.contact_id for call in calls]
+    assert set(arrived) == {contact for number in range(3) for contact, _ in rows(number, count)}
+    sent_twice = len(arrived) - len(set(arrived))
+    show(f"6 kills of three hosts: {sent_twice} of {3 * count} rows were sent again")
+    assert sent_twice <= 6 * (rate / 3 * 0.2 + workers + 2)
+    assert made[1].run("--rate", "0")[1] == {"unchanged": count}
+    assert len(calls) == len(arrived)
+
+
+def test_disjoint_columns_of_one_contact(cluster: Server, hosts: Hosts) -> None:
+    """Two hosts that send different columns of the same contacts have none in flight at once, and lose nothing."""
+    first, second = hosts(2, faults=Faults(latency=0.05))
+    contacts = [f"C{number:04}" for number in range(60)]
+    first.export([(contact, "Zoé") for contact in contacts])
+    second.export([(contact, "Roux") for contact in contacts], "contactId;lastname")
+    running = [host.start("--rate", "60", "--workers", "8") for host in (first, second)]
+    for code, outcomes, err in map(ended, running):
+        assert (code, outcomes) == (0, {"updated": 60}), err
+    calls = [call for call in first.sandbox.calls if call.contact_id in contacts]
+    assert len(calls) == 120
+    by_contact: dict[str, list[float]] = {}
+    for call in calls:
+        by_contact.setdefault(call.contact_id, []).append(call.at)
+    assert min(abs(one - other) for one, other in by_contact.values()) >= 0.05
+    for host in (first, second):
+        assert host.run("--rate", "0")[1] == {"unchanged": 60}
+
+
+def test_retry_after_silences_all_hosts(cluster: Server, hosts: Hosts) -> None:
+    """What the API asks of one host, all hosts heed: within a tenth of a second none of them starts an attempt any more."""
+    first, second = hosts(2)
+    for number, host in enumerate((first, second)):
+        host.export(rows(number, 150))
+    first.sandbox.script["H000060"] = [Behaviour(status=429, headers={"Retry-After": "3"})]
+    running = [host.start("--rate", "40", "--workers", "4") for host in (first, second)]
+    for code, outcomes, err in map(ended, running):
+        assert (code, outcomes) == (0, {"updated": 150}), err
+    calls = first.sandbox.calls
+    asked = next(call.at for call in calls if call.contact_id == "H000060")
+    assert {call.contact_id[:2] for call in calls if asked - 1 < call.at < asked} == {"H0", "H1"}
+    assert [call.contact_id for call in calls if asked + 0.15 < call.at < asked + 2.9] == []
+
+
+class Cut:
+    """A proxy on loopback in front of a database that can drop every connection, and refuse new ones."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self._upstream = free_port(), port
+        self._open: list[socket.socket] = []
+        self.is_cut = False
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if self.is_cut:
+                    near.close()
+                    continue
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._upstream))
+                except OSError:
+                    near.close()
+                    continue
+                self._open += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    @staticmethod
+    def _pump(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while content := one.recv(1 << 16):
+                other.sendall(content)
+        with suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """Drop all connections."""
+        self.is_cut = True
+        for each in self._open:
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._open.clear()
+
+    def close(self) -> None:
+        """End."""
+        self.cut()
+        self._listener.close()
+
+
+def check_outage(host: Host, process: "subprocess.Popen[bytes]", count: int) -> None:
+    """Check the end of a run whose database is gone: exit code 6, a complete report, and nothing updated that is not durable."""
+    code, outcomes, err = ended(process)
+    assert code == 6, err
+    assert "is not available" in err
+    assert sum(outcomes.values()) == count
+    assert len((host.folder / "c.results.csv").read_text(encoding="utf-8-sig").splitlines()) == count + 1
+    assert len(host.sandbox.calls) - outcomes.get("updated", 0) < 60
+
+
+@pytest.mark.parametrize("how", ["cut", "restart", "crash"])
+def test_database_that_goes_away(cluster: Server, hosts: Hosts, how: str) -> None:
+    """A run whose database goes away stops; the next one records what the API had confirmed first, and sends the rest."""
+    with closing(Cut(cluster.port)) as proxy:
+        (host,) = hosts(1, cluster.url(port=proxy.port))
+        count = 400
+        host.export(rows(0, count))
+        running = host.start("--rate", "100", "--workers", "4")
+        calls = host.sandbox.calls
+        wait_until(lambda: len(calls) > 60, seconds=60)
+        if how == "cut":
+            proxy.cut()
+        else:
+            cluster.stop("fast" if how == "restart" else "immediate")
+        check_outage(host, running, count)
+        assert host.run("--rate", "0")[0] == 6
+        before = len(calls)
+        proxy.is_cut = False
+        if how != "cut":
+            cluster.start()
+        code, outcomes, err = host.run("--rate", "0")
+        assert (code, sum(outcomes.values())) == (0, count), err
+        assert outcomes.keys() <= {"updated", "unchanged"}
+        arrived = [call.contact_id for call in calls]
+        assert set(arrived) == {contact for contact, _ in rows(0, count)}
+        again = len({*arrived[:before]} & {*arrived[before:]})
+        show(f"{how}: {before} rows had arrived, {again} were sent again")
+        assert again <= 4 + 2  # those in flight: the others were confirmed, and kept
