@@ -8,20 +8,21 @@ withdrawals is that of the attempts, and what is confirmed last is what the API 
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from contact_sync.ledger.digests import FieldDigests, pack, unpack
-from contact_sync.ledger.postgres.database import PostgresDatabase, translated
 from contact_sync.ledger.sqlite.outbox import ConfirmedState
 from contact_sync.model import Pending
 
 _CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
 
 
+@dataclass
 class SharedConfirmed(ConfirmedState):
     """The table `confirmed` of an account, which several hosts write."""
 
-    database: PostgresDatabase
+    released: list[int] = field(default_factory=list)  # locks of contacts that are not needed any more
 
     def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
         """Withdraw the fields that each contact carries, and return for each the number of this withdrawal."""
@@ -47,6 +48,7 @@ class SharedConfirmed(ConfirmedState):
         """Write the digests of rows that the API has confirmed, of the fields that no other host has withdrawn since."""
         confirmed = [(row.contact_id, row.known, self._digest(row), self._digests(row)) for row in rows]
         self._confirm(confirmed, is_late=False)
+        self._release()
 
     def _digest(self, row: Pending) -> bytes:
         return self.fingerprints.row(row.contact_id, row.contact)
@@ -93,14 +95,12 @@ class SharedConfirmed(ConfirmedState):
         )
 
     def hold(self, row: Pending) -> Pending | None:
-        connection = self.database.connection
-        with self.database.pipeline():
-            locked = connection.execute(translated("SELECT pg_try_advisory_lock(?)"), (self._key(row.contact_id),))
-            query = "SELECT claims FROM confirmed WHERE contact_id = ?"
-            found = connection.execute(translated(query), (row.contact_id,))
-        if locked.fetchone() != (True,):
+        query = "SELECT is_held, claims FROM hold(?::bigint[], ?, ?)"
+        ((is_held, packed),) = self.database.all(query, self.released, self._key(row.contact_id), row.contact_id)
+        self.released = []
+        if not is_held:
             return None
-        claims = next((unpack(claims) for (claims,) in found), {})
+        claims = unpack(packed or b"")
         if all(claims.get(name) == row.known for name in row.contact):
             return row
         ages = self.in_place.local.all("SELECT as_of FROM row WHERE number = ?", row.number)
@@ -108,11 +108,15 @@ class SharedConfirmed(ConfirmedState):
         return row._replace(known=known)
 
     def let_go(self, contact_id: str) -> None:
-        with self.database.unless_gone():
-            self.database.all("SELECT pg_advisory_unlock(?)", self._key(contact_id))
+        self.released.append(self._key(contact_id))  # with the next contact, or the next confirmations: one journey less
+
+    def _release(self) -> None:
+        if self.released:
+            self.database.all("SELECT pg_advisory_unlock(each) FROM unnest(?::bigint[]) AS each", self.released)
+            self.released = []
 
     def _key(self, contact_id: str) -> int:
-        return int.from_bytes(sha256(f"{self.database.schema}\x1f{contact_id}".encode()).digest()[:8], signed=True)
+        return int.from_bytes(sha256(f"{self.account}\x1f{contact_id}".encode()).digest()[:8], signed=True)
 
     def keep(self, rows: Iterable[Pending]) -> None:
         kept = [(row.contact_id, row.known, self._digest(row), pack(self._digests(row))) for row in rows]

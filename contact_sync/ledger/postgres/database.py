@@ -1,13 +1,13 @@
 """The connection to a PostgreSQL database, with every error as a ContactSyncError that names no secret."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NoReturn, Self
 
 import psycopg
 
-from contact_sync.errors import ConfigError, ContactSyncError, StorageError, UnavailableError
+from contact_sync.errors import ConfigError, StorageError, UnavailableError
 from contact_sync.settings import ledger_name
 
 _TIMEOUT_S = 10  # for a connection, a lock, or an acknowledgement of the network
@@ -114,16 +114,6 @@ class PostgresDatabase:
         """Return the number that a query computes."""
         ((number,),) = self.all(query, *values)
         return int(number)
-
-    @contextmanager
-    def pipeline(self) -> Iterator[None]:
-        """Send the statements within together, in one journey to the server."""
-        with self._translated_errors(), self.connection.pipeline():
-            yield
-
-    def unless_gone(self) -> AbstractContextManager[None]:
-        """Ignore an error of what only tidies up."""
-        return suppress(ContactSyncError)
 
 
 class _Cursor:

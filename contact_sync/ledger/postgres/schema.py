@@ -52,6 +52,16 @@ _OF_AN_ACCOUNT = (
             slot timestamptz NOT NULL, held_until timestamptz NOT NULL, slow_gap double precision NOT NULL,
             slow_until timestamptz NOT NULL
         )""",
+        # Each statement of a function sees what was committed before it: the claims are those under the lock.
+        """CREATE FUNCTION hold(released bigint[], key bigint, contact text, OUT is_held boolean, OUT claims bytea)
+            LANGUAGE plpgsql AS $$
+            BEGIN
+                PERFORM pg_advisory_unlock(each) FROM unnest(released) AS each;
+                is_held := pg_try_advisory_lock(key);
+                IF is_held THEN
+                    SELECT confirmed.claims INTO claims FROM confirmed WHERE contact_id = contact;
+                END IF;
+            END $$""",
         "INSERT INTO pace VALUES ('epoch', 'epoch', 0, 'epoch')",
     ),
 )

@@ -49,7 +49,7 @@ class SqliteLedger:
         self.records = Records(shared)
         self._forgotten = forgotten = Forgotten(shared, fingerprints)
         in_place = InPlaceLists(shared, database, fields)
-        self._confirmed = confirmed = self._confirmed_kind(shared, fingerprints, fields, in_place, forgotten)
+        self._confirmed = confirmed = self._confirmed_kind(shared, fingerprints, fields, in_place, forgotten, account)
         self._wording = wording = Wording()
         self._writer = writer = RunWriter(database, history, fields, wording)
         self._live = live = LiveRecords(database, shared, history)

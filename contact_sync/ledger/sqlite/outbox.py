@@ -32,6 +32,7 @@ class ConfirmedState:
     fields: Sequence[str]
     in_place: InPlaceLists
     forgotten: Forgotten
+    account: str
     as_of: int = 0  # time of the values of the run's source, in seconds since 1970 (UTC); 0 where it is not known
     is_believed: bool = True  # False when nothing counts as confirmed until the ledger is closed
 

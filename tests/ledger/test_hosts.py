@@ -1,0 +1,157 @@
+"""Two hosts with one ledger: whose confirmation counts, whose contact is in flight, and what is kept in an outage."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contact_sync.errors import BusyError, StorageError, UnavailableError
+from contact_sync.ledger.postgres.database import PostgresDatabase
+from contact_sync.ledger.postgres.schema import COMMON
+from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.model import Outcome, Pending
+from tests.ledger.rows import Engine, block, ended, in_place, row
+from tests.postgres import Server
+from tests.setups import begin_run
+
+OpenHost = Callable[[str], SqliteLedger]
+
+
+@pytest.fixture
+def host(tmp_path: Path, postgres: Server) -> OpenHost:
+    """Return a function that opens the ledger of a host by its name, and begins a run."""
+    engine = Engine(postgres.url())
+
+    def open_host(name: str) -> SqliteLedger:
+        ledger = engine(tmp_path / f"{name}.sqlite3")
+        begin_run(ledger, f"run-{name}")
+        return ledger
+
+    return open_host
+
+
+def claimed(ledger: SqliteLedger, contact_id: str = "C1", number: int = 2, **values: Any) -> Pending:
+    """Stage and claim a row."""
+    ledger.stage(block(row(number, contact_id, **values)))
+    (taken,) = ledger.claim(number - 1)
+    return taken
+
+
+def send(ledger: SqliteLedger, taken: Pending) -> Pending:
+    """Hold a row's contact, as for an attempt, and let it go."""
+    held = ledger.hold(taken)
+    assert held
+    ledger.let_go(taken.contact_id)
+    return held
+
+
+def confirm(ledger: SqliteLedger, sent: Pending) -> None:
+    """Record the yes of the API."""
+    ledger.record(ended(sent))
+    ledger.flush()
+
+
+def test_claimed_first_and_sent_last(host: OpenHost) -> None:
+    """A row that was claimed before another host has sent the same field withdraws it again: what was sent last counts."""
+    with host("a") as one, host("b") as two:
+        early = claimed(one, firstname="A")
+        confirm(two, send(two, claimed(two, firstname="B")))
+        assert in_place(one, "C1", firstname="B")
+        late = send(one, early)
+        assert not in_place(two, "C1", firstname="B")
+        confirm(one, late)
+        assert in_place(two, "C1", firstname="A")
+
+
+def test_confirmation_that_comes_late(host: OpenHost) -> None:
+    """What another host has withdrawn since is not confirmed; a field that it does not carry is."""
+    with host("a") as one, host("b") as two:
+        sent = send(one, claimed(one, firstname="A", lastname="Roux"))
+        claimed(two, firstname="B")
+        confirm(one, sent)
+        assert not in_place(two, "C1", firstname="A")
+        assert in_place(two, "C1", lastname="Roux")
+
+
+def test_disjoint_fields(host: OpenHost) -> None:
+    """Hosts that send different fields of a contact at once confirm both."""
+    with host("a") as one, host("b") as two:
+        first, second = claimed(one, firstname="A"), claimed(two, lastname="Roux")
+        for ledger, taken in ((one, first), (two, second)):
+            confirm(ledger, send(ledger, taken))
+        assert in_place(one, "C1", firstname="A", lastname="Roux")
+
+
+def test_contact_in_flight(host: OpenHost) -> None:
+    """A contact that one host sends is not held by another, until it is let go, or its host has gone."""
+    with host("a") as one, host("b") as two:
+        first, second = claimed(one, firstname="A"), claimed(two, firstname="B")
+        assert one.hold(first)
+        assert two.hold(second) is None
+        one.let_go("C1")
+        one.record(ended(first, Outcome.FAILED))
+        one.flush()
+        assert two.hold(second)
+        assert one.hold(first) is None
+    with host("c") as three:
+        assert three.hold(claimed(three, firstname="C"))
+
+
+def lose(ledger: SqliteLedger, results: list[Pending]) -> None:
+    """Lose the database before the yes of the API to these rows was recorded."""
+    assert isinstance(ledger.shared, PostgresDatabase)
+    ledger.shared.close()
+    for sent in results:
+        ledger.record(ended(sent))
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            ledger.flush()
+    assert ledger.outcomes() == {"failed": len(results)}
+
+
+def test_confirmed_while_the_database_was_gone(host: OpenHost) -> None:
+    """What the API confirmed before a host could record it is recorded first by its next run; no row was called updated."""
+    with host("a") as one:
+        lose(one, [send(one, claimed(one, firstname="A"))])
+    with host("b") as two:
+        assert not in_place(two, "C1", firstname="A")
+        with host("a"):
+            assert in_place(two, "C1", firstname="A")
+
+
+def test_confirmed_too_late(host: OpenHost) -> None:
+    """Where another host has sent the field meanwhile, nothing is believed: nobody knows what came last."""
+    with host("a") as one:
+        lose(one, [send(one, claimed(one, firstname="A"))])
+    with host("b") as two:
+        confirm(two, send(two, claimed(two, firstname="B")))
+        with host("a"):
+            assert not in_place(two, "C1", firstname="A")
+            assert not in_place(two, "C1", firstname="B")
+
+
+def test_newer_database(host: OpenHost) -> None:
+    """A database of a newer version is refused."""
+    with host("a") as one:
+        assert isinstance(one.shared, PostgresDatabase)
+        one.shared.write(f"UPDATE {COMMON}.migration SET version = 99 WHERE schema = ?", one.shared.schema)
+    with pytest.raises((StorageError, BusyError), match="newer contact-sync"):
+        host("b")
+
+
+def test_slots(host: OpenHost) -> None:
+    """Slots of two hosts are apart; a pause of one moves those of the other; a lower pace of one is that of both for a while."""
+    with host("a") as one, host("b") as two:
+        assert one.slots
+        assert two.slots
+        first, second = one.slots.take(1.0, 3), two.slots.take(1.0, 1)
+        assert [round(later - earlier, 3) for earlier, later in pairwise(first)] == [1.0, 1.0]
+        assert 0.5 < second[0] - first[-1] <= 1.0
+        one.slots.pause(30)
+        assert 29 < two.slots.pause_left() <= 30
+        assert 29 < two.slots.take(0.1, 1)[0] <= 30
+        one.slots.slow(2.0)
+        slow = two.slots.take(0.1, 2)
+        assert round(slow[1] - slow[0], 3) == 2.0
