@@ -77,7 +77,7 @@ NOT_RUN = {
     "sudo /opt/contact-sync/bin/pip install -c constraints.txt .": "it needs a package index",
     "sudo /opt/contact-sync/bin/pip install --upgrade -c constraints.txt .": "it needs a package index",
     "sudo /opt/contact-sync/bin/pip install -c constraints.txt .[postgres]": "it needs a package index",
-    "contact-sync run /srv/contacts/contacts.csv --ledger postgresql://contacts_run@db.example.org/contacts": "it needs a database",
+    "contact-sync run /srv/contacts/contacts.csv --ledger postgresql://contacts_run@db.example.org/c": "it needs a database",
     "contact-sync ledger move --to postgresql://db.example.org/contacts": "it needs a database; tests/cli run it",
     "contact-sync ledger move --to postgresql://…": "the same",
     "contact-sync ledger move --ledger postgresql://… --to sqlite": "the same",

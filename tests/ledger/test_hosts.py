@@ -75,6 +75,16 @@ def test_confirmation_that_comes_late(host: OpenHost) -> None:
         assert in_place(two, "C1", lastname="Roux")
 
 
+def test_row_that_is_claimed_twice(host: OpenHost) -> None:
+    """A row that was claimed once more, before its result was durable, is confirmed."""
+    with host("a") as one:
+        sent = send(one, claimed(one, firstname="A"))
+        one.record(ended(sent))
+        assert one.claim(1)
+        one.flush()
+        assert in_place(one, "C1", firstname="A")
+
+
 def test_disjoint_fields(host: OpenHost) -> None:
     """Hosts that send different fields of a contact at once confirm both."""
     with host("a") as one, host("b") as two:

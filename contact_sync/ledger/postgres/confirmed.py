@@ -1,7 +1,7 @@
 """What the API last confirmed, where several hosts write it.
 
-A field belongs to the host that has withdrawn it last: the column `claims` has a number of that withdrawal, and only the host
-that knows it confirms the field. A contact is in flight on one host at a time, which has its advisory lock. A row that was
+A field belongs to the run that has withdrawn it last: the column `claims` has a number of that run, and no other confirms the
+field. A contact is in flight on one host at a time, which has its advisory lock. A row that was
 claimed long before is withdrawn once more under the lock where another host has withdrawn it since. So the order of the
 withdrawals is that of the attempts, and what is confirmed last is what the API was sent last.
 """
@@ -22,13 +22,13 @@ _CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
 class SharedConfirmed(ConfirmedState):
     """The table `confirmed` of an account, which several hosts write."""
 
+    claim: bytes = field(default_factory=lambda: secrets.token_bytes(_CLAIM_BYTES))  # of this run
     released: list[int] = field(default_factory=list)  # locks of contacts that are not needed any more
 
     def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
-        """Withdraw the fields that each contact carries, and return for each the number of this withdrawal."""
+        """Withdraw the fields that each contact carries, and return for each who has withdrawn them: this run."""
         if not contacts:
             return []
-        claim = secrets.token_bytes(_CLAIM_BYTES)
         with self.database.transaction():
             self.forgotten.remove([contact_id for contact_id, *_ in contacts])
             stored = self._lock([contact_id for contact_id, *_ in contacts])
@@ -39,10 +39,10 @@ class SharedConfirmed(ConfirmedState):
                     row if left == unpack(fields) else None,
                     pack(left),
                     pack({**unpack(moments), **dict.fromkeys(contact, self._age(as_of).to_bytes(8))}),
-                    pack({**unpack(claims), **dict.fromkeys(contact, claim)}),
+                    pack({**unpack(claims), **dict.fromkeys(contact, self.claim)}),
                 )
             self._store(stored)
-        return [claim] * len(contacts)
+        return [self.claim] * len(contacts)
 
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed, of the fields that no other host has withdrawn since."""

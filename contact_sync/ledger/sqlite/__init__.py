@@ -1,4 +1,6 @@
-"""The ledger in one SQLite file for each account; with the statements that other engines share. It imports what `contact_sync.ledger` may.
+"""The ledger in one SQLite file for each account, and the statements that other engines share.
+
+It imports what `contact_sync.ledger` may.
 
 `database` is the file, `schema` its tables; each of the other modules implements a part of the interface.
 """
