@@ -1,6 +1,7 @@
 """The architecture: import directions, owners of libraries and of the wall clock, sizes and test folders."""
 
 import ast
+import re
 import subprocess
 import tomllib
 from pathlib import Path
@@ -109,6 +110,18 @@ def test_libraries_are_imported_by_their_owners(library: str) -> None:
 def _is_within(name: str, places: set[str]) -> bool:
     """Return True when a module is one of `places`, or in one of these folders."""
     return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+def test_sql_is_in_the_engines() -> None:
+    """Only the storage engines have SQL."""
+    statement = re.compile(r"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|CREATE (TEMPORARY )?TABLE|PRAGMA) ")
+    users = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and statement.match(node.value)
+    }
+    assert {name for name in users if not _is_within(name, {"ledger.sqlite", "ledger.postgres"})} == set()
 
 
 LONG_MODULES = {"model"}

@@ -148,3 +148,31 @@ def test_role_that_only_runs(main: Main, served: Served, host: Host, postgres: S
         admin.execute(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON TABLES FROM {runner}".encode())
         admin.execute(f"ALTER DEFAULT PRIVILEGES REVOKE ALL ON SCHEMAS FROM {runner}".encode())
         admin.execute(f"DROP ROLE {runner}".encode())
+
+
+def test_commands_that_read(main: Main, served: Served, host: Host) -> None:
+    """The commands that read use the shared ledger, also on a host that has not run yet; without the database they say so."""
+    file = write("C000001;Zoé")
+    assert main("run", file, *host("a"), *ALL) == 0
+    main.read()
+    assert main("history", *host("b"), "--json") == 0
+    assert [run["source"].endswith("contacts.csv") for run in main.read_json()] == [True]
+    assert main("doctor", *host("b")) == 0
+    assert "contacts.csv: last successful run" in main.read().out
+    assert main("report", *host("a")) == 0
+    assert main("retry", *host("a")) == 0
+    gone = [*host("a"), "--ledger", "postgresql://127.0.0.1:1/x"]
+    assert main("doctor", *gone) == 2
+    assert "is not available" in main.read().out
+    assert main("history", *gone) == 6
+
+
+def test_password_is_in_no_output(main: Main, served: Served, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password from the environment is in no message, log or file."""
+    monkeypatch.setenv("PGPASSWORD", "very-secret-word")
+    file = write("C000001;Zoé")
+    assert main("run", file, *host("a"), "--rate", "0", "-v", "--log-file", "log.txt") == 0
+    assert main("run", file, *host("a"), "--ledger", "postgresql://127.0.0.1:1/x", "-v", "--log-file", "log.txt") == 6
+    assert "very-secret-word" not in "".join(main.read())
+    files = [path for path in Path().rglob("*") if path.is_file()]
+    assert [path for path in files if b"very-secret-word" in path.read_bytes()] == []
