@@ -53,7 +53,8 @@ class StateFolder:
         with reported(self.path):
             for suffix in (SUFFIX, SEAL):
                 path = self.path / f"{name}{suffix}"
-                path.rename(path.with_name(f"{path.name}.moved"))
+                with suppress(FileNotFoundError):
+                    path.rename(path.with_name(f"{path.name}.moved"))
 
     def ledgers(self) -> set[str]:
         """Return the names of the ledgers."""

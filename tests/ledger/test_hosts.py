@@ -142,6 +142,22 @@ def test_confirmed_too_late(host: OpenHost) -> None:
             assert not in_place(two, "C1", firstname="B")
 
 
+def test_database_that_lost_something(host: OpenHost) -> None:
+    """A database that does not know a withdrawal any more, as after a failover or a restore, is not believed, with a warning."""
+    with host("a") as one:
+        confirm(one, send(one, claimed(one, firstname="A")))
+        assert isinstance(one.shared, PostgresDatabase)
+        one.shared.write("UPDATE withdrawal SET number = number - 1")
+    with host("b") as two:
+        assert in_place(two, "C1", firstname="A")
+        with host("a") as one:
+            assert ["lost its last changes" in warning for warning in one.warnings] == [True]
+            assert not in_place(two, "C1", firstname="A")
+            confirm(one, send(one, claimed(one, firstname="A")))
+    with host("a") as one:
+        assert in_place(one, "C1", firstname="A")
+
+
 def test_newer_database(host: OpenHost) -> None:
     """A database of a newer version is refused."""
     with host("a") as one:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contact_sync.i18n import _
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.postgres.confirmed import SharedConfirmed
 from contact_sync.ledger.postgres.database import PostgresDatabase
@@ -43,6 +44,11 @@ class PostgresLedger(SqliteLedger):
             raise
         self.slots = Slots(shared)
         if isinstance(self._confirmed, SharedConfirmed) and not read_only:
+            if self._confirmed.has_lost_withdrawals():
+                warning = _(
+                    "The ledger {name} lost its last changes, or is an older copy: every row is sent once more.", name=shared.name
+                )
+                self.distrust(warning, durably=True)
             self._confirmed.record_kept()
 
     _confirmed_kind: type[ConfirmedState] = SharedConfirmed

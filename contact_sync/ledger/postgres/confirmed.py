@@ -42,6 +42,8 @@ class SharedConfirmed(ConfirmedState):
                     pack({**unpack(claims), **dict.fromkeys(contact, self.claim)}),
                 )
             self._store(stored)
+            number = self.database.number("UPDATE withdrawal SET number = number + 1 RETURNING number")
+        self.in_place.local.write("INSERT OR REPLACE INTO meta VALUES ('shared', ?)", str(number))
         return [self.claim] * len(contacts)
 
     def confirm(self, rows: Iterable[Pending]) -> None:
@@ -122,6 +124,14 @@ class SharedConfirmed(ConfirmedState):
         kept = [(row.contact_id, row.known, self._digest(row), pack(self._digests(row))) for row in rows]
         with self.in_place.local.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?, ?, ?)", kept)
+
+    def has_lost_withdrawals(self) -> bool:
+        """Return True when the database does not know a withdrawal of this host any more; from now on it does."""
+        made = [int(number) for (number,) in self.in_place.local.all("SELECT value FROM meta WHERE key = 'shared'")]
+        if sum(made) <= self.database.number("SELECT number FROM withdrawal"):
+            return False
+        self.database.write("UPDATE withdrawal SET number = greatest(number, ?)", sum(made))
+        return True
 
     def record_kept(self) -> None:
         """Record what an earlier run could not, because the database was gone."""

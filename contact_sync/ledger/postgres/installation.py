@@ -69,6 +69,7 @@ class SharedFolder(StateFolder):
             return ledgers(database)
 
     def put_aside(self, name: str) -> None:
+        super().put_aside(name)
         with PostgresDatabase(self._url, COMMON) as database:
             put_aside(database, name)
 

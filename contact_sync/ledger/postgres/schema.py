@@ -52,6 +52,8 @@ _OF_AN_ACCOUNT = (
             slot timestamptz NOT NULL, held_until timestamptz NOT NULL, slow_gap double precision NOT NULL,
             slow_until timestamptz NOT NULL
         )""",
+        "CREATE TABLE withdrawal (number bigint NOT NULL)",
+        "INSERT INTO withdrawal VALUES (0)",
         # Each statement of a function sees what was committed before it: the claims are those under the lock.
         """CREATE FUNCTION hold(released bigint[], key bigint, contact text, OUT is_held boolean, OUT claims bytea)
             LANGUAGE plpgsql AS $$
@@ -65,7 +67,8 @@ _OF_AN_ACCOUNT = (
         "INSERT INTO pace VALUES ('epoch', 'epoch', 0, 'epoch')",
     ),
 )
-"""`claims` has, by field, who has withdrawn it last: only that host may confirm it. `pace` has one row."""
+"""`claims` has, by field, who has withdrawn it last: only that host may confirm it. `pace` has one row,
+`withdrawal` the number of all withdrawals."""
 
 
 def schema_of(account: str) -> str:
