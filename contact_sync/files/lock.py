@@ -58,7 +58,7 @@ class Locks:
         self._held: dict[Path, int] = {}
         self._wait = wait
 
-    def take(self, path: Path, sleep: Callable[[float], object] | None) -> bool:
+    def take(self, path: "Path", sleep: Callable[[float], object] | None) -> bool:
         """Lock `path`, and write the process into it, unless this command has it; return False when another process keeps it.
 
         `sleep` is called while it waits, and may raise; None does not wait. Raises OSError.

@@ -37,13 +37,8 @@ class Fingerprints:
     """Digests of rows and fields under one installation key (`key`, 32 bytes)."""
 
     def __init__(self, key: bytes) -> None:
-<<<<<<< Updated upstream
         self.key = key
-        padded = key.ljust(sha256().block_size, b"\0")
-        self._inner, self._outer = (sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
-=======
         self._prepared = hmac.new(key, digestmod="sha256")  # `hmac.digest` would prepare the key each time
->>>>>>> Stashed changes
 
     def account(self, base_url: str, name: str) -> str:
         """Return the name of an account, 16 hex digits, the same for the same API and key (or chosen name)."""
