@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.ledger.rows import UNMEASURED
+
 
 @pytest.mark.parametrize(
     ("module", "spared"),
@@ -17,5 +19,6 @@ import pytest
 def test_what_is_not_needed_is_not_imported(module: str, spared: set[str]) -> None:
     """The version needs neither nouns nor a log, a check no HTTP client, a night without a change no connection."""
     script = f"import sys, {module}; print(*sys.modules)"
-    imported = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout.split()
+    command = [sys.executable, "-c", script]
+    imported = subprocess.run(command, check=True, capture_output=True, text=True, env=UNMEASURED).stdout.split()
     assert spared & set(imported) == set()

@@ -68,7 +68,7 @@ def rules(data: bytes) -> None:
     for position, found in verdicts.violations.items():
         for violation in (violation for violation in found if violation.code not in QUOTING):
             for cell in rows[position]:
-                assert len(cell.strip()) < 12 or cell.strip() not in violation.message, violation.code
+                assert len(cell.strip()) < 12 or cell.strip() not in violation.sentence(), violation.code
     accepted = [position for position in range(len(rows)) if position not in verdicts.violations]
     sent = [
         [verdicts.ids[at], *["" if value is None else value or "<clear>" for value in verdicts.payloads[at]]] for at in accepted
