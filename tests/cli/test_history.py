@@ -59,7 +59,7 @@ def test_history_and_forget(main: Main, served: tuple[Sandbox, list[str]]) -> No
     assert main("forget", "C000001", *options) == 0
     assert "Contact forgotten (2 records deleted)." in main.read().err
     assert main("forget", "C000001", *options) == 0
-    assert "Nothing is stored about this contact." in main.read().err
+    assert "Nothing is stored about this contact: check its id." in main.read().err
     assert main("forget", "C000001", *options, "--json") == 0
     assert main.read_json() == {"records": 0, "exit_code": 0}
     assert main("history", *options, "--contact", "C000001", "--json") == 0

@@ -39,6 +39,7 @@ def test_cron_runs_the_given_command(program: str) -> None:
 def test_relative_file(program: str) -> None:
     """The path of the file is made absolute, since cron does not know the current folder."""
     assert f"run {Path.cwd()}/c.csv --quiet" in instructions(Path("c.csv"), "23:00", [], program)
+    assert instructions(Path("c.csv"), "23:00", ["--quiet"], program) == instructions(Path("c.csv"), "23:00", [], program)
 
 
 def test_options_with_paths(program: str) -> None:

@@ -29,7 +29,7 @@ def forget(ctx: Context, work: Work, contact_id: str, as_json: bool, **values: o
         deleted,
     )
     kept = _("Its rows are not sent any more, unless with --allow-forgotten: a keyed digest of the id is kept for that.")
-    nothing = _("Nothing is stored about this contact.")
+    nothing = _("Nothing is stored about this contact: check its id.")
     console.print_message(f"{erased if deleted else nothing}\n{kept}")
     if as_json:
         console.print_json({"records": deleted, "exit_code": 0})

@@ -136,7 +136,8 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str, state
     if programs[0].endswith("__main__.py"):
         programs = [sys.executable, "-m", "contact_sync"]
     path = os.path.abspath(source)  # noqa: PTH100
-    arguments = [*programs, "run", path, *_absolute(rest), "--quiet"]
+    quiet = [] if {"-q", "--quiet"} & {*rest} else ["--quiet"]
+    arguments = [*programs, "run", path, *_absolute(rest), *quiet]
     for argument in arguments:
         if argument != printable(argument):
             raise ConfigError("“{text}” contains a control character or a line break: rename the file.", text=argument)
