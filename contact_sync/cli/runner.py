@@ -87,10 +87,17 @@ def rewrite(ctx: Context) -> int:
     return supervise(ctx, partial(shown, partial(_execute, ctx, sync.rewrite, build_settings.for_account, ctx.params)))
 
 
+def _is_quiet(ctx: Context) -> bool:
+    """Return True for --quiet; where only the config file says so, which is for cron, a command at a terminal is not quiet."""
+    stream = ctx.obj.console.streams.stderr
+    is_configured = ctx.get_parameter_source("quiet") is ParameterSource.DEFAULT_MAP
+    return bool(ctx.params["quiet"]) and not (is_configured and stream and not stream.closed and stream.isatty())
+
+
 def supervise(ctx: Context, body: Callable[[], FileResult], *, sources: Sequence[Path] = (), ping_url: str | None = None) -> int:
     """Call `body` with the log and the ping around it, print the error that it raises, and return the exit code."""
     console, options = ctx.obj.console, ctx.params
-    console.quiet, console.as_json = options["quiet"], options["as_json"]
+    console.quiet, console.as_json = _is_quiet(ctx), options["as_json"]
     source = sources[0] if len(sources) == 1 else None  # the one that an error is about
     console.secrets.append(ping_url or "")
     try:

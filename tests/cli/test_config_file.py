@@ -48,3 +48,14 @@ def test_unreadable_config_file(main: Main, monkeypatch: pytest.MonkeyPatch) -> 
     for home in ("/nonexistent", "/dev/null"):
         monkeypatch.setenv("HOME", home)
         assert main("check", "contacts.csv") == 0
+
+
+@pytest.mark.parametrize(("options", "at_a_terminal", "is_quiet"), [("", True, False), ("", False, True), ("-q", True, True)])
+def test_quiet_of_the_config_file_is_for_cron(
+    main: Main, monkeypatch: pytest.MonkeyPatch, options: str, *, at_a_terminal: bool, is_quiet: bool
+) -> None:
+    """A command at a terminal says what it did although the config file says quiet, unless it is called with -q."""
+    write("C1;Zoé")
+    monkeypatch.setattr(main.streams.stderr, "isatty", lambda: at_a_terminal)
+    assert main("check", "contacts.csv", "--config", config("quiet = true\n"), *options.split()) == 0
+    assert ("1 ready" in main.read().err) != is_quiet
