@@ -21,7 +21,7 @@ SQLITE = "sqlite"
 
 
 class Moved(NamedTuple):
-    """What was moved."""
+    """Numbers of what was moved."""
 
     ledgers: int
     contacts: int  # whose confirmed values are known

@@ -1,9 +1,9 @@
-"""What the API last confirmed, where several hosts write it.
+"""The values that the API last confirmed, as digests that several hosts write.
 
 A field belongs to the run that has withdrawn it last: the column `claims` has a number of that run, and no other confirms the
-field. A contact is in flight on one host at a time, which has its advisory lock. A row that was
-claimed long before is withdrawn once more under the lock where another host has withdrawn it since. So the order of the
-withdrawals is that of the attempts, and what is confirmed last is what the API was sent last.
+field. A contact is in flight on one host at a time, which has its advisory lock. A row that was claimed long before is withdrawn
+once more under the lock where another host has withdrawn it since. So the order of the withdrawals is that of the attempts, and
+what is confirmed last is what the API was sent last.
 """
 
 import secrets
