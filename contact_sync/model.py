@@ -16,7 +16,7 @@ from contact_sync.display import shorten
 from contact_sync.i18n import N_, _, gettext, labelled, ngettext
 from contact_sync.i18n.catalogue import CATALOGUE, QUOTING
 from contact_sync.names import Purpose, short
-from contact_sync.packed import pack, unpack
+from contact_sync.packed import checksums, pack, unpack
 
 ID = "contactId"  # names the contact; never sent inside `contact`
 PHONE = "phoneNumber"
@@ -175,6 +175,8 @@ class Chunk:
     skipped: dict[int, str] = dataclasses.field(default_factory=dict)  # position → code of a row that is left out, as `hidden`
     source_at: list[str] = dataclasses.field(default_factory=list)
     """In a report that is fed back, the cell of each row that says how old its values are (`Line.source_at`); else empty."""
+    checksums: list[str] = dataclasses.field(default_factory=list)
+    """In such a report, the checksum of the cells of each row when it was written (`Line.results`); else empty."""
 
 
 _FIRST_FORMATS = ("report", "workbook", "page")  # those whose paths have a fixed position in a ledger
@@ -588,7 +590,7 @@ class Line(NamedTuple):
     @property
     def results(self) -> tuple[str | int | None, ...]:
         """The values of a report's own columns."""
-        return self[1:-2]
+        return (*self[1:-2], *checksums(pack([self.cells])))
 
     @property
     def needs_attention(self) -> bool:

@@ -189,7 +189,7 @@ DRY_RUN = Option("-n", "--dry-run", is_flag=True, help="do everything except sen
 LIVE = _under(
     Heading.SENDING,
     Option("--live", is_flag=True, help="read each contact before it is written [pulled files]"),
-    _choice("--conflicts", "hold", "mine", "theirs", help="when SMS Partner has another value than the file was pulled with"),
+    _choice("--conflicts", "hold", "mine", "theirs", help="when SMS Partner, or a newer file, has changed a field as well"),
     Option("--allow-stop", is_flag=True, help="also change the number of a person who said STOP"),
     Option(
         "--undo-days",

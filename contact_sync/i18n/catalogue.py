@@ -41,6 +41,10 @@ CATALOGUE: dict[str, str] = {
         "A newer file sets {fields} of this contact, so this row was not sent: correct the newest file, or send this one "
         "all the same with --resend."
     ),
+    "edited-late": N_(
+        "You edited this row, whose other cells are older, and a newer file sets {fields} of this contact, so nothing was sent: "
+        "check {fields}, then delete the row's sync_source_at to send the row as it is, or delete the row."
+    ),
     "forgotten": N_(
         "The contact was forgotten, so the row is not sent: delete it from the source, or send it with --allow-forgotten."
     ),

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.model import Batch, Layout, Line
-from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, SURROGATE, unpack
+from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, SURROGATE, checksums, unpack
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape, harmless
 
-_NAMES = ("row", "outcome", "code", "fields", "message", "attempts", "http_status", "api_code", "at", "source_at")
+_NAMES = ("row", "outcome", "code", "fields", "message", "attempts", "http_status", "api_code", "at", "source_at", "checksum")
 COLUMNS = tuple(f"sync_{name}" for name in _NAMES)
 
 _END = "\r\n"
@@ -34,12 +34,17 @@ def _texts(batches: Iterable[Batch], layout: Layout) -> Iterator[bytes]:
     for batch in batches:
         plain, *others = _rendered(map(_result, [batch.plain, *batch.others.values()]), delimiter)
         results = dict(zip(batch.others, others, strict=True))
-        starts = zip(_joined(batch.cells, delimiter), batch.numbers, strict=True)
-        yield b"".join([b"%b%b%d%b%b\r\n" % (cells, mark, number, mark, results.get(number, plain)) for cells, number in starts])
+        rows = zip(batch.numbers, _joined(batch.cells, delimiter), map(str.encode, checksums(batch.cells)), strict=True)
+        yield b"".join(
+            [
+                b"%b%b%d%b%b%b%b\r\n" % (cells, mark, number, mark, results.get(number, plain), mark, checksum)
+                for number, cells, checksum in rows
+            ]
+        )
 
 
 def _result(line: Line) -> list[object]:
-    """Return the cells of a report to the right of the row number."""
+    """Return the cells of a report between the row number and the checksum."""
     return [*line[2:6], line.attempts or "", line.http_status or "", escape(line.api_code), line.at, line.source_at]
 
 

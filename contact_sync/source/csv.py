@@ -113,8 +113,9 @@ class CsvSource(Source):
 
     def _clean(self, chunk: Chunk) -> Chunk:
         """Reduce the rows to the columns that are kept, and undo the escaping of a report."""
-        if self._header.is_report and (position := self._header.age_position) is not None:
-            chunk.source_at = [row[position] for row in chunk.rows]
+        for position, cells in zip(self._header.origins, (chunk.source_at, chunk.checksums), strict=True):
+            if position is not None:
+                cells.extend(row[position] for row in chunk.rows)
         if self._positions != list(range(len(self._header.cells))):
             kept = itemgetter(*self._positions)
             chunk.rows = [list(kept(row)) for row in chunk.rows]

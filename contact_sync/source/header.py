@@ -15,7 +15,6 @@ from contact_sync.source.kinds import kind_of
 
 Rows = list[tuple[int, list[str]]]  # rows as text with their numbers
 CHUNK = 63 * 16  # rows: a multiple of the blocks of `short_rows`; more of them do not stay in the processor's cache
-_AGE = "sync_source_at"
 _LONG_WORD = 5  # letters
 _MOST_NAMES, _SHOWN_NAMES = 100, 5
 _ID_WORDS = {"id", "identifiant", "n", "no", "num", "numero", "ref", "reference", "code", "matricule", "cle", "key", "number"}
@@ -42,9 +41,10 @@ class Header:
         return len(self.fields) + len(self.typos)
 
     @property
-    def age_position(self) -> int | None:
-        """The position of a report's column that says how old the values of a row are (`Line.source_at`)."""
-        return next((position for position, cell in enumerate(self.cells) if cell.strip().casefold() == _AGE), None)
+    def origins(self) -> list[int | None]:
+        """The positions of a report's columns that say how old a row is, and whether it was edited since; None without one."""
+        names = [cell.strip().casefold() for cell in self.cells] if self.is_report else []
+        return [names.index(name) if name in names else None for name in ("sync_source_at", "sync_checksum")]
 
     @property
     def is_certain(self) -> bool:

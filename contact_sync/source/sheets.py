@@ -59,7 +59,7 @@ class SheetSource(Source):
         fields = [(place, self._positions[place], field) for field, place in self.mapping.items()]
         day = self.mapping.get("date")
         renderers = [(position, render_day if place == day else render) for place, position in enumerate(self._positions)]
-        age = self.header.age_position
+        origins = self.header.origins
         is_first = True
         rows = self.worksheet.rows(len(self.header.cells), self.header.number + 1, LAST_ROW)
         while True:
@@ -68,8 +68,9 @@ class SheetSource(Source):
                 batch = list(take_rows(rows, CHUNK))
                 for number, row in batch:
                     self._add(chunk, number, row, fields, renderers)
-                    if age is not None and len(chunk.source_at) < len(chunk.rows):
-                        chunk.source_at.append(render(_cells_of(row)[age]))
+                    for position, texts in zip(origins, (chunk.source_at, chunk.checksums), strict=True):
+                        if position is not None and len(texts) < len(chunk.rows):
+                            texts.append(render(_cells_of(row)[position]))
             if not batch:
                 break
             if chunk.rows:

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
 from contact_sync.model import ID, NO_COLUMNS, ROW, Block, Chunk, Column, Outcome, Source, Staged, Violation
-from contact_sync.packed import pack
+from contact_sync.packed import checksums, pack
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.rules.date_order import DateOrder
@@ -25,6 +25,7 @@ from contact_sync.sync.base import Bases
 from contact_sync.sync.duplicates import GROUP, RowHashes, resolve_duplicates
 
 _ValueT = TypeVar("_ValueT")
+EDITED_LATE = "edited-late"
 _Ages: TypeAlias = dict[int, int]  # position of a row → time of its values (seconds since 1970, UTC)
 
 
@@ -72,11 +73,12 @@ def stage(
         headers.flag(chunk, source.path.name)
         cells = pack(chunk.rows)
         deletions.flag(chunk, cells)
+        ages, edited = _ages(chunk, cells, settings.send.conflicts)
         verdicts = validator.validate(chunk)
         _skip_forgotten(chunk, verdicts, ledger, settings)
         verdicts, untouched, stale = bases.apply(chunk, verdicts) if bases else (verdicts, set[int](), dict[int, list[str]]())
         cells = pack(chunk.rows) if bases else cells  # which has put new base tokens into them
-        ages, valid = _ages(chunk), _valid(chunk, verdicts, untouched | stale.keys())
+        valid = _valid(chunk, verdicts, untouched | stale.keys())
         values = _selected(list(zip(verdicts.ids, verdicts.payloads, strict=True)), valid)
         comparison = ledger.compare(values)
         same_identity += comparison.same_identity
@@ -90,8 +92,8 @@ def stage(
             unchanged = untouched | set(in_place)
             if in_place:
                 to_send = [position for position in valid if position not in unchanged]
-            overtaken |= _overtaken("superseded", _newer(verdicts, to_send, ages, ledger))
-        superseded += len(overtaken)
+            overtaken |= _newer(verdicts, to_send, ages, edited, ledger)
+        superseded += sum(reason.code != EDITED_LATE for reason in overtaken.values())
         base = source.base_position if bases else None
         block = _block_of(
             chunk,
@@ -168,21 +170,42 @@ def _overtaken(code: str, fields: Mapping[int, Sequence[str]]) -> dict[int, Viol
     return {position: Violation(code, detail={"fields": ", ".join(names)}) for position, names in fields.items()}
 
 
-def _newer(verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, ledger: Ledger) -> dict[int, list[str]]:
-    """Return, for the position of each row that a newer source has overtaken, the fields concerned."""
+def _newer(
+    verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, edited: Collection[int], ledger: Ledger
+) -> dict[int, Violation]:
+    """Return the reason why each row, by position, is not sent that a newer source has overtaken.
+
+    One that was `edited` after that source holds news, too, among cells that may be older: an operator decides.
+    """
     if not ledger.has_newer(ages.values()):
         return {}
-    rows = [(verdicts.ids[position], verdicts.payloads[position], ages.get(position)) for position in to_send]
-    return {position: fields for position, fields in zip(to_send, ledger.overtaken(rows), strict=True) if fields}
+
+    def overtaken(positions: Sequence[int], ages: _Ages) -> dict[int, list[str]]:
+        rows = [(verdicts.ids[position], verdicts.payloads[position], ages.get(position)) for position in positions]
+        return {position: fields for position, fields in zip(positions, ledger.overtaken(rows), strict=True) if fields}
+
+    found = overtaken(to_send, ages)
+    candidates = [position for position in found if position in edited]
+    old = overtaken(candidates, {})  # also by the time of their file
+    late = {position: found.pop(position) for position in candidates if position not in old}
+    return _overtaken("superseded", found) | _overtaken(EDITED_LATE, late)
 
 
-def _ages(chunk: Chunk) -> _Ages:
-    """Return the time of the values of each row of a report that is fed back, by position; rows without one have the source's."""
-    found = {}
+def _ages(chunk: Chunk, cells: bytes, conflicts: str) -> tuple[_Ages, set[int]]:
+    """Return, of the rows of a report that is fed back, the time of their values and the positions of edited ones.
+
+    A row without a time is as old as the source. So is an edited one when `conflicts` are decided for the source, as `mine`.
+    """
+    edited, ages = set[int](), {}
+    if chunk.checksums and conflicts != "theirs":
+        written = zip(chunk.checksums, checksums(cells), strict=True)
+        edited = {position for position, (old, new) in enumerate(written) if old.strip() not in ("", new)}
     for position, text in enumerate(chunk.source_at):
+        if conflicts == "mine" and position in edited:
+            continue
         with suppress(ValueError, OverflowError):
-            found[position] = max(0, int(datetime.fromisoformat(text.strip()).astimezone(UTC).timestamp()))
-    return found
+            ages[position] = max(0, int(datetime.fromisoformat(text.strip()).astimezone(UTC).timestamp()))
+    return ages, edited
 
 
 def _block_of(
@@ -227,7 +250,14 @@ def _block_of(
     ]
     for position, reason in overtaken.items():
         others.append(
-            Staged(chunk.numbers[position], ids[position], payloads[position], Outcome.UNPROCESSED, [reason], ages.get(position))
+            Staged(
+                chunk.numbers[position],
+                ids[position],
+                payloads[position],
+                Outcome.CONFLICT if reason.code == EDITED_LATE else Outcome.UNPROCESSED,
+                [reason],
+                ages.get(position),
+            )
         )
     for position, found in violations.items():
         if any(violation.field in (ID, ROW) or violation.code == DELETED for violation in found):

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.files.atomic import AtomicFile, open_atomic
 from contact_sync.model import Batch, Layout, Line, Summary
-from contact_sync.packed import pack
+from contact_sync.packed import checksums, pack
 from contact_sync.report import formats
 from contact_sync.report.csv import COLUMNS
 from contact_sync.report.formats import ReportContext
@@ -27,7 +27,8 @@ from contact_sync.source import SourceOptions, open_source
 from tests.setups import file_size_limit, requires_root, unprivileged_user
 
 OWN = (
-    "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at,sync_source_at"
+    "sync_row,sync_outcome,sync_code,sync_fields,sync_message,sync_attempts,sync_http_status,sync_api_code,sync_at,sync_source_at,"
+    "sync_checksum"
 )
 
 
@@ -93,8 +94,8 @@ def test_bytes(report: Path) -> None:
     assert write(report, sent, line(3, "C2", "a\nb")) == 2
     assert report.read_bytes().decode() == (
         f"\ufeffcontactId;firstname;{OWN.replace(',', ';')}\r\n"
-        'C1;Zoé;2;rejected;api-refused;firstname;"Correct; now.";3;400;15;2026-01-02T03:04:05Z;2026-01-01T00:00:00Z\r\n'
-        'C2;"a\nb";3;updated;;;;;;;;\r\n'
+        'C1;Zoé;2;rejected;api-refused;firstname;"Correct; now.";3;400;15;2026-01-02T03:04:05Z;2026-01-01T00:00:00Z;x6dff98db\r\n'
+        'C2;"a\nb";3;updated;;;;;;;;;xfbd33ca7\r\n'
     )
 
 
@@ -138,7 +139,7 @@ def test_batch_equals_its_lines(rows: list[list[str]], delimiter: str, apart: se
     writer.writerow(["a", "b", "c", *COLUMNS])
     for number, cells in zip(numbers, rows, strict=True):
         outcome = "failed" if number in apart else "ready"
-        writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", "", ""])
+        writer.writerow([*map(escape, cells), number, outcome, "", "", "", "", "", "", "", "", *checksums(pack([cells]))])
     with TemporaryDirectory() as folder, open_atomic(Path(folder) / "report.csv", 0o600) as begun:
         assert fill(begun, [Batch(numbers, pack(rows), READY, others)], ["a", "b", "c"], delimiter) == len(rows)
         with (Path(folder) / "report.csv").open(encoding="utf-8-sig", newline="") as file:

@@ -175,7 +175,7 @@ def test_values_that_a_newer_file_repeats(tmp_path: Path, sandbox: Serve) -> Non
     report = tmp_path / "monday.results.csv"
     corrected = report.read_text(encoding="utf-8-sig").replace(";12;", ";0687654321;", 1).replace(";12;", ";0687654322;", 1)
     report.write_text(corrected, encoding="utf-8-sig", newline="")
-    assert workspace.run(source=aged(report, SOON)).outcomes == {"updated": 1, "unprocessed": 1}
+    assert workspace.run(source=aged(report, SOON)).outcomes == {"updated": 1, "conflict": 1}
     assert (stored(workspace.sandbox), stored(workspace.sandbox, 2)) == ("Bella", "Max")
 
 
@@ -220,3 +220,63 @@ def test_a_clock_that_was_ahead_hides_no_newer_file(workspace: Workspace) -> Non
     older = written(workspace.folder, "older.csv", TUESDAY, ("C000001", "Old"))
     assert workspace.run(source=older).outcomes == {"unprocessed": 1}
     assert stored(workspace.sandbox) == "New"
+
+
+def corrected(workspace: Workspace, value: str) -> Path:
+    """Return Monday's report after one cell, which Tuesday's file has changed as well, was corrected in it on Wednesday."""
+    report = workspace.folder / "monday.results.csv"
+    text = report.read_text(encoding="utf-8-sig")
+    report.write_text(text.replace("Old", value, 1), encoding="utf-8-sig", newline="")
+    return aged(report, SOON)
+
+
+def test_a_correction_of_what_a_newer_file_sets(workspace: Workspace) -> None:
+    """A row of an old report that was edited after a newer file set the same field is a conflict, which an operator decides."""
+    report = corrected(workspace, "Newest")
+    summary = workspace.run(source=report)
+    assert summary.outcomes == {"unchanged": 2, "conflict": 1}
+    assert (summary.exit_code, stored(workspace.sandbox)) == (3, "New")
+    line = workspace.lines()[0]
+    assert line["sync_code"] == "edited-late"
+    assert "a newer file sets firstname" in line["sync_message"]
+    fed_back = workspace.folder / "again.csv"
+    fed_back.write_text(
+        workspace.report.read_text(encoding="utf-8-sig").replace(line["sync_source_at"], "", 1), encoding="utf-8-sig", newline=""
+    )
+    assert workspace.run(source=fed_back).outcomes == {"updated": 1, "unchanged": 2}
+    assert stored(workspace.sandbox) == "Newest"
+
+
+@pytest.mark.parametrize(("conflicts", "outcomes"), [("mine", {"updated": 1}), ("theirs", {"unprocessed": 1})])
+def test_a_correction_decided_by_option(workspace: Workspace, conflicts: str, outcomes: dict[str, int]) -> None:
+    """`--conflicts` decides for the whole file: `mine` sends edited rows, `theirs` leaves them out like those that were not."""
+    summary = workspace.run(source=corrected(workspace, "Newest"), conflicts=conflicts)
+    assert summary.outcomes == {"unchanged": 2, **outcomes}
+    assert (summary.exit_code, stored(workspace.sandbox)) == (0, "Newest" if conflicts == "mine" else "New")
+
+
+def test_a_correction_before_the_newer_file(workspace: Workspace) -> None:
+    """A row that was edited before the newer file was written is old as a whole."""
+    report = aged(corrected(workspace, "Older"), TUESDAY + HOUR)
+    assert workspace.run(source=report).outcomes == {"unchanged": 2, "unprocessed": 1}
+    assert workspace.run(source=report, conflicts="mine").outcomes == {"unchanged": 2, "unprocessed": 1}
+
+
+def test_a_workbook_corrected_in_what_a_newer_file_sets(tmp_path: Path, sandbox: Serve) -> None:
+    """The same holds for a returned workbook; what its other rows had is not sent again."""
+    workspace = Workspace(tmp_path, sandbox())
+    book = openpyxl.Workbook()
+    for row in (("contactId", "firstname", "date"), ("C000001", "Old", 43831), ("C000002", "Léa", 43832)):
+        book.active.append(row)  # type: ignore[union-attr]
+    for cell in ("C2", "C3"):
+        book.active[cell].number_format = "dd/mm/yyyy"  # type: ignore[index]
+    monday = tmp_path / "monday.xlsx"
+    book.save(monday)
+    workspace.run(source=aged(monday, MONDAY))
+    workspace.run(source=written(tmp_path, "tuesday.csv", TUESDAY, ("C000001", "New"), ("C000002", "Lia")))
+    returned = openpyxl.load_workbook(tmp_path / "contacts.results.xlsx")
+    returned["Sheet"]["B2"] = "Newest"
+    returned.save(monday)
+    workspace.run(source=aged(monday, SOON))
+    assert [line["sync_code"] for line in workspace.lines()] == ["edited-late", "superseded"]
+    assert (stored(workspace.sandbox), stored(workspace.sandbox, 2)) == ("New", "Lia")

@@ -141,7 +141,7 @@ def tiles(summary: Summary) -> Markup:
         Outcome.ALTERED: _("The API confirmed it but stored something else: compare in SMS Partner."),
         Outcome.INVALID: _("Breaks a rule; nothing was sent: correct the cell."),
         Outcome.REJECTED: _("Refused by the API, which would refuse it again: correct the contact."),
-        Outcome.CONFLICT: _("Changed in SMS Partner since the file was pulled; nothing was sent: look at both values."),
+        Outcome.CONFLICT: _("Changed on both sides; nothing was sent: look at both values."),
         Outcome.FAILED: _("Not confirmed by the API: the next run sends it again."),
         Outcome.UNPROCESSED: _("Not sent yet; see “What to do”."),
     }

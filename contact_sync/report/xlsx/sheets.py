@@ -67,7 +67,7 @@ def fill_of(line: Line) -> str:
 
 
 COLUMNS = (*csv.COLUMNS, VERBATIM)
-WIDTHS = (10, 15, 24, 22, 70, 15, 18, 15, 22, 22, 15)  # widths of `COLUMNS`, none less than its header needs
+WIDTHS = (10, 15, 24, 22, 70, 15, 18, 15, 22, 22, 16, 15)  # widths of `COLUMNS`, none less than its header needs
 
 _LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
