@@ -64,6 +64,12 @@ class Outbox(Protocol):
         Returns False when there is none.
         """
 
+    def only_known_failures(self) -> bool:
+        """Return True when each row that is pending or failed was deferred, and failed in a run that was not an outage.
+
+        That is a run in which the API accepted or refused other rows, or that was complete.
+        """
+
     def claim(
         self,
         after: int,

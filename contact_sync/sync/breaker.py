@@ -37,13 +37,14 @@ class Breaker:
     unproven  a success, or a failure that is the API's own response       healthy
     unproven  too many failures, or `assume_down`                          open
     healthy   too many failures                                            open
-    open      a success                                                    healthy
+    open      a success, or `blame_rows`                                   healthy
     any       a pause longer than `MAX_PAUSE_S`, or `give_up`              gave up
     ========  ===========================================================  ========
 
     A success is a reply in which the API accepts or rejects a row; everything else is a failure. Too many are `MAX_FAILURES` in a
     row, `MAX_FAILURE_SHARE` of the last `WINDOW` attempts, or 429s for `MAX_THROTTLED_S` without a success or a pause; errors of
-    single rows count apart, and too many of these are `MAX_ROW_ERRORS` in a row. *Gave up* is final.
+    single rows count apart, and too many of these are `MAX_ROW_ERRORS` in a row. *Gave up* is final. Once `blames_rows` is True,
+    every failure that may be about its row is to be noted as one.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -57,6 +58,7 @@ class Breaker:
         self._foreign_answer = ""
         self.state = Health.UNPROVEN
         self.openings = 0  # how often the breaker opened
+        self.blames_rows = False
 
     @property
     def is_open(self) -> bool:
@@ -71,12 +73,21 @@ class Breaker:
     def success(self) -> None:
         """Note that the API accepted or rejected a row."""
         if self.state is Health.OPEN:
-            self._recent_failures.clear()  # the failures before the recovery no longer count
-            self.state = Health.HEALTHY
+            self._close()
         self._recent_failures.append(False)
         self._consecutive_failures = self._consecutive_row_errors = 0
         self._pausing_since = self._throttled_since = None
         self._see_response()
+
+    def blame_rows(self) -> None:
+        """Note that the API is up, and that the rows that are left are what fails."""
+        self._close()
+        self._consecutive_failures = self._consecutive_row_errors = 0
+        self.blames_rows = True
+
+    def _close(self) -> None:
+        self._recent_failures.clear()  # the failures before no longer count
+        self.state = Health.HEALTHY
 
     def failure(self, *, is_api_response: bool = False, foreign_answer: str = "", throttled: bool = False) -> None:
         """Note an attempt that says nothing about its row; `foreign_answer` describes a success of another server."""

@@ -42,7 +42,8 @@ class Delivery:
 
     An API that is down is probed with `probe`, which makes another request and returns True, or with the request in hand when it
     returns False: a few requests that the API cannot process are then not taken for an API that is down for good. While
-    `others` returns True, a request that fails meanwhile is not retried.
+    `others` returns True, a request that fails meanwhile is not retried. Before the API is given up, `rows_fail` is asked whether
+    it is up and the requests are what fails.
     """
 
     def __init__(
@@ -52,11 +53,13 @@ class Delivery:
         *,
         probe: Callable[[], Awaitable[bool]] | None = None,
         others: Callable[[], bool] = lambda: False,
+        rows_fail: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._client = client
         self._shutdown = shutdown
         self._probe = probe
         self._others = others
+        self._rows_fail = rows_fail
         self._probing = asyncio.Lock()
         self._prober: asyncio.Task[object] | None = None  # which alone makes attempts while the breaker is open
         self._retries = 0
@@ -116,13 +119,21 @@ class Delivery:
                 try:
                     while self.breaker.is_open:
                         if self.breaker.is_overdue:
-                            self._shutdown.request(self.breaker.give_up())
+                            await self.give_up()
+                            continue
                         await self._shutdown.sleep(PROBE_INTERVAL_S)
                         if self._probe is None or not await self._probe():
                             return await self._exchange(endpoint, argument, attempts)
                 finally:
                     self._prober = None
         return await self._exchange(endpoint, argument, attempts)
+
+    async def give_up(self) -> None:
+        """Request the shutdown because the API is down, unless it is the rows that fail."""
+        if self._rows_fail is not None and await self._rows_fail():
+            self.breaker.blame_rows()
+        else:
+            self._shutdown.request(self.breaker.give_up())
 
     async def _exchange(self, endpoint: Endpoint[_ArgumentT, _ValueT], argument: _ArgumentT, attempts: Attempts) -> _ValueT:
         """Send the request, read the reply, and note what both say about the health of the API."""
@@ -157,7 +168,7 @@ class Delivery:
 
     def _note_failure(self, failure: Transient, reply: Reply | None) -> None:
         """Note an attempt that says nothing about its row; raises UnavailableError when the API asks for too long a pause."""
-        if _is_about_the_row(failure):
+        if _is_about_the_row(failure, blamed=self.breaker.blames_rows):
             self.breaker.row_error()
             if reply:
                 self._client.limiter.accept(reply.start)
@@ -193,8 +204,15 @@ def _finite(pace: float) -> float | None:
     return round(pace, 2) if pace < math.inf else None
 
 
-def _is_about_the_row(failure: Transient) -> bool:
-    """Return True for an error in the API's own words that neither asks for fewer requests nor says that the API is down."""
-    if not failure.is_api_response or failure.throttled or failure.pause is not None:
+def _is_about_the_row(failure: Transient, *, blamed: bool) -> bool:
+    """Return True for an error in the API's own words that neither asks for fewer requests nor says that the API is down.
+
+    When the rows are `blamed`, whatever may have reached the API is about the row unless it asks for fewer requests.
+    """
+    if failure.throttled or failure.pause is not None:
+        return False
+    if blamed:
+        return failure.maybe_applied
+    if not failure.is_api_response:
         return False
     return not {str(failure.http_status), failure.api_code} & _UNAVAILABLE

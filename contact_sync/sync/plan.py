@@ -53,7 +53,7 @@ class Planner:
     def __init__(self, steps: Steps, *, is_read: bool) -> None:
         self._steps, self._ledger, self._is_read = steps, steps.ledger, is_read
         self.pending, self.last_pending = steps.ledger.pending, steps.ledger.last_pending
-        self.defer_failed = steps.ledger.defer_failed
+        self.defer_failed, self.only_known_failures = steps.ledger.defer_failed, steps.ledger.only_known_failures
         self.failed: dict[int, Pending] = {}  # rows whose contact could not be read
         self._known = {*steps.ledger.answers()}
         self._requests = 0

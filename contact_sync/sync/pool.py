@@ -8,7 +8,9 @@ import itertools
 from collections.abc import Callable, Iterator
 
 from contact_sync.api.client import Client
-from contact_sync.errors import ContactSyncError, SourceError, UnavailableError
+from contact_sync.api.smspartner.me import Me
+from contact_sync.errors import ContactSyncError, SourceError, Transient, UnavailableError
+from contact_sync.i18n import _
 from contact_sync.ledger.store import Outbox
 from contact_sync.model import Outcome, Pending, Result
 from contact_sync.settings import SendSettings
@@ -50,7 +52,9 @@ class Pool:
         self._shutdown = shutdown
         self._tick = tick
         self._queue = RowQueue(ledger, limit=send.limit)
-        self._delivery = Delivery(client, shutdown, probe=self._probe, others=lambda: bool(self._queue.claimed))
+        self._delivery = Delivery(
+            client, shutdown, probe=self._probe, others=lambda: bool(self._queue.claimed), rows_fail=self._rows_fail
+        )
         self._row_sender = (
             LiveRowSender(live, send, self._delivery, key, shutdown) if live else RowSender(self._delivery, key, shutdown)
         )
@@ -58,6 +62,7 @@ class Pool:
         self.verification = Verification(ledger, self._delivery, key, shutdown, send.verify)
         self._breaker = self._delivery.breaker
         self._openings = self._probes = 0  # of the breaker, and probes since the last one
+        self._me, self._asked = Me(key), 0  # another request, and how often it was made
 
     @property
     def taken(self) -> int:
@@ -66,8 +71,18 @@ class Pool:
 
     @property
     def reads(self) -> int:
-        """The number of requests that read a contact before or after its update."""
-        return self._row_sender.reads + self.verification.reads
+        """The number of requests that read a contact before or after its update, or ask whether the API is up."""
+        return self._row_sender.reads + self.verification.reads + self._asked
+
+    def notes(self) -> Iterator[str]:
+        """Yield what the operator has to know about the sending, as sentences."""
+        if self._breaker.blames_rows:
+            yield _(
+                "SMS Partner answers other requests: these rows are what fails, as last time. Ask SMS Partner about their"
+                " contactIds, or delete the rows."
+            )
+        if self._settings.verify:
+            yield self.verification.note()
 
     async def send(self, seconds: float | None) -> None:
         """Send the rows, then once more those that failed; raises StorageError when the ledger cannot be written at the end.
@@ -128,6 +143,18 @@ class Pool:
             await self._work(iter([row]), max_attempts)
         return row is not None
 
+    async def _rows_fail(self) -> bool:
+        """Return True when the API answers another request, and no row is left that has not failed before beside good ones."""
+        self._ledger.flush()
+        if not self._ledger.only_known_failures():
+            return False
+        self._asked += 1
+        try:
+            await self._client.call(self._me, None)
+        except (Transient, Stopped, ContactSyncError):
+            return False
+        return True
+
     async def _send_failed_rows(self) -> None:
         """Send the failed rows once more: what was wrong for a moment may be over.
 
@@ -145,7 +172,7 @@ class Pool:
 
         await self._send_rows(affordable(), max_attempts=1)
         if self._breaker.is_open and self._breaker.openings == openings and not self._shutdown.reasons:
-            self._shutdown.request(self._breaker.give_up())
+            await self._delivery.give_up()
 
     async def _send_rows(self, rows: Iterator[Pending], max_attempts: int) -> None:
         async with asyncio.TaskGroup() as workers:

@@ -120,8 +120,7 @@ class Sender:
                 self.other_requests += pool.reads
                 with suppress(ContactSyncError):  # whatever it is, the next run tries again
                     await self._finish_trials(ledger, base_url, notes)
-                if self._settings.send.verify:
-                    notes.append(pool.verification.note())
+                notes += pool.notes()
                 self._limiter = client.limiter
 
     def add_pace(self, summary: Summary) -> None:

@@ -88,3 +88,69 @@ def test_failing_rows_within_the_limit(workspace: Workspace) -> None:
         workspace.sandbox.script[f"C{number:06}"] = [Behaviour(drop=True)] * 99
     assert workspace.run(limit=20, attempts=1).outcomes["unprocessed"] == 80
     assert "updated" in workspace.outcomes()
+
+
+def close_always(workspace: Workspace, *numbers: int) -> None:
+    """Answer no update of these contacts: close the connection."""
+    for number in numbers:
+        workspace.sandbox.script[f"C{number:06}"] = [Behaviour(drop=True)] * 99
+
+
+@pytest.fixture
+def short_probing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probe an API that seems to be down for a tenth of a second instead of 45 s."""
+    monkeypatch.setattr("contact_sync.sync.delivery.PROBE_INTERVAL_S", 0.01)
+    monkeypatch.setattr("contact_sync.sync.breaker.PROBE_TIMEOUT_S", 0.1)
+
+
+@pytest.mark.usefixtures("short_probing")
+@pytest.mark.parametrize("bad", [2, 60])
+def test_rows_that_fail_every_night_alone(workspace: Workspace, bad: int) -> None:
+    """Where only rows are left that failed beside good ones, an API that answers other requests is not down: each is tried."""
+    workspace.write(*numbered(bad + 40))
+    close_always(workspace, *range(1, bad + 1))
+    assert workspace.run(attempts=1).exit_code == 3
+    for _night in range(2):
+        summary = workspace.run(attempts=1)
+        assert (summary.exit_code, summary.outcomes) == (3, {"failed": bad, "unchanged": 40})
+        assert any("SMS Partner answers other requests" in note for note in summary.notes)
+    assert workspace.retry(attempts=1).exit_code == 3
+
+
+@pytest.mark.usefixtures("short_probing")
+def test_hundreds_of_rows_that_fail_every_night_alone(workspace: Workspace) -> None:
+    """The same holds for more rows than an API with a fault of its own is asked for, whose errors may be in its own words."""
+    workspace.write(*numbered(500))
+    fail_always(workspace, *range(1, 451))
+    assert workspace.run(attempts=1).exit_code == 3
+    assert workspace.run(attempts=1).outcomes == {"failed": 450, "unchanged": 50}
+
+
+@pytest.mark.usefixtures("short_probing")
+def test_outage_of_updates_alone(workspace: Workspace) -> None:
+    """While no update is answered the API is down, also when it answers other requests, night after night."""
+    workspace.write(*numbered(6))
+    close_always(workspace, *range(1, 7))
+    for _night in range(3):
+        assert workspace.run(attempts=1).exit_code == 6
+
+
+@pytest.mark.usefixtures("short_probing")
+def test_outage_with_a_row_that_has_not_failed(workspace: Workspace) -> None:
+    """One row that did not fail last time is enough for an outage to be one."""
+    workspace.write(*numbered(6))
+    close_always(workspace, 1, 2)
+    assert workspace.run(attempts=1).exit_code == 3
+    workspace.write(*numbered(2), ("C000003", "Max"))
+    close_always(workspace, 3)
+    assert workspace.run(attempts=1).exit_code == 6
+
+
+@pytest.mark.usefixtures("short_probing")
+def test_outage_of_everything(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When other requests are not answered either, the API is down, whatever has failed before."""
+    workspace.write(*numbered(6))
+    close_always(workspace, 1, 2)
+    assert workspace.run(attempts=1).exit_code == 3
+    monkeypatch.setattr(workspace.sandbox, "accepts", lambda _key: False)
+    assert workspace.run(attempts=1).exit_code == 6

@@ -68,6 +68,7 @@ class SqliteLedger:
         self.compare, self.note_in_place = confirmed.compare, confirmed.note_in_place
         self.has_newer, self.overtaken = confirmed.has_newer, confirmed.overtaken
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
+        self.only_known_failures = outbox.only_known_failures
         self.defer_failed, self.last_pending, self.updated = outbox.defer_failed, outbox.last_pending, outbox.updated
         self.hold, self.let_go = confirmed.hold, confirmed.let_go
         self.cells_size, self.check_room = outbox.cells_size, outbox.check_room

@@ -188,17 +188,28 @@ class RunOutbox:
         return next((number for (number,) in self.database.all(query, Outcome.FAILED if self.resumed else None)), 0)
 
     def __post_init__(self) -> None:
-        self.database.all("CREATE TEMPORARY TABLE deferred (number INTEGER PRIMARY KEY)")  # without a lock on the ledger
+        # Temporary tables take no lock on the ledger.
+        self.database.all("CREATE TEMPORARY TABLE deferred (number INTEGER PRIMARY KEY, beside_others)")
 
     def defer_failed(self) -> bool:
         with self.database.transaction() as db:
             db.execute("DELETE FROM deferred")
             # The newest event of a contact is looked up in the index: runs are named by their start.
             found = db.execute(
-                "INSERT INTO deferred SELECT number FROM row WHERE outcome = 'failed' OR (outcome IS NULL AND"
-                " (SELECT outcome FROM history WHERE history.contact_id = row.contact_id ORDER BY run DESC LIMIT 1) = 'failed')"
+                "INSERT INTO deferred SELECT number, exit_code = 3 OR EXISTS (SELECT 1 FROM json_each(outcomes)"
+                " WHERE key IN ('updated', 'altered', 'rejected')) FROM (SELECT number, CASE outcome WHEN 'failed' THEN"
+                " (SELECT value FROM meta WHERE key = 'rows') ELSE (SELECT CASE outcome WHEN 'failed' THEN run END FROM history"
+                " WHERE history.contact_id = row.contact_id ORDER BY run DESC LIMIT 1) END AS last"
+                " FROM row WHERE outcome IS NULL OR outcome = 'failed') LEFT JOIN run ON run.id = last WHERE last IS NOT NULL"
             )
             return found.rowcount > 0
+
+    def only_known_failures(self) -> bool:
+        query = (
+            "SELECT NOT EXISTS (SELECT 1 FROM row WHERE (outcome IS NULL OR outcome = 'failed')"
+            " AND number NOT IN (SELECT number FROM deferred WHERE beside_others))"
+        )
+        return bool(self.database.number(query))
 
     def claim(
         self,
