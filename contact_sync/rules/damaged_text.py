@@ -192,10 +192,14 @@ _PLACES = (
     rf"(?<=[{_LATIN}][ƒ\u2200-\u259f])|(?<=[ƒ…\u2200-\u259f])(?=[{_SMALL}])",
     rf"(?<=[{_LATIN}]·)(?<![lL]·(?=[lL]))(?![\s{_CAPITAL}])|(?<=[Aao]´)(?=[cs])",
     r"(?<=a‘)(?=[lt])|(?<=\b[JN]o‘)(?=l)|(?<=\b[Ff]ran[þšáì])(?=ois)",  # Gaëlle, Noël, François
+    # ë and ï, which follow a, e or o in French: Gaælle, Loòc; ş and ř: Ayþe, Jiøí. Seònaid, Saâd, João, Eyþór and Bøe are right.
+    r"(?<=[AOao][åòö])|(?<=[AEOaeo]æ)|(?<=[AOao]ã)(?=[a-z])(?!o)",
+    r"(?<=[aeiouyýöüı]þ)(?![óúrj])|(?<=þ)(?=[bcdfgklmnpstvz])|(?<=[aeiáéíó]ø)|(?<=ø)(?=[áéíý])",
     rf"(?<=[{_OTHER_SCRIPTS}{_ASIAN_SCRIPTS}])(?:(?<=[{_LATIN}].)|(?=[{_LATIN}]))",
 )
 _find_swapped = re.compile(
-    rf"[{_ACCENTED}{_SWAPPED_SIGNS}·´‘þšáì{_OTHER_SCRIPTS}{_ASIAN_SCRIPTS}](?:{'|'.join(_PLACES)})"  # one class is found fast
+    rf"[{_ACCENTED}{_SWAPPED_SIGNS}·´‘þšáìåæãòöø{_OTHER_SCRIPTS}{_ASIAN_SCRIPTS}]"  # one class is found fast
+    rf"(?:{'|'.join(_PLACES)})"
 ).search
 _find_scripts = re.compile(
     rf"[{_OTHER_SCRIPTS}](?:(?<=[{_SMALL}]{{2}}.)|(?<=[{_LATIN}].)(?=[{_SMALL}])|(?=[{_SMALL}]{{3}}))"

@@ -44,9 +44,9 @@ def test_damaged_names_are_found(language: str, kind: str) -> None:
 
 
 SWAPS = {
-    "cp1252": {"mac_roman": 99, "cp437": 99, "cp1251": 99, "cp1253": 99, "cp1255": 99, "gbk": 99, "cp850": 97, "cp852": 90},
-    "mac_roman": {"cp1252": 97, "cp1251": 97, "cp1253": 97, "gbk": 99, "cp852": 90, "cp850": 75},
-    "cp850": {"cp1252": 99, "cp1250": 99, "cp1251": 99, "gbk": 99, "mac_roman": 60},
+    "cp1252": {"mac_roman": 99, "cp437": 99, "cp1251": 99, "cp1253": 99, "cp1255": 99, "gbk": 99, "cp850": 97, "cp852": 95},
+    "mac_roman": {"cp1252": 98, "cp1251": 98, "cp1253": 98, "gbk": 99, "cp852": 95, "cp850": 94},
+    "cp850": {"cp1252": 99, "cp1250": 99, "cp1251": 99, "gbk": 99, "mac_roman": 71},
 }
 """Encoding of a text → the one it was read in → the percentage found at least: what looks like another right name is not."""
 
@@ -61,6 +61,12 @@ def test_names_of_another_single_byte_encoding_are_found(written: str, read: str
     missed = [name for name in damaged if not read_text(name, "lastname").violation]
     assert len(damaged) > 200
     assert len(missed) <= len(damaged) * (100 - share) / 100, missed
+
+
+@pytest.mark.parametrize("name", ["Ayþegül", "Barýþ", "Gökþin", "Jiøí", "Koláø"])
+def test_turkish_and_czech_names_read_as_cp1252(name: str) -> None:
+    """A single name in cp1254 or cp1250 does not show its encoding; what cp1252 makes of ş and ř is found all the same."""
+    assert is_damaged_name(name)
 
 
 FORMS: dict[str, Callable[[str], str]] = {
@@ -133,6 +139,12 @@ def test_right_names_are_not_flagged(form: str) -> None:
             "Anne–Marie",
             "Paul et Cie®",
             "n° 5",
+            "Seònaid",
+            "Eyþór",
+            "Bøe",
+            "Saâd",
+            "Leão",
+            "João",
         ),
         *("Anne & Paul", "R&D", "AT&T; Orange", "Dupont et Cie", "Zoé 💐", "Ŝafarǎs", "Łódź", "MÜLLER–LÜDENSCHEIDT"),
     ],
