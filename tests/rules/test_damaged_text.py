@@ -63,7 +63,7 @@ def test_names_of_another_single_byte_encoding_are_found(written: str, read: str
     assert len(missed) <= len(damaged) * (100 - share) / 100, missed
 
 
-@pytest.mark.parametrize("name", ["Ayþegül", "Barýþ", "Gökþin", "Jiøí", "Koláø"])
+@pytest.mark.parametrize("name", ["Ayþegül", "Barýþ", "Jiøí", "Koláø"])
 def test_turkish_and_czech_names_read_as_cp1252(name: str) -> None:
     """A single name in cp1254 or cp1250 does not show its encoding; what cp1252 makes of ş and ř is found all the same."""
     assert is_damaged_name(name)
