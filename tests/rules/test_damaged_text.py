@@ -65,7 +65,7 @@ def test_names_of_another_single_byte_encoding_are_found(written: str, read: str
 
 @pytest.mark.parametrize("name", ["Ayþegül", "Barýþ", "Jiøí", "Koláø"])
 def test_turkish_and_czech_names_read_as_cp1252(name: str) -> None:
-    """A single name in cp1254 or cp1250 does not show its encoding; what cp1252 makes of ş and ř is found all the same."""
+    """One name in cp1254 or cp1250 does not show its encoding; what cp1252 makes of ş and ř is found where it is never right."""
     assert is_damaged_name(name)
 
 
