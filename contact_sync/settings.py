@@ -57,6 +57,7 @@ class AccountSettings:
 
     base_url: str = BASE_URL
     key: str = field(default="", repr=False)
+    key_file: Path | None = None  # that the key was read from; None for one from the environment
     name: str | None = None  # the name that the ledger knows the account by in place of its key
     state_dir: Path = Path()
     ledger: str | None = None  # address of the database that has the ledger; None for the state folder
@@ -157,6 +158,11 @@ each is a connection, which is a descriptor here and a process at many servers."
 _NUMBER = r"[0-9]{1,20}(?:\.[0-9]{1,20})?"
 _RATE = re.compile(rf"({_NUMBER})(?: ?/ ?(s|sec|min|m))?")
 _PERCENT = re.compile(rf"({_NUMBER})(?: ?%)?")
+
+
+def at_home(path: str) -> str:
+    """Return a path with the home of this user in place of `~`, as no shell does in a config file or after `--option=`."""
+    return os.path.expanduser(path) if path.startswith("~/") else path  # noqa: PTH111 - which raises without a home
 
 
 def number(text: str) -> float:

@@ -155,6 +155,7 @@ def test_no_property_test_has_a_deadline() -> None:
 
 
 WALL_CLOCK = {
+    "cli.cron",
     "cli.readiness",
     "files",
     "ledger.spool",

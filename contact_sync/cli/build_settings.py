@@ -124,7 +124,8 @@ def _of_file(options: Options, purpose: Purpose) -> Options:
 def _of_account(ctx: Context, options: Options, *, sandbox: bool = False) -> Options:
     base_url = settings.base_url(options["base_url"])
     ledger = settings.ledger_url(options["ledger"]) if options.get("ledger") else None
-    return {"base_url": base_url, "ledger": ledger, "key": "sandbox" if sandbox else _api_key(ctx, options["api_key_file"])}
+    key, key_file = ("sandbox", None) if sandbox else _api_key(ctx, options["api_key_file"])
+    return {"base_url": base_url, "ledger": ledger, "key": key, "key_file": key_file}
 
 
 def key_place(ctx: Context, path: Path | None) -> str:
@@ -146,15 +147,15 @@ def require_key(key: str) -> None:
         raise ConfigError("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
 
 
-def _api_key(ctx: Context, path: Path | None) -> str:
-    """Return the API key, or an empty text; the console masks it from now on.
+def _api_key(ctx: Context, path: Path | None) -> tuple[str, Path | None]:
+    """Return the API key, or an empty text, and the file it is from, if it is from one; the console masks it from now on.
 
     The option wins over CONTACT_SYNC_API_KEY, that over CONTACT_SYNC_API_KEY_FILE, and that over the config file.
     """
     variable = ctx.obj.env.get(_VARIABLE, "")
     if variable and ctx.get_parameter_source("api_key_file") is not ParameterSource.COMMANDLINE:
-        key = settings.api_key(variable, _VARIABLE)
+        key, path = settings.api_key(variable, _VARIABLE), None
     else:
         key = settings.api_key_file(path) if path else ""
     ctx.obj.console.secrets.append(key)
-    return key
+    return key, path

@@ -24,6 +24,14 @@ _OURS = "contact_sync"
 log = logging.getLogger(__name__)
 
 
+def check_log(path: Path) -> None:
+    """Raise StorageError unless the log can be written, without creating it."""
+    exists = os.path.exists(path)  # noqa: PTH110 - which does not raise
+    place = path if exists else path.parent
+    if os.path.isdir(place) == exists or not os.access(place, os.W_OK):  # noqa: PTH112
+        raise StorageError("The log {path} cannot be written: check its folder and its permissions, or --log-file.", path=path)
+
+
 class _Formatter(logging.Formatter):
     """A formatter of events, and of other messages as the event `message`: as JSON, or as `TIME LEVEL EVENT name=value …`."""
 

@@ -76,7 +76,7 @@ class _Path(click.Path):
             self.fail(_("write the name of a file or folder."), param, ctx)
         if str(value) == "-":
             self.fail(_("- is not read as the standard input or output: write the name of a file or folder."), param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(settings.at_home(str(value)), param, ctx)
 
 
 def whole_number(least: int, most: int) -> click.ParamType[Any]:

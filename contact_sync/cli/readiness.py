@@ -13,12 +13,17 @@ from typing import NamedTuple
 from contact_sync.api.client import Client
 from contact_sync.api.limiter import Pace
 from contact_sync.api.smspartner.me import Account, Me
+from contact_sync.cli import cron
 from contact_sync.cli.build_settings import require_key
 from contact_sync.cli.heartbeat import Ping
-from contact_sync.errors import ConfigError, ContactSyncError, StorageError, Transient
+from contact_sync.cli.logging import check_log
+from contact_sync.errors import ConfigError, ContactSyncError, Transient
+from contact_sync.files.atomic import former_user
+from contact_sync.files.users import key_warnings, report_warning, uid_of_new_files
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import KnownLedger, folder_warnings, is_locked, known_ledgers, open_existing_ledger
 from contact_sync.model import PastRun
+from contact_sync.names import Purpose, report_beside
 from contact_sync.settings import AccountSettings, Settings
 
 _API_TIMEOUT_S = 15.0
@@ -26,7 +31,6 @@ _MAX_CLOCK_SKEW_S = 60
 _MIN_FREE_BYTES = 100 << 20
 _MAX_AGE = dt.timedelta(hours=26)  # age of the last successful run: a day, and the length of a run
 _MOST_SOURCES = 10  # that are listed, those of the last runs
-_CRON_PATH = "/usr/bin:/bin"
 
 
 class Finding(NamedTuple):
@@ -50,9 +54,9 @@ def examine(
     build: Callable[[], Settings], program: str, *, key_place: str, log_file: Path | None, ping: str | None
 ) -> list[Finding]:
     """Return the findings of all checks; `build` returns the settings or raises ConfigError, `program` is `sys.argv[0]`."""
-    key = [_ok("key", _("The API key is read from {place}.", place=key_place))] if key_place else []
-    account = _with_error("account", _account(build))
-    return [*key, *account, *_with_error("log", _log(log_file)), *_with_error("ping", _ping(ping)), *_environment(program)]
+    checks = (("account", _account(build, key_place)), ("log", _log(log_file)), ("ping", _ping(ping)))
+    findings = [finding for name, check in checks for finding in _with_error(name, check)]
+    return [*findings, *_environment(program), *_mail(ping)]
 
 
 def _with_error(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -63,8 +67,11 @@ def _with_error(check: str, findings: Iterator[Finding]) -> Iterator[Finding]:
         yield _problem(check, str(error))
 
 
-def _account(build: Callable[[], Settings]) -> Iterator[Finding]:
-    account = build().account
+def _account(build: Callable[[], Settings], key_place: str) -> Iterator[Finding]:
+    account = build().account  # fails where the key cannot be read
+    if key_place:
+        yield _ok("key", _("The API key is read from {place}.", place=key_place))
+    yield from (_problem("user", warning) for warning in key_warnings(account))
     user: list[str] = []  # of the key, as soon as the API has named it
     checks = (("api", partial(_api, user)), ("state", _folder), ("ledger", _ledgers), ("last-run", partial(_ledger, user)))
     for name, check in checks:
@@ -72,14 +79,9 @@ def _account(build: Callable[[], Settings]) -> Iterator[Finding]:
 
 
 def _log(path: Path | None) -> Iterator[Finding]:
-    """Check that the log can be written, without creating it."""
+    """Check that the log can be written."""
     if path:
-        exists = os.path.exists(path)  # noqa: PTH110 - which does not raise
-        place = path if exists else path.parent
-        if os.path.isdir(place) == exists or not os.access(place, os.W_OK):  # noqa: PTH112
-            raise StorageError(
-                "The log {path} cannot be written: check its folder and its permissions, or --log-file.", path=path
-            )
+        check_log(path)
         yield _ok("log", _("The log {path} can be written.", path=path))
 
 
@@ -183,12 +185,29 @@ def _ledger(user: list[str], account: AccountSettings) -> Iterator[Finding]:
 
 def _sources(runs: Sequence[PastRun]) -> Iterator[Finding]:
     """Yield the last success of each source; one without a success is a note, since a wrong file need not come again."""
+    latest = {run.source: run for run in reversed(runs)}
     for source in list(dict.fromkeys(run.source for run in runs))[:_MOST_SOURCES]:
+        run = latest[source]
+        yield from _written_by_others(run)
         succeeded = next((run.started for run in runs if run.source == source and run.exit_code == 0), None)
         if succeeded:
             yield _ok("source", _("{source}: last successful run {started}.", source=source, started=succeeded))
         else:
-            yield Finding("source", True, _("{source}: no run has succeeded yet.", source=source), is_note=True)
+            yield Finding("source", True, _without_success(source, run.place), is_note=True)
+
+
+def _without_success(source: str, place: Path) -> str:
+    if os.path.exists(place):  # noqa: PTH110 - which does not raise
+        return _("{source}: no run has succeeded yet.", source=source)
+    return _("{source}: no run has succeeded, and there is no such file: check its name in the schedule.", source=source)
+
+
+def _written_by_others(run: PastRun) -> Iterator[Finding]:
+    """Yield a problem where another user wrote the report of a source that this user has run, and so has another ledger."""
+    report = report_beside(run.place, Purpose.REAL)
+    former = former_user(report, uid_of_new_files(report.parent))
+    if former is not None:
+        yield _problem("user", report_warning(report, former))
 
 
 def _runs(account: AccountSettings, identify: Callable[[], str]) -> tuple[list[PastRun], bool]:
@@ -211,10 +230,16 @@ def _runs(account: AccountSettings, identify: Callable[[], str]) -> tuple[list[P
 def _environment(program: str) -> Iterator[Finding]:
     program = shutil.which(Path(program).name) or program
     path = os.path.abspath(program)  # noqa: PTH100 - a link stays one
-    if shutil.which(Path(program).name, path=_CRON_PATH):
+    if shutil.which(Path(program).name, path=cron.PATH):
         yield _ok("path", _("The program is on cron's PATH: {path}.", path=path))
     else:
         advice = _("The program is not on cron's PATH: use the full path {path} in the crontab.", path=path)
         yield Finding("path", True, advice, is_note=True)
     yield _ok("time-zone", _("Time zone: {zone}.", zone=time.strftime("%Z (UTC%z)")))
     yield _ok("language", _("Messages are in English; --lang fr for French."))
+
+
+def _mail(ping: str | None) -> Iterator[Finding]:
+    """Yield advice where nobody would hear of a failed run."""
+    if not ping and (advice := cron.mail_advice()):
+        yield Finding("mail", True, advice, is_note=True)

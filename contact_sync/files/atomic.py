@@ -43,6 +43,11 @@ class AtomicFile:
         self._committed = False
         self.file = os.fdopen(descriptor, "wb")
 
+    @property
+    def former_user(self) -> int | None:
+        """The other user who wrote the report that is replaced, if any; a share may decide whose the draft is."""
+        return former_user(self._target, os.fstat(self.file.fileno()).st_uid)
+
     def reserve(self, size: int) -> None:
         """Allocate `size` bytes, so that the disk cannot be full when the report is due. Raises StorageError."""
         with writing(self.requested):
@@ -199,6 +204,15 @@ def is_spare(path: Path) -> bool:
     with suppress(OSError):
         return not os.path.lexists(path) or path.stat().st_size == 0 or _mark_of(path) == _SPARE_MARK
     return False
+
+
+def former_user(report: Path, user: int | None) -> int | None:
+    """Return the user who wrote the report of a real run at `report`, where that is not `user`; None where that is unknown."""
+    with suppress(OSError):
+        owner = report.stat().st_uid
+        if _mark_of(report) == _MARK and user not in {owner, None}:
+            return owner
+    return None
 
 
 def _mark_of(path: Path) -> int | None:

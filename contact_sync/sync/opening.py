@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from contact_sync import source as sources
 from contact_sync.errors import ConfigError, SourceError, StorageError
+from contact_sync.files.users import key_warnings, report_warning
 from contact_sync.i18n import _
 from contact_sync.ledger import state_dir
 from contact_sync.ledger.base_token import BaseTokens
@@ -21,6 +22,7 @@ from contact_sync.settings import Settings
 from contact_sync.sync.base import Bases
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.open_questions import EMPTIED, OMITTED
+from contact_sync.sync.outputs import Drafts
 from contact_sync.sync.shutdown import Shutdown
 from contact_sync.sync.stage import StageResult
 from contact_sync.sync.steps import Steps
@@ -59,6 +61,18 @@ def open_ledger(
         sleep=partial(sleep, shutdown),
         locks=budget.locks if budget else None,
     )
+
+
+def user_warnings(settings: Settings, reports: Drafts, ledger: Ledger) -> list[str]:
+    """Return a warning where this user does not seem to be that of the job, and so begins another ledger.
+
+    A report that another user wrote shows it and, as long as the ledger is new, a key file of another user: in a container, root
+    may well have a key that is mounted.
+    """
+    former = [(draft.path, draft.former_user) for draft in reports.by_format.values()]
+    if found := [report_warning(path, user) for path, user in former if user is not None]:
+        return found[:1]
+    return [] if settings.dry_run or ledger.runs(1) else key_warnings(settings.account)
 
 
 def reads_whole(ledger: Ledger) -> bool:

@@ -23,6 +23,7 @@ from contact_sync.sync.opening import (
     open_tokens,
     reads_whole,
     sleep,
+    user_warnings,
 )
 from contact_sync.sync.outputs import drafts, former_output_paths, output_paths, workbook_suffix
 from contact_sync.sync.run_log import logged
@@ -55,6 +56,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
                 source = files.enter_context(open_source(settings, shutdown))
                 paths = output_paths(settings, workbook_suffix(source))
                 reports = files.enter_context(drafts(paths, settings.purpose))
+            ledger.warnings += user_warnings(settings, reports, ledger)
             staged, live = load(steps, source, paths, started, sender, pending=sender is not None)
             if steps.pass_guards(staged) and sender:
                 if settings.plan:
@@ -102,6 +104,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
             policy = Policy(today=datetime.now().astimezone().date())
             live = open_live(settings, tokens, policy, ledger, is_pulled=is_pulled)
             steps.reserve(reports.csv)
+            summary.warnings += user_warnings(settings, reports, ledger)
             summary.notes += sender.send(ledger, watcher, live)
             sender.add_pace(summary)
             steps.conclude()

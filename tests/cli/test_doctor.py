@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import sqlite3
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from contact_sync.files.lock import acquire
 from contact_sync.sandbox.server import Sandbox
+from tests.setups import requires_root
 
 from .program import KEY, Main, config, key_file, write
+
+NOBODY = pwd.getpwuid(65534).pw_name
 
 
 def test_findings(main: Main, served: tuple[Sandbox, list[str]]) -> None:
@@ -51,7 +55,7 @@ def test_names_of_the_checks(main: Main, served: tuple[Sandbox, list[str]]) -> N
 def test_advice_is_a_note(main: Main, served: tuple[Sandbox, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     """Advice is neither ok nor something to do."""
     _, options = served
-    monkeypatch.setattr("contact_sync.cli.readiness._CRON_PATH", "/nowhere")
+    monkeypatch.setattr("contact_sync.cli.cron.PATH", "/nowhere")
     assert main("doctor", *options) == 0
     assert "\nnote    The program is not on cron's PATH" in main.read().out
 
@@ -78,6 +82,82 @@ def test_ping(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     assert "secret" not in out
     assert main("doctor", *options, "--ping", "nowhere") == 2
     assert "TO DO   --ping is not a URL" in main.read().out
+
+
+def test_key_that_cannot_be_read(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A key that cannot be used is one finding, something to do, and never said to be read."""
+    _, options = served
+    key_file(mode=0o644)
+    assert main("doctor", *options, "--api-key-file", "key") == 2
+    out = main.read().out
+    assert out.startswith("TO DO   The API key file key can be read by others: run chmod 600 on it.\n")
+    assert "is read from" not in out
+
+
+@requires_root
+def test_other_user(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Neither the key file nor the report of a source may be another user's, whose ledger is another one."""
+    _, options = served
+    main.env.clear()
+    given = [*options, "--api-key-file", str(key_file())]
+    assert main("run", write("C000001;Zoé"), *given, "--rate", "0", "-q") == 0
+    assert main("doctor", *given) == 0
+    os.chown("key", 65534, -1)
+    assert main("doctor", *given) == 2
+    assert f"TO DO   The API key file key belongs to {NOBODY}, and this is root: each user has a ledger" in main.read().out
+    os.chown("key", 0, -1)
+    main.read()
+    os.chown("contacts.results.csv", 65534, -1)
+    assert main("doctor", *given) == 2
+    sentence = (
+        f"contacts.results.csv was written by {NOBODY}, and this is root: each user has a ledger of their own, so run every"
+    )
+    assert sentence in main.read().out
+    Path("contacts.results.csv").write_text("saved by a colleague", encoding="ascii")
+    assert main("doctor", *given) == 0
+
+
+def test_source_that_never_was(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A source that does not exist is listed as such, since a crontab may name it."""
+    _, options = served
+    assert main("run", "contcats.csv", *options, "-q") == 4
+    main("doctor", *options)
+    assert (
+        "\nnote    contcats.csv: no run has succeeded, and there is no such file: check its name in the schedule.\n"
+        in main.read().out
+    )
+
+
+def test_mail(main: Main, served: tuple[Sandbox, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where cron is installed and cannot mail, a note says so, unless a monitor watches."""
+    sandbox, options = served
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("contact_sync.cli.cron.PATH", str(tmp_path))
+    monkeypatch.setattr("contact_sync.cli.cron._SBIN", str(tmp_path))
+
+    def is_noted(*given: str) -> bool:
+        assert main("doctor", *options, *given) == 0
+        return "\nnote    cron cannot mail a failed run, since this machine has no sendmail" in main.read().out
+
+    assert not is_noted()
+    (tmp_path / "crontab").touch(0o755)
+    assert is_noted()
+    assert not is_noted("--ping", f"{sandbox.base_url}/x")
+    (tmp_path / "sendmail").touch(0o755)
+    assert not is_noted()
+
+
+def test_home_in_a_path(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A ~ in the config file is this user's home, and paths with it are shown in full."""
+    _, options = served
+    main.env.clear()
+    home = Path.home()
+    key_file(str(home / "key"))
+    config("api-key-file = '~/key'\nlog-file = '~/run.log'")
+    assert main("doctor", *options, "--config", "config.toml") == 0
+    out = main.read().out
+    assert f"The API key is read from {home}/key (config.toml)." in out
+    assert f"The log {home}/run.log can be written." in out
 
 
 def test_failed_and_interrupted_runs(main: Main, served: tuple[Sandbox, list[str]]) -> None:

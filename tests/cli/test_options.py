@@ -163,6 +163,7 @@ def test_every_option_reaches_the_settings(settings_of: SettingsOf) -> None:
         report_mode=0o640,
         dry_run=True,
         key=KEY,
+        key_file=Path("key"),
         base_url="https://example.com/v2",
         account="shop",
         state_dir=Path("s"),

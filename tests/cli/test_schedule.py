@@ -6,14 +6,18 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from contact_sync.cli.commands.schedule import instructions
 from contact_sync.errors import ConfigError
+from tests.setups import requires_root
 
-from .program import KEY, Main, config, key_file
+from .program import KEY, Main, config, key_file, write
 
 
 @pytest.fixture
@@ -51,9 +55,7 @@ def test_options_with_paths(program: str) -> None:
 
 def test_user_without_a_name(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """A user without a name, as in a container, is shown by its number, which systemd accepts too."""
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("os.getuid", lambda: 1_234_567_890)
+    monkeypatch.setattr("os.geteuid", lambda: 1_234_567_890)
     printed = instructions(Path("/srv/c.csv"), "01:30", [], program)
     assert printed.startswith("# crontab -e, as 1234567890: (write")
     assert "\nUser=1234567890\n" in printed
@@ -66,10 +68,39 @@ def test_invalid_time(at: str, program: str) -> None:
         instructions(Path("c.csv"), at, [], program)
 
 
-def test_hour_of_the_clock_change(program: str) -> None:
-    """A time in the hour that a clock change skips or repeats is refused."""
-    with pytest.raises(ConfigError, match="Times between 02:00 and 03:00"):
-        instructions(Path("c.csv"), "02:30", [], program)
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Return a function that sets the time zone of this process."""
+
+    def change(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield change
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "changes"),
+    [
+        ("Europe/Paris", "02:00", True),
+        ("Europe/Paris", "02:59", True),
+        ("Europe/Paris", "03:00", False),
+        ("Europe/Paris", "01:59", False),
+        ("Europe/London", "01:30", True),
+        ("UTC", "02:30", False),
+    ],
+)
+def test_hour_of_the_clock_change(zone: Callable[[str], None], program: str, name: str, at: str, changes: bool) -> None:
+    """A time in the hour that a clock change of this time zone skips or repeats is refused."""
+    zone(name)
+    with (
+        pytest.raises(ConfigError, match=f"{at} is skipped or repeated when the clocks change, next on 2")
+        if changes
+        else nullcontext()
+    ):
+        instructions(Path("c.csv"), at, [], program)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd here: apt-get install systemd")
@@ -121,8 +152,8 @@ def test_missing_files_are_named(main: Main) -> None:
     assert [line.partition(": ")[2] for line in err.splitlines()] == [
         f"{name} does not exist yet: the run needs it." for name in ("c.csv", "key", "conf")
     ]
-    for name in ("c.csv", "conf"):
-        Path(name).touch()
+    write("C000001;Zoé", name="c.csv")
+    Path("conf").touch()
     key_file()
     assert main("schedule", "c.csv", "--", "--api-key-file=key", "--config", "conf") == 0
     assert main.read().err == ""
@@ -160,7 +191,7 @@ def test_schedule_and_completion_only_print(main: Main) -> None:
 
 def test_options_need_no_dashes_before_them(main: Main) -> None:
     """The options of the run follow FILE as they would after `run`, also those that `schedule` has itself."""
-    Path("c.csv").touch()
+    write("C000001;Zoé", name="c.csv")
     key_file()
     config("state-dir = '/srv/state'\n")
     given = ["--at=03:10", "--api-key-file", "key", "--lang", "en", "--config", "config.toml", "--account=a"]
@@ -189,7 +220,7 @@ def test_line_that_would_fail_is_not_printed(main: Main, given: list[str]) -> No
 
 def test_key_where_the_line_looks_for_it(main: Main) -> None:
     """The key is looked for as cron would: in the options and the config file, not in the variables of this shell."""
-    Path("c.csv").touch()
+    write("C000001;Zoé", name="c.csv")
     main.env["CONTACT_SYNC_API_KEY"] = KEY
     assert main("schedule", "c.csv") == 0
     err = main.read().err
@@ -205,6 +236,48 @@ def test_key_where_the_line_looks_for_it(main: Main) -> None:
     assert main.read_json()["warnings"] == []
     assert main("schedule", "c.csv", "--sandbox", "--json") == 0
     assert main.read_json()["warnings"] == []
+
+
+def test_refusal_of_the_night(main: Main) -> None:
+    """A file that its run would refuse is found at once, by its structure or by a guard; nothing is written."""
+    key_file()
+    given = ["--api-key-file", "key", "--json"]
+    refusals = {
+        write("C1;x", name="a.csv", header="Réf;firstname"): "none of the first 20 rows is a header with a contactId column",
+        write("C 1;x", "C 2;y", "C3;z", name="b.csv"): "2 of 3 rows are invalid, more than 50 %",
+        write(name="c.csv"): "c.csv has no data row",
+    }
+    for path, sentence in refusals.items():
+        before = {*Path().iterdir()}
+        assert main("schedule", path, *given) == 0
+        (warning,) = main.read_json()["warnings"]
+        assert warning.startswith("As the file is now, its run would be refused. ")
+        assert sentence in warning
+        assert {*Path().iterdir()} == before
+    assert main("schedule", "b.csv", *given, "--max-invalid", "70") == 0
+    assert main.read_json()["warnings"] == []
+
+
+def test_log_that_cannot_be_written(main: Main) -> None:
+    """A log that cannot be written is named, also where the config file has it."""
+    write("C000001;Zoé", name="c.csv")
+    Path("log").mkdir()
+    key_file()
+    for given in (["--log-file", "log"], ["--config", config("log-file = 'log'")]):
+        assert main("schedule", "c.csv", "--api-key-file", "key", *given, "--json") == 0
+        assert main.read_json()["warnings"] == [
+            "The log log cannot be written: check its folder and its permissions, or --log-file."
+        ]
+
+
+@requires_root
+def test_schedule_of_another_user(main: Main) -> None:
+    """A key file of another user is named, since the job would not be its owner's."""
+    write("C000001;Zoé", name="c.csv")
+    os.chown(key_file(), 65534, -1)
+    assert main("schedule", "c.csv", "--api-key-file", "key", "--json") == 0
+    (warning,) = main.read_json()["warnings"]
+    assert "and this is root: each user has a ledger of their own" in warning
 
 
 def test_service_mounts_the_default_state_folder(main: Main) -> None:

@@ -37,6 +37,7 @@ CODES = {
     "contact-sync schedule contacts.csv --api-key-file /etc/contact-sync.key": 0,
     "contact-sync doctor": 0,
     "contact-sync doctor --api-key-file /etc/contact-sync.key": 0,
+    "sudo -u contacts contact-sync doctor --api-key-file /etc/contact-sync.key": 0,
     "contact-sync run /srv/inbox/": 0,
     "contact-sync run /srv/contacts/contacts.csv /srv/inbox/": 0,
     "contact-sync pull -o all.xlsx": 6,

@@ -1,0 +1,41 @@
+"""What would keep a scheduled run from sending: its options, its key, its log and its file, examined as cron would find them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from contact_sync.cli import build_settings
+from contact_sync.cli.logging import check_log
+from contact_sync.cli.output_files import check_output_files
+from contact_sync.cli.program import Context
+from contact_sync.cli.progress import Progress
+from contact_sync.errors import ConfigError, ContactSyncError
+from contact_sync.files.users import key_warnings
+from contact_sync.i18n import _
+from contact_sync.sync.refusals import refusals_of
+
+
+def warnings_of(run: Context) -> Iterator[str]:
+    """Yield a sentence for each problem of a run with the parsed options of `run`; nothing is changed.
+
+    Files and folders that are missing are left to the caller.
+    """
+    options = {**run.params, "source": run.params["sources"][0]}
+    source: Path = options["source"]
+    try:
+        settings = build_settings.for_run(run, options)
+    except ConfigError as error:
+        yield str(error)
+        settings = build_settings.for_check(run, options)
+    yield from key_warnings(settings.account)
+    log_file: Path | None = options["log_file"]
+    try:
+        check_output_files(options, [source])
+        if log_file and log_file.parent.exists():
+            check_log(log_file)
+    except ContactSyncError as error:
+        yield str(error)
+    if os.path.isfile(source):  # noqa: PTH113 - which does not raise
+        with Progress(run.obj.console.streams.stderr, shown=True) as progress:
+            refusals = refusals_of(settings, progress)
+        yield from (_("As the file is now, its run would be refused. {reason}", reason=reason) for reason in refusals)
