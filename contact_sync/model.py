@@ -683,6 +683,8 @@ class Summary:
     reasons: list[str] = dataclasses.field(default_factory=list)  # sentences on why the run ended early
     findings: list[str] = dataclasses.field(default_factory=list)
     warnings: list[str] = dataclasses.field(default_factory=list)
+    checks: list[str] = dataclasses.field(default_factory=list)
+    """Sentences on what only a person can judge in the file, also where nothing of it is new, for reports that last."""
     notes: list[str] = dataclasses.field(default_factory=list)  # sentences on corrections that were made
     causes: list[Cause] = dataclasses.field(default_factory=list)
     outputs: dict[str, Path] = dataclasses.field(default_factory=dict)  # name of another report format → its report

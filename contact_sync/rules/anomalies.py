@@ -3,7 +3,7 @@
 import re
 from array import array
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import compress
 from operator import neg, sub
 
@@ -84,14 +84,16 @@ class Damage:
         """Return the numbers of the rows whose contactId was rounded to 15 digits, none when it may be chance."""
         return self._rounded if len(self._rounded) == self._long >= MIN_ROUNDED else ()
 
-    def warnings(self, columns: Mapping[str, Column]) -> list[str]:
-        """Return warnings for the operator; `columns` are those of the fields."""
+    def signs(self, columns: Mapping[str, Column]) -> tuple[list[str], list[str]]:
+        """Return warnings for the operator, and the sentences for reports; `columns` are those of the fields.
+
+        Numbers that contacts share are in a report in every run, and a warning only when a contact that has one is sent.
+        """
         self._end_series()
-        return [
-            *(self._warn_series(columns[PHONE].place) if self._series else ()),
-            *(self._warn_shared(columns[PHONE].place) if PHONE in columns else ()),
-            *(self._warn_dates(columns[DATE].place) if DATE in columns else ()),
-        ]
+        series = self._warn_series(columns[PHONE].place) if self._series else []
+        fresh, shared = self._warn_shared(columns[PHONE].place) if PHONE in columns else ([], [])
+        dates = self._warn_dates(columns[DATE].place) if DATE in columns else []
+        return [*series, *fresh, *dates], [*series, *shared, *dates]
 
     def _warn_series(self, place: str) -> list[str]:
         rows = ", ".join(_("{first} to {last}", first=first, last=last) for first, last in self._series[:_SHOWN])
@@ -104,9 +106,10 @@ class Damage:
         )
         return [sentence]
 
-    def _warn_shared(self, place: str) -> list[str]:
+    def _warn_shared(self, place: str) -> tuple[list[str], list[str]]:
+        """Return a sentence about the numbers of which a contact is sent, and one about all."""
         if not has_repeated(array("q", filter(None, self._phones))):
-            return []
+            return [], []
         import numpy as np  # noqa: PLC0415 - as in `has_repeated`
 
         phones, ids, rows = (np.frombuffer(values, dtype=np.int64) for values in (self._phones, self._ids, self._rows))
@@ -115,22 +118,11 @@ class Damage:
         [at] = np.nonzero(np.isin(phones, repeated[counts > 1]))
         # Several rows of one contact agree, or are flagged.
         contacts, count = np.unique(np.unique(np.column_stack((phones[at], ids[at])), axis=0)[:, 0], return_counts=True)
-        shared = np.intersect1d(contacts[count > 1], phones[at][is_sent[at]])
-        if not shared.size:
-            return []
+        shared = contacts[count > 1]
+        sent = {*np.intersect1d(shared, phones[at][is_sent[at]]).tolist()}
         [at] = np.nonzero(np.isin(phones, shared))
-        groups: dict[int, list[int]] = {}
-        for phone, row in zip(phones[at].tolist(), np.abs(rows[at]).tolist(), strict=True):
-            if phone in groups or len(groups) < LISTED:
-                groups.setdefault(phone, []).append(row)
-        warning = ngettext(
-            "In {place}, {count} phone number belongs to several contacts (rows {rows}): check it.",
-            "In {place}, {count} phone numbers each belong to several contacts (rows {rows}): check them.",
-            shared.size,
-            place=place,
-            rows=listed_groups([*groups.values()], shared.size - len(groups)),
-        )
-        return [warning]
+        found = list(zip(phones[at].tolist(), np.abs(rows[at]).tolist(), strict=True))
+        return _shared(place, len(sent), [each for each in found if each[0] in sent]), _shared(place, shared.size, found)
 
     def _warn_dates(self, place: str) -> list[str]:
         dates = ((count, date) for date, count in self._dates.items() if date)
@@ -138,6 +130,22 @@ class Damage:
         if count < MIN_SAME_DATES or 2 * count <= rows:
             return []
         return [_("In {place}, {count} of {rows} rows have the same date: check them.", place=place, count=count, rows=rows)]
+
+
+def _shared(place: str, count: int, found: Iterable[tuple[int, int]]) -> list[str]:
+    """Return a sentence about `count` phone numbers that contacts share, with their rows, if there are any."""
+    groups: dict[int, list[int]] = {}
+    for phone, row in found:
+        if phone in groups or len(groups) < LISTED:
+            groups.setdefault(phone, []).append(row)
+    sentence = ngettext(
+        "In {place}, {count} phone number belongs to several contacts (rows {rows}): check it.",
+        "In {place}, {count} phone numbers each belong to several contacts (rows {rows}): check them.",
+        count,
+        place=place,
+        rows=listed_groups([*groups.values()], count - len(groups)),
+    )
+    return [sentence] if count else []
 
 
 def deviations(earlier: Sequence[Workload], current: Workload) -> list[str]:

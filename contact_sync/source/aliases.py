@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from contact_sync.errors import ConfigError
 from contact_sync.model import FIELDS, ID, PHONE
+from contact_sync.rules.words import bare, folded
 
 _ALIASES = {
     ID: "idcontact id identifiant identifiantcontact contactidentifiant idducontact identifiantducontact",
@@ -47,23 +48,19 @@ _LONGEST = 200  # characters of a header that count; a longer text is none
 
 def normalise_header(header: str) -> str:
     """Return `header` in the form that is compared: only lower-case ASCII letters and digits."""
-    return re.sub("[^a-z0-9]", "", _fold(header[:_LONGEST]))
+    return bare(header[:_LONGEST])
 
 
 def names_in(cells: Sequence[str]) -> list[int]:
     """Return the positions of cells that are a name of a field; faster than a look at each of many."""
     text = "\n".join(cells)
-    names = text.lower().split("\n") if _is_plain(text) else re.sub("[^a-z0-9\n]", "", _fold(text)).split("\n")
+    names = text.lower().split("\n") if _is_plain(text) else re.sub("[^a-z0-9\n]", "", folded(text)).split("\n")
     if _FIELD_OF.keys().isdisjoint(names):
         return []
     return [position for position, cell in enumerate(cells) if normalise_header(cell) in _FIELD_OF]
 
 
 _is_plain = re.compile("[0-9A-Za-z\n]*").fullmatch
-
-
-def _fold(text: str) -> str:
-    return unicodedata.normalize("NFKD", text.casefold().replace("œ", "oe").replace("æ", "ae")).casefold()
 
 
 _CANONICAL = {normalise_header(name): name for name in (ID, *FIELDS)}

@@ -18,8 +18,8 @@ from contact_sync.packed import checksums, pack
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts
 from contact_sync.rules.date_order import DateOrder
+from contact_sync.rules.deletion import DELETED, DeletionMarks
 from contact_sync.settings import Settings
-from contact_sync.source.deletion import DELETED, DeletionMarks
 from contact_sync.source.second_header import HeaderSearch
 from contact_sync.sync.base import Bases
 from contact_sync.sync.duplicates import GROUP, RowHashes, resolve_duplicates
@@ -45,6 +45,7 @@ class StageResult(NamedTuple):
     edits: Mapping[str, int]  # field → rows of a pulled file in which it was edited
     hidden: Sequence[int]  # numbers of the rows for which the source is refused; they are not counted as invalid
     columns: Mapping[str, Column] = NO_COLUMNS  # those of the fields
+    checks: Sequence[str] = ()  # sentences on what only a person can judge
 
 
 def stage(
@@ -120,7 +121,8 @@ def stage(
         _flag(ambiguous, order.violation, ledger)
     _flag(damage.rounded(), Violation("id-rounded", ID), ledger)
     resolve_duplicates(hashes, ledger, settings.source.duplicates)
-    source.warnings += damage.warnings(source.layout.columns_of_fields)
+    warnings, checks = damage.signs(source.layout.columns_of_fields)
+    source.warnings += warnings
     if not bases:
         source.warnings += validator.no_value_words.warnings(rows, source.layout.columns_of_fields)
     invalid = ledger.count(Outcome.INVALID, without=NOTHING_TO_SEND)
@@ -138,6 +140,7 @@ def stage(
         bases.edits if bases else {},
         source.hidden,
         source.layout.columns_of_fields,
+        checks,
     )
 
 

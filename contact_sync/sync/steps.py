@@ -81,6 +81,7 @@ class Steps:
                 )
             )
         summary.warnings = source.warnings = [*ledger.warnings, *source.warnings]
+        summary.checks = [*staged.checks]
         summary.findings, columns = source.findings, source.layout.columns_of_fields
         summary.notes = [
             ngettext(

@@ -64,3 +64,14 @@ def test_check(main: Main) -> None:
     assert main("check", "contacts.csv", "--page", "p.html") == 0
     assert [found[:2] for found in results("contacts.check.csv")] == [("ready", ""), ("duplicate", ""), ("ready", "")]
     assert "3 of 3 rows are ready to be sent." in Path("p.html").read_text(encoding="utf-8")
+
+
+def test_shared_phone_numbers_in_reports(main: Main) -> None:
+    """Contacts that share a number are something to check in the workbook and once in the page, and no error."""
+    path = write("C1;0612345678", "C2;0612345678", "C3;0612345679", header="contactId;phoneNumber")
+    assert main("check", path, "--workbook", "w.xlsx", "--page", "p.html") == 0
+    sentence = "In “phoneNumber” (column B), 1 phone number belongs to several contacts (rows 2 and 3): check it."
+    first = openpyxl.load_workbook("w.xlsx").worksheets[0]
+    texts = [cell.value for row in first.iter_rows() for cell in row if cell.value]
+    assert texts[1:] == ["No row needs attention.", sentence]
+    assert Path("p.html").read_text(encoding="utf-8").count(sentence) == 1

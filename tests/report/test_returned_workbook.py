@@ -132,6 +132,30 @@ def test_rows_about_several_fields_and_about_none(tmp_path: Path) -> None:
     assert [cell.value for cell in book.worksheets[0][4][1:3]] == [None, None]
 
 
+def test_mark_for_deletion(tmp_path: Path) -> None:
+    """A mark for deletion is a wrong cell, also in a column that is not sent: red, with the comment, and linked."""
+    head, rows = [*HEAD, ""], [["C1", "Zoé", "06", "A SUPPRIMER", "supprimé"], ["C2", "Ana", "0612345678", "à vous", ""]]
+    path = workbook_of(tmp_path / "c.xlsx", head, *rows)
+    about = {"": "Marked.", "phoneNumber": "No such number."}
+    both = Line([], 2, "invalid", "row-deleted,phone-unknown", "phoneNumber", "Marked. No.", 0, None, "", "", sentences=about)
+    for place in (path, csv_of(tmp_path / "c.csv", [head, *rows])):
+        back, _ = returned(place, both._replace(number=2), place=tmp_path / f"{place.suffix}.xlsx")
+        book = openpyxl.load_workbook(back)
+        sheet = book.worksheets[1]
+        red = [cell for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == RED]
+        assert [cell.coordinate for cell in red] == ["C2", "D2", "E2"]
+        comments = [cell.comment.text for cell in red if cell.comment]
+        assert comments == [f"{SIGNATURE} {text}" for text in ("No such number.", "Marked.", "Marked.")]
+        assert [cell.value for cell in book.worksheets[0][3][1:3]] == [
+            "phoneNumber (C)\nnote (D)\n(E)",
+            "06\nA SUPPRIMER\nsupprimé",
+        ]
+    only = both._replace(code="row-deleted", fields="", sentences={})
+    book = openpyxl.load_workbook(returned(path, only)[0])
+    assert book.worksheets[0]["A3"].hyperlink.location == "'Clients'!D2"
+    assert book["Clients"]["D2"].comment.text == f"{SIGNATURE} Marked. No."
+
+
 def test_look_of_the_sheet_of_rows_to_fix(tmp_path: Path) -> None:
     """The sheet names the file to replace and its fonts, shows whole messages, and prints on the width of a page."""
     long = Line([], 3, "invalid", "phone-unknown", "phoneNumber", "Write it. " * 20, 0, None, "", "")

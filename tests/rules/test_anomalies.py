@@ -38,20 +38,20 @@ def counting(length: int, start: int = 33600000001) -> list[int | None]:
 def test_series_of_phone_numbers_is_reported(chunk: int) -> None:
     """Numbers that count up by one are reported with their rows, wherever a chunk ends."""
     others: list[int | None] = [33612000000, 33611000000, None]
-    (warning,) = observed([*others, *counting(7), None, *counting(MIN_SERIES, 33600001000)], chunk=chunk).warnings(COLUMNS)
+    (warning,) = observed([*others, *counting(7), None, *counting(MIN_SERIES, 33600001000)], chunk=chunk).signs(COLUMNS)[0]
     assert warning.startswith("In rows 5 to 11, 13 to 17 of “Mobile” (column D), each phone number is the one above plus one")
 
 
 def test_series_does_not_continue_over_other_numbers() -> None:
     """A number that continues a series by chance, after other numbers at the end of the next chunk, is not part of it."""
     phones = [*counting(4), 33600000900, 33600000700, 33600000005]
-    assert observed(phones, chunk=4).warnings(COLUMNS) == []
+    assert observed(phones, chunk=4).signs(COLUMNS)[0] == []
 
 
 def test_only_the_first_series_are_listed() -> None:
     """Of many series the first three are listed, with the number of further ones."""
     phones = [number for start in range(1, 6) for number in counting(MIN_SERIES, 33600000000 + 1000 * start)]
-    (warning,) = observed(phones).warnings(COLUMNS)
+    (warning,) = observed(phones).signs(COLUMNS)[0]
     assert "In rows 2 to 6, 7 to 11, 12 to 16 and 2 more times of “Mobile” (column D)" in warning
 
 
@@ -63,37 +63,39 @@ def test_series_has_a_minimum_length(phones: list[int | None], chunk: int) -> No
         and [number - phones[start] for number in phones[start : start + MIN_SERIES]] == list(range(MIN_SERIES))  # type: ignore[operator]
         for start in range(len(phones) - MIN_SERIES + 1)
     )
-    assert any("plus one" in warning for warning in observed(phones, chunk=chunk).warnings(COLUMNS)) == expected
+    assert any("plus one" in warning for warning in observed(phones, chunk=chunk).signs(COLUMNS)[0]) == expected
 
 
 @pytest.mark.parametrize("chunk", [1, 1000])
 def test_phone_number_of_two_contacts(chunk: int) -> None:
     """A phone number of several contacts is reported with its column and rows, wherever they stand."""
     phones: list[int | None] = [33600000100, None, 33600000300, 33600000100, None]
-    assert observed(phones, chunk=chunk).warnings(COLUMNS) == [
+    assert observed(phones, chunk=chunk).signs(COLUMNS)[0] == [
         "In “Mobile” (column D), 1 phone number belongs to several contacts (rows 2 and 5): check it."
     ]
 
 
 def test_several_phone_numbers_of_several_contacts() -> None:
     """Of very many such numbers the first ones are listed."""
-    (warning,) = observed([33600000100 * (1 + n % 7) for n in range(14)]).warnings(COLUMNS)
+    (warning,) = observed([33600000100 * (1 + n % 7) for n in range(14)]).signs(COLUMNS)[0]
     rows = "2 and 9; 3 and 10; 4 and 11; 5 and 12; 6 and 13 and 2 more"
     assert warning.endswith(f"7 phone numbers each belong to several contacts (rows {rows}): check them.")
 
 
 def test_phone_number_of_one_contact() -> None:
     """The rows of one contact are not reported, nor are rows without a number."""
-    assert observed([33600000100] * 9 + [None] * 9, ["C1"] * 9 + ["C2"] * 9).warnings(COLUMNS) == []
+    assert observed([33600000100] * 9 + [None] * 9, ["C1"] * 9 + ["C2"] * 9).signs(COLUMNS)[0] == []
 
 
 def test_phone_number_that_was_reported_before() -> None:
-    """Contacts that share a number are reported when one of them is to be sent, not again each night."""
+    """Contacts that share a number are reported when one of them is to be sent, not again each night, but stay in reports."""
     rows = range(2, 6), ["C1", "C2", "C3", "C4"], list(map(payload, [33600000100, 33600000100, 33600000300, 33600000500]))
     for to_send, is_reported in ([], False), ([2, 3], False), ([1], True), ([0, 2], True):
         damage = Damage()
         damage.observe(*rows, to_send)
-        assert bool(damage.warnings(COLUMNS)) == is_reported
+        warnings, checks = damage.signs(COLUMNS)
+        assert bool(warnings) == is_reported
+        assert checks == ["In “Mobile” (column D), 1 phone number belongs to several contacts (rows 2 and 3): check it."]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_one_date_in_most_rows(same: int, others: int, *, is_reported: bool) -> 
     payloads = [tuple(day if field == "date" else None for field in FIELDS) for day in days]
     damage.observe(range(2, 2 + len(days)), [f"C{n}" for n in range(len(days))], payloads, [])
     sentence = f"In “Naissance” (column E), {same} of {same + others} rows have the same date: check them."
-    assert damage.warnings(COLUMNS) == ([sentence] if is_reported else [])
+    assert damage.signs(COLUMNS)[0] == ([sentence] if is_reported else [])
 
 
 def test_rounded_ids() -> None:

@@ -115,7 +115,8 @@ def when(run: str) -> Markup:
 def _notices(summary: Summary) -> Markup:
     stopped, warning = element("b", _("Stopped:")), element("b", _("Warning:"))
     items = [element("li", stopped, " ", reason) for reason in summary.reasons]
-    items += [element("li", warning, " ", text, class_="warning") for text in summary.warnings]
+    texts = dict.fromkeys([*summary.warnings, *summary.checks])
+    items += [element("li", warning, " ", text, class_="warning") for text in texts]
     return element("ul", *items, class_="notices") if items else NOTHING
 
 

@@ -60,7 +60,8 @@ def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int
     for row, line in enumerate(islice(lines, most), 1):
         wrong: dict[int, str] = {}  # column → its field
         if line.needs_attention:
-            wrong = {column_of[mapping[field]]: field for field in sheets.wrong_fields(line, mapping)}
+            cells = sheets.wrong_cells(line, layout)
+            wrong = {column_of[position]: field for position, field in cells.items() if position in column_of}
             cell = xl_rowcol_to_cell(row, next(iter(wrong), column_of[mapping[ID]]))
             found.append(sheets.fix_of(line, layout, sheets.place_of(sheets.SHEET, cell)))
         for column, position in enumerate(shown):

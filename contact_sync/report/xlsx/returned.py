@@ -116,7 +116,7 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
         if cell.column in columns and cell.row > original.header:
             cell.value = None
             cell.fill = PatternFill()
-    of_fields, comments = layout.columns_of_fields, sheets.COMMENTS
+    comments = sheets.COMMENTS
     known: _Styles = {}
     at = layout.base_position
     base = None if at is None else column_index_from_string(layout.letters[at])
@@ -125,13 +125,14 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
         if line.base and base is not None:
             sheet.cell(line.number, base).value = line.base
         if line.needs_attention:
-            fields = sheets.wrong_fields(line, layout.mapping)
-            for field in fields:
-                cell = sheet[f"{of_fields[field].letter}{line.number}"]
+            wrong = sheets.wrong_cells(line, layout)
+            for position, field in wrong.items():
+                cell = sheet[f"{layout.letters[position]}{line.number}"]
                 if not isinstance(cell, MergedCell):  # the first of merged cells shows for all of them
                     _mark(cell, sheets.comment_of(line, field) if comments else "")
                     comments -= comments > 0
-            place = sheets.place_of(sheet.title, f"{of_fields[fields[0] if fields else ID].letter}{line.number}")
+            first = next(iter(wrong), layout.mapping[ID])
+            place = sheets.place_of(sheet.title, f"{layout.letters[first]}{line.number}")
             yield sheets.fix_of(line, layout, place)
 
 

@@ -1,11 +1,11 @@
 """Cells of a workbook and its sheet of rows to fix, for openpyxl (`returned`) and for XlsxWriter (`new`)."""
 
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from openpyxl.utils import quote_sheetname
 
+from contact_sync.display import shorten
 from contact_sync.i18n import _
 from contact_sync.model import (
     ID,
@@ -14,6 +14,7 @@ from contact_sync.model import (
     MARK,
     REPEATS_LEFT,
     REPEATS_WRONG,
+    ROW,
     VERBATIM,
     Layout,
     Line,
@@ -22,6 +23,7 @@ from contact_sync.model import (
     readable,
 )
 from contact_sync.report import csv
+from contact_sync.rules.deletion import DELETED, is_mark
 from contact_sync.rules.formula import escape
 
 SIGNATURE = "[contact-sync]"  # start of the text that contact-sync adds to a comment, which may be an operator's
@@ -123,9 +125,13 @@ class Cell(NamedTuple):
     place: str = ""
 
 
-def wrong_fields(line: Line, mapping: Mapping[str, int]) -> list[str]:
-    """Return the fields with a column that the line is about."""
-    return [field for field in line.fields.split(",") if field in mapping]
+def wrong_cells(line: Line, layout: Layout) -> dict[int, str]:
+    """Return the position of each wrong cell of a line → its field; `ROW` for a mark for deletion in another column."""
+    wrong = {layout.mapping[field]: field for field in line.fields.split(",") if field in layout.mapping}
+    if DELETED in line.code.split(","):
+        sent = {*layout.mapping.values()}
+        wrong |= {at: ROW for at, cell in enumerate(line.cells) if at not in sent and is_mark(cell)}
+    return wrong
 
 
 def comment_of(line: Line, field: str) -> str:
@@ -135,10 +141,9 @@ def comment_of(line: Line, field: str) -> str:
 
 def fix_of(line: Line, layout: Layout, place: str) -> list[Cell]:
     """Return the row for a line whose first wrong cell is at `place`, with its cells without the mark that a report adds."""
-    mapping, columns = layout.mapping, layout.columns_of_fields
-    fields = wrong_fields(line, mapping)
-    names = [f"{columns[field].name} ({columns[field].letter})" for field in fields]
-    cells = [line.cells[mapping[field]].removesuffix(MARK).rstrip() for field in (ID, *fields)]
+    columns, wrong = layout.columns_of_fields, wrong_cells(line, layout)
+    names = [f"{shorten(layout.columns[at]) or field} ({layout.letters[at]})".lstrip() for at, field in wrong.items()]
+    cells = [line.cells[at].removesuffix(MARK).rstrip() for at in (layout.mapping[ID], *wrong)]
     message = columns[line.fields].left_off(line.message) if line.fields in columns else line.message
     texts = ("\n".join(names), "\n".join(cell or _("(empty)") for cell in cells[1:]), message, cells[0])
     outcome = Cell(Outcome(line.outcome).named, Style(fill_of(line), wrapped=True))
@@ -152,7 +157,7 @@ def fixes_title(summary: Summary) -> str:
 
 def fixes_notes(summary: Summary, note: str) -> list[str]:
     """Return the sentences above the rows to fix, one a row."""
-    return [*filter(None, [summary.banner]), *summary.reasons, note]
+    return [*filter(None, [summary.banner]), *summary.reasons, note, *summary.checks]
 
 
 def fixes_note(found: int, summary: Summary, sheet: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from contact_sync.i18n import _
 from contact_sync.model import ROW, Chunk, Violation
 from contact_sync.rules.cells import CUSTOM
-from contact_sync.source.aliases import normalise_header
+from contact_sync.rules.words import bare
 
 DELETED = "row-deleted"
 
@@ -34,7 +34,7 @@ class DeletionMarks:
             return
         for place, cells in enumerate(zip(*chunk.rows, strict=True)):
             field = self._fields.get(place, ROW)
-            marked = [at for at, cell in enumerate(cells) if _is_mark(cell)]
+            marked = [at for at, cell in enumerate(cells) if is_mark(cell)]
             if field in CUSTOM and len(marked) >= max(_MIN_USUAL, len(cells) / 2):
                 self._usual.add(place)
             if place not in self._usual:
@@ -43,5 +43,6 @@ class DeletionMarks:
                     chunk.flaws.setdefault(at, []).append(Violation(DELETED, field, {"mark": mark}))
 
 
-def _is_mark(cell: str) -> bool:
-    return len(cell) <= _LONGEST and any(stem in cell.casefold() for stem in _STEMS) and normalise_header(cell) in _WORDS
+def is_mark(cell: str) -> bool:
+    """Return True for a cell that says only that its row is to be deleted."""
+    return len(cell) <= _LONGEST and any(stem in cell.casefold() for stem in _STEMS) and bare(cell) in _WORDS
