@@ -129,7 +129,7 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
         if ID in match_fields(cells, renames).values():
             return SourceError(
                 "{where}: the header on row {row} has contactId but no column to send ({fields}): "
-                "add one, or name it with --map.",
+                "rename a column to one of these, or name it with --map.",
                 where=where,
                 row=number,
                 fields=", ".join(FIELDS),
@@ -140,8 +140,8 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
     if len(parts) == count and (names := _header_names(parts, renames)):
         column = next((shorten(cell) for cell in parts if _ID_WORDS.intersection(words_of(cell)) and cell not in names), "")
         return SourceError(
-            "{where}: row {row} looks like the header ({names}), but none of its columns is recognised as contactId. Name the "
-            'one that has the ids: --map "{column}=contactId".',
+            "{where}: row {row} looks like the header ({names}), but none of its columns is recognised as contactId. Rename "
+            'the one that has the ids to contactId in the file, or give --map "{column}=contactId".',
             where=where,
             row=number,
             names=enumerate_names(names, _SHOWN_NAMES),
@@ -153,13 +153,13 @@ def no_header_error(where: str, rows: Rows, renames: Mapping[str, str], *, is_te
     if len(parts) > count:
         return SourceError(
             "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
-            "contains {shown}. Each line is quoted as one cell. Add the header, or name the column, as "
-            'in --map "Réf client=contactId".',
+            "contains {shown}. Each line is quoted as one cell. Write contactId above the ids in the file, or name "
+            'their column, as in --map "Réf client=contactId".',
             **details,
         )
     return SourceError(
         "{where}: none of the first {searched} rows is a header with a contactId column; row {row} "
-        'contains {shown}. Add the header, or name the column, as in --map "Réf client=contactId".',
+        'contains {shown}. Write contactId above the ids in the file, or name their column, as in --map "Réf client=contactId".',
         **details,
     )
 

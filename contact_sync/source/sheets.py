@@ -227,7 +227,7 @@ def _choose(sheets: Sequence[Worksheet], name: str, options: SourceOptions, *, i
     if len(filled) > 1:
         raise SourceError(
             "{name}: none of the sheets {sheets} has a header with contactId and a column to send in its first "
-            "{searched} rows: add it, or name the columns with --map.",
+            "{searched} rows: write these names above the columns, or name the columns with --map.",
             name=name,
             sheets=_titles(candidates),
             searched=SEARCHED,

@@ -93,7 +93,8 @@ def _warning(header: str, field: str, **shown: str) -> str:
     if field == "firstname" and not _LAST_NAMES.isdisjoint(words_of(header)):
         return _("Column {letter} “{column}” has first and last names together, so it is not sent: make it two columns.", **shown)
     return _(
-        'Column {letter} “{column}” looks like {field} but is not sent: to send it, give --map "{column}={field}".',
+        "Column {letter} “{column}” looks like {field} but is not sent: to send it, rename it to {field}, or give "
+        '--map "{column}={field}".',
         field=field,
         **shown,
     )

@@ -37,7 +37,8 @@ def warnings(header: str, column: list[str], others: str = "custom1") -> list[st
 )
 def test_column_that_looks_like_a_field(header: str, column: list[str], field: str) -> None:
     """A column with the values of a field, or with a word and values that fit, is a warning."""
-    expected = f'Column C “{header}” looks like {field} but is not sent: to send it, give --map "{header}={field}".'
+    advice = f'to send it, rename it to {field}, or give --map "{header}={field}".'
+    expected = f"Column C “{header}” looks like {field} but is not sent: {advice}"
     assert warnings(header, column) == [expected]
 
 
