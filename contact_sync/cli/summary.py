@@ -32,9 +32,14 @@ def _new(place: str, count: int) -> str:
     return ngettext("{rows}, {count} of them new", "{rows}, {count} of them new", count, rows=place)
 
 
+def _unexplained(summary: Summary) -> list[Cause]:
+    """Return the causes that no reason of the stop explains, as that of hidden rows, which has their numbers, does."""
+    return [cause for cause in summary.causes_of_rows if not (cause.code == "row-hidden" and summary.reasons)]
+
+
 def _causes(summary: Summary, most: int, *, example: bool) -> list[str]:
     """Return a line for each cause, or for the most frequent ones and one for the others."""
-    causes = summary.causes_of_rows
+    causes = _unexplained(summary)
     lines = [cause_line(cause, example=example) for cause in causes[:most]]
     if (more := len(causes) - most) > 0:
         lines.append(ngettext("and {count} more cause, in the report.", "and {count} more causes, in the report.", more))
@@ -87,9 +92,9 @@ def short_summary(summary: Summary) -> str:
     reports = first | {name: path for name, path in summary.outputs.items() if name == "page"}
     end = [FORMATS[name].line(path) for name, path in reports.items() if path] or [""]
     end[-1] = " ".join(filter(None, [end[-1], _("(exit code {code})", code=summary.exit_code)]))
-    lines = lines[: _SHORT - len(end) - min(len(summary.causes_of_rows), _FEWEST_CAUSES) - bool(summary.news)]
+    lines = lines[: _SHORT - len(end) - min(len(_unexplained(summary)), _FEWEST_CAUSES) - bool(summary.news)]
     lines += filter(None, [summary.news])
     room = _SHORT - len(end) - len(lines)
-    is_too_many = len(summary.causes_of_rows) > room
+    is_too_many = len(_unexplained(summary)) > room
     lines += _causes(summary, room - is_too_many, example=False)
     return "\n".join([*lines, *end])

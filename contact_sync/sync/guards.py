@@ -14,12 +14,15 @@ MIN_KNOWN = 20  # known contacts below which identity changes are not judged
 def guard(limits: GuardSettings, staged: StageResult) -> Iterator[SourceError]:
     """Yield a refusal for hidden rows, and for each limit that is exceeded: invalid rows, identity changes, emptied fields."""
     if staged.hidden:
-        yield SourceError(
-            "Rows of the file are hidden or filtered out, {count} in all ({rows}), so nothing is sent: show them, or choose "
-            "--hidden include or --hidden skip.",
-            count=len(staged.hidden),
+        sentence = ngettext(
+            "A filter hides {count} row, or it was hidden by hand (row {rows}), so nothing is sent: clear the filter and show "
+            "the row, or choose --hidden include or --hidden skip.",
+            "A filter hides {count} rows, or they were hidden by hand (rows {rows}), so nothing is sent: clear the filter and "
+            "show all rows, or choose --hidden include or --hidden skip.",
+            len(staged.hidden),
             rows=listed(staged.hidden),
         )
+        yield SourceError(sentence)
     if staged.invalid * 100 > limits.max_invalid * staged.rows:
         sentence = ngettext(
             "{count} of {rows} rows is invalid, more than {most} %, so nothing is sent: correct the source, or allow more "

@@ -171,7 +171,8 @@ def test_hidden_rows_are_shown(night: Nights) -> None:
     workbook(("contactId", "firstname"), *rows, hidden=tuple(range(3, 30)))
     ended, err = night("contacts.xlsx")
     assert ended == 4
-    assert "hidden or filtered out, 27 in all (3, 4, 5, 6, 7 and 22 more)" in err
+    assert "A filter hides 27 rows, or they were hidden by hand (rows 3, 4, 5, 6, 7 and 22 more)" in err
+    assert err.count("hidden") == 3  # of which two are the names of options: it is said once
     assert "are invalid, more than" not in err
     lines = Path("contacts.results.csv").read_text(encoding="utf-8-sig").splitlines()
     assert [line.split(";")[2] for line in lines if "row-hidden" in line] == [str(number) for number in range(3, 30)]

@@ -340,7 +340,7 @@ def test_hidden_rows(workspace: Workspace) -> None:
     summary = workspace.run(source=source)
     assert (summary.exit_code, workspace.outcomes()) == (4, ["unchanged", "invalid", "unchanged"])
     (reason,) = summary.reasons
-    assert reason.startswith("Rows of the file are hidden or filtered out, 1 in all (3), so nothing is sent: show them")
+    assert reason.startswith("A filter hides 1 row, or it was hidden by hand (row 3), so nothing is sent: clear the filter")
     first = openpyxl.load_workbook(summary.outputs["workbook"]).worksheets[0]
     assert [first["A1"].value, first["A4"].value] == [reason, 3]
     assert len(workspace.sandbox.calls) == 2
