@@ -515,6 +515,7 @@ class PlanSummary:
     number: str = ""  # of the plan; empty unless a run can be held to it
     output: Path | None = None
     exit_code: int = 0
+    columns: Mapping[str, Column] = dataclasses.field(default_factory=dict)  # of the fields in the source
 
     @property
     def changes(self) -> int:

@@ -175,6 +175,7 @@ def planned(
             plan.make(sender, live)
         steps.count()
         made = plan.summary()
+        made.columns = staged.columns
         if not (shutdown.reasons or plan.failed or (is_read and offline)):
             made.number = ledger.plans.keep(started)
         if draft and output and not shutdown.reasons:

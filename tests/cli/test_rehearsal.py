@@ -146,3 +146,11 @@ def test_inbox_does_not_take_a_rehearsal(main: Main, served: tuple[Sandbox, list
     assert [path.name for path in Path("in").iterdir()] == ["done"]
     ends = {path.name.partition("a.csv")[2] for path in Path("in/done").iterdir()}
     assert ends == {"", ".results.csv", ".rehearsal.csv", ".check.csv"}
+
+
+def test_page_of_a_rehearsal_claims_nothing(main: Main) -> None:
+    """The page of a rehearsal does not say that contacts are in place, but that they would be."""
+    assert main("run", write("C000001;Zoé"), "--sandbox", "--rate", "0", "--page", "p.html") == 0
+    text = Path("p.html").read_text(encoding="utf-8")
+    assert "1 of 1 contacts would be in place." in text
+    assert "is in place" not in text

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Change, Effect, Kind, PlanSummary, Summary
+from contact_sync.model import Change, Column, Effect, Kind, PlanSummary, Summary
 from contact_sync.report.html import plan as html
 from contact_sync.report.plan import COLUMNS, effect_of, is_plan, write
 from contact_sync.report.xlsx import plan as xlsx
@@ -72,6 +72,15 @@ def test_xlsx(tmp_path: Path) -> None:
     fills = [{cell.fill.start_color.rgb[2:] for cell in row[:4]} for row in rows]
     assert fills == [{xlsx.FILLS[change.kind]} for change in CHANGES]
     assert (readme["A1"].value, readme["B1"].value) == ("ABCD-EFGH-JKMN", "<contacts>.xlsx")
+
+
+def test_html_names_the_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page names each field by its column of the file, where it has another header."""
+    monkeypatch.setattr(PLAN, "columns", {"lastname": Column("Nom", "C"), "firstname": Column("firstname", "B")})
+    text = written(tmp_path / "p.html", html.write).read_text(encoding="utf-8")
+    assert "“Nom” (column C)" in text
+    assert ">lastname<" not in text
+    assert ">firstname<" in text
 
 
 def test_html(tmp_path: Path) -> None:

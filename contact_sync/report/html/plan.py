@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import Change, Outcome, PlanSummary, readable
+from contact_sync.model import Change, Outcome, PlanSummary, place_of, readable
 from contact_sync.report.html.markup import element, filled, joined, number, template_of
 from contact_sync.report.plan import legend, lines
 
@@ -36,7 +36,8 @@ def _texts(changes: Iterable[Change], plan: PlanSummary) -> Iterator[str]:
     }
     yield filled(before, parts)
     for change, cells in lines(changes, plan):
-        row, *others = map(str, cells[:-1])
+        row, contact_id, name, field, *others = map(str, cells[:-1])
+        others = [contact_id, name, place_of(field, plan.columns), *others]
         first = element("th", row, scope="row", role="rowheader", data_name=heads[0])
         yield element("tr", first, *(element("td", cell, role="cell") for cell in others), class_=change.kind, role="row") + "\n"
     yield filled(after, parts)

@@ -65,13 +65,8 @@ def _counts(summary: Summary) -> Iterator[str]:
     rows, left, out = number(summary.rows), _left(summary), summary.left_out
     if is_check := summary.purpose is Purpose.CHECK and not summary.outcomes.get(Outcome.UNCHANGED):
         placed = 0  # nothing was sent
-    if summary.rows == placed == 1:
-        yield _("The one contact is in place")
-    elif summary.rows == placed:
-        yield _("All {rows} contacts are in place", rows=rows)
-    elif placed or not (ready or is_check):
-        many = {"count": number(placed), "rows": rows}
-        yield ngettext("{count} of {rows} contacts is in place", "{count} of {rows} contacts are in place", placed, **many)
+    if placed or not (ready or is_check):
+        yield _in_place(summary, placed)
     if ready or is_check:
         many = {"count": number(ready), "rows": rows}
         yield ngettext("{count} of {rows} rows is ready to be sent", "{count} of {rows} rows are ready to be sent", ready, **many)
@@ -88,6 +83,18 @@ def _counts(summary: Summary) -> Iterator[str]:
         yield ngettext("{count} row is left for the next run", "{count} rows are left for the next run", left, count=number(left))
     if out:
         yield ngettext("{count} row was left out", "{count} rows were left out", out, count=number(out))
+
+
+def _in_place(summary: Summary, placed: int) -> str:
+    """Return how many contacts are in place or, after a rehearsal, would be."""
+    many = {"count": number(placed), "rows": number(summary.rows)}
+    if summary.purpose is Purpose.REHEARSAL:
+        return ngettext(
+            "{count} of {rows} contacts would be in place", "{count} of {rows} contacts would be in place", placed, **many
+        )
+    if summary.rows == placed:
+        return _("The one contact is in place") if placed == 1 else _("All {rows} contacts are in place", **many)
+    return ngettext("{count} of {rows} contacts is in place", "{count} of {rows} contacts are in place", placed, **many)
 
 
 def _state(summary: Summary) -> tuple[str, str]:
