@@ -274,7 +274,7 @@ def _run_cells(run: "PastRun", unfinished: str) -> list[str]:
     start = [run.id, _local(run.started), run.source]
     if run.finished is None:
         return [*start, "", unfinished, "", "", ""]
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in run.outcomes.items())
+    outcomes = ", ".join(f"{count} {_named(outcome)}" for outcome, count in run.outcomes.items())
     pace = f"{decimal(run.requests / run.seconds)}/s" if run.requests and run.seconds else ""
     code = "" if run.exit_code is None else _("exit {code}", code=run.exit_code)
     return [*start, code, outcomes, f"{run.seconds:.0f} s", pace, run.reason]
@@ -282,7 +282,14 @@ def _run_cells(run: "PastRun", unfinished: str) -> list[str]:
 
 def _event_cells(event: "Event") -> list[str]:
     moment, row = _local(event.at or event.started), _("row {number}", number=event.number)
-    return [moment, event.outcome, event.code, event.sent or event.fields, event.source, row, event.run]
+    return [moment, _named(event.outcome), event.code, event.sent or event.fields, event.source, row, event.run]
+
+
+def _named(outcome: str) -> str:
+    """Return an outcome as operators read it; one that another version has noted stays."""
+    from contact_sync.model import Outcome  # noqa: PLC0415 - as above
+
+    return Outcome(outcome).named if outcome in {*Outcome} else outcome
 
 
 def _local(stamp: str) -> str:

@@ -176,3 +176,12 @@ def test_allow_forgotten(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     assert main("run", path, *options, "--rate", "0", "--json") == 0
     document = main.read_json()
     assert (document["outcomes"], document["codes"]) == ({"updated": 1, "unprocessed": 1}, {"forgotten": 1})
+
+
+def test_history_in_french(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Outcomes have their French labels in the history of runs and of a contact."""
+    _, options = served
+    assert main("run", write("C000001;Zoé"), *options, "--rate", "0", "-q") == 0
+    for given in ([], ["--contact", "C000001"]):
+        assert main("history", *options, *given, "--lang", "fr") == 0
+        assert "à jour (updated)" in main.read().out

@@ -284,3 +284,11 @@ def test_service_mounts_the_default_state_folder(main: Main) -> None:
     """The service waits for the state folder also where no option names it."""
     assert main("schedule", "c.csv") == 0
     assert f"{Path.home()}/.local/state/contact-sync\n" in main.read().out
+
+
+def test_schedule_in_french(main: Main) -> None:
+    """What is said to a person in the instructions is French; the commands stay."""
+    assert main("schedule", "c.csv", "--lang", "fr") == 0
+    out = main.read().out
+    assert "Description=Signaler un échec de contact-sync\n" in out
+    assert "# puis\u202f: systemctl daemon-reload" in out

@@ -45,7 +45,7 @@ ExecStart={systemd}
 
 # /etc/systemd/system/contact-sync-failed.service
 [Unit]
-Description=Report a failed run of contact-sync
+Description={failed}
 [Service]
 Type=oneshot
 ExecStart=/bin/sh -c 'journalctl --unit contact-sync.service --since "-1 day" --output cat | mail -s contact-sync ops@example.org'
@@ -56,7 +56,7 @@ OnCalendar=*-*-* {at}
 Persistent=true
 [Install]
 WantedBy=timers.target
-# then: systemctl daemon-reload && systemctl enable --now contact-sync.timer
+# {then} systemctl daemon-reload && systemctl enable --now contact-sync.timer
 """
 
 
@@ -166,6 +166,8 @@ def instructions(source: Path, at: str, rest: Sequence[str], program: str, state
         source=path.replace("%", "%%"),
         paths=" ".join(_quoted(each).replace("$$", "$") for each in paths),  # only commands have variables
         user=user,
+        failed=_("Report a failed run of contact-sync").replace("%", "%%"),
+        then=_("then:"),
         systemd=" ".join(map(_quoted, arguments)),
         at=at,
     )
