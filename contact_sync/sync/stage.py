@@ -95,7 +95,6 @@ def stage(
                 to_send = [position for position in valid if position not in unchanged]
             overtaken |= _newer(verdicts, to_send, ages, edited, ledger)
         superseded += sum(reason.code != EDITED_LATE for reason in overtaken.values())
-        base = source.base_position if bases else None
         block = _block_of(
             chunk,
             verdicts,
@@ -105,7 +104,7 @@ def stage(
             cells=cells,
             may_clear=bases is not None or settings.source.blank == "clear" or b"<" in cells,  # of `<clear>`
             ages=ages,
-            base=base,
+            base=source.base_position if bases else None,
             sending=pending,
         )
         ledger.stage(block)

@@ -61,8 +61,8 @@ def test_rehearsal_has_its_own_index(main: Main, served: tuple[Sandbox, list[str
         assert main("run", "in", "b.csv", *more, "--rate", "0", "--page", "pages") == 0
     assert not Path("pages/index.html").exists()
     assert [title for _, title in lines_of("pages/index.rehearsal.html")] == [
-        "[rehearsal] b.csv: The one contact is in place.",
-        "[rehearsal] a.csv: The one contact is in place.",
+        "[rehearsal] b.csv: The one contact would be in place.",
+        "[rehearsal] a.csv: The one contact would be in place.",
     ]
     assert len(lines_of("pages/index.check.html")) == 2
 

@@ -152,5 +152,5 @@ def test_page_of_a_rehearsal_claims_nothing(main: Main) -> None:
     """The page of a rehearsal does not say that contacts are in place, but that they would be."""
     assert main("run", write("C000001;Zoé"), "--sandbox", "--rate", "0", "--page", "p.html") == 0
     text = Path("p.html").read_text(encoding="utf-8")
-    assert "1 of 1 contacts would be in place." in text
+    assert "The one contact would be in place." in text
     assert "is in place" not in text

@@ -89,6 +89,8 @@ def _in_place(summary: Summary, placed: int) -> str:
     """Return how many contacts are in place or, after a rehearsal, would be."""
     many = {"count": number(placed), "rows": number(summary.rows)}
     if summary.purpose is Purpose.REHEARSAL:
+        if summary.rows == placed:
+            return _("The one contact would be in place") if placed == 1 else _("All {rows} contacts would be in place", **many)
         return ngettext(
             "{count} of {rows} contacts would be in place", "{count} of {rows} contacts would be in place", placed, **many
         )
