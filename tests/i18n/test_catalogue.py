@@ -2,7 +2,6 @@
 
 import ast
 import re
-from functools import lru_cache
 from pathlib import Path
 from string import Formatter
 
@@ -18,7 +17,6 @@ def _placeholders(code: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(CATALOGUE[code]) if name}
 
 
-@lru_cache
 def _constants() -> set[str]:
     """Return every string literal of the program, except those of the catalogue."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py") if path.name != "catalogue.py"]
@@ -35,10 +33,9 @@ def test_sentence_is_well_formed(code: str) -> None:
     assert "{" not in message
 
 
-@pytest.mark.parametrize("code", CATALOGUE)
-def test_every_code_is_used(code: str) -> None:
+def test_every_code_is_used() -> None:
     """The program uses every code of the catalogue."""
-    assert code in _constants()
+    assert CATALOGUE.keys() - _constants() == set()
 
 
 def test_every_violation_fills_its_sentence() -> None:

@@ -174,12 +174,12 @@ def _bound(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize(("english", "french"), PAIRS)
-def test_french_sentence_matches_the_english_one(english: str, french: str) -> None:
+def test_french_sentences_match_the_english_ones() -> None:
     """A French sentence has the placeholders of the English one and follows French typography."""
-    assert placeholders(french) == placeholders(english)
-    assert typography_errors(french.replace("H?lène", "")) == []
-    assert english.endswith(".") == french.endswith(".")
+    assert [pair for pair in PAIRS if len({frozenset(placeholders(sentence)) for sentence in pair}) > 1] == []
+    assert [pair for pair in PAIRS if len({sentence.endswith(".") for sentence in pair}) > 1] == []
+    found = {french: typography_errors(french.replace("H?lène", "")) for _english, french in PAIRS}
+    assert {french: errors for french, errors in found.items() if errors} == {}
 
 
 @pytest.mark.parametrize(
@@ -210,13 +210,13 @@ def test_correct_typography_passes() -> None:
     assert not typography_errors(f'«{THIN}{{a:g}}{THIN}»{THIN}: 10{THIN}%, <?> http://x 500=5%, --map "a b=c".')
 
 
-@pytest.mark.parametrize("name", sorted(TREES))
-def test_errors_are_translated(name: str) -> None:
+def test_errors_are_translated() -> None:
     """No error for operators is an untranslated English sentence."""
-    for call in _calls(TREES[name], *ERRORS):
-        assert not (call.args and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)), ast.unparse(call)
-    for call in _calls(TREES[name], "RefusedError"):
-        assert not _literals(call), ast.unparse(call)
+    for name, tree in TREES.items():
+        for call in _calls(tree, *ERRORS):
+            assert not (call.args and isinstance(call.args[0], ast.JoinedStr | ast.BinOp)), (name, ast.unparse(call))
+        for call in _calls(tree, "RefusedError"):
+            assert not _literals(call), (name, ast.unparse(call))
 
 
 def test_english_is_the_default() -> None:
@@ -226,11 +226,12 @@ def test_english_is_the_default() -> None:
 
 
 @pytest.mark.usefixtures("french")
-@pytest.mark.parametrize(("english", "translation"), [pair for pair in FRENCH.items() if isinstance(pair[0], str)])
-def test_translation_is_used(english: str, translation: str) -> None:
+def test_translations_are_used() -> None:
     """A sentence with a translation is never printed in English."""
-    filled = dict.fromkeys(placeholders(english), 7)
-    assert _(english, **filled) == translation.format(**filled)
+    for english, translation in FRENCH.items():
+        if isinstance(english, str) and isinstance(translation, str):
+            filled = dict.fromkeys(placeholders(english), 7)
+            assert _(english, **filled) == translation.format(**filled)
 
 
 @pytest.mark.usefixtures("french")

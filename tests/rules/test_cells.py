@@ -61,10 +61,9 @@ def code(reading: Reading) -> str:
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("cell", BLANKS)
-def test_cell_without_visible_characters_is_blank(field: str, cell: str) -> None:
+def test_cell_without_visible_characters_is_blank(field: str) -> None:
     """A cell without a visible character is blank, whatever it is made of."""
-    assert read(field, cell) is BLANK
+    assert [cell for cell in BLANKS if read(field, cell) is not BLANK] == []
 
 
 @pytest.mark.parametrize("cell", BLANKS)
@@ -333,13 +332,13 @@ ERRORS += [
 
 
 @pytest.mark.parametrize("field", [ID, *FIELDS])
-@pytest.mark.parametrize("error", ERRORS)
-def test_cell_error(field: str, error: str) -> None:
+def test_cell_error(field: str) -> None:
     """A spreadsheet error is flagged with its name in every field."""
-    reading = read(field, f" {error} ")
-    assert code(reading) == "cell-error"
-    assert reading.violation
-    assert reading.violation.detail == {"error": error}
+    for error in ERRORS:
+        reading = read(field, f" {error} ")
+        assert code(reading) == "cell-error", error
+        assert reading.violation
+        assert reading.violation.detail == {"error": error}
 
 
 @pytest.mark.parametrize("field", FIELDS[1:])
