@@ -3,10 +3,12 @@
 import asyncio
 import math
 import random
+from bisect import bisect_left
 from collections.abc import Awaitable, Callable, Coroutine
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,13 +49,16 @@ async def take(limiter: Limiter, acquired: int) -> list[float]:
 
 def busiest_second(starts: list[float]) -> int:
     """Return the most starts in any one second."""
-    return max(sum(first <= start < first + 1 - EPSILON for start in starts) for first in starts)
+    return max(bisect_left(starts, first + 1 - EPSILON) - before for before, first in enumerate(starts))
 
 
 def exceeds(starts: list[float], rate: float) -> list[tuple[float, float, int]]:
     """Return the spans of whole seconds, both ends included, that have more than n * `rate` + 1 starts."""
-    spans = ((first, last, number + 1) for position, first in enumerate(starts) for number, last in enumerate(starts[position:]))
-    return [span for span in spans if span[2] > max(1, math.ceil(span[1] - span[0] - EPSILON)) * rate + 1 + EPSILON]
+    at, number = np.array(starts), np.arange(len(starts))
+    counts = number - number[:, None] + 1
+    seconds = np.maximum(1, np.ceil(at - at[:, None] - EPSILON))
+    spans = np.argwhere(counts > seconds * rate + 1 + EPSILON).tolist()
+    return [(starts[first], starts[last], last - first + 1) for first, last in spans]
 
 
 @settings(max_examples=150)

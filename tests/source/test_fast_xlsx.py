@@ -142,8 +142,13 @@ def metadata_of(xml: bytes) -> tuple[object, ...]:
     """Return what a scan finds, for fields in columns A and C and a header in row 2."""
     found = SheetMetadata("here", {1, 3}, 2)
     scan(io.BytesIO(xml), found)
-    merged = {column: [row for row, flag in enumerate(rows) if flag] for column, rows in found.merged.items()}
-    return found.used, found.hidden_columns, [row for row, flag in enumerate(found.hidden_rows) if flag], merged
+    merged = {column: _places_of_ones(rows) for column, rows in found.merged.items()}
+    return found.used, found.hidden_columns, _places_of_ones(found.hidden_rows), merged
+
+
+def _places_of_ones(flags: bytearray) -> list[int]:
+    """Return the rows with a flag; there are a million."""
+    return [one.start() for one in re.finditer(b"\1", flags)]
 
 
 def compare(xml: bytes, width: int = 5, *, is_calculated: bool = True) -> None:
