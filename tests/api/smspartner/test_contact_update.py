@@ -68,7 +68,7 @@ def test_body() -> None:
     assert body == '{"apiKey": "k\\"\\\\", "contactId": "C000001", "contact": {"firstname": "Zoé", "custom1": ""}}'.encode()
 
 
-@given(key=st.text(), contact_id=st.text(), value=st.text(st.characters(codec="utf-8")))
+@given(key=st.text(), contact_id=st.text(), value=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_is_encoded(key: str, contact_id: str, value: str) -> None:
     """Whatever key, contactId and values contain, the body decodes to the same."""
     body = json.loads(ContactUpdate(key).request(row({"custom1": value}, contact_id)).body)
