@@ -48,6 +48,10 @@ def _as_sentence(text: str | Sequence[str] | None) -> Sentence:
     return text if isinstance(text, str) else tuple(text or ())
 
 
+def _forms(string: Sentence) -> tuple[str, ...]:
+    return string if isinstance(string, tuple) else (string,)
+
+
 def catalogue() -> Catalog:
     """Return the French catalogue from its source."""
     with (PACKAGE / "i18n/locale/fr/LC_MESSAGES/contact_sync.po").open("rb") as file:
@@ -64,11 +68,7 @@ def marked_sentences() -> set[Sentence]:
 FRENCH: dict[Sentence, Sentence] = {
     _as_sentence(message.id): _as_sentence(message.string) for message in catalogue() if message.id
 }
-PAIRS = [
-    (english, french)
-    for id_, string in FRENCH.items()
-    for english, french in (zip(id_, string, strict=True) if isinstance(id_, tuple) else [(id_, string)])
-]
+PAIRS = [pair for id_, string in FRENCH.items() for pair in zip(_forms(id_), _forms(string), strict=True)]
 
 
 def _calls(tree: ast.Module, *names: str) -> list[ast.Call]:
@@ -102,10 +102,6 @@ def test_every_sentence_is_translated() -> None:
     assert [
         message.id for message in catalogue() if message.id and (message.fuzzy or not all(_forms(_as_sentence(message.string))))
     ] == []
-
-
-def _forms(string: Sentence) -> tuple[str, ...]:
-    return string if isinstance(string, tuple) else (string,)
 
 
 def test_catalogue_is_compiled() -> None:
