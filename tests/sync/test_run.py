@@ -213,6 +213,7 @@ def test_run(workspace: Workspace) -> None:
     first = workspace.lines()[0]
     assert first.pop("sync_at").endswith("Z")
     assert first.pop("sync_source_at").endswith("Z")
+    assert first.pop("sync_checksum").startswith("x")
     assert list(first.values()) == ["C000001", "Zoé", "", "2", "updated", "", "", "", "1", "200", "200"]
     assert workspace.sandbox.store["C000001"]["firstname"] == "Zoé"
 
