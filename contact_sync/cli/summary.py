@@ -18,13 +18,13 @@ def cause_line(cause: Cause, *, example: bool) -> str:
     """Return one line about all rows that share a cause; with `example`, the sentence of the first of them if they differ."""
     is_safe = cause.code not in QUOTING and (example or cause.is_shared)
     sentence = cause.example if is_safe else cause.in_general
-    if cause.column and cause.column.place not in sentence:
-        sentence = labelled(cause.column.place, sentence)
     place = _("row {row}", row=cause.first)
     if cause.rows > 1:
         place = _("{rows} rows (first: row {first})", rows=cause.rows, first=cause.first)
     if cause.fresh:
         place = _("{rows}, new", rows=place) if cause.rows == 1 else _new(place, cause.fresh)
+    if cause.column and cause.column.place not in (sentence := cause.column.left_off(sentence)):
+        place = f"{place}, {cause.column.place}"
     return labelled(place, sentence)
 
 

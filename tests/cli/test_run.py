@@ -20,7 +20,7 @@ def test_output_of_a_run(main: Main) -> None:
     out, err = main.read()
     assert out == ""
     assert "2 updated" in err
-    assert "row 3: “firstname” (column B): firstname has 33 characters, 32 at most" in err
+    assert "row 3, “firstname” (column B): firstname has 33 characters, 32 at most" in err
     assert main("run", "contacts.csv", "--sandbox", "--rate", "0", "--json", "-q") == 3
     out, err = main.read()
     document = json.loads(out)
