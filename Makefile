@@ -45,9 +45,11 @@ type: dev  ## Check types
 UNMEASURED := $(addprefix tests/,e2e i18n api/test_congestion.py api/test_limiter.py api/smspartner/test_contact_update.py \
 	cli/test_absurd_values.py cli/test_help.py cli/test_options.py cli/test_output_files.py cli/test_process.py ledger/test_torn.py \
 	ledger/test_confirmed_invariant.py rules/test_cells.py rules/test_columns.py rules/test_damaged_text.py source/test_codepages.py \
-	source/test_csv.py source/test_fast_xlsx.py source/test_legacy.py test_architecture.py)
+	source/test_csv.py source/test_fast_xlsx.py source/test_legacy.py sync/test_round_trip.py \
+	sync/test_spreadsheets.py test_architecture.py)
 
-test: export PYTHONDONTWRITEBYTECODE :=  # else each worker and each process that a test starts compiles everything anew
+# Else each worker, and each process that a test starts, compiles everything anew.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: dev  ## Run all the tests, with coverage of what runs in this process
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) $(UNMEASURED:%=--ignore %)
