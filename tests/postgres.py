@@ -7,6 +7,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,56 @@ class Server:
     def url(self, database: str = "postgres", *, port: int | None = None, user: str = "owner") -> str:
         """Return the address of a database, perhaps through a proxy."""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
+
+
+class Proxy:
+    """A proxy on loopback in front of a database that can drop every connection and refuse new ones, or stall."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self._upstream = free_port(), port
+        self._open: list[socket.socket] = []
+        self.is_cut = self.is_stalled = False
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                if self.is_cut:
+                    near.close()
+                    continue
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._upstream))
+                except OSError:
+                    near.close()
+                    continue
+                self._open += [near, far]
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while content := one.recv(1 << 16):
+                while self.is_stalled:
+                    time.sleep(0.05)
+                other.sendall(content)
+        with contextlib.suppress(OSError):
+            other.shutdown(socket.SHUT_RDWR)
+
+    def cut(self) -> None:
+        """Drop all connections."""
+        self.is_cut = True
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self._open.clear()
+
+    def close(self) -> None:
+        """End."""
+        self.cut()
+        self._listener.close()
 
 
 @contextlib.contextmanager

@@ -4,9 +4,7 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -17,7 +15,7 @@ import pytest
 
 from contact_sync.sandbox.faults import Behaviour, Faults
 from contact_sync.sandbox.server import Sandbox
-from tests.postgres import Server, free_port, serve
+from tests.postgres import Proxy, Server, serve
 
 from .workspace import KEY, PROGRAM, age, busiest_second, show, wait_until
 
@@ -176,55 +174,6 @@ def test_retry_after_silences_all_hosts(cluster: Server, hosts: Hosts) -> None:
     assert [call.contact_id for call in calls if asked + 0.15 < call.at < asked + 2.9] == []
 
 
-class Cut:
-    """A proxy on loopback in front of a database that can drop every connection, and refuse new ones."""
-
-    def __init__(self, port: int) -> None:
-        self.port, self._upstream = free_port(), port
-        self._open: list[socket.socket] = []
-        self.is_cut = False
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                if self.is_cut:
-                    near.close()
-                    continue
-                try:
-                    far = socket.create_connection(("127.0.0.1", self._upstream))
-                except OSError:
-                    near.close()
-                    continue
-                self._open += [near, far]
-                for pair in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
-
-    @staticmethod
-    def _pump(one: socket.socket, other: socket.socket) -> None:
-        with suppress(OSError):
-            while content := one.recv(1 << 16):
-                other.sendall(content)
-        with suppress(OSError):
-            other.shutdown(socket.SHUT_RDWR)
-
-    def cut(self) -> None:
-        """Drop all connections."""
-        self.is_cut = True
-        for each in self._open:
-            with suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self._open.clear()
-
-    def close(self) -> None:
-        """End."""
-        self.cut()
-        self._listener.close()
-
-
 def check_outage(host: Host, process: "subprocess.Popen[bytes]", count: int) -> None:
     """Check the end of a run whose database is gone: exit code 6, a complete report, and nothing updated that is not durable."""
     code, outcomes, err = ended(process)
@@ -238,7 +187,7 @@ def check_outage(host: Host, process: "subprocess.Popen[bytes]", count: int) -> 
 @pytest.mark.parametrize("how", ["cut", "restart", "crash"])
 def test_database_that_goes_away(cluster: Server, hosts: Hosts, how: str) -> None:
     """A run whose database goes away stops; the next one records what the API had confirmed first, and sends the rest."""
-    with closing(Cut(cluster.port)) as proxy:
+    with closing(Proxy(cluster.port)) as proxy:
         (host,) = hosts(1, cluster.url(port=proxy.port))
         count = 400
         host.export(rows(0, count))

@@ -1,6 +1,7 @@
 """The connection to a PostgreSQL database, with every error as a ContactSyncError that names no secret."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NoReturn, Self
@@ -11,14 +12,50 @@ from contact_sync.errors import ConfigError, StorageError, UnavailableError
 from contact_sync.settings import ledger_name
 
 _TIMEOUT_S = 10  # for a connection, a lock, or an acknowledgement of the network
+_ANSWER_S = 40  # for the answer to a statement, which the server itself gives up after 30
+
+# A machine that has gone without a word is noticed by either side, long before the two hours of the system; and what is idle
+# for long, as in a pause of the API, stays known to a firewall on the way.
+_KEEPALIVES: dict[str, Any] = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 4}
 
 _SETTINGS = (
+    *(f"SET tcp_{name} = {value}" for name, value in _KEEPALIVES.items()),
+    "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'",  # from PostgreSQL 14 on
     "SET statement_timeout = '30s'",
     "SET lock_timeout = '10s'",
     "SET idle_in_transaction_session_timeout = '60s'",
     # What was withdrawn must survive a crash of the server; where more is asked for (standbys), that stays.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
+
+
+_GONE = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+)
+
+
+class _Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that is closed when the server leaves a statement without an answer."""
+
+    def wait(self, gen: Generator[Any, Any, Any], *given: Any, **options: Any) -> Any:
+        """Wait for what `gen` waits for. Raises OperationalError when that takes too long."""
+        return super().wait(self._in_time(gen), *given, **options)
+
+    def _in_time(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        end = time.monotonic() + _ANSWER_S
+        try:
+            awaited = next(gen)
+            while True:
+                ready = yield awaited  # nothing is ready several times a second
+                if not ready and time.monotonic() > end:
+                    self.close()
+                    raise psycopg.OperationalError(f"no answer for {_ANSWER_S} s")
+                awaited = gen.send(ready)
+        except StopIteration as end_of_wait:
+            return end_of_wait.value
 
 
 class PostgresDatabase:
@@ -35,9 +72,10 @@ class PostgresDatabase:
         self.schema = schema
         self._gone: UnavailableError | None = None
         with self._translated_errors():
-            self.connection = psycopg.connect(
+            self.connection = _Connection.connect(
                 url,
                 autocommit=True,
+                **_KEEPALIVES,
                 connect_timeout=_TIMEOUT_S,
                 tcp_user_timeout=_TIMEOUT_S * 1000,
                 application_name="contact-sync",
@@ -69,7 +107,7 @@ class PostgresDatabase:
 
     def _raise(self, error: psycopg.Error) -> NoReturn:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        if isinstance(error, _GONE) and not isinstance(error, psycopg.errors.DiskFull):
             self._gone = UnavailableError(
                 "The ledger {name} is not available ({reason}): run again later.", name=self.name, reason=reason
             )
