@@ -104,10 +104,11 @@ class Outbox(Protocol):
     def note_answer(self, question: str, answer: str, how: str) -> None:
         """Note an answer durably, with the time, and in `how` what has shown it."""
 
-    def hold(self, row: model.Pending) -> model.Pending | None:
+    def hold(self, row: model.Pending) -> model.Pending | model.Result | None:
         """Keep other hosts from sending this contact until `let_go`, and return the row; None while another host has it.
 
-        What another host has withdrawn or sent since the row was claimed is withdrawn once more.
+        What another host has withdrawn or sent since the row was claimed is withdrawn once more. For a contact that another host
+        has forgotten since the run began, the result of the row is returned: it is not sent.
         """
 
     def let_go(self, contact_id: str) -> None:

@@ -184,7 +184,8 @@ class Pool:
         try:
             while not self._shutdown.reasons and (row := next(rows, None)):
                 try:
-                    result = await self._row_sender.send(await self._hold(row), max_attempts)
+                    held = await self._hold(row)
+                    result = held if isinstance(held, Result) else await self._row_sender.send(held, max_attempts)
                     if result is not None:
                         self._ledger.record(result)
                         log_result(result)
@@ -197,8 +198,8 @@ class Pool:
         except ContactSyncError as reason:
             self._shutdown.request(reason)
 
-    async def _hold(self, row: Pending) -> Pending:
-        """Wait until no other host sends this contact, keep them from it, and return the row. Raises Stopped."""
+    async def _hold(self, row: Pending) -> Pending | Result:
+        """Wait until no other host sends this contact, keep them from it, and return the row or its result. Raises Stopped."""
         for _attempt in range(_HOLD_ATTEMPTS):
             if held := self._ledger.hold(row):
                 return held

@@ -1,6 +1,8 @@
 """Two hosts with one ledger: whose confirmation counts, whose contact is in flight, and what is kept in an outage."""
 
+import time
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,9 @@ from contact_sync.errors import BusyError, StorageError, UnavailableError
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.postgres.schema import COMMON
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Outcome, Pending
+from contact_sync.model import Outcome, Pending, Result
 from tests.ledger.rows import Engine, block, ended, in_place, row
-from tests.postgres import Server
+from tests.postgres import Proxy, Server
 from tests.setups import begin_run
 
 OpenHost = Callable[[str], SqliteLedger]
@@ -42,7 +44,7 @@ def claimed(ledger: SqliteLedger, contact_id: str = "C1", number: int = 2, **val
 def send(ledger: SqliteLedger, taken: Pending) -> Pending:
     """Hold a row's contact, as for an attempt, and let it go."""
     held = ledger.hold(taken)
-    assert held
+    assert isinstance(held, Pending)
     ledger.let_go(taken.contact_id)
     return held
 
@@ -181,3 +183,72 @@ def test_slots(host: OpenHost) -> None:
         one.slots.slow(2.0)
         slow = two.slots.take(0.1, 2)
         assert round(slow[1] - slow[0], 3) == 2.0
+
+
+def test_database_that_does_not_answer(tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that leaves a statement without an answer, with the connection open, is gone after a while."""
+    monkeypatch.setattr("contact_sync.ledger.postgres.database._ANSWER_S", 1)
+    with closing(Proxy(postgres.port)) as proxy, Engine(postgres.url(port=proxy.port))(tmp_path / "a.sqlite3") as ledger:
+        begin_run(ledger, "run-a")
+        sent = send(ledger, claimed(ledger, firstname="A"))
+        proxy.is_stalled = True
+        ledger.record(ended(sent))
+        with pytest.raises(UnavailableError, match="no answer for 1 s"):
+            ledger.flush()
+        with pytest.raises(UnavailableError):
+            ledger.hold(sent)
+        proxy.is_stalled = False
+
+
+def test_forgotten_by_another_host(host: OpenHost) -> None:
+    """A row that was staged before another host has forgotten its contact is not sent, and the contact stays forgotten."""
+    with host("a") as one, host("b") as two:
+        early = claimed(one, firstname="A")
+        one.stage(block(row(3, "C2", firstname="A")))
+        for contact_id in ("C1", "C2"):
+            two.forget(contact_id, str)
+        (late,) = one.claim(2)
+        for taken in (early, late):
+            held = one.hold(taken)
+            assert isinstance(held, Result)
+            assert (held.outcome, [each.code for each in held.violations]) == (Outcome.UNPROCESSED, ["forgotten"])
+            one.let_go(taken.contact_id)
+            one.record(held)
+        one.flush()
+        assert one.outcomes() == {"unprocessed": 2}
+        assert two.forgotten(["C1", "C2"]) == {"C1", "C2"}
+        begin_run(one, "run-c")  # which stages them although they are forgotten
+        send(one, claimed(one, firstname="A"))
+        assert two.forgotten(["C1", "C2"]) == {"C2"}
+
+
+def test_attempt_of_which_nothing_is_known(host: OpenHost) -> None:
+    """After an outage nothing is believed of a row that failed meanwhile and that another host has sent: either came last."""
+    with host("a") as one, host("b") as two:
+        sent = send(one, claimed(one, firstname="A"))
+        assert isinstance(one.shared, PostgresDatabase)
+        one.shared.close()
+        one.record(ended(sent, Outcome.FAILED))
+        with pytest.raises(UnavailableError):
+            one.flush()
+        confirm(two, send(two, claimed(two, firstname="B")))
+        assert in_place(two, "C1", firstname="B")
+        with host("a"):
+            assert not in_place(two, "C1", firstname="B")
+
+
+@pytest.mark.parametrize("setting", ["default_transaction_read_only = on", "idle_in_transaction_session_timeout = 1"])
+def test_database_that_takes_nothing(host: OpenHost, setting: str) -> None:
+    """A database that writes nothing any more is gone: what was confirmed is kept."""
+    with host("a") as one:
+        sent = send(one, claimed(one, firstname="A"))
+        assert isinstance(one.shared, PostgresDatabase)
+        one.shared.write(f"SET {setting}")
+        one.record(ended(sent))
+        with ExitStack() as stack:
+            stack.enter_context(pytest.raises(UnavailableError))
+            stack.enter_context(one.shared.transaction())
+            time.sleep(0.1)
+            one.flush()
+    with host("a") as one:
+        assert in_place(one, "C1", firstname="A")

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from contact_sync.ledger.digests import FieldDigests, pack, unpack
-from contact_sync.ledger.sqlite.outbox import ConfirmedState
-from contact_sync.model import Pending
+from contact_sync.ledger.sqlite.outbox import CONFIRMING, ConfirmedState
+from contact_sync.model import Outcome, Pending, Result, Violation
 
 _CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
 
@@ -24,15 +24,21 @@ class SharedConfirmed(ConfirmedState):
 
     claim: bytes = field(default_factory=lambda: secrets.token_bytes(_CLAIM_BYTES))  # of this run
     released: list[int] = field(default_factory=list)  # locks of contacts that are not needed any more
+    forgotten_before: frozenset[bytes] = frozenset()  # when the run began: such rows were asked for (`--allow-forgotten`)
 
     def withdraw(self, contacts: Sequence[tuple[str, Mapping[str, str], int | None]]) -> list[bytes]:
-        """Withdraw the fields that each contact carries, and return for each who has withdrawn them: this run."""
+        """Withdraw the fields that each contact carries, and return for each who has withdrawn them: this run.
+
+        It is nobody for a contact that another host has forgotten since this run compared its rows: it must not be sent.
+        """
         if not contacts:
             return []
         with self.database.transaction():
-            self.forgotten.remove([contact_id for contact_id, *_ in contacts])
-            stored = self._lock([contact_id for contact_id, *_ in contacts])
-            for contact_id, contact, as_of in contacts:
+            lost = self.forgotten.among([contact_id for contact_id, *_ in contacts], but=self.forgotten_before)
+            ours = [each for each in contacts if each[0] not in lost]
+            self.forgotten.remove([contact_id for contact_id, *_ in ours])
+            stored = self._lock([contact_id for contact_id, *_ in ours])
+            for contact_id, contact, as_of in ours:
                 row, fields, moments, claims = stored[contact_id]
                 left = {name: digest for name, digest in unpack(fields).items() if name not in contact}
                 stored[contact_id] = (
@@ -41,10 +47,15 @@ class SharedConfirmed(ConfirmedState):
                     pack({**unpack(moments), **dict.fromkeys(contact, self._age(as_of).to_bytes(8))}),
                     pack({**unpack(claims), **dict.fromkeys(contact, self.claim)}),
                 )
-            self._store(stored)
+            if stored:
+                self._store(stored)
             number = self.database.number("UPDATE withdrawal SET number = number + 1 RETURNING number")
         self.in_place.local.write("INSERT OR REPLACE INTO meta VALUES ('shared', ?)", str(number))
-        return [self.claim] * len(contacts)
+        return [b"" if contact_id in lost else self.claim for contact_id, *_ in contacts]
+
+    def begin(self, as_of: int) -> None:
+        super().begin(as_of)
+        self.forgotten_before = frozenset(self.forgotten.digests())
 
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed, of the fields that no other host has withdrawn since."""
@@ -96,7 +107,7 @@ class SharedConfirmed(ConfirmedState):
             *map(list, zip(*stored.values(), strict=True)),
         )
 
-    def hold(self, row: Pending) -> Pending | None:
+    def hold(self, row: Pending) -> Pending | Result | None:
         query = "SELECT is_held, claims FROM hold(?::bigint[], ?, ?)"
         ((is_held, packed),) = self.database.all(query, self.released, self._key(row.contact_id), row.contact_id)
         self.released = []
@@ -107,6 +118,8 @@ class SharedConfirmed(ConfirmedState):
             return row
         ages = self.in_place.local.all("SELECT as_of FROM row WHERE number = ?", row.number)
         (known,) = self.withdraw([(row.contact_id, row.contact, next((as_of for (as_of,) in ages), None))])
+        if not known:
+            return Result(row, Outcome.UNPROCESSED, [Violation("forgotten")])
         return row._replace(known=known)
 
     def let_go(self, contact_id: str) -> None:
@@ -120,8 +133,12 @@ class SharedConfirmed(ConfirmedState):
     def _key(self, contact_id: str) -> int:
         return int.from_bytes(sha256(f"{self.account}\x1f{contact_id}".encode()).digest()[:8], signed=True)
 
-    def keep(self, rows: Iterable[Pending]) -> None:
-        kept = [(row.contact_id, row.known, self._digest(row), pack(self._digests(row))) for row in rows]
+    def keep(self, results: Iterable[Result]) -> None:
+        kept = [
+            # Nobody's claim: it is not known what the API has, and another host may have sent the contact before or after.
+            (row.contact_id, row.known if outcome in CONFIRMING else b"", self._digest(row), pack(self._digests(row)))
+            for row, outcome in ((result.row, result.outcome) for result in results if result.attempts)
+        ]
         with self.in_place.local.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?, ?, ?)", kept)
 

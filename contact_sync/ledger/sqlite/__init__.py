@@ -101,7 +101,7 @@ class SqliteLedger:
     def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int = 0) -> None:
         self._wording.columns = layout.columns_of_fields
         self._writer.begin_run(run, paths, started, layout, keep=keep, as_of=as_of)
-        self._confirmed.as_of, self._confirmed.in_place.noted = as_of, []
+        self._confirmed.begin(as_of)
         self._outbox.unwritten, self._outbox.resumed = [], False
         self._reader.unsent = None
         self._reader.before = self._history.run_before(run) if keep else ""

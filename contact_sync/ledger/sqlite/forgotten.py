@@ -17,8 +17,12 @@ class Forgotten:
     def add(self, contact_id: str) -> None:
         self.database.write("INSERT INTO forgotten VALUES (?) ON CONFLICT DO NOTHING", self.fingerprints.forgotten(contact_id))
 
-    def among(self, contact_ids: Sequence[str]) -> set[str]:
-        digests = {digest for (digest,) in self.database.all("SELECT digest FROM forgotten")}
+    def digests(self) -> set[bytes]:
+        """Return the digests of all forgotten contacts."""
+        return {digest for (digest,) in self.database.all("SELECT digest FROM forgotten")}
+
+    def among(self, contact_ids: Sequence[str], *, but: frozenset[bytes] = frozenset()) -> set[str]:
+        digests = self.digests() - but
         if not digests:
             return set()
         # What is not ASCII is no valid id, and perhaps nothing that can be encoded.

@@ -20,7 +20,7 @@ from contact_sync.model import Outcome, Pending, Result
 
 _GROUP = 500  # rows that are claimed together, and results that are committed together
 _RESULT_BYTES = 200  # size of the result of a row
-_CONFIRMING = (Outcome.UPDATED, Outcome.UNCHANGED)  # the latter of a row that was read before it was sent
+CONFIRMING = (Outcome.UPDATED, Outcome.UNCHANGED)  # the latter of a row that was read before it was sent
 
 
 @dataclass
@@ -35,6 +35,10 @@ class ConfirmedState:
     account: str
     as_of: int = 0  # time of the values of the run's source, in seconds since 1970 (UTC); 0 where it is not known
     is_believed: bool = True  # False when nothing counts as confirmed until the ledger is closed
+
+    def begin(self, as_of: int) -> None:
+        """Begin a run whose values are of this time."""
+        self.as_of, self.in_place.noted = as_of, []
 
     def distrust(self, *, durably: bool) -> bool:
         """Take nothing for confirmed any more; return False when nothing was."""
@@ -155,14 +159,14 @@ class ConfirmedState:
                 )
                 db.execute(statement, (row.contact_id, digest, fields))
 
-    def hold(self, row: Pending) -> Pending | None:
+    def hold(self, row: Pending) -> Pending | Result | None:
         return row  # there is no other host
 
     def let_go(self, contact_id: str) -> None:
         pass
 
-    def keep(self, rows: Iterable[Pending]) -> None:
-        """Keep what the API has confirmed where the database that is to have it is gone; a file cannot be gone."""
+    def keep(self, results: Iterable[Result]) -> None:
+        """Keep what was sent where the database that is to know it is gone; a file cannot be gone."""
 
     def forget(self, contact_id: str) -> int:
         return self.database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id) + self.in_place.forget(contact_id)
@@ -247,7 +251,7 @@ class RunOutbox:
         try:
             self._write_results()
         except UnavailableError:
-            self.confirmed.keep(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
+            self.confirmed.keep(self.unwritten)
             raise
         self.unwritten = []
 
@@ -259,7 +263,7 @@ class RunOutbox:
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [(*self.result_columns(result), result.row.number) for result in self.unwritten],
             )
-            self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in _CONFIRMING)
+            self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in CONFIRMING)
             self.confirmed.withdraw_all([result.row.contact_id for result in self.unwritten if result.outcome is Outcome.ALTERED])
             self.live.record(self.unwritten)
 
