@@ -66,7 +66,7 @@ class PostgresLedger(SqliteLedger):
         self._use("")
 
     def _use(self, mode: str) -> None:
-        query = f"SELECT pg_try_advisory_lock{mode}(hashtextextended(?, 0))::int"  # noqa: S608 - fixed text
+        query = f"SELECT pg_try_advisory_lock{mode}(hashtextextended(?, 0))::int"
         if not self._remote.number(query, self._remote.schema):
             raise BusyError("The ledger {name} is used or moved by another host: wait for that to end.", name=self._remote.name)
 
