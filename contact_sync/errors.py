@@ -1,7 +1,7 @@
 """The tree of errors, by what to do next: each kind that ends a run has its exit code.
 
 One attempt at a request fails with one of two others: `Transient` (retry) or `Rejected` (final for this row). A row that breaks a
-rule is a value (`contact_sync.model.Violation`), never one of these.
+rule is a value (`contact_sync.model.violation.Violation`), never one of these.
 """
 
 import signal
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from contact_sync.i18n import _
 
 if TYPE_CHECKING:  # the nouns take as long to import as click, and the command line needs errors only
-    from contact_sync.model import Summary, Violation
+    from contact_sync.model.report import Summary
+    from contact_sync.model.violation import Violation
 
 
 class ContactSyncError(Exception):

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import MOST_UNDO_DAYS
+from contact_sync.model.fields import MOST_UNDO_DAYS
 from contact_sync.names import Purpose
 
 BASE_URL = "https://api.smspartner.fr/v1"

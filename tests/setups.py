@@ -10,7 +10,7 @@ import pytest
 
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import Layout, OutputPaths
+from contact_sync.model.source import Layout, OutputPaths
 
 REPORT = Path("contacts.results.csv")
 LAYOUT = Layout(["contactId", "firstname"], ["A", "B"], {"contactId": 0, "firstname": 1}, ";")

@@ -13,7 +13,7 @@ import pytest
 from contact_sync import errors
 from contact_sync.cli.program import program
 from contact_sync.i18n.catalogue import CATALOGUE
-from contact_sync.model import Outcome
+from contact_sync.model.row import Outcome
 from contact_sync.report.xlsx.sheets import COLUMNS
 
 README = Path(__file__).parents[1] / "README.md"

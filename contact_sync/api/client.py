@@ -23,7 +23,7 @@ from contact_sync.api.limiter import Limiter, Pace
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files
 from contact_sync.i18n import _
-from contact_sync.model import Violation
+from contact_sync.model.violation import Violation
 
 _parse_url = lru_cache(httpx.URL)  # parsing one costs as much as sending it
 

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from itertools import count
-from typing import Protocol
 
 from contact_sync.api.congestion import CongestionControl, Start
 from contact_sync.errors import ContactSyncError
+from contact_sync.model.pace import SlotStore
 
 _SHARED_S = 0.05  # seconds whose slots are taken together where hosts share the pace: one journey to the database for each
 _TRUSTED_S = 0.1  # age of a slot up to which no pause of another host is looked for once more
@@ -98,22 +98,6 @@ class Pace:
         return sum(start > self._starts[-1] - 1 for start in self._starts)
 
 
-class Slots(Protocol):
-    """The moments of an account that several hosts share; its methods raise a ContactSyncError where that is out of reach."""
-
-    def take(self, gap: float, most: int) -> list[float]:
-        """Return the next moments when this host may start an attempt, `most` at most, in seconds from now, `gap` apart."""
-
-    def pause(self, seconds: float) -> None:
-        """Let no host start an attempt for `seconds` from now."""
-
-    def pause_left(self) -> float:
-        """Return the seconds until a pause ends, 0 when there is none."""
-
-    def slow(self, gap: float) -> None:
-        """Let no host start attempts closer than `gap` seconds for a moment."""
-
-
 class SharedPace(Pace):
     """The moments when attempts of this host may start, where hosts share a pace: each takes a few slots at a time.
 
@@ -121,7 +105,7 @@ class SharedPace(Pace):
     rate, the pace is this host's alone.
     """
 
-    slots: Slots | None = None
+    slots: SlotStore | None = None
 
     def __init__(self, rate: float, *, clock: Callable[[], float]) -> None:
         super().__init__(rate, clock=clock)

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from contact_sync import settings
 from contact_sync.cli.program import Context
 from contact_sync.errors import ConfigError
-from contact_sync.model import PLAN_LETTERS
+from contact_sync.model.plan import PLAN_LETTERS
 from contact_sync.names import Purpose, report_beside
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings

@@ -12,7 +12,7 @@ RED, GREEN, YELLOW = 31, 32, 33
 
 @cache
 def _outcomes() -> dict[str, int]:
-    from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Outcome  # noqa: PLC0415 - the start needs none of it
+    from contact_sync.model.row import ATTENTION, IN_PLACE, LEFT, Outcome  # noqa: PLC0415 - the start needs none of it
 
     colours = {**dict.fromkeys(IN_PLACE, GREEN), **dict.fromkeys(ATTENTION, RED), **dict.fromkeys(LEFT, YELLOW)}
     return {str(outcome): colour for outcome, colour in colours.items()} | {Outcome.READY: GREEN}

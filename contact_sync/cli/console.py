@@ -17,7 +17,8 @@ from contact_sync.i18n import _, decimal, labelled, ngettext
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from contact_sync.model import Event, PastRun, ProbeSummary, PullSummary, Summary, UndoSummary
+    from contact_sync.model.plan import ProbeSummary, PullSummary, UndoSummary
+    from contact_sync.model.report import Event, PastRun, Summary
 
 
 class Streams(NamedTuple):
@@ -72,7 +73,7 @@ class Console:
         """Return JSON, which escapes all that a terminal would obey, but for DEL."""
         import json  # noqa: PLC0415 - as below
 
-        from contact_sync.model import readable  # noqa: PLC0415
+        from contact_sync.model.fields import readable  # noqa: PLC0415
 
         text = json.dumps(document, default=readable).replace("\x7f", "\\u007f")
         return redacted(text, self.secrets)
@@ -107,7 +108,7 @@ class Console:
         from pathlib import Path  # noqa: PLC0415
 
         from contact_sync.cli.summary import output_lines, warning_lines  # noqa: PLC0415 - only what is printed is imported
-        from contact_sync.model import Summary  # noqa: PLC0415
+        from contact_sync.model.report import Summary  # noqa: PLC0415
 
         summary = error.summary or Summary("", Path(), None)
         summary = summary.moved(place) if place else summary
@@ -287,7 +288,7 @@ def _event_cells(event: "Event") -> list[str]:
 
 def _named(outcome: str) -> str:
     """Return an outcome as operators read it; one that another version has noted stays."""
-    from contact_sync.model import Outcome  # noqa: PLC0415 - as above
+    from contact_sync.model.row import Outcome  # noqa: PLC0415 - as above
 
     return Outcome(outcome).named if outcome in {*Outcome} else outcome
 

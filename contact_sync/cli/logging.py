@@ -17,7 +17,7 @@ from pathlib import Path
 from contact_sync.cli.console import Console
 from contact_sync.errors import StorageError
 from contact_sync.events import current_run
-from contact_sync.model import readable
+from contact_sync.model.fields import readable
 
 _OURS = "contact_sync"
 

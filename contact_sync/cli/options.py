@@ -12,7 +12,7 @@ from contact_sync import settings
 from contact_sync.cli.config_file import use_config_file
 from contact_sync.cli.program import Heading
 from contact_sync.i18n import LANGUAGES, N_, _
-from contact_sync.model import MOST_UNDO_DAYS
+from contact_sync.model.fields import MOST_UNDO_DAYS
 
 _MAX_SECONDS = 31 * 86_400
 

@@ -6,7 +6,8 @@ from itertools import islice
 from contact_sync.cli.console import Console
 from contact_sync.cli.summary import cause_line, warning_lines
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import Change, Effect, Kind, Outcome, PlanSummary
+from contact_sync.model.plan import Change, Effect, Kind, PlanSummary
+from contact_sync.model.row import Outcome
 from contact_sync.report.html.markup import duration, number
 from contact_sync.report.plan import effect_of, shown
 

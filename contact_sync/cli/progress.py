@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from contact_sync.cli.colour import GREEN, RED, YELLOW, painted
 from contact_sync.i18n import _, decimal, labelled, ngettext
-from contact_sync.model import ATTENTION, LEFT, Outcome, Pacing, Result
+from contact_sync.model.pace import Pacing
+from contact_sync.model.row import ATTENTION, LEFT, Outcome, Result
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -22,7 +22,7 @@ from contact_sync.files.atomic import former_user
 from contact_sync.files.users import key_warnings, report_warning, uid_of_new_files
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import KnownLedger, folder_warnings, is_locked, known_ledgers, open_existing_ledger
-from contact_sync.model import PastRun
+from contact_sync.model.report import PastRun
 from contact_sync.names import Purpose, report_beside
 from contact_sync.settings import AccountSettings, Settings
 

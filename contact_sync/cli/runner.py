@@ -21,7 +21,9 @@ from contact_sync.errors import BusyError, ConfigError, ContactSyncError, Missin
 from contact_sync.events import log_event
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
-from contact_sync.model import PullSummary, Summary, Watcher
+from contact_sync.model.pace import Watcher
+from contact_sync.model.plan import PullSummary
+from contact_sync.model.report import Summary
 from contact_sync.names import Purpose
 from contact_sync.settings import Settings
 from contact_sync.sync import run as sync

@@ -23,7 +23,7 @@ from contact_sync.errors import RANK, BusyError, ConfigError, ContactSyncError
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_ledger
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import readable
+from contact_sync.model.fields import readable
 from contact_sync.names import Purpose, report_beside
 from contact_sync.settings import NOWHERE
 from contact_sync.sync import inbox

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from contact_sync.i18n import _, decimal, labelled, ngettext
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause, Outcome, Summary
+from contact_sync.model.report import Cause, Summary
+from contact_sync.model.row import Outcome
 from contact_sync.report.formats import FORMATS
 
 _SHOWN_CAUSES = 10

@@ -18,7 +18,7 @@ from pathlib import Path
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError, reason_of
 from contact_sync.files.writers import is_being_written, writer_of
 from contact_sync.i18n import _
-from contact_sync.model import Identity
+from contact_sync.model.source import Identity
 
 QUIET, QUIET_TIMEOUT_S = 2.0, 30.0
 """Seconds without a change after which a file counts as written, and seconds after which one that still changes is given up."""

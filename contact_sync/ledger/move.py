@@ -4,6 +4,7 @@ The rows of the last run stay behind: they are of the host that has read them. W
 is still pointed at it begins a new ledger there, and so sends every row once more rather than too few.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import NamedTuple
@@ -87,5 +88,8 @@ def _copied(origin: SqliteLedger, copy: SqliteLedger) -> dict[str, int] | None:
 
 def _records(ledger: SqliteLedger) -> dict[str, list[str]]:
     """Return all records by table, in a form in which those of two engines can be compared."""
-    found = {"run": ledger.run_history.records(), **{table: ledger.records.read(table) for table in TABLES}}
+    found: dict[str, Sequence[object]] = {
+        "run": ledger.run_history.records(),
+        **{table: ledger.records.read(table) for table in TABLES},
+    }
     return {table: sorted(map(repr, each)) for table, each in found.items()}

@@ -1,4 +1,4 @@
-"""The interface of the database of what all hosts of an account share: its tables, and the pace."""
+"""The interface of the database of what all hosts of an account share."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -41,19 +41,3 @@ class Tables(Protocol):
 
     def number(self, query: str, *values: object) -> int:
         """Return the number that a query computes."""
-
-
-class SlotStore(Protocol):
-    """The pace of an account that several hosts share. Every method raises UnavailableError."""
-
-    def take(self, gap: float, most: int) -> list[float]:
-        """Return the next moments when this host may start an attempt, `most` at most, in seconds from now, `gap` apart."""
-
-    def pause(self, seconds: float) -> None:
-        """Let no host start an attempt for `seconds` from now."""
-
-    def pause_left(self) -> float:
-        """Return the seconds until a pause ends, 0 when there is none."""
-
-    def slow(self, gap: float) -> None:
-        """Let no host start attempts closer than `gap` seconds for a moment, because the API has refused some."""

@@ -11,9 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from contact_sync import model
-from contact_sync.ledger.shared import SlotStore
-from contact_sync.model import Outcome, Violation
+from contact_sync.model.fields import MOST_UNDO_DAYS
+from contact_sync.model.pace import SlotStore
+from contact_sync.model.plan import Change, PlannedRow
+from contact_sync.model.report import Batch, BeforeImage, Cause, Event, PastRun, Summary, Workload
+from contact_sync.model.row import Block, Outcome, Pending, Result
+from contact_sync.model.source import Layout, OutputPaths
+from contact_sync.model.violation import Violation
 
 Payload = tuple[str | None, ...]
 """The value of each field, in the order of the fields that the ledger was opened with; None = not sent."""
@@ -30,10 +34,10 @@ class Comparison(NamedTuple):
 class PlanStore(Protocol):
     """The rows of a plan that is being made, and digests of earlier plans by their numbers."""
 
-    def add(self, rows: Sequence[model.PlannedRow]) -> None:
+    def add(self, rows: Sequence[PlannedRow]) -> None:
         """Add rows to the plan; their values are kept until the ledger is closed."""
 
-    def changes(self) -> Iterator[model.Change]:
+    def changes(self) -> Iterator[Change]:
         """Yield the changes of all rows of the plan in source order."""
 
     def number(self) -> str:
@@ -45,7 +49,7 @@ class PlanStore(Protocol):
     def differing(self, number: str) -> list[int] | None:
         """Return the numbers of the rows that the plan `number` does not have alike; None where it is not kept."""
 
-    def agrees(self, row: model.PlannedRow) -> bool:
+    def agrees(self, row: PlannedRow) -> bool:
         """Return True when the plan has this row alike."""
 
 
@@ -79,7 +83,7 @@ class Outbox(Protocol):
         until: int | None = None,
         deferred: bool = False,
         withdraw: bool = True,
-    ) -> list[model.Pending]:
+    ) -> list[Pending]:
         """Return the next rows to send, in source order, and durably withdraw what was confirmed of the fields they carry.
 
         Without `withdraw` the rows are only read, and must not be sent.
@@ -89,7 +93,7 @@ class Outbox(Protocol):
         more.
         """
 
-    def record(self, result: model.Result) -> None:
+    def record(self, result: Result) -> None:
         """Record the end of a row. It becomes durable with the next `flush`, which runs by itself every few hundred results."""
 
     def flush(self) -> None:
@@ -104,7 +108,7 @@ class Outbox(Protocol):
     def note_answer(self, question: str, answer: str, how: str) -> None:
         """Note an answer durably, with the time, and in `how` what has shown it."""
 
-    def hold(self, row: model.Pending) -> model.Pending | model.Result | None:
+    def hold(self, row: Pending) -> Pending | Result | None:
         """Keep other hosts from sending this contact until `let_go`, and return the row; None while another host has it.
 
         What another host has withdrawn or sent since the row was claimed is withdrawn once more. For a contact that another host
@@ -114,7 +118,7 @@ class Outbox(Protocol):
     def let_go(self, contact_id: str) -> None:
         """Let other hosts send the contact. Never raises."""
 
-    def updated(self, after: int) -> list[model.Pending]:
+    def updated(self, after: int) -> list[Pending]:
         """Return the next updated rows with number > `after`, at most a few hundred, in source order."""
 
 
@@ -133,9 +137,7 @@ class Ledger(Outbox, Protocol):
         Without `durably` this lasts until the ledger is closed.
         """
 
-    def begin_run(
-        self, run: str, paths: model.OutputPaths, started: str, layout: model.Layout, *, keep: bool, as_of: int = 0
-    ) -> None:
+    def begin_run(self, run: str, paths: OutputPaths, started: str, layout: Layout, *, keep: bool, as_of: int = 0) -> None:
         """Start the run with the id `run` at `started` (UTC, ISO 8601 with Z).
 
         `as_of` is the time of the source's values in seconds since 1970 (UTC), 0 where it is not known. With `keep` the run is
@@ -163,7 +165,7 @@ class Ledger(Outbox, Protocol):
         A row is a contactId, a payload, and the time of its values, None for that of the run's source.
         """
 
-    def stage(self, block: model.Block) -> None:
+    def stage(self, block: Block) -> None:
         """Write a chunk of the source. Chunks arrive in ascending order of their row numbers."""
 
     def flag_invalid(self, flags: Sequence[tuple[int, Violation]]) -> None:
@@ -202,37 +204,37 @@ class Ledger(Outbox, Protocol):
     def repeats(self) -> dict[str, int]:
         """Return the number of duplicates by the outcome of the row that counts for them, where that is not in place."""
 
-    def causes(self) -> list[model.Cause]:
+    def causes(self) -> list[Cause]:
         """Return the reasons why rows are not in place, by outcome, code and field, the most frequent first."""
 
     def attempts(self) -> tuple[int, int]:
         """Return the number of attempts made for the rows of this run, and how many of them were retries."""
 
-    def batches(self) -> Iterator[model.Batch]:
+    def batches(self) -> Iterator[Batch]:
         """Yield all rows in source order, many at a time."""
 
-    def finish_run(self, summary: model.Summary, finished: str) -> None:
+    def finish_run(self, summary: Summary, finished: str) -> None:
         """Record the exit code and the counts of the run; `finished` is UTC, ISO 8601 with Z."""
 
-    def note_refusal(self, summary: model.Summary, started: str) -> None:
+    def note_refusal(self, summary: Summary, started: str) -> None:
         """Register the run, unless `begin_run` has, with the reason for which it has no rows; `finish_run` completes it."""
 
     def last_run(self) -> str:
         """Return the id of the run whose rows are in the ledger; empty when there is none."""
 
-    def reopen_last(self) -> tuple[model.OutputPaths, model.Layout, float]:
+    def reopen_last(self) -> tuple[OutputPaths, Layout, float]:
         """Make the last run, which must exist, the current one, and return its paths, its layout and its seconds so far."""
 
     def resume_last(self) -> bool:
         """Make the failed rows of the reopened run pending again; return False when the run was never released."""
 
-    def runs(self, most: int) -> list[model.PastRun]:
+    def runs(self, most: int) -> list[PastRun]:
         """Return the last runs, the latest first."""
 
-    def workloads(self, source: str, most: int) -> list[model.Workload]:
+    def workloads(self, source: str, most: int) -> list[Workload]:
         """Return the last runs, the latest first, that were not stopped and whose source has this name except for its digits."""
 
-    def history(self, contact_id: str) -> list[model.Event]:
+    def history(self, contact_id: str) -> list[Event]:
         """Return the events of a contact, the latest first; rows that were already in place leave none."""
 
     def note_move(self, source: Path, place: Path) -> None:
@@ -248,7 +250,7 @@ class Ledger(Outbox, Protocol):
     def forgotten(self, contact_ids: Sequence[str]) -> set[str]:
         """Return those contacts that were forgotten, and of which no row was claimed since."""
 
-    def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = model.MOST_UNDO_DAYS) -> None:
+    def expire(self, now: datetime, *, history_days: int | None = None, undo_days: int = MOST_UNDO_DAYS) -> None:
         """Delete what is too old: the last run's rows after a week, the history after `history_days`, before images, too."""
 
     def note_live(self) -> None:
@@ -260,7 +262,7 @@ class Ledger(Outbox, Protocol):
     def answers(self) -> dict[str, str]:
         """Return what was found out about the API of the account: open question → answer."""
 
-    def keep_before(self, run: str, image: model.BeforeImage, at: str) -> None:
+    def keep_before(self, run: str, image: BeforeImage, at: str) -> None:
         """Keep the values of a contact durably before `run` changes them, in place of those that it has kept of it."""
 
     def values_before(self, run: str, contact_id: str) -> dict[str, str]:
@@ -272,5 +274,5 @@ class Ledger(Outbox, Protocol):
     def successors(self, tokens: Sequence[str]) -> dict[str, list[str]]:
         """Return, for each base token whose row was sent since, the tokens of what the API had each time, the last one last."""
 
-    def before_images(self, run: str) -> Iterator[model.BeforeImage]:
+    def before_images(self, run: str) -> Iterator[BeforeImage]:
         """Yield the values before `run` changed them, by contactId; none once they are too old."""

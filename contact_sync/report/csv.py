@@ -9,7 +9,8 @@ import csv
 from collections.abc import Iterable, Iterator, Sequence
 
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.model import Batch, Layout, Line
+from contact_sync.model.report import Batch, Line
+from contact_sync.model.source import Layout
 from contact_sync.packed import CELL_MARK, ESCAPE, ROW_MARK, SURROGATE, checksums, unpack
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.formula import escape, harmless

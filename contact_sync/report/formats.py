@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from contact_sync.files.atomic import AtomicFile, is_edited, writing
 from contact_sync.i18n import N_, _
-from contact_sync.model import Batch, Layout, Original, Summary
+from contact_sync.model.report import Batch, Summary
+from contact_sync.model.source import Layout, Original
 
 _BEGINNING = 1 << 20  # bytes
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, Change, Effect, Kind, PlanSummary
+from contact_sync.model.fields import ID
+from contact_sync.model.plan import Change, Effect, Kind, PlanSummary
 from contact_sync.report.pulled import contains_mark
 from contact_sync.rules.formula import escape
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from contact_sync.files.atomic import AtomicFile
-from contact_sync.model import BASE_COLUMN, FIELDS, ID
+from contact_sync.model.fields import BASE_COLUMN, FIELDS, ID
 from contact_sync.rules.formula import escape
 
 COLUMNS = (ID, *FIELDS, "sync_group", "sync_stop", "sync_created", BASE_COLUMN)

@@ -8,7 +8,9 @@ from itertools import compress
 from operator import neg, sub
 
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import CONTACT, LISTED, PHONE, Column, Schema, Workload, listed_groups
+from contact_sync.model.fields import CONTACT, PHONE, Schema
+from contact_sync.model.report import Workload
+from contact_sync.model.violation import LISTED, Column, listed_groups
 from contact_sync.rules.cells import DATE
 
 MIN_SERIES = 5  # rows whose phone numbers count up by one each: from there on a cell was dragged down

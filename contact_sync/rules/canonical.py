@@ -6,7 +6,8 @@ write other line breaks.
 
 from collections.abc import Mapping, Sequence
 
-from contact_sync.model import CONTACT, Chunk, Schema
+from contact_sync.model.fields import CONTACT, Schema
+from contact_sync.model.source import Chunk
 from contact_sync.rules.cells import trim
 from contact_sync.rules.columns import Policy, Validator
 

@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, NAMES, PHONE, Violation
+from contact_sync.model.fields import FIELDS, ID, NAMES, PHONE
+from contact_sync.model.violation import Violation
 from contact_sync.rules.damaged_text import is_damaged_address, is_damaged_name, is_damaged_text, is_misread, likely_text
 from contact_sync.rules.placeholders import LOADING, SPELLINGS
 

@@ -21,7 +21,9 @@ from typing import Literal, NamedTuple
 import phonenumbers
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import CONTACT, ID, NAMES, PHONE, ROW, Chunk, Schema, Violation
+from contact_sync.model.fields import CONTACT, ID, NAMES, PHONE, ROW, Schema
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import Violation
 from contact_sync.rules import cells as cell_rules
 from contact_sync.rules.cells import Reading
 from contact_sync.rules.column import Accept, Column

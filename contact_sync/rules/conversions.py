@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import chain
 
-from contact_sync.model import PHONE
+from contact_sync.model.fields import PHONE
 from contact_sync.rules.cells import DATE
 from contact_sync.rules.formula import escape
 from contact_sync.rules.spellings import MONTHS, MOST_DIGITS, spell_day, spell_moment, spell_number, spell_time, spell_truth

@@ -4,7 +4,9 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 
 from contact_sync.i18n import ngettext
-from contact_sync.model import ID, LISTED, NAMES, PHONE, Chunk, Violation, listed
+from contact_sync.model.fields import ID, NAMES, PHONE
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import LISTED, Violation, listed
 from contact_sync.rules.cells import DATE, URL
 
 _MONTH_FIRST = {"date-month-first", "cell-converted"}  # the latter: a base token proves it

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from contact_sync.i18n import _
-from contact_sync.model import ROW, Chunk, Violation
+from contact_sync.model.fields import ROW
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import Violation
 from contact_sync.rules.cells import CUSTOM
 from contact_sync.rules.words import bare
 

@@ -7,7 +7,8 @@ from typing import Any
 import phonenumbers
 
 from contact_sync.i18n import _
-from contact_sync.model import PHONE, Violation
+from contact_sync.model.fields import PHONE
+from contact_sync.model.violation import Violation
 from contact_sync.rules.cells import FULL_WIDTH, Reading, read_special, strip_excel_quoting, trim
 
 _ARABIC = {zero + digit: str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from contact_sync.i18n import _
-from contact_sync.model import NAMES, Column
+from contact_sync.model.fields import NAMES
+from contact_sync.model.violation import Column
 
 _LOADING_WORDS = (
     # Google Sheets in its languages, each in the form of the cell and of its menus

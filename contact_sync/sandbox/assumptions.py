@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Literal, get_args, get_type_hints
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 
 
 @dataclass(frozen=True, slots=True)

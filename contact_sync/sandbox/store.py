@@ -13,7 +13,7 @@ from itertools import chain
 from math import ceil
 from typing import Any
 
-from contact_sync.model import FIELDS, PHONE
+from contact_sync.model.fields import FIELDS, PHONE
 from contact_sync.sandbox.assumptions import Assumptions
 
 CREATED = {"createdAt": "2025-03-12T13:49:22+01:00"}

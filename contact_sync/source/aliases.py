@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import FIELDS, ID, PHONE
+from contact_sync.model.fields import FIELDS, ID, PHONE
 from contact_sync.rules.words import bare, folded
 
 _ALIASES = {

@@ -14,7 +14,8 @@ from openpyxl.utils.datetime import from_excel
 from openpyxl.utils.escape import unescape
 
 from contact_sync.i18n import _
-from contact_sync.model import ID, PHONE, Violation
+from contact_sync.model.fields import ID, PHONE
+from contact_sync.model.violation import Violation
 from contact_sync.rules.cells import CELL_ERROR
 from contact_sync.source import number_format as formats
 from contact_sync.source.date_format import render_date

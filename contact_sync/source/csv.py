@@ -18,7 +18,9 @@ from pathlib import Path
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _
-from contact_sync.model import ID, MARK, ROW, Chunk, Source, Violation
+from contact_sync.model.fields import ID, MARK, ROW
+from contact_sync.model.source import Chunk, Source
+from contact_sync.model.violation import Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import MOST_COLUMNS
 from contact_sync.source.encoding import LINE_LIMIT, detect_encoding, list_first

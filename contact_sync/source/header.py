@@ -8,7 +8,9 @@ from typing import NamedTuple
 from contact_sync.display import shorten
 from contact_sync.errors import ConfigError, SourceError
 from contact_sync.i18n import _
-from contact_sync.model import BASE_COLUMN, FIELDS, ID, MARK, ROW, VERBATIM, Layout, Violation
+from contact_sync.model.fields import BASE_COLUMN, FIELDS, ID, MARK, ROW, VERBATIM
+from contact_sync.model.source import Layout
+from contact_sync.model.violation import Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.aliases import MOST_COLUMNS, find_typo, match_fields, may_name_id, normalise_header, words_of
 from contact_sync.source.kinds import kind_of

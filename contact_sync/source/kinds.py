@@ -2,7 +2,7 @@
 
 import re
 
-from contact_sync.model import PHONE
+from contact_sync.model.fields import PHONE
 
 _PATTERNS = {
     "date": re.compile(r"\s*(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d\d))(?:[ T].{1,20})?\s*"),

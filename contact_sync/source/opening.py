@@ -14,7 +14,7 @@ from pathlib import Path
 from contact_sync.errors import SourceError
 from contact_sync.files.snapshot import open_file_warning, private_copy
 from contact_sync.i18n import N_, _
-from contact_sync.model import Source
+from contact_sync.model.source import Source
 from contact_sync.source.aliases import check_renames
 from contact_sync.source.archive import convert_damage
 

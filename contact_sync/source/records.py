@@ -11,7 +11,7 @@ from itertools import accumulate, chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from contact_sync.errors import SourceError
-from contact_sync.model import LAST_ROW
+from contact_sync.model.fields import LAST_ROW
 from contact_sync.source.header import CHUNK
 from contact_sync.source.short_rows import BLOCK
 

@@ -5,7 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from contact_sync.errors import SourceError
-from contact_sync.model import FIELDS, ID, Chunk, Violation
+from contact_sync.model.fields import FIELDS, ID
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import Violation
 from contact_sync.rules.cells import TEXTS
 from contact_sync.source.aliases import match_fields, names_in, normalise_header
 from contact_sync.source.kinds import kind_of

@@ -7,7 +7,9 @@ from pathlib import Path
 from contact_sync.display import shorten
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import ID, LAST_ROW, MARK, WIDEST, Chunk, Source, Violation
+from contact_sync.model.fields import ID, LAST_ROW, MARK, WIDEST
+from contact_sync.model.source import Chunk, Source
+from contact_sync.model.violation import Violation
 from contact_sync.rules.formula import unescape
 from contact_sync.source.archive import convert_damage
 from contact_sync.source.cells import (

@@ -16,7 +16,8 @@ The last row of a file that does not end in a line break may be cut off, so it i
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from contact_sync.model import ID, PHONE, Outcome
+from contact_sync.model.fields import ID, PHONE
+from contact_sync.model.row import Outcome
 from contact_sync.source.kinds import kind_of
 
 BLOCK = 16  # rows

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from contact_sync.i18n import _
-from contact_sync.model import PHONE, Layout
+from contact_sync.model.fields import PHONE
+from contact_sync.model.source import Layout
 from contact_sync.source.aliases import words_of
 from contact_sync.source.kinds import kind_of
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from contact_sync.model import LAST_ROW
+from contact_sync.model.fields import LAST_ROW
 from contact_sync.source.cells import Row
 
 _row_flags = partial(bytearray, LAST_ROW + 1)

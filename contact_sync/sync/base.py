@@ -8,7 +8,9 @@ from typing import Literal, NamedTuple
 from contact_sync.errors import SourceError
 from contact_sync.i18n import N_, _
 from contact_sync.ledger.base_token import Base, BaseTokens, Fit
-from contact_sync.model import FIELDS, ID, NAMES, PHONE, ROW, Chunk, Source, Violation
+from contact_sync.model.fields import FIELDS, ID, NAMES, PHONE, ROW
+from contact_sync.model.source import Chunk, Source
+from contact_sync.model.violation import Violation
 from contact_sync.rules.canonical import canonical_texts
 from contact_sync.rules.cells import DATE, TEXTS, trim
 from contact_sync.rules.columns import NOTHING_TO_SEND, Verdicts

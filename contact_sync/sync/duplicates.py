@@ -8,7 +8,9 @@ from itertools import compress
 from typing import TypeAlias
 
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ID, Block, Outcome, Violation, conflict_of
+from contact_sync.model.fields import ID
+from contact_sync.model.row import Block, Outcome
+from contact_sync.model.violation import Violation, conflict_of
 from contact_sync.rules.anomalies import has_repeated
 
 GROUP = 10_000  # rows or contacts written in one transaction

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from contact_sync.errors import SourceError
 from contact_sync.i18n import _, ngettext
-from contact_sync.model import NAMES, PHONE, listed, place_of
+from contact_sync.model.fields import NAMES, PHONE
+from contact_sync.model.violation import listed, place_of
 from contact_sync.settings import GuardSettings
 from contact_sync.sync.stage import StageResult
 

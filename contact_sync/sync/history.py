@@ -3,7 +3,7 @@
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.spool import delete_spools
 from contact_sync.ledger.state_dir import is_locked, open_existing_ledger
-from contact_sync.model import Event, PastRun
+from contact_sync.model.report import Event, PastRun
 from contact_sync.rules.cells import normalise_id
 from contact_sync.settings import Settings
 

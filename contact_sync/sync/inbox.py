@@ -16,7 +16,7 @@ from typing import NamedTuple
 from contact_sync.errors import BusyError, ContactSyncError, MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
 from contact_sync.files.writers import is_being_written
-from contact_sync.model import Identity
+from contact_sync.model.source import Identity
 from contact_sync.names import Purpose, report_beside, short
 from contact_sync.sync.arrivals import DONE, FAILED, STAMPED, Arrivals, find_arrivals, is_never_taken, is_report
 

@@ -19,7 +19,10 @@ from contact_sync.api.smspartner.contact_detail import StoredContact
 from contact_sync.errors import AttemptError, Rejected
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, PHONE, Answer, BeforeImage, Outcome, Pending, Violation, stamp
+from contact_sync.model.fields import FIELDS, PHONE, stamp
+from contact_sync.model.report import BeforeImage
+from contact_sync.model.row import Answer, Outcome, Pending
+from contact_sync.model.violation import Violation
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.settings import SendSettings
 from contact_sync.sync.delivery import Attempts

@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from contact_sync.i18n import _
-from contact_sync.model import PHONE, Effect, Outcome, Violation
+from contact_sync.model.fields import PHONE
+from contact_sync.model.plan import Effect
+from contact_sync.model.row import Outcome
+from contact_sync.model.violation import Violation
 from contact_sync.settings import SendSettings
 
 

@@ -7,7 +7,8 @@ import logging
 from datetime import UTC, datetime
 
 from contact_sync.errors import ContactSyncError
-from contact_sync.model import Layout, Summary
+from contact_sync.model.report import Summary
+from contact_sync.model.source import Layout
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
 from contact_sync.settings import Settings

@@ -15,7 +15,8 @@ from contact_sync.i18n import _
 from contact_sync.ledger import state_dir
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import OutputPaths, Source, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.source import OutputPaths, Source
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import AtomicFile, is_edited, is_spare, open_atomic
 from contact_sync.i18n import _
-from contact_sync.model import OutputPaths, Source
+from contact_sync.model.source import OutputPaths, Source
 from contact_sync.names import Purpose, set_apart
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import NOWHERE, ReportSettings, Settings

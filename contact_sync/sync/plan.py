@@ -15,22 +15,13 @@ from pkgutil import resolve_name
 
 from contact_sync.errors import ATTENTION_CODE, CHANGES_CODE, PRECEDENCE, SourceError
 from contact_sync.files.atomic import open_atomic, writing
-from contact_sync.model import (
-    FIELDS,
-    NAMES,
-    Change,
-    Kind,
-    Outcome,
-    OutputPaths,
-    Pending,
-    PlannedRow,
-    PlanSummary,
-    Result,
-    Summary,
-    Violation,
-    Watcher,
-    listed,
-)
+from contact_sync.model.fields import FIELDS, NAMES
+from contact_sync.model.pace import Watcher
+from contact_sync.model.plan import Change, Kind, PlannedRow, PlanSummary
+from contact_sync.model.report import Summary
+from contact_sync.model.row import Outcome, Pending, Result
+from contact_sync.model.source import OutputPaths
+from contact_sync.model.violation import Violation, listed
 from contact_sync.report.plan import WRITERS, Writer
 from contact_sync.settings import Settings
 from contact_sync.sync.live import Live, LiveContact

@@ -12,7 +12,7 @@ from contact_sync.api.smspartner.me import Me
 from contact_sync.errors import ContactSyncError, SourceError, Transient, UnavailableError
 from contact_sync.i18n import _
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import Outcome, Pending, Result
+from contact_sync.model.row import Outcome, Pending, Result
 from contact_sync.settings import SendSettings
 from contact_sync.sync.breaker import Health
 from contact_sync.sync.delivery import Delivery

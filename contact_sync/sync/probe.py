@@ -19,7 +19,10 @@ from contact_sync.errors import AttemptError, ConfigError, Rejected, Unavailable
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.state_dir import open_ledger, open_tokens
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, PHONE, BeforeImage, Pending, ProbeSummary, stamp
+from contact_sync.model.fields import FIELDS, PHONE, stamp
+from contact_sync.model.plan import ProbeSummary
+from contact_sync.model.report import BeforeImage
+from contact_sync.model.row import Pending
 from contact_sync.rules.cells import DATE, LIMITS, normalise_id
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget

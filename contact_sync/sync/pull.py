@@ -30,7 +30,8 @@ from contact_sync.files.atomic import AtomicFile, open_atomic, writing
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.spool import Spool
 from contact_sync.ledger.state_dir import open_pull_spool, open_sandbox_tokens, open_tokens
-from contact_sync.model import PullSummary, Watcher
+from contact_sync.model.pace import Watcher
+from contact_sync.model.plan import PullSummary
 from contact_sync.report.pulled import WRITERS
 from contact_sync.rules.canonical import Canonicaliser
 from contact_sync.rules.cells import normalise_id

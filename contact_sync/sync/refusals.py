@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from contact_sync.errors import ContactSyncError
-from contact_sync.model import OutputPaths, Summary, Watcher
+from contact_sync.model.pace import Watcher
+from contact_sync.model.report import Summary
+from contact_sync.model.source import OutputPaths
 from contact_sync.settings import Settings
 from contact_sync.sync.opening import load, new_id, open_ledger, open_source
 from contact_sync.sync.shutdown import Shutdown

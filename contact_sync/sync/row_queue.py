@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import Pending
+from contact_sync.model.row import Pending
 
 
 class Position(NamedTuple):

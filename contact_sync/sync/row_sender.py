@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from contact_sync.api.smspartner.contact_detail import ContactDetail
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, ContactSyncError, Rejected, Transient
-from contact_sync.model import Answer, Outcome, Pending, Result, Violation, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.row import Answer, Outcome, Pending, Result
+from contact_sync.model.violation import Violation
 from contact_sync.sync.delivery import Attempts, Delivery
 from contact_sync.sync.shutdown import Shutdown, Stopped
 

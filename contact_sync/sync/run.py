@@ -8,7 +8,9 @@ from functools import partial
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import Layout, OutputPaths, Summary, Watcher
+from contact_sync.model.pace import Watcher
+from contact_sync.model.report import Summary
+from contact_sync.model.source import Layout, OutputPaths
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget

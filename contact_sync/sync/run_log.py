@@ -5,7 +5,8 @@ from contextlib import contextmanager
 
 from contact_sync.errors import ContactSyncError
 from contact_sync.events import log_event, within_run
-from contact_sync.model import Result, Summary
+from contact_sync.model.report import Summary
+from contact_sync.model.row import Result
 
 
 @contextmanager

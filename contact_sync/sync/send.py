@@ -13,9 +13,9 @@ from contact_sync.api.smspartner.me import Me
 from contact_sync.errors import ContactSyncError, Transient
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import decimal, ngettext
-from contact_sync.ledger.shared import SlotStore
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import Summary, Watcher
+from contact_sync.model.pace import SlotStore, Watcher
+from contact_sync.model.report import Summary
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget
 from contact_sync.sync.delivery import Delivery

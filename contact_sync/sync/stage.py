@@ -13,7 +13,10 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ID, NO_COLUMNS, ROW, Block, Chunk, Column, Outcome, Source, Staged, Violation
+from contact_sync.model.fields import ID, ROW
+from contact_sync.model.row import Block, Outcome, Staged
+from contact_sync.model.source import Chunk, Source
+from contact_sync.model.violation import NO_COLUMNS, Column, Violation
 from contact_sync.packed import checksums, pack
 from contact_sync.rules.anomalies import Damage
 from contact_sync.rules.columns import NOTHING_TO_SEND, Validator, Verdicts

@@ -13,7 +13,12 @@ from contact_sync.events import log_event
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ATTENTION, Batch, Layout, Original, Outcome, Source, Summary, Violation, Watcher, Workload, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.pace import Watcher
+from contact_sync.model.report import Batch, Summary, Workload
+from contact_sync.model.row import ATTENTION, Outcome
+from contact_sync.model.source import Layout, Original, Source
+from contact_sync.model.violation import Violation
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
 from contact_sync.rules.anomalies import COMPARED, deviations

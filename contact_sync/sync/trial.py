@@ -13,7 +13,8 @@ from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, Rejected
 from contact_sync.i18n import _
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import PHONE, Answer, Pending
+from contact_sync.model.fields import PHONE
+from contact_sync.model.row import Answer, Pending
 from contact_sync.rules.cells import LIMITS
 from contact_sync.sync.delivery import Attempts, Delivery
 from contact_sync.sync.open_questions import EMPTIED, OMITTED

@@ -14,7 +14,10 @@ from contact_sync.files.atomic import AtomicFile, open_atomic, writing
 from contact_sync.i18n import _
 from contact_sync.ledger.state_dir import open_existing_ledger
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, BeforeImage, Outcome, UndoSummary
+from contact_sync.model.fields import FIELDS
+from contact_sync.model.plan import UndoSummary
+from contact_sync.model.report import BeforeImage
+from contact_sync.model.row import Outcome
 from contact_sync.names import short
 from contact_sync.report.pulled import WRITERS, is_pulled
 from contact_sync.settings import Settings

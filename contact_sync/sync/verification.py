@@ -9,7 +9,8 @@ from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AttemptError, ContactSyncError
 from contact_sync.i18n import _, ngettext
 from contact_sync.ledger.store import Outbox
-from contact_sync.model import Outcome, Pending, Result, Violation
+from contact_sync.model.row import Outcome, Pending, Result
+from contact_sync.model.violation import Violation
 from contact_sync.sync.delivery import Attempts, Delivery
 from contact_sync.sync.run_log import log_result
 from contact_sync.sync.shutdown import Shutdown, Stopped

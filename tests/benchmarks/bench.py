@@ -31,7 +31,7 @@ import peers
 from contact_sync.errors import ATTENTION_CODE
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.digests import Fingerprints
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 
 HERE = Path(__file__).parent
 PROGRAM = str(Path(sys.executable).with_name("contact-sync"))

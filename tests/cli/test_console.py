@@ -12,7 +12,9 @@ from contact_sync.cli.console import Console, Streams
 from contact_sync.cli.progress import Progress
 from contact_sync.errors import SourceError
 from contact_sync.i18n import set_language
-from contact_sync.model import Cause, Column, Outcome, PastRun, Pending, Result, Summary
+from contact_sync.model.report import Cause, PastRun, Summary
+from contact_sync.model.row import Outcome, Pending, Result
+from contact_sync.model.violation import Column
 
 from .program import KEY, Recorder
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import BeforeImage, Block, Outcome, Result, Staged
+from contact_sync.model.report import BeforeImage
+from contact_sync.model.row import Block, Outcome, Result, Staged
 from contact_sync.packed import pack
 from contact_sync.settings import AccountSettings
 from tests.cli.program import KEY, Main

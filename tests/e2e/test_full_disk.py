@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from contact_sync.model import Outcome
+from contact_sync.model.row import Outcome
 
 from .workspace import PROGRAM, RunningProgram, Workspace, assert_consistent, assert_refused, make_contacts, show
 

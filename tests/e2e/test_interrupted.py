@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import pytest
 
-from contact_sync.model import Outcome
+from contact_sync.model.row import Outcome
 from contact_sync.sandbox.faults import Behaviour, Faults
 
 from .workspace import (

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from contact_sync.model import Outcome
+from contact_sync.model.row import Outcome
 from contact_sync.sandbox.faults import Behaviour, Faults
 from contact_sync.sandbox.server import Sandbox
 

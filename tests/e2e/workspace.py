@@ -16,7 +16,7 @@ from typing import Any
 
 import openpyxl
 
-from contact_sync.model import Outcome
+from contact_sync.model.row import Outcome
 from contact_sync.sandbox.server import Call, Sandbox
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "contact-sync"

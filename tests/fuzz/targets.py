@@ -25,7 +25,9 @@ from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.api.smspartner.envelope import envelope_of
 from contact_sync.errors import AttemptError, ContactSyncError, SourceError
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import CONTACT, FIELDS, ID, Chunk, Outcome, Pending
+from contact_sync.model.fields import CONTACT, FIELDS, ID
+from contact_sync.model.row import Outcome, Pending
+from contact_sync.model.source import Chunk
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.source.legacy import ods, xls, xlsb
 from contact_sync.source.legacy.spool import SpoolWriter

@@ -8,7 +8,7 @@ from string import Formatter
 import pytest
 
 from contact_sync.i18n.catalogue import CATALOGUE
-from contact_sync.model import Violation
+from contact_sync.model.violation import Violation
 
 PACKAGE = Path(__file__).parents[2] / "contact_sync"
 

@@ -11,7 +11,9 @@ from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.postgres import PostgresLedger
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import FIELDS, Block, Outcome, Pending, Result, Staged, Violation
+from contact_sync.model.fields import FIELDS
+from contact_sync.model.row import Block, Outcome, Pending, Result, Staged
+from contact_sync.model.violation import Violation
 from contact_sync.packed import pack
 
 PRINTS = Fingerprints(bytes(32))

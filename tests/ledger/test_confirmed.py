@@ -3,7 +3,8 @@
 import pytest
 
 from contact_sync.ledger.store import Comparison
-from contact_sync.model import Outcome, Violation
+from contact_sync.model.row import Outcome
+from contact_sync.model.violation import Violation
 from tests.ledger.rows import Open, block, confirm, ended, in_place, payload, row
 from tests.setups import begin_run
 

@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from contact_sync.model import Outcome, Result, Staged
+from contact_sync.model.row import Outcome, Result, Staged
 from tests.ledger.rows import Engine, block, payload
 from tests.setups import begin_run
 

@@ -8,7 +8,8 @@ import pytest
 
 from contact_sync.errors import StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Outcome, lines_of
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Outcome
 from tests.ledger.rows import PRINTS, Open, block, ended, row
 from tests.setups import begin_run, file_size_limit
 

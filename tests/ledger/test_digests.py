@@ -24,7 +24,7 @@ from contact_sync.ledger.digests import (
     pack,
     unpack,
 )
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 
 PRINTS = Fingerprints(bytes(32))
 

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Block, Outcome, Staged, Violation, lines_of
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Block, Outcome, Staged
+from contact_sync.model.violation import Violation
 from contact_sync.packed import pack
 from contact_sync.rules.cells import normalise_id
 from tests.ledger.rows import Open, block, confirm, payload, row

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from contact_sync.errors import SourceError
-from contact_sync.model import Outcome, OutputPaths, Summary, Violation, lines_of
+from contact_sync.model.report import Summary, lines_of
+from contact_sync.model.row import Outcome
+from contact_sync.model.source import OutputPaths
+from contact_sync.model.violation import Violation
 from tests.ledger.rows import REST, UNMEASURED, Engine, Open, block, confirm, ended, in_place, row
 from tests.setups import LAYOUT, REPORT, begin_run
 
@@ -113,7 +116,8 @@ def test_a_kill_while_rows_are_staged(engine: Engine, where: Path, opened: Open)
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from contact_sync.model import Block, Layout, OutputPaths, Outcome
+from contact_sync.model.row import Block, Outcome
+from contact_sync.model.source import Layout, OutputPaths
 from contact_sync.packed import pack
 from pathlib import Path
 {engine.source(where)}

@@ -13,7 +13,7 @@ from contact_sync.errors import BusyError, StorageError, UnavailableError
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.postgres.schema import COMMON
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Outcome, Pending, Result
+from contact_sync.model.row import Outcome, Pending, Result
 from tests.ledger.rows import Engine, block, ended, in_place, row
 from tests.postgres import Proxy, Server
 from tests.setups import begin_run

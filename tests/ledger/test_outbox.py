@@ -10,7 +10,9 @@ import pytest
 
 from contact_sync.errors import StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Cause, Outcome, Violation, lines_of
+from contact_sync.model.report import Cause, lines_of
+from contact_sync.model.row import Outcome
+from contact_sync.model.violation import Violation
 from tests.ledger.rows import PRINTS, REST, UNMEASURED, Engine, Open, block, confirm, ended, in_place, payload, row
 from tests.setups import begin_run
 
@@ -168,7 +170,8 @@ def test_a_kill_before_the_flush(engine: Engine, where: Path, opened: Open) -> N
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from contact_sync.model import Block, Layout, OutputPaths, Outcome, Result, Staged
+from contact_sync.model.row import Block, Outcome, Result, Staged
+from contact_sync.model.source import Layout, OutputPaths
 from pathlib import Path
 {engine.source(where)}
 ledger.begin_run("run", OutputPaths(Path("c.csv"), {{"report": Path("r.csv")}}, 0o600), "", Layout([], [], {{}}, ";"), keep=True)

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import ID, Cause, Layout, Line, Outcome, OutputPaths, Staged, Summary, Violation, conflict_of, lines_of
+from contact_sync.model.fields import ID
+from contact_sync.model.report import Cause, Line, Summary, lines_of
+from contact_sync.model.row import Outcome, Staged
+from contact_sync.model.source import Layout, OutputPaths
+from contact_sync.model.violation import Violation, conflict_of
 from tests.ledger.rows import PRINTS, REST, Open, block, ended, row
 from tests.setups import LAYOUT, REPORT, begin_run
 

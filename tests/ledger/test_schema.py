@@ -14,7 +14,9 @@ from contact_sync.errors import StorageError
 from contact_sync.ledger.digests import unpack
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.sqlite.schema import MIGRATIONS, VERSION
-from contact_sync.model import FIELDS, OutputPaths, lines_of
+from contact_sync.model.fields import FIELDS
+from contact_sync.model.report import lines_of
+from contact_sync.model.source import OutputPaths
 from contact_sync.packed import pack
 from tests.ledger.rows import PRINTS, Open, confirm, in_place
 from tests.setups import LAYOUT, REPORT

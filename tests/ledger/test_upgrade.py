@@ -16,7 +16,9 @@ import pytest
 
 from contact_sync.ledger.digests import installation
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import FIELDS, Outcome, Result, lines_of
+from contact_sync.model.fields import FIELDS
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Outcome, Result
 from contact_sync.settings import Settings
 from contact_sync.sync.run import run
 from tests.ledger.rows import payload

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import ID, Block, Line, Outcome, Violation, lines_of
+from contact_sync.model.fields import ID
+from contact_sync.model.report import Line, lines_of
+from contact_sync.model.row import Block, Outcome
+from contact_sync.model.violation import Violation
 from contact_sync.packed import pack
 from tests.ledger.rows import PRINTS, Open, block, row
 from tests.setups import begin_run
@@ -205,7 +208,9 @@ import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Block, Layout, OutputPaths, Outcome, Staged, lines_of
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Block, Outcome, Staged
+from contact_sync.model.source import Layout, OutputPaths
 from contact_sync.packed import pack
 from pathlib import Path
 def peak():

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Batch, Layout, Line, Summary
+from contact_sync.model.report import Batch, Line, Summary
+from contact_sync.model.source import Layout
 from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import BusyError, StorageError
 from contact_sync.files.atomic import AtomicFile, open_atomic
-from contact_sync.model import Batch, Layout, Line, Summary
+from contact_sync.model.report import Batch, Line, Summary
+from contact_sync.model.source import Layout
 from contact_sync.packed import checksums, pack
 from contact_sync.report import formats
 from contact_sync.report.csv import COLUMNS

@@ -7,7 +7,8 @@ import pytest
 
 from contact_sync.errors import StorageError
 from contact_sync.files.atomic import AtomicFile, open_atomic
-from contact_sync.model import Batch, Layout, Line, Summary
+from contact_sync.model.report import Batch, Line, Summary
+from contact_sync.model.source import Layout
 from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import FORMATS, Registration, ReportContext

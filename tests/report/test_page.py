@@ -14,7 +14,9 @@ import pytest
 
 from contact_sync.errors import StorageError
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Batch, Cause, Layout, Violation
+from contact_sync.model.report import Batch, Cause
+from contact_sync.model.source import Layout
+from contact_sync.model.violation import Violation
 from contact_sync.names import Purpose
 from contact_sync.packed import pack
 from contact_sync.report import formats

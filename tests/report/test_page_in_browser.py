@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Cause, Line, Outcome, Summary
+from contact_sync.model.report import Cause, Line, Summary
+from contact_sync.model.row import Outcome
 from contact_sync.names import Purpose
 from contact_sync.report.html import index, plan
 

@@ -8,7 +8,9 @@ import openpyxl
 import pytest
 
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Change, Column, Effect, Kind, PlanSummary, Summary
+from contact_sync.model.plan import Change, Effect, Kind, PlanSummary
+from contact_sync.model.report import Summary
+from contact_sync.model.violation import Column
 from contact_sync.report.html import plan as html
 from contact_sync.report.plan import COLUMNS, effect_of, is_plan, write
 from contact_sync.report.xlsx import plan as xlsx

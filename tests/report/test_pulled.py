@@ -11,7 +11,7 @@ import pytest
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import open_atomic
 from contact_sync.i18n import set_language
-from contact_sync.model import FIELDS, ID
+from contact_sync.model.fields import FIELDS, ID
 from contact_sync.report.pulled import COLUMNS, WRITERS, is_pulled
 from contact_sync.source import SourceOptions, open_source
 

@@ -27,7 +27,7 @@ from openpyxl.worksheet.table import Table
 from contact_sync.errors import SourceError, StorageError
 from contact_sync.files.atomic import open_atomic
 from contact_sync.i18n import set_language
-from contact_sync.model import Line
+from contact_sync.model.report import Line
 from contact_sync.report import formats
 from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import COLUMNS, SIGNATURE

@@ -11,7 +11,8 @@ from typing import Any
 import openpyxl
 
 from contact_sync.files.atomic import open_atomic
-from contact_sync.model import Batch, Layout, Line, Original, Source, Summary
+from contact_sync.model.report import Batch, Line, Summary
+from contact_sync.model.source import Layout, Original, Source
 from contact_sync.packed import pack
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.model import FIELDS, PHONE, Column, Workload
+from contact_sync.model.fields import FIELDS, PHONE
+from contact_sync.model.report import Workload
+from contact_sync.model.violation import Column
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SAME_DATES, MIN_SERIES, Damage, deviations
 
 Payload = tuple[str | None, ...]

@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from contact_sync.model import FIELDS, ID, Chunk
+from contact_sync.model.fields import FIELDS, ID
+from contact_sync.model.source import Chunk
 from contact_sync.rules.canonical import canonical_texts
 from contact_sync.rules.columns import Policy, Validator
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contact_sync.i18n.catalogue import CATALOGUE
-from contact_sync.model import FIELDS, ID
+from contact_sync.model.fields import FIELDS, ID
 from contact_sync.rules.cells import (
     BLANK,
     EARLIEST,

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import FIELDS, ID, Chunk, Schema, Violation
+from contact_sync.model.fields import FIELDS, ID, Schema
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import Violation
 from contact_sync.rules import cells
 from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, read_text, read_url
 from contact_sync.rules.columns import FAST_PATHS, Policy, Validator, Verdicts

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from contact_sync.i18n.catalogue import QUOTING
-from contact_sync.model import Cause
+from contact_sync.model.report import Cause
 from contact_sync.rules import damaged_text
 from contact_sync.rules.cells import read_text, read_url
 from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text, likely_text, may_be_misread, misread

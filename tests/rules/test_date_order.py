@@ -2,7 +2,8 @@
 
 import pytest
 
-from contact_sync.model import Chunk, Violation
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import Violation
 from contact_sync.rules.date_order import DateOrder
 
 MAPPING = {"contactId": 0, "date": 1, "custom1": 2, "firstname": 4}

@@ -4,7 +4,9 @@ import datetime as dt
 
 import pytest
 
-from contact_sync.model import ID, Chunk, Column
+from contact_sync.model.fields import ID
+from contact_sync.model.source import Chunk
+from contact_sync.model.violation import Column
 from contact_sync.rules.cells import read_id, read_text
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.rules.placeholders import NoValueWords

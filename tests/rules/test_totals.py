@@ -4,7 +4,8 @@ import datetime as dt
 
 import pytest
 
-from contact_sync.model import ID, Chunk
+from contact_sync.model.fields import ID
+from contact_sync.model.source import Chunk
 from contact_sync.rules.columns import Policy, Validator
 
 MAPPING = {"lastname": 0, "firstname": 1, ID: 2, "phoneNumber": 3, "custom1": 4}

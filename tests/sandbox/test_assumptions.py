@@ -3,7 +3,7 @@
 import pytest
 
 from contact_sync.errors import ConfigError
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 from contact_sync.sandbox.assumptions import Assumptions, parse_assumptions
 from contact_sync.sandbox.server import Sandbox
 

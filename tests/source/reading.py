@@ -10,7 +10,7 @@ from typing import Any
 
 import openpyxl
 
-from contact_sync.model import Source
+from contact_sync.model.source import Source
 from contact_sync.source import SourceOptions, open_source
 
 LATER = 4e9

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from contact_sync.errors import ConfigError, SourceError
-from contact_sync.model import FIELDS, ID
+from contact_sync.model.fields import FIELDS, ID
 from contact_sync.source import aliases
 from contact_sync.source.aliases import normalise_header
 from contact_sync.source.header import find_header, letter

@@ -15,7 +15,8 @@ from openpyxl.chart import BarChart
 
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Violation, lines_of
+from contact_sync.model.report import lines_of
+from contact_sync.model.violation import Violation
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings
 from contact_sync.source import SourceOptions, open_source

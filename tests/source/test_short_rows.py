@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.model import Outcome
+from contact_sync.model.row import Outcome
 
 from .reading import read, text
 

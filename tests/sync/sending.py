@@ -14,7 +14,9 @@ from contact_sync.api.limiter import Pace
 from contact_sync.errors import ContactSyncError
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import FIELDS, Block, Outcome, Result, Staged, lines_of
+from contact_sync.model.fields import FIELDS
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Block, Outcome, Result, Staged
 from contact_sync.packed import pack
 from contact_sync.sandbox.server import Call, Sandbox
 from contact_sync.settings import SendSettings

@@ -14,7 +14,7 @@ from contact_sync.errors import SourceError, UnavailableError
 from contact_sync.ledger.base_token import BaseTokens
 from contact_sync.ledger.digests import installation
 from contact_sync.ledger.state_dir import open_tokens
-from contact_sync.model import BASE_COLUMN, FIELDS, ID
+from contact_sync.model.fields import BASE_COLUMN, FIELDS, ID
 from contact_sync.rules.formula import escape
 from contact_sync.settings import AccountSettings
 from tests.sync.test_run import KEY, Row, Serve, Workspace, age, balanced

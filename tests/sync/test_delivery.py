@@ -9,7 +9,7 @@ from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.limiter import Pace
 from contact_sync.errors import Rejected, Transient
-from contact_sync.model import Violation
+from contact_sync.model.violation import Violation
 from contact_sync.sync.delivery import Attempts, Delivery
 from contact_sync.sync.shutdown import Shutdown
 from tests.conftest import RunCoroutine

@@ -12,7 +12,7 @@ import pytest
 
 from contact_sync.errors import BusyError, MissingError, SourceError, StorageError
 from contact_sync.files.snapshot import identity_of
-from contact_sync.model import Identity, OutputPaths
+from contact_sync.model.source import Identity, OutputPaths
 from contact_sync.names import Purpose, report_beside
 from contact_sync.sync import arrivals, inbox
 from contact_sync.sync.arrivals import find_arrivals

@@ -9,7 +9,7 @@ import pytest
 
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model import BeforeImage
+from contact_sync.model.report import BeforeImage
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.settings import AccountSettings

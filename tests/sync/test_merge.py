@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.model import FIELDS, PHONE, Outcome
+from contact_sync.model.fields import FIELDS, PHONE
+from contact_sync.model.row import Outcome
 from contact_sync.settings import SendSettings
 from contact_sync.sync.merge import Merged, merge
 

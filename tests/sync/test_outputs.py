@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from contact_sync.model import OutputPaths
+from contact_sync.model.source import OutputPaths
 from contact_sync.settings import NOWHERE, ReportSettings
 from contact_sync.sync.outputs import former_output_paths
 

@@ -15,7 +15,7 @@ from hypothesis import given
 
 from contact_sync.api.client import Client
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model import Change, Effect, Kind, PlanSummary
+from contact_sync.model.plan import Change, Effect, Kind, PlanSummary
 from contact_sync.sandbox import server
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.settings import AccountSettings, Settings

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 
 from contact_sync.errors import BusyError, ConfigError, Interrupted
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sync.probe import probe
 from contact_sync.sync.undo import undo

@@ -14,7 +14,9 @@ import pytest
 
 from contact_sync.errors import AccessError, BusyError, ConfigError, ContactSyncError, Interrupted, StorageError, UnavailableError
 from contact_sync.ledger.state_dir import open_ledger
-from contact_sync.model import FIELDS, ID, Outcome, PullSummary
+from contact_sync.model.fields import FIELDS, ID
+from contact_sync.model.plan import PullSummary
+from contact_sync.model.row import Outcome
 from contact_sync.rules.formula import unescape
 from contact_sync.sandbox import server
 from contact_sync.sandbox.assumptions import Assumptions

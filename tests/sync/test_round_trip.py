@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model import FIELDS, ID, Summary
+from contact_sync.model.fields import FIELDS, ID
+from contact_sync.model.report import Summary
 from contact_sync.rules.formula import escape
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sandbox.server import Sandbox

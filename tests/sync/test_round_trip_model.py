@@ -16,7 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model import ID, Summary
+from contact_sync.model.fields import ID
+from contact_sync.model.report import Summary
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sync.history import forget
 from contact_sync.sync.run import retry

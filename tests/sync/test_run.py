@@ -43,7 +43,9 @@ from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.writer import RunWriter
-from contact_sync.model import Batch, Outcome, Result, Summary, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.report import Batch, Summary
+from contact_sync.model.row import Outcome, Result
 from contact_sync.packed import pack, unpack
 from contact_sync.report.xlsx import workbook
 from contact_sync.sandbox.faults import Behaviour

@@ -16,7 +16,8 @@ import pytest
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AccessError, ConfigError, ContactSyncError, StorageError, UnavailableError
 from contact_sync.ledger.sqlite import SqliteLedger
-from contact_sync.model import Result, lines_of
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Result
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sandbox.server import Call
 from tests.sync.sending import (

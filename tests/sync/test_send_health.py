@@ -11,7 +11,7 @@ import pytest
 
 from contact_sync.errors import UnavailableError
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import lines_of
+from contact_sync.model.report import lines_of
 from contact_sync.sandbox.server import Call
 from contact_sync.sync import breaker
 from contact_sync.sync.pool import MAX_CANARIES

@@ -10,7 +10,8 @@ import pytest
 
 from contact_sync.errors import AccessError, Interrupted, UnavailableError
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import Result, lines_of
+from contact_sync.model.report import lines_of
+from contact_sync.model.row import Result
 from contact_sync.sandbox.server import Call
 from contact_sync.sync.shutdown import Shutdown, Stopped
 from tests.sync.sending import (

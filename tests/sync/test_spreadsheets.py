@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contact_sync.model import FIELDS, NAMES, PHONE
+from contact_sync.model.fields import FIELDS, NAMES, PHONE
 from contact_sync.rules.cells import CUSTOM, DATE
 from contact_sync.sync.run import run
 from tests.source.shown import SOFFICE, convert

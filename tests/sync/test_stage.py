@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
-from contact_sync.model import ID, ROW, Chunk, Line, Outcome, Result, Source, Violation, lines_of
+from contact_sync.model.fields import ID, ROW
+from contact_sync.model.report import Line, lines_of
+from contact_sync.model.row import Outcome, Result
+from contact_sync.model.source import Chunk, Source
+from contact_sync.model.violation import Violation
 from contact_sync.rules.anomalies import MIN_ROUNDED, MIN_SERIES
 from contact_sync.rules.columns import Policy, Validator
 from contact_sync.settings import Settings

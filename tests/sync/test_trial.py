@@ -12,7 +12,8 @@ from contact_sync.api.client import Client
 from contact_sync.api.endpoint import Reply, Request
 from contact_sync.errors import ConfigError, Transient
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model import ID, Violation
+from contact_sync.model.fields import ID
+from contact_sync.model.violation import Violation
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sync.history import forget
 from contact_sync.sync.live import LiveRowSender

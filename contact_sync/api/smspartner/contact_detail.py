@@ -11,7 +11,8 @@ from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.envelope import code_of, successful_envelope_of
 from contact_sync.errors import Transient
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, PHONE, Violation
+from contact_sync.model.fields import FIELDS, ID, PHONE
+from contact_sync.model.violation import Violation
 
 _READ_NAMES = {PHONE: "phone"}  # the name of a field in a write → its name in a read, where it is another
 _DAY_FIRST = re.compile(r"\A([0-9]{2})-([0-9]{2})-([0-9]{4})\Z")  # which the API's page shows beside the ISO form

@@ -12,7 +12,7 @@ from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.envelope import garbled, successful_envelope_of
 from contact_sync.errors import Rejected
 from contact_sync.i18n import _
-from contact_sync.model import FIELDS, ID, PHONE, ROW
+from contact_sync.model.fields import FIELDS, ID, PHONE, ROW
 
 _READ_NAMES = {PHONE: "phone"}  # the name of a field in a write → its name in a read, where it is another
 _DAY_FIRST = re.compile(r"\A([0-9]{2})-([0-9]{2})-([0-9]{4})\Z")  # which the API's page shows beside the ISO form

@@ -17,7 +17,9 @@ from contact_sync.api.endpoint import Reply, Request
 from contact_sync.api.smspartner.contact_detail import StoredContact
 from contact_sync.api.smspartner.envelope import code_of, envelope_of, successful_envelope_of
 from contact_sync.errors import Rejected
-from contact_sync.model import ID, PHONE, Answer, Outcome, Pending, Violation
+from contact_sync.model.fields import ID, PHONE
+from contact_sync.model.row import Answer, Outcome, Pending
+from contact_sync.model.violation import Violation
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -16,7 +16,8 @@ from contact_sync.api.endpoint import Reply
 from contact_sync.display import redacted
 from contact_sync.errors import AccessError, ConfigError, Rejected, Transient
 from contact_sync.i18n import N_, _
-from contact_sync.model import ROW, Violation
+from contact_sync.model.fields import ROW
+from contact_sync.model.violation import Violation
 
 _MAX_QUOTED = 200  # characters of the API's text
 

@@ -19,7 +19,7 @@ from contact_sync.ledger.postgres.slots import Slots
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.outbox import ConfirmedState
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 
 
 class PostgresLedger(SqliteLedger):

@@ -13,7 +13,8 @@ from hashlib import sha256
 
 from contact_sync.ledger.digests import FieldDigests, pack, unpack
 from contact_sync.ledger.sqlite.outbox import CONFIRMING, ConfirmedState
-from contact_sync.model import Outcome, Pending, Result, Violation
+from contact_sync.model.row import Outcome, Pending, Result
+from contact_sync.model.violation import Violation
 
 _CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
 

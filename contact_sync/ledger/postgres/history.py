@@ -10,7 +10,9 @@ from pathlib import Path
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.sqlite.history import RunHistory, RunRecord, Unsent, reason_of
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.model import Event, Layout, OutputPaths, PastRun, Summary, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.report import Event, PastRun, Summary
+from contact_sync.model.source import Layout, OutputPaths
 
 _RUN = "id, source, started, finished, exit_code, outcomes, requests, retries, seconds, place, reason"
 _RECORD = "id, source, place, started, as_of, finished, exit_code, outcomes, requests, retries, seconds, reason"

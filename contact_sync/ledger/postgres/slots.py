@@ -20,7 +20,7 @@ _TAKE = f"""
 
 @dataclass
 class Slots:
-    """The table `pace` (`store.SlotStore`)."""
+    """The table `pace` (`model.pace.SlotStore`)."""
 
     database: PostgresDatabase
 

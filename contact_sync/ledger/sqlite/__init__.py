@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from contact_sync.ledger.digests import Fingerprints
-from contact_sync.ledger.shared import SlotStore, Tables
+from contact_sync.ledger.shared import Tables
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.history import RunHistory, Unsent
@@ -25,7 +25,11 @@ from contact_sync.ledger.sqlite.records import Records
 from contact_sync.ledger.sqlite.schema import Wording
 from contact_sync.ledger.sqlite.writer import RunWriter
 from contact_sync.ledger.store import PlanStore
-from contact_sync.model import FIELDS, MOST_UNDO_DAYS, Layout, OutputPaths, Summary, Violation
+from contact_sync.model.fields import FIELDS, MOST_UNDO_DAYS
+from contact_sync.model.pace import SlotStore
+from contact_sync.model.report import Summary
+from contact_sync.model.source import Layout, OutputPaths
+from contact_sync.model.violation import Violation
 
 
 class SqliteLedger:

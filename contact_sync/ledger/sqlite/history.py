@@ -11,7 +11,11 @@ from typing import NamedTuple
 from contact_sync.i18n import _
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.model import Event, Layout, Outcome, OutputPaths, PastRun, Summary, Violation, Workload, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.report import Event, PastRun, Summary, Workload
+from contact_sync.model.row import Outcome
+from contact_sync.model.source import Layout, OutputPaths
+from contact_sync.model.violation import Violation
 
 _TEXT_DAYS = 7  # days that the text of the last run's rows is kept, unless another run replaces it before
 

@@ -9,7 +9,9 @@ from contact_sync.ledger.shared import Tables
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.schema import storable
-from contact_sync.model import MOST_UNDO_DAYS, BeforeImage, Outcome, Result, stamp
+from contact_sync.model.fields import MOST_UNDO_DAYS, stamp
+from contact_sync.model.report import BeforeImage
+from contact_sync.model.row import Outcome, Result
 
 
 @dataclass

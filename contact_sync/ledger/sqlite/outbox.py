@@ -16,7 +16,7 @@ from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
 from contact_sync.ledger.sqlite.schema import Wording, storable
 from contact_sync.ledger.store import Comparison, Payload
-from contact_sync.model import Outcome, Pending, Result
+from contact_sync.model.row import Outcome, Pending, Result
 
 _GROUP = 500  # rows that are claimed together, and results that are committed together
 _RESULT_BYTES = 200  # size of the result of a row

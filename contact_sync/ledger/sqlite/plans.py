@@ -9,7 +9,8 @@ from hashlib import sha256
 
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.sqlite.database import Database
-from contact_sync.model import PLAN_DAYS, PLAN_LETTERS, Change, PlannedRow, stamp
+from contact_sync.model.fields import stamp
+from contact_sync.model.plan import PLAN_DAYS, PLAN_LETTERS, Change, PlannedRow
 
 _LENGTH = 12  # letters of a number
 

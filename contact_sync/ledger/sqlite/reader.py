@@ -13,22 +13,10 @@ from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import Unsent
 from contact_sync.ledger.sqlite.outbox import RunOutbox
 from contact_sync.ledger.sqlite.schema import SENTENCE_SEPARATOR
-from contact_sync.model import (
-    ATTENTION,
-    CONFLICTING,
-    IN_PLACE,
-    LISTED,
-    REPEATS_LEFT,
-    REPEATS_WRONG,
-    ROW,
-    Batch,
-    Cause,
-    Line,
-    Outcome,
-    Violation,
-    conflict_of,
-    stamp,
-)
+from contact_sync.model.fields import ROW, stamp
+from contact_sync.model.report import Batch, Cause, Line
+from contact_sync.model.row import ATTENTION, IN_PLACE, REPEATS_LEFT, REPEATS_WRONG, Outcome
+from contact_sync.model.violation import CONFLICTING, LISTED, Violation, conflict_of
 from contact_sync.packed import unpack
 
 _LOST = Violation("not-recorded")  # the reason why a row is `failed` whose result could not be made durable

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contact_sync.model import Column, Violation
+from contact_sync.model.violation import Column, Violation
 
 ROW_TABLES = (
     """CREATE {temporary} TABLE block (

@@ -10,7 +10,10 @@ from itertools import groupby
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.history import RunHistory
 from contact_sync.ledger.sqlite.schema import ROWS_OF_A_CHECK, SENTENCE_SEPARATOR, Wording
-from contact_sync.model import ID, MARK, Block, Layout, Outcome, OutputPaths, Staged, Violation
+from contact_sync.model.fields import ID, MARK
+from contact_sync.model.row import Block, Outcome, Staged
+from contact_sync.model.source import Layout, OutputPaths
+from contact_sync.model.violation import Violation
 from contact_sync.packed import pack, unpack
 
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-from contact_sync.model import PHONE, Line
+from contact_sync.model.fields import PHONE
+from contact_sync.model.report import Line
 
 _BEGIN, _END = 4, 2  # characters that are kept: enough to distinguish two numbers, too few to call one
 _FEWEST = 6  # digits of what may be a number: fewer, as in “NC” or “see 12”, are shown, since they may be what is to be corrected

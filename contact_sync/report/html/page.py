@@ -12,7 +12,10 @@ from itertools import count
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, NAMES, Batch, Column, Layout, Line, Summary
+from contact_sync.model.fields import ID, NAMES
+from contact_sync.model.report import Batch, Line, Summary
+from contact_sync.model.source import Layout
+from contact_sync.model.violation import Column
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.html import sections
 from contact_sync.report.html.markup import NOTHING, Markup, element, filled, joined, number, template_of

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import Change, Outcome, PlanSummary, place_of, readable
+from contact_sync.model.fields import readable
+from contact_sync.model.plan import Change, PlanSummary
+from contact_sync.model.row import Outcome
+from contact_sync.model.violation import place_of
 from contact_sync.report.html.markup import element, filled, joined, number, template_of
 from contact_sync.report.plan import legend, lines
 

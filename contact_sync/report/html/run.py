@@ -4,7 +4,8 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from contact_sync.i18n import _, labelled, ngettext
-from contact_sync.model import Summary, readable
+from contact_sync.model.fields import readable
+from contact_sync.model.report import Summary
 from contact_sync.report.html.markup import NOTHING, Markup, drawing, duration, element, joined, number, section
 
 _HEADROOM = 1.1  # above the line of the pace that was allowed

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from contact_sync.i18n import _, labelled, ngettext
-from contact_sync.model import ATTENTION, IN_PLACE, LEFT, Cause, Outcome, Summary, readable, stamp
+from contact_sync.model.fields import readable, stamp
+from contact_sync.model.report import Cause, Summary
+from contact_sync.model.row import ATTENTION, IN_PLACE, LEFT, Outcome
 from contact_sync.names import Purpose
 from contact_sync.report.html.markup import NOTHING, Markup, drawing, element, joined, number, section
 from contact_sync.report.html.masking import without_long_numbers

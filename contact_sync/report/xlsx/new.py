@@ -16,7 +16,8 @@ from xlsxwriter.worksheet import Worksheet
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import ID, TO_FIX, WIDEST, Line, Summary, readable
+from contact_sync.model.fields import ID, TO_FIX, WIDEST, readable
+from contact_sync.model.report import Line, Summary
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, PLAIN, RED, Cell, Style, cell_text, fill_of, is_quoted

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import LAST_ROW, Change, Kind, PlanSummary, readable
+from contact_sync.model.fields import LAST_ROW, readable
+from contact_sync.model.plan import Change, Kind, PlanSummary
 from contact_sync.report.plan import COLUMNS, legend, lines
 from contact_sync.report.xlsx.new import opened
 from contact_sync.report.xlsx.sheets import BOLD, PLAIN, Style

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contact_sync.errors import ConfigError
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import BASE_COLUMN, LAST_ROW, VERBATIM
+from contact_sync.model.fields import BASE_COLUMN, LAST_ROW, VERBATIM
 from contact_sync.report.pulled import COLUMNS as CSV_COLUMNS
 from contact_sync.report.pulled import EDITABLE
 from contact_sync.report.xlsx.new import opened

@@ -27,7 +27,9 @@ from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
-from contact_sync.model import ID, TO_FIX, WIDEST, Layout, Line, Original, Summary, sheet_of
+from contact_sync.model.fields import ID, TO_FIX, WIDEST, sheet_of
+from contact_sync.model.report import Line, Summary
+from contact_sync.model.source import Layout, Original
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import sheets
 from contact_sync.report.xlsx.sheets import BOLD, COLUMNS, FIXES_WIDTHS, RED, SIGNATURE, Cell, Style, fill_of

@@ -7,21 +7,10 @@ from openpyxl.utils import quote_sheetname
 
 from contact_sync.display import shorten
 from contact_sync.i18n import _
-from contact_sync.model import (
-    ID,
-    IN_PLACE,
-    LEFT,
-    MARK,
-    REPEATS_LEFT,
-    REPEATS_WRONG,
-    ROW,
-    VERBATIM,
-    Layout,
-    Line,
-    Outcome,
-    Summary,
-    readable,
-)
+from contact_sync.model.fields import ID, MARK, ROW, VERBATIM, readable
+from contact_sync.model.report import Line, Summary
+from contact_sync.model.row import IN_PLACE, LEFT, REPEATS_LEFT, REPEATS_WRONG, Outcome
+from contact_sync.model.source import Layout
 from contact_sync.report import csv
 from contact_sync.rules.deletion import DELETED, is_mark
 from contact_sync.rules.formula import escape

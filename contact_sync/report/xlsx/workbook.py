@@ -12,7 +12,8 @@ from itertools import chain
 
 from contact_sync.files.atomic import AtomicFile
 from contact_sync.i18n import _
-from contact_sync.model import Batch, Line, Original, lines_of
+from contact_sync.model.report import Batch, Line, lines_of
+from contact_sync.model.source import Original
 from contact_sync.report.formats import ReportContext
 from contact_sync.report.xlsx import new, returned
 

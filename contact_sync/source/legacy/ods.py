@@ -13,7 +13,7 @@ from io import FileIO
 from typing import Any
 
 from contact_sync.i18n import _
-from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.model.fields import LAST_ROW, WIDEST
 from contact_sync.source.archive import parse
 from contact_sync.source.legacy import spool
 

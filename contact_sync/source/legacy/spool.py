@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contact_sync.i18n import _
-from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.model.fields import LAST_ROW, WIDEST
 
 NUMBER = "n"  # [NUMBER, number, format]: the format as in Excel, or the number of a built-in one
 SHOWN = "s"  # [SHOWN, number, text that it shows]; the text is empty where it is missing

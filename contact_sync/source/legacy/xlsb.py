@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 from xml.etree import ElementTree as ET
 
 from contact_sync.i18n import _
-from contact_sync.model import WIDEST
+from contact_sync.model.fields import WIDEST
 from contact_sync.source.archive import Archive
 from contact_sync.source.legacy import spool
 from contact_sync.source.legacy.spool import SpooledSheet, SpoolWriter

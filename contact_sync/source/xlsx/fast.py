@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO, NamedTuple, Protocol
 
-from contact_sync.model import WIDEST
+from contact_sync.model.fields import WIDEST
 from contact_sync.source.archive import Handler, parse_pieces
 
 _BLOCK = 1 << 16

@@ -9,7 +9,7 @@ from openpyxl.utils.cell import coordinate_to_tuple, range_boundaries
 from openpyxl.xml.constants import SHEET_MAIN_NS
 
 from contact_sync.errors import SourceError
-from contact_sync.model import LAST_ROW, WIDEST
+from contact_sync.model.fields import LAST_ROW, WIDEST
 from contact_sync.source.header import letter
 from contact_sync.source.worksheet import SheetMetadata
 from contact_sync.source.xlsx.fast import CellShape, Row, parse_rows

@@ -18,7 +18,8 @@ from openpyxl.reader.excel import ExcelReader
 from openpyxl.xml.constants import ARC_SHARED_STRINGS, ARC_STYLE, SHARED_STRINGS, SHEET_MAIN_NS, STYLES_TYPE
 
 from contact_sync.errors import SourceError
-from contact_sync.model import TO_FIX, Original, sheet_of
+from contact_sync.model.fields import TO_FIX, sheet_of
+from contact_sync.model.source import Original
 from contact_sync.source.archive import Archive, convert_damage, refuse_many_elements, refuse_unsafe
 from contact_sync.source.cells import Row
 from contact_sync.source.opening import Kind, SourceOptions

@@ -8,7 +8,7 @@ import pytest
 from contact_sync.api.endpoint import Reply
 from contact_sync.api.smspartner.contact_list import ContactList, ContactPage, PageOf
 from contact_sync.errors import AccessError, Rejected, Transient
-from contact_sync.model import FIELDS
+from contact_sync.model.fields import FIELDS
 
 ENDPOINT = ContactList("k+y12345")
 CONTACT = {

@@ -15,7 +15,8 @@ from contact_sync.api.endpoint import Reply
 from contact_sync.api.smspartner.contact_detail import ContactDetail
 from contact_sync.api.smspartner.contact_update import ContactUpdate
 from contact_sync.errors import AccessError, ConfigError, ContactSyncError, Rejected, Transient
-from contact_sync.model import Answer, Outcome, Pending, Violation
+from contact_sync.model.row import Answer, Outcome, Pending
+from contact_sync.model.violation import Violation
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 ENDPOINT = ContactUpdate(KEY)
