@@ -1,8 +1,9 @@
 """What would keep a scheduled run from sending: its options, its key, its log and its file, examined as cron would find them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from contact_sync.cli import build_settings
 from contact_sync.cli.logging import check_log
@@ -35,7 +36,19 @@ def warnings_of(run: Context) -> Iterator[str]:
             check_log(log_file)
     except ContactSyncError as error:
         yield str(error)
+    for folder in _folders(options):
+        if os.path.isdir(folder) and not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):  # noqa: PTH112 - which does not raise
+            yield _("The folder {path} cannot be written by this user: nothing could be saved there.", path=folder)
     if os.path.isfile(source):  # noqa: PTH113 - which does not raise
         with Progress(run.obj.console.streams.stderr, shown=True) as progress:
             refusals = refusals_of(settings, progress)
         yield from (_("As the file is now, its run would be refused. {reason}", reason=reason) for reason in refusals)
+
+
+def _folders(options: Mapping[str, Any]) -> set[Path]:
+    """Return the folders in which the run writes: those of its reports, of its source and of its state."""
+    source: Path = options["source"]
+    given = [options[name] for name in ("report", "page", "workbook") if options[name] not in {None, Path("none")}]
+    beside = [] if options["report"] else [source]
+    state = [options["state_dir"]] if options["state_dir"] else []
+    return {*state, *(path if os.path.isdir(path) else path.parent for path in [*given, *beside])}  # noqa: PTH112

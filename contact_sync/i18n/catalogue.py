@@ -42,8 +42,8 @@ CATALOGUE: dict[str, str] = {
         "all the same with --resend."
     ),
     "edited-late": N_(
-        "You edited this row, whose other cells are older, and a newer file sets {fields} of this contact, so nothing was sent: "
-        "check {fields}, then delete the row's sync_source_at to send the row as it is, or delete the row."
+        "A newer file sets {field} of this contact, and you have edited this row since, so nothing was sent: write the right "
+        "value here, then empty the row's sync_source_at to send the row, or delete the row."
     ),
     "forgotten": N_(
         "The contact was forgotten, so the row is not sent: delete it from the source, or send it with --allow-forgotten."
@@ -100,6 +100,9 @@ CATALOGUE: dict[str, str] = {
     ),
     "cell-formula": N_("{field} contains a formula that was never calculated: open the file in Excel and save it."),
     "cell-null": N_("{field} contains a sign or word for no value, such as \\N or NULL: leave the cell empty."),
+    "clear-unknown": N_(
+        "{field} contains a word in angle brackets: write <clear> to empty the field, or leave out the brackets."
+    ),
     "cell-kind": N_("{field} contains {kind} instead of text: type the value as text."),
     "cell-format": N_(
         "{field} has a number format that other systems may show differently: format the cell as text and type what it shows."

@@ -159,6 +159,7 @@ RULES = (
     Rule((ID, *FIELDS), "cell-error", shows_no_value),
     Rule((*TEXTS, DATE, URL), "cell-formula", reject_match(FORMULA)),
     Rule((ID, *FIELDS), "cell-null", reject_match(r"\\N")),
+    Rule((*TEXTS, DATE, URL), "clear-unknown", reject_match("(?!<(?i:na|nil|none|null)>)[<‹][^<>‹›]{1,20}[>›]")),  # noqa: RUF001 - as somebody types it
     # contactId: opaque on the API's page
     Rule((ID,), "id-total", reject_match(TOTAL)),
     Rule((ID,), "id-missing", lambda text: {} if text in SPELLINGS else None),
@@ -192,8 +193,6 @@ RULES = (
 RULES_OF = {field: [rule for rule in RULES if field in rule.fields] for field in (ID, *FIELDS)}  # field → its rules, in order
 _is_clear = re.compile(CLEAR).fullmatch
 _find_numbers = re.compile("[0-9]+").findall
-
-# Reading a cell ---------------------------------------------------------------------------------------------------------
 
 
 class Reading(NamedTuple):

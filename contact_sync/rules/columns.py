@@ -172,6 +172,7 @@ _TEXT_MARKS = {
     "cell-error": ("#", "Err:", "..", "…"),
     "cell-formula": ("=",),
     "cell-null": ("\\",),
+    "clear-unknown": ("‹",),  # noqa: RUF001
     "text-damaged": (),  # `is_damaged_text` and `is_damaged_name`
     "text-control": (),  # not printable
     "text-quoted": ('"',),
@@ -248,7 +249,16 @@ def accept_urls(cells: Sequence[str]) -> Sequence[str] | None:
 
 
 _CELL_RULES = ("cell-error", "cell-formula", "cell-null")
-_URL_RULES = ("url-email", "url-scheme", "url-characters", "url-login", "url-host", "text-damaged", "text-length")
+_URL_RULES = (
+    "clear-unknown",
+    "url-email",
+    "url-scheme",
+    "url-characters",
+    "url-login",
+    "url-host",
+    "text-damaged",
+    "text-length",
+)
 
 FAST_PATHS = {
     ID: FastPath(accept_ids, tuple(_ID_MARKS)),

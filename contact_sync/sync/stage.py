@@ -97,7 +97,7 @@ def stage(
             if in_place:
                 to_send = [position for position in valid if position not in unchanged]
             overtaken |= _newer(verdicts, to_send, ages, edited, ledger)
-        superseded += sum(reason.code != EDITED_LATE for reason in overtaken.values())
+        superseded += sum(reasons[0].code != EDITED_LATE for reasons in overtaken.values())
         block = _block_of(
             chunk,
             verdicts,
@@ -170,15 +170,15 @@ def _selected(rows: list[_ValueT], positions: Sequence[int]) -> list[_ValueT]:
     return rows if len(positions) == len(rows) else [rows[position] for position in positions]
 
 
-def _overtaken(code: str, fields: Mapping[int, Sequence[str]]) -> dict[int, Violation]:
+def _overtaken(code: str, fields: Mapping[int, Sequence[str]]) -> dict[int, list[Violation]]:
     """Return the reason why each of these rows, by position, is not sent: some of its fields were overtaken."""
-    return {position: Violation(code, detail={"fields": ", ".join(names)}) for position, names in fields.items()}
+    return {position: [Violation(code, detail={"fields": ", ".join(names)})] for position, names in fields.items()}
 
 
 def _newer(
     verdicts: Verdicts, to_send: Sequence[int], ages: _Ages, edited: Collection[int], ledger: Ledger
-) -> dict[int, Violation]:
-    """Return the reason why each row, by position, is not sent that a newer source has overtaken.
+) -> dict[int, list[Violation]]:
+    """Return the reasons why each row, by position, is not sent that a newer source has overtaken.
 
     One that was `edited` after that source holds news, too, among cells that may be older: an operator decides.
     """
@@ -193,7 +193,8 @@ def _newer(
     candidates = [position for position in found if position in edited]
     old = overtaken(candidates, {})  # also by the time of their file
     late = {position: found.pop(position) for position in candidates if position not in old}
-    return _overtaken("superseded", found) | _overtaken(EDITED_LATE, late)
+    conflicts = {position: [Violation(EDITED_LATE, name) for name in fields] for position, fields in late.items()}
+    return _overtaken("superseded", found) | conflicts
 
 
 def _ages(chunk: Chunk, cells: bytes, conflicts: str) -> tuple[_Ages, set[int]]:
@@ -218,7 +219,7 @@ def _block_of(
     verdicts: Verdicts,
     to_send: Sequence[int],
     unchanged: set[int],
-    overtaken: Mapping[int, Violation],
+    overtaken: Mapping[int, list[Violation]],
     *,
     cells: bytes,
     may_clear: bool,
@@ -253,14 +254,14 @@ def _block_of(
         )
         for p, outcome in apart.items()
     ]
-    for position, reason in overtaken.items():
+    for position, reasons in overtaken.items():
         others.append(
             Staged(
                 chunk.numbers[position],
                 ids[position],
                 payloads[position],
-                Outcome.CONFLICT if reason.code == EDITED_LATE else Outcome.UNPROCESSED,
-                [reason],
+                Outcome.CONFLICT if reasons[0].code == EDITED_LATE else Outcome.UNPROCESSED,
+                reasons,
                 ages.get(position),
             )
         )

@@ -15,7 +15,7 @@ import pytest
 
 from contact_sync.cli.commands.schedule import instructions
 from contact_sync.errors import ConfigError
-from tests.setups import requires_root
+from tests.setups import requires_root, unprivileged_user
 
 from .program import KEY, Main, config, key_file, write
 
@@ -268,6 +268,24 @@ def test_log_that_cannot_be_written(main: Main) -> None:
         assert main.read_json()["warnings"] == [
             "The log log cannot be written: check its folder and its permissions, or --log-file."
         ]
+
+
+@requires_root
+def test_folders_that_cannot_be_written(main: Main) -> None:
+    """A folder in which the run could not save its reports or its state is named."""
+    for folder in ("in", "pages", "state"):
+        Path(folder).mkdir(mode=0o755)
+    write("C000001;Zoé", name="in/c.csv")
+    key_file().chmod(0o600)
+    os.chown("key", 65534, -1)
+    for place in (Path.cwd(), *Path.cwd().parents):
+        if place.name.startswith(("pytest-", "popen-", "test_")):
+            place.chmod(0o711)
+    arguments = ["in/c.csv", "--api-key-file", "key", "--page", "pages/a.html", "--state-dir", "state"]
+    with unprivileged_user():
+        assert main("schedule", *arguments, "--json") == 0
+    sentence = "The folder {} cannot be written by this user: nothing could be saved there."
+    assert {*map(sentence.format, ("in", "pages", "state"))} <= {*main.read_json()["warnings"]}
 
 
 @requires_root

@@ -80,10 +80,16 @@ def test_clear_word_empties_the_field(cell: str) -> None:
     assert [read(field, cell) for field in FIELDS[1:]] == [Reading("")] * 8
 
 
-@pytest.mark.parametrize("cell", ["<clear", "clear", "<clear> x", "<effacer>", "<>"])
+@pytest.mark.parametrize("cell", ["<clear", "clear", "<clear> x", "<>"])
 def test_only_exact_clear_words_count(cell: str) -> None:
     """Only the exact words empty a field."""
     assert read_text(cell, "custom1") == Reading(cell)
+
+
+@pytest.mark.parametrize("cell", ["<vide>", "<effacer>", "‹vider›", "< clair >", "<Vidé>"])
+def test_another_word_in_angle_brackets(cell: str) -> None:
+    """A word in angle brackets that does not empty the field is no value either."""
+    assert [code(read(field, cell)) for field in FIELDS[1:]] == ["clear-unknown"] * 8
 
 
 # contactId

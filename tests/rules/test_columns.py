@@ -368,6 +368,7 @@ BREAKING = {
     "cell-error": ["#REF!"],
     "cell-formula": ["=SUM(A1)"],
     "cell-null": ["\\N"],
+    "clear-unknown": ["<vide>"],
     "text-damaged": ["LefÃ¨vre", "https://exemple.fr/Ã©"],
     "text-control": ["a\nb"],
     "text-quoted": ['"Dupont"'],

@@ -238,7 +238,7 @@ def test_a_correction_of_what_a_newer_file_sets(workspace: Workspace) -> None:
     assert (summary.exit_code, stored(workspace.sandbox)) == (3, "New")
     line = workspace.lines()[0]
     assert line["sync_code"] == "edited-late"
-    assert "a newer file sets firstname" in line["sync_message"]
+    assert "A newer file sets firstname" in line["sync_message"]
     fed_back = workspace.folder / "again.csv"
     fed_back.write_text(
         workspace.report.read_text(encoding="utf-8-sig").replace(line["sync_source_at"], "", 1), encoding="utf-8-sig", newline=""

@@ -142,7 +142,7 @@ def _put_results(sheet: Any, columns: list[int], line: Line, known: _Styles) -> 
     style = Style(fill_of(line), wrapped=True)
     for column, value in zip(columns, line.results, strict=False):
         _put(sheet.cell(line.number, column), value, style, known)
-    if line.message:
+    if line.message and line.needs_attention:
         row = sheet.row_dimensions[line.number]
         row.height = max(row.height or 0, sheets.text_height(line.message, _MESSAGE_WIDTH))
 
