@@ -57,7 +57,7 @@ def test_a_pulled_file(main: Main, edited: Served) -> None:
     _sandbox, options = edited
     assert main("plan", "all.csv", *options) == 0
     out, err = main.read()
-    assert "row 3: “lastname” (column D)" in err
+    assert "row 3, “lastname” (column D)" in err
     assert "\x1b" not in out + err
     assert "row 4, C000011, custom1: 0000010 → (empty) (is emptied)" in out or "custom1: 0000010 → (empty)" in out
 
