@@ -1,4 +1,4 @@
-"""What would keep a scheduled run from sending: its options, its key, its log and its file, examined as cron would find them."""
+"""The check of a scheduled run before its time: its options, its key, its log and its file, examined as cron would find them."""
 
 import os
 from collections.abc import Iterator, Mapping

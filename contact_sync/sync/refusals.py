@@ -1,4 +1,4 @@
-"""What would refuse a source tonight: a run up to its guards, which writes nothing outside a temporary file."""
+"""The reasons to refuse a source tonight: from a run up to its guards, which writes nothing outside a temporary file."""
 
 import time
 from contextlib import ExitStack
