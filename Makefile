@@ -70,7 +70,7 @@ fuzz: dev  ## Fuzz the readers, the rules and the client for five minutes (FUZZ=
 SAMPLES := contacts.csv contacts.xlsx mistakes.csv
 
 demo: $(DEMO)/.installed  ## Install the program into .venv-demo and run the sample data against the embedded sandbox
-	@for file in $(SAMPLES); do printf '\n$$ contact-sync run sample_data/%s --sandbox --rate 20\n' $$file; \
+	@for file in $(SAMPLES); do printf '\n$$ contact-sync run sample_data/%s --sandbox --rate 20 --report sample_data/%s.rehearsal.csv\n' $$file $$file; \
 	$(DEMO)/bin/contact-sync run sample_data/$$file --sandbox --rate 20 --report sample_data/$$file.rehearsal.csv; \
 	echo "Exit code $$?. The report begins:"; head -n 4 sample_data/$$file.rehearsal.csv; done
 

@@ -299,6 +299,13 @@ def test_formula_that_was_never_calculated_stays_so(tmp_path: Path) -> None:
     assert (results["B2"].value, results["B3"].value) == (None, 5)
 
 
+def test_rows_that_wait_keep_their_height(clients: Path) -> None:
+    """A row that only waits for the next run is as high as before: after a stop, most rows have the same long message."""
+    waiting = Line([], 2, "unprocessed", "stopped", "", "The run stopped before this row. " * 9, 0, None, "", "")
+    sheet = openpyxl.load_workbook(returned(clients, waiting, BAD)[0])["Clients"]
+    assert [sheet.row_dimensions[row].height is None for row in (2, 3)] == [True, False]
+
+
 def test_a_corrected_workbook_as_source(clients: Path) -> None:
     """A corrected row is neither red nor commented; the result columns and the sheet of rows to fix are not repeated."""
     first, _ = returned(clients, BAD)
