@@ -74,6 +74,19 @@ def test_wrong_cells_are_red_with_a_comment(clients: Path) -> None:
     assert content(back) == content(clients)
 
 
+def test_only_rows_that_need_attention_are_coloured_throughout(clients: Path, tmp_path: Path) -> None:
+    """An empty result is coloured in the row to correct; of the other rows only the results with a value are."""
+    source = csv_of(tmp_path / "c.csv", [HEAD, *ROWS])
+    for path in (clients, source):
+        sheet = openpyxl.load_workbook(returned(path, BAD)[0]).worksheets[1]
+        first = len(HEAD) + 1
+        coloured = [[cell.fill.fill_type for cell in row] for row in sheet.iter_rows(2, 3, first, first + len(COLUMNS) - 2)]
+        has_value = [cell.value is not None for cell in sheet[2][first - 1 : -1]]
+        assert [kind == "solid" for kind in coloured[0]] == has_value
+        assert has_value.count(True) == 3
+        assert set(coloured[1]) == {"solid"}
+
+
 def test_comment_has_only_the_mistake_of_its_cell(clients: Path) -> None:
     """Of several mistakes in a row, each wrong cell has only its own as a comment; the row's message has all."""
     about = {"phoneNumber": "No such number.", "firstname": "Too long."}

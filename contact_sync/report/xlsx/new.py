@@ -67,7 +67,7 @@ def _fill(book: "Book", context: ReportContext, lines: Iterator[Line], most: int
             found.append(sheets.fix_of(line, layout, sheets.place_of(sheets.SHEET, cell)))
         for column, position in enumerate(shown):
             book.put(sheet, row, column, line.cells[position], Style(RED) if column in wrong else PLAIN)
-        for column, value in enumerate(line.results, len(shown)):
+        for column, value in sheets.results_of(line, range(len(shown), len(shown) + len(COLUMNS))):
             book.put(sheet, row, column, value, Style(fill_of(line), wrapped=True))
         for column, field in islice(wrong.items(), comments):
             text = sheets.comment_text(sheets.comment_of(line, field))

@@ -140,7 +140,7 @@ def _mark_up(sheet: Any, original: Original, layout: Layout, lines: Iterable[Lin
 
 def _put_results(sheet: Any, columns: list[int], line: Line, known: _Styles) -> None:
     style = Style(fill_of(line), wrapped=True)
-    for column, value in zip(columns, line.results, strict=False):
+    for column, value in sheets.results_of(line, columns):
         _put(sheet.cell(line.number, column), value, style, known)
     if line.message and line.needs_attention:
         row = sheet.row_dimensions[line.number]

@@ -1,6 +1,7 @@
 """Cells of a workbook and its sheet of rows to fix, for openpyxl (`returned`) and for XlsxWriter (`new`)."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from openpyxl.utils import quote_sheetname
@@ -59,6 +60,18 @@ def fill_of(line: Line) -> str:
 
 COLUMNS = (*csv.COLUMNS, VERBATIM)
 WIDTHS = (10, 15, 24, 22, 70, 15, 18, 15, 22, 22, 16, 15)  # widths of `COLUMNS`, none less than its header needs
+
+
+def results_of(line: Line, columns: Sequence[int]) -> Iterator[tuple[int, str | int | None]]:
+    """Yield the value of each result of a row with its column; `columns` are those of `COLUMNS`.
+
+    Empty cells are coloured only where the row needs attention: in most files they are two thirds of the results, and each costs
+    as much time and memory as a full one.
+    """
+    for column, value in zip(columns, line.results, strict=False):
+        if value or line.needs_attention:
+            yield column, value
+
 
 _LONGEST = 32_767  # characters of a cell at most, in UTF-16
 _ILLEGAL = r"\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff"  # in XML, which would also turn a CR into a line feed
