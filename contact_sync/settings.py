@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from contact_sync.display import keys_in
 from contact_sync.errors import ConfigError
 from contact_sync.model.fields import MOST_UNDO_DAYS
 from contact_sync.names import Purpose
@@ -22,8 +23,6 @@ BASE_URL = "https://api.smspartner.fr/v1"
 NOWHERE = Path("none")  # the value of `--workbook none`: no workbook is written
 
 _PIPE_TIMEOUT_S = 5.0
-
-_MIN_KEY_LENGTH, _MAX_KEY_LENGTH = 8, 500  # characters; SMS Partner's have 40. Masking a shorter text would garble sentences.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,9 +210,10 @@ def base_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         host, _port = parts.hostname or "", parts.port
+        has_more = "@" in parts.netloc or parts.query or parts.fragment or keys_in(parts.path.replace("/", " "))
     except ValueError:
         host = ""
-    if not host or parts.scheme not in {"http", "https"} or "@" in parts.netloc or parts.query or parts.fragment:
+    if not host or parts.scheme not in {"http", "https"} or has_more:
         raise ConfigError("The base URL must be an address such as https://api.smspartner.fr/v1: correct --base-url.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise ConfigError(
@@ -250,31 +250,6 @@ def _is_loopback(host: str) -> bool:
     with contextlib.suppress(ValueError):
         return ipaddress.ip_address(host).is_loopback
     return host.removesuffix(".") == "localhost"
-
-
-def api_key(text: str, where: str) -> str:
-    """Return the key without surrounding white space. Raises ConfigError, which names `where` and never quotes the key."""
-    key = text.strip()
-    if len(key) > _MAX_KEY_LENGTH:
-        raise ConfigError(
-            "{where} has more than {most} characters, which no API key has: correct it.", where=where, most=_MAX_KEY_LENGTH
-        )
-    if len(key) < _MIN_KEY_LENGTH or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(
-            "{where} does not contain an API key: it must be at least {least} characters, without spaces or accents.",
-            where=where,
-            least=_MIN_KEY_LENGTH,
-        )
-    return key
-
-
-def api_key_file(path: Path) -> str:
-    """Read the key from a file. Raises ConfigError when it is missing, not a key, or accessible to group or others."""
-    with ConfigError.from_os_error("The API key file {path} cannot be read ({reason}): check --api-key-file.", path=path):
-        content, mode = read_small(path, 4 * _MAX_KEY_LENGTH)
-    if mode & 0o077:
-        raise ConfigError("The API key file {path} can be read by others: run chmod 600 on it.", path=path)
-    return api_key(content.decode("ascii", errors="replace"), str(path))
 
 
 def read_small(path: Path, most: int) -> tuple[bytes, int]:

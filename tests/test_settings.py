@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contact_sync.errors import ConfigError
-from contact_sync.settings import BASE_URL, Settings, api_key, api_key_file, base_url, rate
+from contact_sync.settings import BASE_URL, Settings, base_url, rate
 
 KEY = "made-up-key-1234"
 
@@ -77,6 +77,7 @@ def test_http_only_for_loopback(text: str) -> None:
         "https://:pass@a.fr",
         "https://a.fr?k=v",
         "https://a.fr#x",
+        f"https://a.fr/v1/{'0a' * 20}",
         "https://a.fr:port",
         "https://[a.fr",
     ],
@@ -87,56 +88,6 @@ def test_invalid_base_url(text: str) -> None:
         ConfigError, match=r"^The base URL must be an address such as https://api\.smspartner\.fr/v1: correct --base-url\.$"
     ):
         base_url(text)
-
-
-def test_api_key() -> None:
-    """White space around a key is removed."""
-    assert api_key(f" {KEY}\r\n", "X") == KEY
-
-
-@pytest.mark.parametrize(
-    "text", ["", " \n", f"{KEY} x", f"{KEY}\nx", f"{KEY}é", f"\ufeff{KEY}", f"{KEY}\x00", f"{KEY}\t1", "k", "seven77"]
-)
-def test_invalid_api_key(text: str, tmp_path: Path) -> None:
-    """A key is one word of at least 8 ASCII characters; anything else is refused without being repeated."""
-    with pytest.raises(
-        ConfigError, match=r"^THERE does not contain an API key: it must be at least 8 characters, without spaces or accents\.$"
-    ):
-        api_key(text, "THERE")
-    file = tmp_path / "key"
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o600)
-    with pytest.raises(
-        ConfigError, match=rf"^{file} does not contain an API key: it must be at least 8 characters, without spaces or accents\.$"
-    ):
-        api_key_file(file)
-
-
-@pytest.mark.parametrize("mode", [0o600, 0o400, 0o700])
-def test_api_key_file(tmp_path: Path, mode: int) -> None:
-    """A key is read from a file that only its owner can access."""
-    file = tmp_path / "key"
-    file.write_text(f"{KEY}\n", encoding="ascii")
-    file.chmod(mode)
-    assert api_key_file(file) == KEY
-
-
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o644])
-def test_api_key_file_for_others(tmp_path: Path, mode: int) -> None:
-    """A key file that group or others can access is refused, and the sentence says what to do."""
-    file = tmp_path / "key"
-    file.write_text(KEY, encoding="ascii")
-    file.chmod(mode)
-    with pytest.raises(ConfigError, match=rf"^The API key file {file} can be read by others: run chmod 600 on it\.$"):
-        api_key_file(file)
-
-
-def test_missing_api_key_file(tmp_path: Path) -> None:
-    """A key file that is missing, or is a folder, is reported."""
-    with pytest.raises(ConfigError, match=r"cannot be read \(No such file or directory\): check --api-key-file"):
-        api_key_file(tmp_path / "missing")
-    with pytest.raises(ConfigError, match=r"cannot be read \(Is a directory\)"):
-        api_key_file(tmp_path)
 
 
 def test_key_is_not_in_repr() -> None:

@@ -10,14 +10,13 @@ import platformdirs
 from click.core import ParameterSource
 
 from contact_sync import settings
+from contact_sync.cli.api_key import find_key, require_key
 from contact_sync.cli.program import Context
 from contact_sync.errors import ConfigError
 from contact_sync.model.plan import PLAN_LETTERS
 from contact_sync.names import Purpose, report_beside
 from contact_sync.report.formats import FORMATS
 from contact_sync.settings import Settings
-
-_VARIABLE = "CONTACT_SYNC_API_KEY"
 
 Options = Mapping[str, Any]  # parameter → value, as click parsed it
 
@@ -124,38 +123,7 @@ def _of_file(options: Options, purpose: Purpose) -> Options:
 def _of_account(ctx: Context, options: Options, *, sandbox: bool = False) -> Options:
     base_url = settings.base_url(options["base_url"])
     ledger = settings.ledger_url(options["ledger"]) if options.get("ledger") else None
-    key, key_file = ("sandbox", None) if sandbox else _api_key(ctx, options["api_key_file"])
+    key, key_file = ("sandbox", None) if sandbox else find_key(ctx, options["api_key_file"])
+    if key and options.get("account") == key:
+        raise ConfigError("--account must be a name, as it is kept, and this is the API key: correct it.")
     return {"base_url": base_url, "ledger": ledger, "key": key, "key_file": key_file}
-
-
-def key_place(ctx: Context, path: Path | None) -> str:
-    """Return where the API key is found, never the key; empty where there is none."""
-    origin = ctx.get_parameter_source("api_key_file")
-    if ctx.obj.env.get(_VARIABLE) and origin is not ParameterSource.COMMANDLINE:
-        return _VARIABLE
-    names = {
-        ParameterSource.COMMANDLINE: "--api-key-file",
-        ParameterSource.ENVIRONMENT: f"{_VARIABLE}_FILE",
-        ParameterSource.DEFAULT_MAP: str(ctx.params.get("config")),
-    }
-    return f"{path} ({names[origin]})" if path and origin in names else ""
-
-
-def require_key(key: str) -> None:
-    """Raise ConfigError when there is no key."""
-    if not key:
-        raise ConfigError("There is no API key: give the file that contains it with --api-key-file, or set CONTACT_SYNC_API_KEY.")
-
-
-def _api_key(ctx: Context, path: Path | None) -> tuple[str, Path | None]:
-    """Return the API key, or an empty text, and the file it is from, if it is from one; the console masks it from now on.
-
-    The option wins over CONTACT_SYNC_API_KEY, that over CONTACT_SYNC_API_KEY_FILE, and that over the config file.
-    """
-    variable = ctx.obj.env.get(_VARIABLE, "")
-    if variable and ctx.get_parameter_source("api_key_file") is not ParameterSource.COMMANDLINE:
-        key, path = settings.api_key(variable, _VARIABLE), None
-    else:
-        key = settings.api_key_file(path) if path else ""
-    ctx.obj.console.secrets.append(key)
-    return key, path

@@ -9,6 +9,7 @@ import platformdirs
 
 from contact_sync import settings
 from contact_sync.cli.program import COMMANDS, program
+from contact_sync.display import keys_in
 from contact_sync.errors import ConfigError, reason_of
 from contact_sync.i18n import _
 
@@ -27,7 +28,9 @@ def use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path
     try:
         content, _mode = settings.read_small(path, _MAX_SIZE)
         _check_size(content)
-        written = tomllib.loads(content.decode())
+        text = content.decode()
+        ctx.obj.console.secrets += keys_in(text)
+        written = tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError("The config file {path} is nested too deeply: write one option on each line.", path=path) from error
     except OSError as error:

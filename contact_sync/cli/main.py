@@ -17,7 +17,7 @@ from contact_sync.cli.colour import is_coloured
 from contact_sync.cli.console import Console, Streams, bug_error, log_bug
 from contact_sync.cli.language import language_of, own_words
 from contact_sync.cli.program import Process, program
-from contact_sync.display import printable
+from contact_sync.display import keys_in, printable
 from contact_sync.errors import ContactSyncError, StorageError, reason_of
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, shortage_of, too_few_files
 from contact_sync.i18n import set_language
@@ -40,6 +40,8 @@ def _run(argv: Sequence[str], process: Process) -> int:
     console, streams = process.console, process.console.streams
     set_language(language_of(argv, process.env))
     console.as_json = "--json" in own_words(argv)  # also where the arguments are wrong
+    for word in (*argv, *(value for name, value in process.env.items() if name.startswith("CONTACT_SYNC_"))):
+        console.secrets += keys_in(word.lstrip("-"))  # a key may be pasted where anything else belongs
     try:
         # click prints its help where these point.
         with contextlib.redirect_stdout(streams.stdout), contextlib.redirect_stderr(streams.stderr):

@@ -4,6 +4,7 @@
 may need pandas or an HTTP client: it is imported when the command runs.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,7 +15,9 @@ import click
 
 from contact_sync import __version__
 from contact_sync.cli.console import Console, bug_error, log_bug
+from contact_sync.display import keys_in
 from contact_sync.files.lock import check_system
+from contact_sync.i18n import _
 
 Work = Callable[..., int]
 
@@ -24,6 +27,8 @@ COMMANDS = (
 )
 """Names of the commands, in the order of `--help`; each is also the name of its file and of the function in it."""
 
+
+_MAY_LOOK_LIKE_KEYS = {"contact_id", "ping", "rest"}  # parameters; `rest` is parsed once more
 
 _COLUMN = 24  # width of the names of options in a help
 _LONG = 25  # options from which on a help has headings
@@ -79,6 +84,19 @@ class Command(click.Command):
             return super().make_context(*args, **more)
         except BrokenPipeError as closed:
             raise click.exceptions.Exit(0) from closed
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; the API key in a wrong place is an error, before it is kept or printed as a name."""
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            given = ctx.params.get(str(parameter.name))
+            for text in map(str, given if isinstance(given, tuple) else (given,)):
+                if parameter.name not in _MAY_LOOK_LIKE_KEYS and keys_in(text) and not os.path.lexists(text):
+                    sentence = _(
+                        "this looks like an API key: write the key into a file, and the path of the file after --api-key-file."
+                    )
+                    raise click.BadParameter(sentence, ctx, parameter)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a broken pipe in it is a bug, which click would take for one of the output and exit silently."""

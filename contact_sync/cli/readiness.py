@@ -14,7 +14,7 @@ from contact_sync.api.client import Client
 from contact_sync.api.limiter import Pace
 from contact_sync.api.smspartner.me import Account, Me
 from contact_sync.cli import cron
-from contact_sync.cli.build_settings import require_key
+from contact_sync.cli.api_key import require_key
 from contact_sync.cli.heartbeat import Ping
 from contact_sync.cli.logging import check_log
 from contact_sync.errors import ConfigError, ContactSyncError, Transient

@@ -129,7 +129,8 @@ def test_pipe_and_folder(main: Main, monkeypatch: pytest.MonkeyPatch, option: st
     Path("folder").mkdir()
     for name, reason in (("pipe", "(Connection timed out)"), ("folder", "(Is a directory)")):
         assert main("run", "c.csv", option, name, "--state-dir", "state") == 2
-        assert f"{name} cannot be read {reason}" in main.read().err
+        shown = "file" if option == "--api-key-file" else name
+        assert f"{shown} cannot be read {reason}" in main.read().err
 
 
 def test_key_from_a_pipe(main: Main) -> None:

@@ -239,7 +239,10 @@ def test_settings_of_a_check(settings_of: SettingsOf, dry: tuple[str, ...]) -> N
         ("more.csv --report r.csv", "Each of several files has its own reports: leave out --report and --workbook."),
         ("contacts.results.csv", "The report of contacts.csv would overwrite contacts.results.csv: run that file by itself."),
         ("--base-url http://example.com", "the API key would be sent unencrypted to example.com: correct --base-url."),
-        ("--api-key-file missing", "The API key file missing cannot be read (No such file or directory): check --api-key-file."),
+        (
+            "--api-key-file missing",
+            "The API key file cannot be read (No such file or directory): --api-key-file must give the path",
+        ),
         ("--config missing", "The config file missing cannot be read (No such file or directory): check --config."),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from contact_sync.cli import build_settings, options
+from contact_sync.cli.api_key import key_place
 from contact_sync.cli.program import Context, command
 
 
@@ -27,5 +28,5 @@ def doctor(ctx: Context, work: Any, as_json: bool, ping: str | None, log_file: P
     console.as_json = as_json
     console.secrets.append(ping or "")
     build = partial(build_settings.for_account, ctx, values)
-    place = build_settings.key_place(ctx, values["api_key_file"])
+    place = key_place(ctx, values["api_key_file"])
     return console.print_findings(work(build, sys.argv[0], key_place=place, log_file=log_file, ping=ping))
