@@ -168,13 +168,15 @@ def test_key_in_place_of_its_file(main: Main, place: str, key: str) -> None:
         ("doctor", PASTED),
         (PASTED,),
         ("run", f"--{PASTED}"),
-        ("history", "--account", KEY),
+        ("run", "contacts.csv", "-n", "--account", KEY),
+        ("run", "contacts.csv", "--config", "../c.toml"),
     ],
     ids=" ".join,
 )
 def test_key_in_a_wrong_place(main: Main, arguments: tuple[str, ...]) -> None:
     """A key in the place of anything else is a usage error, which neither repeats nor keeps it."""
     write("C1;Zoé")
+    config(f"lang = '{PASTED}'", "../c.toml")
     main.env["CONTACT_SYNC_API_KEY"] = KEY
     main.env["CONTACT_SYNC_STATE_DIR"] = "state"
     assert main(*arguments, *(["--json"] if arguments[0] in COMMANDS else [])) == 2
