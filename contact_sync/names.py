@@ -15,6 +15,7 @@ class Purpose(StrEnum):
     REAL = "results"
     REHEARSAL = "rehearsal"  # sent to the sandbox
     CHECK = "check"  # nothing is sent
+    NOTICE = "notice"  # none: the run could not start
 
     @classmethod
     def of(cls, *, sandbox: bool, dry_run: bool) -> Self:

@@ -1,14 +1,17 @@
 """The notice that a run leaves in place of its reports when it ends before it has a row to report: why, and what to do.
 
-So the page, and the workbook beside a source that is one, never show an earlier run after a later one was refused.
+So the page, and the workbook beside a source that is one, never show an earlier run after a later one was refused. A run that
+could not even start, because of an option or a lock, is none: what an earlier one has written is kept, and its notice lies
+beside it, until the next run.
 """
 
 import logging
 from datetime import UTC, datetime
 
-from contact_sync.errors import ContactSyncError
+from contact_sync.errors import BusyError, ConfigError, ContactSyncError, StorageError
 from contact_sync.model.report import Summary
 from contact_sync.model.source import Layout
+from contact_sync.names import Purpose
 from contact_sync.report import formats
 from contact_sync.report.formats import ReportContext
 from contact_sync.settings import Settings
@@ -17,6 +20,8 @@ from contact_sync.sync.outputs import drafts, output_paths, refuse_clashes
 
 _WORKBOOKS = {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".xls": ".xlsx", ".xlsb": ".xlsx", ".ods": ".xlsx"}
 """Suffix of a source that is said to be a workbook → that of the workbook about it. Its content may never have been read."""
+
+_BEFORE_A_RUN = (ConfigError, BusyError, StorageError)  # errors that say nothing about the source
 
 _NO_ROWS = Layout([], [], {}, ";")
 
@@ -37,7 +42,8 @@ def leave_notice(settings: Settings, error: ContactSyncError) -> None:
     try:
         refuse_clashes(paths)
         del paths.reports["report"]
-        with drafts(paths, settings.purpose) as opened:
+        is_run = settings.purpose is not Purpose.REAL or not isinstance(error, _BEFORE_A_RUN)
+        with drafts(paths, settings.purpose if is_run else Purpose.NOTICE) as opened:
             summary.warnings = opened.warnings
             for name, draft in opened.by_format.items():
                 formats.write(name, draft, [], ReportContext(summary, _NO_ROWS))

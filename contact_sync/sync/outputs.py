@@ -61,6 +61,15 @@ def refuse_clashes(paths: OutputPaths) -> None:
             raise ConfigError("Two files would have the same name, {path}: correct --report, --workbook or --page.", path=other)
 
 
+def remove_notices(paths: OutputPaths) -> None:
+    """Remove the notices that earlier runs, which could not start, have left beside these reports."""
+    for path in paths.reports.values():
+        notice = set_apart(path, Purpose.NOTICE)
+        if is_spare(notice):
+            with suppress(OSError):
+                notice.unlink()
+
+
 class Drafts(NamedTuple):
     """The reports that were requested, under way."""
 

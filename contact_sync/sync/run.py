@@ -11,6 +11,7 @@ from contact_sync.ledger.store import Ledger
 from contact_sync.model.pace import Watcher
 from contact_sync.model.report import Summary
 from contact_sync.model.source import Layout, OutputPaths
+from contact_sync.names import Purpose
 from contact_sync.rules.columns import Policy
 from contact_sync.settings import Settings
 from contact_sync.sync.budget import Budget
@@ -27,7 +28,7 @@ from contact_sync.sync.opening import (
     sleep,
     user_warnings,
 )
-from contact_sync.sync.outputs import drafts, former_output_paths, output_paths, workbook_suffix
+from contact_sync.sync.outputs import drafts, former_output_paths, output_paths, remove_notices, workbook_suffix
 from contact_sync.sync.run_log import logged
 from contact_sync.sync.shutdown import Shutdown, handle_signals
 from contact_sync.sync.steps import Steps, exit_code
@@ -73,6 +74,8 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
             steps.conclude()
             summary.requests += sender.other_requests if sender else 0
             steps.report(reports, source.layout, source.original)
+            if settings.purpose is Purpose.REAL:
+                remove_notices(paths)
         steps.finish()
     return summary
 

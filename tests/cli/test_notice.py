@@ -1,5 +1,6 @@
 """A run that was refused or stopped leaves a page, a workbook where its source is one, and a line in the history."""
 
+import fcntl
 import html
 import json
 import os
@@ -70,21 +71,16 @@ def broken_key_file() -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("rows", "header", "options", "end"),
+    ("rows", "header", "end"),
     [
-        (["C1;Zoé"], "contactId;fisrtname", list, (4, "fisrtname", True)),
-        ([], "contactId;firstname", list, (4, "has no data row", True)),
-        (None, "", list, (4, "does not exist", True)),
-        (["C000001;Zoé"], "contactId;firstname", lambda: ["--map", "x=custom1"], (2, "x", True)),
-        (["C000001;Zoé"], "contactId;firstname", broken_key_file, (2, "can be read by others", False)),
-        (["C000001;Zoé"], "contactId;firstname", lambda: ["--state-dir", "/dev/null/x"], (7, "cannot be used", False)),
+        (["C1;Zoé"], "contactId;fisrtname", (4, "fisrtname")),
+        ([], "contactId;firstname", (4, "has no data row")),
+        (None, "", (4, "does not exist")),
     ],
 )
-def test_refused_night(
-    night: Nights, rows: list[str] | None, header: str, options: Callable[[], list[str]], end: tuple[int, str, bool]
-) -> None:
+def test_refused_night(night: Nights, rows: list[str] | None, header: str, end: tuple[int, str]) -> None:
     """A page that was asked for says why nothing was sent, in place of that of yesterday, and so does the history."""
-    code, reason, in_history = end
+    code, reason = end
     write("C000001;Zoé")
     assert night()[0] == 0
     assert "The one contact is in place." in page()
@@ -93,7 +89,7 @@ def test_refused_night(
         Path("contacts.csv").unlink()
     else:
         write(*rows, header=header)
-    ended, err = night("contacts.csv", *options())
+    ended, err = night("contacts.csv")
     assert ended == code
     assert reason in err
     assert "Page: p.html" in err
@@ -102,12 +98,68 @@ def test_refused_night(
     assert "The one contact is in place." not in text
     assert reason in text
     line = night.last_line
-    assert (line != before) == in_history
-    if in_history:
-        assert (line["exit_code"], line["outcomes"]) == (code, {})
-        assert reason in str(line["reason"])
-        assert night.main("history", *night.options) == 0
-        assert reason in night.main.read().out.splitlines()[0]
+    assert line != before
+    assert (line["exit_code"], line["outcomes"]) == (code, {})
+    assert reason in str(line["reason"])
+    assert night.main("history", *night.options) == 0
+    assert reason in night.main.read().out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "end"),
+    [
+        (lambda: ["--map", "x=custom1"], (2, "--map names a column", True)),
+        (broken_key_file, (2, "can be read by others", False)),
+        (lambda: ["--state-dir", "/dev/null/x"], (7, "cannot be used", False)),
+        (lambda: ["--colour", "red"], (2, "No such option", False)),
+        (lambda: ["--lang", "de"], (2, "is not one of", False)),
+        (lambda: ["--config", "missing.toml"], (2, "missing.toml cannot be read", False)),
+    ],
+)
+def test_night_that_could_not_start(night: Nights, options: Callable[[], list[str]], end: tuple[int, str, bool]) -> None:
+    """A run that could not start keeps the page and the workbook of the last one; where it knows them, it leaves notices."""
+    code, reason, in_history = end
+    workbook(("contactId", "firstname"), ("C000001", "Zoé"))
+    assert night("contacts.xlsx")[0] == 0
+    before, last = {path.name: path.read_bytes() for path in Path().glob("*.*")}, night.last_line
+    first, err = night("contacts.xlsx", *options())
+    again, _err = night("contacts.xlsx", *options())
+    assert first == again == code
+    assert reason in err
+    found = {path.name: path.read_bytes() for path in Path().glob("*.*") if path.name != "state"}
+    assert found.items() >= before.items()
+    notices = found.keys() - before.keys()
+    assert notices in [set(), {"p.notice.html", "contacts.results.notice.xlsx"}]
+    if notices:
+        assert "Page: p.notice.html" in err
+        assert "contacts.xlsx: Nothing was sent." in page("p.notice.html")
+        assert reason in page("p.notice.html")
+    else:
+        assert options()[0] in {"--colour", "--lang", "--config"}  # these are not understood, so neither is what comes after them
+    assert (night.last_line != last) == in_history
+    assert night("contacts.xlsx")[0] == 0
+    assert not list(Path().glob("*.notice.*"))
+
+
+def test_first_night_that_could_not_start(night: Nights) -> None:
+    """Where there is no earlier page, the notice has its name, and the first run replaces it."""
+    write("C000001;Zoé")
+    assert night("contacts.csv", *broken_key_file())[0] == 2
+    assert "can be read by others" in page()
+    assert night()[0] == 0
+    assert "The one contact is in place." in page()
+
+
+def test_lock_of_another_run(night: Nights) -> None:
+    """A run that another one keeps from starting leaves the page alone, which the other one may have just written."""
+    write("C000001;Zoé")
+    assert night()[0] == 0
+    before = page()
+    with (Path("state") / next(path.name for path in Path("state").glob("*.lock"))).open("r+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert night()[0] == 75
+    assert page() == before
+    assert "contacts.csv: Nothing was sent." in page("p.notice.html")
 
 
 def test_json_of_a_refused_night(main: Main, night: Nights) -> None:
