@@ -6,7 +6,7 @@ A terminal, a pipe or a disk that no longer takes the output never stops a run.
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from contact_sync.cli.colour import coloured
@@ -210,9 +210,9 @@ class Console:
         if self.as_json:
             self.print_json(summary._asdict() | {"exit_code": ATTENTION_CODE if summary.different else 0})
 
-    def print_runs(self, runs: "Sequence[PastRun]", *, in_progress: bool) -> None:
-        """Print earlier runs; with `in_progress` the first is still going on, any other unfinished run was interrupted."""
-        unfinished = [_("in progress") if in_progress and run is runs[0] else _("interrupted") for run in runs]
+    def print_runs(self, runs: "Sequence[PastRun]", in_progress: Collection[str]) -> None:
+        """Print earlier runs; those `in_progress`, by their ids, still go on, any other unfinished one was interrupted."""
+        unfinished = [_("in progress") if run.id in in_progress else _("interrupted") for run in runs]
         self._print_history(runs, list(map(_run_cells, runs, unfinished)))
 
     def print_events(self, events: "Sequence[Event]") -> None:
@@ -272,7 +272,7 @@ def bug_error(bug: Exception) -> ContactSyncError:
 
 
 def _run_cells(run: "PastRun", unfinished: str) -> list[str]:
-    start = [run.id, _local(run.started), run.source]
+    start = [run.id, _local(run.started), *filter(None, [run.account]), run.source]
     if run.finished is None:
         return [*start, "", unfinished, "", "", ""]
     outcomes = ", ".join(f"{count} {_named(outcome)}" for outcome, count in run.outcomes.items())

@@ -29,6 +29,9 @@ _FILE = re.compile(
 )
 
 
+_MOST_RUNS = 100_000
+
+
 def open_temporary_ledger() -> AbstractContextManager[Ledger]:
     """Open a ledger that is deleted when it is closed: for a check, and for the sandbox."""
     return SqliteLedger(None, Fingerprints(secrets.token_bytes(32)))
@@ -58,16 +61,20 @@ def open_existing_ledger(
     *,
     locked: bool = True,
     exact: bool = False,
+    run: str = "",
     sends: bool = False,
     identify: Identify | None = None,
     sleep: Callable[[float], object] = time.sleep,
     locks: Locks | None = None,
 ) -> AbstractContextManager[Ledger]:
-    """Open the ledger of the account if it exists or, unless `exact`, the only one in the folder; to be read, unless `locked`.
+    """Open the ledger of the account if it exists; to be read, unless `locked`.
+
+    Unless `exact`, it may also be the one that has the `run`, that is listed under the name of the account, whatever its address,
+    or that is the only one in the folder.
 
     Raises ConfigError when there is none, or when it is not clear which account is meant, and what `open_ledger` raises.
     """
-    folder, choice = _existing_account(account, identify, exact=exact)
+    folder, choice = _existing_account(account, identify, exact=exact, run=run)
     if sends:
         return _open(folder, choice, sleep, locks, sends=True)
     return _open_named(folder, choice.ledger, sleep, locks) if locked else folder.read(choice.ledger, sleep)
@@ -117,6 +124,7 @@ class KnownLedger(NamedTuple):
 
     label: str  # how an operator knows it: the names of --account that it was used with, else the name of its file
     open: Callable[[], AbstractContextManager[Ledger]]  # to be read
+    is_held: Callable[[], bool]  # True while a process of this host has its lock
 
 
 def known_ledgers(account: AccountSettings) -> list[KnownLedger]:
@@ -125,9 +133,17 @@ def known_ledgers(account: AccountSettings) -> list[KnownLedger]:
         return []
     state = open_installation(account)
     return [
-        KnownLedger(_label(name, labels), partial(state.read, name, time.sleep))
+        KnownLedger(_label(name, labels), partial(state.read, name, time.sleep), partial(state.is_held, name))
         for name, labels in state.accounts.current().items()
     ]
+
+
+def meant_ledgers(account: AccountSettings) -> list[KnownLedger]:
+    """Return the ledger that `open_existing_ledger` opens, or all of them where neither key nor name says which."""
+    if not (account.key or account.name) and len(known := known_ledgers(account)) > 1:
+        return known
+    folder, choice = _existing_account(account, None, exact=False)
+    return [KnownLedger("", partial(folder.read, choice.ledger, time.sleep), partial(folder.is_held, choice.ledger))]
 
 
 def _label(name: str, labels: Sequence[str]) -> str:
@@ -173,7 +189,9 @@ def folder_warnings(folder: Path) -> list[str]:
     return []
 
 
-def _existing_account(account: AccountSettings, identify: Identify | None, *, exact: bool) -> tuple[StateFolder, Choice]:
+def _existing_account(
+    account: AccountSettings, identify: Identify | None, *, exact: bool, run: str = ""
+) -> tuple[StateFolder, Choice]:
     """Return the state folder, and the ledger that is meant."""
     if not account.ledger and not accounts(account.state_dir):
         raise ConfigError(
@@ -185,9 +203,19 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
     if not known:
         raise ConfigError("There is no ledger in {path}: run a file first.", path=folder.place)
     choice = folder.accounts.choose(account, identify)
+    listed = [] if exact else _listed(folder, account.name, run)
+    if len(listed) == 1:
+        (choice.ledger,) = listed
+        return folder, choice
     if choice.is_known and choice.ledger in known:
         return folder, choice
     current = folder.accounts.current()
+    if not (exact or account.key or account.name) and len(current) > 1:
+        raise ConfigError(
+            "{path} has several ledgers: say which one with --account NAME. There are: {ledgers}.",
+            path=folder.place,
+            ledgers=", ".join(_label(name, labels) for name, labels in current.items()),
+        )
     if exact or account.name or len(current) != 1:
         raise ConfigError(
             "{path} has no ledger of this account: give the same --account or API key, and --base-url, as the run. There are "
@@ -197,6 +225,19 @@ def _existing_account(account: AccountSettings, identify: Identify | None, *, ex
         )
     (choice.ledger,) = current
     return folder, choice
+
+
+def _listed(folder: StateFolder, name: str | None, run: str) -> list[str]:
+    """Return the ledgers that an error or `history` lists under this name of an account or, without one, with this run."""
+    current = folder.accounts.current().items()
+    if name:
+        return [ledger for ledger, labels in current if name in {ledger, *labels, _label(ledger, labels)}]
+    return [ledger for ledger, _labels in current if run and _has_run(folder.read(ledger, time.sleep), run)]
+
+
+def _has_run(opened: AbstractContextManager[Ledger], run: str) -> bool:
+    with opened as ledger:
+        return any(each.id == run for each in ledger.runs(_MOST_RUNS)) or next(ledger.before_images(run), None) is not None
 
 
 @contextmanager

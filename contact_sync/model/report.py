@@ -37,6 +37,7 @@ class PastRun(NamedTuple):
     seconds: float
     place: Path = Path()  # where the source is, absolute, also after it was moved
     reason: str = ""  # why it ended early
+    account: str = ""  # whose ledger it is in, where several are shown
 
 
 class Event(NamedTuple):

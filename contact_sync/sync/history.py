@@ -2,25 +2,34 @@
 
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.spool import delete_spools
-from contact_sync.ledger.state_dir import is_locked, open_existing_ledger
+from contact_sync.ledger.state_dir import meant_ledgers, open_existing_ledger
 from contact_sync.model.report import Event, PastRun
 from contact_sync.rules.cells import normalise_id
 from contact_sync.settings import Settings
 
 
-def past_runs(settings: Settings, count: int) -> tuple[list[PastRun], bool]:
-    """Return the last `count` runs, newest first, and True when a run is in progress.
+def past_runs(settings: Settings, count: int) -> tuple[list[PastRun], set[str]]:
+    """Return the last `count` runs, newest first, and the ids of those in progress; those of all ledgers where none is named.
 
-    Raises ConfigError when there is no ledger, StorageError when it cannot be read.
+    Raises ConfigError when there is no ledger, StorageError when one cannot be read.
     """
-    with open_existing_ledger(settings.account, locked=False) as ledger:
-        return ledger.runs(count), is_locked(settings.account)
+    runs: list[PastRun] = []
+    in_progress = set[str]()
+    for known in meant_ledgers(settings.account):
+        with known.open() as ledger:
+            found = ledger.runs(count)
+        runs += [run._replace(account=known.label) for run in found]
+        in_progress |= {run.id for run in found[:1] if known.is_held()}
+    return sorted(runs, key=lambda run: (run.started, run.id), reverse=True)[:count], in_progress
 
 
 def events_of(settings: Settings, contact_id: str) -> list[Event]:
-    """Return what happened to a contact in earlier runs. Raises what `past_runs` does."""
-    with open_existing_ledger(settings.account, locked=False) as ledger:
-        return ledger.history(normalise_id(contact_id))
+    """Return what happened to a contact in earlier runs, as `past_runs` has them. Raises what that does."""
+    events: list[Event] = []
+    for known in meant_ledgers(settings.account):
+        with known.open() as ledger:
+            events += ledger.history(normalise_id(contact_id))
+    return sorted(events, key=lambda event: (event.started, event.run), reverse=True)
 
 
 def forget(settings: Settings, contact_id: str) -> int:

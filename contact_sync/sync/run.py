@@ -123,7 +123,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
 def rewrite(settings: Settings, watcher: Watcher) -> Summary:
     """Write the reports of the last run again. Raises ConfigError when its rows are not kept any more, StorageError."""
     begun, shutdown = time.monotonic(), Shutdown()
-    with open_existing_ledger(settings.account) as ledger:
+    with open_existing_ledger(settings.account, run=settings.run) as ledger:
         summary, layout, paths = _last_run(ledger, settings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         with drafts(paths) as reports:

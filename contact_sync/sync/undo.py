@@ -35,7 +35,7 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
     Without `output` the file is beside the source of the run. Raises ConfigError where nothing is kept of the run, where there is
     no ledger, and for an output that is another file; StorageError.
     """
-    with open_existing_ledger(settings.account, locked=False) as ledger:
+    with open_existing_ledger(settings.account, locked=False, run=run) as ledger:
         name, source = _find(ledger, run)
         others = [] if run else [each.id for each in ledger.runs(_MOST_RUNS) if each.id != name and _is_kept(ledger, each.id)]
         path = output or _beside(source)

@@ -163,7 +163,7 @@ def test_mail_in_french(console: Console, recorder: Recorder, french: None) -> N
     console.print_summary(summary())
     assert recorder.read().err.startswith("contact-sync: contacts.csv\u202f: 2 à jour (updated), 1 à corriger (invalid).\n")
     run = PastRun("r", "c.csv", "2026-01-02T03:04:05Z", "2026-01-02T03:05:05Z", 0, {"updated": 49}, 49, 0, 10.0)
-    console.print_runs([run], in_progress=False)
+    console.print_runs([run], ())
     assert recorder.read().out.endswith("  4,9/s\n")
 
 

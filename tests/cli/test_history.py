@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,44 @@ def test_history_distinguishes_interrupted_runs(main: Main, served: tuple[Sandbo
     assert first.endswith("in progress")
     assert second.endswith("interrupted")
     os.close(descriptor)
+
+
+def test_several_ledgers(main: Main, sandbox: Callable[..., Sandbox]) -> None:
+    """Without an account `history` shows every ledger; `report`, `undo` and `forget` take the names and runs that it lists."""
+    main.env["CONTACT_SYNC_API_KEY"] = KEY
+    state = ["--state-dir", "state"]
+    for name in ("shop", ""):
+        given = ["--base-url", sandbox(key=KEY).base_url, *(["--account", name] if name else [])]
+        assert main("run", write("C000001;Zoé", name=f"{name or 'club'}.csv"), *state, *given, "--rate", "0") == 0
+    del main.env["CONTACT_SYNC_API_KEY"]
+    main.read()
+    assert main("history", *state) == 0
+    lines = main.read().out.splitlines()
+    cells = [re.split(r" {2,}", line) for line in lines]
+    (club, club_name), (shop, shop_name) = ((each[0], each[2]) for each in cells)
+    assert shop_name == "shop"
+    assert [each[3] for each in cells] == ["club.csv", "shop.csv"]
+    assert main("history", *state, "--last", "1", "--json") == 0
+    assert [(run["id"], run["account"]) for run in main.read_json()] == [(club, club_name)]
+    for account, run in ((shop_name, shop), (club_name, club)):
+        assert main("history", *state, "--account", account) == 0
+        assert main.read().out.startswith(run)
+        for given in (["--account", account], [run]):
+            Path("again.csv").unlink(missing_ok=True)
+            assert main("report", *state, *given, "--report", "again.csv", "--json") == 0
+            assert main.read_json()["run"] == run
+    assert main("undo", shop, *state, "-o", "undo.csv") == 2
+    assert "No values before are kept" in main.read().err  # of this run, which changed no contact
+    assert main("history", *state, "--contact", "C000001", "--json") == 0
+    assert [event["run"] for event in main.read_json()] == [club, shop]
+    for more, sentence in (([], "say which one with --account NAME"), (["--account", "x"], "has no ledger of this account")):
+        assert main("report", *state, *more) == 2
+        err = main.read().err
+        assert sentence in err
+        assert {*err.rpartition(": ")[2].rstrip(".\n").split(", ")} == {club_name, "shop"}
+    assert main("forget", "C000001", *state, "--account", "shop") == 0
+    assert main("history", *state, "--contact", "C000001", "--json") == 0
+    assert [event["run"] for event in main.read_json()] == [club]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "unprocessed"])

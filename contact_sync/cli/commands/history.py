@@ -23,5 +23,5 @@ def history(ctx: Context, work: Any, contact_id: str | None, last: int, as_json:
         console.print_events(work.events_of(settings, contact_id))
     else:
         runs, in_progress = work.past_runs(settings, last)
-        console.print_runs(runs, in_progress=in_progress)
+        console.print_runs(runs, in_progress)
     return 0

@@ -80,7 +80,7 @@ class SharedHistory(RunHistory):
     def runs(self, most: int) -> list[PastRun]:
         query = f"SELECT {_RUN} FROM run ORDER BY started DESC, id DESC LIMIT ?"  # noqa: S608 - fixed names
         return [
-            PastRun._make([*columns[:5], json.loads(columns[5]), *columns[6:9], Path(columns[9]), columns[10]])
+            PastRun._make([*columns[:5], json.loads(columns[5]), *columns[6:9], Path(columns[9]), columns[10], ""])
             for columns in self.shared.all(query, most)
         ]
 

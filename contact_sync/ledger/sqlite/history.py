@@ -140,7 +140,9 @@ class RunHistory:
             " places, mode, rest FROM run ORDER BY started DESC, id DESC LIMIT ?"
         )
         return [
-            PastRun._make([*run[:5], json.loads(run[5]), *run[6:9], OutputPaths.unpacked(*run[9:11]).source, reason_of(run[11])])
+            PastRun._make(
+                [*run[:5], json.loads(run[5]), *run[6:9], OutputPaths.unpacked(*run[9:11]).source, reason_of(run[11]), ""]
+            )
             for run in self.database.all(query, most)
         ]
 
