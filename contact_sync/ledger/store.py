@@ -174,6 +174,9 @@ class Ledger(Outbox, Protocol):
     def settle(self, rows: Sequence[tuple[int, Outcome, Violation | None]], counting: Sequence[int] = ()) -> None:
         """Replace the outcome of rows; a row that is `invalid` stays so. `counting` are the rows that these duplicate."""
 
+    def note_checks(self, warnings: Sequence[str], checks: Sequence[str]) -> None:
+        """Keep, as long as the rows of the run, the sentences that its source gave rise to (`Summary`); a dry run keeps none."""
+
     def contact_ids(self, numbers: Sequence[int]) -> dict[int, str]:
         """Return row number → contactId of these rows."""
 
@@ -224,6 +227,9 @@ class Ledger(Outbox, Protocol):
 
     def reopen_last(self) -> tuple[OutputPaths, Layout, float]:
         """Make the last run, which must exist, the current one, and return its paths, its layout and its seconds so far."""
+
+    def checks(self) -> tuple[list[str], list[str]]:
+        """Return the warnings and the checks that the last run has noted."""
 
     def resume_last(self) -> bool:
         """Make the failed rows of the reopened run pending again; return False when the run was never released."""

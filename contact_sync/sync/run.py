@@ -93,7 +93,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
     with handle_signals(shutdown), budget.locks, opened as ledger, sender.sharing(ledger.slots):
         ledger.warnings += sender.finish_trials(ledger)
         summary, layout, paths = _last_run(ledger, settings)
-        summary.warnings = list(ledger.warnings)
+        warnings, summary.warnings = summary.warnings, list(ledger.warnings)
         steps = Steps(settings, watcher, shutdown, begun, ledger, summary)
         if not ledger.resume_last():
             raise ConfigError("The last run ended before anything was sent: run the file again.")
@@ -103,6 +103,7 @@ def retry(settings: Settings, watcher: Watcher) -> Summary:
                 summary.exit_code, summary.is_idle = exit_code([], summary.outcomes), True
                 summary.requests = summary.retries = 0
                 return summary
+            summary.warnings += warnings
             requests, retries = ledger.attempts()
             is_pulled = ledger.was_live() or reads_whole(ledger)
             tokens = open_tokens(settings, sender, is_pulled=is_pulled)
@@ -144,4 +145,5 @@ def _last_run(ledger: Ledger, settings: Settings) -> tuple[Summary, Layout, Outp
     paths = former_output_paths(settings.report, former)
     rows = sum(ledger.outcomes().values())
     summary = Summary(last, former.source, paths.report, rows=rows, seconds=seconds)
+    summary.warnings, summary.checks = ledger.checks()
     return summary, layout, paths

@@ -85,6 +85,7 @@ class Steps:
                     bases.partly_stale,
                 )
             )
+        ledger.note_checks(source.warnings, staged.checks)
         summary.warnings = source.warnings = [*ledger.warnings, *source.warnings]
         summary.checks = [*staged.checks]
         summary.findings, columns = source.findings, source.layout.columns_of_fields

@@ -38,6 +38,31 @@ def test_retry_then_report(main: Main, served: tuple[Sandbox, list[str]]) -> Non
         assert f"Only the rows of the last run, {document['run']}, are still kept." in main.read().err
 
 
+def test_what_is_to_check_is_said_again(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Retry and report, and the page that they write, warn as the run did, until another run; an idle retry is silent."""
+    _, options = served
+    given = [*options, "--rate", "0", "--page", "p.html"]
+    write("C000001;06 00 00 00 01", "C000002;06 00 00 00 01", "C000003;06 00 00 00 03", header="contactId;phoneNumber")
+    assert main("run", "contacts.csv", *given, "--limit", "1") == 0
+    warning = "1 phone number belongs to several contacts (rows 2 and 3): check it."
+    assert warning in main.read().err
+    for command in ("report", "retry", "report"):
+        Path("p.html").unlink()
+        assert main(command, *options) == 0
+        assert re.search(f"^Warning: .*{re.escape(warning)}$", main.read().err, re.MULTILINE), command
+        assert warning in Path("p.html").read_text(encoding="utf-8")
+    assert main("retry", *options, "-q") == 0
+    assert main.read() == ("", "")
+    assert main("run", write("C000001;Zoé"), *given, "-n") == 0
+    main.read()
+    assert main("report", *options) == 0
+    assert warning in main.read().err
+    assert main("run", write("C000001;Zoé"), *given) == 0
+    main.read()
+    assert main("report", *options) == 0
+    assert "Warning:" not in main.read().err
+
+
 def test_nothing_to_retry(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     """A retry without a row to send says so, requests nothing, and leaves the reports as they are."""
     sandbox, options = served

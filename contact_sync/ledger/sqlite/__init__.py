@@ -67,7 +67,7 @@ class SqliteLedger:
         self.slots: SlotStore | None = None
         self.warnings = [] if read_only else database.warnings
         self.staging, self.stage, self.contact_ids = writer.staging, writer.stage, writer.contact_ids
-        self.flag_invalid, self.settle = writer.flag_invalid, writer.settle
+        self.flag_invalid, self.settle, self.note_checks = writer.flag_invalid, writer.settle, writer.note_checks
         self.forgotten = forgotten.among
         self.compare, self.note_in_place = confirmed.compare, confirmed.note_in_place
         self.has_newer, self.overtaken = confirmed.has_newer, confirmed.overtaken
@@ -81,7 +81,7 @@ class SqliteLedger:
         self.repeats = reader.repeats
         self.causes, self.batches = reader.causes, reader.batches
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
-        self.history, self.note_move = history.history, history.note_move
+        self.history, self.note_move, self.checks = history.history, history.note_move, history.checks
         self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
         self.trials, self.begin_trial, self.end_trial = live.trials, live.begin_trial, live.end_trial
         self.note_live, self.was_live = live.note_live, live.was_live

@@ -94,6 +94,11 @@ class RunHistory:
         run = (OutputPaths.unpacked(paths, mode), Layout(*json.loads(layout)), seconds)
         return run, Unsent(Violation(code, detail=detail), ready), as_of
 
+    def checks(self) -> tuple[list[str], list[str]]:
+        noted = self.database.all("SELECT value FROM meta WHERE key = 'checks'")
+        warnings, checks = json.loads(noted[0][0]) if noted else ([], [])
+        return warnings, checks
+
     def note_move(self, source: Path, place: Path) -> None:
         with self.database.transaction():
             for paths, mode in self.database.all("SELECT places, mode FROM run WHERE id = ?", self.last_run()):
@@ -108,7 +113,7 @@ class RunHistory:
             db.execute(f"INSERT OR IGNORE INTO history (run, {_COLUMNS}) {_EVENTS}")
             db.execute("DELETE FROM block")
             db.execute("DELETE FROM row")
-            db.execute("DELETE FROM meta WHERE key = 'rows'")
+            db.execute("DELETE FROM meta WHERE key IN ('rows', 'checks')")
 
     def events_of_last_run(self) -> list[tuple[object, ...]]:
         """Return the events of the last run's rows: the run, then the columns of the table `history`."""

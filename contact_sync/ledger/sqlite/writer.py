@@ -44,6 +44,10 @@ class RunWriter:
                 db.execute("INSERT INTO meta VALUES ('rows', ?)", (self.registered,))
             yield
 
+    def note_checks(self, warnings: Sequence[str], checks: Sequence[str]) -> None:
+        if self.registered:
+            self.database.write("INSERT OR REPLACE INTO meta VALUES ('checks', ?)", json.dumps([[*warnings], [*checks]]))
+
     def stage(self, block: Block) -> None:
         with self.database.transaction() as db:
             texts = (json.dumps(block.numbers), json.dumps(block.ids), block.cells)
