@@ -174,7 +174,8 @@ class Console:
 
     def print_undo(self, summary: "UndoSummary") -> None:
         """Print the summary of an undo."""
-        about = {"path": summary.output, "run": summary.run}
+        run = f"{summary.run} ({_local(summary.started)})" if summary.started else summary.run
+        about = {"path": summary.output, "run": run}
         sentence = ngettext(
             "{path}: the values of {count} contact before the run {run}. Run this file to put them back.",
             "{path}: the values of {count} contacts before the run {run}. Run this file to put them back.",

@@ -30,6 +30,7 @@ class UndoSummary(NamedTuple):
     fields: dict[str, int]  # field → number of contacts
     output: Path
     others: list[str]  # ids of earlier runs that can be undone, the latest first; empty when a run was given
+    started: str  # of the run, UTC, ISO 8601 with Z; empty for a probe
 
 
 PLAN_DAYS = 7  # days that the digests of a plan are kept

@@ -25,6 +25,7 @@ from contact_sync.settings import Settings
 _MOST_RUNS = 1_000
 _WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"}
 _CLEAR = "<clear>"
+_CHANGING = {Outcome.UPDATED, Outcome.ALTERED, Outcome.FAILED}  # outcomes of rows that may have changed a contact
 PROBE = "probe-"
 """The beginning of the name under which a probe keeps the values before."""
 
@@ -36,8 +37,8 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
     no ledger, and for an output that is another file; StorageError.
     """
     with open_existing_ledger(settings.account, locked=False, run=run) as ledger:
-        name, source = _find(ledger, run)
-        others = [] if run else [each.id for each in ledger.runs(_MOST_RUNS) if each.id != name and _is_kept(ledger, each.id)]
+        name, started, source = _find(ledger, run)
+        others = [] if run else [each for each in _kept(ledger) if each != name]
         path = output or _beside(source)
         if path.exists() and not is_pulled(path):
             raise ConfigError("{path} is no file of undo or pull: give another place with -o.", path=path)
@@ -60,24 +61,38 @@ def undo(settings: Settings, run: str, output: Path | None) -> UndoSummary:
                 [_("Run this file as it is: each filled cell is put back as it was before the run {run}.", run=name)],
             )
             draft.commit()
-    return UndoSummary(name, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path, others)
+    return UndoSummary(name, contacts, {name: fields[name] for name in FIELDS if fields[name]}, draft.path, others, started)
 
 
-def _find(ledger: Ledger, run: str) -> tuple[str, Path]:
-    """Return the run whose values before are kept, and its source."""
+def _find(ledger: Ledger, run: str) -> tuple[str, str, Path]:
+    """Return the run whose values before are kept, when it started, and its source.
+
+    Without a `run` those that changed nothing are passed over; one that may have, and that cannot be undone, never is.
+    """
     if run.startswith(PROBE) and _is_kept(ledger, run):
-        return run, Path()
+        return run, "", Path()
     runs = [each for each in ledger.runs(_MOST_RUNS) if run in {"", each.id}]
     if run and not runs:
         raise ConfigError("There is no run {run}: see contact-sync history.", run=run)
     for each in runs:
         if _is_kept(ledger, each.id):
-            return each.id, each.place
-        if each.outcomes.get(Outcome.UPDATED) and not run and any(_is_kept(ledger, one.id) for one in runs):
-            raise ConfigError("The last run kept no values before: name an earlier one (contact-sync history).")
+            return each.id, each.started, each.place
+        if not run and (each.finished is None or _CHANGING & each.outcomes.keys()) and (kept := _kept(ledger)):
+            raise ConfigError(
+                "The run {run} ({source}) came last and may have changed contacts, but kept no values before, so it cannot be "
+                "undone. To take an earlier one back, name it (contact-sync undo RUN): {runs}.",
+                run=each.id,
+                source=each.source,
+                runs=", ".join(kept[:3]),
+            )
     raise ConfigError(
         "No values before are kept: only a run of a pulled file or with --live keeps those that it changes, for --undo-days."
     )
+
+
+def _kept(ledger: Ledger) -> list[str]:
+    """Return the ids of the runs that can be undone, the latest first."""
+    return [each.id for each in ledger.runs(_MOST_RUNS) if _is_kept(ledger, each.id)]
 
 
 def _is_kept(ledger: Ledger, run: str) -> bool:

@@ -1,6 +1,7 @@
 """`contact-sync undo`."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -39,8 +40,13 @@ def test_beside_the_source(main: Main, changed: Path) -> None:
     assert lines[1] == "C1;;Zoé;;;;<clear>;;;;;;;v1.c.d"
     out, err = main.read()
     expected = {"run": "run", "contacts": 1, "fields": {"firstname": 1, "custom1": 1}, "output": str(path), "others": []}
+    expected["started"] = "2026-01-02T03:04:05Z"
     assert json.loads(out) == expected | {"exit_code": 0}
-    assert "the values of 1 contact before the run run. Run this file to put them back.\nThe file of that run does not" in err
+    time = f"{datetime.fromisoformat('2026-01-02T03:04:05Z').astimezone():%Y-%m-%d %H:%M}"
+    assert (
+        f"the values of 1 contact before the run run ({time}). Run this file to put them back.\nThe file of that run does not"
+        in err
+    )
     assert path.stat().st_mode & 0o777 == 0o600
     assert main("undo") == 0, "an earlier file of undo is replaced"
 

@@ -2,6 +2,8 @@
 
 import shutil
 import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -9,7 +11,7 @@ import pytest
 
 from contact_sync.errors import ConfigError
 from contact_sync.ledger.state_dir import open_existing_ledger
-from contact_sync.model.report import BeforeImage
+from contact_sync.model.report import BeforeImage, Summary
 from contact_sync.sandbox.assumptions import Assumptions
 from contact_sync.sandbox.faults import Behaviour
 from contact_sync.settings import AccountSettings
@@ -341,14 +343,39 @@ def test_values_before_survive_a_kill(pulled: Pulled, monkeypatch: pytest.Monkey
 
 
 def test_the_wrong_run_is_not_undone(pulled: Pulled) -> None:
-    """Where the last run kept nothing, undo does not take an earlier one."""
+    """A run that changed nothing is passed over; one that did, and kept nothing, is named with those that can be undone."""
     pulled.edit("C000001", lastname="Martin")
     first = pulled.run().run
+    assert pulled.run().outcomes.keys() == {"unchanged"}
+    assert undo(pulled.settings(), "", pulled.folder / "undo.csv").run == first
     pulled.write(("C000001", "Durand"), header=("contactId", "lastname"))
-    pulled.run()
-    with pytest.raises(ConfigError, match="The last run kept no values before"):
+    last = pulled.run().run
+    with pytest.raises(
+        ConfigError, match=rf"The run {last} .*, so it cannot be undone\. .* \(contact-sync undo RUN\): {first}\."
+    ):
         undo(pulled.settings(), "", pulled.folder / "undo.csv")
-    assert undo(pulled.settings(), first, pulled.folder / "undo.csv").contacts == 1
+    with ledger_of(pulled) as ledger:
+        ledger.expire(datetime.now(UTC), undo_days=0)
+    with pytest.raises(ConfigError, match="No values before are kept"):
+        undo(pulled.settings(), first, pulled.folder / "undo.csv")
+
+
+@pytest.mark.parametrize(
+    ("finished", "outcomes"),
+    [("2026-11-29T10:00:00Z", {"altered": 1}), ("2026-11-29T10:00:00Z", {"failed": 1, "unchanged": 2}), (None, {})],
+)
+def test_a_run_that_may_have_changed_something_is_not_passed_over(
+    pulled: Pulled, finished: str | None, outcomes: dict[str, int]
+) -> None:
+    """A run whose updates came out differently, or are unknown, or that was killed, is named and not passed over."""
+    pulled.edit("C000001", lastname="Martin")
+    first = pulled.run().run
+    with ledger_of(pulled) as ledger:
+        ledger.note_refusal(Summary("later", Path("c.csv"), None), "2099-01-01T00:00:00Z")
+        if finished:
+            ledger.finish_run(Summary("later", Path("c.csv"), None, outcomes=outcomes), finished)
+    with pytest.raises(ConfigError, match=rf"The run later \(c\.csv\) came last.*: {first}\."):
+        undo(pulled.settings(), "", pulled.folder / "undo.csv")
 
 
 def test_a_plain_file_keeps_what_it_leaves_out(pulled: Pulled) -> None:
