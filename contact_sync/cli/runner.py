@@ -17,15 +17,16 @@ from contact_sync.cli.logging import configure_log
 from contact_sync.cli.output_files import check_output_files
 from contact_sync.cli.program import Context
 from contact_sync.cli.progress import Progress
-from contact_sync.errors import BusyError, ConfigError, ContactSyncError, MissingError, SourceError
+from contact_sync.errors import AccessError, BusyError, ConfigError, ContactSyncError, MissingError, SourceError
 from contact_sync.events import log_event
 from contact_sync.files.descriptors import shortage_of
 from contact_sync.i18n import _
 from contact_sync.model.pace import Watcher
 from contact_sync.model.plan import PullSummary
 from contact_sync.model.report import Summary
+from contact_sync.model.row import Outcome
 from contact_sync.names import Purpose
-from contact_sync.settings import Settings
+from contact_sync.settings import BASE_URL, Settings
 from contact_sync.sync import run as sync
 from contact_sync.sync.inbox import FileResult
 from contact_sync.sync.notice import leave_notice
@@ -146,7 +147,7 @@ def _execute(ctx: Context, flow: Flow, build: Build, options: Options, *, offer_
         summary = flow(settings, progress)
     # What a guard or a refusal stopped would be stopped again.
     is_useful = offer_retry and summary.is_open and summary.exit_code != SourceError.exit_code
-    show = partial(console.print_summary, summary, _retry_command(ctx) if is_useful else "")
+    show = partial(console.print_summary, summary, _next_command(ctx, settings, summary) if is_useful else "")
     return FileResult(summary.exit_code, "", summary.is_open, summary.identity, show=show)
 
 
@@ -154,6 +155,16 @@ def _progress(console: Console, options: Options) -> Progress:
     every = options.get("progress")
     write, colour = console.print_message, console.colour
     return Progress(console.streams.stderr, shown=not console.quiet, every=every, write=write, colour=colour)
+
+
+def _next_command(ctx: Context, settings: Settings, summary: Summary) -> str:
+    """Return the command to run next; where nothing has shown that the address is the API's, it is no retry, which keeps it."""
+    if settings.account.base_url == BASE_URL or _ANSWERED & summary.outcomes.keys() or summary.exit_code == AccessError.exit_code:
+        return _retry_command(ctx)
+    return _("correct --base-url if it is wrong, then run the same command again.")
+
+
+_ANSWERED = {Outcome.UPDATED, Outcome.ALTERED, Outcome.REJECTED, Outcome.CONFLICT}  # outcomes that only the API can give
 
 
 def _retry_command(ctx: Context) -> str:

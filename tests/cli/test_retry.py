@@ -97,6 +97,19 @@ def test_retry_is_offered_when_it_would_send(main: Main, served: tuple[Sandbox, 
     assert "Next:" not in err
 
 
+def test_a_wrong_address_is_not_offered_again(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """Where nothing has shown that the address is right, the next step is no command with it; the same command then works."""
+    _, options = served
+    wrong = ["--base-url", "http://127.0.0.1:1/v1", *options[2:]]
+    given = ["--rate", "0", "--attempts", "1", "--max-duration", "0.5"]
+    assert main("run", write("C000001;Zoé"), *wrong, *given) == 6
+    err = main.read().err
+    assert "127.0.0.1:1" not in err
+    assert err.splitlines()[-1] == "Next: correct --base-url if it is wrong, then run the same command again."
+    assert main("run", "contacts.csv", *options, *given[:2]) == 0
+    assert "Next:" not in main.read().err
+
+
 def test_report_repeats_the_duration(main: Main, served: tuple[Sandbox, list[str]]) -> None:
     """A repeated report shows how long its run took, where that is known."""
     _, options = served
