@@ -20,7 +20,7 @@ from contact_sync.cli.program import Process, program
 from contact_sync.display import keys_in, printable
 from contact_sync.errors import ContactSyncError, StorageError, reason_of
 from contact_sync.files.descriptors import RESERVED_FILES, most_open_files, shortage_of, too_few_files
-from contact_sync.i18n import set_language
+from contact_sync.i18n import quoted, set_language
 
 
 def main(argv: Sequence[str] | None = None, env: Mapping[str, str] | None = None, streams: Streams | None = None) -> int:
@@ -65,10 +65,10 @@ def _shown(error: click.ClickException) -> tuple[str, str]:
     error.show(shown)
     text = shown.getvalue().rstrip("\n")
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        return text, ""
+        return quoted(text), ""
     # The message quotes arguments; click has only removed their colours, and breaks lines before choices.
     inert = printable(message.replace("\n\t", " "))
-    return text.replace(click.unstyle(message), inert), inert
+    return quoted(text.replace(click.unstyle(message), inert)), quoted(inert)
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:

@@ -17,7 +17,7 @@ from contact_sync import __version__
 from contact_sync.cli.console import Console, bug_error, log_bug
 from contact_sync.display import keys_in
 from contact_sync.files.lock import check_system
-from contact_sync.i18n import _
+from contact_sync.i18n import LANGUAGES, _
 
 Work = Callable[..., int]
 
@@ -156,11 +156,16 @@ class Program(Command, click.Group):
         return resolve_name(f"contact_sync.cli.commands.{name}:{name}") if name in COMMANDS else None
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command in `args`; the error for an unknown one suggests names that are close."""
+        """Find the command in `args`, and give it the language that stands before it.
+
+        The error for an unknown one suggests names that are close.
+        """
         try:
-            return super().resolve_command(ctx, args)
+            name, found, rest = super().resolve_command(ctx, args)
         except click.exceptions.NoSuchCommand as unknown:
             raise click.exceptions.NoSuchCommand(unknown.command_name, possibilities=COMMANDS, ctx=ctx) from unknown
+        has_language = found and any(parameter.name == "lang" for parameter in found.params)
+        return name, found, ["--lang", ctx.params["lang"], *rest] if has_language and ctx.params["lang"] else rest
 
 
 program = Program(
@@ -168,5 +173,6 @@ program = Program(
     help="Push spreadsheet edits of contacts to SMS Partner, one update a row, and report how each row ended.",
     example="contact-sync check contacts.xlsx",
     context_settings={"help_option_names": ["-h", "--help"]},
+    params=[click.Option(["--lang"], type=click.Choice(LANGUAGES), metavar="LANG", help="en or fr, also after the command")],
 )
 click.version_option(__version__, "-V", "--version", message="%(version)s")(program)

@@ -6,6 +6,7 @@ A sentence is identified by its English text; variable parts are `{placeholders}
 
 import gettext as _gettext
 import os
+import re
 from collections.abc import Mapping
 
 from contact_sync.display import printable
@@ -67,6 +68,11 @@ def decimal(number: float, form: str = ".1f") -> str:
 def labelled(label: object, text: str) -> str:
     """Return a label and what it stands for, with the colon of the language in use."""
     return _("{label}: {text}", label=label, text=text)
+
+
+def quoted(text: str) -> str:
+    """Return a text of click with the quotation marks of the language in use."""
+    return re.sub("'([^']*)'", "«\u202f\\1\u202f»", text) if _language == "fr" else text
 
 
 def _printable(values: Mapping[str, object]) -> dict[str, object]:

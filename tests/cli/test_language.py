@@ -14,16 +14,19 @@ from contact_sync.i18n.catalogue import SYSTEM
 from .program import Main, config, write
 
 WRONG = [
-    ("pull", "Il manque l’option '-o' / '--output'."),
-    ("run", "Il manque l’argument 'FILE...'."),
-    ("completion", "Il manque l’argument '{bash|zsh|fish}'. Au choix\u202f: bash, zsh, fish"),
-    ("rum", "La commande 'rum' n’existe pas. Vouliez-vous dire 'run'"),
-    ("run x --nonsense", "L’option '--nonsense' n’existe pas."),
-    ("run x --rate", "Il faut une valeur à l’option '--rate'."),
-    ("run x --quiet=1", "L’option '--quiet' ne prend pas de valeur."),
+    ("pull", "Il manque l’option «\u202f-o\u202f» / «\u202f--output\u202f»."),
+    ("run", "Il manque l’argument «\u202fFILE...\u202f»."),
+    ("completion", "Il manque l’argument «\u202f{bash|zsh|fish}\u202f». Au choix\u202f: bash, zsh, fish"),
+    ("rum", "La commande «\u202frum\u202f» n’existe pas. Vouliez-vous dire «\u202frun\u202f»"),
+    ("run x --nonsense", "L’option «\u202f--nonsense\u202f» n’existe pas."),
+    ("run x --rate", "Il faut une valeur à l’option «\u202f--rate\u202f»."),
+    ("run x --quiet=1", "L’option «\u202f--quiet\u202f» ne prend pas de valeur."),
     ("check a b c", "Arguments en trop (b c)"),
-    ("run x --blank no", "'no' n’est pas dans la liste\u202f: 'ask', 'keep', 'clear'."),
-    ("run x --rate fast", "Valeur incorrecte pour '--rate'\u202f: écrivez le nombre de requêtes par seconde"),
+    (
+        "run x --blank no",
+        "«\u202fno\u202f» n’est pas dans la liste\u202f: «\u202fask\u202f», «\u202fkeep\u202f», «\u202fclear\u202f».",
+    ),
+    ("run x --rate fast", "Valeur incorrecte pour «\u202f--rate\u202f»\u202f: écrivez le nombre de requêtes par seconde"),
     ("run x --workers 0", "écrivez un nombre entier de 1 à 256."),
     ("run x --report -", "écrivez le nom d’un fichier ou d’un dossier."),
     ("help nothing", "Il n’y a pas d’aide sur «\u202fnothing\u202f»"),
@@ -38,7 +41,7 @@ def test_usage_error_in_french(main: Main, variable: str, arguments: str, senten
     assert main(*arguments.split()) == 2
     err = main.read().err
     assert sentence in err
-    assert not re.search("Error|Missing|No such|Invalid|write", err)
+    assert not re.search("Error|Missing|No such|Invalid|write|'", err)
 
 
 @pytest.mark.parametrize("arguments", ["--lang fr --rate x", "--rate x --lang=fr", "--nonsense --lang fr"])
@@ -47,6 +50,25 @@ def test_option_for_the_language(main: Main, arguments: str) -> None:
     main.env["LANG"] = "en_GB.UTF-8"
     assert main("run", "c.csv", *arguments.split()) == 2
     assert "Erreur\u202f:" in main.read().err
+
+
+def test_language_before_the_command(main: Main) -> None:
+    """--lang before the command works as it does after it, where the last one counts; before no command it does no harm."""
+    main.env["LANG"] = "en_GB.UTF-8"
+    write("C000001;Zoé")
+    for given in (["--lang", "fr", "check"], ["--lang=fr", "check"], ["--lang", "en", "check", "--lang", "fr"]):
+        assert main(*given, "contacts.csv") == 0
+        assert "1 ligne" in main.read().err
+    assert main("--lang", "fr", "check", "contacts.csv", "--nonsense") == 2
+    assert "L’option" in main.read().err
+    assert main("--lang", "fr", "rum") == 2
+    assert "n’existe pas" in main.read().err
+    assert main("--lang", "de", "check", "contacts.csv") == 2
+    assert "'de' is not one of 'en', 'fr'." in main.read().err
+    assert main("--lang", "fr", "help", "files") == main("--lang", "fr", "--version") == 0
+    main.read()
+    assert main("--lang", "fr", "schedule", "contacts.csv") == 0
+    assert "--lang fr" in main.read().out
 
 
 @pytest.mark.parametrize("written", ["lang = 'fr'\nrate = 'x'", "lang = 'fr'\nnonsense = 1"])
