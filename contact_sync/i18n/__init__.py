@@ -8,8 +8,12 @@ import gettext as _gettext
 import os
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from contact_sync.display import printable
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 LANGUAGES = ("en", "fr")
 
@@ -65,14 +69,21 @@ def decimal(number: float, form: str = ".1f") -> str:
     return f"{number:{form}}".replace(".", "," if _language == "fr" else ".")
 
 
+def local_time(at: "datetime", clock: str = "%H:%M") -> str:
+    """Return a day and, in the form `clock`, a time of day, in local time and in the notation of the language in use."""
+    local = at.astimezone()
+    day = {"year": f"{local:%Y}", "month": f"{local:%m}", "day": f"{local:%d}"}
+    return _("{year}-{month}-{day}, {time}", **day, time=f"{local:{clock}}")
+
+
 def labelled(label: object, text: str) -> str:
     """Return a label and what it stands for, with the colon of the language in use."""
     return _("{label}: {text}", label=label, text=text)
 
 
 def quoted(text: str) -> str:
-    """Return a text of click with the quotation marks of the language in use."""
-    return re.sub("'([^']*)'", "«\u202f\\1\u202f»", text) if _language == "fr" else text
+    """Return a text of click with the quotation marks of the language in use; what is typed with them, as 'a=b', keeps its own."""
+    return re.sub("'([^'=]*)'", "«\u202f\\1\u202f»", text) if _language == "fr" else text
 
 
 def _printable(values: Mapping[str, object]) -> dict[str, object]:

@@ -42,8 +42,8 @@ CATALOGUE: dict[str, str] = {
         "all the same with --resend."
     ),
     "edited-late": N_(
-        "A newer file sets {field} of this contact, and you have edited this row since, so nothing was sent: write the right "
-        "value here, then empty the row's sync_source_at to send the row, or delete the row."
+        "A newer file ({file}) sets {field} of this contact, and you have edited this row since, so nothing was sent: write the "
+        "right value here, then empty the row's sync_source_at to send the row, or delete the row."
     ),
     "forgotten": N_(
         "The contact was forgotten, so the row is not sent: delete it from the source, or send it with --allow-forgotten."

@@ -159,11 +159,14 @@ class Ledger(Outbox, Protocol):
     def has_newer(self, ages: Collection[int]) -> bool:
         """Return True when a run had a newer source than the current one, or one newer than one of these times."""
 
-    def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
-        """Return, for each row, those of its fields that a newer source has sent to the API or repeated since.
+    def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[dict[str, int]]:
+        """Return, for each row, those of its fields that a newer source has sent to the API or repeated since, and its time.
 
         A row is a contactId, a payload, and the time of its values, None for that of the run's source.
         """
+
+    def source_of(self, moment: int) -> str:
+        """Return the name of the source whose values are of this time (seconds since 1970); empty where no run had one."""
 
     def stage(self, block: Block) -> None:
         """Write a chunk of the source. Chunks arrive in ascending order of their row numbers."""

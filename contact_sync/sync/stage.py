@@ -4,6 +4,7 @@ What a single row cannot show is resolved at the end, over all rows: rows of one
 two ways where the month may come first. Memory for that is 40 bytes a row.
 """
 
+import os
 from array import array
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import compress
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from contact_sync.i18n import local_time
 from contact_sync.ledger.base_token import Fit
 from contact_sync.ledger.store import Ledger
 from contact_sync.model.fields import ID, ROW
@@ -185,7 +187,7 @@ def _newer(
     if not ledger.has_newer(ages.values()):
         return {}
 
-    def overtaken(positions: Sequence[int], ages: _Ages) -> dict[int, list[str]]:
+    def overtaken(positions: Sequence[int], ages: _Ages) -> dict[int, dict[str, int]]:
         rows = [(verdicts.ids[position], verdicts.payloads[position], ages.get(position)) for position in positions]
         return {position: fields for position, fields in zip(positions, ledger.overtaken(rows), strict=True) if fields}
 
@@ -193,8 +195,18 @@ def _newer(
     candidates = [position for position in found if position in edited]
     old = overtaken(candidates, {})  # also by the time of their file
     late = {position: found.pop(position) for position in candidates if position not in old}
-    conflicts = {position: [Violation(EDITED_LATE, name) for name in fields] for position, fields in late.items()}
-    return _overtaken("superseded", found) | conflicts
+    files = {moment: _file_of(moment, ledger) for fields in late.values() for moment in fields.values()}
+    conflicts = {
+        position: [Violation(EDITED_LATE, name, {"file": files[moment]}) for name, moment in fields.items()]
+        for position, fields in late.items()
+    }
+    return _overtaken("superseded", {position: list(fields) for position, fields in found.items()}) | conflicts
+
+
+def _file_of(moment: int, ledger: Ledger) -> str:
+    """Return the name, where the ledger knows it, and the time of a source whose values are of this time."""
+    name, time = os.path.basename(ledger.source_of(moment)), local_time(datetime.fromtimestamp(moment, UTC))  # noqa: PTH119
+    return f"{name}, {time}" if name else time
 
 
 def _ages(chunk: Chunk, cells: bytes, conflicts: str) -> tuple[_Ages, set[int]]:

@@ -4,6 +4,7 @@ import csv
 import os
 import shutil
 import time
+from datetime import datetime
 from pathlib import Path
 
 import openpyxl
@@ -238,7 +239,8 @@ def test_a_correction_of_what_a_newer_file_sets(workspace: Workspace) -> None:
     assert (summary.exit_code, stored(workspace.sandbox)) == (3, "New")
     line = workspace.lines()[0]
     assert line["sync_code"] == "edited-late"
-    assert "A newer file sets firstname" in line["sync_message"]
+    began = datetime.fromtimestamp((workspace.folder / "tuesday.csv").stat().st_mtime).astimezone()
+    assert f"A newer file (tuesday.csv, {began:%Y-%m-%d, %H:%M}) sets firstname" in line["sync_message"]
     fed_back = workspace.folder / "again.csv"
     fed_back.write_text(
         workspace.report.read_text(encoding="utf-8-sig").replace(line["sync_source_at"], "", 1), encoding="utf-8-sig", newline=""

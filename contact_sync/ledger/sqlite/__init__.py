@@ -70,7 +70,7 @@ class SqliteLedger:
         self.flag_invalid, self.settle, self.note_checks = writer.flag_invalid, writer.settle, writer.note_checks
         self.forgotten = forgotten.among
         self.compare, self.note_in_place = confirmed.compare, confirmed.note_in_place
-        self.has_newer, self.overtaken = confirmed.has_newer, confirmed.overtaken
+        self.has_newer, self.overtaken, self.source_of = confirmed.has_newer, confirmed.overtaken, confirmed.source_of
         self.pending, self.claim, self.record, self.flush = outbox.pending, outbox.claim, outbox.record, outbox.flush
         self.only_known_failures = outbox.only_known_failures
         self.defer_failed, self.last_pending, self.updated = outbox.defer_failed, outbox.last_pending, outbox.updated

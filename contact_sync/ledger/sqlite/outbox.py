@@ -92,12 +92,12 @@ class ConfirmedState:
     def _newest(self, now: int) -> int:
         return self.database.number("SELECT coalesce(max(as_of), 0) FROM run WHERE as_of <= ?", now)
 
-    def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[list[str]]:
+    def overtaken(self, rows: Sequence[tuple[str, Payload, int | None]]) -> list[dict[str, int]]:
         now = int(time.time())  # a moment after now is of a clock that was wrong, and proves nothing
         newest = self._newest(now)
         older = [contact_id for contact_id, _, as_of in rows if self._age(as_of) < newest]
         if not older:
-            return [[]] * len(rows)
+            return [{}] * len(rows)
         repeated, stored = self.in_place.moments(older), self._find(older)
         found = []
         for contact_id, payload, as_of in rows:
@@ -109,10 +109,15 @@ class ConfirmedState:
                     times[name] = max(sent, times.get(name, 0))
             values = {name: value for name, value in zip(self.fields, payload, strict=True) if value is not None}
             digests = self.fingerprints.fields(contact_id, values)
+            age = self._age(as_of)
             found.append(
-                [name for name in values if self._age(as_of) < times.get(name, 0) and digests[name] != in_place.get(name)]
+                {name: times[name] for name in values if age < times.get(name, 0) and digests[name] != in_place.get(name)}
             )
         return found
+
+    def source_of(self, moment: int) -> str:
+        query = "SELECT source FROM run WHERE as_of = ? ORDER BY started DESC LIMIT 1"
+        return next((str(source) for (source,) in self.database.all(query, moment)), "")
 
     def _age(self, as_of: int | None) -> int:
         return self.as_of if as_of is None else as_of

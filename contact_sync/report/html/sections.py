@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from contact_sync.i18n import _, labelled, ngettext
+from contact_sync.i18n import _, labelled, local_time, ngettext
 from contact_sync.model.fields import readable, stamp
 from contact_sync.model.report import Cause, Summary
 from contact_sync.model.row import ATTENTION, IN_PLACE, LEFT, Outcome
@@ -117,10 +117,7 @@ def when(run: str) -> Markup:
         began = datetime.strptime(run.partition("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return NOTHING
-    local = began.astimezone()
-    day = {"year": f"{local:%Y}", "month": f"{local:%m}", "day": f"{local:%d}"}
-    words = _("{year}-{month}-{day}, {time}", **day, time=f"{local:%H:%M %Z}")
-    return element("time", words, datetime=stamp(began))
+    return element("time", local_time(began, "%H:%M %Z"), datetime=stamp(began))
 
 
 def _notices(summary: Summary) -> Markup:
