@@ -82,7 +82,7 @@ def labelled(label: object, text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text of click with the quotation marks of the language in use; what is typed with them, as 'a=b', keeps its own."""
+    """Return a text of click with the quotation marks of the language in use; what is to be typed, as 'a=b', keeps its own."""
     return re.sub("'([^'=]*)'", "«\u202f\\1\u202f»", text) if _language == "fr" else text
 
 

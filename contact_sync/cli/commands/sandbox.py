@@ -4,6 +4,7 @@ from typing import Any
 
 from contact_sync.cli.options import Option, whole_number
 from contact_sync.cli.program import Context, command
+from contact_sync.i18n import ngettext
 from contact_sync.sandbox.assumptions import parse_assumptions
 from contact_sync.sandbox.faults import parse_faults
 from contact_sync.sandbox.store import MADE_UP
@@ -22,7 +23,17 @@ def sandbox(ctx: Context, work: Any, *, port: int, faults: str, contacts: int, a
     """Serve a local stand-in for the API on 127.0.0.1, with made-up contacts, until interrupted."""
     assumptions = parse_assumptions(",".join(assume))
     served = work.Sandbox(faults=parse_faults(faults), contacts=contacts, assumptions=assumptions, record=False)
-    announce = f"The sandbox is at {{url}} with {contacts} contacts, C000001 to C{contacts:06}"
-    announce += "; any key of 8 characters or more works (Ctrl-C ends it)."
-    work.serve_forever(served, port, lambda url: ctx.obj.console.print_message(announce.format(url=url)))
+
+    def announce(url: str) -> None:
+        sentence = ngettext(
+            "The sandbox is at {url} with {count} contact, C000001; any key of 8 characters or more works (Ctrl-C ends it).",
+            "The sandbox is at {url} with {count} contacts, C000001 to {last}; any key of 8 characters or more works (Ctrl-C "
+            "ends it).",
+            contacts,
+            url=url,
+            last=f"C{contacts:06}",
+        )
+        ctx.obj.console.print_message(sentence)
+
+    work.serve_forever(served, port, announce)
     return 0
