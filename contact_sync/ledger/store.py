@@ -240,6 +240,9 @@ class Ledger(Outbox, Protocol):
     def runs(self, most: int) -> list[PastRun]:
         """Return the last runs, the latest first."""
 
+    def last_source_of(self, report: Path) -> Path | None:
+        """Return the absolute path of the source whose run, one of the last that this host made, wrote `report`."""
+
     def workloads(self, source: str, most: int) -> list[Workload]:
         """Return the last runs, the latest first, that were not stopped and whose source has this name except for its digits."""
 

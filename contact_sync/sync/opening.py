@@ -76,6 +76,26 @@ def user_warnings(settings: Settings, reports: Drafts, ledger: Ledger) -> list[s
     return [] if settings.dry_run or ledger.runs(1) else key_warnings(settings.account)
 
 
+def namesake_warnings(settings: Settings, ledger: Ledger) -> list[str]:
+    """Return a warning where the run replaces the report of a file with the same stem, as contacts.csv and contacts.xlsx have.
+
+    A report that files with other names share was given as `--report`, and is meant.
+    """
+    source, report = settings.source.path.absolute(), settings.report.path
+    former = None if settings.dry_run else ledger.last_source_of(report)
+    is_namesake = former and former != source and former.with_suffix("") == source.with_suffix("")
+    if not (former and is_namesake and former.exists() and report.exists()):
+        return []
+    sentence = _(
+        "{report} was the report of {other} and is now that of {source}: to keep both, give --report, or run both with one "
+        "command.",
+        report=report,
+        other=former.name,
+        source=source.name,
+    )
+    return [sentence]
+
+
 def reads_whole(ledger: Ledger) -> bool:
     """Return True where an update empties the fields that it leaves out, so that any file needs to know the whole contact."""
     return ledger.answers().get(OMITTED) == EMPTIED

@@ -18,6 +18,7 @@ from contact_sync.sync.budget import Budget
 from contact_sync.sync.opening import (
     blaming_the_file,
     load,
+    namesake_warnings,
     new_id,
     open_ledger,
     open_live,
@@ -59,7 +60,7 @@ def run(settings: Settings, watcher: Watcher, budget: Budget | None = None) -> S
                 source = files.enter_context(open_source(settings, shutdown))
                 paths = output_paths(settings, workbook_suffix(source))
                 reports = files.enter_context(drafts(paths, settings.purpose))
-            ledger.warnings += user_warnings(settings, reports, ledger)
+            ledger.warnings += [*user_warnings(settings, reports, ledger), *namesake_warnings(settings, ledger)]
             staged, live = load(steps, source, paths, started, sender, pending=sender is not None)
             if steps.pass_guards(staged) and sender:
                 if settings.plan:

@@ -244,3 +244,31 @@ def test_wait_is_that_of_the_command(main: Main, served: Served) -> None:
     assert main("run", *files, *options, "--wait", "2") == 75
     assert 1.5 < time.monotonic() - begun < 6
     os.close(descriptor)
+
+
+def test_namesakes_in_two_commands(main: Main, served: tuple[Sandbox, list[str]]) -> None:
+    """A file whose report replaces that of another one with the same stem says so, and how to keep both."""
+    _, options = served
+    given = [*options, "--rate", "0"]
+    csv, other = write("C000001;Zoé"), write("C000002;Léa", name="contacts.txt")
+
+    def warned(*arguments: object) -> bool:
+        main.read()
+        assert main("run", *arguments, *given) == 0
+        err = main.read().err
+        return "contacts.results.csv was the report of" in err and "to keep both, give --report" in err
+
+    assert not warned(csv)
+    assert not warned(csv)
+    assert warned(other)
+    assert not warned(other)
+    assert warned(csv)
+    assert not warned(other, "--report", "other.csv")
+    assert not warned(csv)
+    assert not warned(write("C000003;Max", name="monday.csv"), "--report", "contacts.results.csv")
+    assert not warned(csv)
+    assert not warned(other, "-n")
+    assert not warned(csv, other)
+    assert not warned(csv)
+    csv.unlink()
+    assert not warned(other)

@@ -81,6 +81,7 @@ class SqliteLedger:
         self.repeats = reader.repeats
         self.causes, self.batches = reader.causes, reader.batches
         self.last_run, self.runs, self.workloads = history.last_run, history.runs, history.workloads
+        self.last_source_of = history.last_source_of
         self.history, self.note_move, self.checks = history.history, history.note_move, history.checks
         self.answers, self.note_answer, self.before_images = live.answers, live.note_answer, live.before_images
         self.trials, self.begin_trial, self.end_trial = live.trials, live.begin_trial, live.end_trial

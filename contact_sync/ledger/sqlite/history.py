@@ -99,6 +99,11 @@ class RunHistory:
         warnings, checks = json.loads(noted[0][0]) if noted else ([], [])
         return warnings, checks
 
+    def last_source_of(self, report: Path) -> Path | None:
+        query = "SELECT places, mode FROM run ORDER BY started DESC, id DESC LIMIT 100"
+        found = (OutputPaths.unpacked(*each) for each in self.database.all(query))
+        return next((paths.source for paths in found if paths.reports.get("report") == report.absolute()), None)
+
     def note_move(self, source: Path, place: Path) -> None:
         with self.database.transaction():
             for paths, mode in self.database.all("SELECT places, mode FROM run WHERE id = ?", self.last_run()):
