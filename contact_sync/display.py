@@ -15,7 +15,7 @@ _MIN_PART = 16  # characters of a part of a URL that is taken for a secret by it
 
 _INERT = r"[^\n\r\t\x00-\x1f\x7f-\xa0\xad\u0600-\uffff\U00010000-\U0010ffff]*"
 """Text without any character that could need an escape; Latin letters and their accents, which most text consists of."""
-_KEY = re.compile(r"(?<![^\s='\"?&])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{32,}(?![^\s='\"&])")
+_KEY = re.compile(r"(?<![\w./\\-])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[0-9A-Za-z]{32,}(?![\w./\\-])")
 """A word that looks like an API key; SMS Partner's have 40 hexadecimal digits. Names of files have other signs, too."""
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}  # keeps the length of the text, unlike `str.lower`
 
@@ -44,7 +44,7 @@ def shorten(text: str) -> str:
 
 
 def keys_in(text: str) -> list[str]:
-    """Return the words of a text that look like an API key, also where one is a value (`apiKey=…`)."""
+    """Return the words of a text that look like an API key, also in quotes, or as a value (`apiKey=…`)."""
     return _KEY.findall(text)
 
 

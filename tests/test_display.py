@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contact_sync.display import printable, redacted
+from contact_sync.display import keys_in, printable, redacted
 from contact_sync.i18n import _, ngettext
 
 KEY = "aB3dE5gH7jK9mN1pQ3sT5vW7xY9zA1cE3gI5kM7o"
@@ -89,3 +89,21 @@ def test_no_window_of_the_key_survives(before: str, after: str, start: int, leng
     """No eight characters of the key in a row are left, whatever surrounds them."""
     shown = redacted(f"{before}{KEY[start : start + length]}{after}", [KEY]).lower()
     assert not any(KEY[at : at + 8].lower() in shown for at in range(len(KEY) - 7))
+
+
+def test_words_that_look_like_keys() -> None:
+    """A key is found among other words and signs; a part of a path or a longer name, and a number, are none."""
+    key = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c"
+    for text in ("{}", " {}\r\n", "“{}”", "'{}'", "apiKey={}&x=1", "https://a.fr/?k={}", "{};", "a, {}, b"):
+        assert keys_in(text.format(key)) == [key], text
+    for text in (
+        f"{key}.csv",
+        f"/srv/{key}/a.csv",
+        f"x-{key}",
+        f"{key}_2",
+        key[:31],
+        "1" * 40,
+        "f" * 40,
+        "20261130T101902Z-2309947",
+    ):
+        assert not keys_in(text), text

@@ -28,7 +28,7 @@ def use_config_file(ctx: click.Context, _parameter: click.Parameter, value: Path
     try:
         content, _mode = settings.read_small(path, _MAX_SIZE)
         _check_size(content)
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # as Windows programs write it
         ctx.obj.console.secrets += keys_in(text)
         written = tomllib.loads(text)
     except RecursionError as error:

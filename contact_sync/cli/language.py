@@ -57,5 +57,5 @@ def _configured(path: str) -> str:
         if file.is_file():  # a pipe can be read only once
             import tomllib  # noqa: PLC0415 - most commands have no config file
 
-            return str(tomllib.loads(file.read_text(encoding="utf-8")).get("lang", ""))
+            return str(tomllib.loads(file.read_text(encoding="utf-8-sig")).get("lang", ""))
     return ""

@@ -168,6 +168,8 @@ def test_key_in_place_of_its_file(main: Main, place: str, key: str) -> None:
         ("doctor", PASTED),
         (PASTED,),
         ("run", f"--{PASTED}"),
+        ("run", f"“{PASTED}”"),
+        ("run", "contacts.csv", "--account", f" {PASTED};"),
         ("run", "contacts.csv", "-n", "--account", KEY),
         ("run", "contacts.csv", "--config", "../c.toml"),
     ],

@@ -79,8 +79,9 @@ def test_language_of_the_config_file(main: Main, tmp_path: Path, written: str) -
     first = main.read().err
     assert re.search("Erreur|Le fichier de configuration", first)
     other = usual.rename("other.toml")
+    other.write_bytes(b"\xef\xbb\xbf" + other.read_bytes())  # a byte order mark, as Windows programs write it
     assert main("run", "c.csv", "--config", other) == 2
-    assert re.search("Erreur|Le fichier de configuration", main.read().err)
+    assert main.read().err == first.replace(str(usual), "other.toml")
 
 
 @pytest.mark.parametrize("content", ["lang =", "lang = 3\nrate = 'x'", "lang = ['fr']", "lang = " + "[" * 5000])
