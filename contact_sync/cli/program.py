@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from contact_sync import __version__
 from contact_sync.cli.console import Console, bug_error, log_bug
@@ -95,7 +96,7 @@ class Command(click.Command):
                     sentence = _(
                         "this looks like an API key: write the key into a file, and the path of the file after --api-key-file."
                     )
-                    raise click.BadParameter(sentence, ctx, parameter)
+                    raise click.BadParameter(sentence, ctx, parameter, _place_of(ctx, parameter))
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -131,6 +132,16 @@ class Command(click.Command):
             if found:
                 with formatter.section(heading):
                     formatter.write_dl(found)
+
+
+def _place_of(ctx: click.Context, parameter: click.Parameter) -> str | None:
+    """Return where a value was found; None for the command line."""
+    match ctx.get_parameter_source(str(parameter.name)):
+        case ParameterSource.ENVIRONMENT:
+            return next((f"'{name}'" for name in parameter.envvar or () if ctx.obj.env.get(name)), None)
+        case ParameterSource.DEFAULT_MAP:
+            return f"'{parameter.opts[-1].removeprefix('--')}' ({ctx.params.get('config')})"
+    return None
 
 
 def command(
