@@ -232,12 +232,13 @@ def _listed(folder: StateFolder, name: str | None, run: str) -> list[str]:
     current = folder.accounts.current().items()
     if name:
         return [ledger for ledger, labels in current if name in {ledger, *labels, _label(ledger, labels)}]
-    return [ledger for ledger, _labels in current if run and _has_run(folder.read(ledger, time.sleep), run)]
+    return [ledger for ledger, _labels in current if run and _has_run(partial(folder.read, ledger, time.sleep), run)]
 
 
-def _has_run(opened: AbstractContextManager[Ledger], run: str) -> bool:
-    with opened as ledger:
+def _has_run(open_it: Callable[[], AbstractContextManager[Ledger]], run: str) -> bool:
+    with suppress(ContactSyncError), open_it() as ledger:  # a damaged one must not hide the others
         return any(each.id == run for each in ledger.runs(_MOST_RUNS)) or next(ledger.before_images(run), None) is not None
+    return False
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The things that a run, a retry and a plan open: the sender, the ledger, the source, and the base tokens."""
 
+import os
 import secrets
 import time
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ def namesake_warnings(settings: Settings, ledger: Ledger) -> list[str]:
     source, report = settings.source.path.absolute(), settings.report.path
     former = None if settings.dry_run else ledger.last_source_of(report)
     is_namesake = former and former != source and former.with_suffix("") == source.with_suffix("")
-    if not (former and is_namesake and former.exists() and report.exists()):
+    if not (former and is_namesake and os.path.exists(former) and os.path.exists(report)):  # noqa: PTH110 - which does not raise
         return []
     sentence = _(
         "{report} was the report of {other} and is now that of {source}: to keep both, give --report, or run both with one "

@@ -126,6 +126,10 @@ def test_several_ledgers(main: Main, sandbox: Callable[..., Sandbox]) -> None:
         err = main.read().err
         assert sentence in err
         assert {*err.rpartition(": ")[2].rstrip(".\n").split(", ")} == {club_name, "shop"}
+    damaged = Path("state/0123456789abcdef.sqlite3")
+    damaged.write_bytes(b"no ledger" * 1000)
+    assert main("report", *state, shop) == 0, "a damaged ledger does not hide the others"
+    damaged.unlink()
     assert main("forget", "C000001", *state, "--account", "shop") == 0
     assert main("history", *state, "--contact", "C000001", "--json") == 0
     assert [event["run"] for event in main.read_json()] == [club]
