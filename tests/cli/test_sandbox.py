@@ -29,5 +29,9 @@ def test_sandbox_command(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = "The sandbox is at http://127.0.0.1:1/v1 with {} contacts, C000001 to {}"
     shown += "; any key of 8 characters or more works (Ctrl-C ends it).\n"
     assert main.read() == ("", shown.format(4000, "C004000") + shown.format(1_200_000, "C1200000"))
+    main.env["LANG"] = "fr_FR.UTF-8"
+    assert main("sandbox", "--contacts", "1") == 0
+    assert main.read().err.startswith("Le bac à sable est à l’adresse http://127.0.0.1:1/v1, avec 1 contact, C000001")
+    del main.env["LANG"]
     assert main("sandbox", "--assume", "total=both") == 2
     assert main("sandbox", "--faults", "lots") == 2

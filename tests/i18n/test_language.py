@@ -178,6 +178,14 @@ def test_french_sentences_match_the_english_ones() -> None:
     assert {french: errors for french, errors in found.items() if errors} == {}
 
 
+def test_french_has_one_word_for_the_sandbox() -> None:
+    """The sandbox is « bac à sable » in each French sentence; only an option and a command have its English name."""
+    named = [french for english, french in PAIRS if "sandbox" in english.replace("--sandbox", "")]
+    assert len(named) >= 4
+    assert [french for french in named if "bac à sable" not in french] == []
+    assert [french for _english, french in PAIRS if "sandbox" in french.replace("--sandbox", "")] == []
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -247,6 +247,15 @@ def test_what_is_new_since_the_last_run(path: Path) -> None:
     assert "What to fix" not in Parsed(write(path, A_RUN, summary_of(A_RUN, causes=single))).text
 
 
+def test_what_is_new_in_french(path: Path, french: None) -> None:
+    """In French what is new has its noun, with which it agrees, and the day is written as there."""
+    causes = [Cause("invalid", "a", "", 5, 2, "A.", fresh=3), Cause("invalid", "b", "", 5, 2, "B.", fresh=1)]
+    text = Parsed(write(path, A_RUN, summary_of(A_RUN, causes=causes))).text
+    assert "4 problèmes nouveaux depuis la dernière exécution." in text
+    assert re.search(r"A\. 3 nouvelles lignes .* B\. 1 nouvelle ligne ", text)
+    assert re.search(r"\b\d\d/\d\d/\d{4} à \d\d:\d\d", text)
+
+
 def test_cause_of_rows_with_different_texts(path: Path) -> None:
     """A hint on the text of one row is left out where other rows have other texts."""
     message = "firstname contains damaged characters (it was probably “Lefèvre”)."
