@@ -1,8 +1,9 @@
 """The notice that a run leaves in place of its reports when it ends before it has a row to report: why, and what to do.
 
 So the page, and the workbook beside a source that is one, never show an earlier run after a later one was refused. A run that
-could not even start, because of an option or a lock, is none: what an earlier one has written is kept, and its notice lies
-beside it, until the next run.
+could not even start says nothing about the source: an operator may be correcting the workbook of an earlier one, which is kept,
+with the notice beside it until the next run. The page can be written again (`contact-sync report`) and is replaced, except by a
+run that found another one under way, which may have just written it.
 """
 
 import logging
@@ -13,7 +14,7 @@ from contact_sync.model.report import Summary
 from contact_sync.model.source import Layout
 from contact_sync.names import Purpose
 from contact_sync.report import formats
-from contact_sync.report.formats import ReportContext
+from contact_sync.report.formats import FORMATS, ReportContext
 from contact_sync.settings import Settings
 from contact_sync.sync.opening import new_id
 from contact_sync.sync.outputs import drafts, output_paths, refuse_clashes
@@ -21,7 +22,7 @@ from contact_sync.sync.outputs import drafts, output_paths, refuse_clashes
 _WORKBOOKS = {".xlsx": ".xlsx", ".xlsm": ".xlsx", ".xls": ".xlsx", ".xlsb": ".xlsx", ".ods": ".xlsx"}
 """Suffix of a source that is said to be a workbook → that of the workbook about it. Its content may never have been read."""
 
-_BEFORE_A_RUN = (ConfigError, BusyError, StorageError)  # errors that say nothing about the source
+_BEFORE_A_RUN = (ConfigError, StorageError)  # errors that say nothing about the source
 
 _NO_ROWS = Layout([], [], {}, ";")
 
@@ -42,11 +43,17 @@ def leave_notice(settings: Settings, error: ContactSyncError) -> None:
     try:
         refuse_clashes(paths)
         del paths.reports["report"]
-        is_run = settings.purpose is not Purpose.REAL or not isinstance(error, _BEFORE_A_RUN)
-        with drafts(paths, settings.purpose if is_run else Purpose.NOTICE) as opened:
-            summary.warnings = opened.warnings
-            for name, draft in opened.by_format.items():
+        for name, path in paths.reports.items():
+            with drafts(paths._replace(reports={name: path}), _purpose_of(name, settings.purpose, error)) as opened:
+                summary.warnings += opened.warnings
+                draft = opened.by_format[name]
                 formats.write(name, draft, [], ReportContext(summary, _NO_ROWS))
                 summary.outputs[name] = draft.path
     except Exception as failure:  # noqa: BLE001 - none of them may hide the error
         log.info("no notice: %s", type(failure).__name__)
+
+
+def _purpose_of(name: str, purpose: Purpose, error: ContactSyncError) -> Purpose:
+    """Return the purpose of the notice in the format `name`: `NOTICE` where what an earlier run has written is kept."""
+    is_kept = isinstance(error, BusyError) or (FORMATS[name].is_corrected and isinstance(error, _BEFORE_A_RUN))
+    return Purpose.NOTICE if is_kept and purpose is Purpose.REAL else purpose
