@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -20,7 +19,6 @@ from tests.setups import edit
 
 from .workspace import (
     KEY,
-    PROGRAM,
     NewWorkspace,
     RunResult,
     Workspace,
@@ -35,12 +33,10 @@ from .workspace import (
 )
 
 
-def output(workspace: Workspace, command: str, *options: str, code: int = 0, env: dict[str, str] | None = None) -> str:
+def output(workspace: Workspace, command: str, *options: str, code: int = 0, **env: str) -> str:
     """Return the stdout of another command, which never contains the key."""
-    arguments = [str(PROGRAM), command, *options, "--state-dir", str(workspace.state)]
-    environment = workspace.environment | (env or {})
-    done = subprocess.run(arguments, check=False, capture_output=True, env=environment, timeout=60)
-    assert done.returncode == code, done.stderr.decode()
+    done = workspace.call(command, *options, "--state-dir", str(workspace.state), **env)
+    assert done.code == code, done.stderr.decode()
     assert KEY.encode() not in done.stdout + done.stderr
     assert b"Traceback" not in done.stderr
     return done.stdout.decode()
@@ -48,20 +44,8 @@ def output(workspace: Workspace, command: str, *options: str, code: int = 0, env
 
 def retry(workspace: Workspace, *options: str) -> RunResult:
     """Run `retry` to its end."""
-    command = [
-        str(PROGRAM),
-        "retry",
-        "--base-url",
-        workspace.sandbox.base_url,
-        "--state-dir",
-        str(workspace.state),
-        "--rate",
-        "0",
-        "--json",
-    ]
-    before = len(workspace.sandbox.calls)
-    done = subprocess.run([*command, *options], check=False, capture_output=True, env=workspace.environment, timeout=60)
-    return RunResult(done.returncode, done.stdout, done.stderr, workspace.sandbox.calls[before:], time.monotonic())
+    given = ("--base-url", workspace.sandbox.base_url, "--state-dir", str(workspace.state), "--rate", "0", "--json")
+    return workspace.call("retry", *given, *options)
 
 
 # ---- retry and report
@@ -172,7 +156,7 @@ def test_nothing_to_retry(workspace: Workspace, case: str, message: bytes) -> No
     options = {"other run": ["20000101T000000Z-abcdef"], "other account": ["--base-url", other_address(workspace)]}.get(case, [])
     workspace.export(make_contacts(10, invalid=5 if case == "guard" else 0))
     if case == "staging":
-        workspace.export(make_contacts(200_000))
+        workspace.export(make_contacts(20_000))
         running = workspace.start()
         wait_until(lambda: any(path.stat().st_size > 1_000_000 for path in workspace.state.glob("*.sqlite3-wal")))
         running.kill()
@@ -192,11 +176,10 @@ def test_report_is_written_again(workspace: Workspace, options: list[str], code:
     report = workspace.report.read_bytes()
     workspace.report.unlink()
     workspace.source.unlink()
-    environment = {"CONTACT_SYNC_API_KEY": ""}
-    output(workspace, "report", env=environment)
+    output(workspace, "report", CONTACT_SYNC_API_KEY="")
     assert workspace.report.read_bytes() == report
     copy = workspace.folder / "again.csv"
-    output(workspace, "report", "--report", str(copy), env=environment)
+    output(workspace, "report", "--report", str(copy), CONTACT_SYNC_API_KEY="")
     assert copy.read_bytes() == report
 
 
@@ -298,7 +281,7 @@ def _age_the_last_run(workspace: Workspace, days: int) -> None:
 def findings(workspace: Workspace, *options: str, code: int = 2, **env: str) -> dict[bool, str]:
     """Return the findings of `doctor`, by whether they are OK."""
     found = json.loads(
-        output(workspace, "doctor", "--base-url", workspace.sandbox.base_url, "--json", *options, code=code, env=env)
+        output(workspace, "doctor", "--base-url", workspace.sandbox.base_url, "--json", *options, code=code, **env)
     )
     return {ok: "\n".join(each["finding"] for each in found if each["ok"] is ok) for ok in (True, False)}
 
@@ -354,14 +337,14 @@ def test_doctor_reports_problems(workspace: Workspace, problem: str, message: st
 # ---- inbox
 
 
-def run_inbox(workspace: Workspace, *options: str) -> "subprocess.CompletedProcess[bytes]":
+def run_inbox(workspace: Workspace, *options: str) -> RunResult:
     """Run the inbox folder."""
-    command = workspace.command(*options)
+    command = workspace.command(*options)[1:]
     command[command.index(str(workspace.source))] = str(workspace.folder / "inbox")
     if "--sandbox" in options:
         position = command.index("--base-url")
         del command[position : position + 2]  # the two exclude each other
-    return subprocess.run(command, check=False, capture_output=True, env=workspace.environment, timeout=60)
+    return workspace.call(*command)
 
 
 def arrive(workspace: Workspace, name: str, contacts: int, **contact_options: Any) -> None:
@@ -386,7 +369,7 @@ def test_inbox(workspace: Workspace) -> None:
     (workspace.folder / "inbox" / "c.csv").write_text("x;y\n1;2\n", encoding="ascii")
     os.utime(workspace.folder / "inbox" / "c.csv", (1, 1))
     done = run_inbox(workspace, "--expect-by", "00:00")
-    assert done.returncode == 4
+    assert done.code == 4
     assert inbox_files(workspace) == {
         "done/STAMP-b.csv",
         "done/STAMP-b.csv.results.csv",
@@ -397,11 +380,11 @@ def test_inbox(workspace: Workspace) -> None:
     }
     assert all(map(workspace.in_place, workspace.contacts))
     empty = run_inbox(workspace, "--expect-by", "00:00")
-    assert (empty.returncode, b"No file has arrived in" in empty.stderr) == (0, True)
+    assert (empty.code, b"No file has arrived in" in empty.stderr) == (0, True)
     for folder in ("done", "failed"):
         shutil.rmtree(workspace.folder / "inbox" / folder)
     missing = run_inbox(workspace, "--expect-by", "00:00")
-    assert missing.returncode == 4
+    assert missing.code == 4
     assert b"No file has arrived" in missing.stderr
 
 
@@ -410,23 +393,23 @@ def test_inbox_with_a_refused_key(workspace: Workspace) -> None:
     arrive(workspace, "a.csv", 5)
     arrive(workspace, "b.csv", 5)
     workspace.sandbox.key = "another"
-    assert run_inbox(workspace).returncode == 5
+    assert run_inbox(workspace).code == 5
     assert inbox_files(workspace) == {"a.csv", "a.csv.results.csv", "b.csv"}
     workspace.sandbox.key = KEY
-    assert run_inbox(workspace).returncode == 0
+    assert run_inbox(workspace).code == 0
     assert {name for name in inbox_files(workspace) if name.startswith("done/")} == inbox_files(workspace)
 
 
 def test_inbox_with_unsent_rows(workspace: Workspace) -> None:
     """A file is moved only after all of its rows were sent, whether a limit or errors of the API kept them."""
     arrive(workspace, "a.csv", 6)
-    assert run_inbox(workspace, "--limit", "2").returncode == 0
+    assert run_inbox(workspace, "--limit", "2").code == 0
     assert inbox_files(workspace) == {"a.csv", "a.csv.results.csv"}
     workspace.sandbox.script = {workspace.contacts[4].contact_id: [Behaviour(status=500)] * 9}
-    assert run_inbox(workspace).returncode == 3
+    assert run_inbox(workspace).code == 3
     assert inbox_files(workspace) == {"a.csv", "a.csv.results.csv"}
     workspace.sandbox.script.clear()
-    assert run_inbox(workspace).returncode == 0
+    assert run_inbox(workspace).code == 0
     assert inbox_files(workspace) == {"done/STAMP-a.csv", "done/STAMP-a.csv.results.csv"}
     assert all(map(workspace.in_place, workspace.contacts))
 
@@ -434,7 +417,7 @@ def test_inbox_with_unsent_rows(workspace: Workspace) -> None:
 def test_report_of_a_moved_file(workspace: Workspace) -> None:
     """The last run's report is written again next to the moved file, and not into the inbox."""
     arrive(workspace, "a.csv", 6, invalid=1)
-    assert run_inbox(workspace).returncode == 3
+    assert run_inbox(workspace).code == 3
     before = inbox_files(workspace)
     (report,) = (workspace.folder / "inbox" / "failed").glob("*.results.csv")
     content = report.read_bytes()
@@ -452,7 +435,7 @@ def test_inbox_with_hidden_rows(workspace: Workspace) -> None:
     (workspace.folder / "inbox").mkdir()
     book.save(workspace.folder / "inbox" / "a.xlsx")
     age(workspace.folder / "inbox" / "a.xlsx")
-    assert run_inbox(workspace, "--hidden", "skip").returncode == 0
+    assert run_inbox(workspace, "--hidden", "skip").code == 0
     assert "done/STAMP-a.xlsx" in inbox_files(workspace)
 
 
@@ -461,7 +444,7 @@ def test_rehearsal_of_an_inbox(workspace: Workspace, option: str) -> None:
     """A rehearsal moves no file, and its report says so."""
     arrive(workspace, "a.csv", 5)
     for _again in range(2):
-        assert run_inbox(workspace, option).returncode == 0
+        assert run_inbox(workspace, option).code == 0
         assert inbox_files(workspace) == {"a.csv", f"a.csv.{'rehearsal' if option == '--sandbox' else 'check'}.csv"}
     assert workspace.sandbox.calls == []
 
@@ -471,14 +454,18 @@ def test_inbox_with_one_report_is_refused(workspace: Workspace, option: str) -> 
     """Files of a folder cannot share a report."""
     arrive(workspace, "a.csv", 5)
     refused = run_inbox(workspace, option, str(workspace.folder / "x"))
-    assert refused.returncode == 2
+    assert refused.code == 2
     assert b"each file has its own reports" in refused.stderr
     assert inbox_files(workspace) == {"a.csv"}
 
 
-_KILL_AT_STEP = """
+_KILL_AT_EACH_STEP = """
 import os, signal, sys
-steps, folder = int(sys.argv[1]), sys.argv[2]
+import contact_sync.api.transport, contact_sync.source.csv, contact_sync.sync.inbox  # once, for all runs
+from contact_sync.cli.main import main
+
+folder = sys.argv.pop(1)
+steps = 0
 
 def count(event, arguments):
     global steps
@@ -488,11 +475,18 @@ def count(event, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(count)
-sys.argv[:] = sys.argv[3:]
-from contact_sync.cli.main import main
-sys.exit(main())
+for step in range(1, 50):
+    child = os.fork()
+    if not child:
+        steps = step
+        sys.exit(main())
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code != -signal.SIGKILL:
+        break
+print(step, code)
 """
-"""Runs the program and kills it just before the n-th time that it creates, moves or deletes something in a folder."""
+"""Runs the program again and again, and kills it just before the n-th time that it creates, moves or deletes something in a
+folder; prints how often it was run, and the exit code of the run that was not killed."""
 
 
 def test_inbox_killed_at_any_step(workspace: Workspace) -> None:
@@ -500,13 +494,10 @@ def test_inbox_killed_at_any_step(workspace: Workspace) -> None:
     for number in range(4):
         arrive(workspace, f"{number}.csv", 10, version=f"-{number}")
     inbox = workspace.folder / "inbox"
-    command = workspace.command()
-    command[command.index(str(workspace.source))] = str(inbox)
-    for step in range(1, 50):
-        killed = [sys.executable, "-c", _KILL_AT_STEP, str(step), str(inbox), *command]
-        code = subprocess.run(killed, check=False, capture_output=True, env=workspace.environment, timeout=60).returncode
-        if code != -signal.SIGKILL:
-            break
+    command = ["run", str(inbox), *workspace.command()[3:], "--quiet"]
+    killing = [sys.executable, "-c", _KILL_AT_EACH_STEP, str(inbox), *command]
+    done = subprocess.run(killing, check=False, capture_output=True, env=workspace.environment, timeout=90)
+    step, code = map(int, done.stdout.split()[-2:])
     assert code == 0
     assert step > 6
     files = [path for path in files_in(inbox) if path.suffix == ".csv" and ".results" not in path.name]
@@ -630,5 +621,5 @@ def test_in_french(workspace: Workspace) -> None:
     (line,) = [line for line in workspace.lines() if line["sync_outcome"] == "invalid"]
     assert line["sync_code"] == "phone-unknown"
     assert line["sync_message"].startswith("«\u202fTéléphone\u202f» (colonne B)\u202f: Ce numéro de téléphone n’existe pas")
-    by_locale = workspace.run(env=workspace.environment | {"LANG": "fr_FR.UTF-8"}).stderr.decode()
+    by_locale = workspace.call(*workspace.command()[1:], LANG="fr_FR.UTF-8").stderr.decode()
     assert by_locale.startswith(f"{workspace.source}\u202f: 5 lignes.")

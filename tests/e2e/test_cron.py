@@ -35,7 +35,7 @@ def test_run_does_not_depend_on_its_environment(workspace: Workspace, invocation
     """In every environment the same updates are made, with the same report and exit code."""
     workspace.export(make_contacts(4, invalid=1), "clients d'été.csv")
     key = str(workspace.key_file())
-    result = workspace.run("--api-key-file", key, env={"PATH": "/usr/bin:/bin"}, shell=INVOCATIONS[invocation])
+    result = workspace.start("--api-key-file", key, env={"PATH": "/usr/bin:/bin"}, shell=INVOCATIONS[invocation]).finish()
     whole = invocation not in {"only the first line read", "nothing read"}
     stdout = result.stdout if whole else b""
     outcomes = assert_consistent(workspace, RunResult(result.code, stdout, result.stderr, result.calls, result.at), 3)
@@ -87,16 +87,9 @@ def test_quiet_success(workspace: Workspace) -> None:
     """With --quiet a successful run prints nothing, so that cron sends no mail."""
     workspace.export(make_contacts(10))
     for expected in ("updated", "unchanged"):
-        result = _without_json(workspace, "--quiet")
+        result = workspace.start(shell='exec "$0" "${@/--json/--quiet}"').finish()
         assert (result.stdout, result.stderr) == (b"", b"")
         assert assert_consistent(workspace, result, 0) == {expected: 10}
-
-
-def _without_json(workspace: Workspace, *options: str) -> RunResult:
-    command = [part for part in workspace.command(*options) if part != "--json"]
-    before = len(workspace.sandbox.calls)
-    done = subprocess.run(command, env=workspace.environment, capture_output=True, check=False, timeout=60)
-    return RunResult(done.returncode, done.stdout, done.stderr, workspace.sandbox.calls[before:], 0)
 
 
 def _many_mistakes(workspace: Workspace) -> int:
@@ -152,7 +145,7 @@ def _unusable_state_folder(workspace: Workspace) -> int:
 def test_quiet_problem(workspace: Workspace, problem: Callable[[Workspace], int]) -> None:
     """With --quiet a problem is reported in ten lines at most, without names and numbers, and nothing on stdout."""
     code = problem(workspace)
-    result = _without_json(workspace, "--quiet")
+    result = workspace.call(*(part for part in workspace.command("--quiet")[1:] if part != "--json"))
     messages = result.stderr.decode()
     assert (result.code, result.stdout) == (code, b"")
     assert 1 <= len(messages.splitlines()) <= 10
@@ -190,7 +183,7 @@ def test_permissions_are_corrected(workspace: Workspace) -> None:
 def test_report_mode(workspace: Workspace) -> None:
     """--report-mode 640 lets the group read the report, whatever the umask is."""
     workspace.export(make_contacts(2))
-    result = workspace.run("--report-mode", "640", shell='umask 077; exec "$0" "$@"')
+    result = workspace.start("--report-mode", "640", shell='umask 077; exec "$0" "$@"').finish()
     assert (result.code, mode(workspace.report)) == (0, 0o640)
 
 

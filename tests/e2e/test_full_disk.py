@@ -22,13 +22,13 @@ def _fill_disk(running: RunningProgram, size: int) -> None:
 
 def test_no_space_for_staging(workspace: Workspace) -> None:
     """Without space to stage the rows the run ends with exit 7, sends nothing, and does not change the old report."""
-    workspace.export(make_contacts(500))
+    workspace.export(make_contacts(300))
     workspace.report.write_bytes(b"of an earlier run")
     for size in (0, 4_000, 60_000):
         running = workspace.start()
         _fill_disk(running, size)
         assert_refused(workspace, running.finish(), 7, report=b"of an earlier run")
-    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 500}
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 300}
 
 
 @pytest.mark.parametrize("requests", [1, 100])
@@ -65,9 +65,9 @@ def test_no_space_in_the_ledger(workspace: Workspace, requests: int) -> None:
         # While a reader uses an old snapshot the ledger only grows, until it is larger than any report.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM confirmed").fetchone()
-        workspace.export(make_contacts(1500))
+        workspace.export(make_contacts(500))
         assert_consistent(workspace, workspace.run(), 0)
-        workspace.export(make_contacts(400, version="-B"))
+        workspace.export(make_contacts(200, version="-B"))
         running = workspace.start("--rate", "200")
         running.wait_for(requests)
         _fill_disk(running, ledger.with_name(f"{ledger.name}-wal").stat().st_size)
@@ -80,7 +80,7 @@ def test_no_space_in_the_ledger(workspace: Workspace, requests: int) -> None:
     assert workspace.contacts_with(Outcome.UPDATED, Outcome.FAILED) == stopped.sent.keys()
     assert outcomes["failed"] > 0
     rest = workspace.run()
-    assert assert_consistent(workspace, rest, 0) == Counter(unchanged=outcomes["updated"], updated=400 - outcomes["updated"])
+    assert assert_consistent(workspace, rest, 0) == Counter(unchanged=outcomes["updated"], updated=200 - outcomes["updated"])
 
 
 def test_no_space_for_the_report(workspace: Workspace) -> None:
@@ -90,18 +90,18 @@ def test_no_space_for_the_report(workspace: Workspace) -> None:
     probe = subprocess.run(["unshare", "-Urm", "mount", "-t", "tmpfs", "tmpfs", disk], capture_output=True, check=False)
     if probe.returncode:
         pytest.skip("this machine does not allow mounting a small disk")
-    workspace.export(make_contacts(1500))
+    workspace.export(make_contacts(400))
     # The disk exists only in the program's namespace, so its final content is printed to stderr.
     shell = (
-        f'mount -t tmpfs -o size=64k tmpfs {disk}; printf "contactId;sync_row" > {disk}/report.csv;'
+        f'mount -t tmpfs -o size=16k tmpfs {disk}; printf "contactId;sync_row" > {disk}/report.csv;'
         f' "$0" "$@" --report {disk}/report.csv; code=$?; ls -A {disk} >&2; cat {disk}/report.csv >&2; exit $code'
     )
-    result = workspace.run(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"')
+    result = workspace.start(shell=f'exec unshare -Urm bash -c \'{shell}\' "$0" "$@"').finish()
     assert result.code == 7
     assert result.stderr.endswith(b"\nreport.csv\ncontactId;sync_row")
-    assert result.summary["outcomes"] == {"unprocessed": 1500}
+    assert result.summary["outcomes"] == {"unprocessed": 400}
     assert result.calls == []
-    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 1500}
+    assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 400}
 
 
 def test_folder_of_the_report_is_deleted(workspace: Workspace) -> None:
