@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import re
+import secrets
 import selectors
 import threading
 import warnings
@@ -13,6 +14,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import hypothesis
+import psycopg
 import pytest
 
 from contact_sync.i18n import set_language
@@ -89,6 +91,17 @@ def postgres() -> Iterator[Server]:
         pytest.skip("PostgreSQL (initdb) is not installed")
     with serve() as server:
         yield server
+
+
+@pytest.fixture
+def database(postgres: Server) -> Iterator[str]:
+    """Return the name of a new database."""
+    name = f"d{secrets.token_hex(6)}"
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}".encode())
+    yield name
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:  # a test may have restarted the server
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture

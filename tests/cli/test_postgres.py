@@ -1,7 +1,6 @@
 """The program with a ledger in PostgreSQL."""
 
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -16,16 +15,6 @@ from .program import Main, write
 
 Served = tuple[Sandbox, list[str]]
 ALL = ["--rate", "0", "-q"]
-
-
-@pytest.fixture
-def database(postgres: Server) -> Iterator[str]:
-    """Return the name of a new database."""
-    name = f"d{secrets.token_hex(6)}"
-    with psycopg.connect(postgres.url(), autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}".encode())
-        yield name
-        admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 Host = Callable[[str], list[str]]

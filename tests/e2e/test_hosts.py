@@ -6,8 +6,8 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,9 @@ import pytest
 
 from contact_sync.sandbox.faults import Behaviour, Faults
 from contact_sync.sandbox.server import Sandbox
-from tests.postgres import Proxy, Server, serve
+from tests.postgres import Proxy, Server
 
-from .workspace import KEY, PROGRAM, age, busiest_second, show, wait_until
+from .workspace import KEY, PROGRAM, age, busiest_second, call_program, show, wait_until
 
 _TIMEOUT_S = 120
 
@@ -35,42 +35,45 @@ class Host:
         self.source.write_text("\n".join([header, *map(";".join, rows), ""]), encoding="utf-8")
         age(self.source)
 
-    def start(self, *options: str) -> "subprocess.Popen[bytes]":
-        """Start a run."""
-        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CONTACT_SYNC_API_KEY": KEY, "LC_ALL": "C.UTF-8"}
+    def command(self, *options: str) -> list[str]:
+        """Return the arguments of a run."""
         given = ("--base-url", self.sandbox.base_url, "--state-dir", str(self.folder / "state"), *options)
-        command = [str(PROGRAM), "run", str(self.source), "--ledger", self.url, "--json", *given]
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return ["run", str(self.source), "--ledger", self.url, "--json", *given]
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables of a run."""
+        return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "CONTACT_SYNC_API_KEY": KEY, "LC_ALL": "C.UTF-8"}
+
+    def start(self, *options: str) -> "subprocess.Popen[bytes]":
+        """Start a run as a process."""
+        command = [str(PROGRAM), *self.command(*options)]
+        return subprocess.Popen(command, env=self.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def run(self, *options: str) -> tuple[int, Any, str]:
-        """Run, and return the exit code, the counts of the outcomes, and what is printed."""
-        return ended(self.start(*options))
+        """Run inside this process, and return the exit code, the counts of the outcomes, and what is printed."""
+        return _result(*call_program(self.command(*options), self.environment()))
 
 
 def ended(process: "subprocess.Popen[bytes]") -> tuple[int, Any, str]:
-    """Return the exit code of a run, the counts of its outcomes, and what it has printed."""
+    """Return the exit code of a process, the counts of its outcomes, and what it has printed."""
     out, err = process.communicate(timeout=_TIMEOUT_S)
-    return process.returncode, json.loads(out or b"{}").get("outcomes"), err.decode()
+    return _result(process.returncode, out.decode(), err.decode())
+
+
+def _result(code: int, out: str, err: str) -> tuple[int, Any, str]:
+    return code, json.loads(out or "{}").get("outcomes"), err
 
 
 Hosts = Callable[..., list[Host]]
 
 
 @pytest.fixture
-def cluster() -> Iterator[Server]:
-    """Serve a server of this test's own, which it may stop; the account is made by the first host."""
-    with ExitStack() as stack:
-        yield stack.enter_context(serve())
+def hosts(postgres: Server, database: str, tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Hosts:
+    """Return a function that makes hosts of one account, in a database of their own."""
 
-
-@pytest.fixture
-def hosts(request: pytest.FixtureRequest, tmp_path: Path, sandbox: Callable[..., Sandbox]) -> Hosts:
-    """Return a function that makes hosts of one account, on the `cluster` of this test."""
-    server: Server = request.getfixturevalue("postgres" if "postgres" in request.fixturenames else "cluster")
-
-    def make(count: int, url: str = "", **options: Any) -> list[Host]:
+    def make(count: int, port: int | None = None, **options: Any) -> list[Host]:
         shared = sandbox(open_store=True, **options)
-        made = [Host(tmp_path / f"host{number}", shared, url or server.url()) for number in range(count)]
+        made = [Host(tmp_path / f"host{number}", shared, postgres.url(database, port=port)) for number in range(count)]
         made[0].export([("FIRST", "Zoé")])
         assert made[0].run("--rate", "0")[0] == 0
         shared.calls.clear()
@@ -87,7 +90,7 @@ def rows(host: int, count: int, value: str = "Zoé") -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("rate", "seconds"), [(50, 6), pytest.param(5, 40, marks=pytest.mark.soak), pytest.param(300, 20, marks=pytest.mark.soak)]
 )
-def test_pace_of_three_hosts(cluster: Server, hosts: Hosts, rate: int, seconds: int) -> None:
+def test_pace_of_three_hosts(hosts: Hosts, rate: int, seconds: int) -> None:
     """Three hosts together keep the rate, and no host starves."""
     made = hosts(3)
     for number, host in enumerate(made):
@@ -110,7 +113,7 @@ def test_pace_of_three_hosts(cluster: Server, hosts: Hosts, rate: int, seconds: 
     assert min(shares) > 0.2
 
 
-def test_three_hosts_and_kills(cluster: Server, hosts: Hosts) -> None:
+def test_three_hosts_and_kills(hosts: Hosts) -> None:
     """However often hosts are killed, every row is sent, few twice, and what is in place stays known to all."""
     made, count, workers, rate = hosts(3), 150, 4, 150
     rng = random.Random(7)
@@ -140,7 +143,7 @@ def test_three_hosts_and_kills(cluster: Server, hosts: Hosts) -> None:
     assert len(calls) == len(arrived)
 
 
-def test_disjoint_columns_of_one_contact(cluster: Server, hosts: Hosts) -> None:
+def test_disjoint_columns_of_one_contact(hosts: Hosts) -> None:
     """Two hosts that send different columns of the same contacts have none in flight at once, and lose nothing."""
     first, second = hosts(2, faults=Faults(latency=0.05))
     contacts = [f"C{number:04}" for number in range(60)]
@@ -159,7 +162,7 @@ def test_disjoint_columns_of_one_contact(cluster: Server, hosts: Hosts) -> None:
         assert host.run("--rate", "0")[1] == {"unchanged": 60}
 
 
-def test_retry_after_silences_all_hosts(cluster: Server, hosts: Hosts) -> None:
+def test_retry_after_silences_all_hosts(hosts: Hosts) -> None:
     """What the API asks of one host, all hosts heed: within a tenth of a second none of them starts an attempt any more."""
     first, second = hosts(2)
     for number, host in enumerate((first, second)):
@@ -185,10 +188,10 @@ def check_outage(host: Host, process: "subprocess.Popen[bytes]", count: int) -> 
 
 
 @pytest.mark.parametrize("how", ["cut", "restart", "crash"])
-def test_database_that_goes_away(cluster: Server, hosts: Hosts, how: str) -> None:
+def test_database_that_goes_away(postgres: Server, hosts: Hosts, how: str) -> None:
     """A run whose database goes away stops; the next one records what the API had confirmed first, and sends the rest."""
-    with closing(Proxy(cluster.port)) as proxy:
-        (host,) = hosts(1, cluster.url(port=proxy.port))
+    with closing(Proxy(postgres.port)) as proxy:
+        (host,) = hosts(1, proxy.port)
         count = 400
         host.export(rows(0, count))
         running = host.start("--rate", "100", "--workers", "4")
@@ -197,13 +200,13 @@ def test_database_that_goes_away(cluster: Server, hosts: Hosts, how: str) -> Non
         if how == "cut":
             proxy.cut()
         else:
-            cluster.stop("fast" if how == "restart" else "immediate")
+            postgres.stop("fast" if how == "restart" else "immediate")
         check_outage(host, running, count)
         assert host.run("--rate", "0")[0] == 6
         before = len(calls)
         proxy.is_cut = False
         if how != "cut":
-            cluster.start()
+            postgres.start()
         code, outcomes, err = host.run("--rate", "0")
         assert (code, sum(outcomes.values())) == (0, count), err
         assert outcomes.keys() <= {"updated", "unchanged"}

@@ -88,6 +88,16 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = _TIMEOUT_S) ->
         time.sleep(0.005)
 
 
+def call_program(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
+    """Call the program inside this process; return its exit code and what it prints."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    umask = os.umask(0o022)
+    with mock.patch.dict(os.environ, environment, clear=True):
+        code = main(arguments, streams=Streams(stdout, stderr))
+    os.umask(umask)
+    return code, stdout.getvalue(), stderr.getvalue()
+
+
 @dataclass(frozen=True)
 class RunResult:
     """Result of a run of the program."""
@@ -232,13 +242,9 @@ class Workspace:
         Where the process matters (its streams, signals, limits, variables that Python reads), use `start`.
 
         """
-        before, umask = len(self.sandbox.calls), os.umask(0o022)
-        stdout, stderr = io.StringIO(), io.StringIO()
-        with mock.patch.dict(os.environ, self.environment | env, clear=True):
-            code = main(arguments, streams=Streams(stdout, stderr))
-        os.umask(umask)
-        printed = stdout.getvalue().encode(), stderr.getvalue().encode()
-        return RunResult(code, *printed, self.sandbox.calls[before:], time.monotonic())
+        before = len(self.sandbox.calls)
+        code, stdout, stderr = call_program(arguments, self.environment | env)
+        return RunResult(code, stdout.encode(), stderr.encode(), self.sandbox.calls[before:], time.monotonic())
 
 
 def other_address(workspace: Workspace) -> str:
