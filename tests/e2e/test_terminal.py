@@ -13,7 +13,7 @@ import pytest
 
 from contact_sync.sandbox.faults import Behaviour
 
-from .workspace import Workspace, make_contacts
+from .workspace import Workspace, call_program, make_contacts
 
 GREEN, RED = "\x1b[32m", "\x1b[31m"
 RETRY_AFTER = [Behaviour(status=429, headers={"Retry-After": "2"})]
@@ -48,12 +48,11 @@ def on_a_terminal(workspace: Workspace, *options: str, columns: int = 100, env: 
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    running = workspace.start(*options, stderr=stream, env=workspace.environment | (env or {}))
-    os.close(stream)
-    result = running.finish()
+    with os.fdopen(stream, "w") as shown_on:
+        code, _, _ = call_program(workspace.command(*options)[1:], workspace.environment | (env or {}), shown_on)
     watcher.join(timeout=60)
     os.close(terminal)
-    return Shown(result.code, shown.decode())
+    return Shown(code, shown.decode())
 
 
 def test_bar_has_counts_and_pace(workspace: Workspace) -> None:

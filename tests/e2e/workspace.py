@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from unittest import mock
 
 import openpyxl
@@ -88,12 +88,14 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = _TIMEOUT_S) ->
         time.sleep(0.005)
 
 
-def call_program(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str, str]:
-    """Call the program inside this process; return its exit code and what it prints."""
+def call_program(
+    arguments: Sequence[str], environment: Mapping[str, str], terminal: TextIO | None = None
+) -> tuple[int, str, str]:
+    """Call the program inside this process, with stderr on a `terminal` if given; return its exit code and what it prints."""
     stdout, stderr = io.StringIO(), io.StringIO()
     umask = os.umask(0o022)
     with mock.patch.dict(os.environ, environment, clear=True):
-        code = main(arguments, streams=Streams(stdout, stderr))
+        code = main(arguments, streams=Streams(stdout, terminal or stderr))
     os.umask(umask)
     return code, stdout.getvalue(), stderr.getvalue()
 
