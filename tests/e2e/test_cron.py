@@ -1,7 +1,6 @@
 """Runs under cron: little environment, closed or full streams, no terminal."""
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from contact_sync.sandbox.faults import Faults
 
-from .workspace import PROGRAM, Contact, RunResult, Workspace, assert_consistent, assert_refused, files_in, make_contacts, mode
+from .workspace import Contact, RunResult, Workspace, assert_consistent, assert_refused, files_in, make_contacts, mode
 
 INVOCATIONS = {
     "no environment at all": 'exec env -i "$0" "$@"',
@@ -59,25 +58,6 @@ def test_closed_stream_is_not_reused(workspace: Workspace, descriptor: int) -> N
     running.wait_for(2)
     assert Path(f"/proc/{running.process.pid}/fd/{descriptor}").readlink() == Path(os.devnull)
     assert assert_consistent(workspace, running.finish(), 0) == {"updated": 20}
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["--version"]])
-@pytest.mark.parametrize(
-    ("shell", "codes", "message"),
-    [
-        ('exec "$0" "$@" >/dev/full', {7}, b"contact-sync: The output cannot be written (No space left on device).\n"),
-        ('exec "$0" "$@" >&-', {0}, b""),
-        ('set -o pipefail; "$0" "$@" | :', {0, 1}, b""),  # 1, from click, when the reader was gone before the help was written
-    ],
-)
-def test_help_that_cannot_be_written(
-    workspace: Workspace, arguments: list[str], shell: str, codes: set[int], message: bytes
-) -> None:
-    """Help on a full disk is an error in one sentence; a reader that is gone is not an error."""
-    command = ["/bin/bash", "-c", shell, str(PROGRAM), *arguments]
-    done = subprocess.run(command, env=workspace.environment, capture_output=True, check=False, timeout=60)
-    assert (done.stdout, done.stderr) == (b"", message)
-    assert done.returncode in codes
 
 
 # ---- quiet

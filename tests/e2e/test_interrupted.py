@@ -249,6 +249,7 @@ def test_signal_while_the_source_is_watched(workspace: Workspace, signum: signal
     show(f"{signum.name} while the source is watched: {stopped.at - at:.2f} s until the exit")
     assert_refused(workspace, stopped, 128 + signum)
     assert stopped.summary["error"] == f"Interrupted ({signum.name})."
+    assert stopped.stderr.decode() == f"contact-sync: Interrupted ({signum.name}).\n"
     assert stopped.at - at < _SOON_S
     workspace.export(make_contacts(10))
     assert assert_consistent(workspace, workspace.run(), 0) == {"updated": 10}
