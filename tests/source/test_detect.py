@@ -7,6 +7,7 @@ import subprocess
 import sys
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -157,7 +158,7 @@ def test_kinds_of_workbooks(content: bytes, kind: Kind, tmp_path: Path) -> None:
         (xls(*ROWS), {"delimiter": ";"}, ["contacts.csv is a workbook; --delimiter and --encoding are only for CSV."]),
     ],
 )
-def test_unused_option_is_a_finding(content: bytes, options: dict[str, str], expected: list[str]) -> None:
+def test_unused_option_is_a_finding(content: bytes, options: dict[str, Any], expected: list[str]) -> None:
     """An option without meaning for this kind of file is a finding and not a warning: it may be for other files."""
     source = read(content, **options).source
     assert [finding for finding in source.findings if "is only for" in finding or "are only for" in finding] == expected
