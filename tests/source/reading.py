@@ -7,7 +7,7 @@ import os
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,17 +42,22 @@ class ReadResult:
         return list(zip(self.numbers, self.rows, strict=True))
 
 
-def _worker_inside(command: Sequence[str], **_process: Any) -> "subprocess.CompletedProcess[bytes]":
-    """Do what the process of the worker does, inside this one and without its limits."""
-    kind, source, spool = command[4:7]
-    reply = worker._read(kind, os.dup(int(source)), os.dup(int(spool)))
-    return subprocess.CompletedProcess(command, 0, json.dumps(reply).encode())
+@contextlib.contextmanager
+def worker_inside() -> Iterator[None]:
+    """Do what the process of the worker does inside this one, without its limits: to start it takes most of the time."""
+
+    def run(command: Sequence[str], **_process: Any) -> "subprocess.CompletedProcess[bytes]":
+        kind, source, spool = command[4:7]
+        reply = worker._read(kind, os.dup(int(source)), os.dup(int(spool)))
+        return subprocess.CompletedProcess(command, 0, json.dumps(reply).encode())
+
+    with mock.patch.object(subprocess, "run", run):
+        yield
 
 
 def read(content: bytes, name: str = "contacts.csv", *, process: bool = False, **options: Any) -> ReadResult:
     """Read everything in a file of that content and name; a worker is a process of its own only where that is tested."""
-    inside = mock.patch.object(subprocess, "run", _worker_inside)
-    with contextlib.nullcontext() if process else inside, tempfile.TemporaryDirectory() as folder:
+    with contextlib.nullcontext() if process else worker_inside(), tempfile.TemporaryDirectory() as folder:
         path = Path(folder, name)
         path.write_bytes(content)
         with open_source(path, SourceOptions(**options), clock=lambda: LATER) as source:

@@ -23,7 +23,7 @@ from contact_sync.source import SourceOptions, open_source
 from contact_sync.sync.stage import stage
 from tests.setups import begin_run
 
-from .reading import book_bytes, edit_parts, sheet, text
+from .reading import book_bytes, edit_parts, sheet, text, worker_inside
 from .test_archive import SHEET
 from .writing import cell, ods, row, row_records, table, xls, xlsb
 
@@ -36,7 +36,11 @@ def judge(content: bytes, folder: Path) -> Expected:
     """Load, validate and stage a file; return for each of its rows what would be sent, or the codes of its violations."""
     path = folder / "contacts.csv"
     path.write_bytes(content)
-    with SqliteLedger(None, Fingerprints(bytes(32))) as ledger, open_source(path, SourceOptions(), clock=lambda: 4e9) as source:
+    with (
+        worker_inside(),
+        SqliteLedger(None, Fingerprints(bytes(32))) as ledger,
+        open_source(path, SourceOptions(), clock=lambda: 4e9) as source,
+    ):
         begin_run(ledger, "run")
         validator = Validator(source.mapping, Policy(today=dt.date(2026, 11, 24)))
         stage(source, validator, ledger, Settings(), tick=lambda _: None)
