@@ -152,7 +152,7 @@ def test_system_without_locks() -> None:
         "print([main(arguments.split()) for arguments in sys.argv[1:]], file=sys.stderr)"
     )
     command = [sys.executable, "-c", script, *COMMANDS, *TEXTS]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     sentence = "contact-sync: Windows is not supported: run contact-sync in WSL, or in a container."
     codes = [2] * len(COMMANDS) + [0] * len(TEXTS)
     assert done.stderr.splitlines() == [sentence] * len(COMMANDS) + [str(codes)]
