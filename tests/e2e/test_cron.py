@@ -12,7 +12,6 @@ from .workspace import Contact, RunResult, Workspace, assert_consistent, assert_
 
 INVOCATIONS = {
     "no environment at all": 'exec env -i "$0" "$@"',
-    "nothing but PATH": 'exec env -i PATH=/usr/bin:/bin "$0" "$@"',
     "C locale, no UTF-8 mode": 'LC_ALL=C PYTHONUTF8=0 PYTHONCOERCECLOCALE=0 exec "$0" "$@" -v',
     "streams in ASCII": 'PYTHONIOENCODING=ascii exec "$0" "$@" -v',
     "stdin closed": 'exec "$0" "$@" <&-',
