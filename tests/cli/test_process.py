@@ -24,7 +24,11 @@ _BINDING = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.ge
 
 
 def process(
-    *arguments: str, before: Sequence[str] = (), shell: str = "", output: int = subprocess.PIPE
+    *arguments: str,
+    before: Sequence[str] = (),
+    shell: str = "",
+    output: int = subprocess.PIPE,
+    environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run the program as cron does, with a minimal environment.
 
@@ -32,7 +36,7 @@ def process(
     """
     command = [*before, sys.executable, "-m", "contact_sync", *arguments]
     env = {name: value for name, value in os.environ.items() if name == "HOME" or name.startswith("COVERAGE_")}
-    env |= {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+    env |= {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)} | (environment or {})
     if shell:
         command = ["/bin/sh", "-c", f'"$@" {shell}', "sh", *command]
     return subprocess.run(command, check=False, stdout=output, stderr=output, text=True, env=env, timeout=60)
