@@ -64,8 +64,13 @@ test: dev  ## Run all the tests, with coverage of what runs in this process
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(UNMEASURED)
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
+# Properties of many steps, of which the profile of `make test` has few examples.
+THOROUGH := $(addprefix tests/,report/test_new_workbook.py::test_any_text_round_trips sync/test_round_trip.py test_any_file.py \
+	report/test_returned_workbook.py::test_any_workbook_round_trips sync/test_plan.py::test_a_run_does_what_its_plan_says)
+
 soak: dev  ## Run the long tests: 50 kills, large files
 	$(BIN)/pytest -m soak --hypothesis-profile thorough
+	$(BIN)/pytest --hypothesis-profile thorough $(THOROUGH)
 
 bench: dev  ## Measure speed and memory against floors and peers (BENCH=--readme: into tests/benchmarks/README.md)
 	$(BIN)/$(PIP) requests matplotlib

@@ -34,7 +34,7 @@ def files(draw: st.DrawFn) -> bytes:
     return bytes(content)
 
 
-@settings(max_examples=300)
+@settings(max_examples=settings().max_examples * 3)
 @given(files())
 def test_check_of_any_bytes(content: bytes) -> None:
     """`check` ends with 0, 3 or 4: one sentence with the file's name when it is refused, else a report with all rows."""

@@ -33,7 +33,7 @@ words = st.sampled_from(["Anna", "Éva", "x", "'t Hooft", "=1+1", "007", "<clear
 texts = st.sampled_from(["firstname", "lastname", "custom1", "custom4"])
 edits = st.dictionaries(st.tuples(ids, texts), words, max_size=6)
 numbers = st.dictionaries(ids.map(lambda contact_id: (contact_id, "phoneNumber")), st.integers(10, 99).map("+336123456{}".format))
-any_api = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+any_api = settings(max_examples=settings().max_examples // 4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Office(Desk):

@@ -261,7 +261,7 @@ def test_api_that_says_it_is_unavailable(
 
 
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 9))])
 def test_retry_budget(*, ledger: Ledger, api: Api, send_rows: SendRows, no_backoff: None, share: float, seed: int) -> None:
     """Whatever share of the attempts fails, retries are at most a tenth of the requests and 50; at a tenth no row is lost."""
     stage(ledger, 1000)
