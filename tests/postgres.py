@@ -66,6 +66,18 @@ class Server:
         """Stop the server; `immediate` is a crash."""
         self._call("pg_ctl", "-D", str(self._data), "-m", mode, "-w", "-t", "60", "stop")
 
+    @contextlib.contextmanager
+    def admitting(self, *rules: str) -> Iterator[None]:
+        """Admit roles in another way than without a password, by rules such as `NAME reject`, until the end."""
+        path = self._data / "pg_hba.conf"
+        before = path.read_text()
+        lines = [f"host all {role} all {method}\n" for role, method in map(str.split, rules)]
+        for text in ("".join([*lines, before]), before):
+            path.write_text(text)
+            self._call("pg_ctl", "-D", str(self._data), "reload")
+            if text != before:
+                yield
+
     def url(self, database: str = "postgres", *, port: int | None = None, user: str = "owner") -> str:
         """Return the address of a database, perhaps through a proxy."""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"

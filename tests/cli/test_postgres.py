@@ -65,6 +65,58 @@ def test_database_that_is_gone(main: Main, served: Served, postgres: Server) -> 
     assert list(Path().glob("*.results.csv")) == []
 
 
+REFUSALS = {
+    "wrong password": ("closed", "", "refuses the password"),
+    "no such database": ("owner", "_absent", "correct the database in --ledger"),
+    "no such role": ("absent", "", "correct the role in --ledger"),
+    "role that may not log in": ("nologin", "", "correct the role in --ledger"),
+    "role that pg_hba.conf refuses": ("rejected", "", "pg_hba.conf"),
+    "misspelt parameter": ("owner", "?sslmod=require", "PostgreSQL does not know (sslmod)"),
+    "wrong value of a parameter": ("owner", "?sslmode=requires", "correct the parameters"),
+    "server without SSL": ("owner", "?sslmode=require", "correct the parameters"),
+    "half a bracket": ("owner", "?host=%", "must be the address"),
+}
+
+
+@pytest.fixture(scope="module")
+def strict(postgres: Server) -> Iterator[Server]:
+    """Return a server with roles that it does not admit."""
+    roles = ("closed LOGIN PASSWORD 'right'", "nologin NOLOGIN", "rejected LOGIN")
+    with psycopg.connect(postgres.url(), autocommit=True) as admin, postgres.admitting("closed scram-sha-256", "rejected reject"):
+        for role in roles:
+            admin.execute(f"CREATE ROLE {role}".encode())
+        yield postgres
+        for role in roles:
+            admin.execute(f"DROP ROLE {role.split()[0]}".encode())
+
+
+@pytest.mark.parametrize("kind", REFUSALS)
+def test_connection_that_is_refused(
+    main: Main, served: Served, strict: Server, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an operator has to correct is exit code 2, in one sentence that names it and never the password."""
+    sandbox, options = served
+    role, rest, words = REFUSALS[kind]
+    monkeypatch.setenv("PGPASSWORD", "wrong-and-secret")
+    assert main("run", write("C000001;Zoé"), *options, "--ledger", strict.url(user=role) + rest) == 2
+    printed = main.read()
+    assert words in printed.err
+    assert "wrong-and-secret" not in "".join(printed)
+    assert sandbox.requests == 0
+
+
+@pytest.mark.parametrize("refusal", ["too many connections", "unknown host"])
+def test_server_that_may_come_back(main: Main, served: Served, strict: Server, refusal: str) -> None:
+    """A server that takes no more connections, or whose name is not resolved, may do so later: exit code 6, and it is named."""
+    _, options = served
+    url = "postgresql://db.invalid/x" if refusal == "unknown host" else strict.url(user="busy")
+    with psycopg.connect(strict.url(), autocommit=True) as admin:
+        admin.execute("CREATE ROLE busy LOGIN CONNECTION LIMIT 0")
+        assert main("run", write("C000001;Zoé"), *options, "--ledger", url) == 6
+        admin.execute("DROP ROLE busy")
+    assert ("failed to resolve host 'db.invalid'" if refusal == "unknown host" else "too many connections") in main.read().err
+
+
 def test_move_and_back(main: Main, served: Served, host: Host, postgres: Server, database: str) -> None:
     """A ledger moves to a database and back with all that it knows; what is left behind is not used any more."""
     sandbox, options = served

@@ -123,6 +123,7 @@ def test_only_tables_translate_variables() -> None:
         "cli/options.py",
         "errors.py",
         "i18n/__init__.py",
+        "ledger/postgres/database.py",
         "model/violation.py",
         "report/formats.py",
         "source/opening.py",

@@ -1,5 +1,6 @@
 """The connection to a PostgreSQL database, with every error as a ContactSyncError that names no secret."""
 
+import re
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,6 +10,7 @@ from typing import Any, NoReturn, Self
 import psycopg
 
 from contact_sync.errors import ConfigError, StorageError, UnavailableError
+from contact_sync.i18n import N_
 from contact_sync.settings import ledger_name
 
 _TIMEOUT_S = 10  # for a connection, a lock, or an acknowledgement of the network
@@ -28,6 +30,31 @@ _SETTINGS = (
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
 )
 
+# A connection that fails has no SQLSTATE, only a text: that of libpq is English, that of the server in its own language.
+_TO_CORRECT = (
+    (
+        r"authentication failed|authentification .* échouée|no password supplied|no such user",
+        N_(
+            "The ledger {name} refuses the password ({reason}): correct it in ~/.pgpass, PGPASSWORD or the service file, or the "
+            "role in --ledger."
+        ),
+    ),
+    (
+        r"(database|base de données) .*(does not exist|n'existe pas)|no such database",
+        N_("The ledger {name} cannot be opened ({reason}): correct the database in --ledger, or create it."),
+    ),
+    (
+        r"(role|rôle) .*(not exist|not permitted|n'existe pas|n'est pas autorisé)|pg_hba\.conf|permission denied|droit refusé",
+        N_(
+            "The ledger {name} does not admit this role ({reason}): correct the role in --ledger, or let it connect "
+            "(pg_hba.conf, CONNECT, LOGIN)."
+        ),
+    ),
+    (
+        r"connection is bad: (invalid|definition)|unrecognized configuration parameter|certificate|not support SSL",
+        N_("The ledger {name} cannot be opened ({reason}): correct the parameters in --ledger."),
+    ),
+)
 
 _GONE = (
     psycopg.OperationalError,
@@ -71,7 +98,7 @@ class PostgresDatabase:
         self.name = ledger_name(url)
         self.schema = schema
         self._gone: UnavailableError | None = None
-        with self._translated_errors():
+        with self._translated_errors(), self._explained():
             self.connection = _Connection.connect(
                 url,
                 autocommit=True,
@@ -105,8 +132,31 @@ class PostgresDatabase:
         except psycopg.Error as error:
             self._raise(error)
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Raise ConfigError for a connection that fails until an operator corrects something; leave other errors."""
+        try:
+            yield
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate:  # of a statement
+                raise
+            unknown = re.search(r'invalid URI query parameter: "(.*)"', str(error))
+            if unknown:
+                raise ConfigError(
+                    "--ledger has a parameter that PostgreSQL does not know ({name}): correct it.", name=unknown[1]
+                ) from None
+            raise ConfigError(  # the text of the error repeats the address
+                "--ledger must be the address of a PostgreSQL database (contact-sync help operations): correct it."
+            ) from None
+        except psycopg.OperationalError as error:
+            reason = _reason_of(error)
+            for pattern, sentence in _TO_CORRECT:
+                if re.search(pattern, reason):
+                    raise ConfigError(sentence, name=self.name, reason=reason) from error
+            raise
+
     def _raise(self, error: psycopg.Error) -> NoReturn:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = _reason_of(error)
         if isinstance(error, _GONE) and not isinstance(error, psycopg.errors.DiskFull):
             self._gone = UnavailableError(
                 "The ledger {name} is not available ({reason}): run again later.", name=self.name, reason=reason
@@ -152,6 +202,10 @@ class PostgresDatabase:
         """Return the number that a query computes."""
         ((number,),) = self.all(query, *values)
         return int(number)
+
+
+def _reason_of(error: psycopg.Error) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 class _Cursor:
