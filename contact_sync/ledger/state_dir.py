@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from contact_sync.errors import ConfigError, ContactSyncError, UnavailableError
@@ -22,7 +23,7 @@ from contact_sync.ledger.folder import LOCK, StateFolder, accounts, reported
 from contact_sync.ledger.spool import SUFFIX, Spool, delete_spools, open_spool
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.store import Ledger
-from contact_sync.settings import AccountSettings
+from contact_sync.settings import AccountSettings, ledger_name
 
 _FILE = re.compile(
     r".+\.(sqlite3(-\w+)?|lock|seal)(\.moved)?|accounts\.json(\.draft)?|digest\.key|ledger\.key|.+\.pull", re.IGNORECASE
@@ -86,7 +87,7 @@ def open_tokens(account: AccountSettings, identify: Identify | None) -> BaseToke
     Raises UnavailableError when the API does not say whose the key is, and what `open_ledger` raises.
     """
     if identify is None:
-        known = account.ledger or is_installed(account.state_dir)
+        known = _shared().ledgers_in(account.ledger) is not None if account.ledger else is_installed(account.state_dir)
         return BaseTokens(open_installation(account).fingerprints if known else Fingerprints(secrets.token_bytes(32)), None)
     state = open_installation(account)
     user = state.accounts.user(account, identify)
@@ -129,7 +130,7 @@ class KnownLedger(NamedTuple):
 
 def known_ledgers(account: AccountSettings) -> list[KnownLedger]:
     """Return the ledgers of this installation. Raises StorageError, or UnavailableError, when they cannot be read."""
-    if not account.ledger and not accounts(account.state_dir):
+    if not _has_ledgers(account):
         return []
     state = open_installation(account)
     return [
@@ -160,11 +161,21 @@ def open_installation(account: AccountSettings, *, key: bytes | None = None) -> 
         with reported(account.state_dir):
             account.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return StateFolder(account.state_dir, key)
+    folder: StateFolder = _shared().SharedFolder(account, key)
+    return folder
+
+
+def _shared() -> ModuleType:
     try:
-        from contact_sync.ledger.postgres.installation import SharedFolder  # noqa: PLC0415 - a library that few need
+        from contact_sync.ledger.postgres import installation  # noqa: PLC0415 - a library that few need
     except ImportError as error:
         raise ConfigError("--ledger needs psycopg: install contact-sync[postgres].") from error
-    return SharedFolder(account, key)
+    return installation
+
+
+def _has_ledgers(account: AccountSettings) -> bool:
+    """Return True when the installation has ledgers; where there is none, none is created."""
+    return bool(_shared().ledgers_in(account.ledger) if account.ledger else accounts(account.state_dir))
 
 
 def is_of_state_dir(path: Path, folder: Path) -> bool:
@@ -193,15 +204,15 @@ def _existing_account(
     account: AccountSettings, identify: Identify | None, *, exact: bool, run: str = ""
 ) -> tuple[StateFolder, Choice]:
     """Return the state folder, and the ledger that is meant."""
-    if not account.ledger and not accounts(account.state_dir):
+    if not _has_ledgers(account):
+        if account.ledger:
+            raise ConfigError("There is no ledger in {path}: run a file first.", path=ledger_name(account.ledger))
         raise ConfigError(
             "There is no ledger in {path}: run this as the user of the job, check --state-dir, or run a file first.",
             path=account.state_dir,
         )
     folder = open_installation(account)
     known = folder.ledgers()
-    if not known:
-        raise ConfigError("There is no ledger in {path}: run a file first.", path=folder.place)
     choice = folder.accounts.choose(account, identify)
     listed = [] if exact else _listed(folder, account.name, run)
     if len(listed) == 1:

@@ -210,6 +210,17 @@ def test_commands_that_read(main: Main, served: Served, host: Host) -> None:
     assert main("history", *gone) == 6
 
 
+def test_commands_that_read_an_empty_database(main: Main, served: Served, host: Host, postgres: Server, database: str) -> None:
+    """The commands that read create nothing in an empty database, and say that there is no ledger yet, as without a database."""
+    for command in (["history"], ["retry"], ["report"], ["forget", "C000001"]):
+        assert main(*command, *host("a")) == 2
+        assert f"There is no ledger in postgresql://127.0.0.1:{postgres.port}/{database}: run a file first" in main.read().err
+    assert main("doctor", *host("a")) == 0
+    assert "There is no ledger yet: the first run will send every row." in main.read().out
+    with psycopg.connect(postgres.url(database)) as db:
+        assert db.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'contact%'").fetchall() == []
+
+
 def test_password_is_in_no_output(main: Main, served: Served, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A password from the environment is in no message, log or file."""
     monkeypatch.setenv("PGPASSWORD", "very-secret-word")

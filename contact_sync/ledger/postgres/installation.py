@@ -12,11 +12,17 @@ from contact_sync.ledger.digests import Fingerprints, read_key
 from contact_sync.ledger.folder import SUFFIX, StateFolder, reported
 from contact_sync.ledger.postgres import PostgresLedger
 from contact_sync.ledger.postgres.database import PostgresDatabase
-from contact_sync.ledger.postgres.schema import COMMON, ledgers, migrate, put_aside, schema_of
+from contact_sync.ledger.postgres.schema import COMMON, is_installed, ledgers, migrate, put_aside, schema_of
 from contact_sync.settings import AccountSettings, ledger_name
 
 KEY_FILE = "ledger.key"  # in the state folder
 _ID_BYTES = 8
+
+
+def ledgers_in(url: str) -> set[str] | None:
+    """Return the names of the ledgers in a database, None where it has no installation; nothing is created."""
+    with PostgresDatabase(url, COMMON) as database:
+        return ledgers(database) if is_installed(database) else None
 
 
 class AccountsTable:

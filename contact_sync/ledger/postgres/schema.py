@@ -76,6 +76,11 @@ def schema_of(account: str) -> str:
     return f"{COMMON}_{account}"
 
 
+def is_installed(database: PostgresDatabase) -> bool:
+    """Return True when the common schema is there, with an installation."""
+    return _has_table(database, "installation") and bool(database.number("SELECT count(*) FROM installation"))
+
+
 def ledgers(database: PostgresDatabase) -> set[str]:
     """Return the accounts that have a ledger in the database."""
     if not _has_table(database, "migration"):
