@@ -4,6 +4,9 @@ from typing import Protocol
 
 from contact_sync.model.row import Result
 
+MAX_PAUSE_S = 300.0
+"""An API that asks for a longer pause, or has asked for pauses this long without an answer, is down for this run."""
+
 
 class Pacing(Protocol):
     """The pace of requests, and why it is slow."""

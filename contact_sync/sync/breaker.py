@@ -5,6 +5,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from contact_sync.errors import UnavailableError
+from contact_sync.model.pace import MAX_PAUSE_S
 
 MAX_FAILURES = 20  # consecutive failures that open the breaker
 MAX_ROW_ERRORS = 200
@@ -18,8 +19,6 @@ PROBE_INTERVAL_S = 5.0  # before each probe of an API that is down
 PROBE_TIMEOUT_S = 45.0  # of probing before the run gives up
 MAX_THROTTLED_S = 15.0
 """Seconds after which an API that only asks for fewer requests is down: at the lowest pace `MAX_FAILURES` would take minutes."""
-MAX_PAUSE_S = 300.0
-"""An API that asks for a longer pause, or has asked for pauses this long without an answer, is down for this run."""
 
 
 class Health(Enum):

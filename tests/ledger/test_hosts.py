@@ -13,6 +13,7 @@ from contact_sync.errors import BusyError, StorageError, UnavailableError
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.postgres.schema import COMMON
 from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.model.pace import MAX_PAUSE_S
 from contact_sync.model.row import Outcome, Pending, Result
 from tests.ledger.rows import Engine, block, ended, in_place, row
 from tests.postgres import Proxy, Server
@@ -183,6 +184,34 @@ def test_slots(host: OpenHost) -> None:
         one.slots.slow(2.0)
         slow = two.slots.take(0.1, 2)
         assert round(slow[1] - slow[0], 3) == 2.0
+
+
+@pytest.mark.parametrize("hour", ["slot", "held_until", "slow_until"])
+def test_clock_that_was_set_back(host: OpenHost, hour: str) -> None:
+    """A server's clock that steps back by an hour, also by a failover, makes no host wait until it has caught up."""
+    with host("a") as one:
+        assert one.slots
+        assert isinstance(one.shared, PostgresDatabase)
+        one.shared.write(f"UPDATE pace SET slow_gap = 9, {hour} = clock_timestamp() + interval '1 hour'")
+        first, second, third = one.slots.take(0.2, 3)
+        assert abs(first) < 0.1
+        assert [round(second - first, 3), round(third - second, 3)] == [0.2, 0.2]
+        assert one.slots.pause_left() == 0
+        one.slots.slow(1.0)
+        first, second = one.slots.take(0.2, 2)
+        assert round(second - first, 3) == 1.0
+
+
+def test_queue_of_many_hosts(host: OpenHost) -> None:
+    """Slots of as many hosts as the server can have, and behind the longest pause, are believed: nobody starts before them."""
+    with host("a") as one, host("b") as two:
+        assert one.slots
+        assert two.slots
+        ((most,),) = one.shared.all("SELECT current_setting('max_connections')::int")
+        one.slots.pause(MAX_PAUSE_S)
+        for _other in range(most - 1):
+            one.slots.take(0.2, 5)
+        assert two.slots.take(0.2, 1)[0] > MAX_PAUSE_S - 1 + most - 1
 
 
 def test_database_that_does_not_answer(tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from contact_sync.errors import UnavailableError
-from contact_sync.sync.breaker import MAX_FAILURES, MAX_PAUSE_S, PROBE_TIMEOUT_S, Breaker, Health
+from contact_sync.model.pace import MAX_PAUSE_S
+from contact_sync.sync.breaker import MAX_FAILURES, PROBE_TIMEOUT_S, Breaker, Health
 
 
 class Clock:

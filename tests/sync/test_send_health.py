@@ -11,6 +11,7 @@ import pytest
 
 from contact_sync.errors import UnavailableError
 from contact_sync.ledger.store import Ledger
+from contact_sync.model.pace import MAX_PAUSE_S
 from contact_sync.model.report import lines_of
 from contact_sync.sandbox.server import Call
 from contact_sync.sync import breaker
@@ -316,7 +317,7 @@ def test_longest_pause(ledger: Ledger, api: Api, send_rows: SendRows) -> None:
     """A pause of five minutes is waited for, once, by all workers that got it."""
     stage(ledger, 100)
     api.answer = lambda call: (
-        confirmed(call) if api.now > 100 else answered({"success": False}, 503, retry_after=f"{breaker.MAX_PAUSE_S:.0f}")
+        confirmed(call) if api.now > 100 else answered({"success": False}, 503, retry_after=f"{MAX_PAUSE_S:.0f}")
     )
     sending = send_rows(workers=8)
     assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
@@ -337,7 +338,7 @@ def test_pauses_with_answers_between_them(ledger: Ledger, api: Api, send_rows: S
     api.answer = answer
     sending = send_rows(workers=2)
     assert (sending.reasons, count(ledger)) == ([], {UPDATED: 100})
-    assert sending.seconds > 3 * breaker.MAX_PAUSE_S
+    assert sending.seconds > 3 * MAX_PAUSE_S
 
 
 @pytest.mark.parametrize("asked", ["0", "1", "2", "60", "300", "soon", "-1"])
@@ -347,7 +348,7 @@ def test_api_that_only_throttles(ledger: Ledger, api: Api, send_rows: SendRows, 
     api.answer = lambda _: answered({"success": False, "code": 429}, 429, retry_after=asked)
     sending = send_rows(workers=8, rate=5)
     assert sending.reasons == [UnavailableError]
-    assert sending.seconds < 2 * breaker.MAX_PAUSE_S + 60
+    assert sending.seconds < 2 * MAX_PAUSE_S + 60
     assert count(ledger)[PENDING] > 600
 
 

@@ -6,14 +6,24 @@ One statement grants several slots in a row. The clock is the server's; a host l
 from dataclasses import dataclass
 
 from contact_sync.ledger.postgres.database import PostgresDatabase
+from contact_sync.model.pace import MAX_PAUSE_S
 
 _SLOW_S = 5.0  # for which the lower pace of one host is that of all
+_TURN_S = 1.0  # that one host's slots reach ahead at most, or one gap where that is more
+
+# A clock that was set back leaves moments far ahead, which nobody has asked for: they count as over.
+_HELD = f"CASE WHEN held_until < clock_timestamp() + make_interval(secs => {MAX_PAUSE_S + 1}) THEN held_until ELSE 'epoch' END"
+_IS_SLOW = f"slow_until BETWEEN clock_timestamp() AND clock_timestamp() + make_interval(secs => {_SLOW_S})"
+_FREE = f"greatest({_HELD}, clock_timestamp())"
+_GAP = f"greatest(asked.gap, CASE WHEN {_IS_SLOW} THEN slow_gap ELSE 0 END)"
+# Each host has one connection, and takes slots again when those that it has are used.
+_LAST = f"{_FREE} + make_interval(secs => current_setting('max_connections')::int * greatest({_TURN_S}, {_GAP}))"
 
 # A slot that a crash of the server forgets is long over when it is back: no grant waits for the disk.
-_GAP = "greatest(?, CASE WHEN slow_until > clock_timestamp() THEN slow_gap ELSE 0 END)"
 _TAKE = f"""
-    UPDATE pace SET slot = greatest(slot, held_until, clock_timestamp()) + make_interval(secs => ? * {_GAP})
-    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unawaited
+    UPDATE pace SET slot = greatest(CASE WHEN slot < {_LAST} THEN slot ELSE 'epoch' END, {_FREE})
+        + make_interval(secs => asked.most * {_GAP})
+    FROM (SELECT ?::float8 AS gap, ?::int AS most, set_config('synchronous_commit', 'off', true)) AS asked
     RETURNING extract(epoch FROM slot - clock_timestamp())::float8, {_GAP}
 """  # noqa: S608 - fixed text
 
@@ -25,21 +35,21 @@ class Slots:
     database: PostgresDatabase
 
     def take(self, gap: float, most: int) -> list[float]:
-        ((end, granted),) = self.database.all(_TAKE, most, gap, gap)
+        ((end, granted),) = self.database.all(_TAKE, gap, most)
         return [end - (most - number) * granted for number in range(most)]
 
     def pause(self, seconds: float) -> None:
-        statement = "UPDATE pace SET held_until = greatest(held_until, clock_timestamp() + make_interval(secs => ?))"
+        statement = f"UPDATE pace SET held_until = greatest({_HELD}, clock_timestamp() + make_interval(secs => ?))"  # noqa: S608
         self.database.write(statement, seconds)
 
     def pause_left(self) -> float:
-        query = "SELECT greatest(0, extract(epoch FROM held_until - clock_timestamp()))::float8 FROM pace"
+        query = f"SELECT extract(epoch FROM {_FREE} - clock_timestamp())::float8 FROM pace"  # noqa: S608 - fixed text
         ((left,),) = self.database.all(query)
-        return float(left)
+        return max(0.0, float(left))
 
     def slow(self, gap: float) -> None:
         statement = (
-            "UPDATE pace SET slow_gap = CASE WHEN slow_until > clock_timestamp() THEN greatest(slow_gap, ?) ELSE ? END,"
+            f"UPDATE pace SET slow_gap = CASE WHEN {_IS_SLOW} THEN greatest(slow_gap, ?) ELSE ? END,"  # noqa: S608
             " slow_until = clock_timestamp() + make_interval(secs => ?)"
         )
         self.database.write(statement, gap, gap, _SLOW_S)
