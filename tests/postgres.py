@@ -18,7 +18,7 @@ _PLACES = "/usr/lib/postgresql/*/bin/initdb"
 def binaries() -> Path | None:
     """Return the folder of the newest server that is installed; None without one."""
     found = [*Path("/").glob(_PLACES.removeprefix("/")), *filter(None, [Path(shutil.which("initdb") or "/nowhere")])]
-    return max((path.parent for path in found if path.exists()), key=lambda path: path.parent.name, default=None)
+    return max((path.resolve().parent for path in found if path.exists()), key=lambda path: path.parent.name, default=None)
 
 
 def free_port() -> int:
@@ -40,7 +40,7 @@ class Server:
         self._call("initdb", "-D", str(self._data), "-U", "owner", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         with (self._data / "postgresql.conf").open("a") as conf:
             conf.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\nunix_socket_directories = '{folder}'\n")
-            conf.write("max_connections = 200\nmax_wal_senders = 0\nwal_level = minimal\n")
+            conf.write("max_connections = 200\nrestore_command = false\n")
 
     def _call(self, program: str, *arguments: str) -> None:
         log = self._folder / f"{program}.log"
@@ -77,6 +77,32 @@ class Server:
             self._call("pg_ctl", "-D", str(self._data), "reload")
             if text != before:
                 yield
+
+    @contextlib.contextmanager
+    def set_back(self, how: str, database: str) -> Iterator[None]:
+        """Set a database back, at the end, to what it is now: by a `dump`, a `snapshot` of the disk, or a `recovery`."""
+        dump, kept = self._folder / "dump", self._data.with_name("kept")
+        there = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "owner")
+        if how == "dump":
+            self._call("pg_dump", *there, "-Fc", "-f", str(dump), database)
+            yield
+            self._call("dropdb", *there, "--force", database)
+            self._call("createdb", *there, database)
+            self._call("pg_restore", *there, "-d", database, str(dump))
+            return
+        self.stop()
+        shutil.copytree(self._data, kept)
+        self.start()
+        yield
+        self.stop()
+        for path in self._data.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(kept, self._data, dirs_exist_ok=True)
+        if how == "recovery":
+            (self._data / "recovery.signal").touch()
+        for path in self._data.rglob("*") if self._user else ():
+            shutil.chown(path, "nobody")
+        self.start()
 
     def url(self, database: str = "postgres", *, port: int | None = None, user: str = "owner") -> str:
         """Return the address of a database, perhaps through a proxy."""

@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from contact_sync.sandbox.faults import Behaviour, Faults
@@ -216,3 +217,24 @@ def test_database_that_goes_away(postgres: Server, hosts: Hosts, how: str) -> No
         again = len({*arrived[:before]} & {*arrived[before:]})
         show(f"{how}: {before} rows had arrived, {again} were sent again")
         assert again <= 4 + 2  # those in flight: the others were confirmed, and kept
+
+
+@pytest.mark.parametrize("how", ["dump", "recovery", "snapshot"])
+def test_database_that_was_set_back(cluster: Server, hosts: Hosts, how: str) -> None:
+    """Nothing is believed of a database from last night, not even by a host that has not run since; it sees no snapshot."""
+    with psycopg.connect(cluster.url(), autocommit=True) as admin:
+        admin.execute("CREATE DATABASE shared")
+    first, second = hosts(2, cluster.url("shared"))
+    first.export([("C1", "Zoé")])
+    second.export([("C1", "Léa")])
+    assert first.run("--rate", "0")[1] == {"updated": 1}
+    with cluster.set_back(how, "shared"):
+        assert second.run("--rate", "0")[1] == {"updated": 1}
+    if how == "snapshot":
+        assert first.run("--rate", "0", "--resend")[1] == {"updated": 1}
+    for host in (second,) if how == "snapshot" else (first, second):
+        code, outcomes, err = host.run("--rate", "0")
+        assert (code, outcomes) == (0, {"updated": 1})
+        assert "is an older copy" in err
+    assert second.run("--rate", "0")[1] == {"unchanged": 1}
+    assert [call.contact["firstname"] for call in first.sandbox.calls] == ["Zoé", "Léa", "Zoé", "Léa"]

@@ -14,7 +14,7 @@ from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.postgres.confirmed import SharedConfirmed
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.postgres.history import SharedHistory
-from contact_sync.ledger.postgres.schema import migrate
+from contact_sync.ledger.postgres.schema import migrate, origin_of
 from contact_sync.ledger.postgres.slots import Slots
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.ledger.sqlite.history import RunHistory
@@ -47,12 +47,16 @@ class PostgresLedger(SqliteLedger):
             raise
         self.slots = Slots(shared)
         if isinstance(self._confirmed, SharedConfirmed) and not read_only:
-            if self._confirmed.has_lost_withdrawals():
-                warning = _(
-                    "The ledger {name} lost its last changes, or is an older copy: every row is sent once more.", name=shared.name
-                )
-                self.distrust(warning, durably=True)
+            self._distrust_copy(self._confirmed)
             self._confirmed.record_kept()
+
+    def _distrust_copy(self, confirmed: SharedConfirmed) -> None:
+        """Believe nothing of a database that was set back to an earlier state."""
+        name, origin = self._remote.name, origin_of(self._remote)
+        with self._remote.transaction():
+            if confirmed.is_older_copy(origin):
+                warning = _("The ledger {name} lost its last changes, or is an older copy: every row is sent once more.", name=name)
+                self.distrust(warning, durably=True)
 
     _confirmed_kind: type[ConfirmedState] = SharedConfirmed
 

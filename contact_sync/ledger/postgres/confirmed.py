@@ -9,6 +9,7 @@ what is confirmed last is what the API was sent last.
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 
 from contact_sync.ledger.digests import FieldDigests, pack, unpack
@@ -50,7 +51,11 @@ class SharedConfirmed(ConfirmedState):
                 )
             if stored:
                 self._store(stored)
-            number = self.database.number("UPDATE withdrawal SET number = number + 1 RETURNING number")
+            statement = (
+                "INSERT INTO withdrawal VALUES (?, 1) ON CONFLICT (host) DO UPDATE SET number = withdrawal.number + 1"
+                " RETURNING number"
+            )
+            number = self.database.number(statement, self._host)
         self.in_place.local.write("INSERT OR REPLACE INTO meta VALUES ('shared', ?)", str(number))
         return [b"" if contact_id in lost else self.claim for contact_id, *_ in contacts]
 
@@ -143,13 +148,26 @@ class SharedConfirmed(ConfirmedState):
         with self.in_place.local.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?, ?, ?)", kept)
 
-    def has_lost_withdrawals(self) -> bool:
-        """Return True when the database does not know a withdrawal of this host any more; from now on it does."""
+    @cached_property
+    def _host(self) -> str:
+        """The name of this host, which is made at first use."""
+        local = self.in_place.local
+        local.write("INSERT OR IGNORE INTO meta VALUES ('host', ?)", secrets.token_hex(_CLAIM_BYTES))
+        ((name,),) = local.all("SELECT value FROM meta WHERE key = 'host'")
+        return str(name)
+
+    def is_older_copy(self, origin: str) -> bool:
+        """Return True when the database comes from a copy, or does not know a withdrawal of this host any more.
+
+        From now on it is of this `origin`, and knows it.
+        """
+        is_copy = self.database.write("UPDATE origin SET place = ? WHERE place <> ?", origin, origin) > 0
+        statement = (
+            "INSERT INTO withdrawal VALUES (?, ?) ON CONFLICT (host) DO UPDATE SET number = excluded.number"
+            " WHERE withdrawal.number < excluded.number"
+        )
         made = [int(number) for (number,) in self.in_place.local.all("SELECT value FROM meta WHERE key = 'shared'")]
-        if sum(made) <= self.database.number("SELECT number FROM withdrawal"):
-            return False
-        self.database.write("UPDATE withdrawal SET number = greatest(number, ?)", sum(made))
-        return True
+        return any(self.database.write(statement, self._host, number) for number in made) or is_copy
 
     def record_kept(self) -> None:
         """Record what an earlier run could not, because the database was gone."""

@@ -5,8 +5,9 @@ A schema `contact_sync` has what all accounts share, a schema `contact_sync_NAME
 """
 
 import secrets
+from contextlib import suppress
 
-from contact_sync.errors import StorageError
+from contact_sync.errors import ConfigError, StorageError
 from contact_sync.ledger.postgres.database import PostgresDatabase
 
 COMMON = "contact_sync"
@@ -52,8 +53,9 @@ _OF_AN_ACCOUNT = (
             slot timestamptz NOT NULL, held_until timestamptz NOT NULL, slow_gap double precision NOT NULL,
             slow_until timestamptz NOT NULL
         )""",
-        "CREATE TABLE withdrawal (number bigint NOT NULL)",
-        "INSERT INTO withdrawal VALUES (0)",
+        "CREATE TABLE withdrawal (host text PRIMARY KEY, number bigint NOT NULL)",
+        "CREATE TABLE origin (place text NOT NULL)",
+        "INSERT INTO origin VALUES ('')",
         # Each statement of a function sees what was committed before it: the claims are those under the lock.
         """CREATE FUNCTION hold(released bigint[], key bigint, contact text, OUT is_held boolean, OUT claims bytea)
             LANGUAGE plpgsql AS $$
@@ -68,12 +70,30 @@ _OF_AN_ACCOUNT = (
     ),
 )
 """`claims` has, by field, who has withdrawn it last: only that host may confirm it. `pace` has one row,
-`withdrawal` the number of all withdrawals."""
+`withdrawal` the number of withdrawals of each host, `origin` one row: where the tables were when they were used last."""
+
+_ORIGIN = (
+    "SELECT concat_ws('/', 'confirmed'::regclass::oid, (SELECT oid FROM pg_database WHERE datname = current_database()))",
+    "SELECT system_identifier FROM pg_control_system()",
+    "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",  # the timeline
+)
 
 
 def schema_of(account: str) -> str:
     """Return the schema of an account."""
     return f"{COMMON}_{account}"
+
+
+def origin_of(database: PostgresDatabase) -> str:
+    """Return where the tables of an account are: it changes when they are restored or recovered, and by a failover.
+
+    What a server does not say is left out.
+    """
+    found = []
+    for query in _ORIGIN:
+        with suppress(ConfigError, StorageError):
+            found += [str(part) for (part,) in database.all(query)]
+    return "/".join(found)
 
 
 def is_installed(database: PostgresDatabase) -> bool:
