@@ -221,6 +221,22 @@ def test_commands_that_read_an_empty_database(main: Main, served: Served, host: 
         assert db.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'contact%'").fetchall() == []
 
 
+def test_retry_of_forgotten_contacts(main: Main, served: Served, host: Host) -> None:
+    """A retry sends what its run was allowed to send, and no contact that was forgotten since."""
+    sandbox, _ = served
+    file = write("C000001;Zoé", "C000002;Léa", "C000003;Eva", "C000004;Ida")
+    for contact in ("C000002", "C000003"):
+        assert main("run", write(f"{contact};Zoé", name="first.csv"), *host("a"), *ALL) == 0
+        assert main("forget", contact, *host("a")) == 0
+    sandbox.calls.clear()
+    assert main("run", file, *host("a"), *ALL, "--allow-forgotten", "--limit", "1") == 0
+    assert main("forget", "C000004", *host("b")) == 0
+    main.read()
+    assert main("retry", *host("a"), "--rate", "0", "--json") == 0
+    assert main.read_json()["outcomes"] == {"updated": 3, "unprocessed": 1}
+    assert [call.contact_id for call in sandbox.calls] == ["C000001", "C000002", "C000003"]
+
+
 def test_password_is_in_no_output(main: Main, served: Served, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """A password from the environment is in no message, log or file."""
     monkeypatch.setenv("PGPASSWORD", "very-secret-word")

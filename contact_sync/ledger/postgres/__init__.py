@@ -25,6 +25,8 @@ from contact_sync.model.fields import FIELDS
 class PostgresLedger(SqliteLedger):
     """A `Ledger` in a `shared` database, with the rows of a run in the file `path`."""
 
+    _confirmed: SharedConfirmed
+
     def __init__(
         self,
         path: Path | None,
@@ -46,16 +48,18 @@ class PostgresLedger(SqliteLedger):
             shared.close()
             raise
         self.slots = Slots(shared)
-        if isinstance(self._confirmed, SharedConfirmed) and not read_only:
-            self._distrust_copy(self._confirmed)
+        if not read_only:
+            self._distrust_copy()
             self._confirmed.record_kept()
 
-    def _distrust_copy(self, confirmed: SharedConfirmed) -> None:
+    def _distrust_copy(self) -> None:
         """Believe nothing of a database that was set back to an earlier state."""
         name, origin = self._remote.name, origin_of(self._remote)
         with self._remote.transaction():
-            if confirmed.is_older_copy(origin):
-                warning = _("The ledger {name} lost its last changes, or is an older copy: every row is sent once more.", name=name)
+            if self._confirmed.is_older_copy(origin):
+                warning = _(
+                    "The ledger {name} lost its last changes, or is an older copy: every row is sent once more.", name=name
+                )
                 self.distrust(warning, durably=True)
 
     _confirmed_kind: type[ConfirmedState] = SharedConfirmed
@@ -65,6 +69,14 @@ class PostgresLedger(SqliteLedger):
 
     def _open_history(self) -> RunHistory:
         return SharedHistory(self.database, self._remote)
+
+    def release(self, run: str) -> None:
+        self._confirmed.note_forgotten()
+        super().release(run)
+
+    def resume_last(self) -> bool:
+        self._confirmed.resume()
+        return super().resume_last()
 
     def exclude_others(self) -> None:
         self._use("")

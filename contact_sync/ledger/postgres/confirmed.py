@@ -6,6 +6,7 @@ once more under the lock where another host has withdrawn it since. So the order
 what is confirmed last is what the API was sent last.
 """
 
+import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,16 @@ class SharedConfirmed(ConfirmedState):
     def begin(self, as_of: int) -> None:
         super().begin(as_of)
         self.forgotten_before = frozenset(self.forgotten.digests())
+
+    def note_forgotten(self) -> None:
+        """Note durably which contacts were forgotten when the run began, for its `retry`."""
+        digests = json.dumps([digest.hex() for digest in self.forgotten_before])
+        self.in_place.local.write("INSERT OR REPLACE INTO meta VALUES ('forgotten', ?)", digests)
+
+    def resume(self) -> None:
+        """Resume the run for which `note_forgotten` was called."""
+        for (digests,) in self.in_place.local.all("SELECT value FROM meta WHERE key = 'forgotten'"):
+            self.forgotten_before = frozenset(map(bytes.fromhex, json.loads(digests)))
 
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed, of the fields that no other host has withdrawn since."""
