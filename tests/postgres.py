@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import queue
 import shutil
 import socket
 import subprocess
@@ -110,10 +111,14 @@ class Server:
 
 
 class Proxy:
-    """A proxy on loopback in front of a database that can drop every connection and refuse new ones, or stall."""
+    """A proxy on loopback in front of a database that can drop every connection and refuse new ones, or stall.
 
-    def __init__(self, port: int) -> None:
-        self.port, self._upstream = free_port(), port
+    Whatever it forwards arrives after `delay` seconds; `journeys` counts what hosts have sent and then waited for.
+    """
+
+    def __init__(self, port: int, *, delay: float = 0.0) -> None:
+        self.port, self._upstream, self._delay = free_port(), port, delay
+        self.journeys = 0
         self._open: list[socket.socket] = []
         self.is_cut = self.is_stalled = False
         self._listener = socket.create_server(("127.0.0.1", self.port))
@@ -133,14 +138,26 @@ class Proxy:
                     continue
                 self._open += [near, far]
                 for pair in ((near, far), (far, near)):
-                    threading.Thread(target=self._pump, args=pair, daemon=True).start()
+                    arrived: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+                    threading.Thread(target=self._receive, args=(pair[0], arrived, int(pair[0] is near)), daemon=True).start()
+                    threading.Thread(target=self._forward, args=(pair[1], arrived), daemon=True).start()
 
-    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+    def _receive(self, one: socket.socket, arrived: "queue.SimpleQueue[tuple[float, bytes]]", counted: int) -> None:
+        content = b"."
+        while content:
+            content = b""
+            with contextlib.suppress(OSError):
+                content = one.recv(1 << 16)
+            self.journeys += counted
+            arrived.put((time.monotonic() + self._delay, content))
+
+    def _forward(self, other: socket.socket, arrived: "queue.SimpleQueue[tuple[float, bytes]]") -> None:
         with contextlib.suppress(OSError):
-            while content := one.recv(1 << 16):
+            while (received := arrived.get())[1]:
                 while self.is_stalled:
                     time.sleep(0.05)
-                other.sendall(content)
+                time.sleep(max(0.0, received[0] - time.monotonic()))
+                other.sendall(received[1])
         with contextlib.suppress(OSError):
             other.shutdown(socket.SHUT_RDWR)
 

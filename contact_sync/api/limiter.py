@@ -16,6 +16,8 @@ from contact_sync.errors import ContactSyncError
 from contact_sync.model.pace import SlotStore
 
 _SHARED_S = 0.05  # seconds whose slots are taken together where hosts share the pace: one journey to the database for each
+_JOURNEYS = 5  # that these seconds last at least, so that a database far away is not asked all the time
+_RESERVE = 3  # journeys before the last slot at which others are taken, between two starts
 _TRUSTED_S = 0.1  # age of a slot up to which no pause of another host is looked for once more
 _THROTTLED_S = 5.0  # seconds after a 429 in which the API counts as throttling
 _REMEMBERED = 1000  # starts, when there is no rate
@@ -88,10 +90,11 @@ class Pace:
         return self._control.start()
 
     def _due(self) -> float:
-        due = max(self._slot + 1 / self._control.pace, self._paused_until)
-        if self.rate < math.inf and len(self._starts) == self._starts.maxlen:
-            due = max(due, self._starts[0] + 1)
-        return due
+        return max(self._slot + 1 / self._control.pace, self._paused_until, self._second_over())
+
+    def _second_over(self) -> float:
+        """Return the moment from which another start would be one of `rate` within a second."""
+        return self._starts[0] + 1 if self.rate < math.inf and len(self._starts) == self._starts.maxlen else -math.inf
 
     def _measured(self) -> int:
         """Return the attempts of the last second in which one started."""
@@ -111,6 +114,8 @@ class SharedPace(Pace):
         super().__init__(rate, clock=clock)
         self._granted: deque[float] = deque()
         self._granted_at = -math.inf
+        self._journey = 0.0  # seconds that the database took to grant the last ones
+        self._used = 0  # slots since then
 
     def pause(self, seconds: float) -> None:
         """Let no attempt start for `seconds` from now, on any host."""
@@ -138,12 +143,18 @@ class SharedPace(Pace):
         gap, now = 1 / self.limit, self._clock()
         while self._granted and self._granted[0] < now - gap:
             self._granted.popleft()
-        if not self._granted:
-            most = max(1, min(self.wanted, math.ceil(_SHARED_S / gap)))
-            delays = self.slots.take(gap, most)
-            self._granted_at = now = self._clock()
+        wanted = self.wanted - len(self._granted)
+        is_idle = wanted > 0 and bool(self._granted) and self._granted[0] > now
+        if not self._granted or (is_idle and self._granted[-1] < now + _RESERVE * self._journey):
+            # Far away, the next attempts are not known to wait yet: there may be one more than of late.
+            ahead = min(self._used + 1, math.ceil(_JOURNEYS * self._journey / gap))
+            delays = self.slots.take(gap, max(1, ahead, min(wanted, math.ceil(_SHARED_S / gap))))
+            self._used = 0
+            self._granted_at = self._clock()
+            self._journey, now = self._granted_at - now, self._granted_at
             self._granted.extend(now + delay for delay in delays)
-        if (wait := self._granted[0] - now) > 0 or now - self._granted_at < _TRUSTED_S:
+        # Slots that were late, as while the database was asked, are made up for only within the rate of a second.
+        if (wait := max(self._granted[0], self._second_over()) - now) > 0 or now - self._granted_at < _TRUSTED_S:
             return wait
         self._granted_at = now
         if (left := self.slots.pause_left()) > 0:
@@ -155,6 +166,7 @@ class SharedPace(Pace):
         """Note that an attempt starts."""
         if self._granted:
             self._granted.popleft()
+            self._used += 1
         return super().start()
 
 

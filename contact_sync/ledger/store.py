@@ -5,7 +5,7 @@ before it may leave, and only the API's confirmation (`Ledger.record`) puts new 
 store cannot be read or written, and then has written nothing.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -108,9 +108,10 @@ class Outbox(Protocol):
     def note_answer(self, question: str, answer: str, how: str) -> None:
         """Note an answer durably, with the time, and in `how` what has shown it."""
 
-    def hold(self, row: Pending) -> Pending | Result | None:
+    def hold(self, row: Pending, coming: Iterable[Pending] = (), /) -> Pending | Result | None:
         """Keep other hosts from sending this contact until `let_go`, and return the row; None while another host has it.
 
+        The first of the `coming` rows may be held, too, so that the database is not asked for each.
         What another host has withdrawn or sent since the row was claimed is withdrawn once more. For a contact that another host
         has forgotten since the run began, the result of the row is returned: it is not sent.
         """

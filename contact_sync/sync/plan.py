@@ -6,7 +6,7 @@ plan instead of being sent. Its number is a keyed digest of that, by which a lat
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -98,7 +98,7 @@ class Planner:
         elif result.outcome is Outcome.REJECTED:
             self._ledger.plans.add([self._counted(row, Merged(row.contact, held=Outcome.REJECTED))])
 
-    def hold(self, row: Pending) -> Pending | None:
+    def hold(self, row: Pending, _coming: Iterable[Pending] = (), /) -> Pending | None:
         """Return the row: nothing is sent that another host could be sending."""
         return row
 

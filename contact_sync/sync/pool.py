@@ -29,7 +29,8 @@ _MIN_ROWS = 20  # rows to send below which conflicts do not show an old export
 
 _HOLD_INTERVAL_S, _HOLD_ATTEMPTS = 0.1, 1_200  # until a contact counts as held for good by another host
 
-_FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest
+_FLUSH_INTERVAL_S = 0.2  # until a result is durable at the latest, unless the ledger is slow
+_FLUSH_SHARE = 0.1  # of the time that a slow ledger may take: no attempt starts meanwhile
 
 
 class Pool:
@@ -116,10 +117,12 @@ class Pool:
         return asyncio.get_running_loop().call_later(seconds, self._shutdown.request, reason)
 
     async def _flush_regularly(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while True:
-                await asyncio.sleep(_FLUSH_INTERVAL_S)
+                begun = loop.time()
                 self._ledger.flush()
+                await asyncio.sleep(max(_FLUSH_INTERVAL_S, (loop.time() - begun) / _FLUSH_SHARE))
         except ContactSyncError as reason:
             self._shutdown.request(reason)
 
@@ -201,7 +204,7 @@ class Pool:
     async def _hold(self, row: Pending) -> Pending | Result:
         """Wait until no other host sends this contact, keep them from it, and return the row or its result. Raises Stopped."""
         for _attempt in range(_HOLD_ATTEMPTS):
-            if held := self._ledger.hold(row):
+            if held := self._ledger.hold(row, self._queue.claimed):
                 return held
             await self._shutdown.sleep(_HOLD_INTERVAL_S)
         raise UnavailableError(

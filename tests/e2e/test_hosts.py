@@ -238,3 +238,22 @@ def test_database_that_was_set_back(cluster: Server, hosts: Hosts, how: str) -> 
         assert "is an older copy" in err
     assert second.run("--rate", "0")[1] == {"unchanged": 1}
     assert [call.contact["firstname"] for call in first.sandbox.calls] == ["Zoé", "Léa", "Zoé", "Léa"]
+
+
+def test_database_far_away(cluster: Server, hosts: Hosts) -> None:
+    """With a database that answers after 200 ms, the usual pace is kept: few answers are waited for, and none for each row."""
+    (host,) = hosts(1)
+    count = 55
+    host.export(rows(0, count))
+    with closing(Proxy(cluster.port, delay=0.1)) as proxy:
+        host.url = cluster.url(port=proxy.port)
+        running, calls = host.start("--rate", "5", "--workers", "8"), host.sandbox.calls
+        wait_until(lambda: len(calls) >= 15, seconds=60)
+        before, begun = proxy.journeys, len(calls)
+        wait_until(lambda: len(calls) >= count - 10, seconds=100)
+        journeys, taken = proxy.journeys - before, calls[begun:]
+        measured = (len(taken) - 1) / (taken[-1].at - taken[0].at)
+        assert ended(running)[:2] == (0, {"updated": count})
+    show(f"database 200 ms away: {measured:.2f}/s, {journeys / len(taken):.2f} journeys a row, busiest {busiest_second(taken)}")
+    assert measured >= 4.5
+    assert busiest_second(taken) <= 6

@@ -112,6 +112,21 @@ def test_contact_in_flight(host: OpenHost) -> None:
         assert three.hold(claimed(three, firstname="C"))
 
 
+def test_contacts_held_ahead(host: OpenHost) -> None:
+    """The contacts of coming rows are held, too, but by no host that waits: two cannot wait for each other for ever."""
+    with host("a") as one, host("b") as two:
+        first, second, third = (claimed(one, f"C{number}", number, firstname="A") for number in (2, 3, 4))
+        here, there = (claimed(two, f"C{number}", number, firstname="A") for number in (3, 4))
+        assert one.hold(first, [second])
+        assert two.hold(here) is None
+        assert two.hold(there)
+        assert one.hold(third) is None
+        held = two.hold(here)
+        assert isinstance(held, Pending)
+        confirm(two, held)
+        assert in_place(one, "C3", firstname="A")
+
+
 def lose(ledger: SqliteLedger, results: list[Pending]) -> None:
     """Lose the database before the yes of the API to these rows was recorded."""
     assert isinstance(ledger.shared, PostgresDatabase)
@@ -179,7 +194,9 @@ def test_slots(host: OpenHost) -> None:
         assert [round(later - earlier, 3) for earlier, later in pairwise(first)] == [1.0, 1.0]
         assert 0.5 < second[0] - first[-1] <= 1.0
         one.slots.pause(30)
+        time.sleep(0.1)  # until the server has notified the other host
         assert 29 < two.slots.pause_left() <= 30
+        assert two.slots.pause_left() == 0.0  # as long as nothing new is known, nothing is asked
         assert 29 < two.slots.take(0.1, 1)[0] <= 30
         one.slots.slow(2.0)
         slow = two.slots.take(0.1, 2)
@@ -277,6 +294,7 @@ def test_database_that_takes_nothing(host: OpenHost, setting: str) -> None:
         with ExitStack() as stack:
             stack.enter_context(pytest.raises(UnavailableError))
             stack.enter_context(one.shared.transaction())
+            one.shared.write("SELECT 1")  # it begins with the first answer that is waited for
             time.sleep(0.1)
             one.flush()
     with host("a") as one:

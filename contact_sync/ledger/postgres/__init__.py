@@ -26,6 +26,7 @@ class PostgresLedger(SqliteLedger):
     """A `Ledger` in a `shared` database, with the rows of a run in the file `path`."""
 
     _confirmed: SharedConfirmed
+    _confirmed_kind: type[ConfirmedState] = SharedConfirmed
 
     def __init__(
         self,
@@ -61,8 +62,6 @@ class PostgresLedger(SqliteLedger):
                     "The ledger {name} lost its last changes, or is an older copy: every row is sent once more.", name=name
                 )
                 self.distrust(warning, durably=True)
-
-    _confirmed_kind: type[ConfirmedState] = SharedConfirmed
 
     def _open_shared(self) -> PostgresDatabase:
         return self._remote

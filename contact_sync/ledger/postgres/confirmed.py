@@ -12,20 +12,35 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from itertools import islice
+from typing import NamedTuple
 
 from contact_sync.ledger.digests import FieldDigests, pack, unpack
+from contact_sync.ledger.postgres.database import Answer, PostgresDatabase
 from contact_sync.ledger.sqlite.outbox import CONFIRMING, ConfirmedState
 from contact_sync.model.row import Outcome, Pending, Result
 from contact_sync.model.violation import Violation
 
+_HELD = 8  # contacts that are held together: one journey to the database for all
 _CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
+
+
+class _Seen(NamedTuple):
+    """What the database had of a contact when it was held."""
+
+    fields: bytes
+    claims: bytes
 
 
 @dataclass
 class SharedConfirmed(ConfirmedState):
     """The table `confirmed` of an account, which several hosts write."""
 
+    database: PostgresDatabase
     claim: bytes = field(default_factory=lambda: secrets.token_bytes(_CLAIM_BYTES))  # of this run
+    held: dict[str, _Seen] = field(default_factory=dict)  # contacts that are held and will be sent next
+    seen: dict[str, _Seen] = field(default_factory=dict)  # contacts that are being sent, or have been
+    unchecked: tuple[list[Pending], Answer] | None = None  # rows that were confirmed where nothing had changed since
     released: list[int] = field(default_factory=list)  # locks of contacts that are not needed any more
     forgotten_before: frozenset[bytes] = frozenset()  # when the run began: such rows were asked for (`--allow-forgotten`)
 
@@ -76,9 +91,40 @@ class SharedConfirmed(ConfirmedState):
 
     def confirm(self, rows: Iterable[Pending]) -> None:
         """Write the digests of rows that the API has confirmed, of the fields that no other host has withdrawn since."""
-        confirmed = [(row.contact_id, row.known, self._digest(row), self._digests(row)) for row in rows]
-        self._confirm(confirmed, is_late=False)
+        rows = [*rows]
+        self._confirm_each(row for row in rows if row.contact_id not in self.seen)
+        self._confirm_seen([row for row in rows if row.contact_id in self.seen])
         self._release()
+
+    def _confirm_each(self, rows: Iterable[Pending]) -> None:
+        self._confirm([(row.contact_id, row.known, self._digest(row), self._digests(row)) for row in rows], is_late=False)
+
+    def _confirm_seen(self, rows: list[Pending]) -> None:
+        """Confirm rows whose contacts are as they were seen; which these are is asked with `settle`, in the same journey."""
+        if not rows:
+            return
+        columns = []
+        for row in rows:
+            fields, claims = self.seen.pop(row.contact_id)
+            columns.append((row.contact_id, self._digest(row), pack({**unpack(fields), **self._digests(row)}), fields, claims))
+        self.database.send(
+            "SELECT FROM confirmed WHERE contact_id = ANY(?) ORDER BY contact_id FOR UPDATE", [each[0] for each in columns]
+        )
+        statement = (
+            "UPDATE confirmed SET row = new.row, fields = new.fields"
+            " FROM unnest(?::text[], ?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[])"
+            " AS new (contact_id, row, fields, seen, claims)"
+            " WHERE confirmed.contact_id = new.contact_id AND confirmed.fields = seen AND confirmed.claims = new.claims"
+            " RETURNING confirmed.contact_id"
+        )
+        self.unchecked = rows, self.database.send(statement, *map(list, zip(*columns, strict=True)))
+
+    def settle(self) -> None:
+        if self.unchecked:
+            rows, answer = self.unchecked
+            self.unchecked = None
+            found = {contact_id for (contact_id,) in answer()}
+            self._confirm_each(row for row in rows if row.contact_id not in found)
 
     def _digest(self, row: Pending) -> bytes:
         return self.fingerprints.row(row.contact_id, row.contact)
@@ -108,7 +154,7 @@ class SharedConfirmed(ConfirmedState):
     def _lock(self, contact_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes, bytes, bytes]]:
         """Return the columns of contacts, added where they are missing, in the one order that makes no deadlock."""
         ordered = sorted(set(contact_ids))
-        self.database.write("INSERT INTO confirmed (contact_id) SELECT unnest(?::text[]) ON CONFLICT DO NOTHING", ordered)
+        self.database.send("INSERT INTO confirmed (contact_id) SELECT unnest(?::text[]) ON CONFLICT DO NOTHING", ordered)
         query = (
             "SELECT contact_id, row, fields, moments, claims FROM confirmed WHERE contact_id = ANY(?)"
             " ORDER BY contact_id FOR UPDATE"
@@ -116,7 +162,7 @@ class SharedConfirmed(ConfirmedState):
         return {found[0]: found[1:] for found in self.database.all(query, ordered)}
 
     def _store(self, stored: Mapping[str, tuple[bytes | None, bytes, bytes, bytes]]) -> None:
-        self.database.write(
+        self.database.send(
             "UPDATE confirmed SET row = new.row, fields = new.fields, moments = new.moments, claims = new.claims"
             " FROM unnest(?::text[], ?::bytea[], ?::bytea[], ?::bytea[], ?::bytea[])"
             " AS new (contact_id, row, fields, moments, claims) WHERE confirmed.contact_id = new.contact_id",
@@ -124,15 +170,25 @@ class SharedConfirmed(ConfirmedState):
             *map(list, zip(*stored.values(), strict=True)),
         )
 
-    def hold(self, row: Pending) -> Pending | Result | None:
-        query = "SELECT is_held, claims FROM hold(?::bigint[], ?, ?)"
-        ((is_held, packed),) = self.database.all(query, self.released, self._key(row.contact_id), row.contact_id)
-        self.released = []
-        if not is_held:
+    def hold(self, row: Pending, coming: Iterable[Pending] = (), /) -> Pending | Result | None:
+        if row.contact_id not in self.held:
+            others = (each.contact_id for each in coming if each.contact_id not in self.held)
+            contacts = [row.contact_id, *islice(others, _HELD - 1)]
+            query = "SELECT contact, fields, claims FROM hold(?::bigint[], ?::bigint[], ?::text[])"
+            found = self.database.all(query, self.released, [*map(self._key, contacts)], contacts)
+            self.held |= {contact: _Seen(fields or b"", claims or b"") for contact, fields, claims in found}
+            self.released = []
+        if row.contact_id not in self.held:
+            # A host that waits holds nothing ahead: else two that wait for each other would do so for ever.
+            self.released += map(self._key, self.held)
+            self.held = {}
+            self._release()
             return None
-        claims = unpack(packed or b"")
+        self.seen[row.contact_id] = seen = self.held.pop(row.contact_id)
+        claims = unpack(seen.claims)
         if all(claims.get(name) == row.known for name in row.contact):
             return row
+        del self.seen[row.contact_id]
         ages = self.in_place.local.all("SELECT as_of FROM row WHERE number = ?", row.number)
         (known,) = self.withdraw([(row.contact_id, row.contact, next((as_of for (as_of,) in ages), None))])
         if not known:
@@ -144,7 +200,7 @@ class SharedConfirmed(ConfirmedState):
 
     def _release(self) -> None:
         if self.released:
-            self.database.all("SELECT pg_advisory_unlock(each) FROM unnest(?::bigint[]) AS each", self.released)
+            self.database.send("SELECT pg_advisory_unlock(each) FROM unnest(?::bigint[]) AS each", self.released)
             self.released = []
 
     def _key(self, contact_id: str) -> int:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, NoReturn, Self
@@ -63,6 +63,9 @@ _GONE = (
     psycopg.errors.IdleInTransactionSessionTimeout,
 )
 
+Answer = Callable[[], list[tuple[Any, ...]]]
+"""Returns the rows that a statement has found."""
+
 
 class _Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that is closed when the server leaves a statement without an answer."""
@@ -98,6 +101,8 @@ class PostgresDatabase:
         self.name = ledger_name(url)
         self.schema = schema
         self._gone: UnavailableError | None = None
+        self._answers: psycopg.Pipeline | None = None  # of the transaction that is open
+        self._is_notified = False
         with self._translated_errors(), self._explained():
             self.connection = _Connection.connect(
                 url,
@@ -109,8 +114,8 @@ class PostgresDatabase:
                 client_encoding="utf8",
                 target_session_attrs="read-write",
             )
-            for statement in (*_SETTINGS, f'SET search_path = "{schema}"'):
-                self.connection.execute(statement.encode())
+            self.connection.execute("; ".join((*_SETTINGS, f'SET search_path = "{schema}"')).encode())
+            self.connection.add_notify_handler(self._note)
 
     def close(self) -> None:
         """Close the connection, which ends the locks of contacts."""
@@ -174,20 +179,56 @@ class PostgresDatabase:
     def transaction(self) -> Iterator["_Cursor"]:
         """Write all that is written within, or nothing; within another transaction it is a part of that one."""
         with self._translated_errors():
-            if self.connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            if self._answers:
                 yield _Cursor(self.connection)
                 return
-            with self.connection.transaction():
-                yield _Cursor(self.connection)
+            try:
+                # What is not asked for is not waited for: a journey for each answer, not for each statement.
+                with self.connection.pipeline() as self._answers:
+                    self.connection.execute(b"BEGIN")
+                    yield _Cursor(self.connection)
+                    self.connection.execute(b"COMMIT")
+            except BaseException:
+                with suppress(psycopg.Error):
+                    self.connection.rollback()
+                raise
+            finally:
+                self._answers = None
 
     def lock(self, table: str) -> None:
         """Keep others from writing a table until the transaction ends; they can read it."""
-        self.write(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+        self.send(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+
+    def send(self, statement: str, *values: object) -> Answer:
+        """Execute a statement and return a function that returns its rows; within a transaction they are not waited for."""
+        with self._translated_errors():
+            cursor = self.connection.execute(translated(statement), values)
+
+        def answer() -> list[tuple[Any, ...]]:
+            with self._translated_errors():
+                return cursor.fetchall()
+
+        return answer
 
     def write(self, statement: str, *values: object) -> int:
         """Execute a statement and return the number of rows that it changed."""
         with self._translated_errors():
-            return self.connection.execute(translated(statement), values).rowcount
+            cursor = self.connection.execute(translated(statement), values)
+            if self._answers:
+                self._answers.sync()
+            return cursor.rowcount
+
+    def _note(self, _notification: object) -> None:
+        self._is_notified = True
+
+    def take_notification(self) -> bool:
+        """Return True when another connection has notified this one since the last call; nothing is asked or waited for."""
+        with self._translated_errors():
+            self.connection.pgconn.consume_input()
+            while self.connection.pgconn.notifies():
+                self._is_notified = True
+        is_notified, self._is_notified = self._is_notified, False
+        return is_notified
 
     def all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return all rows that a query finds."""
@@ -220,8 +261,9 @@ class _Cursor:
 
     def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
         """Execute a statement with the values of each row."""
-        with self._connection.cursor() as cursor:
-            cursor.executemany(translated(statement), rows)
+        if rows := [*rows]:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(translated(statement), rows)
 
 
 @lru_cache(maxsize=256)

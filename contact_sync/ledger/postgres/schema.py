@@ -57,14 +57,19 @@ _OF_AN_ACCOUNT = (
         "CREATE TABLE origin (place text NOT NULL)",
         "INSERT INTO origin VALUES ('')",
         # Each statement of a function sees what was committed before it: the claims are those under the lock.
-        """CREATE FUNCTION hold(released bigint[], key bigint, contact text, OUT is_held boolean, OUT claims bytea)
-            LANGUAGE plpgsql AS $$
+        """CREATE FUNCTION hold(released bigint[], keys bigint[], contacts text[])
+            RETURNS TABLE (contact text, fields bytea, claims bytea) LANGUAGE plpgsql AS $$
             BEGIN
                 PERFORM pg_advisory_unlock(each) FROM unnest(released) AS each;
-                is_held := pg_try_advisory_lock(key);
-                IF is_held THEN
-                    SELECT confirmed.claims INTO claims FROM confirmed WHERE contact_id = contact;
-                END IF;
+                FOR place IN 1 .. cardinality(keys) LOOP
+                    IF pg_try_advisory_lock(keys[place]) THEN
+                        contact := contacts[place];
+                        SELECT confirmed.fields, confirmed.claims INTO fields, claims FROM confirmed WHERE contact_id = contact;
+                        RETURN NEXT;
+                    ELSIF place = 1 THEN
+                        RETURN;
+                    END IF;
+                END LOOP;
             END $$""",
         "INSERT INTO pace VALUES ('epoch', 'epoch', 0, 'epoch')",
     ),

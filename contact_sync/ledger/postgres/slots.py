@@ -27,22 +27,33 @@ _TAKE = f"""
     RETURNING extract(epoch FROM slot - clock_timestamp())::float8, {_GAP}
 """  # noqa: S608 - fixed text
 
+_PAUSE = f"""
+    WITH paused AS (
+        UPDATE pace SET held_until = greatest({_HELD}, clock_timestamp() + make_interval(secs => ?)) RETURNING slot
+    ) SELECT pg_notify(?, '') FROM paused
+"""  # noqa: S608 - fixed text
+
 
 @dataclass
 class Slots:
     """The table `pace` (`model.pace.SlotStore`)."""
 
     database: PostgresDatabase
+    is_listening: bool = False  # True once the connection is notified of each pause, so that none has to be looked for
 
     def take(self, gap: float, most: int) -> list[float]:
+        if not self.is_listening:
+            self.database.send(f"LISTEN {self.database.schema}")
+            self.is_listening = True
         ((end, granted),) = self.database.all(_TAKE, gap, most)
         return [end - (most - number) * granted for number in range(most)]
 
     def pause(self, seconds: float) -> None:
-        statement = f"UPDATE pace SET held_until = greatest({_HELD}, clock_timestamp() + make_interval(secs => ?))"  # noqa: S608
-        self.database.write(statement, seconds)
+        self.database.all(_PAUSE, seconds, self.database.schema)
 
     def pause_left(self) -> float:
+        if self.is_listening and not self.database.take_notification():
+            return 0.0
         query = f"SELECT extract(epoch FROM {_FREE} - clock_timestamp())::float8 FROM pace"  # noqa: S608 - fixed text
         ((left,),) = self.database.all(query)
         return max(0.0, float(left))

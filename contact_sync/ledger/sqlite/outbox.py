@@ -164,7 +164,7 @@ class ConfirmedState:
                 )
                 db.execute(statement, (row.contact_id, digest, fields))
 
-    def hold(self, row: Pending) -> Pending | Result | None:
+    def hold(self, row: Pending, _coming: Iterable[Pending] = (), /) -> Pending | Result | None:
         return row  # there is no other host
 
     def let_go(self, contact_id: str) -> None:
@@ -172,6 +172,9 @@ class ConfirmedState:
 
     def keep(self, results: Iterable[Result]) -> None:
         """Keep what was sent where the database that is to know it is gone; a file cannot be gone."""
+
+    def settle(self) -> None:
+        """Complete what `confirm` could not, after its transaction; here it can all."""
 
     def forget(self, contact_id: str) -> int:
         return self.database.write("DELETE FROM confirmed WHERE contact_id = ?", contact_id) + self.in_place.forget(contact_id)
@@ -262,15 +265,18 @@ class RunOutbox:
 
     def _write_results(self) -> None:
         # What hosts share is committed first: a row counts as updated only when the others know it, too.
-        with self.database.transaction() as db, self.confirmed.database.transaction():
+        with self.database.transaction() as db:
             db.executemany(
                 "UPDATE row SET outcome = ?, code = ?, fields = ?, message = ?,"
                 " attempts = ?, http_status = ?, api_code = ?, at = ? WHERE number = ?",
                 [(*self.result_columns(result), result.row.number) for result in self.unwritten],
             )
-            self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in CONFIRMING)
-            self.confirmed.withdraw_all([result.row.contact_id for result in self.unwritten if result.outcome is Outcome.ALTERED])
-            self.live.record(self.unwritten)
+            altered = [result.row.contact_id for result in self.unwritten if result.outcome is Outcome.ALTERED]
+            with self.confirmed.database.transaction():
+                self.confirmed.confirm(result.row for result in self.unwritten if result.outcome in CONFIRMING)
+                self.confirmed.withdraw_all(altered)
+                self.live.record(self.unwritten)
+            self.confirmed.settle()
 
     def updated(self, after: int) -> list[Pending]:
         query = (
