@@ -35,6 +35,7 @@ class Server:
     def __init__(self, folder: Path, bin_: Path) -> None:
         self._bin, self._data, self._folder = bin_, folder / "data", folder
         self.port = free_port()
+        self._there = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "owner")
         self._user = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid} if os.geteuid() == 0 else {}
         if self._user:
             shutil.chown(folder, "nobody")
@@ -79,16 +80,21 @@ class Server:
             if text != before:
                 yield
 
+    def create(self, database: str) -> str:
+        """Create a database, and return its address."""
+        self._call("createdb", *self._there, database)
+        return self.url(database)
+
     @contextlib.contextmanager
     def set_back(self, how: str, database: str) -> Iterator[None]:
         """Set a database back, at the end, to what it is now: by a `dump`, a `snapshot` of the disk, or a `recovery`."""
         dump, kept = self._folder / "dump", self._data.with_name("kept")
-        there = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "owner")
+        there = self._there
         if how == "dump":
             self._call("pg_dump", *there, "-Fc", "-f", str(dump), database)
             yield
             self._call("dropdb", *there, "--force", database)
-            self._call("createdb", *there, database)
+            self.create(database)
             self._call("pg_restore", *there, "-d", database, str(dump))
             return
         self.stop()

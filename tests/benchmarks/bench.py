@@ -9,6 +9,7 @@ import argparse
 import csv
 import datetime as dt
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ import tempfile
 import time
 import timeit
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -297,6 +299,50 @@ def pace(folder: Path, _: int) -> None:
             add_row(f"{attempts} attempts at {rate}/s, CPU of the whole process", spent.cpu, "time", spent.wall, "s")
 
 
+def hosts(folder: Path, _: int) -> None:
+    """Measure the pace of three hosts that share an account in PostgreSQL, and the CPU of one against SQLite."""
+    sys.path.append(str(HERE.parents[1]))
+    from tests.postgres import binaries, serve  # noqa: PLC0415 - a server, which few parts need
+
+    if binaries() is None:
+        print_line("hosts: skipped, PostgreSQL (initdb) is not installed")
+        return
+    with serve() as postgres, ThreadPoolExecutor() as pool:
+        for rate, seconds in ((5, 30), (50, 20), (300, 20)):
+            url, source = postgres.create(f"rate{rate}"), folder / f"hosts{rate}"
+            with serving(20) as server:
+                commands = []
+                for host in range(3):
+                    rows = write_csv(
+                        source.with_suffix(f".{host}.csv"), rate * seconds // 3, make_row=partial(_row_of_host, host)
+                    )
+                    commands.append(_paced(rows, server, folder, rate, "--ledger", url))
+                list(pool.map(cost, commands))
+                load = server.stop()
+            attempts = int(load["requests"])
+            what = f"{attempts} attempts of three hosts at {rate}/s together, pace (busiest second: {load['busiest']})"
+            add_row(what, (attempts - 1) / load["span"], "the rate", rate, "/s")
+        source = write_csv(folder / "hosts.csv", 500)
+        names = (f"cpu{number}" for number in itertools.count())
+        with serving(20) as server:
+            shared, alone = median_costs(
+                lambda: _paced(source, server, folder, 50, "--ledger", postgres.create(next(names))),
+                lambda: _paced(source, server, folder, 50),
+            )
+        add_row("`run`, 500 rows at 50/s, ledger in PostgreSQL, CPU", shared.cpu, "SQLite", alone.cpu, "s")
+
+
+def _row_of_host(host: int, i: int) -> list[str]:
+    """Return a valid row of a contact that only this host has."""
+    return [f"H{host}{i:06d}", *plain_row(i)[1:]]
+
+
+def _paced(source: Path, server: Server, folder: Path, rate: int, *options: str) -> list[str]:
+    """Return the command to send all rows at a rate, with a new state folder."""
+    there = ["--base-url", server.base_url, "--state-dir", tempfile.mkdtemp(dir=folder)]
+    return [PROGRAM, "run", str(source), *there, "--rate", str(rate), "--workers", "16", "-q", *options]
+
+
 def growth(folder: Path, rows: int) -> None:
     """Measure CPU time per row and memory for sources of four sizes, and plot them."""
     sizes = [max(1, rows // part) for part in (1000, 100, 10, 1)]
@@ -418,7 +464,7 @@ def plot() -> None:
     figure.savefig(PLOT_FILE, metadata={"Date": None})
 
 
-PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pull, edits, pace, others, growth)}
+PARTS = {part.__name__: part for part in (start, load, workbook, idle, send, pull, edits, pace, hosts, others, growth)}
 README = HERE / "README.md"
 
 

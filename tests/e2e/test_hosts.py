@@ -11,7 +11,6 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from contact_sync.sandbox.faults import Behaviour, Faults
@@ -222,9 +221,7 @@ def test_database_that_goes_away(postgres: Server, hosts: Hosts, how: str) -> No
 @pytest.mark.parametrize("how", ["dump", "recovery", "snapshot"])
 def test_database_that_was_set_back(cluster: Server, hosts: Hosts, how: str) -> None:
     """Nothing is believed of a database from last night, not even by a host that has not run since; it sees no snapshot."""
-    with psycopg.connect(cluster.url(), autocommit=True) as admin:
-        admin.execute("CREATE DATABASE shared")
-    first, second = hosts(2, cluster.url("shared"))
+    first, second = hosts(2, cluster.create("shared"))
     first.export([("C1", "Zoé")])
     second.export([("C1", "Léa")])
     assert first.run("--rate", "0")[1] == {"updated": 1}

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from contact_sync.errors import BusyError, StorageError, UnavailableError
@@ -174,6 +176,23 @@ def test_database_that_lost_something(host: OpenHost) -> None:
             confirm(one, send(one, claimed(one, firstname="A")))
     with host("a") as one:
         assert in_place(one, "C1", firstname="A")
+
+
+def test_first_runs_at_once(tmp_path: Path, postgres: Server) -> None:
+    """Hosts that find an empty database at the same moment all run: one makes the tables, the others see them."""
+    engine = Engine(postgres.url())
+
+    def open_and_close(name: str) -> None:
+        with engine(tmp_path / f"{name}.sqlite3"):
+            pass
+
+    with psycopg.connect(postgres.url()) as other, ThreadPoolExecutor() as pool:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('contact_sync.migration'))")
+        opened = [pool.submit(open_and_close, name) for name in ("a", "b")]
+        time.sleep(0.5)  # until both have seen no table, and wait
+        other.commit()
+        for each in opened:
+            each.result()
 
 
 def test_newer_database(host: OpenHost) -> None:

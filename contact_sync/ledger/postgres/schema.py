@@ -155,4 +155,6 @@ def _version(database: PostgresDatabase) -> int:
 
 
 def _has_table(database: PostgresDatabase, name: str) -> bool:
-    return bool(database.number("SELECT to_regclass(?) IS NOT NULL", f"{COMMON}.{name}"))
+    # Not to_regclass, which may not see what was committed while a lock was waited for.
+    query = "SELECT count(*) FROM pg_tables WHERE schemaname = ? AND tablename = ?"
+    return bool(database.number(query, COMMON, name))
