@@ -159,7 +159,7 @@ WALL_CLOCK = {
     "ledger.spool",
     "ledger.sqlite.in_place",
     "ledger.sqlite.live",
-    "ledger.sqlite.outbox",
+    "ledger.sqlite.confirmed",
     "ledger.folder",
     "report",
     "source",

@@ -219,13 +219,13 @@ def test_database_that_goes_away(postgres: Server, hosts: Hosts, how: str) -> No
 
 
 @pytest.mark.parametrize("how", ["dump", "recovery", "snapshot"])
-def test_database_that_was_set_back(cluster: Server, hosts: Hosts, how: str) -> None:
+def test_database_that_was_set_back(postgres: Server, database: str, hosts: Hosts, how: str) -> None:
     """Nothing is believed of a database from last night, not even by a host that has not run since; it sees no snapshot."""
-    first, second = hosts(2, cluster.create("shared"))
+    first, second = hosts(2)
     first.export([("C1", "Zoé")])
     second.export([("C1", "Léa")])
     assert first.run("--rate", "0")[1] == {"updated": 1}
-    with cluster.set_back(how, "shared"):
+    with postgres.set_back(how, database):
         assert second.run("--rate", "0")[1] == {"updated": 1}
     if how == "snapshot":
         assert first.run("--rate", "0", "--resend")[1] == {"updated": 1}
@@ -237,13 +237,14 @@ def test_database_that_was_set_back(cluster: Server, hosts: Hosts, how: str) -> 
     assert [call.contact["firstname"] for call in first.sandbox.calls] == ["Zoé", "Léa", "Zoé", "Léa"]
 
 
-def test_database_far_away(cluster: Server, hosts: Hosts) -> None:
+@pytest.mark.soak
+def test_database_far_away(postgres: Server, database: str, hosts: Hosts) -> None:
     """With a database that answers after 200 ms, the usual pace is kept: few answers are waited for, and none for each row."""
     (host,) = hosts(1)
     count = 55
     host.export(rows(0, count))
-    with closing(Proxy(cluster.port, delay=0.1)) as proxy:
-        host.url = cluster.url(port=proxy.port)
+    with closing(Proxy(postgres.port, delay=0.1)) as proxy:
+        host.url = postgres.url(database, port=proxy.port)
         running, calls = host.start("--rate", "5", "--workers", "8"), host.sandbox.calls
         wait_until(lambda: len(calls) >= 15, seconds=60)
         before, begun = proxy.journeys, len(calls)

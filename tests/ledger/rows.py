@@ -38,7 +38,11 @@ class Engine:
         """Open a ledger."""
         if not self._url:
             return SqliteLedger(where, PRINTS, "account", read_only=read_only)
-        return PostgresLedger(where, PRINTS, "account", PostgresDatabase(self._url, self._schema), read_only=read_only)
+        return PostgresLedger(where, PRINTS, "account", self.database(), read_only=read_only)
+
+    def database(self) -> PostgresDatabase:
+        """Open the database, without a ledger."""
+        return PostgresDatabase(self._url, self._schema)
 
     def source(self, where: Path) -> str:
         """Return the code that opens a ledger in another process."""

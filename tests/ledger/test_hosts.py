@@ -12,12 +12,14 @@ import psycopg
 import pytest
 
 from contact_sync.errors import BusyError, StorageError, UnavailableError
+from contact_sync.ledger.digests import pack
+from contact_sync.ledger.postgres import schema
 from contact_sync.ledger.postgres.database import PostgresDatabase
 from contact_sync.ledger.postgres.schema import COMMON
 from contact_sync.ledger.sqlite import SqliteLedger
 from contact_sync.model.pace import MAX_PAUSE_S
 from contact_sync.model.row import Outcome, Pending, Result
-from tests.ledger.rows import Engine, block, ended, in_place, row
+from tests.ledger.rows import PRINTS, Engine, block, ended, in_place, row
 from tests.postgres import Proxy, Server
 from tests.setups import begin_run
 
@@ -193,6 +195,21 @@ def test_first_runs_at_once(tmp_path: Path, postgres: Server) -> None:
         other.commit()
         for each in opened:
             each.result()
+
+
+def test_older_database(tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database with the first tables is migrated, and what was confirmed there stays."""
+    engine = Engine(postgres.url())
+    with monkeypatch.context() as older, engine.database() as database:
+        older.setattr(schema, "_OF_AN_ACCOUNT", schema._OF_AN_ACCOUNT[:1])
+        schema.migrate(database)
+        fields = pack(PRINTS.fields("C1", {"firstname": "A"}))
+        database.write("INSERT INTO confirmed (contact_id, fields) VALUES ('C1', ?)", fields)
+    with engine(tmp_path / "a.sqlite3") as ledger:
+        begin_run(ledger, "run-a")
+        assert in_place(ledger, "C1", firstname="A")
+        confirm(ledger, send(ledger, claimed(ledger, firstname="B")))
+        assert in_place(ledger, "C1", firstname="B")
 
 
 def test_newer_database(host: OpenHost) -> None:

@@ -17,8 +17,8 @@ from contact_sync.ledger.postgres.history import SharedHistory
 from contact_sync.ledger.postgres.schema import migrate, origin_of
 from contact_sync.ledger.postgres.slots import Slots
 from contact_sync.ledger.sqlite import SqliteLedger
+from contact_sync.ledger.sqlite.confirmed import ConfirmedState
 from contact_sync.ledger.sqlite.history import RunHistory
-from contact_sync.ledger.sqlite.outbox import ConfirmedState
 from contact_sync.model.fields import FIELDS
 
 

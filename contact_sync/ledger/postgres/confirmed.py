@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from contact_sync.ledger.digests import FieldDigests, pack, unpack
 from contact_sync.ledger.postgres.database import Answer, PostgresDatabase
-from contact_sync.ledger.sqlite.outbox import CONFIRMING, ConfirmedState
+from contact_sync.ledger.sqlite.confirmed import ConfirmedState
+from contact_sync.ledger.sqlite.outbox import CONFIRMING
 from contact_sync.model.row import Outcome, Pending, Result
 from contact_sync.model.violation import Violation
 
@@ -228,7 +229,8 @@ class SharedConfirmed(ConfirmedState):
 
         From now on it is of this `origin`, and knows it.
         """
-        is_copy = self.database.write("UPDATE origin SET place = ? WHERE place <> ?", origin, origin) > 0
+        is_copy = self.database.number("SELECT count(*) FROM origin WHERE place NOT IN ('', ?)", origin) > 0
+        self.database.write("UPDATE origin SET place = ? WHERE place <> ?", origin, origin)
         statement = (
             "INSERT INTO withdrawal VALUES (?, ?) ON CONFLICT (host) DO UPDATE SET number = excluded.number"
             " WHERE withdrawal.number < excluded.number"

@@ -53,6 +53,12 @@ _OF_AN_ACCOUNT = (
             slot timestamptz NOT NULL, held_until timestamptz NOT NULL, slow_gap double precision NOT NULL,
             slow_until timestamptz NOT NULL
         )""",
+        "CREATE TABLE withdrawal (number bigint NOT NULL)",
+        "INSERT INTO pace VALUES ('epoch', 'epoch', 0, 'epoch')",
+    ),
+    (
+        "DROP FUNCTION IF EXISTS hold(bigint[], bigint, text)",
+        "DROP TABLE withdrawal",
         "CREATE TABLE withdrawal (host text PRIMARY KEY, number bigint NOT NULL)",
         "CREATE TABLE origin (place text NOT NULL)",
         "INSERT INTO origin VALUES ('')",
@@ -71,7 +77,6 @@ _OF_AN_ACCOUNT = (
                     END IF;
                 END LOOP;
             END $$""",
-        "INSERT INTO pace VALUES ('epoch', 'epoch', 0, 'epoch')",
     ),
 )
 """`claims` has, by field, who has withdrawn it last: only that host may confirm it. `pace` has one row,

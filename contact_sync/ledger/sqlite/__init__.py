@@ -13,12 +13,13 @@ from typing import Self
 
 from contact_sync.ledger.digests import Fingerprints
 from contact_sync.ledger.shared import Tables
+from contact_sync.ledger.sqlite.confirmed import ConfirmedState
 from contact_sync.ledger.sqlite.database import Database
 from contact_sync.ledger.sqlite.forgotten import Forgotten
 from contact_sync.ledger.sqlite.history import RunHistory, Unsent
 from contact_sync.ledger.sqlite.in_place import InPlaceLists
 from contact_sync.ledger.sqlite.live import LiveRecords
-from contact_sync.ledger.sqlite.outbox import ConfirmedState, RunOutbox
+from contact_sync.ledger.sqlite.outbox import RunOutbox
 from contact_sync.ledger.sqlite.plans import Plans
 from contact_sync.ledger.sqlite.reader import RunReader
 from contact_sync.ledger.sqlite.records import Records
