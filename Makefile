@@ -41,27 +41,12 @@ lint: dev  ## Check style
 type: dev  ## Check types
 	$(BIN)/mypy
 
-# Long tests of lines that others run, too: coverage would double their time and add nothing.
-UNMEASURED := $(addprefix tests/,e2e i18n api/test_congestion.py api/test_limiter.py api/smspartner/test_contact_update.py \
-	cli/test_absurd_values.py cli/test_help.py cli/test_options.py cli/test_output_files.py cli/test_process.py \
-	ledger/test_confirmed_invariant.py ledger/test_torn.py ledger/test_writer.py::test_each_row_counts_once \
-	ledger/test_writer.py::test_memory_stays_flat report/test_csv.py::test_batch_equals_its_lines \
-	report/test_new_workbook.py::test_any_text_round_trips report/test_page.py::test_memory report/test_page_in_browser.py \
-	report/test_returned_workbook.py::test_any_workbook_round_trips rules/test_cells.py rules/test_columns.py \
-	rules/test_damaged_text.py sandbox/test_store.py::test_groups_of_a_large_store source/test_codepages.py source/test_csv.py \
-	source/test_fast_xlsx.py source/test_legacy.py source/test_number_format.py::test_libreoffice_shows_the_same \
-	source/test_xlsx.py::test_any_table_is_read_unchanged sync/test_base.py::test_any_edits_in_any_order \
-	sync/test_failing_rows.py sync/test_odd_servers.py sync/test_plan.py::test_a_run_does_what_its_plan_says \
-	sync/test_pull.py::test_each_contact_once_with_its_values sync/test_round_trip.py sync/test_round_trip_model.py \
-	sync/test_send.py::test_rows_of_several_claims sync/test_send_health.py sync/test_spreadsheets.py \
-	sync/test_stage.py::test_every_row_has_one_state test_any_file.py test_architecture.py)
-
 # Else each worker, and each process that a test starts, compiles everything anew.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: dev  ## Run all the tests, with coverage of what runs in this process
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) $(UNMEASURED:%=--deselect %)
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(UNMEASURED)
+	$(BIN)/coverage run -m pytest --numprocesses $(WORKERS) -m 'not (soak or unmeasured)'
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal -m 'unmeasured and not soak'
 	$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 # Properties of many steps, of which the profile of `make test` has few examples.

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -29,9 +30,18 @@ for profile, examples in (("any machine", 50), ("thorough", 500)):
     )
 hypothesis.settings.load_profile("any machine")
 
+_UNMEASURED = ("e2e", "i18n")  # folders of tests that are all so marked
+
 _TIMEOUT_S = 60  # for anything in the other thread; far more than it takes
 _READ = re.compile(r"CONTACT_SYNC_.*|LC_.*|LANG|LANGUAGE|SSL_CERT_(FILE|DIR)|(HTTPS?|ALL|NO)_PROXY")
 """Variables that the program or its libraries read; a proxy's in either case."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of whole folders."""
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).parts[0] in _UNMEASURED:
+            item.add_marker("unmeasured")
 
 
 @pytest.fixture(autouse=True)

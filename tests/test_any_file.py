@@ -7,11 +7,14 @@ import os
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contact_sync.cli.console import Streams
 from contact_sync.cli.main import main
+
+pytestmark = pytest.mark.unmeasured
 
 TABLE = '''contactId;nom;prénom;date
 1;Lefèvre;Zoé;12/06/1980

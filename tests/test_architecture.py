@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.unmeasured
+
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "contact_sync"
 

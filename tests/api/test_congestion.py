@@ -22,6 +22,8 @@ from contact_sync.api.congestion import SLOWEST, CongestionControl
 
 from .simulation import Attempt, Server, TokenBucket, simulate, unrelated
 
+pytestmark = pytest.mark.unmeasured
+
 RATES = st.sampled_from([0.5, 1.5, 5, 7.5, 20, 100, 300])
 LATENCIES = st.floats(0.05, 1)
 FOUND_S = 30.0

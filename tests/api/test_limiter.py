@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from contact_sync.api.congestion import Start
 from contact_sync.api.limiter import Limiter, Pace
 
+pytestmark = pytest.mark.unmeasured
+
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 Sleep = Callable[[float], Awaitable[None]]
 

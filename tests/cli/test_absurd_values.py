@@ -21,6 +21,8 @@ from tests.cli.test_process import process
 
 from .program import KEY, Main, config, key_file, options, write
 
+pytestmark = pytest.mark.unmeasured
+
 CODES = {0, 2, 3, 4, 5, 6, 7, 8, 75}
 
 _UNUSED = {"--config", "--log-file", "--api-key-file", "--state-dir", "--base-url", "--ping", "--timeout"}

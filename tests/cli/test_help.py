@@ -12,6 +12,8 @@ from contact_sync.cli.program import COMMANDS
 
 from .program import Main, options
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted((ROOT / "contact_sync" / "docs").glob("*.md"))
 

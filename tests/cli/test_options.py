@@ -14,6 +14,8 @@ from contact_sync.settings import FIELDS, SendSettings, Settings
 
 from .program import KEY, Main, SettingsOf, command, config, key_file, options, write
 
+pytestmark = pytest.mark.unmeasured
+
 SHARED = [
     "--dry-run",
     "--report",

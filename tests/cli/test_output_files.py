@@ -10,6 +10,8 @@ from contact_sync.sandbox.server import Sandbox
 
 from .program import KEY, Main, config, key_file, write
 
+pytestmark = pytest.mark.unmeasured
+
 NEEDED = "which is the key file, the config file or part of the ledger: correct it."
 FOREIGN = "which is not a report: choose another path, or delete that file first."
 

@@ -17,6 +17,8 @@ from contact_sync.cli.main import main as run_program
 
 from .program import Main, write
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[2]
 
 _BINDING = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []

@@ -12,6 +12,8 @@ from contact_sync.model.row import Outcome, Result, Staged
 from tests.ledger.rows import Engine, block, payload
 from tests.setups import begin_run
 
+pytestmark = pytest.mark.unmeasured
+
 CONTACTS = ("C1", "C2")
 VALUES = {"firstname": ("", "a", "b"), "lastname": ("a", "b")}
 

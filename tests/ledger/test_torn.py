@@ -19,6 +19,8 @@ from contact_sync.errors import ContactSyncError, StorageError
 from contact_sync.ledger.sqlite import SqliteLedger
 from tests.ledger.rows import PRINTS, UNMEASURED, payload
 
+pytestmark = pytest.mark.unmeasured
+
 CONTACTS = 700  # more than are claimed together
 LOOKED_AT = [*range(1, CONTACTS, 5), 600, CONTACTS]  # contacts: some of each page
 PAGE, FRAME, HEAD = 4096, 4096 + 24, 32

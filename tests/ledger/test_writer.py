@@ -151,6 +151,7 @@ def test_a_new_run_starts_without_state(opened: Open) -> None:
     assert ledger.outcomes() == {"unchanged": 1, "invalid": 1, "": 1}
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=60)
 @given(st.data())
 def test_each_row_counts_once(data: st.DataObject) -> None:
@@ -201,6 +202,7 @@ def test_a_failed_stage_leaves_nothing(opened: Open) -> None:
     assert ledger.count(None) == 1
 
 
+@pytest.mark.unmeasured
 def test_memory_stays_flat() -> None:
     """Staging 80 MB takes less than 40 MB of memory."""
     script = f"""

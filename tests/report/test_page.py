@@ -409,6 +409,7 @@ def test_bars_of_a_long_run(path: Path) -> None:
     assert len(Parsed(write(path, lines)).all("rect", width="0.88")) == 30
 
 
+@pytest.mark.unmeasured
 def test_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory does not grow with the number of rows: one batch is kept at a time."""
     monkeypatch.setattr(page, "LIMIT", 20_000)

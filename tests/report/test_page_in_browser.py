@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 from tests.report.pages import A_RUN, HOSTILE, LAYOUT, line, summary_of, write
 from tests.report.test_plan import written
 
+pytestmark = pytest.mark.unmeasured
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
 in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium")
 

@@ -496,6 +496,7 @@ VALUES = (
 )
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=settings().max_examples // 2)
 @given(
     st.lists(st.lists(VALUES, min_size=3, max_size=3), min_size=1, max_size=6),

@@ -26,6 +26,8 @@ from contact_sync.rules.cells import (
 )
 from contact_sync.rules.phones import read_phone
 
+pytestmark = pytest.mark.unmeasured
+
 LATEST = dt.date(2027, 11, 24)
 JOINERS = "\u200c\u200d"
 NBSP, NARROW, ZERO_WIDTH, BOM, LRO, PDF = "\xa0", "\u202f", "\u200b", "\ufeff", "\u202d", "\u202c"

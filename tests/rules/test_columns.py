@@ -18,6 +18,8 @@ from contact_sync.rules.cells import BLANK, TEXTS, Reading, read_date, read_id, 
 from contact_sync.rules.columns import FAST_PATHS, Policy, Validator, Verdicts
 from contact_sync.rules.phones import read_phone
 
+pytestmark = pytest.mark.unmeasured
+
 TODAY = dt.date(2025, 11, 24)
 MAPPING = {field: place for place, field in enumerate((ID, *FIELDS))}
 CLEAN = ["00123", "06 12 34 56 78", "Chloé", "Lefèvre", "13/06/2020", "https://exemple.fr/a", "un", "deux", "trois", ""]

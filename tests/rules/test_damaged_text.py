@@ -13,6 +13,8 @@ from contact_sync.rules.cells import read_text, read_url
 from contact_sync.rules.damaged_text import is_damaged_name, is_damaged_text, likely_text, may_be_misread, misread
 from tests.names import LANGUAGES, accented, names
 
+pytestmark = pytest.mark.unmeasured
+
 
 def full_names(language: str, count: int) -> list[str]:
     """Return names of a language that have a letter beyond ASCII, a quarter of them with a second name."""

@@ -106,6 +106,7 @@ def test_large_store_takes_no_memory() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.unmeasured
 def test_groups_of_a_large_store() -> None:
     """Every contact of a large store is in one group, and no number is twice in a group."""
     contacts = ContactStore(70_001, Assumptions(page_size="500"))

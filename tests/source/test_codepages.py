@@ -10,6 +10,8 @@ from tests.names import LANGUAGES, accented, names
 
 from .reading import read, text
 
+pytestmark = pytest.mark.unmeasured
+
 WESTERN = ("French", "Spanish", "German", "Portuguese", "Nordic", "Italian")
 ENCODINGS = ("utf-8", "cp1252", "latin-1", "iso8859-15", "mac_roman", "cp850")
 REMARKS = (

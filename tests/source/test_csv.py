@@ -13,6 +13,8 @@ from contact_sync.source import records
 
 from .reading import read, text
 
+pytestmark = pytest.mark.unmeasured
+
 HEAD = "contactId;lastname;firstname"
 
 ACCEPTED = {

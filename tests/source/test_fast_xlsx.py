@@ -27,6 +27,8 @@ from contact_sync.source.xlsx.scan import scan
 from contact_sync.source.xlsx.strings import SharedStrings
 from contact_sync.source.xlsx.styles import Styles
 
+pytestmark = pytest.mark.unmeasured
+
 MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 TEXTS = ["Zoé", "", "O'Brien & fils", "_x000D_", "  x ", "0612345678", "a" * 300]
 STYLES = Styles([0, "dd/mm/yyyy", '"C"000', '"<"@', 14, "h:mm"], frozenset({"4"}))

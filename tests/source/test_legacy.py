@@ -27,6 +27,8 @@ from contact_sync.source.legacy.worker import _read
 from .reading import read, unzip, zip_parts
 from .writing import HEAD, cell, number, ods, row, row_records, table, xls, xlsb
 
+pytestmark = pytest.mark.unmeasured
+
 FILES = Path(__file__).parent / "files"
 KINDS = ("ods", "xls", "xlsb")
 MADE = {name: (FILES / f"contacts.{name}").read_bytes() for name in KINDS}

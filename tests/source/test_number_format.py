@@ -77,6 +77,7 @@ def test_numbers_of_an_xlsb_are_read_as_shown() -> None:
     assert disagreements(read(content), numbers, [text for *_, text in SHOWN[:300]]) == []
 
 
+@pytest.mark.unmeasured
 @pytest.mark.skipif(not SOFFICE, reason="LibreOffice (soffice) is not installed")
 @pytest.mark.parametrize("seed", [2, pytest.param(None, marks=pytest.mark.soak)])
 def test_libreoffice_shows_the_same(seed: int | None, tmp_path: Path) -> None:

@@ -280,6 +280,7 @@ cells = st.tuples(st.sampled_from(list(CONTACTS)), st.sampled_from(["firstname",
 words = st.text("abcé ", min_size=1, max_size=5).filter(str.strip)
 
 
+@pytest.mark.unmeasured
 @given(
     edits=st.dictionaries(cells, words, max_size=6), kept=st.sets(st.sampled_from(list(CONTACTS)), min_size=1), seed=st.randoms()
 )

@@ -9,6 +9,8 @@ from contact_sync.sandbox.faults import Behaviour
 from contact_sync.sync.budget import Budget
 from tests.sync.test_run import Row, Serve, Workspace
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture
 def workspace(tmp_path: Path, sandbox: Serve) -> Workspace:

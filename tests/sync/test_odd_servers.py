@@ -13,6 +13,8 @@ from contact_sync.ledger.store import Ledger
 from tests.api.serving import Connection, Script, serving
 from tests.sync.sending import UPDATED, count, send_pending, stage
 
+pytestmark = pytest.mark.unmeasured
+
 
 def confirmation(request: bytes) -> bytes:
     """Return the documented success for a request."""

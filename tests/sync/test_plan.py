@@ -48,6 +48,7 @@ def effects(changes: list[Change]) -> dict[tuple[str, str], tuple[Kind, Effect]]
     return {(change.contact_id, change.field): (change.kind, change.effect) for change in changes}
 
 
+@pytest.mark.unmeasured
 @given(assumed=assumptions, mine=edits, theirs=edits, numbers=numbers)
 @any_api
 def test_a_run_does_what_its_plan_says(

@@ -107,6 +107,7 @@ def test_assumptions_about_reading() -> None:
     assert {each.name for each in fields(Assumptions)} == {*READING, *updates}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
 def test_each_contact_once_with_its_values(tmp_path: Path, sandbox: Serve, step: int) -> None:
     """Under every combination of assumptions each contact is pulled once, with its values and all its groups.

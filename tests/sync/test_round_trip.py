@@ -20,6 +20,8 @@ from contact_sync.sync.undo import undo
 from tests.sync.test_pull import Desk, Serve
 from tests.sync.test_run import age
 
+pytestmark = pytest.mark.unmeasured
+
 CONTACTS = 30
 Contact = dict[str, str]
 HOPELESS = Assumptions(omitted="emptied", own_number="refused", phone_number="required")

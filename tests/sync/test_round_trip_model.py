@@ -26,6 +26,8 @@ from tests.sync.test_pull import Serve
 from tests.sync.test_round_trip import Contact, Office
 from tests.sync.test_run import age
 
+pytestmark = pytest.mark.unmeasured
+
 CONTACTS = 6
 FIELDS = ["firstname", "lastname", "custom1"]
 ids = st.integers(1, CONTACTS).map("C{:06}".format)

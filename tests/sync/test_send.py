@@ -181,6 +181,7 @@ def test_nothing_is_sent_without_pending_rows(ledger: SqliteLedger, sandbox: Ser
     assert (sending.reasons, sending.requests, served.requests) == ([], 0, 0)
 
 
+@pytest.mark.unmeasured
 def test_rows_of_several_claims(ledger: SqliteLedger, sandbox: Serve) -> None:
     """Rows are claimed in groups; none is lost or sent twice between two of them."""
     stage(ledger, 1203)

@@ -31,6 +31,8 @@ from tests.sync.sending import (
     within_budget,
 )
 
+pytestmark = pytest.mark.unmeasured
+
 # ---- the canary
 
 

@@ -15,6 +15,8 @@ from tests.source.shown import SOFFICE, convert
 from tests.sync.test_pull import Desk, desk  # noqa: F401 - a fixture
 from tests.sync.test_run import age
 
+pytestmark = pytest.mark.unmeasured
+
 SHAPES = (
     *("0", "10", "000", "0010", "100000", "1000000000", "+11612345678", "1000000000000", "1000000000000000", "10000000000000000"),
     *("100000000000000000000", "1.0", "1,0", "0.10", "10.00", "10,50", "1.", ".5", "1 000", "1,000", "1.000", "1 000,50"),

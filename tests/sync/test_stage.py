@@ -465,6 +465,7 @@ rows_of_any_kind = st.tuples(
 )
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=150)
 @given(
     rows=st.lists(rows_of_any_kind, max_size=12),

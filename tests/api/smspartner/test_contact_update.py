@@ -18,6 +18,8 @@ from contact_sync.errors import AccessError, ConfigError, ContactSyncError, Reje
 from contact_sync.model.row import Answer, Outcome, Pending
 from contact_sync.model.violation import Violation
 
+pytestmark = pytest.mark.unmeasured
+
 KEY = "0123456789abcdef0123456789abcdef01234567"
 ENDPOINT = ContactUpdate(KEY)
 CONTACT = {
