@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
+
 _PLACES = "/usr/lib/postgresql/*/bin/initdb"
 
 
@@ -102,14 +104,16 @@ class Server:
         self.start()
         yield
         self.stop()
-        for path in self._data.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        shutil.copytree(kept, self._data, dirs_exist_ok=True)
+        shutil.rmtree(self._data)
+        kept.rename(self._data)
         if how == "recovery":
             (self._data / "recovery.signal").touch()
-        for path in self._data.rglob("*") if self._user else ():
+        for path in (self._data, *self._data.rglob("*")) if self._user else ():
             shutil.chown(path, "nobody")
         self.start()
+        with psycopg.connect(self.url(), autocommit=True) as admin:
+            while how == "recovery" and admin.execute("SELECT pg_is_in_recovery()").fetchone() != (False,):
+                time.sleep(0.05)
 
     def url(self, database: str = "postgres", *, port: int | None = None, user: str = "owner") -> str:
         """Return the address of a database, perhaps through a proxy."""

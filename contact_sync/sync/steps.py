@@ -132,7 +132,7 @@ class Steps:
             unsent = Violation("stopped", detail={"reason": str(reasons[0]) if reasons else ""})
         self.ledger.report_unsent_as(unsent, ready=any(isinstance(reason, SourceError) for reason in reasons))
         self.count()
-        self.summary.seconds = round(time.monotonic() - self.begun, 1)
+        self.summary.seconds = max(0.1, round(time.monotonic() - self.begun, 1))  # 0 is a run that was killed
 
     def count(self) -> None:
         """Take the outcomes, their causes and the number of requests from the ledger."""
