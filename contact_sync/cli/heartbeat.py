@@ -5,17 +5,13 @@ helps an operator who tries the URL out. The URL is a secret: anyone who knows i
 """
 
 import contextlib
-import http.client
 import logging
-import ssl
 import threading
 import time
-import urllib.error
-import urllib.request
 from urllib.parse import urlsplit
 
 from contact_sync.display import printable
-from contact_sync.errors import ConfigError, reason_of
+from contact_sync.errors import ConfigError
 
 _START_TIMEOUT_S, _END_TIMEOUT_S = 3.0, 6.5
 """Seconds that a run waits for a ping at most, less than 10 in all; a slower ping of the start goes on beside the run."""
@@ -58,39 +54,25 @@ class Ping:
 
     def reach_host(self) -> str:
         """Return the reason why the host of the URL does not answer, empty if it does; the URL itself is not requested."""
-        request = urllib.request.Request(urlsplit(self._url)._replace(path="/", query="", fragment="").geturl(), method="HEAD")  # noqa: S310
-        try:
-            urllib.request.urlopen(request, timeout=_END_TIMEOUT_S).close()  # noqa: S310 - checked above
-        except urllib.error.HTTPError as error:
-            error.close()
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            return _reason(error)
-        return ""
+        from contact_sync.cli.monitor import request  # noqa: PLC0415 - see there
+
+        host = urlsplit(self._url)._replace(path="/", query="", fragment="").geturl()
+        _status, reason = request("HEAD", host, timeout=_END_TIMEOUT_S)
+        return reason
 
     def _request(self, event: str, sentence: str) -> None:
+        from contact_sync.cli.monitor import request  # noqa: PLC0415 - the same
+
         parts = urlsplit(self._url)
         address = parts._replace(path=f"{parts.path.rstrip('/')}/{event}", fragment="").geturl()
         data = sentence.encode(errors="backslashreplace")
-        try:
-            request = urllib.request.Request(address, data=data, method="POST")  # noqa: S310 - checked above
-            urllib.request.urlopen(request, timeout=_SOCKET_TIMEOUT_S).close()  # noqa: S310
-        except urllib.error.HTTPError as error:
-            error.close()
-            self._fail(f"HTTP {error.code}")
-        except (OSError, ValueError, http.client.HTTPException) as error:
-            self._fail(_reason(error))
+        status, reason = request("POST", address, timeout=_SOCKET_TIMEOUT_S, data=data)
+        if reason or status >= 300:  # noqa: PLR2004 - redirects are followed
+            self._fail(reason or f"HTTP {status}")
 
     def _fail(self, reason: str) -> None:
         self.failure = reason
         log.warning("the ping could not be sent: %s", reason)
-
-
-def _reason(error: Exception) -> str:
-    """Return why a request failed: in the system's words, or else by the kind of error, whose text may contain the URL."""
-    cause = getattr(error, "reason", error)  # the reason of a URLError is an error or a text
-    if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError | urllib.error.URLError):
-        return reason_of(cause)
-    return type(cause if isinstance(cause, Exception) else error).__name__
 
 
 def _is_http_url(url: str) -> bool:

@@ -12,7 +12,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from itertools import chain
+from itertools import chain, groupby
 from typing import NamedTuple
 
 # ruff: noqa: RUF001, RUF003 - signs that look alike are the subject
@@ -45,6 +45,13 @@ _NATURAL = "ĂŞ"  # also in Romanian names that are typed with a cedilla: ORĂ�
 _CAPITAL = "A-ZÀ-ÖØ-ÞŠŽŒŸĂĄĆČĎĐĘĚĞİŁŃŇŐŘŚŞŤŮŰŹŻȘȚ"
 _SMALL = "a-zß-öø-ÿšžœăąćčďđęěğıłńňőřśşťůűźżșț"
 _LATIN = f"{_CAPITAL}{_SMALL}"
+
+
+def _ranges(chars: Iterable[str]) -> str:
+    """Return characters as the ranges of a class, which `re` compiles in a fraction of the time."""
+    runs = groupby(enumerate(sorted({*map(ord, chars)})), lambda found: found[1] - found[0])
+    codes = [[code for _, code in run] for _, run in runs]
+    return "".join(f"{chr(run[0])}-{chr(run[-1])}" for run in codes)
 
 
 def _decode(raw: bytes, page: str) -> str:
@@ -172,8 +179,8 @@ _find_loss_in_name = re.compile(rf"(?<=[{_LATIN}])[?¿]|[?¿](?=[{_LATIN}])").se
 _find_fraction = re.compile(rf"(?<=[{_LATIN}])[¼½¾](?=[{_SMALL}])").search  # œ and Œ of ISO 8859-15: Dub½uf
 # Encodings of one byte a letter confused: HÈlËne, H‚lŠne, Hйlиne, and …lodie. In a name no capital with an accent, no sign and no
 # letter of another script is right there, but LeÉon, MacÉon, LÉa, D´Arcy, O‘Brien and Gal·la are. Some signs may end a name.
-_ACCENTED = "".join(char for char in _LETTERS if char.isupper() and not char.isascii()) + "ŒŸ"
-_SWAPPED_SIGNS = "".join(
+_ACCENTED = _ranges(char for char in _LETTERS + "ŒŸ" if char.isupper() and not char.isascii())
+_SWAPPED_SIGNS = _ranges(
     char
     for char in map(
         chr, (*range(0xA1, 0xC0), 0xD7, 0xF7, 0x192, *range(0x2C6, 0x2DE), *range(0x2013, 0x2190), *range(0x2200, 0x25A1))

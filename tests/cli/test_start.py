@@ -12,7 +12,10 @@ from tests.ledger.rows import UNMEASURED
     ("module", "spared"),
     [
         ("contact_sync.cli.main", {"contact_sync.model", "logging", "platformdirs", "json"}),
-        ("contact_sync.cli.runner", {"aiohttp", "httpx", "numpy", "pandas", "openpyxl", "tqdm", "contact_sync.sandbox.server"}),
+        (
+            "contact_sync.cli.runner",
+            {"aiohttp", "http.client", "httpx", "numpy", "pandas", "openpyxl", "tqdm", "contact_sync.sandbox.server"},
+        ),
         ("contact_sync.sync.send", {"aiohttp", "numpy", "pandas", "contact_sync.sandbox.server"}),
     ],
 )
