@@ -215,7 +215,8 @@ class Pool:
         """Request the shutdown when so many rows are conflicts that the file must be an old export."""
         self._conflicts += result.outcome is Outcome.CONFLICT
         most = self._settings.max_conflicts
-        if self._rows >= _MIN_ROWS and self._conflicts * 100 > most * self._rows:
+        is_old = self._rows >= _MIN_ROWS and self._conflicts * 100 > most * self._rows
+        if is_old and not self._shutdown.reasons:  # else each attempt in flight would give the reason once more
             reason = SourceError(
                 "{count} of {rows} edited rows were changed in SMS Partner since the file was pulled, more than {most} %, as in "
                 "an old export: the rest was not sent. Pull again, or allow more with --max-conflicts.",

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import timeit
+import venv
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ from contact_sync.ledger.digests import Fingerprints
 from contact_sync.model.fields import FIELDS
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 PROGRAM = str(Path(sys.executable).with_name("contact-sync"))
 FLOORS = [sys.executable, str(HERE / "floors.py")]
 HEADER = ["contactId", "phoneNumber", "firstname", "lastname", "date", "url", "custom1", "custom2", "custom3", "custom4"]
@@ -192,10 +194,21 @@ def backdate(path: Path) -> None:
     os.utime(path, (time.time() - 60, time.time() - 60))
 
 
+def install(folder: Path) -> Path:
+    """Install the program as its users do, not editable, which makes every start slower; return the folder of its commands."""
+    installed = folder / "installed"
+    venv.create(installed, with_pip=True)
+    command = [str(installed / "bin/pip"), "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(ROOT)]
+    subprocess.run(command, check=True)
+    return installed / "bin"
+
+
 def start(folder: Path, _: int) -> None:
     """Measure the time until the program responds."""
+    commands = install(folder)
+    program, python = str(commands / "contact-sync"), str(commands / "python")
     ours, usage, theirs = median_costs(
-        lambda: [PROGRAM, "--version"], lambda: [PROGRAM, "run", "--help"], lambda: [sys.executable, "-c", "pass"], times=9
+        lambda: [program, "--version"], lambda: [program, "run", "--help"], lambda: [python, "-c", "pass"], times=9
     )
     add_row("`--version`, CPU", ours.cpu, "`python -c pass`", theirs.cpu, "s")
     add_row("`run --help`, CPU", usage.cpu, "`python -c pass`", theirs.cpu, "s")
@@ -320,8 +333,8 @@ def hosts(folder: Path, _: int) -> None:
                 list(pool.map(cost, commands))
                 load = server.stop()
             attempts = int(load["requests"])
-            what = f"{attempts} attempts of three hosts at {rate}/s together, pace (busiest second: {load['busiest']})"
-            add_row(what, (attempts - 1) / load["span"], "the rate", rate, "/s")
+            what = f"{attempts} attempts of three hosts at {rate}/s together, while all send (busiest second: {load['busiest']})"
+            add_row(what, load["steady"], "the rate", rate, "/s")
         source = write_csv(folder / "hosts.csv", 500)
         names = (f"cpu{number}" for number in itertools.count())
         with serving(20) as server:
@@ -402,9 +415,10 @@ def edits(folder: Path, rows: int) -> None:
     with sandbox(many) as base_url:
         options = ["--base-url", base_url, "--state-dir", state, "--rate", "0", "--json"]
         cost([PROGRAM, "pull", "-o", str(pulled), *options])
-        for turn in ("the first", "the second"):
-            _edit(pulled, edited, turn)
-            command = [PROGRAM, "run", str(pulled), *options]
+        # A pulled file remembers only its pull; its report has what was sent, and is edited further.
+        for turn, path in (("the first", pulled), ("the second", folder / "pulled.results.csv")):
+            _edit(path, edited, turn)
+            command = [PROGRAM, "run", str(path), *options]
             done = subprocess.run(command, capture_output=True, check=True, env=ENVIRONMENT)
             requests = json.loads(done.stdout)["requests"]
             what = f"{turn} `run` of {edited} edits in {many:,} pulled rows, requests"

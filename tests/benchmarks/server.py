@@ -1,7 +1,8 @@
 """A fast server that responds as the API does: it confirms every update with its own echo, after a delay.
 
 `python server.py DELAY_MS [N]` prints its port, and on SIGTERM one JSON object: the number of requests, the number in the busiest
-second, the seconds from the first to the last, and the share of them in which it was busy. Every N-th request fails.
+second, the seconds from the first to the last, the requests a second between the first tenth and the last, and the share of the
+time in which it was busy. Every N-th request fails.
 
 """
 
@@ -72,10 +73,12 @@ def busiest_second() -> int:
 
 def statistics() -> dict[str, float]:
     """Return the statistics that are printed at the end."""
-    starts = Connection.starts
+    starts = list(Connection.starts)
     span = starts[-1] - starts[0] if starts else 0.0
     busy = (time.process_time() - Connection.busy_before) / span if span else 0.0
-    return {"requests": len(starts), "busiest": busiest_second(), "span": span, "busy": busy}
+    middle = starts[len(starts) // 10 : -(len(starts) // 10) or None]
+    steady = (len(middle) - 1) / (middle[-1] - middle[0]) if len(middle) > 1 else 0.0
+    return {"requests": len(starts), "busiest": busiest_second(), "span": span, "steady": steady, "busy": busy}
 
 
 async def main() -> None:

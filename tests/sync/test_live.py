@@ -149,6 +149,8 @@ def test_an_old_export(pulled: Pulled) -> None:
     summary = pulled.run(workers=1, max_identity_changes=100)
     assert (summary.outcomes, summary.exit_code) == ({"conflict": 4, "unprocessed": 26}, 4)
     assert "as in an old export" in summary.reasons[0]
+    several = pulled.run(workers=8, max_identity_changes=100)
+    assert (several.exit_code, len(several.reasons)) == (4, 1)
     assert pulled.run(workers=1, max_conflicts=100, max_identity_changes=100).outcomes == {"conflict": 30}
     pulled.save(rows[:19])
     assert pulled.run().outcomes == {"conflict": 19}
