@@ -192,36 +192,6 @@ def test_hosts_with_different_rates(hosts: Hosts) -> None:
     assert min(sum(call.contact_id.startswith(name) for call in together) for name in ("H0", "H1")) > 12
 
 
-def test_two_accounts_in_one_database(hosts: Hosts) -> None:
-    """Accounts that share a database share nothing else: what one has confirmed or forgotten says nothing about the other."""
-    first, second = hosts(2)
-    accounts = {first: "north", second: "south"}
-    for host, account in accounts.items():
-        host.export([("C1", "Zoé")])
-        assert host.run("--rate", "0", "--account", account)[1] == {"updated": 1}
-    forget = ["forget", "C1", "--account", "north", "--ledger", first.url, "--state-dir", str(first.folder / "state")]
-    assert call_program(forget, first.environment())[0] == 0
-    assert first.run("--rate", "0", "--account", "north")[1] == {"unprocessed": 1}
-    assert second.run("--rate", "0", "--account", "south")[1] == {"unchanged": 1}
-
-
-def test_pull_during_a_run(hosts: Hosts) -> None:
-    """A host pulls the contacts while another one sends to them; the pulled file sends nothing that was not edited."""
-    first, second = hosts(2)
-    first.export([(contact, "Zoé") for contact, _ in rows(0, 150)])
-    running = first.start("--rate", "50")
-    wait_until(lambda: len(first.sandbox.calls) > 20, seconds=60)
-    second.source = second.folder / "pulled.csv"
-    at = ("--base-url", second.sandbox.base_url, "--ledger", second.url, "--state-dir", str(second.folder / "state"))
-    code, _out, err = call_program(["pull", "-o", str(second.source), "--rate", "0", *at], second.environment())
-    assert code == 0, err
-    assert running.poll() is None
-    assert ended(running)[:2] == (0, {"updated": 150})
-    age(second.source)
-    code, outcomes, err = second.run("--rate", "0")
-    assert (code, outcomes.keys()) == (0, {"unchanged"}), err
-
-
 def check_outage(host: Host, process: "subprocess.Popen[bytes]", count: int) -> None:
     """Check the end of a run whose database is gone: exit code 6, a complete report, and nothing updated that is not durable."""
     code, outcomes, err = ended(process)
