@@ -27,7 +27,7 @@ _CLAIM_BYTES = 8  # as a digest has, so that they are packed alike
 
 
 class _Seen(NamedTuple):
-    """What the database had of a contact when it was held."""
+    """The columns of a contact in the database when it was held."""
 
     fields: bytes
     claims: bytes
