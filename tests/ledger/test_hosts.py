@@ -212,6 +212,23 @@ def test_older_database(tmp_path: Path, postgres: Server, monkeypatch: pytest.Mo
         assert in_place(ledger, "C1", firstname="B")
 
 
+def test_ledger_that_cannot_be_opened_is_closed(tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that fails while it is opened leaves no connection behind, and the next one opens."""
+    engine, fault = Engine(postgres.url()), StorageError("Because.")
+
+    def fail(_confirmed: object) -> None:
+        raise fault
+
+    with monkeypatch.context() as broken, engine.database() as database:
+        broken.setattr("contact_sync.ledger.postgres.confirmed.SharedConfirmed.record_kept", fail)
+        broken.setattr(engine, "database", lambda: database)
+        with pytest.raises(StorageError, match="Because"):
+            engine(tmp_path / "a.sqlite3")
+        assert database.connection.closed
+    with engine(tmp_path / "a.sqlite3"):
+        pass
+
+
 def test_newer_database(host: OpenHost) -> None:
     """A database of a newer version is refused."""
     with host("a") as one:

@@ -5,6 +5,7 @@ the database. `database` is the connection, `schema` the tables; `installation` 
 """
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,18 @@ class PostgresLedger(SqliteLedger):
         **more: Any,
     ) -> None:
         self._remote = shared
-        try:
+        with ExitStack() as unless_opened:
+            unless_opened.callback(shared.close)
             migrate(shared)
             if not read_only:
                 self._use("_shared")
             super().__init__(path, fingerprints, account, fields=fields, read_only=read_only, **more)
-        except BaseException:
-            shared.close()
-            raise
-        self.slots = Slots(shared)
-        if not read_only:
-            self._distrust_copy()
-            self._confirmed.record_kept()
+            unless_opened.callback(self.database.close)
+            self.slots = Slots(shared)
+            if not read_only:
+                self._distrust_copy()
+                self._confirmed.record_kept()
+            unless_opened.pop_all()
 
     def _distrust_copy(self) -> None:
         """Believe nothing of a database that was set back to an earlier state."""
